@@ -1,0 +1,58 @@
+# One command each. Needs python3 (3.11 or newer, with venv), make and git.
+PYTHON  ?= python3
+PROJECT ?=
+QUARTER ?=
+BIN     := .venv/bin
+UV      := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev review test test-long lab bench golden lint lock
+
+help: ## List these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt install python3 python3-venv)" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: install Python 3.11 or newer, then make PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv: apt install python3-venv" >&2; exit 2; }
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+
+# A stamp holds what was installed: an interrupted set-up starts again.
+.venv/runtime: requirements.lock | .venv/bin/python
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "audit_lib.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/runtime
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/runtime ## Install what a review needs into .venv
+
+setup-dev: .venv/dev ## Install what tests and lint need, too
+
+review: .venv/runtime ## Review the sample, or PROJECT=dir [QUARTER=2026Q3]
+	@$(BIN)/python -m audit_lib review $(if $(PROJECT),--snapshot --project "$(PROJECT)",--sample) $(if $(QUARTER),--quarter $(QUARTER))
+
+test: .venv/dev ## Run the tests (a seeded slice of the long ones)
+	@$(BIN)/python -m pytest -n 2
+
+test-long: .venv/dev ## Run the full counts that the README quotes
+	@$(BIN)/python -m pytest -n 2 --long
+
+lab: .venv/runtime ## Open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+bench: .venv/dev ## Measure, in pairs and ratios
+	@$(BIN)/python -m tests.bench
+
+golden: .venv/dev ## Renew the committed report of the sample
+	@$(BIN)/python -m audit_lib review --sample --out reports/sample-2026Q3
+
+lint: .venv/dev ## ruff, mypy, notebooks, structure
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy audit_lib
+
+lock: .venv/bin/python ## Renew both lock files
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt requirements-dev.txt -o requirements-dev.lock

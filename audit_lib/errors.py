@@ -1,0 +1,42 @@
+"""The errors that this library raises on purpose: place, then fault, never a value."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One fault of one input: where it lies, then what is wrong."""
+
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+class AuditError(Exception):
+    """The root of the family; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class BadInput(AuditError):
+    """Something given cannot be used. Carries every fault that was found, not only the first."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    @classmethod
+    def at(cls, place: str, text: str) -> "BadInput":
+        """A single fault."""
+        return cls([Fault(place, text)])
+
+
+class Refused(AuditError):
+    """A secret would have been disclosed, so nothing was done."""
+
+    exit_code = 4

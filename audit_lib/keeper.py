@@ -1,0 +1,77 @@
+"""The only holder of secret values: everything else holds their fingerprints."""
+
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NoReturn, TypeVar
+
+DOMAIN = b"audit_lib/v1\0"
+Answer = TypeVar("Answer", bool, int, float)
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key under which fingerprints are made. `origin` is file, demo or throw-away."""
+
+    material: bytes
+    origin: str
+
+    @classmethod
+    def throw_away(cls) -> "Key":
+        """A key for this process alone: its fingerprints cannot be compared with any other run's."""
+        return cls(secrets.token_bytes(32), "throw-away")
+
+    @property
+    def key_id(self) -> str:
+        """Eight hexadecimal digits that name the key and say nothing of it (evidence.md, 4)."""
+        return sha256(b"kid" + self.material).hexdigest()[:8]
+
+    def derive(self, purpose: str) -> bytes:
+        """Thirty-two bytes for another use (the ledger's MAC, a file's digest) than fingerprints."""
+        return hmac.digest(self.material, b"audit_lib/derive\0" + purpose.encode(), sha256)
+
+    def __repr__(self) -> str:
+        return f"Key({self.key_id}, {self.origin})"
+
+
+class Keeper:
+    """Holds values in memory and answers questions about them; no method gives one back as text."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self._values: dict[str, str] = {}
+
+    def take(self, value: str) -> str:
+        """The fingerprint (64 hexadecimal digits) of a value, which is kept from now on."""
+        fingerprint = self.fingerprint(value)
+        self._values[fingerprint] = value
+        return fingerprint
+
+    def fingerprint(self, value: str) -> str:
+        """HMAC-SHA-256 under the key and the domain; neither name nor environment enters, so reuse shows."""
+        return hmac.digest(self.key.material, DOMAIN + value.encode("utf-8", "surrogatepass"), sha256).hex()
+
+    def ask(self, fingerprint: str, question: Callable[[str], Answer]) -> Answer:
+        """What a question about a value answers; text is refused, since it could be the value."""
+        answer = question(self._values[fingerprint])
+        if not isinstance(answer, bool | int | float):
+            raise TypeError("a question about a value is answered by a truth or a number")
+        return answer
+
+    def values(self) -> Iterator[tuple[str, str]]:
+        """Pairs of fingerprint and value, for matcher, guard and seal alone (a test holds this)."""
+        yield from sorted(self._values.items())
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, fingerprint: object) -> bool:
+        return fingerprint in self._values
+
+    def __repr__(self) -> str:
+        return f"Keeper({len(self)} values under key {self.key.key_id})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a keeper is never pickled: its values would leave the process")

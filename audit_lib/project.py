@@ -1,0 +1,59 @@
+"""One project under audit: where its files are, by its audit.toml or by the guide's own layout."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENVIRONMENTS = ("development", "staging", "production")
+ALIASES = {"dev": "development", "prod": "production"}
+
+
+@dataclass(frozen=True)
+class EnvSource:
+    """An env file of one service in one environment. `example` files are templates, not environments."""
+
+    environment: str
+    service: str
+    path: str  # relative to the project
+    example: bool = False
+    backup: bool = False  # a copy beside the source: a witness (E4), never what is in force
+
+
+@dataclass(frozen=True)
+class LogSource:
+    """Log files by pattern, relative to the project, and the zone of their zone-less times."""
+
+    pattern: str
+    service: str = ""
+    environment: str = ""
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class GivenValues:
+    """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
+
+    environment: str
+    service: str
+    origin: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where one application's evidence lies. Paths are relative to `root` and never lead out of it."""
+
+    name: str
+    root: Path
+    policy: str = ""  # a bundled policy's name or a path relative to root; "" where none was named
+    guide: str = "docs/SECRETS.md"
+    env_sources: tuple[EnvSource, ...] = ()
+    log_sources: tuple[LogSource, ...] = ()
+    exports: tuple[str, ...] = ()
+    ledger: Path | None = None  # default root/.audit/ledger
+    configured: bool = False  # an audit.toml was read
+    pinned_as_of: str = ""  # the sample's own date
+
+    @property
+    def ledger_dir(self) -> Path:
+        """The folder of the ledger's chains, one file a writer."""
+        return self.ledger or self.root / ".audit" / "ledger"
