@@ -1,0 +1,44 @@
+"""The command line: `python -m audit_lib COMMAND`."""
+
+import importlib
+import sys
+
+import click
+
+from audit_lib import __version__
+from audit_lib.errors import AuditError
+
+# Modules are imported when their command runs, so that `whose` answers within a second.
+COMMANDS: dict[str, str] = {}
+
+
+class _Commands(click.Group):
+    """Commands by name, imported on use; expected errors end with their own exit code and one line a fault."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[name].partition(":")
+        command = getattr(importlib.import_module(f"audit_lib.commands.{module}"), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AuditError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="audit_lib")
+def main() -> None:
+    """Audit an application's secrets and logins; see README.md."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Everything that is read, each source by its own module."""

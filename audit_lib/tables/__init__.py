@@ -1,0 +1,1 @@
+"""Frames computed from what was read; the policy enters here, as columns."""
