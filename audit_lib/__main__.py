@@ -2,6 +2,8 @@
 
 import importlib
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -13,7 +15,7 @@ COMMANDS: dict[str, str] = {}
 
 
 class _Commands(click.Group):
-    """Commands by name, imported on use; expected errors end with their own exit code and one line a fault."""
+    """Commands by name, imported on use; an error ends in its exit code and one line a fault."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -32,6 +34,13 @@ class _Commands(click.Group):
         except AuditError as error:
             click.echo(str(error), err=True)
             ctx.exit(error.exit_code)
+        except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001  the message could quote a value: name the type and place only
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{Path(frame.filename).name}:{frame.lineno}"
+            click.echo(f"internal error: {type(error).__name__} at {place}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
