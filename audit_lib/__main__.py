@@ -36,7 +36,7 @@ class _Commands(click.Group):
             ctx.exit(error.exit_code)
         except (click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001  the message could quote a value: name the type and place only
+        except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(frame.filename).name}:{frame.lineno}"
             click.echo(f"internal error: {type(error).__name__} at {place}", err=True)

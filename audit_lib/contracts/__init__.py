@@ -1,0 +1,34 @@
+"""What each frame holds: one pandera model a frame, validated by the function that builds it.
+
+Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", never "no".
+No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
+"""
+
+from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant
+from audit_lib.contracts.findings import Changes, Findings
+from audit_lib.contracts.inputs import EnvEntries, Sources
+from audit_lib.contracts.leaks import LeakPlaces, Leaks
+from audit_lib.contracts.logs import Detections, LogCounts, LogEvents
+from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
+
+__all__ = [
+    "FRESHNESS",
+    "LINE_STATES",
+    "SEVERITIES",
+    "STATUSES",
+    "Changes",
+    "Contract",
+    "Detections",
+    "Drift",
+    "EnvEntries",
+    "Evidence",
+    "Findings",
+    "Freshness",
+    "Instant",
+    "Inventory",
+    "LeakPlaces",
+    "Leaks",
+    "LogCounts",
+    "LogEvents",
+    "Sources",
+]

@@ -1,0 +1,34 @@
+"""The frames about findings, and what changed since the last report."""
+
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.contracts.base import SEVERITIES, STATUSES, Contract, Instant
+
+
+class Findings(Contract):
+    """One row for each finding; unknowns are rows too."""
+
+    id: Series[str] = pa.Field(unique=True)  # check + subject + environment and service; no path, no line
+    check: Series[str]
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    status: Series[str] = pa.Field(isin=STATUSES)
+    subject: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    evidence: Series[str]
+    where: Series[str]
+    remedy: Series[str]
+    controls: Series[str]  # separated by "; "
+    guide_lines: Series[str]
+    accepted_by: Series[str]
+    accepted_until_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class Changes(Contract):
+    """One row for each difference to the previous report."""
+
+    id: Series[str]
+    change: Series[str] = pa.Field(isin=("new", "closed", "kept", "no longer known"))
+    was: Series[str]
+    now: Series[str]

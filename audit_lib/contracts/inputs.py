@@ -1,0 +1,45 @@
+"""The frames of what was read: sources and the lines of env files."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.contracts.base import LINE_STATES, Contract, Instant
+
+
+class Sources(Contract):
+    """One row for each source that was expected or found, supplied or not."""
+
+    source: Series[str]  # the path within the project, or "--env production/backend"
+    kind: Series[
+        str
+    ]  # env file | example | backup | given values | log | export | guide | policy | ledger | git
+    environment: Series[str]  # "" where it has none
+    service: Series[str]
+    state: Series[str] = pa.Field(isin=("read", "missing", "unreadable", "empty", "refused"))
+    reason: Series[str]
+    lines: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null: it has no lines, or was not read
+    read: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    not_understood: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    blank: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    size_bytes: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    sha256: Series[str] = pa.Field(nullable=True)  # null for env files and exports
+    modified_at: Series[Instant] = pa.Field(nullable=True)
+    mode: Series[str] = pa.Field(nullable=True)  # "0600"; null where the platform has none
+    tracked: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # by git; null where there is no git
+    ignored: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    remedy: Series[str]  # for a source that is missing, the command that would supply it
+
+
+class EnvEntries(Contract):
+    """One row for each line of an env source; its state says where the line ended."""
+
+    source: Series[str]
+    kind: Series[str]  # env file | example | backup | given values
+    environment: Series[str]
+    service: Series[str]
+    line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
+    state: Series[str] = pa.Field(isin=LINE_STATES)
+    name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
+    fingerprint: Series[str] = pa.Field(nullable=True)  # null where there is no name or the value is empty
+    faults: Series[str]  # comma-separated: duplicate, export, quoted, spaces, crlf, bom, dollar, …

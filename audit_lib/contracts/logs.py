@@ -1,0 +1,54 @@
+"""The frames about logs: counts, events, and what was detected in them."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.contracts.base import SEVERITIES, Contract, Instant
+
+
+class LogCounts(Contract):
+    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
+
+    source: Series[str]
+    day: Series[str] = pa.Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
+    kind: Series[str]  # unauthorized | forbidden | rate_limited | other | login_failed | …  (design.md)
+    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null on messages
+    client: Series[str]  # "" where the line names none
+    method: Series[str]
+    route: Series[str]  # path without query, identifiers collapsed
+    count: Series[int]
+    untimed: Series[int]  # how many of `count` carry no time of their own
+
+
+class LogEvents(Contract):
+    """One row for each failed request and each message of a known kind, with its place."""
+
+    source: Series[str]
+    line: Series[int]
+    at: Series[Instant] = pa.Field(nullable=True)  # null: the line carries no time
+    not_before_at: Series[Instant] = pa.Field(nullable=True)  # the nearest timed lines of the file
+    not_after_at: Series[Instant] = pa.Field(nullable=True)
+    day: Series[str] = pa.Field(nullable=True)
+    kind: Series[str]
+    message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
+    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
+
+
+class Detections(Contract):
+    """One row for each incident found, and one for each detection that found none or could not be applied."""
+
+    detection: Series[str]  # A1 … A20
+    verdict: Series[str] = pa.Field(isin=("found", "none", "unknown"))
+    reason: Series[str]
+    subject: Series[str]
+    classification: Series[str]
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    last_at: Series[Instant] = pa.Field(nullable=True)
+    count: Series[int]
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    evidence: Series[str]  # file:line, separated by "; "

@@ -1,0 +1,96 @@
+"""The frames about secrets: what is there, how old, and where alike."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.contracts.base import FRESHNESS, Contract, Instant
+
+
+class Inventory(Contract):
+    """One row for each variable, environment and service that a policy expects or a source holds."""
+
+    secret: Series[str]  # the policy's name for it, or the variable's own
+    variable: Series[str]  # as it stands in the source
+    environment: Series[str]
+    service: Series[str]
+    kind: Series[str]  # secret | identifier | setting | unlisted
+    required: Series[str]
+    component: Series[str]  # whole | password
+    state: Series[str] = pa.Field(isin=("present", "empty", "missing", "not supplied"))
+    source: Series[str]
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    origin: Series[str]  # env file | given values
+    fingerprint: Series[str] = pa.Field(nullable=True)  # of the component that is the secret
+    placeholder: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: no value to judge
+    compromised: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals a value known to be public
+    template: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals the value of an example file
+    length: Series[str]  # ok | short | below good | "" where not judged
+    min_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    good_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    format: Series[str]  # the format's name, "" where the policy states none
+    format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    strength_bits: Series[float] = pa.Field(nullable=True)  # an upper estimate, rounded down
+    public: Series[bool]  # by prefix or by policy
+    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    guide_lines: Series[str]
+
+
+class Evidence(Contract):
+    """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    kind: Series[str]  # E1 … E21 of evidence.md
+    clock: Series[str] = pa.Field(isin=("value", "tenure", "effective"))
+    lo_at: Series[Instant] = pa.Field(nullable=True)  # null: minus infinity
+    hi_at: Series[Instant] = pa.Field(nullable=True)  # null: plus infinity
+    source: Series[str]  # place: ledger writer and entry, file, commit
+    observed_at: Series[Instant]
+    fingerprint: Series[str] = pa.Field(nullable=True)
+    confidence: Series[int]  # higher is better (evidence.md, 3, last paragraph)
+    text: Series[str]  # for a reader
+
+
+class Freshness(Contract):
+    """One row for each secret in each environment: how old it is, as an interval, and what follows."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = pa.Field(isin=FRESHNESS)
+    age_days_min: Series[float] = pa.Field(nullable=True)  # tenure clock: at least so old; null: not known
+    age_days_max: Series[float] = pa.Field(nullable=True)  # tenure clock: at most so old; null: no bound
+    value_age_days_min: Series[float] = pa.Field(nullable=True)  # value clock
+    value_age_days_max: Series[float] = pa.Field(nullable=True)
+    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    overdue_from_at: Series[Instant] = pa.Field(nullable=True)  # provably overdue from
+    possibly_overdue_from_at: Series[Instant] = pa.Field(nullable=True)
+    lo_at: Series[Instant] = pa.Field(nullable=True)
+    hi_at: Series[Instant] = pa.Field(nullable=True)
+    lo_evidence: Series[str]  # the binding evidence on that side, "" where there is none
+    hi_evidence: Series[str]
+    reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | …
+    next_evidence: Series[str]  # the cheapest evidence that would decide
+    conflict: Series[bool]
+    claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
+    rotated_back: Series[bool]  # the value was in force before, another one between
+    unrecorded_rotation: Series[bool]
+    evidence_left_out: Series[int]  # pieces dated after as_of
+
+
+class Drift(Contract):
+    """One row for each pair of places that hold the same or, where they must be equal, another value."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    other_secret: Series[str]
+    other_environment: Series[str]
+    other_service: Series[str]
+    component: Series[str]  # whole | password | user | host | database
+    relation: Series[str] = pa.Field(isin=("same", "different", "unknown"))
+    expected: Series[str] = pa.Field(isin=("same", "different", "any"))
+    why: Series[str]  # pairing | environments | names | must differ | example
+    group: Series[str]  # "value A": the same letter is the same value; "" where not compared
