@@ -1,0 +1,117 @@
+"""Every form in which a value may stand in a file: plain, escaped, encoded (spec leak_search.md, "Forms")."""
+
+import html
+import json
+import re
+import shlex
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+SHORTEST_FORM = 8  # bytes; a shorter form is met by chance
+WINDOW = 12  # characters; the seal's window
+
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+# What JSON writers of web frameworks escape so that a text may stand inside a <script>.
+_SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'+="}
+# Of the first characters of base64, those that share bits with 0, 1 or 2 bytes before the value.
+_SHARED_AT_START = (0, 2, 3)
+
+
+def forms(value: str) -> Iterator[tuple[str, bytes]]:
+    """Pairs of a form's name and its bytes; no bytes twice, none under eight bytes, plain first."""
+    seen: set[bytes] = set()
+    for name, form in _all_forms(value):
+        if len(form) >= SHORTEST_FORM and form not in seen:
+            seen.add(form)
+            yield name, form
+
+
+def windows(value: str, size: int = WINDOW) -> Iterator[bytes]:
+    """Every run of `size` characters of a value, as UTF-8, none twice; nothing for a shorter value."""
+    runs = (value[start : start + size] for start in range(len(value) - size + 1))
+    yield from dict.fromkeys(run.encode("utf-8", "surrogatepass") for run in runs)
+
+
+def wrapped_pieces(value: str) -> Iterator[bytes]:
+    """Parts of the base64 forms, of which at least one is whole where lines of 60 or more were wrapped.
+
+    A hint only: whoever meets one joins the lines and searches for the forms themselves.
+    """
+    for name, form in forms(value):
+        if name not in ("base64", "base64url"):
+            continue
+        size = min(16, len(form) // 2)
+        for start in range(0, len(form) - size + 1, size):
+            yield form[start : start + size]
+        yield form[-size:]
+
+
+def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
+    plain = value.encode("utf-8", "surrogatepass")
+    yield "plain", plain
+    for text in _url_encoded(plain):
+        yield "url", text.encode()
+    for text in _in_json(_json_escaped(value)):
+        yield "json", text.encode("utf-8", "surrogatepass")
+    for text in _in_json(_html_escaped(value)):
+        yield "html", text.encode("utf-8", "surrogatepass")
+    for text in _in_json(_quoted(value)):
+        yield "quoted", text.encode("utf-8", "surrogatepass")
+    yield "hex", plain.hex().encode()
+    yield "hex", plain.hex().upper().encode()
+    yield from _base64("base64", plain)
+    for codec in ("utf-16-le", "utf-16-be"):
+        wide = value.encode(codec, "surrogatepass")
+        yield "utf-16", wide
+        yield from _base64("utf-16 base64", wide)
+
+
+def _url_encoded(plain: bytes) -> Iterator[str]:
+    for text in (quote(plain, safe=""), quote(plain, safe="/"), quote_plus(plain)):
+        yield text
+        yield _PERCENT.sub(lambda found: found[0].lower(), text)
+
+
+def _json_escaped(value: str) -> Iterator[str]:
+    for ascii_only in (True, False):
+        text = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
+        yield text
+        yield text.replace("/", "\\/")
+        yield text.translate(_SCRIPT_SAFE)
+        yield text.translate({key: text for key, text in _SCRIPT_SAFE.items() if chr(key) in "&<>"})
+
+
+def _in_json(texts: Iterator[str]) -> Iterator[str]:
+    """Each text, and as it stands within a JSON text, as in logs and notebooks."""
+    for text in texts:
+        yield text
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _html_escaped(value: str) -> Iterator[str]:
+    full = html.escape(value)
+    yield full
+    yield full.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield full.replace("&#x27;", "&apos;")
+    yield html.escape(value, quote=False)
+
+
+def _quoted(value: str) -> Iterator[str]:
+    """The inside of a Python or JavaScript literal in single quotes, a shell word, a doubled dollar."""
+    yield value.replace("\\", "\\\\").replace("'", "\\'")
+    yield repr(value)[1:-1]
+    yield shlex.quote(value).removeprefix("'").removesuffix("'")
+    yield value.replace("$", "\\$")
+    yield value.replace("$", "$$")
+
+
+def _base64(name: str, plain: bytes) -> Iterator[tuple[str, bytes]]:
+    """Both alphabets at the three alignments, without the characters that share bits with a neighbour."""
+    for before, shared in enumerate(_SHARED_AT_START):
+        padded = bytes(before) + plain
+        # A last group of one or two bytes ends in a character whose low bits are the next byte's.
+        end = len(padded) * 8 // 6
+        yield name, b64encode(padded)[shared:end]
+        yield name.replace("base64", "base64url"), urlsafe_b64encode(padded)[shared:end]
