@@ -1,4 +1,4 @@
-"""One project under audit: where its files are, by its audit.toml or by the guide's own layout."""
+"""Where one application's evidence lies: env files, logs, exports, the ledger."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,14 +46,23 @@ class Project:
     root: Path
     policy: str = ""  # a bundled policy's name or a path relative to root; "" where none was named
     guide: str = "docs/SECRETS.md"
+    environments: tuple[str, ...] = ENVIRONMENTS  # those that the application has
     env_sources: tuple[EnvSource, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
     exports: tuple[str, ...] = ()
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read
     pinned_as_of: str = ""  # the sample's own date
+    key: str = ""  # demo: the sample's public key; "" for the auditor's own
+    not_searched: tuple[str, ...] = ()  # what discovery left out, each with its reason
 
     @property
     def ledger_dir(self) -> Path:
         """The folder of the ledger's chains, one file a writer."""
         return self.ledger or self.root / ".audit" / "ledger"
+
+
+def environment_name(text: str) -> str:
+    """The environment that a name or an alias (dev, prod) stands for; "" for any other text."""
+    name = ALIASES.get(text.strip().lower(), text.strip().lower())
+    return name if name in ENVIRONMENTS else ""

@@ -1,0 +1,15 @@
+"""The policy: what an application's guide demands of each secret, as data."""
+
+from audit_lib.policy.choice import choose_policy
+from audit_lib.policy.file import bundled_policy, load_policy
+from audit_lib.policy.rules import DocumentedGrep, Policy, Requirement, SecretRule
+
+__all__ = [
+    "DocumentedGrep",
+    "Policy",
+    "Requirement",
+    "SecretRule",
+    "bundled_policy",
+    "choose_policy",
+    "load_policy",
+]

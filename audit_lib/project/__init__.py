@@ -1,0 +1,23 @@
+"""One project under audit: where its files are."""
+
+from audit_lib.project.load import load_project
+from audit_lib.project.places import (
+    ALIASES,
+    ENVIRONMENTS,
+    EnvSource,
+    GivenValues,
+    LogSource,
+    Project,
+    environment_name,
+)
+
+__all__ = [
+    "ALIASES",
+    "ENVIRONMENTS",
+    "EnvSource",
+    "GivenValues",
+    "LogSource",
+    "Project",
+    "environment_name",
+    "load_project",
+]
