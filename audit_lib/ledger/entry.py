@@ -1,0 +1,162 @@
+"""One ledger entry: its canonical line, its public hash link, its MAC, and what a line must hold."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from audit_lib.clock import iso, parse_instant
+from audit_lib.errors import BadInput, Fault
+from audit_lib.keeper import Key
+
+KINDS = ("snapshot", "rotation", "acceptance", "attestation", "signoff", "key bridge", "repair")
+GENESIS = "0" * 64
+LONGEST_LINE = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be recorded: a kind and, by entry.schema.json, what it holds."""
+
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of one writer's chain. `at` is the instant of recording, by the command line's clock."""
+
+    writer: str
+    seq: int
+    at: datetime
+    kind: str
+    key_id: str
+    prev: str
+    hash: str
+    mac: str
+    body: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """How reports name the entry: writer, then number within the writer's chain."""
+        return f"ledger {self.writer}#{self.seq}"
+
+
+def sealed_line(key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str) -> bytes:
+    """The entry's line with its newline: canonical JSON, the MAC over the content, the hash over both."""
+    content: dict[str, Any] = {
+        "v": 1,
+        "writer": writer,
+        "seq": after.seq + 1 if after else 1,
+        "prev": after.hash if after else GENESIS,
+        "at": iso(at),
+        "kind": draft.kind,
+        "key_id": key.key_id,
+        "body": draft.body,
+    }
+    content["mac"] = _mac(key, content)
+    content["hash"] = sha256(_canonical(content)).hexdigest()
+    return _canonical(content) + b"\n"
+
+
+def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
+    """The entry of a line without its newline, or every fault of the line; never an exception."""
+    try:
+        content = _load(line)
+        canonical = _canonical(content) == line
+    except (ValueError, RecursionError, MemoryError):
+        return None, [Fault(place, "is not JSON as this tool writes it")]
+    faults = [Fault(place, text) for text in _schema_faults(content)]
+    if faults:
+        return None, faults
+    try:
+        at = parse_instant(content["at"], place)
+    except BadInput as error:
+        return None, list(error.faults)
+    named = content.pop("hash")
+    if not canonical or iso(at) != content["at"] or sha256(_canonical(content)).hexdigest() != named:
+        return None, [Fault(place, "was edited: its hash is another")]
+    fields = {name: content[name] for name in ("writer", "seq", "kind", "key_id", "prev", "mac", "body")}
+    return Entry(at=at, hash=named, **fields), []
+
+
+def mac_holds(key: Key, entry: Entry) -> bool:
+    """Whether the entry was written by a holder of the key."""
+    content = {
+        "v": 1,
+        "writer": entry.writer,
+        "seq": entry.seq,
+        "prev": entry.prev,
+        "at": iso(entry.at),
+        "kind": entry.kind,
+        "key_id": entry.key_id,
+        "body": entry.body,
+    }
+    return hmac.compare_digest(_mac(key, content), entry.mac)
+
+
+def check_draft(draft: Draft, place: str) -> None:
+    """Nothing, or `BadInput` with every fault of a draft that is about to be written."""
+    sample = {
+        "v": 1,
+        "writer": "x",
+        "seq": 1,
+        "prev": GENESIS,
+        "at": "2000-01-01T00:00:00Z",
+        "key_id": "0" * 8,
+    }
+    content = sample | {"kind": draft.kind, "body": draft.body, "mac": GENESIS, "hash": GENESIS}
+    faults = _schema_faults(content)
+    if faults:
+        raise BadInput(Fault(place, text) for text in faults)
+
+
+def _mac(key: Key, content: Mapping[str, Any]) -> str:
+    return hmac.digest(key.derive("ledger"), _canonical(content), sha256).hex()
+
+
+def _canonical(content: Any) -> bytes:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
+
+
+def _load(line: bytes) -> Any:
+    return json.loads(line.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a name stands twice")
+    return fields
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _schema_faults(content: Any) -> list[str]:
+    # A message of jsonschema quotes what it found; only the place and the rule are told.
+    errors = sorted(
+        _validator().iter_errors(content), key=lambda error: (error.json_path, str(error.validator))
+    )
+    return [
+        f"{_shown(error.json_path)} breaks the rule {error.validator!r} of entry.schema.json"
+        for error in errors
+    ]
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= 80 and path.isascii() and path.isprintable() else "a field"
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(Path(__file__).with_name("entry.schema.json").read_text("utf-8")))
