@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,23 @@ MAX_BYTES = 1_000_000
 
 def read_text_file(path: Path, place: str) -> bytes:
     """The bytes of a small regular file; `BadInput` where it is none, a link, unreadable or too large."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(path, flags)
     except FileNotFoundError:
         raise BadInput.at(place, "does not exist") from None
     except (OSError, ValueError) as error:
         reason = "is a symbolic link" if path.is_symlink() else f"cannot be read ({type(error).__name__})"
         raise BadInput.at(place, reason) from None
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
+    try:
+        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise BadInput.at(place, "is not a regular file")
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
-    return content
+        if facts.st_size > MAX_BYTES:
+            raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
+        return b"".join(iter(lambda: os.read(handle, MAX_BYTES), b""))
+    finally:
+        os.close(handle)
 
 
 def parse_toml(content: bytes, place: str) -> dict[str, Any]:
@@ -63,23 +66,23 @@ class Table:
     def _take(self, key: str, kind: type, words: str, default: Any) -> Any:
         self._taken.add(key)
         value = self.values.get(key, default)
-        if key in self.values and (type(value) is not kind):
+        # Not isinstance: true is no number here.
+        if key in self.values and type(value) is not kind:
             self.fault(f"{key} is not {words}")
             return default
         return value
 
-    def text(self, key: str, default: str = "", *, needed: bool = False, among: tuple[str, ...] = ()) -> str:
+    def text(self, key: str, default: str = "", *, needed: bool = False, among: Sequence[str] = ()) -> str:
         """A text; a fault where it is needed and missing or empty, or none of those allowed."""
         value: str = self._take(key, str, "a text", default)
-        if needed and not value:
-            if not any(fault.text.startswith(f"{key} is not") for fault in self.faults[-1:]):
-                self.fault(f"has no {key}")
+        if needed and self.values.get(key, "") == "":
+            self.fault(f"has no {key}")
         elif among and value and value not in among:
             self.fault(f"{key} is none of {', '.join(among)}")
             return default
         return value
 
-    def texts(self, key: str, among: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def texts(self, key: str, among: Sequence[str] = ()) -> tuple[str, ...]:
         """A list of texts, none of them empty and none twice."""
         values = self._take(key, list, "a list", [])
         if not all(isinstance(value, str) and value for value in values):
@@ -115,7 +118,7 @@ class Table:
                 self.fault(f"{key}.{name} is not a list of line numbers")
         return found
 
-    def texts_by_name(self, key: str, names: tuple[str, ...] = ()) -> dict[str, str]:
+    def texts_by_name(self, key: str, names: Sequence[str] = ()) -> dict[str, str]:
         """A table of texts; a fault for a name that is none of those allowed."""
         inner = self._take(key, dict, "a table", {})
         for name, value in inner.items():

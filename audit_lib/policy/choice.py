@@ -20,10 +20,10 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         return (
             bundled_policy(override) if override in bundled_names() else load_policy(Path(override), override)
         )
-    if project.policy in bundled_names():
-        return bundled_policy(project.policy)
-    if project.policy:
+    if project.policy.endswith(".toml") or "/" in project.policy:
         return _own(project, project.policy)
+    if project.policy:
+        return bundled_policy(project.policy)
     there = [place for place in OWN_PLACES if (project.root / place).exists()]
     if len(there) == 2:
         raise BadInput.at("policy.toml", "is there twice, in the project and in its .audit/: keep one")

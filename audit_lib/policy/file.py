@@ -123,12 +123,11 @@ def _joined(*lists: tuple[str, ...]) -> tuple[str, ...]:
 def _formats(table: Table) -> dict[str, str]:
     formats = {}
     for name, pattern in table.texts_by_name("formats").items():
+        formats[name] = rf"\A(?:{pattern})\Z"
         try:
-            re.compile(pattern)
+            re.compile(formats[name])
         except (re.error, OverflowError, RecursionError):
-            table.fault(f"formats.{name} is not a regular expression")
-        else:
-            formats[name] = rf"\A(?:{pattern})\Z"
+            table.fault(f"formats.{name} is not a regular expression (a flag is written (?i:…))")
     return formats
 
 

@@ -1,0 +1,158 @@
+"""The variables that a text mentions: an env file's lines, or what code reads from its environment."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
+_UPPER = re.compile(r"[A-Z][A-Z0-9_]{1,127}")
+_ENV_LINE = re.compile(rf"^[ \t]*(?:export[ \t]+)?({_NAME})[ \t]*=", re.MULTILINE)
+# An example's comments often show the variables that are optional: `# SENTRY_DSN=`.
+_COMMENTED_LINE = re.compile(r"^[ \t]*#[ \t]?(?:export[ \t]+)?([A-Z][A-Z0-9_]{2,127})=", re.MULTILINE)
+_SCRIPT = re.compile(
+    rf"\b(?:process|import\.meta|Bun)\.env(?:\??\.({_NAME})|(?:\?\.)?\[\s*[\"'`]({_NAME})[\"'`]\s*\])"
+    rf"|\bDeno\.env\.get\(\s*[\"'`]({_NAME})[\"'`]"
+)
+_DESTRUCTURED = re.compile(
+    r"\{([^{}]{1,4000})\}\s*=\s*(?:process|import\.meta)\.env\b"
+    r"|import\s*\{([^{}]{1,4000})\}\s*from\s*[\"']\$env/static/\w+[\"']"
+)
+_OTHER = re.compile(
+    rf"(?:os\.(?:Getenv|LookupEnv)\(|System\.getenv\(|\bgetenv\(|\benv(?:::var)?\(|\bENV(?:\.fetch\(|\[)|\$_ENV\[)"
+    rf"\s*[\"']({_NAME})[\"']"
+)
+_DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?:[:?+-][^}}]*)?\}}|^\s*-\s*key:\s*[\"']?({_NAME})[\"']?\s*$")
+
+_BROKEN_PYTHON = re.compile(rf"(?:environ\[|environ\.get\(|getenv\()\s*[\"']({_NAME})[\"']")
+
+_SCRIPTS = frozenset((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".vue", ".svelte", ".astro"))
+_OTHERS = frozenset((".rb", ".go", ".java", ".kt", ".php", ".rs"))
+_DEPLOYMENTS = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml")
+_READERS = frozenset(("env", "config", "getenv"))
+
+
+@dataclass(frozen=True, order=True)
+class Mention:
+    """One place that names a variable. `needed`: the code fails, or the example has a line, without it."""
+
+    name: str
+    path: str
+    line: int
+    needed: bool = False
+
+
+def is_code(path: PurePosixPath) -> bool:
+    """Whether `in_code` knows how a file of this name reads its environment."""
+    known = path.suffix in _SCRIPTS | _OTHERS | {".py"} and not path.name.endswith((".min.js", ".d.ts"))
+    return known or bool(_DEPLOYMENTS.fullmatch(path.name))
+
+
+def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
+    """The variables of an env file, of an example also those that stand in a comment."""
+    yield from _matches(_ENV_LINE, text, path, needed=True)
+    if example:
+        yield from _matches(_COMMENTED_LINE, text, path)
+
+
+def in_code(text: str, path: str) -> Iterator[Mention]:
+    """The variables that a code or deployment file reads from its environment."""
+    suffix = PurePosixPath(path).suffix
+    if suffix == ".py":
+        yield from _in_python(text, path)
+    elif suffix in _SCRIPTS:
+        yield from _matches(_SCRIPT, text, path)
+        yield from _destructured(text, path)
+    else:
+        yield from _matches(_OTHER if suffix in _OTHERS else _DEPLOYMENT, text, path)
+
+
+def _matches(pattern: re.Pattern[str], text: str, path: str, *, needed: bool = False) -> Iterator[Mention]:
+    line, counted = 1, 0
+    for found in pattern.finditer(text):
+        name = next(group for group in found.groups() if group)
+        at = found.start(found.lastindex or 0)
+        line, counted = line + text.count("\n", counted, at), at
+        yield Mention(name, path, line, needed)
+
+
+def _destructured(text: str, path: str) -> Iterator[Mention]:
+    for found in _DESTRUCTURED.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        for part in (found[1] or found[2]).split(","):
+            name = re.match(rf"\s*({_NAME})", part)
+            if name:
+                yield Mention(name[1], path, line)
+
+
+def _in_python(text: str, path: str) -> Iterator[Mention]:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Python 2, a template, a broken file: what looks like a read still counts.
+        yield from _matches(_BROKEN_PYTHON, text, path)
+        return
+    settings = {"BaseSettings"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and _last_name(node.value) == "environ":
+            yield from _named(node.slice, path, needed=isinstance(node.ctx, ast.Load))
+        elif isinstance(node, ast.Call):
+            yield from _in_call(node, path)
+        elif isinstance(node, ast.ClassDef) and settings & {_last_name(base) for base in node.bases}:
+            settings.add(node.name)
+            yield from _settings_fields(node, path)
+
+
+def _in_call(call: ast.Call, path: str) -> Iterator[Mention]:
+    """os.environ.get("X"), os.getenv("X"), env("X"), env.str("X"), config("X")."""
+    function = call.func
+    owner = _last_name(function.value) if isinstance(function, ast.Attribute) else ""
+    called = _last_name(function)
+    if not call.args:
+        return
+    if called == "getenv" or (owner == "environ" and called in ("get", "pop", "setdefault")):
+        yield from _named(call.args[0], path)
+    elif called in _READERS or owner == "env":
+        defaults = [word.arg for word in call.keywords if word.arg == "default"]
+        needed = not defaults and len(call.args) == 1
+        yield from (
+            found for found in _named(call.args[0], path, needed=needed) if _UPPER.fullmatch(found.name)
+        )
+
+
+def _settings_fields(settings: ast.ClassDef, path: str) -> Iterator[Mention]:
+    """The fields of a pydantic settings class, by alias or by prefix and upper-case name."""
+    prefix = next(
+        (
+            word.value.value
+            for word in ast.walk(settings)
+            if isinstance(word, ast.keyword)
+            and word.arg == "env_prefix"
+            and isinstance(word.value, ast.Constant)
+            and isinstance(word.value.value, str)
+        ),
+        "",
+    )
+    for field in settings.body:
+        if not isinstance(field, ast.AnnAssign) or not isinstance(field.target, ast.Name):
+            continue
+        if field.target.id.startswith(("_", "model_")):
+            continue
+        words = field.value.keywords if isinstance(field.value, ast.Call) else []
+        alias = [word.value for word in words if word.arg in ("alias", "validation_alias", "env")]
+        found = list(_named(alias[0], path)) if alias else []
+        yield from found or [
+            Mention((prefix + field.target.id).upper(), path, field.lineno, field.value is None)
+        ]
+
+
+def _named(node: ast.expr, path: str, *, needed: bool = False) -> Iterator[Mention]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(_NAME, node.value):
+        yield Mention(node.value, path, node.lineno, needed)
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
