@@ -60,6 +60,16 @@ class Keeper:
             raise TypeError("a question about a value is answered by a truth or a number")
         return answer
 
+    def part(self, fingerprint: str, cut: Callable[[str], str | None], *, keep: bool = True) -> str | None:
+        """The fingerprint of what `cut` takes out of a value, a URL's password; None where it takes nothing.
+
+        With `keep` the part is a value of its own from now on; a host or a user name is not.
+        """
+        component = cut(self._values[fingerprint])
+        if not component:
+            return None
+        return self.take(component) if keep else self.fingerprint(component)
+
     def values(self) -> Iterator[tuple[str, str]]:
         """Pairs of fingerprint and value, for matcher, guard and seal alone (a test holds this)."""
         yield from sorted(self._values.items())

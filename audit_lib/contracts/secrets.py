@@ -30,6 +30,12 @@ class Inventory(Contract):
     good_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     format: Series[str]  # the format's name, "" where the policy states none
     format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    usual_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # as the provider issues it
+    forbidden_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: a live or admin key
+    classes_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # kinds of characters, or enough bits
+    default_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: works, and everyone knows it
+    expected_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # a setting's exact value
+    url_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: two parsers read two passwords
     strength_bits: Series[float] = pa.Field(nullable=True)  # an upper estimate, rounded down
     public: Series[bool]  # by prefix or by policy
     max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)

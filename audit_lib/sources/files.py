@@ -1,4 +1,4 @@
-"""Opens each source once, within the project, following no link: content, hash and facts of the same bytes."""
+"""Opens each source once, within the project: content, hash and facts of the same bytes."""
 
 import errno
 import io

@@ -57,7 +57,7 @@ TIMEOUT_SECONDS = 60
 
 
 class GitFailed(BadInput):
-    """git could not answer, so the answer is not known. Its own message, which can hold a value, is not quoted."""
+    """git could not answer, so the answer is not known. Its own message could hold a value: not quoted."""
 
 
 def is_repository(root: Path) -> bool:

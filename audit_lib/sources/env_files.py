@@ -1,0 +1,208 @@
+"""Reads every env source of a project, and the values given for this run, into two frames."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.contracts import EnvEntries, Sources
+from audit_lib.keeper import Keeper
+from audit_lib.policy import Policy
+from audit_lib.project import EnvSource, GivenValues, Project
+from audit_lib.sources import git
+from audit_lib.sources.env_lines import MAX_LINES, EnvLine, is_binary, parse_env
+from audit_lib.sources.files import Unreadable, read_source
+from audit_lib.sources.given import ENVIRON, STDIN, given_lines
+
+MAX_BYTES = 16 * 1024 * 1024
+# The counts of Sources, by the state of a line.
+_COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a row of either frame says of where it comes from."""
+
+    source: str
+    kind: str
+    environment: str
+    service: str
+
+    def row(self, **columns: Any) -> dict[str, Any]:
+        return vars(self) | columns
+
+
+@dataclass(frozen=True)
+class _Git:
+    """What git says of the env files; None where it cannot be asked."""
+
+    tracked: set[str] | None
+    ignored: set[str] | None
+
+    def columns(self, path: str) -> dict[str, bool | None]:
+        return {
+            "tracked": None if self.tracked is None else path in self.tracked,
+            "ignored": None if self.ignored is None else path in self.ignored,
+        }
+
+
+def read_env_sources(
+    project: Project,
+    given: tuple[GivenValues, ...],
+    keeper: Keeper,
+    policy: Policy | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Sources` and `EnvEntries`; each value goes to the keeper, and each line is counted in one state.
+
+    A place (environment and service) for which nothing was supplied is a row that says what would
+    supply it. The policy is needed for `--env …=environ`: it names what is taken from `environ`.
+    """
+    sources: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    supplied = {(one.environment, one.service) for one in given}
+    answers = _ask_git(project)
+    for source in project.env_sources:
+        place = _Place(source.path, _kind(source), source.environment, source.service)
+        row, lines = _read(project.root, source, place, answers)
+        # A file that is not there is no gap where its values were given, and a backup never is one.
+        if row["state"] != "missing" or not (
+            source.backup or (source.environment, source.service) in supplied
+        ):
+            sources.append(row)
+            entries += _entries(place, lines, keeper)
+    for one in given:
+        place = _Place(f"--env {one.environment}/{one.service}", "given values", one.environment, one.service)
+        lines = given_lines(one, policy, environ)
+        sources.append(place.row(reason=_origin(one), remedy="", **_counted(lines)))
+        sources += _left_on_disk(project, one, answers)
+        entries += _entries(place, lines, keeper)
+    sources += _not_supplied(project, given, policy)
+    return Sources.of(sources), EnvEntries.of(entries)
+
+
+def _kind(source: EnvSource) -> str:
+    return "example" if source.example else "backup" if source.backup else "env file"
+
+
+def _read(
+    root: Path, source: EnvSource, place: _Place, answers: _Git
+) -> tuple[dict[str, Any], tuple[EnvLine, ...]]:
+    """The row of one env file, and its lines where it could be read."""
+    try:
+        found = read_source(root, source.path, MAX_BYTES)
+    except Unreadable as fault:
+        known = {} if fault.state == "missing" else answers.columns(source.path)
+        return place.row(
+            state=fault.state, reason=fault.reason, remedy=_remedy(source, fault.state), **known
+        ), ()
+    facts = vars(found.facts) | answers.columns(source.path)
+    refusal = _refusal(found.content)
+    if refusal:
+        return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), ()
+    lines = parse_env(found.content)
+    counted = _counted(lines)
+    reason = "" if counted["state"] == "read" else "holds nothing"
+    return place.row(reason=reason, remedy=_remedy(source, counted["state"]), **counted, **facts), lines
+
+
+def _refusal(content: bytes) -> str:
+    """Why the content is not parsed at all; "" where it is."""
+    if is_binary(content):
+        return "is binary: it holds NUL bytes and is no UTF-8 text"
+    if content.count(b"\n") + content.count(b"\r") > MAX_LINES:
+        return f"has more than the limit of {MAX_LINES:,} lines"
+    return ""
+
+
+def _counted(lines: tuple[EnvLine, ...]) -> dict[str, Any]:
+    """State and line counts; the counts add up to the lines."""
+    states = Counter(line.state for line in lines)
+    counts = {column: states[state] for column, state in _COUNTS.items()}
+    return {"state": "read" if len(lines) > states["blank"] else "empty", "lines": len(lines), **counts}
+
+
+def _entries(place: _Place, lines: tuple[EnvLine, ...], keeper: Keeper) -> Iterator[dict[str, Any]]:
+    """One row for each line; the values, and what may be one in a faulty line, go to the keeper."""
+    for line in lines:
+        for suspect in line.suspects:
+            keeper.take(suspect)
+        fingerprint = keeper.take(line.value) if line.value else None
+        faults = ",".join(line.faults)
+        yield place.row(
+            line=line.line, state=line.state, name=line.name, fingerprint=fingerprint, faults=faults
+        )
+
+
+def _remedy(source: EnvSource, state: str) -> str:
+    """The command that would supply the values of a source that was not read."""
+    if state == "read" or source.backup:
+        return ""
+    if source.example:
+        return f"commit {source.path} with every name and no value"
+    return f"--env {source.environment}/{source.service}=- (dotenv text or the platform's JSON on stdin)"
+
+
+def _origin(given: GivenValues) -> str:
+    return {STDIN: "from stdin", ENVIRON: "from the process environment"}.get(given.origin, "from a file")
+
+
+def _left_on_disk(project: Project, given: GivenValues, answers: _Git) -> Iterator[dict[str, Any]]:
+    """The file that values were given from is itself a plain export on disk, which is a finding."""
+    if given.origin in (STDIN, ENVIRON) or given.origin.startswith("/dev/fd/"):
+        return
+    path = Path(given.origin).resolve()
+    inside = path.is_relative_to(project.root)
+    name = str(path.relative_to(project.root)) if inside else path.name
+    place = _Place(name, "export", given.environment, given.service)
+    modified_at, mode = _facts_of(path)
+    yield place.row(
+        state="read",
+        reason="values in clear, left on disk"
+        if inside
+        else "values in clear, left on disk outside the project",
+        remedy="",
+        size_bytes=len(given.content),
+        modified_at=modified_at,
+        mode=mode,
+        **(answers.columns(name) if inside else {}),
+    )
+
+
+def _facts_of(path: Path) -> tuple[datetime | None, str | None]:
+    try:
+        facts = read_source(path.parent, path.name, MAX_BYTES).facts
+    except Unreadable:
+        return None, None
+    return facts.modified_at, facts.mode
+
+
+def _not_supplied(
+    project: Project, given: tuple[GivenValues, ...], policy: Policy | None
+) -> Iterator[dict[str, Any]]:
+    """One row for each place of the application for which neither a file is named nor a value given."""
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    named = {(source.environment, source.service) for source in in_force}
+    named |= {(one.environment, one.service) for one in given}
+    services = {source.service for source in project.env_sources} | {service for _, service in named}
+    services |= {rule.service for rule in policy.secrets} if policy else set()
+    for environment in project.environments:
+        for service in sorted(services - {""}):
+            if (environment, service) not in named:
+                option = f"--env {environment}/{service}"
+                remedy = f"{option}=- (dotenv text or the platform's JSON on stdin)"
+                place = _Place(option, "given values", environment, service)
+                yield place.row(state="missing", reason="nothing was supplied", remedy=remedy)
+
+
+def _ask_git(project: Project) -> _Git:
+    paths = [source.path for source in project.env_sources]
+    try:
+        return _Git(git.tracked(project.root), git.ignored(project.root, paths))
+    except git.GitFailed:
+        return _Git(None, None)
