@@ -5,10 +5,10 @@ No column of any frame holds a secret value: values are in the keeper, frames ho
 """
 
 from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant
-from audit_lib.contracts.findings import Changes, Findings
+from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.contracts.inputs import EnvEntries, Sources
 from audit_lib.contracts.leaks import LeakPlaces, Leaks
-from audit_lib.contracts.logs import Detections, LogCounts, LogEvents
+from audit_lib.contracts.logs import Detections, GuideSearches, LogCounts, LogCoverage, LogEvents
 from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "LINE_STATES",
     "SEVERITIES",
     "STATUSES",
+    "Acceptances",
     "Changes",
     "Contract",
     "Detections",
@@ -24,11 +25,14 @@ __all__ = [
     "Evidence",
     "Findings",
     "Freshness",
+    "GuideSearches",
     "Instant",
     "Inventory",
     "LeakPlaces",
     "Leaks",
+    "LedgerFaults",
     "LogCounts",
+    "LogCoverage",
     "LogEvents",
     "Sources",
 ]

@@ -25,6 +25,24 @@ class Findings(Contract):
     accepted_until_at: Series[Instant] = pa.Field(nullable=True)
 
 
+class Acceptances(Contract):
+    """One row for each finding id that somebody accepted: the last such record counts."""
+
+    accepted_id: Series[str]
+    by: Series[str]
+    reason: Series[str]
+    until_at: Series[Instant]
+    expired: Series[bool]  # as_of lies after until_at: the finding is open again
+    matches: Series[bool]  # a finding of this audit has the id
+
+
+class LedgerFaults(Contract):
+    """One row for each place where a ledger's chain or a MAC does not hold."""
+
+    place: Series[str]
+    fault: Series[str]
+
+
 class Changes(Contract):
     """One row for each difference to the previous report."""
 

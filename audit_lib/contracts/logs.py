@@ -39,6 +39,31 @@ class LogEvents(Contract):
     subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
 
 
+class LogCoverage(Contract):
+    """One row, for the quarter: how much of it the logs show."""
+
+    quarter: Series[str]
+    files: Series[int]  # read
+    lines: Series[int]  # in those files, of whatever time
+    counted: Series[int]  # requests and messages of the quarter
+    untimed: Series[int]  # of those, how many carry no time of their own
+    days_read: Series[int]  # days of the quarter that have at least one
+    days: Series[int]  # days of the quarter until as_of
+    places: Series[str]  # where logs were looked for
+    remedy: Series[str]  # what would supply them
+
+
+class GuideSearches(Contract):
+    """One row for each search of the logs that the guide prescribes, held against what is written."""
+
+    pattern: Series[str]
+    path: Series[str]
+    guide_line: Series[str]
+    means: Series[str]  # the kind of event that it is to find
+    counted: Series[int]  # events of that kind in the logs read
+    can_match: Series[bool]  # at least one line the application writes for that kind holds the pattern
+
+
 class Detections(Contract):
     """One row for each incident found, and one for each detection that found none or could not be applied."""
 

@@ -1,0 +1,91 @@
+"""Checks on a secret's age: overdue, due, not known, and evidence that contradicts itself."""
+
+from audit_lib.checks.check import Check, by_environment, yes
+
+ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
+LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
+SCOPE = "{environment}/{service}"
+AGE = "at least {age_days_min} and at most {age_days_max} days old; allowed: {max_age_days} days"
+
+AGES = (
+    Check(
+        id="overdue-secret",
+        table="freshness",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: rows["status"].eq("overdue"),
+        subject="{secret}",
+        evidence=AGE + "; overdue since {overdue_from_at} ({hi_evidence})",
+        remedy="Rotate {secret} in {environment}/{service} now and record it: audit_lib record {secret}.",
+        controls=ROTATION,
+        where=SCOPE,
+    ),
+    Check(
+        id="due-secret",
+        table="freshness",
+        severity=by_environment("medium", "low"),
+        when=lambda rows: rows["status"].eq("due"),
+        subject="{secret}",
+        evidence=AGE + "; may be overdue from {possibly_overdue_from_at}",
+        remedy="Plan the rotation of {secret} in {environment}/{service} before {possibly_overdue_from_at}.",
+        controls=ROTATION,
+        where=SCOPE,
+    ),
+    Check(
+        id="unknown-age",
+        table="freshness",
+        severity=by_environment("high", "medium"),
+        unknown_when=lambda rows: rows["status"].eq("unknown"),
+        subject="{secret}",
+        evidence=AGE + "; not decided: {reason}",
+        remedy="{next_evidence}",
+        controls=ROTATION,
+        where=SCOPE,
+    ),
+    Check(
+        id="evidence-conflict",
+        table="freshness",
+        severity="high",
+        when=lambda rows: yes(rows["conflict"]),
+        subject="{secret}",
+        evidence="pieces of evidence exclude each other; kept: after {lo_at} ({lo_evidence}), by {hi_at} "
+        "({hi_evidence})",
+        remedy="Find which record of {secret} is wrong and record what is right; check the clocks.",
+        controls=LEDGER,
+        where=SCOPE,
+    ),
+    Check(
+        id="rotation-not-done",
+        table="freshness",
+        severity="critical",
+        when=lambda rows: yes(rows["claimed_not_done"]),
+        subject="{secret}",
+        evidence="a rotation was recorded, yet the value before and after it is the same; "
+        "in force since {hi_at} or before",
+        remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
+        controls=LEDGER,
+        where=SCOPE,
+    ),
+    Check(
+        id="rotated-back",
+        table="freshness",
+        severity="high",
+        when=lambda rows: yes(rows["rotated_back"]),
+        subject="{secret}",
+        evidence="the value in force was in force before, with another one between; as a value it is "
+        "at least {value_age_days_min} days old",
+        remedy="Rotate {secret} in {environment}/{service} to a value that never was in use.",
+        controls=("NIST IA-5(1)", "PCI 8.3.7"),
+        where=SCOPE,
+    ),
+    Check(
+        id="unrecorded-rotation",
+        table="freshness",
+        severity=by_environment("medium", "low"),
+        when=lambda rows: yes(rows["unrecorded_rotation"]),
+        subject="{secret}",
+        evidence="the value changed after {lo_at}, by {hi_at}, and no rotation is recorded",
+        remedy="Record who rotated {secret} and why: audit_lib record {secret} --environment {environment}.",
+        controls=LEDGER,
+        where=SCOPE,
+    ),
+)

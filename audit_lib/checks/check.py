@@ -1,0 +1,59 @@
+"""What a check is: a predicate over one table, and what to say of the rows it picks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+Rows = pd.DataFrame
+Truths = pd.Series
+Predicate = Callable[[Rows], Truths]
+Severity = str | Callable[[Rows], pd.Series]
+
+
+def never(rows: Rows) -> Truths:
+    """False for every row."""
+    return pd.Series(False, index=rows.index)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. `subject`, `evidence`, `where` and `remedy` are templates over the row's columns.
+
+    A row for which `when` holds is a fault; one for which `unknown_when` holds cannot be decided,
+    and is a finding of status unknown. Both give plain booleans: a null is never "no fault" by accident.
+    """
+
+    id: str  # kebab-case, saying the fault
+    table: str
+    severity: Severity
+    subject: str  # stable from run to run: no path, no line, no count
+    evidence: str  # quotes what was seen beside what is demanded
+    remedy: str
+    controls: tuple[str, ...]  # one to three, from spec/controls.md
+    when: Predicate = never
+    unknown_when: Predicate = never
+    unknown_evidence: str = ""  # "" where `evidence` reads well for both
+    where: str = "{source}"
+
+
+def yes(column: pd.Series) -> Truths:
+    """Where a nullable truth is known and true."""
+    return column.fillna(False).astype(bool)
+
+
+def no(column: pd.Series) -> Truths:
+    """Where a nullable truth is known and false."""
+    return ~column.fillna(True).astype(bool)
+
+
+def by_environment(production: str, elsewhere: str) -> Severity:
+    """A severity that is worse where the row concerns production."""
+
+    def severity(rows: Rows) -> pd.Series:
+        involved = rows["environment"].eq("production")
+        if "other_environment" in rows:
+            involved |= rows["other_environment"].eq("production")
+        return involved.map({True: production, False: elsewhere})
+
+    return severity

@@ -1,0 +1,118 @@
+"""Checks on the logs: what failed in them, and whether they could be read at all."""
+
+from audit_lib.checks.check import Check
+
+# Above this share of a file its counts say little: a format is missing from log_formats.toml.
+NOT_UNDERSTOOD = 0.05
+
+REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
+QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
+PLACE = "{source}:{line}"
+
+LOGS = (
+    Check(
+        id="secret-validation-failed",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("secret_validation_failed"),
+        subject="{subject}",
+        evidence="at start-up the application found no valid {subject} ({day})",
+        remedy="Compare {subject} with the inventory: missing, placeholder or short; set it and restart.",
+        controls=("NIST CM-6", "NIST SI-4", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="start-up-failed",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("startup_failed"),
+        subject="start-up",
+        evidence="the application's start-up failed ({day}; {message})",
+        remedy="Read the lines above it in {source}.",
+        controls=("NIST SI-4", "NIST AU-6"),
+        where=PLACE,
+    ),
+    Check(
+        id="database-failure",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("database_failure"),
+        subject="database",
+        evidence="the database could not be used ({day}; {message})",
+        remedy="Check the database's address, its password, and who rotated it when.",
+        controls=("NIST SI-4", "NIST AU-6"),
+        where=PLACE,
+    ),
+    Check(
+        id="value-in-log",
+        table="log_events",
+        severity="critical",
+        when=lambda rows: rows["kind"].eq("validation_error"),
+        subject="{subject}",
+        evidence="a validation error prints the value that it refuses ({day}; {message})",
+        remedy="Rotate what the line shows, hide inputs in validation errors, and purge {source}.",
+        controls=("ASVS 16.2.5", "CWE-532", "NIST SI-11"),
+        where=PLACE,
+    ),
+    Check(
+        id="no-logs-read",
+        table="log_coverage",
+        severity="high",
+        unknown_when=lambda rows: rows["counted"].eq(0),
+        subject="logs",
+        evidence="nothing was read for {quarter}: {files} log files, {lines} lines, none of the quarter. "
+        "This is not `no failures`",
+        remedy="Name the logs in audit.toml or export them from the platform: {remedy}",
+        controls=("NIST AU-6", "NIST AU-11", "PCI 10.7"),
+        where="{places}",
+    ),
+    Check(
+        id="log-gap",
+        table="log_coverage",
+        severity="medium",
+        unknown_when=lambda rows: rows["counted"].gt(0) & rows["days_read"].lt(rows["days"]),
+        subject="logs",
+        evidence="{days_read} of the {days} days of {quarter} have a line; the others were not read or not "
+        "written",
+        remedy="Supply the logs of the days that are missing.",
+        controls=("NIST AU-11", "ASVS 16.4.1", "PCI 10.5.1"),
+        where="{places}",
+    ),
+    Check(
+        id="untimed-log-lines",
+        table="log_coverage",
+        severity="medium",
+        unknown_when=lambda rows: rows["untimed"].gt(0),
+        subject="logs",
+        evidence="{untimed} of {counted} requests and messages carry no time of their own",
+        remedy="Configure the server's access log with a time and a zone.",
+        controls=("NIST AU-8", "ASVS 16.2.2"),
+        where="{places}",
+    ),
+    Check(
+        id="log-not-understood",
+        table="sources",
+        severity="medium",
+        unknown_when=lambda rows: (
+            rows["kind"].eq("log")
+            & rows["not_understood"].gt(rows["lines"] * NOT_UNDERSTOOD).fillna(False).astype(bool)
+        ),
+        subject="log lines",
+        evidence="{source}: {not_understood} of {lines} lines were not understood; accepted: "
+        + f"{NOT_UNDERSTOOD:.0%}",
+        remedy="Add the line's shape to log_formats.toml, with examples.",
+        controls=QUALITY,
+    ),
+    Check(
+        id="search-never-matches",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: ~rows["can_match"],
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` in {path} matches no line that the application can "
+        "write (lines of kind {means} read: {counted}); its `0 failures` says nothing",
+        remedy="Replace the command in the guide by: audit_lib failures PATH.",
+        controls=("NIST AU-6", "PCI 10.4.1.1"),
+        where="guide line {guide_line}",
+    ),
+)

@@ -1,0 +1,223 @@
+"""The one Finding table: every check over its table, with what was accepted, and what changed since."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.checks import CHECKS, Check
+from audit_lib.clock import iso
+from audit_lib.contracts import SEVERITIES, Acceptances, Changes, Findings
+from audit_lib.policy import Policy
+
+Tables = Mapping[str, pd.DataFrame]
+
+SHOWN = 3  # pieces of evidence quoted of rows that share an id
+PLACES = 5
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A person's decision to live with a finding until an instant."""
+
+    id: str
+    by: str
+    reason: str
+    until_at: datetime
+
+
+@dataclass(frozen=True)
+class _Finding:
+    id: str
+    check: Check
+    severity: str
+    status: str
+    subject: str
+    environment: str
+    service: str
+    evidence: tuple[str, ...]
+    where: tuple[str, ...]
+    remedy: str
+    secret: str
+    rows: int = 1
+
+
+def find(tables: Tables, policy: Policy, accepted: Iterable[Acceptance], as_of: datetime) -> pd.DataFrame:
+    """`Findings`, in the order of CHECKS: what is open, what was accepted, what is not known.
+
+    A check whose table is absent raises `KeyError`: it would else pass in silence. Acceptances recorded
+    after `as_of` are not for here; one that has run out leaves its finding open.
+    """
+    found = _run((check for check in CHECKS if check.table != "acceptances"), tables)
+    decided = {acceptance.id: acceptance for acceptance in accepted}
+    acceptances = tabulate_acceptances(decided.values(), {finding.id for finding in found}, as_of)
+    found += _run((check for check in CHECKS if check.table == "acceptances"), {"acceptances": acceptances})
+    return Findings.of(_row(finding, policy, decided.get(finding.id), as_of) for finding in found)
+
+
+def tabulate_acceptances(accepted: Iterable[Acceptance], ids: set[str], as_of: datetime) -> pd.DataFrame:
+    """`Acceptances`: each decision beside whether it still holds and whether a finding has its id."""
+    return Acceptances.of(
+        {
+            "accepted_id": one.id,
+            "by": one.by,
+            "reason": one.reason,
+            "until_at": one.until_at,
+            "expired": one.until_at < as_of,
+            "matches": one.id in ids,
+        }
+        for one in sorted(accepted, key=lambda one: one.id)
+    )
+
+
+def compare(previous: Mapping[str, Any], now: pd.DataFrame) -> pd.DataFrame:
+    """`Changes` from the findings of a previous report.json to these.
+
+    What is gone counts as closed only where its evidence was read this time: where the source of an
+    environment and service, or the quarter's logs, are missing now, it is "no longer known".
+    """
+    was = {row["id"]: row for row in previous["findings"]}
+    status = dict(zip(now["id"], now["status"], strict=True))
+    blind = _blind_spots(now)
+    return Changes.of(
+        {
+            "id": id_,
+            "change": _change(was.get(id_), status.get(id_), blind),
+            "was": was[id_]["status"] if id_ in was else "",
+            "now": status.get(id_, ""),
+        }
+        for id_ in sorted(was.keys() | status.keys())
+    )
+
+
+def _run(checks: Iterable[Check], tables: Tables) -> list[_Finding]:
+    found: list[_Finding] = []
+    for check in checks:
+        merged: dict[str, _Finding] = {}
+        for finding in _apply(check, tables[check.table]):
+            merged[finding.id] = _merge(merged.get(finding.id), finding)
+        found += (merged[id_] for id_ in sorted(merged))
+    return found
+
+
+def _apply(check: Check, rows: pd.DataFrame) -> Iterator[_Finding]:
+    """One finding for each row that the check picks, worst reading first: a fault outweighs not knowing."""
+    fault = check.when(rows).astype(bool)
+    unknown = check.unknown_when(rows).astype(bool) & ~fault
+    severity = check.severity if isinstance(check.severity, str) else check.severity(rows)
+    picked = rows.assign(_severity=severity, _unknown=unknown)[fault | unknown]
+    for row in picked.to_dict("records"):
+        said = {str(column): _said(cell) for column, cell in row.items()}
+        template = (row["_unknown"] and check.unknown_evidence) or check.evidence
+        subject = check.subject.format_map(said)
+        environment, service = said.get("environment", ""), said.get("service", "")
+        yield _Finding(
+            id=finding_id(check.id, subject, environment, service),
+            check=check,
+            severity=row["_severity"],
+            status="unknown" if row["_unknown"] else "open",
+            subject=subject,
+            environment=environment,
+            service=service,
+            evidence=(template.format_map(said),),
+            where=(check.where.format_map(said),),
+            remedy=check.remedy.format_map(said),
+            secret=said.get("secret", ""),
+        )
+
+
+def finding_id(check: str, subject: str, environment: str, service: str) -> str:
+    """The stable id of a finding: no path and no line, so that it outlives a move."""
+    scope = "/".join(part for part in (environment, service) if part)
+    parts = (check, subject, scope) if scope else (check, subject)
+    return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
+
+
+def _merge(known: _Finding | None, more: _Finding) -> _Finding:
+    if known is None:
+        return more
+    if known.status != more.status:
+        return known if known.status == "open" else more
+    worst = max(known.severity, more.severity, key=SEVERITIES.index)
+    return replace(
+        known,
+        severity=worst,
+        evidence=known.evidence if more.evidence[0] in known.evidence else known.evidence + more.evidence,
+        where=known.where if more.where[0] in known.where else known.where + more.where,
+        rows=known.rows + 1,
+    )
+
+
+def _row(finding: _Finding, policy: Policy, decision: Acceptance | None, as_of: datetime) -> dict[str, Any]:
+    evidence, status = _listed(finding.evidence, SHOWN), finding.status
+    if finding.rows > len(finding.evidence):
+        evidence += f"; {finding.rows} in all"
+    if decision and decision.until_at < as_of:
+        evidence += f"; accepted by {decision.by} until {iso(decision.until_at)}, which has passed"
+    elif decision and status == "open":
+        status = "accepted"
+    elif decision:
+        evidence += "; accepting it does not make it known"
+    return {
+        "id": finding.id,
+        "check": finding.check.id,
+        "severity": finding.severity,
+        "status": status,
+        "subject": finding.subject,
+        "environment": finding.environment,
+        "service": finding.service,
+        "evidence": evidence,
+        "where": _listed(finding.where, PLACES),
+        "remedy": finding.remedy,
+        "controls": "; ".join(finding.check.controls),
+        "guide_lines": _guide_lines(finding, policy),
+        "accepted_by": decision.by if decision else "",
+        "accepted_until_at": decision.until_at if decision else None,
+    }
+
+
+def _listed(parts: tuple[str, ...], most: int) -> str:
+    rest = f"; and {len(parts) - most} more" if len(parts) > most else ""
+    return "; ".join(parts[:most]) + rest
+
+
+def _guide_lines(finding: _Finding, policy: Policy) -> str:
+    """The lines of the guide that the check and the secret stand on, as the policy names them."""
+    by_check = policy.options.get("check_guide_lines", {})
+    lines = set(by_check.get(finding.check.id, ())) if isinstance(by_check, Mapping) else set()
+    rule = policy.rule(finding.secret)
+    return ", ".join(str(line) for line in sorted(lines | set(rule.guide_lines if rule else ())))
+
+
+def _said(cell: Any) -> str:
+    """A cell as evidence quotes it; a null is said, not left out."""
+    if pd.isna(cell):
+        return "not known"
+    if isinstance(cell, pd.Timestamp):
+        return iso(cell.to_pydatetime())
+    return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+
+
+def _blind_spots(now: pd.DataFrame) -> set[str]:
+    """The scopes (environment/service), and "logs", of which nothing was read this time."""
+    missing = now[now["check"].isin(("source-missing", "source-not-read"))]
+    scopes = set(missing["environment"] + "/" + missing["service"])
+    return scopes | ({"logs"} if now["check"].eq("no-logs-read").any() else set())
+
+
+def _change(was: Mapping[str, Any] | None, now: str | None, blind: set[str]) -> str:
+    if was is None:
+        return "new"
+    if now == "unknown" and was["status"] != "unknown":
+        return "no longer known"
+    if now is not None:
+        return "kept"
+    return "no longer known" if _hidden(was, blind) else "closed"
+
+
+def _hidden(was: Mapping[str, Any], blind: set[str]) -> bool:
+    about_logs = any(check.id == was["check"] and check.table.startswith("log_") for check in CHECKS)
+    return "logs" in blind if about_logs else was["id"].rpartition(":")[2] in blind

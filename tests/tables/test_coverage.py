@@ -1,0 +1,72 @@
+"""Coverage says how much of a quarter was seen, and which of the guide's searches are blind."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.clock import Quarter
+from audit_lib.contracts import LogCounts, Sources
+from audit_lib.policy import Policy
+from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
+
+QUARTER = Quarter(2026, 3)
+
+
+def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
+    columns = ("day", "kind", "count", "untimed")
+    blank = {"source": "app.log", "client": "", "method": "", "route": ""}
+    return LogCounts.of(blank | dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def _log(**change: Any) -> dict[str, Any]:
+    row = {"source": "app.log", "kind": "log", "environment": "", "service": "", "state": "read", "lines": 9}
+    return row | {"reason": "", "remedy": ""} | change
+
+
+def test_a_quarter_without_logs_counts_nothing() -> None:
+    """No log read is a row with zeros, and the remedy that would supply one."""
+    missing = _log(state="missing", lines=None, remedy="export them")
+    row = tabulate_log_coverage(Sources.of([missing]), _counts(), QUARTER, QUARTER.end).iloc[0]
+    assert (row["files"], row["lines"], row["counted"], row["days_read"], row["days"]) == (0, 0, 0, 0, 92)
+    assert row["remedy"] == "export them"
+
+
+@pytest.mark.parametrize(
+    ("as_of", "days"),
+    [
+        (datetime(2026, 7, 1, tzinfo=UTC), 0),
+        (datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC), 1),
+        (datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), 92),
+        (datetime(2027, 1, 1, tzinfo=UTC), 92),
+        (datetime(2026, 1, 1, tzinfo=UTC), 0),
+    ],
+)
+def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
+    """A quarter under way is held to the days until as_of."""
+    counts = _counts(
+        ("2026-07-01", "other", 3, 1), ("2026-07-01", "unauthorized", 2, 2), (None, "other", 1, 1)
+    )
+    row = tabulate_log_coverage(Sources.of([_log()]), counts, QUARTER, as_of).iloc[0]
+    assert row["days"] == days
+    assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
+
+
+def test_a_search_in_the_wrong_case_is_blind() -> None:
+    """A search is held against lines of the kind that it is to find, case and all."""
+    search = {"path": "logs/*.log", "means": "unauthorized", "guide_line": 410}
+    policy = Policy(
+        "test",
+        Path("test.toml"),
+        "",
+        (),
+        options={
+            "log_search": [search | {"pattern": "401 UNAUTHORIZED"}, search | {"pattern": "401 Unauth"}]
+        },
+    )
+    written = {"unauthorized": ['INFO: "GET / HTTP/1.1" 401 Unauthorized'], "other": ["401 UNAUTHORIZED"]}
+    rows = tabulate_guide_searches(policy, written, _counts(("2026-07-01", "unauthorized", 2, 0)))
+    assert list(rows["can_match"]) == [False, True]
+    assert list(rows["counted"]) == [2, 2]
