@@ -186,7 +186,7 @@ def _listed(parts: tuple[str, ...], most: int) -> str:
 
 def _guide_lines(finding: _Finding, policy: Policy) -> str:
     """The lines of the guide that the check and the secret stand on, as the policy names them."""
-    by_check = policy.options.get("check_guide_lines", {})
+    by_check = policy.options.get("check_lines", {})
     lines = set(by_check.get(finding.check.id, ())) if isinstance(by_check, Mapping) else set()
     rule = policy.rule(finding.secret)
     return ", ".join(str(line) for line in sorted(lines | set(rule.guide_lines if rule else ())))

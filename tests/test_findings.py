@@ -10,14 +10,15 @@ import pytest
 from audit_lib.checks import CHECKS
 from audit_lib.findings import Acceptance, compare, find, finding_id
 from audit_lib.policy import Policy, SecretRule
+from tests.rows import rows_of
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 POLICY = Policy(
     name="test",
     path=Path("test.toml"),
     sha256="",
-    secrets=(SecretRule("API_TOKEN", "backend", "secret", "always", guide_lines=(55,)),),
-    options={"check_guide_lines": {"overdue-secret": [230]}},
+    secrets=(SecretRule("API_TOKEN", "backend", "secret", "always", lines={"period": (55,)}),),
+    options={"check_lines": {"overdue-secret": [230]}},
 )
 FAILED = {"log_events": [{"kind": "database_failure"}]}
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"

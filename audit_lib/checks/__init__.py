@@ -1,6 +1,7 @@
 """The checks, in the order of the report."""
 
 from audit_lib.checks.age import AGES
+from audit_lib.checks.catalog import CATALOG
 from audit_lib.checks.check import Check
 from audit_lib.checks.files import FILES
 from audit_lib.checks.ledger import LEDGER
@@ -8,6 +9,6 @@ from audit_lib.checks.logs import LOGS
 from audit_lib.checks.places import DRIFT
 from audit_lib.checks.values import VALUES
 
-CHECKS: tuple[Check, ...] = VALUES + DRIFT + AGES + FILES + LOGS + LEDGER
+CHECKS: tuple[Check, ...] = CATALOG + VALUES + DRIFT + AGES + FILES + LOGS + LEDGER
 
 __all__ = ["CHECKS", "Check"]

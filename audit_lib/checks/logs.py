@@ -1,6 +1,6 @@
 """Checks on the logs: what failed in them, and whether they could be read at all."""
 
-from audit_lib.checks.check import Check
+from audit_lib.checks.check import Check, no
 
 # Above this share of a file its counts say little: a format is missing from log_formats.toml.
 NOT_UNDERSTOOD = 0.05
@@ -107,12 +107,23 @@ LOGS = (
         id="search-never-matches",
         table="guide_searches",
         severity="medium",
-        when=lambda rows: ~rows["can_match"],
+        when=lambda rows: no(rows["can_match"]),
         subject="{pattern}",
         evidence="the guide's search for `{pattern}` in {path} matches no line that the application can "
-        "write (lines of kind {means} read: {counted}); its `0 failures` says nothing",
-        remedy="Replace the command in the guide by: audit_lib failures PATH.",
+        "write ({looks_for} in the logs read: {counted}): a `0` from it is no pass",
+        remedy="Mend the guide. {remedy}",
         controls=("NIST AU-6", "PCI 10.4.1.1"),
+        where="guide line {guide_line}",
+    ),
+    Check(
+        id="search-prints-values",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: rows["prints_values"],
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` in {path} prints secrets on the terminal",
+        remedy="Mend the guide. {remedy}",
+        controls=("ASVS 14.2.1", "CWE-532"),
         where="guide line {guide_line}",
     ),
 )

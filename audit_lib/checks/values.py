@@ -1,4 +1,4 @@
-"""Checks on what a variable holds: missing, placeholder, short, malformed, weak, public, unlisted."""
+"""Checks on what a variable holds: placeholder, published, short, malformed, weak."""
 
 from audit_lib.checks.check import Check, Rows, Truths, by_environment, no, yes
 
@@ -6,23 +6,7 @@ from audit_lib.checks.check import Check, Rows, Truths, by_environment, no, yes
 GUESSABLE_BITS = 80
 
 STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
-CATALOG = ("NIST CM-8", "NIST IA-5", "ISO A.5.9")
-BROWSER = ("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522")
 PLACE = "{source}:{line}"
-
-
-def _demanded(rows: Rows) -> Truths:
-    in_production = rows["required"].eq("production") & rows["environment"].eq("production")
-    return rows["required"].eq("always") | in_production
-
-
-def _advised(rows: Rows) -> Truths:
-    elsewhere = rows["required"].eq("production") & rows["environment"].ne("production")
-    return rows["required"].eq("recommended") | elsewhere
-
-
-def _browser_secret(rows: Rows) -> Truths:
-    return rows["public"] & rows["kind"].isin(("secret", "unlisted"))
 
 
 def _present(rows: Rows) -> Truths:
@@ -31,7 +15,8 @@ def _present(rows: Rows) -> Truths:
 
 def _own_value(rows: Rows) -> Truths:
     # A placeholder or a published value is short and malformed, too: one fault, one finding.
-    return _present(rows) & no(rows["placeholder"]) & ~yes(rows["compromised"])
+    public = yes(rows["compromised"]) | no(rows["default_ok"])
+    return _present(rows) & no(rows["placeholder"]) & ~public
 
 
 def _not_judged(rows: Rows, column: str) -> Truths:
@@ -39,51 +24,6 @@ def _not_judged(rows: Rows, column: str) -> Truths:
 
 
 VALUES = (
-    Check(
-        id="missing-secret",
-        table="inventory",
-        severity=by_environment("critical", "high"),
-        when=lambda rows: rows["state"].eq("missing") & _demanded(rows) & ~_browser_secret(rows),
-        subject="{secret}",
-        evidence="{variable} is not in {source}; the policy requires it: {required}",
-        remedy="Set {variable} for {environment}/{service}, by the generator or provider the guide names.",
-        controls=CATALOG,
-        where="{source}",
-    ),
-    Check(
-        id="missing-recommended",
-        table="inventory",
-        severity="low",
-        when=lambda rows: rows["state"].eq("missing") & _advised(rows) & ~_browser_secret(rows),
-        subject="{secret}",
-        evidence="{variable} is not in {source}; the policy asks for it: {required}",
-        remedy="Set {variable} for {environment}/{service}, or accept that it is not used.",
-        controls=CATALOG,
-        where="{source}",
-    ),
-    Check(
-        id="feature-secret-undecided",
-        table="inventory",
-        severity="low",
-        unknown_when=lambda rows: rows["state"].eq("missing") & rows["required"].eq("feature"),
-        subject="{secret}",
-        evidence="{variable} is not in {source}; it is required only with its feature, and no evidence "
-        "says whether that is used",
-        remedy="Set {variable}, or attest that its feature is not used.",
-        controls=CATALOG,
-        where="{source}",
-    ),
-    Check(
-        id="empty-secret",
-        table="inventory",
-        severity=by_environment("critical", "high"),
-        when=lambda rows: rows["state"].eq("empty"),
-        subject="{secret}",
-        evidence="{variable} is in {source} with an empty value; required: {required}",
-        remedy="Set {variable} for {environment}/{service}, or remove the line.",
-        controls=CATALOG,
-        where=PLACE,
-    ),
     Check(
         id="placeholder-value",
         table="inventory",
@@ -93,7 +33,7 @@ VALUES = (
         subject="{secret}",
         evidence="{variable} holds a placeholder of the policy, not a value of its own",
         unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
-        remedy="Generate a value for {variable} and set it in {environment}/{service}.",
+        remedy="Set a value of its own in {environment}/{service}: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392", "NIST IA-5(1)"),
         where=PLACE,
     ),
@@ -162,6 +102,83 @@ VALUES = (
         where=PLACE,
     ),
     Check(
+        id="forbidden-format",
+        table="inventory",
+        severity="critical",
+        when=lambda rows: _present(rows) & no(rows["forbidden_format_ok"]),
+        subject="{secret}",
+        evidence="{variable} has the format of what must never stand here, such as a live or an admin key; "
+        "demanded: {format} {usual_format}",
+        remedy="Replace {variable} in {environment}/{service} and revoke the old key. {renewal}",
+        controls=("NIST AC-6", "ASVS 13.2.2", "CWE-522"),
+        where=PLACE,
+    ),
+    Check(
+        id="unusual-format",
+        table="inventory",
+        severity="low",
+        when=lambda rows: (
+            _own_value(rows)
+            & no(rows["usual_format_ok"])
+            & ~no(rows["format_ok"])
+            & rows["length"].ne("short")
+            & ~no(rows["forbidden_format_ok"])
+        ),
+        unknown_when=lambda rows: rows["usual_format"].ne("") & _not_judged(rows, "usual_format_ok"),
+        subject="{secret}",
+        evidence="{variable} does not look like what its provider issues: {usual_format}",
+        unknown_evidence="{variable} was not compared with what its provider issues: {usual_format}",
+        remedy="Check that {variable} was copied whole and from the right account. {renewal}",
+        controls=("NIST CM-6",),
+        where=PLACE,
+    ),
+    Check(
+        id="ambiguous-url",
+        table="inventory",
+        severity="high",
+        when=lambda rows: _own_value(rows) & no(rows["url_ok"]),
+        subject="{secret}",
+        evidence="the password in {variable} holds a reserved character that is not percent-encoded: two "
+        "parsers read two passwords",
+        remedy="Percent-encode the password in {variable}, or rotate it to letters, digits and - . _ ~",
+        controls=("NIST CM-6", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="unexpected-setting",
+        table="inventory",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: _present(rows) & no(rows["expected_ok"]),
+        subject="{secret}",
+        evidence="{variable} is not the value that the guide states for {environment}",
+        remedy="Set {variable} to what the guide states for {environment}, or mend the guide.",
+        controls=("NIST CM-6", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="known-default",
+        table="inventory",
+        severity=by_environment("critical", "low"),
+        when=lambda rows: _present(rows) & no(rows["default_ok"]),
+        subject="{secret}",
+        evidence="{variable} works with a default that everyone knows",
+        remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
+        controls=("ASVS 13.2.3", "CWE-1392"),
+        where=PLACE,
+    ),
+    Check(
+        id="too-few-classes",
+        table="inventory",
+        severity=by_environment("high", "low"),
+        when=lambda rows: _own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
+        subject="{secret}",
+        evidence="the {component} of {variable} lacks a class of characters that the guide demands, and is "
+        "not strong enough without: at most {strength_bits} bits",
+        remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
+        controls=("NIST IA-5(1)", "CWE-521"),
+        where=PLACE,
+    ),
+    Check(
         id="weak-value",
         table="inventory",
         severity=by_environment("critical", "medium"),
@@ -178,52 +195,6 @@ VALUES = (
         unknown_evidence="{variable} is present, but its strength could not be estimated",
         remedy="Rotate {variable} to a generated value; do not invent one.",
         controls=STRENGTH,
-        where=PLACE,
-    ),
-    Check(
-        id="public-exposure",
-        table="inventory",
-        severity=by_environment("critical", "high"),
-        when=lambda rows: _browser_secret(rows) & _present(rows),
-        subject="{secret}",
-        evidence="{variable} is public: it is built into what every browser loads; the policy's own demand "
-        "for it there: {required}",
-        remedy="Move the call behind the backend and rotate {secret}; until then accept it by name and date.",
-        controls=BROWSER,
-        where=PLACE,
-    ),
-    Check(
-        id="public-secret-demanded",
-        table="inventory",
-        severity="high",
-        when=lambda rows: _browser_secret(rows) & rows["state"].eq("missing") & _demanded(rows),
-        subject="{secret}",
-        evidence="{variable} is missing though the policy requires it: {required}; supplying it would make a "
-        "secret public. The two demands conflict",
-        remedy="Mend the guide: serve what needs {secret} from the backend. Do not set it.",
-        controls=BROWSER,
-        where="{source}",
-    ),
-    Check(
-        id="unlisted-secret",
-        table="inventory",
-        severity="medium",
-        when=lambda rows: rows["kind"].eq("unlisted") & rows["state"].isin(("present", "empty")),
-        subject="{secret}",
-        evidence="{variable} is named like a secret and is not in the policy",
-        remedy="Add a [[secret]] block for {variable} to the policy, or remove it from {source}.",
-        controls=CATALOG,
-        where=PLACE,
-    ),
-    Check(
-        id="no-rotation-period",
-        table="inventory",
-        severity="low",
-        when=lambda rows: rows["kind"].eq("secret") & _present(rows) & rows["max_age_days"].isna(),
-        subject="{secret}",
-        evidence="{variable} is a secret and is in use; the policy states no rotation period",
-        remedy="State max_age_days for {secret} in the policy (90 where the guide says nothing else).",
-        controls=("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3"),
         where=PLACE,
     ),
 )

@@ -58,10 +58,12 @@ class GuideSearches(Contract):
 
     pattern: Series[str]
     path: Series[str]
-    guide_line: Series[str]
-    means: Series[str]  # the kind of event that it is to find
-    counted: Series[int]  # events of that kind in the logs read
-    can_match: Series[bool]  # at least one line the application writes for that kind holds the pattern
+    guide_line: Series[int]
+    looks_for: Series[str]
+    counted: Series[int]  # events in the logs read that it is to find
+    can_match: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: it does not search the logs
+    prints_values: Series[bool]  # it shows secrets on the terminal
+    remedy: Series[str]
 
 
 class Detections(Contract):

@@ -15,7 +15,12 @@ class Inventory(Contract):
     environment: Series[str]
     service: Series[str]
     kind: Series[str]  # secret | identifier | setting | unlisted
-    required: Series[str]
+    required: Series[str]  # the policy's requirement; "" for what is not in it
+    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required_in)
+    missing_severity: Series[str]  # of the rule; "" for what is not in the policy
+    exposure_severity: Series[str]  # of the rule; "" leaves it to the check
+    fallback: Series[str]  # what the application does without it; "" where the policy does not say
+    renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
     component: Series[str]  # whole | password
     state: Series[str] = pa.Field(isin=("present", "empty", "missing", "not supplied"))
     source: Series[str]
@@ -30,6 +35,7 @@ class Inventory(Contract):
     good_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     format: Series[str]  # the format's name, "" where the policy states none
     format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    usual_format: Series[str]  # what the provider is known to issue, "" where the policy states none
     usual_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # as the provider issues it
     forbidden_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: a live or admin key
     classes_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # kinds of characters, or enough bits
@@ -39,6 +45,7 @@ class Inventory(Contract):
     strength_bits: Series[float] = pa.Field(nullable=True)  # an upper estimate, rounded down
     public: Series[bool]  # by prefix or by policy
     max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
     guide_lines: Series[str]
 
 

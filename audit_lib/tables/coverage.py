@@ -1,5 +1,6 @@
 """What the logs cover of a quarter, and whether the guide's own searches of them can find anything."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from audit_lib.clock import Quarter
 from audit_lib.contracts import GuideSearches, LogCoverage
-from audit_lib.policy import Policy
+from audit_lib.policy import DocumentedGrep, Policy
 
 
 def tabulate_log_coverage(
@@ -34,22 +35,36 @@ def tabulate_log_coverage(
 def tabulate_guide_searches(
     policy: Policy, written: Mapping[str, Sequence[str]], log_counts: pd.DataFrame
 ) -> pd.DataFrame:
-    """`GuideSearches`: each search in the policy beside what the application writes.
+    """`GuideSearches`: each search that the guide prescribes beside what the application writes.
 
-    `written` gives, for each kind of event, example lines as log_formats.toml holds them; a search is
-    fixed text, case and all, as grep takes it (rules.md D9).
+    `written` gives, for each kind of event, example lines as log_formats.toml holds them (rules.md D9).
     """
-    searches = policy.options.get("log_search", ())
-    assert isinstance(searches, list | tuple)
     counted = log_counts.groupby("kind")["count"].sum()
     return GuideSearches.of(
         {
-            "pattern": search["pattern"],
-            "path": search["path"],
-            "guide_line": str(search.get("guide_line", "")),
-            "means": search["means"],
-            "counted": int(counted.get(search["means"], 0)),
-            "can_match": any(search["pattern"] in line for line in written.get(search["means"], ())),
+            "pattern": grep.pattern,
+            "path": grep.path,
+            "guide_line": grep.guide_line,
+            "looks_for": grep.looks_for,
+            "counted": int(counted.reindex(grep.kinds, fill_value=0).sum()),
+            "can_match": _can_match(grep, written),
+            "prints_values": grep.prints_values,
+            "remedy": grep.remedy,
         }
-        for search in searches
+        for grep in policy.greps
     )
+
+
+def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:
+    """Whether a line of the kinds it is to find fits; None where it searches no log."""
+    lines = [line for kind in grep.kinds for line in written.get(kind, ())]
+    if not lines:
+        return None
+    pattern = _python_pattern(grep.pattern)
+    return any(re.search(pattern, line, re.IGNORECASE if grep.ignore_case else 0) for line in lines)
+
+
+def _python_pattern(basic: str) -> str:
+    r"""A basic regular expression as Python reads it: there \| ( ) + ? { } mean what \-escapes mean here."""
+    swapped = re.sub(r"\\([|(){}+?])|([|(){}+?])", lambda found: found[1] or "\\" + found[2], basic)
+    return swapped if not swapped.startswith("*") else "\\" + swapped

@@ -9,7 +9,7 @@ import pytest
 
 from audit_lib.clock import Quarter
 from audit_lib.contracts import LogCounts, Sources
-from audit_lib.policy import Policy
+from audit_lib.policy import DocumentedGrep, Policy
 from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
 
 QUARTER = Quarter(2026, 3)
@@ -54,19 +54,35 @@ def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
     assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
 
 
-def test_a_search_in_the_wrong_case_is_blind() -> None:
-    """A search is held against lines of the kind that it is to find, case and all."""
-    search = {"path": "logs/*.log", "means": "unauthorized", "guide_line": 410}
-    policy = Policy(
-        "test",
-        Path("test.toml"),
-        "",
-        (),
-        options={
-            "log_search": [search | {"pattern": "401 UNAUTHORIZED"}, search | {"pattern": "401 Unauth"}]
-        },
-    )
-    written = {"unauthorized": ['INFO: "GET / HTTP/1.1" 401 Unauthorized'], "other": ["401 UNAUTHORIZED"]}
-    rows = tabulate_guide_searches(policy, written, _counts(("2026-07-01", "unauthorized", 2, 0)))
-    assert list(rows["can_match"]) == [False, True]
-    assert list(rows["counted"]) == [2, 2]
+UNAUTHORIZED = 'INFO: "GET / HTTP/1.1" 401 Unauthorized'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ignore_case", "can_match"),
+    [
+        ("401 UNAUTHORIZED", False, False),
+        ("401 UNAUTHORIZED", True, True),
+        ("401 Unauthorized", False, True),
+        (r"403\|401", False, True),
+        ("403|401", False, False),
+        ("HTTP/1.1", False, True),
+        ("(GET", False, False),
+        ("401+", False, False),
+    ],
+)
+def test_a_search_is_held_against_what_is_written(pattern: str, ignore_case: bool, can_match: bool) -> None:
+    """A search is read as grep reads it, and tried on lines of the kind that it is to find."""
+    grep = DocumentedGrep(pattern, "logs/*.log", "failed logins", ("unauthorized",), 410, ignore_case)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    written = {"unauthorized": [UNAUTHORIZED], "other": ["401 UNAUTHORIZED"]}
+    row = tabulate_guide_searches(policy, written, _counts(("2026-07-01", "unauthorized", 2, 0))).iloc[0]
+    assert (row["can_match"], row["counted"]) == (can_match, 2)
+
+
+def test_a_search_of_something_else_is_not_judged() -> None:
+    """A search of the git history is not held against log lines."""
+    grep = DocumentedGrep("token", "git log -p", "secrets", (), 374, prints_values=True)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    row = tabulate_guide_searches(policy, {}, _counts()).iloc[0]
+    assert pd.isna(row["can_match"])
+    assert row["prints_values"]
