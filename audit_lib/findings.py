@@ -1,7 +1,7 @@
 """The one Finding table: every check over its table, with what was accepted, and what changed since."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -9,24 +9,15 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.checks import CHECKS, Check
-from audit_lib.clock import iso
-from audit_lib.contracts import SEVERITIES, Acceptances, Changes, Findings
+from audit_lib.clock import iso, parse_instant
+from audit_lib.contracts import SEVERITIES, Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.ledger import Ledger
 from audit_lib.policy import Policy
 
 Tables = Mapping[str, pd.DataFrame]
 
 SHOWN = 3  # pieces of evidence quoted of rows that share an id
 PLACES = 5
-
-
-@dataclass(frozen=True)
-class Acceptance:
-    """A person's decision to live with a finding until an instant."""
-
-    id: str
-    by: str
-    reason: str
-    until_at: datetime
 
 
 @dataclass(frozen=True)
@@ -45,31 +36,37 @@ class _Finding:
     rows: int = 1
 
 
-def find(tables: Tables, policy: Policy, accepted: Iterable[Acceptance], as_of: datetime) -> pd.DataFrame:
+def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
     """`Findings`, in the order of CHECKS: what is open, what was accepted, what is not known.
 
-    A check whose table is absent raises `KeyError`: it would else pass in silence. Acceptances recorded
-    after `as_of` are not for here; one that has run out leaves its finding open.
+    `tables` holds every table that a check names; those about the ledger are made here. One that is
+    absent raises `KeyError`: its checks would else pass in silence. An acceptance that has run out
+    leaves its finding open, and one of an unknown does not make it known.
     """
-    found = _run((check for check in CHECKS if check.table != "acceptances"), tables)
-    decided = {acceptance.id: acceptance for acceptance in accepted}
-    acceptances = tabulate_acceptances(decided.values(), {finding.id for finding in found}, as_of)
+    faults = LedgerFaults.of({"place": fault.place, "fault": fault.text} for fault in ledger.faults)
+    found = _run(
+        (check for check in CHECKS if check.table != "acceptances"), {**tables, "ledger_faults": faults}
+    )
+    acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
     found += _run((check for check in CHECKS if check.table == "acceptances"), {"acceptances": acceptances})
-    return Findings.of(_row(finding, policy, decided.get(finding.id), as_of) for finding in found)
+    decided = acceptances.set_index("accepted_id").to_dict("index")
+    return Findings.of(_row(finding, policy, decided.get(finding.id)) for finding in found)
 
 
-def tabulate_acceptances(accepted: Iterable[Acceptance], ids: set[str], as_of: datetime) -> pd.DataFrame:
-    """`Acceptances`: each decision beside whether it still holds and whether a finding has its id."""
+def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
+    """`Acceptances`: the last decision on each id, whether it holds and whether a finding has it."""
+    last = {entry.body["id"]: entry.body for entry in ledger.of_kind("acceptance")}
+    until = {id_: parse_instant(body["until"], "ledger") for id_, body in last.items()}
     return Acceptances.of(
         {
-            "accepted_id": one.id,
-            "by": one.by,
-            "reason": one.reason,
-            "until_at": one.until_at,
-            "expired": one.until_at < as_of,
-            "matches": one.id in ids,
+            "accepted_id": id_,
+            "by": last[id_]["by"],
+            "reason": last[id_]["reason"],
+            "until_at": until[id_],
+            "expired": until[id_] < as_of,
+            "matches": id_ in ids,
         }
-        for one in sorted(accepted, key=lambda one: one.id)
+        for id_ in sorted(last)
     )
 
 
@@ -151,12 +148,12 @@ def _merge(known: _Finding | None, more: _Finding) -> _Finding:
     )
 
 
-def _row(finding: _Finding, policy: Policy, decision: Acceptance | None, as_of: datetime) -> dict[str, Any]:
+def _row(finding: _Finding, policy: Policy, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
     evidence, status = _listed(finding.evidence, SHOWN), finding.status
     if finding.rows > len(finding.evidence):
         evidence += f"; {finding.rows} in all"
-    if decision and decision.until_at < as_of:
-        evidence += f"; accepted by {decision.by} until {iso(decision.until_at)}, which has passed"
+    if decision and decision["expired"]:
+        evidence += f"; accepted by {decision['by']} until {_said(decision['until_at'])}, which has passed"
     elif decision and status == "open":
         status = "accepted"
     elif decision:
@@ -174,8 +171,8 @@ def _row(finding: _Finding, policy: Policy, decision: Acceptance | None, as_of: 
         "remedy": finding.remedy,
         "controls": "; ".join(finding.check.controls),
         "guide_lines": _guide_lines(finding, policy),
-        "accepted_by": decision.by if decision else "",
-        "accepted_until_at": decision.until_at if decision else None,
+        "accepted_by": decision["by"] if decision else "",
+        "accepted_until_at": decision["until_at"] if decision else None,
     }
 
 

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from audit_lib.checks import CHECKS
-from audit_lib.findings import Acceptance, compare, find, finding_id
+from audit_lib.clock import iso
+from audit_lib.errors import Fault
+from audit_lib.findings import compare, find, finding_id
+from audit_lib.ledger import Entry, Ledger
 from audit_lib.policy import Policy, SecretRule
 from tests.rows import rows_of
 
@@ -26,16 +29,17 @@ OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 
 def _tables(**changes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Every table a check names, empty but for the rows given as changes to the test's own row."""
-    names = {check.table for check in CHECKS} - {"acceptances"}
+    names = {check.table for check in CHECKS} - {"acceptances", "ledger_faults"}
     return {name: rows_of(name, *changes.get(name, [])) for name in names}
 
 
-def _find(*accepted: Acceptance, **changes: list[dict[str, Any]]) -> pd.DataFrame:
-    return find(_tables(**changes), POLICY, accepted, AS_OF)
+def _find(*accepted: Entry, faults: tuple[Fault, ...] = (), **changes: list[dict[str, Any]]) -> pd.DataFrame:
+    return find(_tables(**changes), POLICY, Ledger(accepted, faults=faults), AS_OF)
 
 
-def _accepted(id_: str, days: int) -> Acceptance:
-    return Acceptance(id_, "R. Eviewer", "planned", AS_OF + timedelta(days=days))
+def _accepted(id_: str, days: int) -> Entry:
+    body = {"id": id_, "by": "R. Eviewer", "reason": "planned", "until": iso(AS_OF + timedelta(days=days))}
+    return Entry("alice", 1, AS_OF, "acceptance", "0" * 8, "", "", "", body)
 
 
 def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
@@ -135,7 +139,14 @@ def test_a_table_that_is_absent_is_an_error() -> None:
     tables = _tables()
     del tables["drift"]
     with pytest.raises(KeyError):
-        find(tables, POLICY, (), AS_OF)
+        find(tables, POLICY, Ledger(), AS_OF)
+
+
+def test_a_broken_ledger_is_a_finding() -> None:
+    """What does not hold in the ledger is reported with its place."""
+    row = _find(faults=(Fault("ledger alice#3", "was edited: its hash is another"),)).iloc[0]
+    assert row["check"] == "ledger-fault"
+    assert row["where"] == "ledger alice#3"
 
 
 def _report(findings: pd.DataFrame) -> dict[str, Any]:

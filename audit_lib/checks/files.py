@@ -2,6 +2,11 @@
 
 from audit_lib.checks.check import Check, Rows, Truths, by_environment, no, yes
 
+# Faults of a line (sources/env_lines.py) from which loaders read different values.
+READ_DIFFERENTLY = (
+    *("quoted", "smart-quotes", "spaces", "comment", "invisible", "dollar", "interpolation"),
+    *("crlf", "bom", "utf-16", "case"),
+)
 STORAGE = ("NIST SC-28", "ASVS 13.3.1", "ISO A.8.13")
 HISTORY = ("NIST IA-5(7)", "ASVS 13.3.1", "CWE-312")
 CONFIG = ("NIST CM-6", "ISO A.8.9")
@@ -22,7 +27,7 @@ def _has(rows: Rows, *faults: str) -> Truths:
 
 
 def _line_of_values(rows: Rows) -> Truths:
-    return rows["kind"].isin(("env file", "given values"))
+    return rows["kind"].isin(("env file", "given values")) & rows["name"].notna()
 
 
 FILES = (
@@ -138,7 +143,7 @@ FILES = (
         id="value-read-differently",
         table="entries",
         severity="low",
-        when=lambda rows: _line_of_values(rows) & _has(rows, "quoted", "spaces", "crlf", "bom", "dollar"),
+        when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
         subject="{name}",
         evidence="{name}: {faults}; other loaders read another value from this line",
         remedy="Write {name} without quotes, spaces, `$` or carriage returns; save the file as plain UTF-8.",

@@ -8,7 +8,7 @@ LEDGER = (
     Check(
         id="ledger-fault",
         table="ledger_faults",
-        severity="critical",
+        severity="high",
         when=lambda rows: rows["fault"].ne(""),
         subject="ledger",
         evidence="{place}: {fault}",

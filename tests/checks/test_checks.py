@@ -163,7 +163,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         True,
     ),
     "duplicate-variable": ({"faults": "export,duplicate"}, {"faults": "export"}, {"name": None}, False),
-    "value-read-differently": ({"faults": "crlf"}, {"faults": "duplicate"}, {"name": None}, False),
+    "value-read-differently": ({"faults": "crlf"}, {"faults": "crlf", "name": None}, {"name": None}, False),
     "secret-validation-failed": (
         {"kind": "secret_validation_failed"},
         {"kind": "unauthorized"},
