@@ -32,6 +32,13 @@ class Key:
         """Thirty-two bytes for another use (the ledger's MAC, a file's digest) than fingerprints."""
         return hmac.digest(self.material, b"audit_lib/derive\0" + purpose.encode(), sha256)
 
+    def digest(self, content: bytes) -> str | None:
+        """A keyed digest (64 hexadecimal digits) by which a file of values is known again; None under a
+        throw-away key, where it could be compared with nothing."""
+        if self.origin == "throw-away":
+            return None
+        return hmac.digest(self.derive("file digest"), content, sha256).hex()
+
     def __repr__(self) -> str:
         return f"Key({self.key_id}, {self.origin})"
 

@@ -24,6 +24,7 @@ class Sources(Contract):
     blank: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     size_bytes: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     sha256: Series[str] = pa.Field(nullable=True)  # null for env files and exports
+    keyed_digest: Series[str] = pa.Field(nullable=True)  # of env files and exports, by Key.digest
     modified_at: Series[Instant] = pa.Field(nullable=True)
     mode: Series[str] = pa.Field(nullable=True)  # "0600"; null where the platform has none
     tracked: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # by git; null where there is no git

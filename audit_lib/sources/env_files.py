@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import EnvEntries, Sources
-from audit_lib.keeper import Keeper
+from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.sources import git
@@ -69,7 +69,7 @@ def read_env_sources(
     answers = _ask_git(project)
     for source in project.env_sources:
         place = _Place(source.path, _kind(source), source.environment, source.service)
-        row, lines = _read(project.root, source, place, answers)
+        row, lines = _read(project.root, source, place, answers, keeper.key)
         # A file that is not there is no gap where its values were given, and a backup never is one.
         if row["state"] != "missing" or not (
             source.backup or (source.environment, source.service) in supplied
@@ -79,8 +79,9 @@ def read_env_sources(
     for one in given:
         place = _Place(f"--env {one.environment}/{one.service}", "given values", one.environment, one.service)
         lines = given_lines(one, policy, environ)
-        sources.append(place.row(reason=_origin(one), remedy="", **_counted(lines)))
-        sources += _left_on_disk(project, one, answers)
+        digest = keeper.key.digest(one.content) if one.origin != ENVIRON else None
+        sources.append(place.row(reason=_origin(one), remedy="", keyed_digest=digest, **_counted(lines)))
+        sources += _left_on_disk(project, one, answers, digest)
         entries += _entries(place, lines, keeper)
     sources += _not_supplied(project, given, policy)
     return Sources.of(sources), EnvEntries.of(entries)
@@ -91,7 +92,7 @@ def _kind(source: EnvSource) -> str:
 
 
 def _read(
-    root: Path, source: EnvSource, place: _Place, answers: _Git
+    root: Path, source: EnvSource, place: _Place, answers: _Git, key: Key
 ) -> tuple[dict[str, Any], tuple[EnvLine, ...]]:
     """The row of one env file, and its lines where it could be read."""
     try:
@@ -101,7 +102,7 @@ def _read(
         return place.row(
             state=fault.state, reason=fault.reason, remedy=_remedy(source, fault.state), **known
         ), ()
-    facts = vars(found.facts) | answers.columns(source.path)
+    facts = vars(found.facts) | answers.columns(source.path) | {"keyed_digest": key.digest(found.content)}
     refusal = _refusal(found.content)
     if refusal:
         return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), ()
@@ -152,7 +153,9 @@ def _origin(given: GivenValues) -> str:
     return {STDIN: "from stdin", ENVIRON: "from the process environment"}.get(given.origin, "from a file")
 
 
-def _left_on_disk(project: Project, given: GivenValues, answers: _Git) -> Iterator[dict[str, Any]]:
+def _left_on_disk(
+    project: Project, given: GivenValues, answers: _Git, digest: str | None
+) -> Iterator[dict[str, Any]]:
     """The file that values were given from is itself a plain export on disk, which is a finding."""
     if given.origin in (STDIN, ENVIRON) or given.origin.startswith("/dev/fd/"):
         return
@@ -167,6 +170,7 @@ def _left_on_disk(project: Project, given: GivenValues, answers: _Git) -> Iterat
         if inside
         else "values in clear, left on disk outside the project",
         remedy="",
+        keyed_digest=digest,
         size_bytes=len(given.content),
         modified_at=modified_at,
         mode=mode,
