@@ -11,7 +11,9 @@ from audit_lib import __version__
 from audit_lib.errors import AuditError
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "init": "init:init",
+}
 
 
 class _Commands(click.Group):

@@ -4,12 +4,15 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import PurePosixPath
+
+from dotenv.parser import parse_stream
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]{1,127}")
-_ENV_LINE = re.compile(rf"^[ \t]*(?:export[ \t]+)?({_NAME})[ \t]*=", re.MULTILINE)
+_ONE_CASE = re.compile(r"[A-Z][A-Z0-9_]{2,99}|[a-z][a-z0-9_]{2,99}")
 # An example's comments often show the variables that are optional: `# SENTRY_DSN=`.
 _COMMENTED_LINE = re.compile(r"^[ \t]*#[ \t]?(?:export[ \t]+)?([A-Z][A-Z0-9_]{2,127})=", re.MULTILINE)
 _SCRIPT = re.compile(
@@ -51,10 +54,17 @@ def is_code(path: PurePosixPath) -> bool:
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
-    """The variables of an env file, of an example also those that stand in a comment."""
-    yield from _matches(_ENV_LINE, text, path, needed=True)
-    if example:
-        yield from _matches(_COMMENTED_LINE, text, path)
+    """The variables of an env file, of an example also those that stand in a comment.
+
+    Only names in one letter case: a stray line of a multi-line value must not pass for a name.
+    """
+    for binding in parse_stream(StringIO(text)):
+        line = binding.original.line
+        if binding.key and _ONE_CASE.fullmatch(binding.key):
+            yield Mention(binding.key, path, line, needed=True)
+        elif example and binding.key is None and not binding.error:
+            for found in _matches(_COMMENTED_LINE, binding.original.string, path):
+                yield replace(found, line=line + found.line - 1)
 
 
 def in_code(text: str, path: str) -> Iterator[Mention]:

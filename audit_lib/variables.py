@@ -20,20 +20,23 @@ NOT_CONFIGURED = words(
     DISPLAY
     """
 )
+BUILT = words("dist build out .output coverage public static")
 
 
-def env_variables(project: Project) -> dict[str, tuple[Mention, ...]]:
+def env_variables(project: Project, *, examples_only: bool = False) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's env files and examples have it, commented-out lines of examples too."""
     return _by_name(
         mention
         for source in project.env_sources
+        if source.example or not examples_only
         for mention in in_env_text(_text(project.root, source.path), source.path, example=source.example)
     )
 
 
 def code_variables(project: Project) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's code reads it, of the first 5,000 code files of at most 1 MB each."""
-    code = islice((str(path) for path in files(project.root) if is_code(path)), MAX_CODE_FILES)
+    written = (path for path in files(project.root) if is_code(path) and not BUILT.intersection(path.parts))
+    code = islice(map(str, written), MAX_CODE_FILES)
     found = (mention for path in code for mention in in_code(_text(project.root, path), path))
     return _by_name(mention for mention in found if mention.name not in NOT_CONFIGURED)
 

@@ -36,11 +36,11 @@ GROUPING_FOLDERS = words(
 
 # .env, .env.local, .env-prod, prod.env, .envrc, each also as an example or a backup.
 _ENV_LIKE = re.compile(
-    r"(?i)(\.env([._~-].*)?|\.envrc([._~-].*)?|[\w.-]+\.env([._~-].*)?|env\.[\w.-]+|\..*\.env\..*)"
+    r"(?is)(\.env([._~-].*)?|\.envrc([._~-].*)?|[\w.-]+\.env([._~-].*)?|env\.[\w.-]+|\..*\.env\..*)"
 )
-_NOT_ENV = re.compile(r"(?i).*\.(py|pyc|js|ts|mjs|cjs|jsx|tsx|d\.ts|json|md|sh|html|css|go|rb|java|vue)")
+_NOT_ENV = re.compile(r"(?is).*\.(py|pyc|js|ts|mjs|cjs|jsx|tsx|d\.ts|json|md|sh|html|css|go|rb|java|vue)")
 _EXAMPLE = re.compile(
-    r"(?i)(^|[._-])(example|examples|sample|template|tmpl|tpl|dist|defaults?|schema)($|[._-])"
+    r"(?i)(^|[._-])(example|examples|sample|template|tmpl|tpl|dist|defaults?|schema)(?=$|[._-])"
 )
 _BACKUP = re.compile(
     r"(?i)([._-](bak|backup|old|orig|save|saved|copy|prev|sw[op]|\d{1,14}|\d{4}-\d\d-\d\d.*)$|~$)"
@@ -49,7 +49,7 @@ _WORDS = {
     "production": ("prod", "production", "live"),
     "staging": ("staging", "stage", "stg", "preview", "preprod", "uat", "qa"),
 }
-_LOG = re.compile(r"(?i)[^/]+\.log([.-][\w.:-]+)?(\.(gz|zst|bz2|xz))?")
+_LOG = re.compile(r"(?is)[^/]+\.log([.-][\w.:-]+)?(\.(gz|zst|bz2|xz))?")
 
 
 @dataclass
@@ -68,7 +68,9 @@ def discover(project: Project) -> Project:
     """
     walk = _Walk()
     found = list(files(project.root, walk))
-    env = {str(path): env_source(path) for path in found if is_env_like(path.name)}
+    env_like = [path for path in found if is_env_like(path.name)]
+    copies = [copy for path in env_like if (copy := live_copy(path)) is not None]
+    env = {str(path): env_source(path) for path in [*env_like, *copies]}
     in_folders = {str(path.parent / "*.log*"): path for path in found if _LOG.fullmatch(path.name)}
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in in_folders.items()}
     env = _beside({source.path: source for source in project.env_sources}, env)
@@ -102,7 +104,7 @@ def _below(root: Path, folder: PurePosixPath, depth: int, walk: _Walk) -> Iterat
     try:
         entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
     except OSError as error:
-        walk.left_out.append(f"{folder}/: cannot be read ({type(error).__name__})")
+        walk.left_out.append(f"{shown(folder)}/: cannot be read ({type(error).__name__})")
         return
     for entry in entries:
         if walk.entries >= MAX_ENTRIES:
@@ -113,21 +115,34 @@ def _below(root: Path, folder: PurePosixPath, depth: int, walk: _Walk) -> Iterat
         walk.entries += 1
         path = folder / entry.name
         if entry.is_symlink() and (root / path).is_dir():
-            walk.left_out.append(f"{path}/: is a symbolic link")
+            walk.left_out.append(f"{shown(path)}/: is a symbolic link")
         elif entry.is_dir(follow_symlinks=False):
             if entry.name in SKIPPED_FOLDERS:
                 continue
             if depth == MAX_DEPTH:
-                walk.left_out.append(f"{path}/: lies deeper than {MAX_DEPTH} folders")
+                walk.left_out.append(f"{shown(path)}/: lies deeper than {MAX_DEPTH} folders")
             else:
                 yield from _below(root, path, depth + 1, walk)
         else:
             yield path
 
 
+def shown(path: PurePosixPath | str) -> str:
+    """A path for a person to read on one line, whatever characters are in it."""
+    return str(path) if str(path).isprintable() else ascii(str(path))
+
+
 def is_env_like(name: str) -> bool:
     """Whether a file's name says that it holds environment variables."""
     return bool(_ENV_LIKE.fullmatch(name)) and not _NOT_ENV.fullmatch(name)
+
+
+def live_copy(path: PurePosixPath) -> PurePosixPath | None:
+    """Of an example file the file that people copy it to; None of any other file."""
+    if not _EXAMPLE.search(path.name):
+        return None
+    name = _EXAMPLE.sub("", path.name, count=1)
+    return path.with_name(f".{name}" if name.startswith("env") else name or ".env")
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
