@@ -32,7 +32,7 @@ class _Finding:
     evidence: tuple[str, ...]
     where: tuple[str, ...]
     remedy: str
-    secret: str
+    guide_lines: str
     rows: int = 1
 
 
@@ -48,9 +48,10 @@ def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.
         (check for check in CHECKS if check.table != "acceptances"), {**tables, "ledger_faults": faults}
     )
     acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
-    found += _run((check for check in CHECKS if check.table == "acceptances"), {"acceptances": acceptances})
+    tables["acceptances"] = acceptances
+    found += _run((check for check in CHECKS if check.table == "acceptances"), tables, policy)
     decided = acceptances.set_index("accepted_id").to_dict("index")
-    return Findings.of(_row(finding, policy, decided.get(finding.id)) for finding in found)
+    return Findings.of(_row(finding, decided.get(finding.id)) for finding in found)
 
 
 def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
@@ -90,17 +91,17 @@ def compare(previous: Mapping[str, Any], now: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _run(checks: Iterable[Check], tables: Tables) -> list[_Finding]:
+def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
     found: list[_Finding] = []
     for check in checks:
         merged: dict[str, _Finding] = {}
-        for finding in _apply(check, tables[check.table]):
+        for finding in _apply(check, tables[check.table], policy):
             merged[finding.id] = _merge(merged.get(finding.id), finding)
         found += (merged[id_] for id_ in sorted(merged))
     return found
 
 
-def _apply(check: Check, rows: pd.DataFrame) -> Iterator[_Finding]:
+def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
     """One finding for each row that the check picks, worst reading first: a fault outweighs not knowing."""
     fault = check.when(rows).astype(bool)
     unknown = check.unknown_when(rows).astype(bool) & ~fault
@@ -122,7 +123,7 @@ def _apply(check: Check, rows: pd.DataFrame) -> Iterator[_Finding]:
             evidence=(template.format_map(said),),
             where=(check.where.format_map(said),),
             remedy=check.remedy.format_map(said),
-            secret=said.get("secret", ""),
+            guide_lines=_guide_lines(check, row, policy),
         )
 
 
@@ -148,7 +149,7 @@ def _merge(known: _Finding | None, more: _Finding) -> _Finding:
     )
 
 
-def _row(finding: _Finding, policy: Policy, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
+def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
     evidence, status = _listed(finding.evidence, SHOWN), finding.status
     if finding.rows > len(finding.evidence):
         evidence += f"; {finding.rows} in all"
@@ -170,7 +171,7 @@ def _row(finding: _Finding, policy: Policy, decision: Mapping[Hashable, Any] | N
         "where": _listed(finding.where, PLACES),
         "remedy": finding.remedy,
         "controls": "; ".join(finding.check.controls),
-        "guide_lines": _guide_lines(finding, policy),
+        "guide_lines": finding.guide_lines,
         "accepted_by": decision["by"] if decision else "",
         "accepted_until_at": decision["until_at"] if decision else None,
     }
@@ -181,12 +182,12 @@ def _listed(parts: tuple[str, ...], most: int) -> str:
     return "; ".join(parts[:most]) + rest
 
 
-def _guide_lines(finding: _Finding, policy: Policy) -> str:
-    """The lines of the guide that the check and the secret stand on, as the policy names them."""
-    by_check = policy.options.get("check_lines", {})
-    lines = set(by_check.get(finding.check.id, ())) if isinstance(by_check, Mapping) else set()
-    rule = policy.rule(finding.secret)
-    return ", ".join(str(line) for line in sorted(lines | set(rule.guide_lines if rule else ())))
+def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> str:
+    """The lines of the guide that state what the check demands of the secret."""
+    if "guide_line" in row:
+        return str(row["guide_line"])
+    rule = policy.rule(row.get("secret", ""))
+    return ", ".join(str(line) for line in rule.cited(*check.facts)) if rule else ""
 
 
 def _said(cell: Any) -> str:

@@ -20,8 +20,9 @@ POLICY = Policy(
     name="test",
     path=Path("test.toml"),
     sha256="",
-    secrets=(SecretRule("API_TOKEN", "backend", "secret", "always", lines={"period": (55,)}),),
-    options={"check_lines": {"overdue-secret": [230]}},
+    secrets=(
+        SecretRule("API_TOKEN", "backend", "secret", "always", lines={"period": (55, 230), "pairing": (54,)}),
+    ),
 )
 FAILED = {"log_events": [{"kind": "database_failure"}]}
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"

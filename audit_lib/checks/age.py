@@ -18,6 +18,7 @@ AGES = (
         remedy="Rotate {secret} in {environment}/{service} now and record it: audit_lib record {secret}.",
         controls=ROTATION,
         where=SCOPE,
+        facts=("period",),
     ),
     Check(
         id="due-secret",
@@ -29,6 +30,7 @@ AGES = (
         remedy="Plan the rotation of {secret} in {environment}/{service} before {possibly_overdue_from_at}.",
         controls=ROTATION,
         where=SCOPE,
+        facts=("period",),
     ),
     Check(
         id="unknown-age",
@@ -40,6 +42,7 @@ AGES = (
         remedy="{next_evidence}",
         controls=ROTATION,
         where=SCOPE,
+        facts=("period",),
     ),
     Check(
         id="evidence-conflict",
@@ -64,6 +67,10 @@ AGES = (
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
         where=SCOPE,
+        facts=(
+            "period",
+            "rotate",
+        ),
     ),
     Check(
         id="rotated-back",
@@ -76,6 +83,7 @@ AGES = (
         remedy="Rotate {secret} in {environment}/{service} to a value that never was in use.",
         controls=("NIST IA-5(1)", "PCI 8.3.7"),
         where=SCOPE,
+        facts=("period",),
     ),
     Check(
         id="unrecorded-rotation",
@@ -87,5 +95,6 @@ AGES = (
         remedy="Record who rotated {secret} and why: audit_lib record {secret} --environment {environment}.",
         controls=LEDGER,
         where=SCOPE,
+        facts=("period",),
     ),
 )

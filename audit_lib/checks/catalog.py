@@ -38,6 +38,7 @@ CATALOG = (
         remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
         controls=CATALOG_CONTROLS,
         where="{source}",
+        facts=("required",),
     ),
     Check(
         id="missing-recommended",
@@ -49,6 +50,7 @@ CATALOG = (
         remedy="Set {variable} for {environment}/{service}, or accept that it is not used.",
         controls=CATALOG_CONTROLS,
         where="{source}",
+        facts=("required",),
     ),
     Check(
         id="feature-secret-undecided",
@@ -61,6 +63,7 @@ CATALOG = (
         remedy="Set {variable}, or attest that its feature is not used.",
         controls=CATALOG_CONTROLS,
         where="{source}",
+        facts=("required",),
     ),
     Check(
         id="empty-secret",
@@ -72,6 +75,7 @@ CATALOG = (
         remedy="Set {variable} for {environment}/{service}, or remove the line.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
+        facts=("required",),
     ),
     Check(
         id="unlisted-secret",
@@ -95,6 +99,7 @@ CATALOG = (
         remedy="State the period of {secret} in the guide and max_age_days in the policy.",
         controls=("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3"),
         where=PLACE,
+        facts=("entry",),
     ),
     Check(
         id="public-exposure",
@@ -107,6 +112,10 @@ CATALOG = (
         remedy="Move the call behind the backend and rotate {secret}; until then accept it by name and date.",
         controls=BROWSER,
         where=PLACE,
+        facts=(
+            "required",
+            "exposure",
+        ),
     ),
     Check(
         id="public-secret-demanded",
@@ -119,5 +128,9 @@ CATALOG = (
         remedy="Mend the guide: serve what needs {secret} from the backend. Do not set it.",
         controls=BROWSER,
         where="{source}",
+        facts=(
+            "required",
+            "exposure",
+        ),
     ),
 )

@@ -35,6 +35,7 @@ class Check:
     unknown_when: Predicate = never
     unknown_evidence: str = ""  # "" where `evidence` reads well for both
     where: str = "{source}"
+    facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 
 
 def yes(column: pd.Series) -> Truths:

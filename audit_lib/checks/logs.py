@@ -5,6 +5,10 @@ from audit_lib.checks.check import Check, no
 # Above this share of a file its counts say little: a format is missing from log_formats.toml.
 NOT_UNDERSTOOD = 0.05
 
+# Messages by their names in log_formats.toml.
+REPORTED_MISSING = "required secret missing"
+SHOWING_VALUES = ("value in a validation error", "secret in a query")
+
 REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
 QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
 PLACE = "{source}:{line}"
@@ -15,10 +19,21 @@ LOGS = (
         table="log_events",
         severity="high",
         when=lambda rows: rows["kind"].eq("secret_validation_failed"),
-        subject="{subject}",
-        evidence="at start-up the application found no valid {subject} ({day})",
-        remedy="Compare {subject} with the inventory: missing, placeholder or short; set it and restart.",
+        subject="start-up",
+        evidence="the application's own validation found secrets missing at start-up ({day})",
+        remedy="Set what the lines below it name, and restart.",
         controls=("NIST CM-6", "NIST SI-4", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="secret-reported-missing",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["message"].eq(REPORTED_MISSING),
+        subject="{subject}",
+        evidence="the application reported {subject} as missing at start-up ({day})",
+        remedy="Compare {subject} with the inventory: missing, placeholder or short; set it and restart.",
+        controls=("NIST CM-6", "ISO A.8.9"),
         where=PLACE,
     ),
     Check(
@@ -47,10 +62,10 @@ LOGS = (
         id="value-in-log",
         table="log_events",
         severity="critical",
-        when=lambda rows: rows["kind"].eq("validation_error"),
-        subject="{subject}",
-        evidence="a validation error prints the value that it refuses ({day}; {message})",
-        remedy="Rotate what the line shows, hide inputs in validation errors, and purge {source}.",
+        when=lambda rows: rows["message"].isin(SHOWING_VALUES),
+        subject="{message}",
+        evidence="a line shows a value that may be a secret ({day}; {message})",
+        remedy="Rotate what the line shows, keep values out of messages and addresses, and purge {source}.",
         controls=("ASVS 16.2.5", "CWE-532", "NIST SI-11"),
         where=PLACE,
     ),

@@ -16,6 +16,10 @@ def _forbidden(rows: Rows, why: str, relation: str) -> Truths:
     return _pair(rows, why, relation) & rows["expected"].eq("different")
 
 
+def _whole_secret(rows: Rows) -> Truths:
+    return rows["component"].isin(("whole", "password"))
+
+
 DRIFT = (
     Check(
         id="pairing-mismatch",
@@ -32,6 +36,7 @@ DRIFT = (
         remedy="Set both to one value, the consumer last; rebuild what has the value built in.",
         controls=("NIST CM-6", "ISO A.8.9", "ASVS 13.2.1"),
         where=PLACES,
+        facts=("pairing",),
     ),
     Check(
         id="server-key-in-public-variable",
@@ -45,13 +50,14 @@ DRIFT = (
         remedy="Rotate {secret} and {other_secret} to two values.",
         controls=("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522"),
         where=PLACES,
+        facts=("exposure",),
     ),
     Check(
         id="reused-across-environments",
         table="drift",
         severity=by_environment("critical", "high"),
-        when=lambda rows: _forbidden(rows, "environments", "same"),
-        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown"),
+        when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
+        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
         subject="{secret} = {other_environment} {other_secret}",
         evidence="the {component} of {secret} is the {relation} value in {environment} and in "
         "{other_environment}, demanded: {expected}",
@@ -59,6 +65,18 @@ DRIFT = (
         "known: a value is not at hand",
         remedy="Generate a value of its own for {secret} in {other_environment} and in {environment}.",
         controls=REUSE,
+        where=PLACES,
+    ),
+    Check(
+        id="shared-server",
+        table="drift",
+        severity=by_environment("medium", "low"),
+        when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
+        subject="{component} of {secret} = {other_environment} {other_secret}",
+        evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, "
+        "demanded: {expected}",
+        remedy="Give {other_environment} and {environment} a server and a user each.",
+        controls=("NIST CM-4(1)", "ISO A.8.31"),
         where=PLACES,
     ),
     Check(

@@ -36,6 +36,7 @@ VALUES = (
         remedy="Set a value of its own in {environment}/{service}: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392", "NIST IA-5(1)"),
         where=PLACE,
+        facts=("placeholder",),
     ),
     Check(
         id="compromised-value",
@@ -49,6 +50,7 @@ VALUES = (
         remedy="Rotate {variable} in {environment}/{service} at once; the value is public.",
         controls=("NIST IA-5", "ISO A.5.17", "CWE-798"),
         where=PLACE,
+        facts=("example",),
     ),
     Check(
         id="template-in-use",
@@ -62,6 +64,7 @@ VALUES = (
         remedy="Generate a value for {variable} in {environment}/{service}; leave the example's empty.",
         controls=("ASVS 13.2.3", "CWE-1392"),
         where=PLACE,
+        facts=("entry",),
     ),
     Check(
         id="short-value",
@@ -75,6 +78,7 @@ VALUES = (
         remedy="Rotate {variable} to a value of {good_length} characters or more.",
         controls=("NIST IA-5(1)", "PCI 8.3.6", "CWE-521"),
         where=PLACE,
+        facts=("length",),
     ),
     Check(
         id="below-good-length",
@@ -87,6 +91,10 @@ VALUES = (
         remedy="At its next rotation, generate {variable} with {good_length} characters.",
         controls=("NIST IA-5(1)", "PCI 8.3.6"),
         where=PLACE,
+        facts=(
+            "format",
+            "generate",
+        ),
     ),
     Check(
         id="wrong-format",
@@ -100,6 +108,7 @@ VALUES = (
         remedy="Check {variable} in {environment}/{service}: wrong value, wrong variable, or a cut copy.",
         controls=("NIST CM-6", "NIST IA-5(1)"),
         where=PLACE,
+        facts=("format",),
     ),
     Check(
         id="forbidden-format",
@@ -112,6 +121,7 @@ VALUES = (
         remedy="Replace {variable} in {environment}/{service} and revoke the old key. {renewal}",
         controls=("NIST AC-6", "ASVS 13.2.2", "CWE-522"),
         where=PLACE,
+        facts=("exposure",),
     ),
     Check(
         id="unusual-format",
@@ -131,6 +141,7 @@ VALUES = (
         remedy="Check that {variable} was copied whole and from the right account. {renewal}",
         controls=("NIST CM-6",),
         where=PLACE,
+        facts=("format",),
     ),
     Check(
         id="ambiguous-url",
@@ -143,6 +154,7 @@ VALUES = (
         remedy="Percent-encode the password in {variable}, or rotate it to letters, digits and - . _ ~",
         controls=("NIST CM-6", "ISO A.8.9"),
         where=PLACE,
+        facts=("format",),
     ),
     Check(
         id="unexpected-setting",
@@ -154,6 +166,7 @@ VALUES = (
         remedy="Set {variable} to what the guide states for {environment}, or mend the guide.",
         controls=("NIST CM-6", "ISO A.8.9"),
         where=PLACE,
+        facts=("expected",),
     ),
     Check(
         id="known-default",
@@ -165,6 +178,10 @@ VALUES = (
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392"),
         where=PLACE,
+        facts=(
+            "example",
+            "length",
+        ),
     ),
     Check(
         id="too-few-classes",
@@ -177,6 +194,7 @@ VALUES = (
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("NIST IA-5(1)", "CWE-521"),
         where=PLACE,
+        facts=("length",),
     ),
     Check(
         id="weak-value",
@@ -196,5 +214,6 @@ VALUES = (
         remedy="Rotate {variable} to a generated value; do not invent one.",
         controls=STRENGTH,
         where=PLACE,
+        facts=("generate",),
     ),
 )
