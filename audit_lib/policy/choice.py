@@ -1,5 +1,6 @@
 """Chooses the policy by which a project is audited."""
 
+import os
 from pathlib import Path
 
 from audit_lib.errors import BadInput
@@ -24,7 +25,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         return _own(project, project.policy)
     if project.policy:
         return bundled_policy(project.policy)
-    there = [place for place in OWN_PLACES if (project.root / place).exists()]
+    there = [place for place in OWN_PLACES if os.path.lexists(project.root / place)]
     if len(there) == 2:
         raise BadInput.at("policy.toml", "is there twice, in the project and in its .audit/: keep one")
     if there:

@@ -1,0 +1,171 @@
+"""Without an audit.toml: the default layout, and what is discovered beside it."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from audit_lib.project import discovery, load_project
+from audit_lib.project.discovery import env_source, is_env_like, live_copy
+from tests.applications import write
+
+LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "environment", "sort"),
+    [
+        (".env", "development", "env"),
+        (".env.local", "development", "env"),
+        (".env.production", "production", "env"),
+        (".env.prod", "production", "env"),
+        (".env-prod", "production", "env"),
+        ("prod.env", "production", "env"),
+        (".env.production.local", "production", "env"),
+        (".env.staging", "staging", "env"),
+        (".env.preview", "staging", "env"),
+        ("docker.env", "development", "env"),
+        (".envrc", "development", "env"),
+        ("env.txt", "development", "env"),
+        (".env.product", "development", "env"),
+        (".env.backup", "development", "backup"),
+        (".env.bak", "development", "backup"),
+        (".env~", "development", "backup"),
+        (".env.swp", "development", "backup"),
+        (".env.1", "development", "backup"),
+        (".env.2026-11-01", "development", "backup"),
+        (".env.prod.bak", "production", "backup"),
+        (".env.example", "", "example"),
+        (".env.sample", "", "example"),
+        ("example.env", "", "example"),
+        (".env.production.example", "", "example"),
+        ("env.ts", None, None),
+        (".env.d.ts", None, None),
+        ("environment.yml", None, None),
+        (".environment", None, None),
+        ("sendenv", None, None),
+    ],
+)
+def test_a_files_name_says_what_it_is(name: str, environment: str | None, sort: str | None) -> None:
+    """Env-like names give environment and whether the file is an example or a backup; others are left."""
+    assert is_env_like(name) == (sort is not None)
+    if sort:
+        found = env_source(PurePosixPath("web") / name)
+        assert (found.environment, found.service) == (environment, "web")
+        assert (found.example, found.backup) == (sort == "example", sort == "backup")
+
+
+@pytest.mark.parametrize(
+    ("path", "service", "environment"),
+    [
+        (".env", "backend", "development"),
+        ("backend/.env", "backend", "development"),
+        ("apps/web/.env", "web", "development"),
+        ("deploy/production/.env", "backend", "production"),
+        ("services/mail/config/.env.staging", "mail", "staging"),
+    ],
+)
+def test_folders_give_the_service(path: str, service: str, environment: str) -> None:
+    """The first folder that is no grouping and no environment is the service, backend at the top."""
+    found = env_source(PurePosixPath(path))
+    assert (found.service, found.environment) == (service, environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        (".env.example", ".env"),
+        (".env.local.example", ".env.local"),
+        ("example.env", ".env"),
+        ("env.example", ".env"),
+        (".env-prod.sample", ".env-prod"),
+        ("mail.env.template", "mail.env"),
+        (".env", None),
+    ],
+)
+def test_an_example_names_its_live_copy(name: str, copy: str | None) -> None:
+    """An example says which file people copy it to, so that its absence can be told."""
+    assert live_copy(PurePosixPath(name)) == (PurePosixPath(copy) if copy else None)
+
+
+def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
+    """Of an empty folder the guide's four files, its logs and render.yaml are expected."""
+    project = load_project(tmp_path)
+    assert [source.path for source in project.env_sources] == LAYOUT
+    assert [(log.pattern, log.service) for log in project.log_sources] == [("backend/logs/*.log*", "backend")]
+    assert (project.exports, project.guide, project.configured) == (
+        ("render.yaml",),
+        "docs/SECRETS.md",
+        False,
+    )
+
+
+def test_other_files_are_found_beside_the_layout(tmp_path: Path) -> None:
+    """The layout's own places come first, then what was found, in sorted order."""
+    write(
+        tmp_path,
+        dict.fromkeys(["backend/.env", "backend/.env.backup", ".env.staging", "x/.logs/a.log.1"], ""),
+    )
+    project = load_project(tmp_path)
+    assert [s.path for s in project.env_sources] == [*LAYOUT, ".env.staging", "backend/.env.backup"]
+    assert [log.pattern for log in project.log_sources] == ["x/.logs/*.log*"]
+
+
+def test_a_layout_of_which_nothing_is_there_is_not_assumed(tmp_path: Path) -> None:
+    """Another application's files are not measured against PaiiD's places."""
+    write(tmp_path, dict.fromkeys(["web/.env.example", "var/app.log"], ""))
+    project = load_project(tmp_path)
+    assert [source.path for source in project.env_sources] == ["web/.env.example", "web/.env"]
+    assert [log.pattern for log in project.log_sources] == ["var/*.log*"]
+
+
+def test_installed_and_generated_folders_are_skipped(tmp_path: Path) -> None:
+    """Dependencies, git's own folder and virtual environments are not the application's files."""
+    folders = ["node_modules/a", ".git", ".venv/lib", "backend/__pycache__", ".next", ".audit"]
+    write(tmp_path, dict.fromkeys([f"{folder}/.env" for folder in folders] + ["web/.env"], ""))
+    assert [source.path for source in load_project(tmp_path).env_sources] == ["web/.env"]
+
+
+def test_no_link_is_followed(tmp_path: Path) -> None:
+    """A linked folder is named as not searched, a linked file is listed for reading to refuse."""
+    write(tmp_path / "outside", {".env": "", "deep/.env": ""})
+    project = write(tmp_path / "app", {"web/.env": ""})
+    (project / "linked").symlink_to(tmp_path / "outside")
+    (project / "round").symlink_to(project)
+    (project / "web" / ".env.prod").symlink_to(tmp_path / "outside" / ".env")
+    found = load_project(project)
+    assert [source.path for source in found.env_sources] == ["web/.env", "web/.env.prod"]
+    assert found.not_searched == ("linked/: is a symbolic link", "round/: is a symbolic link")
+
+
+def test_a_linked_place_of_the_layout_is_no_fault(tmp_path: Path) -> None:
+    """Nobody named it, so the project loads; reading refuses the file itself."""
+    (tmp_path / "app" / "backend").mkdir(parents=True)
+    (tmp_path / "app" / "backend" / ".env").symlink_to(tmp_path / "outside")
+    assert "backend/.env" in [source.path for source in load_project(tmp_path / "app").env_sources]
+
+
+def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beyond the bounds is not silently left out."""
+    deep = "/".join("abcdefghij")
+    write(tmp_path, dict.fromkeys([f"{deep}/.env", *[f"z{number}.env" for number in range(5)]], ""))
+    assert load_project(tmp_path).not_searched == ("a/b/c/d/e/f/g/h/i/: lies deeper than 8 folders",)
+    monkeypatch.setattr(discovery, "MAX_SOURCES", 2)
+    assert load_project(tmp_path).not_searched[-1] == "3 env files beyond the first 2"
+    monkeypatch.setattr(discovery, "MAX_ENTRIES", 3)
+    assert "everything after the first 3 entries" in load_project(tmp_path).not_searched
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_an_unreadable_folder_is_told(tmp_path: Path) -> None:
+    """A folder that may not be listed is named."""
+    (tmp_path / "shut").mkdir(mode=0o000)
+    assert load_project(tmp_path).not_searched == ("shut/: cannot be read (PermissionError)",)
+
+
+def test_discovery_is_in_one_order(tmp_path: Path) -> None:
+    """The same files in another order of creation give the same project."""
+    names = ["b/.env", "a/.env.prod", "a/.env", "c.env", "logs/1.log", "b/logs/2.log"]
+    first = load_project(write(tmp_path / "1" / "app", dict.fromkeys(names, "")))
+    second = load_project(write(tmp_path / "2" / "app", dict.fromkeys(reversed(names), "")))
+    assert (first.env_sources, first.log_sources) == (second.env_sources, second.log_sources)
