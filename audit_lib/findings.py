@@ -44,12 +44,11 @@ def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.
     leaves its finding open, and one of an unknown does not make it known.
     """
     faults = LedgerFaults.of({"place": fault.place, "fault": fault.text} for fault in ledger.faults)
-    found = _run(
-        (check for check in CHECKS if check.table != "acceptances"), {**tables, "ledger_faults": faults}
-    )
+    everything = {**tables, "ledger_faults": faults}
+    found = _run((check for check in CHECKS if check.table != "acceptances"), everything, policy)
     acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
-    tables["acceptances"] = acceptances
-    found += _run((check for check in CHECKS if check.table == "acceptances"), tables, policy)
+    everything["acceptances"] = acceptances
+    found += _run((check for check in CHECKS if check.table == "acceptances"), everything, policy)
     decided = acceptances.set_index("accepted_id").to_dict("index")
     return Findings.of(_row(finding, decided.get(finding.id)) for finding in found)
 

@@ -16,6 +16,7 @@ from audit_lib.policy import Policy, SecretRule
 from tests.rows import rows_of
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
+LINES = {"period": (55, 230), "pairing": (54,)}
 POLICY = Policy(
     name="test",
     path=Path("test.toml"),
