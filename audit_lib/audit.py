@@ -1,6 +1,7 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
@@ -32,3 +33,5 @@ class Audit:
     leak_places: pd.DataFrame
     findings: pd.DataFrame
     changes: pd.DataFrame
+    seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
+    ledger_heads: Mapping[str, str] = field(default_factory=dict)  # writer: the hash its chain ends in
