@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.errors import BadInput
+from audit_lib.first_files import write_new
 from audit_lib.policy import choose_policy
 from audit_lib.project import load_project
 from tests.applications import django_vue, write
@@ -95,6 +97,18 @@ def test_what_exists_is_kept(shop: Path) -> None:
     assert "audit.toml: is there, kept" in result.output
     assert "policy: mine, 0 variables, kept as it is" in result.output
     assert "is at hand" in result.output
+
+
+def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
+    """A file that appears between looking and writing is kept, and a link's target is not made."""
+    (tmp_path / "there").write_text("mine", "utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    assert not write_new(tmp_path / "there", "new", "there")
+    assert not write_new(tmp_path / "link", "new", "link")
+    assert (tmp_path / "there").read_text("utf-8") == "mine"
+    assert not (tmp_path / "target").exists()
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_new(tmp_path / "gone" / "file", "new", "file")
 
 
 def test_the_key_is_made_outside_for_its_owner_alone(shop: Path) -> None:
