@@ -4,18 +4,11 @@ Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", ne
 No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
 """
 
-from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant
+from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant, rows
 from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
-from audit_lib.contracts.inputs import EnvEntries, Sources
+from audit_lib.contracts.inputs import EnvEntries, EnvHistory, Sources
 from audit_lib.contracts.leaks import LeakPlaces, Leaks
-from audit_lib.contracts.logs import (
-    Detections,
-    GuideSearches,
-    LogCounts,
-    LogCoverage,
-    LogEvents,
-    LogMinutes,
-)
+from audit_lib.contracts.logs import Detections, GuideSearches, LogCounts, LogCoverage, LogEvents
 from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
 
 __all__ = [
@@ -29,6 +22,7 @@ __all__ = [
     "Detections",
     "Drift",
     "EnvEntries",
+    "EnvHistory",
     "Evidence",
     "Findings",
     "Freshness",
@@ -41,6 +35,6 @@ __all__ = [
     "LogCounts",
     "LogCoverage",
     "LogEvents",
-    "LogMinutes",
     "Sources",
+    "rows",
 ]

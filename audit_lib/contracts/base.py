@@ -1,6 +1,6 @@
 """What all contracts share: columns in order, types, words that several frames use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pandas as pd
@@ -35,3 +35,8 @@ class Contract(pa.DataFrameModel):
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame, validated, with a fresh index; the last line of the function that builds it."""
         return cls.validate(frame.reset_index(drop=True))
+
+
+def rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Each row of a frame as a named tuple, in order; a null is None."""
+    return frame.astype(object).where(frame.notna(), None).itertuples(index=False)

@@ -44,3 +44,20 @@ class EnvEntries(Contract):
     name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     fingerprint: Series[str] = pa.Field(nullable=True)  # null where there is no name or the value is empty
     faults: Series[str]  # comma-separated: duplicate, export, quoted, spaces, crlf, bom, dollar, …
+
+
+class EnvHistory(Contract):
+    """One row for each commit that brought a value into a variable of an env file (evidence E5).
+
+    The values of its parents are other ones; committer dates, all refs.
+    """
+
+    source: Series[str]
+    name: Series[str]
+    component: Series[str]  # whole | password
+    fingerprint: Series[str]
+    commit: Series[str]
+    committed_at: Series[Instant]
+    parents_at: Series[Instant] = pa.Field(nullable=True)  # the earliest parent; null: none that shows it
+    on_head: Series[bool]  # HEAD descends from the commit, or is it
+    at_head: Series[bool]  # HEAD's file holds this value

@@ -6,6 +6,10 @@ from pandera.typing.pandas import Series
 
 from audit_lib.contracts.base import FRESHNESS, Contract, Instant
 
+# bound: bounds the tenure. return: the value was in force here before, with another one between.
+# sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
+EVIDENCE_ROLES = ("bound", "return", "sighting", "claim", "left out")
+
 
 class Inventory(Contract):
     """One row for each variable, environment and service that a policy expects or a source holds."""
@@ -57,6 +61,7 @@ class Evidence(Contract):
     service: Series[str]
     kind: Series[str]  # E1 … E21 of evidence.md
     clock: Series[str] = pa.Field(isin=("value", "tenure", "effective"))
+    role: Series[str] = pa.Field(isin=EVIDENCE_ROLES)
     lo_at: Series[Instant] = pa.Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = pa.Field(nullable=True)  # null: plus infinity
     source: Series[str]  # place: ledger writer and entry, file, commit
@@ -67,7 +72,10 @@ class Evidence(Contract):
 
 
 class Freshness(Contract):
-    """One row for each secret in each environment: how old it is, as an interval, and what follows."""
+    """One row for each secret in each environment: how old it is, as an interval, and what follows.
+
+    The tenure clock runs since the value is in force here, or was seen anywhere before that.
+    """
 
     secret: Series[str]
     environment: Series[str]
@@ -84,7 +92,7 @@ class Freshness(Contract):
     hi_at: Series[Instant] = pa.Field(nullable=True)
     lo_evidence: Series[str]  # the binding evidence on that side, "" where there is none
     hi_evidence: Series[str]
-    reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | …
+    reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | not supplied
     next_evidence: Series[str]  # the cheapest evidence that would decide
     conflict: Series[bool]
     claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change

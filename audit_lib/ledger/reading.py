@@ -20,9 +20,14 @@ class Ledger:
     entries: tuple[Entry, ...] = ()
     heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
     faults: tuple[Fault, ...] = ()  # breaks and torn lines, place then fault; the first break first
-    left_out: int = 0  # entries dated after as_of
+    later: tuple[Entry, ...] = ()  # dated after as_of: left out, and counted
     macs_checked: int = 0
     broken: frozenset[str] = frozenset()  # writers whose chain has a break: it proves no "not before"
+
+    @property
+    def left_out(self) -> int:
+        """How many entries are dated after as_of."""
+        return len(self.later)
 
     def of_kind(self, kind: str) -> tuple[Entry, ...]:
         """The entries of one kind, in order."""
@@ -49,10 +54,10 @@ def read_ledger(ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME
     good = [entry for chain in chains for entry in chain.entries if entry.place not in forged]
     dated = [entry for entry in good if entry.at <= as_of]
     return Ledger(
-        entries=tuple(sorted(dated, key=lambda entry: (entry.at, entry.writer, entry.seq))),
+        entries=tuple(sorted(dated, key=_order)),
         heads=tuple((chain.writer, _cut(chain, as_of).head) for chain in chains if chain.entries),
         faults=tuple(faults),
-        left_out=len(good) - len(dated),
+        later=tuple(sorted((entry for entry in good if entry.at > as_of), key=_order)),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
         broken=frozenset(broken),
     )
@@ -126,3 +131,7 @@ def _breaks(chain: Chain) -> bool:
 
 def _cut(chain: Chain, as_of: datetime) -> Chain:
     return Chain(chain.writer, tuple(entry for entry in chain.entries if entry.at <= as_of))
+
+
+def _order(entry: Entry) -> tuple[datetime, str, int]:
+    return entry.at, entry.writer, entry.seq

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from audit_lib.errors import Fault
-
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
 
@@ -56,7 +54,7 @@ class Project:
     configured: bool = False  # an audit.toml was read
     pinned_as_of: str = ""  # the sample's own date
     key: str = ""  # demo: the sample's public key; "" for the auditor's own
-    not_searched: tuple[Fault, ...] = ()  # what discovery left out: the place, then why
+    not_searched: tuple[str, ...] = ()  # what discovery left out, each with its reason
 
     @property
     def ledger_dir(self) -> Path:

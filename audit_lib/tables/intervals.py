@@ -1,0 +1,102 @@
+"""Intervals of time: which pieces of evidence agree, and what an age's two bounds decide."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# Clock uncertainty, by which each bound is widened (evidence.md, 3): the ledger's clock is the one that
+# counts, a file system may keep every second second, and a committer's clock is another machine's.
+EPS = {
+    "E1": timedelta(0),
+    "E2": timedelta(0),
+    "E3": timedelta(seconds=2),
+    "E4": timedelta(seconds=2),
+    "E5": timedelta(minutes=5),
+    "E8": timedelta(0),
+    "E9": timedelta(minutes=5),
+    "E10": timedelta(minutes=5),
+    "E19": timedelta(minutes=5),
+    "E20": timedelta(minutes=5),
+    "E21": timedelta(minutes=5),
+}
+
+# Evidence.md, 3, last paragraph: provider log > own chain > store version > git > ledger with
+# fingerprint > platform's "updated at" > file time > ledger without one > a human's claim.
+CONFIDENCE = {
+    "E1": 8,
+    "E2": 8,
+    "E19": 7,
+    "E5": 6,
+    "E8": 5,
+    "E9": 5,
+    "E3": 3,
+    "E4": 3,
+    "E20": 2,
+    "E21": 2,
+    "E10": 1,
+}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The true instant R satisfies lo < R <= hi. None is no bound."""
+
+    lo_at: datetime | None = None
+    hi_at: datetime | None = None
+    confidence: int = 0
+    label: str = ""  # what a reader sees as the binding evidence
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The intersection of the bounds that agree, the binding one on each side, and what was dropped."""
+
+    lo_at: datetime | None = None
+    hi_at: datetime | None = None
+    lo_label: str = ""
+    hi_label: str = ""
+    dropped: tuple[Bounds, ...] = ()
+
+
+def agreement(bounds: Iterable[Bounds]) -> Agreement:
+    """The intersection of the maximal consistent subset by confidence.
+
+    The most confident come first; one that would leave nothing of the interval is dropped and kept as such.
+    """
+    result = Agreement()
+    for one in sorted(bounds, key=_rank):
+        joined = _joined(result, one)
+        if joined.lo_at is not None and joined.hi_at is not None and joined.lo_at >= joined.hi_at:
+            result = Agreement(
+                result.lo_at, result.hi_at, result.lo_label, result.hi_label, (*result.dropped, one)
+            )
+        else:
+            result = joined
+    return result
+
+
+def status_of(
+    lo_at: datetime | None, hi_at: datetime | None, as_of: datetime, max_age_days: int, warn_days: int
+) -> str:
+    """fresh, due, overdue or unknown, by both bounds; exactly the period is due (evidence.md, 3)."""
+    period, warning = timedelta(days=max_age_days), timedelta(days=warn_days)
+    if hi_at is not None and as_of - hi_at > period:
+        return "overdue"
+    if lo_at is None or as_of - lo_at > period:
+        return "unknown"
+    return "fresh" if as_of - lo_at <= period - warning else "due"
+
+
+def _joined(result: Agreement, one: Bounds) -> Agreement:
+    lo_at, lo_label, hi_at, hi_label = result.lo_at, result.lo_label, result.hi_at, result.hi_label
+    if one.lo_at is not None and (lo_at is None or one.lo_at > lo_at):
+        lo_at, lo_label = one.lo_at, one.label
+    if one.hi_at is not None and (hi_at is None or one.hi_at < hi_at):
+        hi_at, hi_label = one.hi_at, one.label
+    return Agreement(lo_at, hi_at, lo_label, hi_label, result.dropped)
+
+
+def _rank(one: Bounds) -> tuple[int, float, float, str]:
+    lo = -one.lo_at.timestamp() if one.lo_at is not None else float("inf")
+    hi = one.hi_at.timestamp() if one.hi_at is not None else float("inf")
+    return -one.confidence, lo, hi, one.label
