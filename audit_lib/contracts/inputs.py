@@ -11,9 +11,8 @@ class Sources(Contract):
     """One row for each source that was expected or found, supplied or not."""
 
     source: Series[str]  # the path within the project, or "--env production/backend"
-    kind: Series[
-        str
-    ]  # env file | example | backup | given values | log | export | guide | policy | ledger | git
+    # env file | example | backup | given values | log | export | guide | policy | ledger | git | folder
+    kind: Series[str]
     environment: Series[str]  # "" where it has none
     service: Series[str]
     state: Series[str] = pa.Field(isin=("read", "missing", "unreadable", "empty", "refused"))

@@ -84,6 +84,11 @@ def read_env_sources(
         sources += _left_on_disk(project, one, answers, digest)
         entries += _entries(place, lines, keeper)
     sources += _not_supplied(project, given, policy)
+    for left in project.not_searched:
+        remedy = "name the files in it in audit.toml"
+        sources.append(
+            _Place(left.place, "folder", "", "").row(state="refused", reason=left.text, remedy=remedy)
+        )
     return Sources.of(sources), EnvEntries.of(entries)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy, SecretRule
-from audit_lib.project import EnvSource, GivenValues, Project
+from audit_lib.project import EnvSource, GivenValues, Project, load_project
 from audit_lib.sources.env_files import read_env_sources
 from tests.fakes import fake_value
 from tests.sources.test_git import git
@@ -175,3 +175,13 @@ def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keep
     _, entries = read_env_sources(described, (), keeper)
     assert list(entries["fingerprint"].isna()) == [True]
     assert keeper.fingerprint(token) in keeper
+
+
+def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
+    """A folder that was not searched stands among the sources, with the reason."""
+    (tmp_path / "linked").symlink_to(tmp_path.parent)
+    (tmp_path / ".env").write_text("A_KEY=\n", "utf-8")
+    sources, _ = read_env_sources(load_project(tmp_path), (), keeper)
+    found = row(sources, "linked/")
+    assert (found["kind"], found["state"]) == ("folder", "refused")
+    assert found["reason"] == "is a symbolic link, which is not followed"
