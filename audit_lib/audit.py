@@ -1,7 +1,6 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -34,4 +33,4 @@ class Audit:
     findings: pd.DataFrame
     changes: pd.DataFrame
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
-    ledger_heads: Mapping[str, str] = field(default_factory=dict)  # writer: the hash its chain ends in
+    ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of

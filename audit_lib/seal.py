@@ -62,6 +62,15 @@ class SealPlan:
 
 
 @dataclass(frozen=True)
+class Sealing:
+    """Everything that a seal needs, made before the artefacts are."""
+
+    keeper: Keeper
+    classes: Classes
+    plan: SealPlan
+
+
+@dataclass(frozen=True)
 class SealResult:
     """What a search found; `hits` are places, never values."""
 
@@ -163,13 +172,14 @@ def _in_file(name: str, data: bytes, matcher: Matcher) -> list[str]:
     return found
 
 
-def seal(folder: Path, keeper: Keeper, classes: Classes, planned: SealPlan) -> SealResult:
+def seal(folder: Path, sealing: Sealing) -> SealResult:
     """The result of a search without a hit, which is what the plan in the artefacts said.
 
     Raises:
         Refused: a value stands in an artefact, one cannot be searched, or the plan said something else.
     """
-    result = search(folder, keeper, classes)
+    result = search(folder, sealing.keeper, sealing.classes)
+    planned = sealing.plan
     if result.hits:
         raise Refused("\n".join(_shortened(result.hits)) + "\nnothing was published")
     if (result.values, result.forms, result.runs, result.artefacts) != (

@@ -20,7 +20,7 @@ from audit_lib import contracts
 from audit_lib.errors import Refused
 from audit_lib.forms import forms
 from audit_lib.keeper import Keeper, Key
-from audit_lib.seal import Classes, classify, plan, seal, search
+from audit_lib.seal import Classes, Sealing, classify, plan, seal, search
 from tests.canary import notebook
 from tests.fakes import fake_value
 from tests.rows import TABLES
@@ -105,7 +105,7 @@ def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
     keeper, classes = _known()
     (tmp_path / name).write_bytes(HIDDEN[name](value))
     with pytest.raises(Refused, match=name) as raised:
-        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
+        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
     assert not any(form in str(raised.value).encode() for _, form in forms(value))
 
 
@@ -188,8 +188,8 @@ def test_the_statement_is_verified(tmp_path: Path) -> None:
     planned = plan(keeper, classes, 2)
     (tmp_path / "a.txt").write_text(planned.statement())
     with pytest.raises(Refused, match="something else"):
-        seal(tmp_path, keeper, classes, planned)
+        seal(tmp_path, Sealing(keeper, classes, planned))
     (tmp_path / "b.txt").write_text("b")
-    result = seal(tmp_path, keeper, classes, planned)
+    result = seal(tmp_path, Sealing(keeper, classes, planned))
     assert (result.values, result.artefacts, result.hits) == (2, 2, ())
     assert f"{result.forms} forms" in planned.statement()
