@@ -13,6 +13,7 @@ from audit_lib.errors import AuditError
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {
     "init": "init:init",
+    "failures": "failures:failures",
 }
 
 

@@ -8,7 +8,14 @@ from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSE
 from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.contracts.inputs import EnvEntries, EnvHistory, Sources
 from audit_lib.contracts.leaks import LeakPlaces, Leaks
-from audit_lib.contracts.logs import Detections, GuideSearches, LogCounts, LogCoverage, LogEvents
+from audit_lib.contracts.logs import (
+    Detections,
+    GuideSearches,
+    LogCounts,
+    LogCoverage,
+    LogEvents,
+    LogMinutes,
+)
 from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
     "LogCounts",
     "LogCoverage",
     "LogEvents",
+    "LogMinutes",
     "Sources",
     "rows",
 ]

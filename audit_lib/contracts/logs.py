@@ -66,6 +66,18 @@ class GuideSearches(Contract):
     remedy: Series[str]
 
 
+class LogMinutes(Contract):
+    """One row for each minute, status, client, method and route of the requests that carry a time."""
+
+    source: Series[str]
+    minute_at: Series[Instant]  # the first instant of the minute
+    status: Series[int]
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    count: Series[int]
+
+
 class Detections(Contract):
     """One row for each incident found, and one for each detection that found none or could not be applied."""
 

@@ -197,6 +197,7 @@ def _secret(table: Table, policy: Policy) -> SecretRule:
         equals=table.texts("equals"),
         differs=table.texts("differs"),
         rotates_with=table.texts("rotates_with"),
+        shared=table.flag("shared"),
         expected=table.texts_by_name("expected", ENVIRONMENTS),
         environment_formats=table.texts_by_name("environment_formats", ENVIRONMENTS),
         public=table.flag("public"),

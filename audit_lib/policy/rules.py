@@ -38,6 +38,7 @@ class SecretRule:
     equals: tuple[str, ...] = ()  # variables that must hold the same value in the same environment
     differs: tuple[str, ...] = ()  # variables that must not
     rotates_with: tuple[str, ...] = ()
+    shared: bool = False  # one value may serve all environments
     expected: Mapping[str, str] = field(default_factory=dict)  # environment: a setting's exact value
     environment_formats: Mapping[str, str] = field(default_factory=dict)  # environment: format there
     public: bool = False  # the guide itself puts it into the browser
@@ -80,8 +81,8 @@ class DocumentedGrep:
 class Policy:
     """One application's policy, or the generic one.
 
-    Placeholders, defaults and name patterns are globs over the whole text, letter case aside:
-    `*change-me*` is a placeholder wherever it stands, `test` only alone.
+    Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
+    `*` is the only wildcard: `*change-me*` is a placeholder wherever it stands, `test` only alone.
     """
 
     name: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from audit_lib.errors import Fault
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, LogSource, Project
 
 Source = TypeVar("Source", EnvSource, LogSource)
@@ -57,7 +58,7 @@ class _Walk:
     """What one walk has seen: its count is bounded, what it left out is told."""
 
     entries: int = 0
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[Fault] = field(default_factory=list)
 
 
 def discover(project: Project) -> Project:
@@ -91,7 +92,8 @@ def _beside(layout: dict[str, Source], found: dict[str, Source]) -> dict[str, So
 
 def _bounded(sources: list[Source], word: str, walk: _Walk) -> tuple[Source, ...]:
     if len(sources) > MAX_SOURCES:
-        walk.left_out.append(f"{len(sources) - MAX_SOURCES} {word} beyond the first {MAX_SOURCES}")
+        left = len(sources) - MAX_SOURCES
+        walk.left_out.append(Fault("discovery", f"left out {left} {word} beyond the first {MAX_SOURCES}"))
     return tuple(sources[:MAX_SOURCES])
 
 
@@ -104,23 +106,23 @@ def _below(root: Path, folder: PurePosixPath, depth: int, walk: _Walk) -> Iterat
     try:
         entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
     except OSError as error:
-        walk.left_out.append(f"{shown(folder)}/: cannot be read ({type(error).__name__})")
+        walk.left_out.append(Fault(f"{shown(folder)}/", f"cannot be read ({type(error).__name__})"))
         return
     for entry in entries:
         if walk.entries >= MAX_ENTRIES:
-            note = f"everything after the first {MAX_ENTRIES:,} entries"
+            note = Fault("discovery", f"left out all after the first {MAX_ENTRIES:,} files and folders")
             if note not in walk.left_out:
                 walk.left_out.append(note)
             return
         walk.entries += 1
         path = folder / entry.name
         if entry.is_symlink() and (root / path).is_dir():
-            walk.left_out.append(f"{shown(path)}/: is a symbolic link")
+            walk.left_out.append(Fault(f"{shown(path)}/", "is a symbolic link, which is not followed"))
         elif entry.is_dir(follow_symlinks=False):
             if entry.name in SKIPPED_FOLDERS:
                 continue
             if depth == MAX_DEPTH:
-                walk.left_out.append(f"{shown(path)}/: lies deeper than {MAX_DEPTH} folders")
+                walk.left_out.append(Fault(f"{shown(path)}/", f"lies deeper than {MAX_DEPTH} folders"))
             else:
                 yield from _below(root, path, depth + 1, walk)
         else:

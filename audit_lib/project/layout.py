@@ -31,6 +31,9 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),
     )
+    if project.pinned_as_of and not project.key:
+        # Else any project could stop its clock, and no secret would ever be too old.
+        table.fault('pinned_as_of is for a sample alone: it goes with key = "demo"')
     table.close()
     faults.extend(_double_faults(project, place))
     faults.extend(link_faults(project, place) if not assumed and not faults else [])

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_lib.errors import Fault
+
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
 
@@ -54,7 +56,7 @@ class Project:
     configured: bool = False  # an audit.toml was read
     pinned_as_of: str = ""  # the sample's own date
     key: str = ""  # demo: the sample's public key; "" for the auditor's own
-    not_searched: tuple[str, ...] = ()  # what discovery left out, each with its reason
+    not_searched: tuple[Fault, ...] = ()  # what discovery left out: the place, then why
 
     @property
     def ledger_dir(self) -> Path:

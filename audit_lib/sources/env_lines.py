@@ -85,6 +85,8 @@ def entry(line: int, name: str, value: str, raw: str | None = None) -> EnvLine:
     """
     if not _NAME.fullmatch(name) or looks_like_value(name):
         return EnvLine(line, "not understood", faults=("bad-name",), suspects=_suspects(f"{name} {value}"))
+    if blocked := _blocked(value):
+        return EnvLine(line, "not understood", faults=(blocked,), suspects=_suspects(value))
     return EnvLine(line, "read", name, value, _value_faults(value, raw))
 
 
@@ -167,7 +169,13 @@ def _value_faults(value: str, raw: str | None) -> tuple[str, ...]:
 def _suspects(text: str) -> tuple[str, ...]:
     """The words of a line that was not understood which look like a secret: no artefact may show them."""
     words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_LINE_CHARACTERS]))
-    return tuple(dict.fromkeys(word for word in words if len(word) <= 4096 and looks_like_value(word)))[:16]
+    return tuple(
+        dict.fromkeys(
+            word
+            for word in words
+            if len(word) <= 4096 and looks_like_value(word) and not _UNDECODABLE.search(word)
+        )
+    )[:16]
 
 
 def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:

@@ -12,6 +12,11 @@ from tests.applications import write
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 
 
+def told(root: Path) -> list[str]:
+    """What discovery says that it left out."""
+    return [str(fault) for fault in load_project(root).not_searched]
+
+
 @pytest.mark.parametrize(
     ("name", "environment", "sort"),
     [
@@ -135,7 +140,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     (project / "web" / ".env.prod").symlink_to(tmp_path / "outside" / ".env")
     found = load_project(project)
     assert [source.path for source in found.env_sources] == ["web/.env", "web/.env.prod"]
-    assert found.not_searched == ("linked/: is a symbolic link", "round/: is a symbolic link")
+    assert [fault.place for fault in found.not_searched] == ["linked/", "round/"]
 
 
 def test_a_linked_place_of_the_layout_is_no_fault(tmp_path: Path) -> None:
@@ -149,18 +154,18 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """What lies beyond the bounds is not silently left out."""
     deep = "/".join("abcdefghij")
     write(tmp_path, dict.fromkeys([f"{deep}/.env", *[f"z{number}.env" for number in range(5)]], ""))
-    assert load_project(tmp_path).not_searched == ("a/b/c/d/e/f/g/h/i/: lies deeper than 8 folders",)
+    assert told(tmp_path) == ["a/b/c/d/e/f/g/h/i/: lies deeper than 8 folders"]
     monkeypatch.setattr(discovery, "MAX_SOURCES", 2)
-    assert load_project(tmp_path).not_searched[-1] == "3 env files beyond the first 2"
+    assert told(tmp_path)[-1] == "discovery: left out 3 env files beyond the first 2"
     monkeypatch.setattr(discovery, "MAX_ENTRIES", 3)
-    assert "everything after the first 3 entries" in load_project(tmp_path).not_searched
+    assert "discovery: left out all after the first 3 files and folders" in told(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
 def test_an_unreadable_folder_is_told(tmp_path: Path) -> None:
     """A folder that may not be listed is named."""
     (tmp_path / "shut").mkdir(mode=0o000)
-    assert load_project(tmp_path).not_searched == ("shut/: cannot be read (PermissionError)",)
+    assert told(tmp_path) == ["shut/: cannot be read (PermissionError)"]
 
 
 def test_discovery_is_in_one_order(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
         ('time_zone = "Mars/Base"\n', "audit.toml: time_zone is no zone"),
         ('time_zone = "../../etc/passwd"\n', "audit.toml: time_zone is no zone"),
         ('pinned_as_of = "tomorrow"\n', "audit.toml: pinned_as_of is not a date or time"),
+        ('pinned_as_of = "2026-09-30"\n', "audit.toml: pinned_as_of is for a sample alone"),
         ('key = "mine"\n', "audit.toml: key is none of demo"),
         ('guide = "/etc/passwd"\n', "audit.toml: guide is not relative to the project"),
         ('policy = "../policy.toml"\n', "audit.toml: policy leads out of the project with .."),

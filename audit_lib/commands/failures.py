@@ -1,0 +1,192 @@
+"""`failures PATH…`: tabulates logs on the command line."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+import click
+
+from audit_lib.errors import BadInput, Fault
+from audit_lib.sources.log_formats import LogFormats, load_formats
+from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, unpacked
+from audit_lib.sources.log_tally import Period, Tally, raw_lines, tally_lines
+
+COLUMNS = ("day", "kind", "status", "client", "route")
+_HELP = """
+Counts requests and failures in log files of any known format, packed or not; - reads stdin.
+
+Each line ends as read, not understood or blank; the sums go to stderr. A line without a time counts on
+the last day before it in its file, and `untimed` says how many such lines a row holds.
+"""
+
+
+class _By(click.ParamType[tuple[str, ...]]):
+    """Columns by name, separated by commas."""
+
+    name = "columns"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        columns = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        unknown = [column for column in columns if column not in COLUMNS]
+        if unknown or not columns:
+            self.fail(f"takes {', '.join(COLUMNS)}, not {', '.join(unknown) or 'nothing'}", param, ctx)
+        return columns
+
+
+@click.command(help=_HELP)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--by", type=_By(), default="day,kind", show_default=True, help=f"Any of {', '.join(COLUMNS)}.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How rows are printed.",
+)
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none.")
+@click.option(
+    "--formats", "formats_file", type=click.Path(path_type=Path), help="Formats other than the bundled."
+)
+def failures(
+    paths: tuple[str, ...], by: tuple[str, ...], layout: str, time_zone: str, formats_file: Path | None
+) -> None:
+    """Tabulate logs."""
+    formats = load_formats(formats_file)
+    zone = _zone(time_zone)
+    tallies = [_tally(path, formats, zone) for path in _openable(paths)]
+    click.echo(_summary(tallies), err=True)
+    click.echo(_printed(rows(tallies, by), by, layout), nl=False)
+
+
+def rows(tallies: Iterable[Tally], by: Sequence[str]) -> list[dict[str, Any]]:
+    """One record for each group of the columns asked for, in order, with `count`, and `untimed` with days."""
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    for tally in tallies:
+        for group, (count, untimed) in tally.counts.items():
+            pair = sums.setdefault(tuple(getattr(group, column) for column in by), [0, 0])
+            pair[0] += count
+            pair[1] += untimed
+    # None sorts first: what stands before the first date, and messages, which have no status.
+    ordered = sorted(sums.items(), key=lambda item: [(value is not None, value) for value in item[0]])
+    return [
+        dict(zip(by, key, strict=True)) | {"count": count} | ({"untimed": untimed} if "day" in by else {})
+        for key, (count, untimed) in ordered
+    ]
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadInput.at("--time-zone", "is no time zone such as UTC or Europe/Berlin") from None
+
+
+def _openable(paths: Iterable[str]) -> list[str]:
+    """The paths, each once; `BadInput` with every one that cannot be opened."""
+    faults: list[Fault] = []
+    kept: dict[str, str] = {}
+    for path in paths:
+        if path != "-":
+            if Path(path).is_dir():
+                faults.append(Fault(path, "is a directory: name its log files"))
+            elif not Path(path).exists():
+                faults.append(Fault(path, "is not there"))
+        kept.setdefault("-" if path == "-" else str(Path(path).resolve()), path)
+    if faults:
+        raise BadInput(faults)
+    return list(kept.values())
+
+
+def _tally(path: str, formats: LogFormats, zone: ZoneInfo) -> Tally:
+    try:
+        with _opened(path) as file:
+            return tally_lines(raw_lines(unpacked(file)), formats, zone, Period())
+    except Bomb:
+        raise BadInput.at(path, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
+    except PermissionError:
+        raise BadInput.at(path, "may not be read by this user") from None
+    except BROKEN as error:
+        raise BadInput.at(path, f"is damaged or cut short ({type(error).__name__})") from None
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
+    """The file or stdin, with a progress bar on stderr where that is a terminal and the size is known."""
+    if path == "-":
+        yield sys.stdin.buffer
+        return
+    with Path(path).open("rb") as file:
+        size = Path(path).stat().st_size
+        if not (size and sys.stderr.isatty()):
+            yield file
+            return
+        with click.progressbar(length=size, label=path, file=sys.stderr) as bar:
+            yield _Watched(file, bar)  # type: ignore[misc]
+
+
+class _Watched(io.RawIOBase):
+    """A file that moves a progress bar as it is read."""
+
+    def __init__(self, file: BinaryIO, bar: Any) -> None:
+        self._file, self._bar = file, bar
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._bar.update(len(data))
+        return data
+
+
+def _summary(tallies: list[Tally]) -> str:
+    lines, read, other, blank = (
+        sum(getattr(tally, name) for tally in tallies)
+        for name in ("lines", "read", "not_understood", "blank")
+    )
+    if not read:
+        return f"nothing was read ({lines:,} lines, {other:,} not understood, {blank:,} blank)"
+    return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"
+
+
+def _printed(records: list[dict[str, Any]], by: Sequence[str], layout: str) -> str:
+    columns = [*by, "count", *(["untimed"] if "day" in by else [])]
+    if layout == "json":
+        return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+    if layout == "csv":
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return stream.getvalue()
+    return _table(records, columns)
+
+
+def _table(records: list[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Aligned text: numbers to the right, "-" for what is not known."""
+    if not records:
+        return "no request and no message of a failure was found\n"
+    texts = [list(columns)] + [
+        ["-" if record[name] is None else f"{record[name]}" for name in columns] for record in records
+    ]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
+    right = {"status", "count", "untimed"}
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, columns, strict=True)
+        ).rstrip()
+        + "\n"
+        for row in texts
+    )

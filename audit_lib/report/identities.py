@@ -1,0 +1,76 @@
+"""Hides who it was and keeps who is who: addresses as networks with a keyed label, e-mail masked."""
+
+import base64
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+
+import pandas as pd
+
+from audit_lib.keeper import Key
+
+MODES = ("masked", "full")
+
+_EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@(?:[^\s@<>\"'(),;:]+)")
+_PURPOSE = "identities"
+
+
+def mask_client(client: str, key: Key) -> str:
+    """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client.
+
+    The label is keyed, since the 256 addresses of a /24 could be tried out under any plain digest. A
+    client that is no address is its label alone; "" (none named) stays "".
+    """
+    if not client:
+        return client
+    return f"{_network(client) or 'client'} #{_label(_canonical(client), key)}"
+
+
+def _address(client: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(client.split("%", 1)[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _network(client: str) -> str:
+    address = _address(client)
+    if address is None:
+        return ""
+    prefix = 24 if address.version == 4 else 64
+    return str(ipaddress.ip_network((address, prefix), strict=False))
+
+
+def _canonical(client: str) -> str:
+    return str(_address(client) or client)
+
+
+def _label(text: str, key: Key) -> str:
+    digest = hmac.digest(key.derive(_PURPOSE), text.encode("utf-8", "surrogatepass"), sha256)
+    return base64.b32encode(digest)[:6].decode("ascii").lower()
+
+
+def mask_email(text: str) -> str:
+    """The text with every e-mail address as `a***@e***.com`: first letters and the last label stay."""
+    return _EMAIL.sub(lambda found: _masked(found[0]), text)
+
+
+def _masked(address: str) -> str:
+    person, _, host = address.partition("@")
+    name, dot, ending = host.rpartition(".")
+    return f"{person[:1]}***@{(name or host)[:1]}***{dot}{ending if dot else ''}"
+
+
+def mask_frame(frame: pd.DataFrame, key: Key, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
+    """The frame with its client columns masked, and e-mail addresses masked in `subject` where it has one."""
+    masked = frame.copy()
+    for column in columns:
+        known = {client: mask_client(client, key) for client in frame[column].unique()}
+        masked[column] = frame[column].map(known).astype(frame[column].dtype)
+    if "subject" in frame:
+        masked["subject"] = frame["subject"].map(mask_email).astype(frame["subject"].dtype)
+    return masked

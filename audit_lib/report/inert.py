@@ -1,0 +1,59 @@
+"""Makes text that an attacker may have written inert: for plain text, HTML, CSV and figures.
+
+Every string that reaches a reader passes through here once, at the place where it is written out.
+"""
+
+import re
+import unicodedata
+from html import escape
+
+# Cc: control characters, the ESC of ANSI sequences among them. Cf: bidi overrides, zero widths, tags.
+# Zl and Zp break lines in scripts and editors. Cs cannot be encoded. Co and Cn have no agreed glyph.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BARE = re.compile(r"[\x20-\x7e]*")
+_MARKS = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]"
+_PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")  # marks piled on one letter cover the lines above and below
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def plain(text: object) -> str:
+    """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`.
+
+    Two texts that differ only in what cannot be seen stay different for the reader.
+    """
+    shown = str(text)
+    if _BARE.fullmatch(shown):
+        return shown
+    return _PILE.sub(r"\1", "".join(_seen(character) for character in shown))
+
+
+def _seen(character: str) -> str:
+    if unicodedata.category(character) not in _UNSAFE:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def html(text: object) -> str:
+    """The text for HTML, in an element or in a quoted attribute."""
+    return escape(plain(text), quote=True)
+
+
+def csv_cell(text: object) -> str:
+    """The text for a CSV cell: where a spreadsheet would read a formula, an apostrophe stands before it.
+
+    The signs are those of OWASP's "CSV injection", their full-width twins among them.
+    """
+    shown = plain(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
+
+
+def label(text: object, width: int = 48) -> str:
+    """The text for a figure, cut in its middle to `width`; what the font lacks is written as its escape.
+
+    The figures are drawn with `text.parse_math` off, so that `$` is a dollar sign.
+    """
+    shown = "".join(c if ord(c) < 0x250 else c.encode("unicode_escape").decode("ascii") for c in plain(text))
+    if len(shown) <= width:
+        return shown
+    head = (width - 1) // 2
+    return f"{shown[:head]}…{shown[len(shown) - (width - 1 - head) :]}"

@@ -1,0 +1,96 @@
+"""The verdict and the score of a review; what is unknown is never counted as good."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+
+FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
+
+_KEYS = ["subject", "environment", "service"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of all that was judged, the share without an open finding, in percent, rounded down.
+
+    What is unknown counts as bad in `low` and as good in `high`; where nothing was judged, 0 to 100.
+    """
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}"
+
+
+def unread(audit: Audit) -> pd.DataFrame:
+    """The rows of Sources that should have told something and did not: missing, unreadable or refused."""
+    silent = audit.sources["state"].isin(("unreadable", "refused"))
+    expected = audit.sources["kind"].isin(("env file", "given values", "log", "ledger"))
+    return audit.sources[silent | (expected & audit.sources["state"].eq("missing"))]
+
+
+def judged(audit: Audit) -> pd.DataFrame:
+    """One row for each secret in each place, and each other subject of a finding: `good`, `bad` or `unknown`.
+
+    Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
+    variable whose source was not supplied, or a source that should have been read and was not.
+    """
+    secrets = audit.inventory.loc[audit.inventory["kind"].isin(("secret", "identifier"))]
+    secrets = secrets.rename(columns={"secret": "subject"})
+    ages = audit.freshness.rename(columns={"secret": "subject"})
+    silent = unread(audit).rename(columns={"source": "subject"})
+    found = audit.findings
+    parts = [
+        _marked(secrets, secrets["state"].eq("not supplied").map({True: UNKNOWN, False: "good"})),
+        _marked(ages, ages["status"].eq("unknown").map({True: UNKNOWN, False: "good"})),
+        _marked(silent, pd.Series(UNKNOWN, index=silent.index)),
+        _marked(
+            found,
+            found["status"]
+            .map({"open": "bad", "unknown": UNKNOWN, "accepted": "good"})
+            .mask(found["severity"].eq("info") & found["status"].eq("open"), "good"),
+        ),
+    ]
+    marks = pd.concat(parts, ignore_index=True)
+    rank = marks["mark"].map({"good": 0, UNKNOWN: 1, "bad": 2})
+    worst = marks.assign(rank=rank).sort_values([*_KEYS, "rank"]).drop_duplicates(_KEYS, keep="last")
+    return worst.drop(columns="rank").reset_index(drop=True)
+
+
+def _marked(rows: pd.DataFrame, marks: "pd.Series[str]") -> pd.DataFrame:
+    return rows[_KEYS].astype("str").assign(mark=marks.astype("str"))
+
+
+def score(audit: Audit) -> Score:
+    """The score; see `Score`."""
+    marks = judged(audit)["mark"]
+    if marks.empty:
+        return Score(0, 100)
+    good, unknown = int(marks.eq("good").sum()), int(marks.eq(UNKNOWN).sum())
+    return Score(100 * good // len(marks), 100 * (good + unknown) // len(marks))
+
+
+def verdict(audit: Audit) -> str:
+    """`fail` with an open finding above info, else `unknown` where anything is not known, else `pass`.
+
+    Where neither an env file nor a log was read nothing can have passed.
+    """
+    marks = judged(audit)["mark"]
+    if marks.eq("bad").any():
+        return FAIL
+    return (
+        UNKNOWN
+        if marks.eq(UNKNOWN).any() or not _anything_read(audit, "log") or not _secrets_read(audit)
+        else PASS
+    )
+
+
+def _anything_read(audit: Audit, *kinds: str) -> bool:
+    return bool((audit.sources["kind"].isin(kinds) & audit.sources["state"].eq("read")).any())
+
+
+def _secrets_read(audit: Audit) -> bool:
+    return _anything_read(audit, "env file", "given values")

@@ -1,0 +1,167 @@
+"""Reads a project's logs for one quarter: every line counted, failures with their place and time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from audit_lib.clock import Quarter
+from audit_lib.contracts import Sources
+from audit_lib.project import LogSource, Project
+from audit_lib.sources.files import OpenSource, Unreadable, open_source
+from audit_lib.sources.log_formats import LogFormats, load_formats
+from audit_lib.sources.log_frames import FileTally, counts_frame, events_frame, minutes_frame
+from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, unpacked
+from audit_lib.sources.log_tally import Period, Tally, raw_lines, tally_lines
+
+_PACKED = (".gz", ".zst", ".bz2", ".xz")
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents and LogMinutes."""
+
+    sources: pd.DataFrame
+    counts: pd.DataFrame
+    events: pd.DataFrame
+    minutes: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the files of one log source are read."""
+
+    root: Path
+    beside: frozenset[str]
+    zone: ZoneInfo
+    formats: LogFormats
+    quarter: Quarter | None
+
+
+def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | None = None) -> LogRead:
+    """The logs of a project, with what lies in the quarter (all of it where none is given).
+
+    A line without a time counts on the last day seen before it in its file, and on no day before the first;
+    lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
+    is a row of Sources. Raises what `ZoneInfo` raises for a zone that does not exist.
+    """
+    formats = formats or load_formats()
+    rows: list[dict[str, Any]] = []
+    tallies: list[FileTally] = []
+    seen: set[str] = set()
+    for source in project.log_sources:
+        paths = [path for path in _paths(project.root, source.pattern) if path not in seen]
+        seen.update(paths)
+        rows += [] if paths else [_missing(source)]
+        for path in paths:
+            plan = _Plan(project.root, frozenset(paths), ZoneInfo(source.time_zone), formats, quarter)
+            row, tally = _read_file(plan, path)
+            rows.append(_row(source, path) | row)
+            tallies += [FileTally(path, tally)] if tally else []
+    return LogRead(Sources.of(rows), counts_frame(tallies), events_frame(tallies), minutes_frame(tallies))
+
+
+def _paths(root: Path, pattern: str) -> Iterator[str]:
+    """The paths that a pattern names, in order; links are named too, and refused when opened."""
+    try:
+        found = sorted(path for path in root.glob(pattern) if path.is_symlink() or not path.is_dir())
+    except (ValueError, NotImplementedError):
+        return
+    for path in found:
+        yield PurePosixPath(path.relative_to(root)).as_posix()
+
+
+def _row(source: LogSource, path: str) -> dict[str, Any]:
+    return {
+        "source": path,
+        "kind": "log",
+        "environment": source.environment,
+        "service": source.service,
+        "state": "read",
+        "reason": "",
+        "remedy": "",
+    }
+
+
+def _missing(source: LogSource) -> dict[str, Any]:
+    remedy = f"export the platform's log to {source.pattern}, or name the log files in audit.toml ([[log]])"
+    missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+    return _row(source, source.pattern) | missing
+
+
+def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], Tally | None]:
+    """What one file adds to its row of Sources, and its sums."""
+    try:
+        with open_source(plan.root, path) as source:
+            plain = _unpacked_copy(plan, path)
+            if plain:
+                return {"state": "refused", "reason": f"holds the same lines as {plain}"}, None
+            tally, broken = _tally(plan, source)
+            facts = {
+                "size_bytes": source.facts.size_bytes,
+                "modified_at": source.facts.modified_at,
+                "mode": source.facts.mode,
+                "sha256": source.finish(),
+            }
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, None
+    except Bomb:
+        reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
+        return {"state": "refused", "reason": reason}, None
+    lines = {name: getattr(tally, name) for name in ("lines", "read", "not_understood", "blank")}
+    state = "read" if tally.lines or broken else "empty"
+    return facts | lines | {"state": state, "reason": broken or _reason(tally, plan.quarter)}, tally
+
+
+def _tally(plan: _Plan, source: OpenSource) -> tuple[Tally, str]:
+    """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
+    broken: list[str] = []
+
+    def lines() -> Iterator[bytes]:
+        try:
+            yield from raw_lines(unpacked(source.file))
+        except BROKEN as error:
+            broken.append(f"is read up to where it is damaged or cut short ({type(error).__name__})")
+
+    return tally_lines(lines(), plan.formats, plan.zone, _period(plan.quarter)), "".join(broken)
+
+
+def _period(quarter: Quarter | None) -> Period:
+    if quarter is None:
+        return Period()
+    return Period(quarter.start.date().isoformat(), (quarter.end - timedelta(days=1)).date().isoformat())
+
+
+def _reason(tally: Tally, quarter: Quarter | None) -> str:
+    if tally.lines and not tally.read:
+        return "no line was understood"
+    if tally.lines and not tally.dated:
+        return "no line carries a date"
+    if tally.lines and quarter and not tally.in_period:
+        return f"no line of {quarter}"
+    return ""
+
+
+def _unpacked_copy(plan: _Plan, path: str) -> str:
+    """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
+    plain = str(PurePosixPath(path).with_suffix(""))
+    if PurePosixPath(path).suffix not in _PACKED or plain not in plan.beside:
+        return ""
+    return plain if _content_digest(plan.root, path) == _content_digest(plan.root, plain) else ""
+
+
+def _content_digest(root: Path, path: str) -> str:
+    digest = sha256()
+    with open_source(root, path) as source:
+        file = unpacked(source.file)
+        try:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        except BROKEN:
+            return path  # equal to nothing
+    return digest.hexdigest()

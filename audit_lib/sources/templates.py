@@ -1,0 +1,92 @@
+"""Templates of named fields: what each field takes, as text and as a regular expression over bytes.
+
+A field takes all bytes of its class and never gives one back; `{text}` ends at the first place where
+what follows it stands. So a template reads a line in one pass, by regular expression and by kernel alike.
+"""
+
+import re
+from dataclasses import dataclass
+
+LEVELS = (b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL")
+
+_ZONE = rb"(?:Z| ?[+-]\d\d:?\d\d)?+"
+_PART = rb"(?:[.,]\d{1,9}+)?+"
+_CLOCK = rb"\d\d:\d\d:\d\d"
+FIELDS: dict[str, bytes] = {
+    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d[T ]" + _CLOCK + _PART + _ZONE + rb")",
+    "time:clf": rb"(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:" + _CLOCK + rb"(?:\.\d{1,9}+)?+(?: [+-]\d{4})?+)",
+    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
+    "time:syslog": rb"[A-Z][a-z]{2} [ \d]\d " + _CLOCK,
+    "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
+    "sp": rb" ++",
+    "digits": rb"[0-9]++",
+    "word": rb'[^ \[\]"]++',
+    "name": rb"[A-Za-z0-9_./-]++",
+    "dotted": rb"[A-Za-z_][A-Za-z0-9_.]*+",
+    "peer": rb'(?P<client>[^ "]*+)',
+    "client": rb"(?P<client>[0-9A-Za-z.:_-]++)",
+    "client:port": rb"(?P<client>[0-9A-Za-z.:_-]++)",
+    "method": rb"(?P<method>[A-Za-z]++)",
+    "path": rb'(?P<path>[^ "]*+)',
+    "route": rb'(?P<path>[^ ":]*+)',
+    "status": rb"(?P<status>[1-5][0-9][0-9])(?![0-9])",
+    "variable": rb"(?P<variable>[A-Z][A-Z0-9_]{2,63}+)(?![A-Z0-9_])",
+    "email": rb"(?P<email>[^ ]*+)",
+    "text": rb"",
+    "rest": rb"",
+}
+_FIELD = re.compile(r"\{([a-z:]+)\}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step of a template: a field by name, or the literal bytes that must stand there."""
+
+    field: str = ""
+    literal: bytes = b""
+
+
+def parse_template(template: str) -> tuple[Part, ...]:
+    """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
+    parts: list[Part] = []
+    for position, piece in enumerate(_FIELD.split(template)):
+        if position % 2 == 0:
+            if piece:
+                parts.append(Part(literal=piece.encode()))
+        elif piece not in FIELDS:
+            raise ValueError(f"has no field {{{piece}}}")
+        else:
+            parts.append(Part(field=piece))
+    _require_readable(parts)
+    return tuple(parts)
+
+
+def _require_readable(parts: list[Part]) -> None:
+    if not parts:
+        raise ValueError("is empty")
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        if part.field == "rest" and following:
+            raise ValueError("has {rest} before its end")
+        if part.field == "text" and following and not following.literal:
+            raise ValueError("needs plain text after {text}")
+        if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
+            raise ValueError("has a brace or a line end outside a field")
+    names = [group for part in parts for group in re.findall(rb"\?P<(\w+)>", FIELDS.get(part.field, b""))]
+    if len(names) != len(set(names)):
+        raise ValueError("names a field twice")
+
+
+def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
+    """The regular expression of a template; `whole` ends it at the end of the line."""
+    pieces: list[bytes] = []
+    open_text = False
+    for part in parts:
+        if part.field == "text":
+            open_text = True
+            continue
+        piece = rb"(?: .*)?+" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
+        pieces.append(rb"(?>.*?" + piece + rb")" if open_text else piece)
+        open_text = False
+    if open_text:
+        pieces.append(rb".*")
+    return re.compile(b"".join(pieces) + (rb"\Z" if whole else b""), re.DOTALL)
