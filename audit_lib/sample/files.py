@@ -1,0 +1,90 @@
+"""The rest of the sample's files: the application's code, its guide, policy and audit.toml."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from audit_lib.sample.timeline import PUBLISHED
+
+GUIDE = "docs/SECRETS.md"
+GREPS = (
+    ("401 UNAUTHORIZED", "backend/logs/*.log", "failed logins", "unauthorized"),
+    ("SECRET VALIDATION FAILED", "backend/logs/*.log", "a failed start-up", "secret_validation_failed"),
+    ("API_TOKEN", "backend/.env", "the backend's token", ""),
+)
+IGNORED = "logs/\nbackend/.env\nfrontend/.env.local\n.env\n*.env.production\n"
+MAIN = """import os
+
+API_TOKEN = os.environ["API_TOKEN"]
+JWT_SECRET_KEY = os.environ["JWT_SECRET_KEY"]
+DATABASE_URL = os.environ["DATABASE_URL"]
+"""
+API = """export const base = process.env.NEXT_PUBLIC_BACKEND_API_BASE_URL;
+export const token = process.env.NEXT_PUBLIC_API_TOKEN;
+"""
+AUDIT = """# Where the sample's files are.
+name = "sample"
+policy = "policy.toml"
+guide = "docs/SECRETS.md"
+key = "demo"
+pinned_as_of = "2026-09-30"
+"""
+ENV_SOURCES = (
+    ("backend/.env", "development", "backend", ""),
+    ("backend/.env.bak", "development", "backend", "backup"),
+    ("frontend/.env.local", "development", "frontend", ""),
+    ("deploy/backend.staging.env", "staging", "backend", ""),
+    ("deploy/frontend.staging.env", "staging", "frontend", ""),
+    ("deploy/backend.production.env", "production", "backend", ""),
+    ("deploy/frontend.production.env", "production", "frontend", ""),
+    ("backend/.env.example", "", "backend", "example"),
+    ("frontend/.env.local.example", "", "frontend", "example"),
+)
+LOG_SOURCES = (
+    ("backend/logs/backend.log*", "backend", "production"),
+    ("logs/platform-export.log", "backend", "staging"),
+    ("logs/edge.jsonl", "frontend", "production"),
+    ("logs/worker.log", "backend", "production"),
+    ("logs/frontend.log", "frontend", "production"),
+)
+
+
+def code_files() -> dict[str, bytes]:
+    """The application and its guide."""
+    return {
+        "backend/app/main.py": MAIN.encode(),
+        "frontend/lib/api.ts": API.encode(),
+        GUIDE: Path(__file__).with_name("SECRETS.md").read_bytes(),
+    }
+
+
+def audit_files() -> dict[str, bytes]:
+    """audit.toml and the sample's own policy: the bundled one, and what is known of this application."""
+    envs = "".join(_env_block(*source) for source in ENV_SOURCES)
+    logs = "".join(_block("log", pattern=p, service=s, environment=e) for p, s, e in LOG_SOURCES)
+    return {"audit.toml": (AUDIT + envs + logs).encode(), "policy.toml": _policy().encode()}
+
+
+def _env_block(path: str, environment: str, service: str, flag: str) -> str:
+    place = {"environment": environment} if environment else {}
+    return _block("env", path=path, service=service, **place) + (f"{flag} = true\n" if flag else "")
+
+
+def _policy() -> str:
+    lines = Path(__file__).with_name("SECRETS.md").read_text("utf-8").splitlines()
+    head = f"""# The guide's policy as it is bundled, and one value that was found published.
+name = "sample"
+title = "Sample application, by the policy paiid"
+extends = "paiid"
+compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
+"""
+    return head + "".join(_grep(lines, *grep) for grep in GREPS)
+
+
+def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) -> str:
+    line = 1 + next(number for number, text in enumerate(lines) if text.endswith(path) and pattern in text)
+    block = _block("grep", pattern=pattern, path=path, looks_for=looks_for) + f"guide_line = {line}\n"
+    return block + (f'kinds = ["{kind}"]\n' if kind else "prints_values = true\n")
+
+
+def _block(table: str, **texts: str) -> str:
+    return f"\n[[{table}]]\n" + "".join(f'{key} = "{text}"\n' for key, text in texts.items())

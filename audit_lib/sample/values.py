@@ -1,0 +1,55 @@
+"""The sample's values, made at run time from a seed: the repository holds none that looks like a key."""
+
+import string
+from dataclasses import dataclass
+from hashlib import shake_256
+
+ALPHANUMERIC = string.ascii_letters + string.digits
+URL_SAFE = ALPHANUMERIC + "-_"
+UPPER = string.ascii_uppercase + string.digits
+HEX = "0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Value:
+    """What stands in an env file, and the part of it that is the secret."""
+
+    text: str
+    secret: str
+
+
+def drawn(seed: str, length: int, alphabet: str = URL_SAFE) -> str:
+    """A text that looks random; the same seed gives the same one everywhere."""
+    numbers = shake_256(f"audit_lib sample: {seed}".encode()).digest(2 * length)
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return "".join(alphabet[(256 * high + low) % len(alphabet)] for high, low in pairs)
+
+
+def plain(text: str) -> Value:
+    """A value that is a secret as a whole."""
+    return Value(text, text)
+
+
+def token(seed: str, length: int = 43) -> Value:
+    """What `secrets.token_urlsafe` would give."""
+    return plain(drawn(seed, length))
+
+
+def alphanumeric(seed: str, length: int) -> Value:
+    """A provider's key of letters and digits."""
+    return plain(drawn(seed, length, ALPHANUMERIC))
+
+
+def hexadecimal(seed: str, length: int = 64) -> Value:
+    """What `secrets.token_hex` would give."""
+    return plain(drawn(seed, length, HEX))
+
+
+def prefixed(prefix: str, seed: str, length: int, suffix: str = "", alphabet: str = URL_SAFE) -> Value:
+    """A provider's key that bears its kind in front."""
+    return plain(prefix + drawn(seed, length, alphabet) + suffix)
+
+
+def url(front: str, password: str, back: str) -> Value:
+    """A connection string, of which the password is the secret."""
+    return Value(f"{front}{password}{back}", password)
