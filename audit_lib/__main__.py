@@ -12,6 +12,7 @@ from audit_lib.errors import AuditError
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {
+    "sample": "sample:sample",
     "init": "init:init",
     "failures": "failures:failures",
 }
