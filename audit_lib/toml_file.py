@@ -46,6 +46,11 @@ def parse_toml(content: bytes, place: str) -> dict[str, Any]:
         raise BadInput.at(place, f"is not TOML{f' at {found[1]}' if found else ''}") from None
 
 
+def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
+    """A name as a fault may show it: one that is none could be a value, or several lines."""
+    return name if re.fullmatch(pattern, name) else "(with a name that is none)"
+
+
 class Table:
     """One table: each key is taken once, each fault is noted, and what was never taken is unknown."""
 
@@ -115,7 +120,7 @@ class Table:
             if isinstance(values, list) and all(type(value) is int and value > 0 for value in values):
                 found[name] = tuple(values)
             else:
-                self.fault(f"{key}.{name} is not a list of line numbers")
+                self.fault(f"{key}.{shown_name(name)} is not a list of line numbers")
         return found
 
     def texts_by_name(self, key: str, names: Sequence[str] = ()) -> dict[str, str]:
@@ -123,9 +128,9 @@ class Table:
         inner = self._take(key, dict, "a table", {})
         for name, value in inner.items():
             if names and name not in names:
-                self.fault(f"{key}.{name} is none of {', '.join(names)}")
+                self.fault(f"{key}.{shown_name(name)} is none of {', '.join(names)}")
             elif not isinstance(value, str) or not value:
-                self.fault(f"{key}.{name} is not a text, or an empty one")
+                self.fault(f"{key}.{shown_name(name)} is not a text, or an empty one")
         return {name: value for name, value in inner.items() if isinstance(value, str) and value}
 
     def tables(self, key: str, name_key: str = "name") -> list["Table"]:
@@ -138,7 +143,8 @@ class Table:
                 self.faults.append(Fault(place, "is not a table"))
                 continue
             name = value.get(name_key)
-            label = f" ({name})" if isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name) else ""
+            known = isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name)
+            label = f" ({name})" if known else ""
             found.append(Table(value, place + label, self.faults))
         return found
 
@@ -151,5 +157,4 @@ class Table:
         """Note each key that nothing asked for: a misspelt key would otherwise be silence."""
         for key in self.values:
             if key not in self._taken:
-                shown = key if re.fullmatch(r"[\w.-]{1,80}", key) else "with a name that is none"
-                self.fault(f"has an unknown key {shown}")
+                self.fault(f"has an unknown key {shown_name(key)}")

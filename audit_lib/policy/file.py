@@ -18,7 +18,7 @@ from audit_lib.policy.rules import (
     SecretRule,
 )
 from audit_lib.project import ENVIRONMENTS
-from audit_lib.toml_file import Table, parse_toml, read_text_file
+from audit_lib.toml_file import Table, parse_toml, read_text_file, shown_name
 
 BUNDLED = Path(__file__).parents[1] / "policies"
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -52,7 +52,9 @@ def bundled_names() -> tuple[str, ...]:
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` where there is none so named."""
     if name not in bundled_names():
-        raise BadInput.at(f"policy {name!r}", f"is none of the bundled ones: {', '.join(bundled_names())}")
+        raise BadInput.at(
+            f"policy {shown_name(name)}", f"is none of the bundled ones: {', '.join(bundled_names())}"
+        )
     return load_policy(BUNDLED / f"{name}.toml")
 
 
@@ -127,7 +129,7 @@ def _formats(table: Table) -> dict[str, str]:
         try:
             re.compile(formats[name])
         except (re.error, OverflowError, RecursionError):
-            table.fault(f"formats.{name} is not a regular expression (a flag is written (?i:…))")
+            table.fault(f"formats.{shown_name(name)} is not a regular expression (a flag is written (?i:…))")
     return formats
 
 
@@ -173,7 +175,7 @@ def _secret(table: Table, policy: Policy) -> SecretRule:
         table.fault("has a max_age_days, but is exempt from rotation")
     lines = table.numbers_by_name("lines")
     for fact in sorted(set(lines) - set(FACTS)):
-        table.fault(f"lines.{fact if _VARIABLE.fullmatch(fact) else '?'} is none of {', '.join(FACTS)}")
+        table.fault(f"lines.{shown_name(fact)} is none of {', '.join(FACTS)}")
     rule = SecretRule(
         name=name,
         service=table.text("service", needed=True),
@@ -225,14 +227,18 @@ def _cross_faults(policy: Policy, place: str) -> list[Fault]:
     spelt = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
     for name, count in sorted(Counter(spelt).items()):
         if name and count > 1:
-            faults.append(Fault(place, f"secret {name} is there {count} times (as name or alias)"))
+            faults.append(
+                Fault(place, f"secret {shown_name(name)} is there {count} times (as name or alias)")
+            )
     for number, rule in enumerate(policy.secrets, 1):
-        here = f"{place}: secret #{number} ({rule.name})"
+        here = f"{place}: secret #{number} ({shown_name(rule.name)})"
         for word in ("equals", "differs", "rotates_with"):
             for other in getattr(rule, word):
                 if other == rule.name or policy.rule(other) is None:
-                    faults.append(Fault(here, f"{word} {other!r} names no other variable of the policy"))
+                    faults.append(
+                        Fault(here, f"{word} {shown_name(other)} names no other variable of the policy")
+                    )
         used = (rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values())
         unknown = sorted({name for name in used if name and name not in policy.formats})
-        faults.extend(Fault(here, f"format {name!r} is none of [formats]") for name in unknown)
+        faults.extend(Fault(here, f"format {shown_name(name)} is none of [formats]") for name in unknown)
     return faults
