@@ -1,0 +1,31 @@
+"""What pytest needs where nbval runs a notebook: checked code, an encrypted kernel, no traces at home."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import KernelManager
+
+from audit_lib.errors import BadInput
+from audit_lib.replay import check_code
+
+ROOT = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Encrypt nbval's kernels and keep their history out of the home folder."""
+    KernelManager.transport_encryption.default_value = "required"
+    scratch = tempfile.TemporaryDirectory(prefix="audit-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(scratch.cleanup)
+    os.environ["IPYTHONDIR"] = scratch.name
+
+
+def pytest_collect_file(file_path: Path) -> None:
+    """Refuse a report whose code is not the source notebook's, before nbval runs it."""
+    if file_path.suffix != ".ipynb" or not file_path.is_relative_to(ROOT / "reports"):
+        return
+    try:
+        check_code(file_path, ROOT / "notebooks" / file_path.name)
+    except BadInput as error:
+        raise pytest.UsageError(str(error)) from None
