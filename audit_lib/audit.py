@@ -1,13 +1,34 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from audit_lib.clock import Quarter
-from audit_lib.policy import Policy
-from audit_lib.project import Project
+from audit_lib.clock import Quarter, parse_instant
+from audit_lib.contracts import Changes, Detections, EnvHistory, LeakPlaces, Leaks, Sources
+from audit_lib.errors import BadInput
+from audit_lib.findings import compare, find
+from audit_lib.keeper import Keeper
+from audit_lib.keys import demo_key, load_key
+from audit_lib.ledger import read_ledger
+from audit_lib.policy import Policy, choose_policy
+from audit_lib.project import GivenValues, Project
+from audit_lib.report.identities import mask_frame
+from audit_lib.sources.documents import document_sources
+from audit_lib.sources.env_files import read_env_sources
+from audit_lib.sources.log_examples import written_by_kind
+from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.logs import read_logs
+from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
+from audit_lib.tables.drift import compare_places
+from audit_lib.tables.evidence import collect_evidence
+from audit_lib.tables.freshness import tabulate_freshness
+from audit_lib.tables.inventory import tabulate_inventory
 
 
 @dataclass(frozen=True)
@@ -34,3 +55,107 @@ class Audit:
     changes: pd.DataFrame
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
+
+
+def keeper_of(project: Project) -> Keeper:
+    """An empty keeper under the project's key; `BadInput` where its ledger's key is not at hand."""
+    return Keeper(demo_key() if project.key == "demo" else load_key(project.ledger_dir))
+
+
+def run_audit(
+    project: Project,
+    quarter: str = "",
+    as_of: str = "",
+    *,
+    policy: str = "",
+    given: tuple[GivenValues, ...] = (),
+    keeper: Keeper | None = None,
+    previous: Path | None = None,
+    identities: str = "masked",
+) -> Audit:
+    """The audit of one quarter as of an instant: by default the sample's, and the quarter over by then.
+
+    Unless `identities` is full, the frames show addresses as their network with a keyed label.
+
+    Raises:
+        BadInput: a quarter, date, policy, ledger or previous report that cannot be used; no date at all.
+    """
+    moment = instant_of(project, as_of)
+    period = Quarter.parse(quarter) if quarter else Quarter.last_over(moment)
+    chosen = choose_policy(project, policy)
+    keeper = keeper or keeper_of(project)
+    formats = load_formats()
+
+    env_sources, entries = read_env_sources(project, given, keeper, chosen)
+    logs = read_logs(project, period, formats)
+    ledger = read_ledger(project.ledger_dir, keeper.key, moment)
+    history = EnvHistory.of([])
+    documents = document_sources(project, chosen, ledger)
+    sources = Sources.checked(pd.concat([env_sources, logs.sources, documents]))
+
+    inventory = tabulate_inventory(entries, chosen, project, keeper, sources)
+    drift = compare_places(inventory, entries, chosen, keeper)
+    evidence = collect_evidence(
+        inventory,
+        entries,
+        sources,
+        ledger,
+        log_events=logs.events,
+        history=history,
+        as_of=moment,
+        keeper=keeper,
+    )
+    freshness = tabulate_freshness(inventory, evidence, chosen, moment)
+    tables = {
+        "sources": sources,
+        "entries": entries,
+        "inventory": inventory,
+        "drift": drift,
+        "freshness": freshness,
+        "log_events": logs.events,
+        "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, period, moment),
+        "guide_searches": tabulate_guide_searches(chosen, written_by_kind(formats), logs.counts),
+    }
+    findings = find(tables, chosen, ledger, moment)
+    shown = (lambda frame: frame) if identities == "full" else partial(mask_frame, key=keeper.key)
+    return Audit(
+        project=project,
+        policy=chosen,
+        quarter=period,
+        as_of=moment,
+        key_id=keeper.key.key_id,
+        key_origin=keeper.key.origin,
+        sources=sources,
+        inventory=inventory,
+        evidence=evidence,
+        freshness=freshness,
+        drift=drift,
+        log_counts=shown(logs.counts),
+        log_events=shown(logs.events),
+        detections=Detections.of([]),
+        leaks=Leaks.of([]),
+        leak_places=LeakPlaces.of([]),
+        findings=findings,
+        changes=compare(_report(previous), findings) if previous else Changes.of([]),
+        ledger_heads=ledger.heads,
+    )
+
+
+def instant_of(project: Project, as_of: str) -> datetime:
+    """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
+    if as_of:
+        return parse_instant(as_of, "as_of")
+    if project.pinned_as_of:
+        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
+    raise BadInput.at("as_of", "is not given: a date such as 2026-09-30")
+
+
+def _report(path: Path) -> dict[str, Any]:
+    """A report.json of before; `BadInput` where it is none."""
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise BadInput.at(str(path), "cannot be read as a report.json") from None
+    if not isinstance(report, dict) or not str(report.get("schema", "")).startswith("audit_lib/report/"):
+        raise BadInput.at(str(path), "is not a report.json of this tool")
+    return report

@@ -29,6 +29,12 @@ class Quarter:
         """The quarter in which a UTC instant lies."""
         return cls(instant.year, (instant.month - 1) // 3 + 1)
 
+    @classmethod
+    def last_over(cls, instant: datetime) -> "Quarter":
+        """The last quarter that is over at an instant; its own last second counts as over."""
+        following = cls.containing(instant + timedelta(seconds=1))
+        return cls(following.year - (following.number == 1), (following.number - 2) % 4 + 1)
+
     @property
     def start(self) -> datetime:
         """The first instant of the quarter."""
