@@ -39,7 +39,7 @@ def collect_evidence(
         as_of=as_of,
         observations=Observations(ledger),
         present=_grouped((seen.fingerprint, seen) for seen in values),
-        backups=_grouped(backups(entries, sources, values)),
+        backups=_grouped(backups(entries, sources, values, keeper)),
         commits=_grouped((row.fingerprint, row._asdict()) for row in rows(history)),
     )
     found: list[Row] = []

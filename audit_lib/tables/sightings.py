@@ -10,6 +10,7 @@ from audit_lib.contracts import rows
 from audit_lib.keeper import Keeper
 from audit_lib.tables.pieces import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
 from audit_lib.tables.self_dated import issued_at
+from audit_lib.values import component
 
 
 def earliest(tenure: Iterable[Row]) -> datetime | None:
@@ -80,9 +81,9 @@ def self_dated(seen: Seen, known: Known, keeper: Keeper) -> Iterator[Row]:
 
 
 def backups(
-    entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[Seen]
+    entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[Seen], keeper: Keeper
 ) -> Iterator[tuple[str, tuple[str, datetime]]]:
-    """E4: fingerprint, copy and its last write, for each value in a copy."""
+    """E4: fingerprint, copy and its last write, for each value in a copy; of a URL its password too."""
     copies = rows(sources[sources["kind"] == "backup"])
     written = {row.source: row.modified_at for row in copies if row.modified_at is not None}
     with_password = {seen.variable for seen in values if seen.component == "password"}
@@ -90,7 +91,7 @@ def backups(
         if row.fingerprint is None or row.source not in written:
             continue
         value = row.fingerprint
-        if row.name in with_password:
-            continue
+        if row.name in with_password and value in keeper:
+            value = keeper.part(value, component("password"))
         if value is not None:
             yield value, (row.source, written[row.source])
