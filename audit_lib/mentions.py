@@ -29,6 +29,7 @@ _OTHER = re.compile(
 )
 _DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?:[:?+-][^}}]*)?\}}|^\s*-\s*key:\s*[\"']?({_NAME})[\"']?\s*$")
 
+_MAY_READ = re.compile(r"environ|getenv|BaseSettings|\benv\b|\bconfig\(")
 _BROKEN_PYTHON = re.compile(rf"(?:environ\[|environ\.get\(|getenv\()\s*[\"']({_NAME})[\"']")
 
 _SCRIPTS = frozenset((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".vue", ".svelte", ".astro"))
@@ -98,6 +99,9 @@ def _destructured(text: str, path: str) -> Iterator[Mention]:
 
 
 def _in_python(text: str, path: str) -> Iterator[Mention]:
+    # Few files read the environment, and parsing one takes milliseconds.
+    if not _MAY_READ.search(text):
+        return
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(text)

@@ -11,6 +11,7 @@ from audit_lib.keys import key_file, make_key
 from audit_lib.policy import bundled_policy, choose_policy
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
+from audit_lib.variables import MAX_CODE_FILES, code_files
 
 
 @click.command()
@@ -60,6 +61,9 @@ def _say_key(project: Project) -> None:
 
 
 def _write_policy(project: Project) -> str:
+    beyond = len(code_files(project)) - MAX_CODE_FILES
+    if beyond > 0:
+        click.echo(f"not searched: {beyond:,} code files beyond the first {MAX_CODE_FILES:,}")
     guesses = guess_variables(project, bundled_policy("generic"))
     if not guesses:
         click.echo(

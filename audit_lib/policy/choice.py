@@ -41,12 +41,19 @@ def _own(project: Project, place: str) -> Policy:
 
 def _recognised(project: Project) -> Policy:
     others = [bundled_policy(name) for name in bundled_names() if name != "generic"]
-    names: set[str] = set()
+    telling = {name for policy in others for name in policy.recognised_by}
+    held = set(env_variables(project))
     # The code is searched only where the env files and examples do not tell: it takes longer.
-    for read in (env_variables, code_variables):
-        names |= set(read(project))
-        for policy in others:
-            known = set(policy.recognised_by)
-            if known and len(known & names) >= min(policy.recognised_at_least, len(known)):
-                return policy
-    return bundled_policy("generic")
+    return (
+        _knows(others, held)
+        or _knows(others, held | set(code_variables(project, telling)))
+        or bundled_policy("generic")
+    )
+
+
+def _knows(policies: list[Policy], names: set[str]) -> Policy | None:
+    for policy in policies:
+        known = set(policy.recognised_by)
+        if known and len(known & names) >= min(policy.recognised_at_least, len(known)):
+            return policy
+    return None

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.commands import init
 from audit_lib.errors import BadInput
 from audit_lib.first_files import write_new
 from audit_lib.policy import choose_policy
@@ -152,6 +153,13 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
     assert paths == {names[0], names[2], names[3], names[5]}
     assert result.output.count("not named in audit.toml") == 2
     assert [rule.name for rule in choose_policy(load_project(project)).secrets] == ["ODD_KEY"]
+
+
+def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is more code than is searched, the output says how much."""
+    monkeypatch.setattr(init, "MAX_CODE_FILES", 2)
+    result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
+    assert "not searched: 3 code files beyond the first 2" in result.output
 
 
 @pytest.mark.parametrize(
