@@ -119,9 +119,9 @@ def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Findin
             subject=subject,
             environment=environment,
             service=service,
-            evidence=(template.format_map(said),),
+            evidence=(template.format_map(said).rstrip(" .:;"),),
             where=(check.where.format_map(said),),
-            remedy=check.remedy.format_map(said),
+            remedy=check.remedy.format_map(said).strip(),
             guide_lines=_guide_lines(check, row, policy),
         )
 

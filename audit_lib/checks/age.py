@@ -5,7 +5,7 @@ from audit_lib.checks.check import Check, by_environment, yes
 ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
 SCOPE = "{environment}/{service}"
-AGE = "at least {age_days_min} and at most {age_days_max} days old; allowed: {max_age_days} days"
+AGE = "age in days: at least {age_days_min}, at most {age_days_max}; allowed: {max_age_days}"
 
 AGES = (
     Check(

@@ -105,7 +105,10 @@ CATALOG = (
         id="public-exposure",
         table="inventory",
         severity=_own_severity("exposure_severity", by_environment("critical", "high")),
-        when=lambda rows: _browser_secret(rows) & rows["state"].eq("present"),
+        # Where the guide itself calls a value harmless in public there is nothing to decide.
+        when=lambda rows: (
+            _browser_secret(rows) & rows["state"].eq("present") & rows["exposure_severity"].ne("info")
+        ),
         subject="{secret}",
         evidence="{variable} is public: it is built into what every browser loads; the policy's own demand "
         "for it there: {required}",

@@ -1,5 +1,7 @@
 """Checks on the files that hold values: missing, tracked, readable by others, lying about, malformed."""
 
+import pandas as pd
+
 from audit_lib.checks.check import Check, Rows, Truths, by_environment, no, yes
 
 # Faults of a line (sources/env_lines.py) from which loaders read different values.
@@ -30,6 +32,12 @@ def _line_of_values(rows: Rows) -> Truths:
     return rows["kind"].isin(("env file", "given values")) & rows["name"].notna()
 
 
+def _severity_of_unread(rows: Rows) -> pd.Series:
+    # An empty log is common: nothing was written, or nothing was kept.
+    harmless = rows["kind"].isin(("log", "example", "backup")) & rows["state"].eq("empty")
+    return rows["environment"].eq("production").map({True: "high", False: "medium"}).mask(harmless, "low")
+
+
 FILES = (
     Check(
         id="source-missing",
@@ -37,18 +45,18 @@ FILES = (
         severity=by_environment("high", "medium"),
         unknown_when=lambda rows: rows["state"].eq("missing") & rows["kind"].ne("example"),
         subject="{kind}",
-        evidence="{source}: {kind} {state} {reason}; nothing that depends on it could be judged",
+        evidence="nothing that depends on {source} ({kind}, {state}) could be judged: {reason}",
         remedy="Supply it: {remedy}",
         controls=("NIST CA-7", "NIST CM-8"),
     ),
     Check(
         id="source-not-read",
         table="sources",
-        severity=by_environment("high", "medium"),
+        severity=_severity_of_unread,
         unknown_when=lambda rows: rows["state"].isin(("unreadable", "refused", "empty")),
         subject="{kind}",
-        evidence="{source}: {kind} {state} {reason}; nothing in it could be judged",
-        remedy="Make it readable text for this account, or remove it: {source}",
+        evidence="nothing in {source} ({kind}, {state}) could be judged: {reason}",
+        remedy="Make {source} readable text for this account, or stop naming it in audit.toml.",
         controls=("NIST CA-7",),
     ),
     Check(
@@ -144,9 +152,9 @@ FILES = (
         table="entries",
         severity="low",
         when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
-        subject="{name}",
+        subject="lines of {kind}",
         evidence="{name}: {faults}; other loaders read another value from this line",
-        remedy="Write {name} without quotes, spaces, `$` or carriage returns; save the file as plain UTF-8.",
+        remedy="Write values without quotes, spaces, `$` or carriage returns; save the file as plain UTF-8.",
         controls=CONFIG,
         where="{source}:{line}",
     ),

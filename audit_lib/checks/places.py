@@ -27,7 +27,7 @@ DRIFT = (
         severity="high",
         when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
         unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
-        subject="{secret} = {other_secret}",
+        subject="{secret}={other_secret}",
         evidence="{secret} ({environment}/{service}) is {relation}, demanded: the {expected} value as "
         + OTHER,
         unknown_evidence="whether {secret} ({environment}/{service}) is the same as "
@@ -44,7 +44,7 @@ DRIFT = (
         severity="critical",
         when=lambda rows: _forbidden(rows, "must differ", "same"),
         unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
-        subject="{secret} = {other_secret}",
+        subject="{secret}={other_secret}",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
         remedy="Rotate {secret} and {other_secret} to two values.",
@@ -58,9 +58,9 @@ DRIFT = (
         severity=by_environment("critical", "high"),
         when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
         unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
-        subject="{secret} = {other_environment} {other_secret}",
-        evidence="the {component} of {secret} is the {relation} value in {environment} and in "
-        "{other_environment}, demanded: {expected}",
+        subject="{secret} as in {other_environment}",
+        evidence="{secret} is the {relation} value in {environment} and in {other_environment}, demanded: "
+        "{expected}",
         unknown_evidence="whether {secret} differs between {environment} and {other_environment} is not "
         "known: a value is not at hand",
         remedy="Generate a value of its own for {secret} in {other_environment} and in {environment}.",
@@ -72,7 +72,7 @@ DRIFT = (
         table="drift",
         severity=by_environment("medium", "low"),
         when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
-        subject="{component} of {secret} = {other_environment} {other_secret}",
+        subject="{component} of {secret} as in {other_environment}",
         evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, "
         "demanded: {expected}",
         remedy="Give {other_environment} and {environment} a server and a user each.",
@@ -85,7 +85,7 @@ DRIFT = (
         severity=by_environment("high", "medium"),
         when=lambda rows: _forbidden(rows, "names", "same"),
         unknown_when=lambda rows: _forbidden(rows, "names", "unknown"),
-        subject="{secret} = {other_secret}",
+        subject="{secret}={other_secret}",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
         remedy="Rotate {secret} and {other_secret} to two values: whoever learns one holds both.",

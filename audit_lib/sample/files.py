@@ -7,10 +7,11 @@ from audit_lib.sample.timeline import PUBLISHED
 
 GUIDE = "docs/SECRETS.md"
 GREPS = (
-    ("401 UNAUTHORIZED", "backend/logs/*.log", "failed logins", "unauthorized"),
+    ("401 UNAUTHORIZED", "backend/logs/*.log", "failed logins", "unauthorized"),  # in the wrong case
     ("SECRET VALIDATION FAILED", "backend/logs/*.log", "a failed start-up", "secret_validation_failed"),
     ("API_TOKEN", "backend/.env", "the backend's token", ""),
 )
+REMEDY = "Use `python -m audit_lib failures`, or `review` for values"
 IGNORED = "logs/\nbackend/.env\nfrontend/.env.local\n.env\n*.env.production\n"
 MAIN = """import os
 
@@ -82,7 +83,10 @@ compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
 
 def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) -> str:
     line = 1 + next(number for number, text in enumerate(lines) if text.endswith(path) and pattern in text)
-    block = _block("grep", pattern=pattern, path=path, looks_for=looks_for) + f"guide_line = {line}\n"
+    block = (
+        _block("grep", pattern=pattern, path=path, looks_for=looks_for, remedy=REMEDY)
+        + f"guide_line = {line}\n"
+    )
     return block + (f'kinds = ["{kind}"]\n' if kind else "prints_values = true\n")
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from audit_lib.sample.values import (
+    HEX,
     UPPER,
     Value,
     alphanumeric,
@@ -105,7 +106,7 @@ def _production() -> Iterator[Held]:
         ANTHROPIC_API_KEY=[START, _anthropic("anthropic 1"), "2026-07-08", shared],
         GITHUB_WEBHOOK_SECRET=[START, None, "2026-07-02", hexadecimal("production webhook")],
         REDIS_URL=[START, redis[0], "2026-05-20", redis[1], "2026-07-01", redis[0]],  # rotated back
-        SENTRY_DSN=url("https://", drawn("sentry", 32, "0123456789abcdef"), "@errors.internal/12"),
+        SENTRY_DSN=plain(f"https://{drawn('sentry', 32, HEX)}@errors.internal/12"),
         BILLING_API_SECRET=token("billing"),  # the policy knows nothing of it
     )
     yield from _held(
