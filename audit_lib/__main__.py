@@ -15,6 +15,13 @@ COMMANDS: dict[str, str] = {
     "sample": "sample:sample",
     "init": "init:init",
     "failures": "failures:failures",
+    "snapshot": "records:snapshot",
+    "record": "records:record",
+    "accept": "decisions:accept",
+    "attest": "decisions:attest",
+    "signoff": "decisions:signoff",
+    "verify": "verify:verify",
+    "key": "key:key",
 }
 
 
