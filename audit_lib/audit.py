@@ -83,7 +83,8 @@ def run_audit(
     moment = instant_of(project, as_of)
     period = Quarter.parse(quarter) if quarter else Quarter.last_over(moment)
     chosen = choose_policy(project, policy)
-    keeper = keeper or keeper_of(project)
+    # An empty keeper is false: `or` would put another in its place.
+    keeper = keeper_of(project) if keeper is None else keeper
     formats = load_formats()
 
     env_sources, entries = read_env_sources(project, given, keeper, chosen)

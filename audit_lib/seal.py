@@ -119,7 +119,13 @@ def public_text(policy: Policy, *names: str) -> str:
 
 
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
-    """What will be searched for, to be stated in the artefacts themselves."""
+    """What will be searched for, to be stated in the artefacts themselves.
+
+    Raises:
+        Refused: the keeper lacks a value that the inventory names: it would not be searched for.
+    """
+    if missing := sum(name not in keeper for name in classes.sealed | classes.whole):
+        raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
     whole, runs = _patterns(keeper, classes)
     values = len(classes.sealed | classes.whole)
     return SealPlan(values, len(whole), len(runs), artefacts, classes.not_searched)

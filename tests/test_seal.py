@@ -171,6 +171,13 @@ def test_only_strong_secrets_are_sealed() -> None:
     assert keeper.fingerprint("hunter2-weak") not in classes.open
 
 
+def test_a_keeper_without_the_values_is_refused() -> None:
+    """A seal that would search for nothing is no seal."""
+    _, classes = _known()
+    with pytest.raises(Refused, match="lacks 2 values"):
+        plan(Keeper(Key(b"k" * 32, "file")), classes, 1)
+
+
 def test_a_public_prefix_is_no_hit(tmp_path: Path) -> None:
     """What the policy says of a key's format may stand in a report, the key may not."""
     keeper = Keeper(Key(b"k" * 32, "file"))
