@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "signoff": "decisions:signoff",
     "verify": "verify:verify",
     "key": "key:key",
+    "leaks": "leaks:leaks",
 }
 
 

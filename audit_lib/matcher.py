@@ -3,10 +3,12 @@
 import threading
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
 import hyperscan
+
+from audit_lib.keeper import Keeper
 
 # hyperscan takes patterns of 16,000 characters; a byte is written as four.
 _LONGEST_PATTERN = 3000
@@ -110,3 +112,15 @@ class Matcher:
 def _common_length(form: bytes, data: bytes) -> int:
     """How many first bytes are equal: prefixes grow monotonously, so bisection finds it."""
     return bisect_left(range(len(data) + 1), 1, key=lambda n: form[:n] != data[:n]) - 1
+
+
+def value_matcher(
+    keeper: Keeper, wanted: Container[str], patterns: Callable[[str, str], Iterable[tuple[str, bytes]]]
+) -> Matcher:
+    """A matcher for what `patterns(fingerprint, value)` makes of each wanted value that the keeper holds."""
+    return Matcher(
+        pattern
+        for fingerprint, value in keeper.values()
+        if fingerprint in wanted
+        for pattern in patterns(fingerprint, value)
+    )

@@ -7,7 +7,16 @@ No column of any frame holds a secret value: values are in the keeper, frames ho
 from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant, rows
 from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.contracts.inputs import EnvEntries, EnvHistory, Sources
-from audit_lib.contracts.leaks import LeakPlaces, Leaks
+from audit_lib.contracts.leaks import (
+    PLACES,
+    CleanUp,
+    Exposure,
+    LeakCoverage,
+    LeakPlaces,
+    Leaks,
+    LeakTargets,
+    Sightings,
+)
 from audit_lib.contracts.logs import (
     Detections,
     GuideSearches,
@@ -21,28 +30,34 @@ from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
 __all__ = [
     "FRESHNESS",
     "LINE_STATES",
+    "PLACES",
     "SEVERITIES",
     "STATUSES",
     "Acceptances",
     "Changes",
+    "CleanUp",
     "Contract",
     "Detections",
     "Drift",
     "EnvEntries",
     "EnvHistory",
     "Evidence",
+    "Exposure",
     "Findings",
     "Freshness",
     "GuideSearches",
     "Instant",
     "Inventory",
+    "LeakCoverage",
     "LeakPlaces",
+    "LeakTargets",
     "Leaks",
     "LedgerFaults",
     "LogCounts",
     "LogCoverage",
     "LogEvents",
     "LogMinutes",
+    "Sightings",
     "Sources",
     "rows",
 ]

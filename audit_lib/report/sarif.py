@@ -1,0 +1,77 @@
+"""Leaks as SARIF 2.1.0, for code scanning services and editors."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from audit_lib import __version__
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_MOST_LOCATIONS = 100  # of one result; a viewer shows the first, `occurrences` counts all
+_LEVELS = {
+    "leak": "error",
+    "pattern": "error",
+    "truncated": "warning",
+    "weak default": "warning",
+    "template": "note",
+}
+_RULES = {
+    "leak": "A value that is or was in use stands where others can read it",
+    "pattern": "Something that looks like a secret stands where others can read it",
+    "truncated": "A part of a value stands where others can read it",
+    "weak default": "A guessable value stands beside its name",
+    "template": "A placeholder or template value stands beside its name",
+}
+
+
+def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
+    """A SARIF log with one result for each leak. `complete` is false where git failed: then none is green."""
+    by_leak = {key: group.to_dict("records") for key, group in places.groupby("leak_id", sort=False)}
+    results = [_result(leak, by_leak.get(leak["leak_id"], [])) for leak in leaks.to_dict("records")]
+    driver = {
+        "name": "audit_lib",
+        "version": __version__,
+        "rules": [
+            {"id": _rule_id(kind), "shortDescription": {"text": text}} for kind, text in _RULES.items()
+        ],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [{"executionSuccessful": complete}],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _result(leak: dict[Any, Any], places: list[dict[Any, Any]]) -> dict[str, Any]:
+    where = "at HEAD" if leak["at_head"] else "in the history" if leak["first_commit"] else "on disk"
+    force = f"in force in {leak['in_force']}" if leak["in_force"] else "not known to be in force"
+    text = f"{leak['variable']}: {leak['kind']}, {leak['occurrences']} occurrences, {where}, {force}"
+    return {
+        "ruleId": _rule_id(leak["kind"]),
+        "level": _LEVELS[leak["kind"]],
+        "message": {"text": text},
+        "locations": [_location(place) for place in places[:_MOST_LOCATIONS] if place["path"]],
+        "partialFingerprints": {"leakId/v1": leak["leak_id"]},
+        "occurrenceCount": max(int(leak["occurrences"]), 1),
+        "properties": {
+            "matched": leak["matched"],
+            "firstCommit": leak["first_commit"],
+            "atHead": bool(leak["at_head"]),
+            "reachable": bool(leak["reachable"]),
+        },
+    }
+
+
+def _location(place: dict[Any, Any]) -> dict[str, Any]:
+    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(place["path"], safe="/!")}}
+    if not pd.isna(place["line"]):
+        physical["region"] = {"startLine": int(place["line"])}
+    text = " ".join(part for part in (place["source"], place["commit"], f"({place['encoding']})") if part)
+    return {"physicalLocation": physical, "message": {"text": text}}
+
+
+def _rule_id(kind: str) -> str:
+    return f"leak/{kind.replace(' ', '-')}"

@@ -1,0 +1,202 @@
+"""Searches content for known values: in every form, shortened, wrapped, and weak ones beside their name."""
+
+import hmac
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from audit_lib.forms import forms, shortened, wrapped_pieces
+from audit_lib.keeper import Keeper
+from audit_lib.matcher import Hit, value_matcher
+
+# Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
+VERSION = 1
+_SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
+# What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
+# The number of signs is bounded, so that a file of blanks costs no more than any other.
+_LINE_BREAK = re.compile(rb"""[ \t"',]{0,8}(?:\\r)?(?:\r?\n|\\n)[ \t>#*"'|,]{0,64}""")
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b'": "', b'":"', b"': '", b" = ", b' = "', b" = '")
+
+
+@dataclass(frozen=True, order=True)
+class Found:
+    """One place of a value within a content; `line` counts from 1, `start` in bytes from 0."""
+
+    start: int
+    line: int
+    fingerprint: str
+    encoding: str
+    matched: str  # exact | truncated
+
+
+class ExactSearch:
+    """The values of some fingerprints, ready to be searched for. Shows and returns fingerprints only."""
+
+    def __init__(self, keeper: Keeper, strong: Iterable[str], weak: Mapping[str, tuple[str, ...]]) -> None:
+        """Strong values are searched for by themselves, weak ones beside one of their names alone."""
+        self._strong = frozenset(strong)
+        self._weak = dict(weak)
+        self._matcher = value_matcher(keeper, {*self._strong, *self._weak}, self._patterns)
+        self._overlap = max(4 * self._matcher.longest, 1 << 16)
+        self._key = keeper.key.derive("leak search")
+
+    def _patterns(self, fingerprint: str, value: str) -> Iterator[tuple[str, bytes]]:
+        if fingerprint in self._strong:
+            for form, content in forms(value):
+                yield f"{fingerprint} {form}", content
+            for content in shortened(value):
+                yield f"{fingerprint} {_SHORTENED}", content
+            for content in wrapped_pieces(value):
+                yield f"{fingerprint} {_WRAPPED}", content
+        for name in self._weak.get(fingerprint, ()):
+            for between in _BETWEEN:
+                yield (
+                    f"{fingerprint} {_NAMED}",
+                    name.encode() + between + value.encode("utf-8", "surrogatepass"),
+                )
+
+    @property
+    def forms(self) -> int:
+        """How many byte strings are searched for."""
+        return len(self._matcher)
+
+    @property
+    def digest(self) -> str:
+        """Names, under the key, what is searched for: another value or other forms give another digest."""
+        parts = [
+            str(VERSION),
+            *sorted(self._strong),
+            *(f"{key} {names}" for key, names in sorted(self._weak.items())),
+        ]
+        return hmac.digest(self._key, "\n".join(parts).encode(), sha256).hex()
+
+    def meets(self, data: bytes) -> list[int]:
+        """Where anything stands that is worth a look; quick, for content that mostly holds nothing."""
+        return [hit.start for hit in self._matcher.find(data)]
+
+    def look(self, data: bytes) -> list[Found]:
+        """Each occurrence of each value in one content, once, by position."""
+        by_form = _by_form(self._matcher.find(data))
+        exact = _apart(by_form["exact"])
+        found = [*exact, *_outside(by_form[_SHORTENED], exact)]
+        found += [hit for hit in by_form[_NAMED] if _ends_there(data, hit)]
+        if _outside(by_form[_WRAPPED], exact):
+            found += self._look_wrapped(data, exact)
+        return _with_lines(data, found)
+
+    def look_in_pieces(self, pieces: Iterable[bytes]) -> list[Found]:
+        """As `look`, for a content that comes in pieces; what lies over two pieces is found too."""
+        found: set[Found] = set()
+        carried, offset, lines = b"", 0, 0
+        for piece in pieces:
+            data = carried + piece if carried else piece
+            for one in self.look(data):
+                found.add(replace(one, start=one.start + offset, line=one.line + lines))
+            cut = max(len(data) - self._overlap, 0)
+            lines += data.count(b"\n", 0, cut)
+            offset += cut
+            carried = data[cut:]
+        # A value cut by the end of a piece looks shortened there and whole in the next.
+        exact = {(one.start, one.fingerprint) for one in found if one.matched == "exact"}
+        return sorted(
+            one for one in found if one.matched == "exact" or (one.start, one.fingerprint) not in exact
+        )
+
+    def scrub(self, text: str) -> str:
+        """A path, an author or a message without the values that it may itself hold."""
+        data = text.encode("utf-8", "surrogateescape")
+        for hit in sorted(self._matcher.find(data), key=lambda hit: -hit.end):
+            if not hit.name.endswith(_WRAPPED):
+                data = data[: hit.start] + b"[secret]" + data[max(hit.end, hit.start) :]
+        return data.decode("utf-8", "backslashreplace")
+
+    def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:
+        joined, breaks = _join_lines(data)
+        places = []
+        for hit in _apart(_by_form(self._matcher.find(joined))["exact"]):
+            start, end = _before_joining(hit.start, breaks), _before_joining(hit.end - 1, breaks) + 1
+            if "base64" in hit.encoding:
+                places.append(replace(hit, start=start, end=end, encoding=f"{hit.encoding}, wrapped"))
+        return _outside(places, exact)
+
+
+@dataclass(frozen=True)
+class _Place:
+    start: int
+    end: int
+    fingerprint: str
+    encoding: str
+    matched: str
+
+
+def _by_form(hits: list[Hit]) -> dict[str, list[_Place]]:
+    """The hits as places: exact ones of any encoding, shortened, wrapped, and those beside a name."""
+    places: dict[str, list[_Place]] = {"exact": [], _SHORTENED: [], _WRAPPED: [], _NAMED: []}
+    for hit in hits:
+        fingerprint, form = hit.name.split(" ", 1)
+        matched = "truncated" if form == _SHORTENED else "exact"
+        encoding = "plain" if form in (_SHORTENED, _NAMED) else form
+        places[form if form in places else "exact"].append(
+            _Place(hit.start, hit.end, fingerprint, encoding, matched)
+        )
+    return places
+
+
+def _apart(places: list[_Place]) -> list[_Place]:
+    """Without those that overlap one of the same value before them: UTF-16 reads in both byte orders."""
+    ends: dict[str, int] = {}
+    kept = []
+    for place in sorted(places, key=lambda place: (place.start, -place.end)):
+        if place.start >= ends.get(place.fingerprint, 0):
+            ends[place.fingerprint] = place.end
+            kept.append(place)
+    return kept
+
+
+def _outside(places: list[_Place], exact: list[_Place]) -> list[_Place]:
+    """Those that overlap no exact place of the same value, themselves apart."""
+    whole: dict[str, list[_Place]] = {}
+    for place in exact:
+        whole.setdefault(place.fingerprint, []).append(place)
+    kept = []
+    for place in _apart(places):
+        near = whole.get(place.fingerprint, [])
+        before = bisect_right(near, place.end - 1, key=lambda other: other.start)
+        if before == 0 or near[before - 1].end <= place.start:
+            kept.append(place)
+    return kept
+
+
+def _ends_there(data: bytes, place: _Place) -> bool:
+    return place.end >= len(data) or data[place.end] not in _WORD
+
+
+def _with_lines(data: bytes, places: list[_Place]) -> list[Found]:
+    found = []
+    line, counted = 1, 0
+    for place in sorted(places, key=lambda place: (place.start, place.fingerprint, place.encoding)):
+        line += data.count(b"\n", counted, place.start)
+        counted = max(counted, place.start)
+        found.append(Found(place.start, line, place.fingerprint, place.encoding, place.matched))
+    return found
+
+
+def _join_lines(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The content without its line breaks; pairs of a position in it and how much was left out before it."""
+    parts, breaks = [], []
+    end = left_out = 0
+    for found in _LINE_BREAK.finditer(data):
+        parts.append(data[end : found.start()])
+        left_out += found.end() - found.start()
+        end = found.end()
+        breaks.append((end - left_out, left_out))
+    parts.append(data[end:])
+    return b"".join(parts), breaks
+
+
+def _before_joining(position: int, breaks: list[tuple[int, int]]) -> int:
+    index = bisect_right(breaks, position, key=lambda pair: pair[0])
+    return position + (breaks[index - 1][1] if index else 0)

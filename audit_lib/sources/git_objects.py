@@ -1,0 +1,197 @@
+"""Reads every object of a git repository once, reachable or not, in batches (spec leak_search.md)."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from subprocess import Popen
+from typing import IO
+
+from audit_lib.sources.git import GitFailed, git_process, run_git
+
+BATCH = 8 << 20  # bytes; larger objects come in windows of this size
+OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
+_PIPE = 1 << 20
+_SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which fcntl names from Python 3.10 on, on Linux only
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where an object, or a window of a large one, lies in its batch's data."""
+
+    start: int
+    end: int
+    oid: str
+    kind: str  # blob | tree | commit | tag
+    size: int  # of the whole object
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Objects as they came. `data` is overwritten by the next batch, so that nothing is copied."""
+
+    data: memoryview
+    spans: list[Span]
+
+    def content(self, span: Span) -> bytes:
+        """A copy of one object's content."""
+        return bytes(self.data[span.start : span.end])
+
+
+def list_objects(root: Path) -> dict[str, str]:
+    """The kind of each object by its id, in no particular order. `GitFailed` where git cannot say."""
+    listing = run_git(
+        root,
+        "cat-file",
+        "--batch-all-objects",
+        "--batch-check=%(objectname) %(objecttype)",
+        "--unordered",
+        "--buffer",
+    )
+    return dict(line.split(" ", 1) for line in listing.decode("ascii", "replace").splitlines())
+
+
+def read_objects(
+    root: Path, oids: Iterable[str] | None = None, missing: list[str] | None = None
+) -> Iterator[Batch]:
+    """Batches of all objects, or of those named; ids of objects that are not there go into `missing`.
+
+    Raises `GitFailed` at the end where git failed: what came before is then incomplete.
+    """
+    every = ("--batch-all-objects", "--unordered") if oids is None else ()
+    with _running(root, ("cat-file", "--batch", "--buffer", *every), oids) as stream:
+        yield from _batches(stream, missing if missing is not None else [])
+
+
+def read_object(root: Path, oid: str) -> Iterator[bytes]:
+    """The content of one object, in pieces that follow each other without overlap."""
+    with _running(root, ("cat-file", "--batch", "--buffer"), [oid]) as stream:
+        header = stream.readline().split()
+        left = int(header[2]) if len(header) == 3 else 0
+        while left and (piece := stream.read(min(BATCH, left))):
+            left -= len(piece)
+            yield piece
+
+
+def stream_lines(root: Path, args: tuple[str, ...], lines: Iterable[str]) -> Iterator[bytes]:
+    """What a plumbing command writes for the lines it is given, in fields that end in a zero byte."""
+    with _running(root, args, lines) as stream:
+        rest = b""
+        while piece := stream.read(_PIPE):
+            *fields, rest = (rest + piece).split(b"\0")
+            yield from fields
+
+
+@contextmanager
+def _running(root: Path, args: tuple[str, ...], lines: Iterable[str] | None) -> Iterator[IO[bytes]]:
+    """A plumbing command's output; `GitFailed` at the end where its exit code is not 0."""
+    process = git_process(root, *args)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    _widen(process.stdout)
+    feeder = threading.Thread(target=_feed, args=(process, lines or ()), daemon=True)
+    feeder.start()
+    try:
+        yield process.stdout
+        process.stdout.close()
+        if process.wait() != 0:
+            raise GitFailed.at(f"git {args[0]}", f"ended with {process.returncode}")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        feeder.join()
+
+
+def _feed(process: "Popen[bytes]", lines: Iterable[str]) -> None:
+    """Writes from a thread of its own: git answers while it is still being asked."""
+    assert process.stdin is not None
+    with suppress(OSError, ValueError):
+        for line in lines:
+            process.stdin.write(line.encode("ascii") + b"\n")
+    with suppress(OSError, ValueError):
+        process.stdin.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """A wider pipe lets git go on while a batch is searched; where the system has none, it is only slower."""
+    with suppress(ImportError, OSError):
+        from fcntl import fcntl  # noqa: PLC0415  there is none on Windows
+
+        fcntl(pipe.fileno(), _SET_PIPE_SIZE, _PIPE)
+
+
+def _batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
+    buffer = bytearray(2 * BATCH)
+    view = memoryview(buffer)
+    filled = 0
+    while True:
+        spans, end = _spans(buffer, filled, missing)
+        if spans:
+            yield Batch(view[:end], spans)
+        # What is left is the beginning of an object: it moves to the front.
+        filled = _keep(view, end, filled)
+        large = _header(buffer, 0, filled)
+        if large and large.end >= len(buffer):
+            yield from _windows(stream, view, filled, large)
+            filled = 0
+            continue
+        read = _read(stream, view[filled:])
+        if not read and not filled:
+            return
+        if not read:
+            raise GitFailed.at("git cat-file", "ended in the middle of an object")
+        filled += read
+
+
+def _windows(stream: IO[bytes], view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
+    """An object that is larger than the buffer, in windows that overlap; reads up to the object's end."""
+    left = large.end + 1 - filled
+    start = large.start
+    while left:
+        read = _read(stream, view[filled : filled + left])
+        if not read:
+            raise GitFailed.at("git cat-file", "ended in the middle of an object")
+        filled, left = filled + read, left - read
+        yield Batch(view[:filled], [replace(large, start=start, end=filled, whole=False)])
+        filled = _keep(view, max(filled - OVERLAP, start), filled)
+        start = 0
+
+
+def _read(stream: IO[bytes], into: memoryview) -> int:
+    return int(stream.readinto(into))  # type: ignore[attr-defined]
+
+
+def _keep(view: memoryview, start: int, end: int) -> int:
+    view[: end - start] = bytes(view[start:end])
+    return end - start
+
+
+def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Span], int]:
+    """The objects that lie whole in the buffer, and where the first one begins that does not."""
+    spans = []
+    at = 0
+    while (line_end := buffer.find(b"\n", at, filled)) >= 0:
+        span = _header(buffer, at, filled)
+        if span is None:
+            missing.append(buffer[at:line_end].split(b" ")[0].decode("ascii", "replace"))
+            at = line_end + 1
+            continue
+        if span.end >= filled:
+            break
+        spans.append(span)
+        at = span.end + 1
+    return spans, at
+
+
+def _header(buffer: bytearray, at: int, filled: int) -> Span | None:
+    """Where the object lies whose header begins at a position; None for `missing` or half a header."""
+    line_end = buffer.find(b"\n", at, filled)
+    fields = buffer[at:line_end].split(b" ") if line_end >= 0 else []
+    if len(fields) != 3:
+        return None
+    start, size = line_end + 1, int(fields[2])
+    return Span(start, start + size, fields[0].decode("ascii"), fields[1].decode("ascii"), size, True)

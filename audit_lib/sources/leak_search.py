@@ -1,0 +1,127 @@
+"""Where known values were found: one frame over history and files, and what was not searched."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.contracts import LeakCoverage, Sightings
+from audit_lib.keeper import Keeper
+from audit_lib.project import Project
+from audit_lib.sources.exact_search import ExactSearch
+from audit_lib.sources.file_search import FileSearch, InFile, search_files
+from audit_lib.sources.git_coverage import repository_limits
+from audit_lib.sources.object_places import placed_objects
+from audit_lib.sources.object_search import ObjectSearch, Progress, search_objects
+from audit_lib.sources.scan_cache import ScanCache, user_cache
+from audit_lib.sources.sightings import Sighting, merged
+from audit_lib.sources.tree_files import NotSearched
+
+
+@dataclass(frozen=True)
+class LeakSearch:
+    """What one search gave, by the contracts Sightings and LeakCoverage."""
+
+    sightings: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """Reports no progress."""
+
+
+def search_leaks(
+    project: Project,
+    keeper: Keeper,
+    targets: pd.DataFrame,
+    *,
+    cache: Path | None = None,
+    fresh: bool = False,
+    progress: Progress = quiet,
+) -> LeakSearch:
+    """Every place of every target (LeakTargets) in the project, in every form.
+
+    A cache folder (by default the user's) remembers contents that held nothing: it holds no value, and
+    with `fresh` it is not believed.
+    A repository that cannot be read is a row "incomplete" of the coverage, never an error.
+    """
+    search = _search_for(keeper, targets)
+    memory = ScanCache(cache or user_cache(), keeper.key, project.root, search.digest, believe=not fresh)
+    homes = {source.path for source in project.env_sources if not source.example}
+    files = search_files(project.root, search, homes, memory, progress)
+    sightings = [_in_file(one, search) for one in files.found]
+    rows = [*_file_rows(files, search), *_target_rows(targets)]
+    objects, placed, said = _search_history(project.root, search, memory.clean, progress)
+    memory.store(files.clean | objects.clean)
+    frame = Sightings.of({"rule": ""} | row for row in merged([*sightings, *placed]))
+    return LeakSearch(frame, LeakCoverage.of([*said, *rows]))
+
+
+def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
+    everywhere = targets[targets["searched"] == "everywhere"]
+    beside = targets[targets["searched"] == "beside its name"]
+    weak = dict(
+        zip(beside["fingerprint"], (tuple(names.split(",")) for names in beside["names"]), strict=True)
+    )
+    return ExactSearch(keeper, everywhere["fingerprint"], weak)
+
+
+def _search_history(
+    root: Path, search: ExactSearch, clean: frozenset[str], progress: Progress
+) -> tuple[ObjectSearch, list[Sighting], list[dict[str, Any]]]:
+    """The objects, their sightings and coverage rows; git failing is "incomplete", and nothing is clean."""
+    if not os.path.lexists(root / ".git"):
+        return ObjectSearch(), [], [_row("git objects", ".git", "not searched", 0, "there is no repository")]
+    done = search_objects(root, search, clean, progress)
+    placed = list(placed_objects(root, done, search))
+    left_out = [*repository_limits(root), *done.left_out]
+    state = "incomplete" if done.failed else "partly" if left_out else "searched"
+    reason = done.failed or f"{done.searched} of them new since the last search"
+    rows = [_row("git objects", ".git", state, len(done.kinds), reason)]
+    return done, placed, rows + [_left_out("git objects", one, search) for one in sorted(left_out)]
+
+
+def _in_file(one: InFile, search: ExactSearch) -> Sighting:
+    inside = f"!{search.scrub(one.inside)}" if one.inside else ""
+    return Sighting(
+        fingerprint=one.found.fingerprint,
+        matched=one.found.matched,
+        source=one.place,
+        path=search.scrub(one.path) + inside,
+        line=one.found.line or None,
+        encoding=one.found.encoding if one.found.line else f"{one.found.encoding} in its name",
+        content=f"{one.path}:{one.inside}:{one.found.start}",
+    )
+
+
+def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
+    state = "partly" if files.left_out else "searched"
+    rows = [
+        _row(
+            "files",
+            ".",
+            state,
+            files.listed,
+            f"{files.searched} of them new or changed since the last search",
+        )
+    ]
+    return rows + [_left_out("files", one, search) for one in sorted(files.left_out)]
+
+
+def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    counts = targets["searched"].value_counts()
+    yield _row("values", "", "searched", int(counts.get("everywhere", 0)), "in every form, in every place")
+    for target in targets[targets["searched"] != "everywhere"].itertuples():
+        state = "partly" if target.searched == "beside its name" else "not searched"
+        yield _row("values", str(target.variable), state, 1, str(target.reason))
+
+
+def _left_out(part: str, one: NotSearched, search: ExactSearch) -> dict[str, Any]:
+    return _row(part, search.scrub(one.place), "not searched", 1, one.reason)
+
+
+def _row(part: str, place: str, state: str, count: int | None, reason: str) -> dict[str, Any]:
+    return {"part": part, "place": place, "state": state, "count": count, "reason": reason}

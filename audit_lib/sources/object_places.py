@@ -1,0 +1,136 @@
+"""Turns values found in git objects into sightings: which commit, which path, still reachable."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit_lib.sources.exact_search import ExactSearch
+from audit_lib.sources.git import GitFailed
+from audit_lib.sources.git_places import (
+    REACHABLE,
+    UNREACHABLE,
+    CommitTimes,
+    Introduction,
+    at_head,
+    commit_times,
+    introductions,
+    reach,
+    ref_targets,
+    staged,
+)
+from audit_lib.sources.object_search import InObject, ObjectSearch
+from audit_lib.sources.sightings import Sighting
+
+_NOWHERE = Introduction("", "", b"")
+
+
+@dataclass(frozen=True)
+class _History:
+    """What must be known of the history to place a finding in it, and how to show a path."""
+
+    search: ExactSearch
+    places: dict[str, list[Introduction]]  # by blob
+    named: dict[bytes, list[Introduction]]  # by a part of the path that is itself a finding
+    times: dict[str, CommitTimes]
+    reach: dict[str, str]
+    head: dict[str, set[bytes]]
+    index: dict[str, set[bytes]]
+    refs: dict[str, bytes]
+
+
+def placed_objects(root: Path, done: ObjectSearch, search: ExactSearch) -> Iterator[Sighting]:
+    """The sightings of everything that was found in objects; a part of `done.failed` where git fails."""
+    history = _History(search, {}, {}, {}, {}, {}, {}, {})
+    try:
+        history = _read_history(root, done, search) if done.found else history
+    except GitFailed as failed:
+        done.failed = done.failed or str(failed)
+    for one in done.found:
+        if done.failed and not history.reach:
+            yield _sighting(one, history, "git object", one.oid.encode("ascii"))
+        elif one.kind == "tree":
+            yield from _of_name(one, history)
+        elif one.kind == "blob":
+            yield from _of_blob(one, history)
+        else:
+            yield _of_message(one, history)
+
+
+def _read_history(root: Path, done: ObjectSearch, search: ExactSearch) -> _History:
+    blobs = {one.oid for one in done.found if one.kind == "blob"}
+    names = {one.name for one in done.found if one.kind == "tree" and one.name}
+    commits = [oid for oid, kind in done.kinds.items() if kind == "commit"]
+    places: dict[str, list[Introduction]] = {}
+    named: dict[bytes, list[Introduction]] = {name: [] for name in names}
+    concerned = {one.oid for one in done.found if one.kind == "commit"}
+    for place in introductions(root, commits, blobs, names) if blobs or names else ():
+        concerned.add(place.commit)
+        if place.oid in blobs:
+            places.setdefault(place.oid, []).append(place)
+        for name in names.intersection(place.path.split(b"/")):
+            named[name].append(place)
+    times, reached = commit_times(root, concerned), reach(root, concerned)
+    return _History(search, places, named, times, reached, at_head(root), staged(root), ref_targets(root))
+
+
+def _of_blob(one: InObject, history: _History) -> Iterator[Sighting]:
+    """Its commits and paths; else its place in the index, under a ref, or none at all."""
+    places = history.places.get(one.oid, [])
+    for place in places:
+        yield _in_commit(one, place, history)
+    if places:
+        return
+    for path in sorted(history.index.get(one.oid, ())):
+        yield _sighting(one, history, "staged", path)
+    if one.oid not in history.index:
+        ref = history.refs.get(one.oid)
+        yield _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
+
+
+def _of_name(one: InObject, history: _History) -> Iterator[Sighting]:
+    """A value within a path: at each commit that put such a path into its tree."""
+    places = history.named.get(one.name, [])
+    for place in places:
+        yield _in_commit(one, place, history)
+    if not places:
+        yield _sighting(one, history, "path", one.name)
+
+
+def _of_message(one: InObject, history: _History) -> Sighting:
+    if one.kind == "tag":
+        ref = history.refs.get(one.oid)
+        return _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
+    return _sighting(one, history, f"commit {one.part}", b"", Introduction("", one.oid, b""))
+
+
+def _in_commit(one: InObject, place: Introduction, history: _History) -> Sighting:
+    source = "path" if one.kind == "tree" else history.reach.get(place.commit, UNREACHABLE)
+    return _sighting(one, history, source, place.path, place)
+
+
+def _sighting(
+    one: InObject,
+    history: _History,
+    source: str,
+    path: bytes,
+    place: Introduction = _NOWHERE,
+    *,
+    in_ref: bool = False,
+) -> Sighting:
+    times = history.times.get(place.commit, CommitTimes(None, None))
+    shown = history.search.scrub(path.decode("utf-8", "surrogateescape"))
+    inside = f"!{history.search.scrub(one.inside)}" if one.inside else ""
+    return Sighting(
+        fingerprint=one.found.fingerprint,
+        matched=one.found.matched,
+        source=source,
+        path=shown + inside,
+        line=one.found.line if one.kind == "blob" else None,
+        encoding=one.found.encoding,
+        content=f"{one.oid}:{one.inside}:{one.found.start}",
+        commit=place.commit,
+        authored_at=times.authored_at,
+        committed_at=times.committed_at,
+        at_head=path in history.head.get(place.oid, ()),
+        reachable=in_ref or history.reach.get(place.commit, UNREACHABLE) in REACHABLE,
+    )

@@ -1,0 +1,184 @@
+"""The exact search, against a planter that shares no code with it."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.contracts import LeakTargets
+from audit_lib.keeper import Keeper, Key
+from audit_lib.project import EnvSource, Project
+from audit_lib.sources.leak_search import LeakSearch, search_leaks
+from tests.fakes import fake_value
+from tests.planter import FORMS, PLACES, Plot, new_plot
+
+SYMBOLS = "\"'\\<&> +%$/=é"
+
+
+def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
+    """Every value, to be searched for everywhere."""
+    return LeakTargets.of(
+        {
+            "fingerprint": keeper.take(value), "variable": name, "names": name, "in_force": "production",
+            "kind": "leak", "searched": "everywhere", "reason": "",
+        }
+        for name, value in values.items()
+    )  # fmt: skip
+
+
+def search(root: Path, values: dict[str, str], tmp_path: Path) -> tuple[LeakSearch, Keeper]:
+    """What the search finds of the values."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    found = search_leaks(Project("p", root), keeper, targets_of(keeper, values), cache=tmp_path / "cache")
+    return found, keeper
+
+
+def met(found: LeakSearch, keeper: Keeper, value: str) -> pd.DataFrame:
+    """The exact sightings of one value."""
+    frame = found.sightings
+    return frame[(frame["fingerprint"] == keeper.fingerprint(value)) & (frame["matched"] == "exact")]
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Plot:
+    """A repository with a value in every kind of place."""
+    plot = new_plot(tmp_path_factory.mktemp("crowded") / "repo")
+    for kind, hide in PLACES.items():
+        hide(plot, fake_value(kind))
+    return plot
+
+
+def test_every_kind_of_place_is_searched(crowded: Plot, tmp_path: Path) -> None:
+    """Wherever git or the folder can hold a value, it is found there; no frame quotes it."""
+    values = {f"V{number}": fake_value(kind) for number, kind in enumerate(PLACES)}
+    found, keeper = search(crowded.root, values, tmp_path)
+    missed = [kind for kind in PLACES if met(found, keeper, fake_value(kind)).empty]
+    assert missed == []
+    shown = found.sightings.to_csv() + found.coverage.to_csv()
+    assert [kind for kind in PLACES if fake_value(kind) in shown] == []
+
+
+def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
+    """Each form of each value is found where it was planted, once in the history and once on disk."""
+    plot = new_plot(tmp_path / "repo")
+    values = {}
+    for kind, write in FORMS.items():
+        for number, value in enumerate((fake_value(kind), fake_value((kind, 2), 30) + SYMBOLS)):
+            path = f"{kind.replace(' ', '-').replace(',', '')}/{number}.bin"
+            plot.file(path, write(value))
+            values[path] = value
+    plot.git("add", "-A")
+    plot.git("commit", "-qm", "All")
+    found, keeper = search(plot.root, values, tmp_path)
+    for path, value in values.items():
+        places = met(found, keeper, value)
+        assert {place.split("!")[0] for place in places["path"]} == {path}, path
+        assert set(places["source"]) >= {"commit"}, path
+        assert len(set(places["source"])) == 2, path
+
+
+def test_random_values_are_met_nowhere(long_run: bool, crowded: Plot, tmp_path: Path) -> None:
+    """Values that stand nowhere give no hit in three repositories, in no form and shortened neither."""
+    count = 500 if long_run else 100
+    values = {f"R{n}": fake_value(("random", n), *_shape(n)) for n in range(count)}
+    own = new_plot(tmp_path / "own")
+    for folder in ("audit_lib", "tests"):
+        shutil.copytree(Path(__file__).parents[2] / folder, own.root / folder)
+    own.git("add", "-A")
+    own.git("commit", "-qm", "Own sources")
+    noisy = new_plot(tmp_path / "noisy")
+    dice = random.Random(5)
+    for number in range(20):
+        noisy.commit(f"{number}.bin", dice.randbytes(200_000))
+        noisy.commit(f"{number}.txt", fake_value(("noise", number), 200_000))
+    for root in (crowded.root, noisy.root, own.root):
+        found, _ = search(root, values, tmp_path)
+        assert found.sightings.empty
+
+
+def _shape(number: int) -> tuple[int, str]:
+    alphabets = ("0123456789abcdef", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/")
+    return (20 + number % 50, alphabets[number % 2])
+
+
+@pytest.mark.parametrize(
+    ("text", "matched"),
+    [
+        ("token {first}...", {"truncated"}),
+        ("token ...{last}", {"truncated"}),
+        ("token {whole}", {"exact"}),
+        ("token {whole} and {first}", {"exact", "truncated"}),
+        ("token {short}", set()),
+    ],
+)
+def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tmp_path: Path) -> None:
+    """The first or last ten characters alone are a truncated copy; within the whole value they are not."""
+    value = fake_value("cut", 43)
+    (tmp_path / "repo").mkdir()
+    shown = text.format(first=value[:10], last=value[-10:], whole=value, short=value[:9])
+    (tmp_path / "repo" / "app.log").write_text(shown)
+    found, _ = search(tmp_path / "repo", {"TOKEN": value}, tmp_path)
+    assert set(found.sightings["matched"]) == matched
+
+
+def test_the_provider_s_own_prefix_is_no_copy(tmp_path: Path) -> None:
+    """What every key of a provider begins with is no truncated copy of one."""
+    value = "sk-ant-" + "api03-" + fake_value("prefix", 93) + "AA"
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo" / "README.md").write_text(f"keys begin with {value[:15]}")
+    assert search(tmp_path / "repo", {"KEY": value}, tmp_path)[0].sightings.empty
+
+
+def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
+    """A guessable value counts only in `NAME=value`, and not as the beginning of another."""
+    repo = tmp_path / "repo"
+    repo.mkdir()
+    (repo / "a.txt").write_text("the postgres server\nDB_PASSWORD=postgres\nDB_PASSWORD=postgres2\n")
+    (repo / "b.yml").write_text("DB_PASSWORD: postgres\n")
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
+    targets["searched"] = "beside its name"
+    found = search_leaks(Project("p", repo), keeper, targets, cache=tmp_path / "cache")
+    assert list(found.sightings[["path", "line", "occurrences"]].itertuples(index=False, name=None)) == [
+        ("a.txt", 2, 1),
+        ("b.yml", 1, 1),
+    ]
+
+
+def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
+    """A value in its own env file on disk is no leak; the same file in the history is."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("home")
+    plot.file("backend/.env", f"TOKEN={value}\n")
+    project = Project("p", plot.root, env_sources=(EnvSource("production", "backend", "backend/.env"),))
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": value})
+    assert search_leaks(project, keeper, targets, cache=tmp_path / "c").sightings.empty
+    plot.git("add", "-f", "backend/.env")
+    plot.git("commit", "-qm", "Oops")
+    found = search_leaks(project, keeper, targets, cache=tmp_path / "c").sightings
+    assert list(
+        found[["source", "path", "line", "at_head", "reachable"]].itertuples(index=False, name=None)
+    ) == [("commit", "backend/.env", 1, True, True)]
+
+
+def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
+    """The earliest commit counts, with both times; a removed value is in the history only."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("told")
+    first = plot.commit("a.py", f"one\ntwo\nkey = '{value}'\n")
+    plot.commit("a.py", f"zero\none\ntwo\nkey = '{value}'\n")
+    plot.git("rm", "-q", "a.py")
+    plot.git("commit", "-qm", "Remove")
+    row = search(plot.root, {"TOKEN": value}, tmp_path)[0].sightings.iloc[0]
+    assert (row["source"], row["path"], row["line"], row["commit"]) == ("commit", "a.py", 3, first)
+    assert (row["at_head"], row["reachable"], row["occurrences"]) == (False, True, 2)
+    assert int(row["authored_at"].timestamp()) == plot_time(plot, first)
+    assert row["committed_at"] == row["authored_at"]
+
+
+def plot_time(plot: Plot, commit: str) -> int:
+    """A commit's author time, as git says it."""
+    return int(plot.git("show", "-s", "--format=%at", commit))
