@@ -21,6 +21,7 @@ from audit_lib.publish import MANIFEST
 from audit_lib.unfold import views
 
 SEALED_BITS = 64  # a value of fewer may be met by chance, and a hit would give it away
+_SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}"
     r"|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
@@ -33,8 +34,8 @@ class Classes:
     """The keeper's values by how they are searched for; all but the last two are fingerprints."""
 
     sealed: frozenset[str]  # of secret class and strong: whole, and any 12 characters
-    whole: frozenset[str]  # not in the inventory, but look generated: whole
-    open: frozenset[str]  # settings, identifiers, placeholders: no secrets
+    whole: frozenset[str]  # of no secret class, or in no inventory, but look generated: whole
+    open: frozenset[str]  # other settings, placeholders, what public text says: no secrets
     not_searched: tuple[str, ...]  # names of secrets whose values are too weak to be searched for
     public: str = field(repr=False)  # what a report may say anyway, such as names and formats
 
@@ -90,7 +91,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
             be searched for, and neither are 12 characters that stand in it, such as a key's public prefix.
     """
     known = inventory.dropna(subset=["fingerprint"])
-    secret = known[known["kind"] == "secret"]
+    secret = known[known["kind"].isin(_SECRET_KINDS)]
     for flag in ("placeholder", "template"):
         secret = secret[~secret[flag].fillna(False)]
     strong = secret[secret["strength_bits"].fillna(0) >= SEALED_BITS]
@@ -99,7 +100,6 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     names = weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")"
     other = {name for name, _ in keeper.values()} - set(secret["fingerprint"])
     plain = {name for name in other if not keeper.ask(name, _looks_secret)}
-    plain |= set(known[known["kind"].isin(["setting", "identifier"])]["fingerprint"]) & other
     plain |= set(known[known["placeholder"].fillna(False)]["fingerprint"]) & other
     plain |= {
         name for name, _ in keeper.values() if name not in sealed and keeper.ask(name, public.__contains__)
@@ -109,7 +109,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
 
 def _looks_secret(value: str) -> bool:
-    """Whether a value that no policy names looks generated, or is a URL with a password."""
+    """Whether a value that no policy calls a secret looks generated, or is a URL with a password."""
     return _GENERATED.search(value) is not None
 
 
