@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from audit_lib.sources.files import Unreadable, read_source
 from audit_lib.sources.given import ENVIRON, STDIN, given_lines
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_LINES_IN_ALL = 200_000
 # The counts of Sources, by the state of a line.
 _COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}
 
@@ -42,12 +44,12 @@ class _Git:
     """What git says of the env files; None where it cannot be asked."""
 
     tracked: set[str] | None
-    ignored: set[str] | None
+    ignored: dict[str, bool]
 
     def columns(self, path: str) -> dict[str, bool | None]:
         return {
             "tracked": None if self.tracked is None else path in self.tracked,
-            "ignored": None if self.ignored is None else path in self.ignored,
+            "ignored": self.ignored.get(path),
         }
 
 
@@ -69,7 +71,8 @@ def read_env_sources(
     answers = _ask_git(project)
     for source in project.env_sources:
         place = _Place(source.path, _kind(source), source.environment, source.service)
-        row, lines = _read(project.root, source, place, answers, keeper.key)
+        lines_left = MAX_LINES_IN_ALL - len(entries)
+        row, lines = _read(project.root, source, place, answers, keeper.key, lines_left=lines_left)
         # A file that is not there is no gap where its values were given, and a backup never is one.
         if row["state"] != "missing" or not (
             source.backup or (source.environment, source.service) in supplied
@@ -97,7 +100,7 @@ def _kind(source: EnvSource) -> str:
 
 
 def _read(
-    root: Path, source: EnvSource, place: _Place, answers: _Git, key: Key
+    root: Path, source: EnvSource, place: _Place, answers: _Git, key: Key, *, lines_left: int
 ) -> tuple[dict[str, Any], tuple[EnvLine, ...]]:
     """The row of one env file, and its lines where it could be read."""
     try:
@@ -108,7 +111,7 @@ def _read(
             state=fault.state, reason=fault.reason, remedy=_remedy(source, fault.state), **known
         ), ()
     facts = vars(found.facts) | answers.columns(source.path) | {"keyed_digest": key.digest(found.content)}
-    refusal = _refusal(found.content)
+    refusal = _refusal(found.content, lines_left)
     if refusal:
         return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), ()
     lines = parse_env(found.content)
@@ -117,12 +120,15 @@ def _read(
     return place.row(reason=reason, remedy=_remedy(source, counted["state"]), **counted, **facts), lines
 
 
-def _refusal(content: bytes) -> str:
+def _refusal(content: bytes, lines_left: int) -> str:
     """Why the content is not parsed at all; "" where it is."""
     if is_binary(content):
         return "is binary: it holds NUL bytes and is no UTF-8 text"
-    if content.count(b"\n") + content.count(b"\r") > MAX_LINES:
+    lines = content.count(b"\n") + content.count(b"\r")
+    if lines > MAX_LINES:
         return f"has more than the limit of {MAX_LINES:,} lines"
+    if lines > lines_left:
+        return f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files"
     return ""
 
 
@@ -210,8 +216,18 @@ def _not_supplied(
 
 
 def _ask_git(project: Project) -> _Git:
-    paths = [source.path for source in project.env_sources]
+    # git gives no answer at all where one of the paths lies behind a link.
+    root = project.root.resolve()
+    paths = [source.path for source in project.env_sources if _is_direct(root, source.path)]
+    tracked, ignored = None, None
+    with suppress(git.GitFailed):
+        tracked = git.tracked(project.root)
+        ignored = git.ignored(project.root, paths)
+    return _Git(tracked, {} if ignored is None else {path: path in ignored for path in paths})
+
+
+def _is_direct(root: Path, path: str) -> bool:
     try:
-        return _Git(git.tracked(project.root), git.ignored(project.root, paths))
-    except git.GitFailed:
-        return _Git(None, None)
+        return (root / path).resolve() == root / path
+    except (OSError, ValueError, RuntimeError):
+        return False

@@ -20,7 +20,7 @@ from dotenv.parser import Binding, parse_stream
 
 # Linux hands no longer string to a process (MAX_ARG_STRLEN), so no application can hold it.
 MAX_LINE_CHARACTERS = 131_072
-MAX_LINES = 100_000
+MAX_LINES = 20_000
 # The parser's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
@@ -92,8 +92,14 @@ def entry(line: int, name: str, value: str, raw: str | None = None) -> EnvLine:
 
 def looks_like_value(text: str) -> bool:
     """Whether a text that stands where a name belongs is more likely a secret: it is not to be shown."""
-    mixed = bool(re.search(r"[a-z]", text)) and bool(re.search(r"[A-Z]", text))
-    return len(text) >= 20 and bool(re.search(r"\d", text)) and (mixed or "_" not in text)
+    if len(text) < 20:
+        return False
+    lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    if digits:
+        # A name is of one case, or of short words between its underscores.
+        return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= 20
+    # Words begin with one capital: random letters are capitals by half.
+    return lower > 0 and 4 * upper > lower
 
 
 def _decoded(content: bytes) -> tuple[str, str]:

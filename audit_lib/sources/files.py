@@ -61,16 +61,20 @@ class SourceBytes:
 class _HashedFile(io.RawIOBase):
     """A descriptor's bytes up to the size it had when opened, hashed as they are read."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
+    def __init__(self, descriptor: int, size: int, place: str) -> None:
         self._descriptor = descriptor
         self._left = size
+        self._place = place
         self.digest = sha256()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        chunk = os.read(self._descriptor, min(len(buffer), self._left))
+        try:
+            chunk = os.read(self._descriptor, min(len(buffer), self._left))
+        except OSError as error:
+            raise _unreadable(self._place, error) from None
         buffer[: len(chunk)] = chunk
         self._left -= len(chunk)
         self.digest.update(chunk)
@@ -103,10 +107,8 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     try:
         status = os.fstat(descriptor)
         _require_file(status, relative)
-        raw = _HashedFile(descriptor, status.st_size)
+        raw = _HashedFile(descriptor, status.st_size, relative)
         yield OpenSource(cast(BinaryIO, io.BufferedReader(raw, 1 << 16)), _facts(status), raw)
-    except OSError as error:
-        raise _unreadable(relative, error) from None
     finally:
         os.close(descriptor)
 

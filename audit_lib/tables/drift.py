@@ -1,8 +1,9 @@
 """Compares values between places: pairs, environments, names and example files, by fingerprint alone."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from audit_lib.contracts import Drift
 from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy, SecretRule
 
+T = TypeVar("T")
+_LARGE_GROUP = 12
 SECRET_KINDS = ("secret", "unlisted")
 # Of a connection URL: where it leads must differ between environments, its database may be called alike.
 _URL_PARTS = {"user": "different", "host": "different", "database": "any"}
@@ -47,7 +50,9 @@ def compare_places(
     the same one. Pairs of different names and of example files are rows only where the values are the
     same. Group letters are given by first appearance, so that they say nothing of a fingerprint.
     """
-    rows = [_value(row, entries) for row in inventory.to_dict("records")]
+    columns = ["source", "line", "name", "fingerprint"]
+    wholes = {tuple(line): str(mark) for *line, mark in entries[columns].dropna().itertuples(index=False)}
+    rows = [_value(row, wholes) for row in inventory.to_dict("records")]
     pairs = [
         *_paired(rows, policy),
         *_across_environments(inventory, rows, policy, keeper),
@@ -61,14 +66,12 @@ def compare_places(
     return Drift.of([_row(pair, letters) for pair in pairs])
 
 
-def _value(row: dict[Any, Any], entries: pd.DataFrame) -> Value:
+def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> Value:
     """A row of the inventory as a place; the whole value's fingerprint is that of its line."""
     fingerprint = None if pd.isna(row["fingerprint"]) else str(row["fingerprint"])
     whole = None
     if row["state"] == "present" and not pd.isna(row["placeholder"]):
-        here = (entries["source"] == row["source"]) & (entries["line"] == row["line"])
-        here &= entries["name"] == row["variable"]
-        whole = str(entries.loc[here, "fingerprint"].iloc[0])
+        whole = wholes[row["source"], row["line"], row["variable"]]
     own = fingerprint is not None and row["placeholder"] is False
     absent = row["state"] in ("missing", "empty") or (whole is not None and fingerprint is None)
     return Value(row["secret"], row["environment"], row["service"], fingerprint, whole, own, absent)
@@ -97,16 +100,13 @@ def _across_environments(
     inventory: pd.DataFrame, rows: list[Value], policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
     """One variable in two environments (rules.md 61-63, 66): a secret must differ, a setting may be equal."""
-    components = list(inventory["component"])
-    kinds = list(inventory["kind"])
-    for (index, one), (other_index, other) in combinations(enumerate(rows), 2):
-        if (one.secret, one.service) != (other.secret, other.service):
-            continue
-        secret = kinds[index] in SECRET_KINDS and kinds[other_index] in SECRET_KINDS
+    described = zip(rows, inventory["component"], inventory["kind"], strict=True)
+    for pair in _pairs_of_a_group(described, lambda one: (one[0].secret, one[0].service)):
+        (one, component, kind), (other, other_component, other_kind) = pair
         rule = policy.rule(one.secret)
-        may_share = not secret or (rule is not None and rule.shared)
-        yield Pair(one, other, components[index], "any" if may_share else "different", "environments")
-        if "password" in (components[index], components[other_index]) and one.whole and other.whole:
+        may_share = not {kind, other_kind} <= set(SECRET_KINDS) or (rule is not None and rule.shared)
+        yield Pair(one, other, component, "any" if may_share else "different", "environments")
+        if "password" in (component, other_component) and one.whole and other.whole:
             for part, expected in _URL_PARTS.items():
                 # This very machine is another one in each environment.
                 here = may_share or (_is_local(one, keeper) and _is_local(other, keeper))
@@ -130,7 +130,7 @@ def _across_names(inventory: pd.DataFrame, rows: list[Value], policy: Policy) ->
         frozenset((rule.name, other)) for rule in policy.secrets for other in rule.equals + rule.differs
     }
     secrets = _secrets(inventory, rows)
-    alike = [pair for pair in combinations(secrets, 2) if pair[0].fingerprint == pair[1].fingerprint]
+    alike = list(_pairs_of_a_group(secrets, lambda value: value.fingerprint))
     moved = {
         (one.secret, frozenset((one.environment, other.environment)))
         for one, other in alike
@@ -150,6 +150,17 @@ def _across_names(inventory: pd.DataFrame, rows: list[Value], policy: Policy) ->
             yield Pair(one, other, "whole", "different", "names")
 
 
+def _pairs_of_a_group(members: Iterable[T], group: Callable[[T], Hashable]) -> Iterator[tuple[T, T]]:
+    """The pairs of each group, groups by first appearance; of a large one, each with its first member."""
+    groups: dict[Hashable, list[T]] = defaultdict(list)
+    for member in members:
+        groups[group(member)].append(member)
+    for found in groups.values():
+        # All pairs of a file of one value thousands of times would say no more than this.
+        many = len(found) > _LARGE_GROUP
+        yield from ((found[0], other) for other in found[1:]) if many else combinations(found, 2)
+
+
 def _secrets(inventory: pd.DataFrame, rows: list[Value]) -> list[Value]:
     """The rows that hold a secret of their own."""
     kinds = zip(rows, inventory["kind"], strict=True)
@@ -166,14 +177,16 @@ def _examples(
 ) -> Iterator[Pair]:
     """A secret in force that an example file holds as well (rules.md 55)."""
     shown = entries[(entries["kind"] == "example") & entries["fingerprint"].notna()]
+    holders: dict[str | None, list[Value]] = defaultdict(list)
+    for value in _secrets(inventory, rows):
+        holders[value.fingerprint].append(value)
     for entry in shown.to_dict("records"):
         rule = policy.rule(entry["name"])
         part = _example_part(entry["fingerprint"], rule, keeper)
         name = rule.name if rule else entry["name"]
         example = Value(name, "", entry["service"], part, entry["fingerprint"], own=True)
-        for value in _secrets(inventory, rows):
-            if value.fingerprint == part:
-                yield Pair(value, example, "whole", "different", "example")
+        for value in holders.get(part, ())[:_LARGE_GROUP]:
+            yield Pair(value, example, "whole", "different", "example")
 
 
 def _example_part(fingerprint: str, rule: SecretRule | None, keeper: Keeper) -> str:

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy, SecretRule
 from audit_lib.project import EnvSource, GivenValues, Project, load_project
+from audit_lib.sources import env_files
 from audit_lib.sources.env_files import read_env_sources
 from tests.fakes import fake_value
 from tests.sources.test_git import git
@@ -73,7 +76,7 @@ def _hostile(kind: str, path: Path) -> None:
         case "FIFO":
             os.mkfifo(path)
         case "too many lines":
-            path.write_bytes(b"\n" * 100_001)
+            path.write_bytes(b"\n" * 20_001)
         case "too large":
             with path.open("wb") as file:
                 file.truncate(16 * 1024 * 1024 + 1)
@@ -90,7 +93,7 @@ def _hostile(kind: str, path: Path) -> None:
         ("directory", "refused", "is a directory"),
         ("link", "refused", "symbolic link"),
         ("FIFO", "refused", "FIFO"),
-        ("too many lines", "refused", "100,000 lines"),
+        ("too many lines", "refused", "20,000 lines"),
         ("too large", "refused", "16,777,216 bytes"),
     ],
 )
@@ -120,8 +123,8 @@ def test_a_place_with_no_source_is_a_row(tmp_path: Path, keeper: Keeper) -> None
 
 def test_given_values_fill_a_gap_and_stand_for_a_missing_file(tmp_path: Path, keeper: Keeper) -> None:
     """A place whose values were given is supplied; the file that is not there is then no gap."""
-    given = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
-    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (given,), keeper)
+    values = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
+    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (values,), keeper)
     assert list(sources["source"]) == ["--env development/backend"]
     assert list(entries["kind"]) == ["given values"]
     assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
@@ -134,8 +137,8 @@ def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keep
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"API_TOKEN={TOKEN}\n")
         path.chmod(0o644)
-        given = GivenValues("production", "backend", str(path), path.read_bytes())
-        sources, _ = read_env_sources(project(tmp_path / "project"), (given,), keeper)
+        values = GivenValues("production", "backend", str(path), path.read_bytes())
+        sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
         found = row(sources, where)
         assert (found["kind"], found["mode"]) == ("export", "0644")
         assert str(tmp_path) not in sources.to_csv()
@@ -148,10 +151,85 @@ def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper
     )
     policy = Policy(name="p", path=tmp_path, sha256="", secrets=(rule,))
     environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
-    given = GivenValues("production", "backend", "environ", b"")
-    _, entries = read_env_sources(project(tmp_path), (given,), keeper, policy, environ)
+    values = GivenValues("production", "backend", "environ", b"")
+    _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
     assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
     assert list(keeper.values()) == sorted((keeper.fingerprint(value), value) for value in (TOKEN, "x"))
+
+
+def test_a_link_in_one_path_does_not_hide_what_git_says_of_the_others(tmp_path: Path, keeper: Keeper) -> None:
+    """git refuses paths behind links; the answers on the other paths stay."""
+    behind = EnvSource("production", "backend", "linked/.env")
+    described = project(tmp_path, ENV, behind)
+    git(tmp_path, "init", "-q")
+    (tmp_path / "linked").symlink_to("backend")
+    (tmp_path / ".gitignore").write_text(".env\n")
+    (tmp_path / ENV.path).write_text("A=1\n")
+    sources, _ = read_env_sources(described, (), keeper)
+    assert row(sources, ENV.path)["ignored"] is True
+    assert row(sources, behind.path)["state"] == "refused"
+    assert pd.isna(row(sources, behind.path)["ignored"])
+
+
+def test_all_files_together_have_a_limit(
+    tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many files of many lines end in a stated refusal, not in a machine without memory."""
+    monkeypatch.setattr(env_files, "MAX_LINES_IN_ALL", 100)
+    many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
+    described = project(tmp_path, *many)
+    for source in many:
+        (tmp_path / source.path).write_bytes(b"\n" * 20)
+    sources, entries = read_env_sources(described, (), keeper)
+    assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
+    assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
+    assert len(entries) == 100
+
+
+# A line each, with the value in every place where a person might put it.
+LEAKY = (
+    "A={}",
+    "A='{}'",
+    'A="{}"',
+    'A="{}',
+    "export A={} # {}",
+    "# {}",
+    "{}",
+    "{}=",
+    "{}=x",
+    "A: {}",
+    "A {}",
+    "[{}]=1",
+    "postgresql://u:{}@h/d",
+    "A=postgresql://u:{}@h/d",
+    '{{"A": "{}"}}',
+    "'{}'=1",
+    "set A '{}'",
+    "A={}\x00",
+    "A='x\n{}\n'",
+    "{}\t=",
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(LEAKY), min_size=1, max_size=6),
+    st.integers(0, 10_000),
+    st.sampled_from(("utf-8", "utf-16", "utf-8-sig")),
+)
+def test_no_value_is_in_a_frame_wherever_it_stands(
+    tmp_path: Path, lines: list[str], seed: int, encoding: str
+) -> None:
+    """A value in any place of a line, in the place of a name too, is in no frame; every line is counted."""
+    value = fake_value(f"leak {seed}", 40) + "aB3"
+    text = "\n".join(line.format(*[value] * 2) for line in lines) + "\n"
+    described = project(tmp_path, ENV)
+    (tmp_path / ENV.path).write_bytes(text.encode(encoding))
+    sources, entries = read_env_sources(described, (), Keeper(Key(b"k" * 32, "demo")))
+    assert value not in sources.to_csv() + entries.to_csv()
+    counted = row(sources, ENV.path)
+    assert counted["lines"] == text.count("\n") == len(entries)
+    assert counted["lines"] == sum(int(str(counted[name])) for name in ("read", "not_understood", "blank"))
 
 
 def test_git_says_what_is_tracked_and_what_is_ignored(tmp_path: Path, keeper: Keeper) -> None:

@@ -1,6 +1,7 @@
 """Each line of an env file is read, not understood or blank; what dotenv reads is what is kept."""
 
 import io
+import string
 
 import pytest
 from dotenv import dotenv_values
@@ -124,11 +125,27 @@ def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["API_TOKEN", "NEXT_PUBLIC_BACKEND_API_BASE_URL", "S3_BUCKET_NAME_FOR_UPLOADS_2"]
+    "name",
+    [
+        "API_TOKEN",
+        "NEXT_PUBLIC_BACKEND_API_BASE_URL",
+        "S3_BUCKET_NAME_FOR_UPLOADS_2",
+        "AzureWebJobsStorageConnectionString",
+        "ConnectionStrings__DefaultConnection",
+        "spring.datasource.password",
+    ],
 )
 def test_ordinary_names_do_not_look_like_values(name: str) -> None:
-    """Long upper-case names are names."""
+    """Long names of words are names."""
     assert not looks_like_value(name)
+
+
+@pytest.mark.parametrize(
+    "alphabet", [string.hexdigits[:16], string.ascii_uppercase + "234567", string.ascii_letters]
+)
+def test_generated_values_do_not_look_like_names(alphabet: str) -> None:
+    """Of 300 values each in hexadecimal, base32 and letters alone, none passes for a name."""
+    assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
 
 
 # Whatever means something to the parser, kinds of white space, and what no encoding should hold.

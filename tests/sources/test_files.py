@@ -1,5 +1,6 @@
 """Sources are opened once, within the project, and never through a link, a FIFO or a device."""
 
+import errno
 import os
 import socket
 from datetime import UTC, datetime
@@ -118,6 +119,36 @@ def test_whatever_is_no_file_of_the_project_is_refused(
         read_source(tmp_path / "project", relative, LIMIT)
     assert refusal.value.state == state
     assert reason in refusal.value.reason
+
+
+def test_a_link_that_takes_the_file_s_place_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: str
+) -> None:
+    """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
+    (tmp_path / "outside").write_text("A=1\n")
+    target = tmp_path / "project" / ".env"
+    target.parent.mkdir()
+    target.write_text("B=2\n")
+    looked = files._require_file
+
+    def swap(status: os.stat_result, relative: str) -> None:
+        looked(status, relative)
+        target.unlink()
+        target.symlink_to(tmp_path / "outside")
+
+    monkeypatch.setattr(files, "_require_file", swap)
+    with pytest.raises(Unreadable, match="symbolic link"):
+        read_source(target.parent, ".env", LIMIT)
+
+
+def test_what_may_not_be_read_is_unreadable() -> None:
+    """Missing rights are a state of their own; any other failure names its code, never its text."""
+    for number, state, reason in (
+        (errno.EACCES, "unreadable", "may not be read by this user"),
+        (errno.EIO, "unreadable", "cannot be read (EIO)"),
+    ):
+        fault = files._unreadable("backend/.env", OSError(number, "text of the system"))
+        assert (fault.state, fault.reason) == (state, reason)
 
 
 def test_devices_are_refused() -> None:

@@ -28,6 +28,7 @@ POLICY = Policy(
         SecretRule("MODE", "backend", "setting", "always"),
     ),
     placeholders=("change-me",),
+    secret_names=("*_KEY",),
 )
 KEYS = ["secret", "environment", "other_secret", "other_environment"]
 Rows = set[tuple[str, ...]]
@@ -174,6 +175,14 @@ def test_a_pair_that_is_reused_is_told_once_for_each_name(tmp_path: Path) -> Non
     reused = found[(found["relation"] == "same") & (found["expected"] == "different")]
     assert rows(reused, "environments", "secret") == [("API_TOKEN",), ("PUBLIC_TOKEN",)]
     assert rows(reused, "names", "secret") == []
+
+
+def test_thousands_of_equal_values_are_compared_with_the_first(tmp_path: Path) -> None:
+    """A file of one value under 3,000 names gives 2,999 rows, not millions; no pair of the policy is lost."""
+    text = "".join(f"N{number}_KEY={A}\n" for number in range(3000)) + f"API_TOKEN={B}\n"
+    found = drift(tmp_path, development_backend=text, development_frontend=f"PUBLIC_TOKEN={B}")
+    assert len(rows(found, "names", "secret")) == 2999
+    assert rows(found, "pairing", "relation") == [("same",)]
 
 
 def test_two_names_of_one_variable_must_agree(tmp_path: Path) -> None:
