@@ -7,17 +7,16 @@ first, and the next run puts it back if a crash came between.
 
 import ctypes
 import errno
-import fcntl
 import json
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from audit_lib.errors import AuditError, BadInput, Fault
+from audit_lib.scratch import claim, locked, remove, sweep
 
 MANIFEST = "MANIFEST.json"
 # What other tools leave in a report that was opened with them; it goes with the old report.
@@ -45,25 +44,25 @@ def publishing(out: Path) -> Iterator[Path]:
     try:
         with _input_faults(out):
             out.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(out.parent):
+            with locked(out.parent):
                 _recover(out)
                 _check_replaceable(out)
                 staging = out.parent / f".{out.name}.{secrets.token_hex(6)}.unpublished"
                 staging.mkdir(mode=0o700)
-                claim = _claim(staging)
+                number = claim(staging)
         try:
             with _disk_faults(out):
                 yield staging
                 _sync(staging)
                 staging.chmod(0o777 & ~_umask())
-                with _locked(out.parent):
+                with locked(out.parent):
                     _put_in_place(staging, out)
         finally:
-            if claim is not None:
-                os.close(claim)
+            if number is not None:
+                os.close(number)
     finally:
         if staging is not None:
-            _remove(staging)
+            remove(staging)
 
 
 def _put_in_place(staging: Path, out: Path) -> None:
@@ -75,7 +74,7 @@ def _put_in_place(staging: Path, out: Path) -> None:
         out.rename(aside)
         staging.rename(out)
         _sync_folder(out.parent)
-        _remove(aside)
+        remove(aside)
     _sync_folder(out.parent)
 
 
@@ -108,41 +107,14 @@ def _recover(out: Path) -> None:
     aside = _aside(out)
     if aside.exists():
         if out.exists():
-            _remove(aside)
+            remove(aside)
         else:
             aside.rename(out)
-    for left in out.parent.glob(f".{_literal(out.name)}.*.unpublished"):
-        claim = _claim(left)
-        if claim is not None:
-            _remove(left)
-            os.close(claim)
+    sweep(out.parent, f".{_literal(out.name)}.*.unpublished")
 
 
 def _literal(name: str) -> str:
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
-
-
-def _claim(folder: Path) -> int | None:
-    """A descriptor that marks a folder as in use while its process lives; None if another has it."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(number)
-        return None
-    return number
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems lock no folder; two writers there are told apart by their names.
-        with suppress(OSError):
-            fcntl.flock(number, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(number)
 
 
 # --- what may be replaced ---
@@ -190,9 +162,15 @@ def _disk_faults(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_FAULTS:
+        # A write that fails half-way names no file; another file's fault is not the disk's.
+        elsewhere = error.filename is not None and not _within(error.filename, out.parent)
+        if error.errno not in _DISK_FAULTS or elsewhere:
             raise
         raise AuditError(f"{out}: {error.strerror}; nothing was published") from None
+
+
+def _within(name: str | bytes, folder: Path) -> bool:
+    return Path(os.fsdecode(name)).is_relative_to(folder)
 
 
 def _umask() -> int:
@@ -213,7 +191,3 @@ def _sync_folder(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -3,7 +3,6 @@
 import os
 import resource
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from papermill.exceptions import PapermillExecutionError
 from audit_lib.errors import AuditError, BadInput, Fault
 from audit_lib.guard import scrub
 from audit_lib.handoff import HANDOFF, Handoff, offered
+from audit_lib.scratch import scratch_folder
 
 CELL_TIMEOUT = 600  # seconds
 _ENGINE = "audit_lib"
@@ -50,7 +50,7 @@ def run_notebook(
     check_parameters(source, parameters)
     forbid_core_dumps()
     papermill_engines.register(_ENGINE, _GuardedEngine)
-    with _scratch() as scratch, offered(handoff) as pipe:
+    with scratch_folder("audit-kernel-") as scratch, offered(handoff) as pipe:
         environment = kernel_environment(scratch)
         if pipe is not None:
             environment[HANDOFF] = str(pipe)
@@ -137,12 +137,6 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
         "TZ": "UTC",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="audit-kernel-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 class _GuardedEngine(Engine):  # type: ignore[misc]

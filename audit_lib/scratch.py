@@ -1,0 +1,75 @@
+"""Private temporary folders, and the removal of those whose process was killed."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def claim(folder: Path) -> int | None:
+    """A descriptor that marks a folder as in use while its process lives; None if another process has it."""
+    try:
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(number)
+        return None
+    return number
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all that is in it, as far as that goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(parent: Path, pattern: str) -> None:
+    """Remove our folders of a pattern that no living process has claimed."""
+    for folder in parent.glob(pattern):
+        try:
+            ours = folder.lstat().st_uid == os.getuid()
+        except OSError:
+            continue
+        if ours and (number := claim(folder)) is not None:
+            remove(folder)
+            os.close(number)
+
+
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """A folder for this block, that no other user can read; also removes what killed processes left."""
+    parent = Path(tempfile.gettempdir())
+    with locked(parent):
+        sweep(parent, f"{prefix}*")
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        number = claim(folder)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        if number is not None:
+            os.close(number)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, so that no other process sweeps what this one is about to claim.
+
+    Some file systems lock no folder, and some folders may not be opened: the block then runs all the same.
+    """
+    number = None
+    try:
+        number = os.open(folder, os.O_RDONLY)
+        fcntl.flock(number, fcntl.LOCK_EX)
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        if number is not None:
+            os.close(number)
