@@ -29,7 +29,7 @@ def _has(rows: Rows, *faults: str) -> Truths:
 
 
 def _line_of_values(rows: Rows) -> Truths:
-    return rows["kind"].isin(("env file", "given values")) & rows["name"].notna()
+    return rows["kind"].isin(("env file", "export", "given values")) & rows["name"].notna()
 
 
 def _severity_of_unread(rows: Rows) -> pd.Series:

@@ -35,7 +35,7 @@ class EnvEntries(Contract):
     """One row for each line of an env source; its state says where the line ended."""
 
     source: Series[str]
-    kind: Series[str]  # env file | example | backup | given values
+    kind: Series[str]  # env file | export | example | backup | given values
     environment: Series[str]
     service: Series[str]
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry

@@ -29,7 +29,7 @@ class Inventory(Contract):
     state: Series[str] = pa.Field(isin=("present", "empty", "missing", "not supplied"))
     source: Series[str]
     line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    origin: Series[str]  # env file | given values
+    origin: Series[str]  # env file | export | given values
     fingerprint: Series[str] = pa.Field(nullable=True)  # of the component that is the secret
     placeholder: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: no value to judge
     compromised: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals a value known to be public

@@ -125,7 +125,10 @@ def _env_source(table: Table) -> EnvSource:
         path=_path(table, "path", needed=True),
         example=example,
         backup=table.flag("backup"),
+        export=table.flag("export"),
     )
+    if source.example + source.backup + source.export > 1:
+        table.fault("is only one of example, backup and export")
     if example and source.environment:
         table.fault("is an example, so it has no environment")
     table.close()

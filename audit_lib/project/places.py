@@ -17,6 +17,7 @@ class EnvSource:
     service: str
     path: str  # relative to the project
     example: bool = False
+    export: bool = False  # the platform's values, left in a file: in force, and a finding by itself
     backup: bool = False  # a copy beside the source: a witness (E4), never what is in force
 
 

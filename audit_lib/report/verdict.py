@@ -28,7 +28,7 @@ class Score:
 def unread(audit: Audit) -> pd.DataFrame:
     """The rows of Sources that should have told something and did not: missing, unreadable or refused."""
     silent = audit.sources["state"].isin(("unreadable", "refused"))
-    expected = audit.sources["kind"].isin(("env file", "given values", "log", "ledger"))
+    expected = audit.sources["kind"].isin(("env file", "export", "given values", "log", "ledger"))
     return audit.sources[silent | (expected & audit.sources["state"].eq("missing"))]
 
 
@@ -93,4 +93,4 @@ def _anything_read(audit: Audit, *kinds: str) -> bool:
 
 
 def _secrets_read(audit: Audit) -> bool:
-    return _anything_read(audit, "env file", "given values")
+    return _anything_read(audit, "env file", "export", "given values")

@@ -1,5 +1,6 @@
 """The env files of the sample as text, with the faults that people make in them."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -12,7 +13,7 @@ WRITTEN = {
     "backend/.env.bak": "2026-06-20T16:40:00Z",
     "frontend/.env.local": "2026-02-03T10:00:00Z",
     "deploy/backend.staging.env": "2026-06-15T08:30:00Z",
-    "deploy/backend.production.env": "2026-08-13T14:05:00Z",
+    "deploy/backend.production.json": "2026-08-13T14:05:00Z",
     "deploy/frontend.production.env": "2026-05-20T11:00:00Z",
 }
 BACKUP_AT = datetime.fromisoformat(WRITTEN["backend/.env.bak"])
@@ -51,6 +52,9 @@ def examples() -> dict[str, bytes]:
 def _text(held: Iterable[Held], path: str, instant: datetime) -> str:
     here = [(one.name, one.at(instant)) for one in held if one.source == path]
     values = {name: value.text for name, value in here if value is not None}
+    if path.endswith(".json"):  # as the platform's API gives them
+        entries = [{"envVar": {"key": name, "value": value}} for name, value in values.items()]
+        return json.dumps(entries, indent=2) + "\n"
     return _lines("Kept by hand.", values)
 
 

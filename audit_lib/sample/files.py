@@ -35,7 +35,7 @@ ENV_SOURCES = (
     ("frontend/.env.local", "development", "frontend", ""),
     ("deploy/backend.staging.env", "staging", "backend", ""),
     ("deploy/frontend.staging.env", "staging", "frontend", ""),
-    ("deploy/backend.production.env", "production", "backend", ""),
+    ("deploy/backend.production.json", "production", "backend", "export"),
     ("deploy/frontend.production.env", "production", "frontend", ""),
     ("backend/.env.example", "", "backend", "example"),
     ("frontend/.env.local.example", "", "frontend", "example"),

@@ -25,7 +25,7 @@ FILES = {
     ("development", "frontend"): "frontend/.env.local",
     ("staging", "backend"): "deploy/backend.staging.env",
     ("staging", "frontend"): "deploy/frontend.staging.env",
-    ("production", "backend"): "deploy/backend.production.env",
+    ("production", "backend"): "deploy/backend.production.json",
     ("production", "frontend"): "deploy/frontend.production.env",
 }
 

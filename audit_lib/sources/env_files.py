@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import EnvEntries, Sources
+from audit_lib.errors import BadInput
 from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy
 from audit_lib.project import EnvSource, GivenValues, Project
@@ -96,7 +97,8 @@ def read_env_sources(
 
 
 def _kind(source: EnvSource) -> str:
-    return "example" if source.example else "backup" if source.backup else "env file"
+    kinds = {"example": source.example, "backup": source.backup, "export": source.export}
+    return next((kind for kind, is_one in kinds.items() if is_one), "env file")
 
 
 def _read(
@@ -114,10 +116,21 @@ def _read(
     refusal = _refusal(found.content, lines_left)
     if refusal:
         return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), ()
-    lines = parse_env(found.content)
+    try:
+        lines = _parsed(source, found.content)
+    except BadInput:
+        reason = "looks like JSON and cannot be parsed"
+        return place.row(state="refused", reason=reason, remedy=_remedy(source, "refused"), **facts), ()
     counted = _counted(lines)
     reason = "" if counted["state"] == "read" else "holds nothing"
     return place.row(reason=reason, remedy=_remedy(source, counted["state"]), **counted, **facts), lines
+
+
+def _parsed(source: EnvSource, content: bytes) -> tuple[EnvLine, ...]:
+    """The lines of an env file; of an export also the entries of the platform's JSON."""
+    if source.export:
+        return given_lines(GivenValues(source.environment, source.service, source.path, content))
+    return parse_env(content)
 
 
 def _refusal(content: bytes, lines_left: int) -> str:

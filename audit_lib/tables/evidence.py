@@ -17,6 +17,8 @@ from audit_lib.tables.observations import Observations, Place
 from audit_lib.tables.pieces import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
 from audit_lib.tables.sightings import backups, earliest, self_dated, sightings
 
+FILES = ("env file", "export")  # what was there when the file was last written (E3)
+
 
 def collect_evidence(
     inventory: pd.DataFrame,
@@ -58,12 +60,12 @@ def collect_evidence(
 
 def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Seen]:
     """Each value of the inventory, with the last write of the file that holds it."""
-    files = rows(sources[sources["kind"] == "env file"])
+    files = rows(sources[sources["kind"].isin(FILES)])
     written = {(row.source, row.environment, row.service): row.modified_at for row in files}
     for row in rows(inventory[inventory["state"] == "present"]):
         if row.fingerprint is not None:
             place = Place(row.secret, row.environment, row.service)
-            at = written.get((row.source, row.environment, row.service)) if row.origin == "env file" else None
+            at = written.get((row.source, row.environment, row.service)) if row.origin in FILES else None
             yield Seen(place, row.variable, row.source, row.component, row.fingerprint, at)
 
 

@@ -16,7 +16,7 @@ from audit_lib.tables.judgement import Held, format_of, hold, judge
 Place = tuple[str, str]  # environment and service
 Entry = dict[str, Any]  # one row of EnvEntries
 
-IN_FORCE = ("env file", "given values")
+IN_FORCE = ("env file", "export", "given values")
 # With it the application puts another variable's value in: what is in force is not in the file.
 _INTERPOLATED = "interpolation"
 

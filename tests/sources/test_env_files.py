@@ -263,3 +263,24 @@ def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> Non
     found = row(sources, "linked/")
     assert (found["kind"], found["state"]) == ("folder", "refused")
     assert found["reason"] == "is a symbolic link, which is not followed"
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "read"),
+    [
+        (f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]', "read", 1),
+        (f"API_TOKEN={TOKEN}\n", "read", 1),
+        ('[{"envVar":', "refused", None),
+    ],
+)
+def test_an_export_left_in_a_file_is_read(
+    content: str, state: str, read: int | None, tmp_path: Path, keeper: Keeper
+) -> None:
+    """The platform's JSON or dotenv text, named in audit.toml, is in force; broken JSON is a row."""
+    export = EnvSource("production", "backend", "backend/export.json", export=True)
+    where = project(tmp_path, export)
+    (tmp_path / export.path).write_text(content)
+    sources, entries = read_env_sources(where, (), keeper)
+    found = row(sources, export.path)
+    assert (found["kind"], found["state"]) == ("export", state)
+    assert list(entries["name"].dropna()) == ["API_TOKEN"] * (read or 0)
