@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.clock import Quarter, parse_instant
-from audit_lib.contracts import Changes, Detections, EnvHistory, LeakPlaces, Leaks, Sources
+from audit_lib.contracts import Changes, Detections, LeakPlaces, Leaks, Sources
 from audit_lib.errors import BadInput
 from audit_lib.findings import compare, find
 from audit_lib.keeper import Keeper
@@ -21,6 +21,7 @@ from audit_lib.project import GivenValues, Project
 from audit_lib.report.identities import mask_frame
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
+from audit_lib.sources.env_history import env_history
 from audit_lib.sources.log_examples import written_by_kind
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.logs import read_logs
@@ -90,7 +91,7 @@ def run_audit(
     env_sources, entries = read_env_sources(project, given, keeper, chosen)
     logs = read_logs(project, period, formats)
     ledger = read_ledger(project.ledger_dir, keeper.key, moment)
-    history = EnvHistory.of([])
+    history = env_history(project, keeper)
     documents = document_sources(project, chosen, ledger)
     sources = Sources.checked(pd.concat([env_sources, logs.sources, documents]))
 
