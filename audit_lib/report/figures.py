@@ -31,7 +31,7 @@ REQUESTS = {
 def freshness_figure(audit: Audit) -> Figure:
     """Each secret's age as an interval, in shares of its own limit, so that one line is the limit of all."""
     rows = by_pressing(audit.freshness)
-    rows = rows[rows["max_age_days"].notna()].reset_index(drop=True)
+    rows = rows[rows["max_age_days"].notna() & rows["status"].ne("exempt")].reset_index(drop=True)
     rows["where"], rows["age"] = place(rows), age_text(rows)
     shown = rows.head(MOST_ROWS)
     counts = rows["status"].value_counts()

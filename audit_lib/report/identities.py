@@ -4,7 +4,7 @@ import base64
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 import pandas as pd
@@ -14,6 +14,9 @@ from audit_lib.keeper import Key
 MODES = ("masked", "full")
 
 _EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@(?:[^\s@<>\"'(),;:]+)")
+_ADDRESS = re.compile(
+    r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*(?![\w:]))"
+)
 _PURPOSE = "identities"
 
 
@@ -65,12 +68,23 @@ def _masked(address: str) -> str:
     return f"{person[:1]}***@{(name or host)[:1]}***{dot}{ending if dot else ''}"
 
 
+def mask_text(text: str, key: Key) -> str:
+    """The text with every address and every e-mail address in it masked."""
+    return mask_email(_ADDRESS.sub(lambda found: _client_in_text(found[0], key), text))
+
+
+def _client_in_text(word: str, key: Key) -> str:
+    return mask_client(word, key) if _address(word) else word
+
+
 def mask_frame(frame: pd.DataFrame, key: Key, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
-    """The frame with its client columns masked, and e-mail addresses masked in `subject` where it has one."""
-    masked = frame.copy()
-    for column in columns:
-        known = {client: mask_client(client, key) for client in frame[column].unique()}
-        masked[column] = frame[column].map(known).astype(frame[column].dtype)
+    """The frame with its client columns masked, and the addresses in `subject` where it has one."""
+    shown = {column: _mapped(frame[column], lambda text: mask_client(text, key)) for column in columns}
     if "subject" in frame:
-        masked["subject"] = frame["subject"].map(mask_email).astype(frame["subject"].dtype)
-    return masked
+        shown["subject"] = _mapped(frame["subject"], lambda text: mask_text(text, key))
+    return frame.assign(**shown)
+
+
+def _mapped(column: "pd.Series[str]", mask: Callable[[str], str]) -> "pd.Series[str]":
+    known = {text: mask(text) for text in column.unique()}
+    return column.map(known).astype(column.dtype)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.contracts import SEVERITIES
-from audit_lib.report.show import outward
+from audit_lib.report.show import Table, outward, show
 
 PRESSING = ("overdue", "unknown", "due", "fresh", "exempt")
 
@@ -83,6 +83,19 @@ def _why(row: "pd.Series[Any]") -> str:
         f"in force by: {row['hi_evidence']}" if row["hi_evidence"] else "",
     ]
     return "; ".join(text for text in (str(row["reason"]), *sides) if text)
+
+
+def freshness_table(audit: Audit) -> Table:
+    """Every secret with a limit, the most pressing first; what is exempt is counted below."""
+    exempt = int(audit.freshness["status"].eq("exempt").sum())
+    note = f"{exempt} more have no limit by the policy" if exempt else ""
+    return show(freshness_view(audit), "Age of each secret", note, empty="no secret has an age limit")
+
+
+def findings_table(audit: Audit, *statuses: str) -> Table:
+    """The findings of these statuses, the gravest first."""
+    title = f"Findings: {', '.join(statuses)}" if statuses else "Findings"
+    return show(findings_view(audit, *statuses), title, empty="there is none")
 
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pytest
 
 from audit_lib.keeper import Key
-from audit_lib.report.identities import mask_client, mask_email, mask_frame
+from audit_lib.report.identities import mask_client, mask_email, mask_frame, mask_text
 from tests.report import frames
 
 KEY = Key(b"k" * 32, "file")
@@ -50,10 +50,25 @@ def test_an_address_is_masked(text: str, masked: str) -> None:
     assert mask_email(text) == masked
 
 
+@pytest.mark.parametrize(
+    ("text", "shows"),
+    [
+        ("from 203.0.113.7, port 0", "from 203.0.113.0/24 #"),
+        ("from 203.0.113.7.", "from 203.0.113.0/24 #"),
+        ("by 2001:db8:1:2::9 twice", "by 2001:db8:1:2::/64 #"),
+        ("version 1.2.3.4.5 at 12:30:59", "version 1.2.3.4.5 at 12:30:59"),
+        ("app.log:12:3 std::vec", "app.log:12:3 std::vec"),
+    ],
+)
+def test_an_address_in_a_text_is_masked(text: str, shows: str) -> None:
+    """Addresses are found in sentences; times, versions and places are none."""
+    assert mask_text(text, KEY).startswith(shows)
+
+
 def test_a_frame_is_masked_and_keeps_its_types() -> None:
     """Every client of a frame is masked, its other columns and types stay."""
     counts = frames.log_counts()
-    masked = mask_frame(counts, KEY)
-    assert not masked["client"].isin(counts["client"]).any()
-    assert masked.drop(columns="client").equals(counts.drop(columns="client"))
-    assert list(masked.dtypes) == list(counts.dtypes)
+    shown = mask_frame(counts, KEY)
+    assert not shown["client"].isin(counts["client"]).any()
+    assert shown.drop(columns="client").equals(counts.drop(columns="client"))
+    assert list(shown.dtypes) == list(counts.dtypes)

@@ -1,0 +1,178 @@
+"""What a notebook imports: open an audit, then show one table or figure a cell.
+
+Importing it installs the guard, so it is the first cell: from then on no output holds a value.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from audit_lib import guard, handoff
+from audit_lib.audit import Audit, keeper_of, run_audit
+from audit_lib.clock import Quarter, parse_instant
+from audit_lib.errors import AuditError, BadInput, Fault
+from audit_lib.project import load_project
+from audit_lib.report.failures import (
+    failures_by_client,
+    failures_by_kind,
+    failures_by_reason,
+    failures_by_route,
+    failures_totals,
+)
+from audit_lib.report.figures import auth_failures_figure, freshness_figure
+from audit_lib.report.identities import MODES
+from audit_lib.report.limits import first_review, limits
+from audit_lib.report.show import show
+from audit_lib.report.summary import (
+    changes_table,
+    counts_table,
+    decisions,
+    sign_off,
+    verdict_table,
+    what_was_not_read,
+    what_was_read,
+    what_would_decide,
+)
+from audit_lib.report.views import findings_table, freshness_table
+from audit_lib.review import reviewed
+from audit_lib.sample import build_sample
+
+__all__ = [
+    "auth_failures_figure",
+    "changes_table",
+    "counts_table",
+    "decisions",
+    "failures_by_client",
+    "failures_by_kind",
+    "failures_by_reason",
+    "failures_by_route",
+    "failures_totals",
+    "findings_table",
+    "first_review",
+    "freshness_figure",
+    "freshness_table",
+    "limits",
+    "open_audit",
+    "show",
+    "sign_off",
+    "verdict_table",
+    "what_was_not_read",
+    "what_was_read",
+    "what_would_decide",
+]
+
+
+def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
+    project: str = "",
+    quarter: str = "",
+    as_of: str = "",
+    policy: str = "",
+    ledger: str = "",
+    previous: str = "",
+    identities: str = "masked",
+) -> Audit:
+    """The audit that a notebook's parameters name: handed over by `review`, or else computed here.
+
+    The notebook says beside each parameter what it means; "" is none.
+
+    Raises:
+        BadInput: one fault for each parameter that cannot be used, all at once.
+    """
+    given = {
+        "project": project,
+        "quarter": quarter,
+        "as_of": as_of,
+        "policy": policy,
+        "ledger": ledger,
+        "previous": previous,
+        "identities": identities,
+    }
+    check(given)
+    handed = handoff.receive(given)
+    if isinstance(handed, Audit):
+        return handed
+    with _folder(project) as root:
+        opened = load_project(root, _path(ledger))
+        keeper = keeper_of(opened)
+        watcher = guard.install(keeper)
+        audit = run_audit(
+            opened,
+            quarter,
+            as_of,
+            policy=policy,
+            keeper=keeper,
+            previous=_path(previous),
+            identities=identities,
+        )
+    review = reviewed(audit, keeper)
+    watcher.classify(review.classes.sealed, review.classes.open, review.classes.public)
+    _refuse_values(given)
+    return review.audit
+
+
+def check(parameters: Mapping[str, Any]) -> None:
+    """Raise `BadInput` with every parameter that is no text, or no quarter, date, path or mode."""
+    faults = [
+        Fault(name, f"is of type {type(value).__name__}: write it in quotes")
+        for name, value in parameters.items()
+        if not isinstance(value, str)
+    ]
+    if faults:
+        raise BadInput(faults)
+    rules: dict[str, tuple[Callable[[str], Any], str]] = {
+        "quarter": (Quarter.parse, ""),
+        "as_of": (lambda text: parse_instant(text, "as_of"), ""),
+        "project": (lambda text: Path(text).expanduser().is_dir(), "is no folder"),
+        "previous": (lambda text: Path(text).expanduser().is_file(), "is no file"),
+        "identities": (MODES.__contains__, f"is none of {', '.join(MODES)}"),
+    }
+    for name, (rule, fault) in rules.items():
+        faults += _broken(name, parameters[name], rule, fault) if parameters[name] else []
+    if faults:
+        raise BadInput(faults)
+
+
+def _broken(name: str, text: str, rule: Callable[[str], Any], fault: str) -> list[Fault]:
+    try:
+        return [] if rule(text) else [Fault(name, fault)]
+    except BadInput as error:
+        return list(error.faults)
+    except (OSError, ValueError):  # a path that no system can have
+        return [Fault(name, fault)]
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _refuse_values(parameters: Mapping[str, str]) -> None:
+    """A parameter is written into the notebook in clear, so none may be a value that was just read."""
+    named = [name for name, text in parameters.items() if guard.scrub(text) != text]
+    if named:
+        raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
+
+
+@contextmanager
+def _folder(project: str) -> Iterator[Path]:
+    """The project's folder; for "" the bundled sample, built in a folder that is removed afterwards."""
+    if project:
+        yield Path(project).expanduser().resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="audit-sample-") as folder:
+        root = Path(folder) / "sample"
+        build_sample(root)
+        yield root
+
+
+def _say_in_one_line(shell: Any, kind: type[BaseException], error: BaseException, *_: object) -> None:
+    """Our own errors are for people: place, then fault, without a traceback through our code."""
+    shell._showtraceback(kind, error, [f"{kind.__name__}: {guard.scrub(str(error))}"])
+
+
+guard.install()
+if (_shell := get_ipython()) is not None:
+    _shell.set_custom_exc((AuditError,), _say_in_one_line)  # type: ignore[no-untyped-call]

@@ -1,0 +1,44 @@
+"""The facade: parameters are refused in one line each, the sample opens by default."""
+
+import pytest
+
+from audit_lib.errors import BadInput
+from audit_lib.notebook import check
+
+GOOD = {
+    "project": "",
+    "quarter": "2026Q3",
+    "as_of": "2026-09-30",
+    "policy": "",
+    "ledger": "",
+    "previous": "",
+    "identities": "masked",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("quarter", "2026Q5", "quarter: is not of the form 2026Q3"),
+        ("quarter", 20263, "quarter: is of type int: write it in quotes"),
+        ("as_of", "tomorrow", "as_of: is not a date or time such as"),
+        ("project", "/no/such/folder", "project: is no folder"),
+        ("project", "a\x00b", "project: is no folder"),
+        ("previous", "/no/such/report.json", "previous: is no file"),
+        ("identities", "some", "identities: is none of masked, full"),
+    ],
+)
+def test_a_bad_parameter_is_one_line(name: str, value: object, fault: str) -> None:
+    """Place, then fault; nothing else is said."""
+    with pytest.raises(BadInput) as refused:
+        check({**GOOD, name: value})
+    assert str(refused.value).startswith(fault)
+    assert "\n" not in str(refused.value)
+
+
+def test_all_faults_come_at_once() -> None:
+    """Two bad parameters are two lines."""
+    with pytest.raises(BadInput) as refused:
+        check({**GOOD, "quarter": "Q3", "as_of": "?"})
+    assert len(refused.value.faults) == 2
+    check(GOOD)
