@@ -177,8 +177,8 @@ def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("draft", "at", "writer", "fault"),
     [
-        (Draft("acceptance", {"id": 1}), days(9), "alice", r"\$\.body\.id breaks the rule 'type'"),
-        (Draft("rumour", {}), days(9), "alice", r"\$\.kind breaks the rule 'enum'"),
+        (Draft("acceptance", {"id": 1}), days(9), "alice", r"body breaks the rule 'required'"),
+        (Draft("rumour", {}), days(9), "alice", r"kind breaks the rule 'enum'"),
         (decision(1), days(1), "alice", "ends at 2026-07-06T00:00:00Z, after 2026-07-02"),
         (decision(1), days(9), "../alice", "is not of the form"),
         (decision(1), days(9), "", "is not of the form"),

@@ -1,0 +1,126 @@
+"""Writers at the same time, kills in the middle of a write, a full disk: nothing acknowledged is lost."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audit_lib.keeper import Key
+from audit_lib.ledger import Draft, append, read_ledger
+from tests.ledger.test_ledger import KEY, START, days, decision
+
+HEAD = """
+import os, resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from audit_lib.errors import BadInput
+from audit_lib.keeper import Key
+from audit_lib.ledger import Draft, append
+
+folder = Path(sys.argv[1])
+
+def write(folder, writer, id_):
+    body = {"id": id_, "by": "x", "reason": "y", "until": "2026-12-31T00:00:00Z"}
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    append(folder, Key(b"1" * 32, "file"), Draft("acceptance", body), at, writer)
+    print(id_, flush=True)
+"""
+WRITER = """
+for number in range(int(sys.argv[4])):
+    write(folder, sys.argv[2], f"{sys.argv[3]}/{number}")
+"""
+# One process for each cut, forked: it writes so many bytes of its third line, then kills itself.
+CUT = """
+whole_write = os.write
+for cut in map(int, sys.argv[2:]):
+    child = os.fork()
+    if not child:
+        at = folder / f"at{cut}"
+        write(at, "ci", "x/0")
+        write(at, "ci", "x/1")
+        def partly(handle, data):
+            whole_write(handle, bytes(data)[:cut])
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.write = partly
+        write(at, "ci", "x/2")
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+"""
+FULL = """
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+size = (folder / "ci.jsonl").stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100))
+try:
+    write(folder, "ci", "x")
+except BadInput as error:
+    print(error)
+"""
+
+
+def start(script: str, folder: Path, *args: object) -> "subprocess.Popen[str]":
+    """A process that appends entries and prints each as soon as it is on the disk."""
+    command = [sys.executable, "-c", HEAD + script, str(folder), *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def written(folder: Path) -> list[str]:
+    """The ids of all acceptances."""
+    return [entry.body["id"] for entry in read_ledger(folder, KEY).of_kind("acceptance")]
+
+
+@pytest.mark.parametrize("writers", [("ci", "ci"), ("alice", "bob")])
+def test_two_writers_lose_nothing(tmp_path: Path, writers: tuple[str, str], long_run: bool) -> None:
+    """In one chain or in two, every entry of both processes is there once, and the links hold."""
+    count = 500 if long_run else 40
+    both = [start(WRITER, tmp_path, writer, name, count) for writer, name in zip(writers, "ab", strict=True)]
+    acknowledged = [line for process in both for line in process.communicate()[0].split()]
+    assert sorted(written(tmp_path)) == sorted(acknowledged)
+    assert len(acknowledged) == 2 * count
+    assert read_ledger(tmp_path, KEY).faults == ()
+
+
+def test_a_kill_between_appends_loses_nothing(tmp_path: Path, long_run: bool) -> None:
+    """Whatever was acknowledged before kill -9 is there, and the next writer goes on."""
+    acknowledged: list[str] = []
+    for turn in range(20 if long_run else 3):
+        process = start(WRITER, tmp_path, "ci", f"t{turn}", 10_000)
+        assert process.stdout is not None
+        acknowledged += [process.stdout.readline().strip() for _ in range(turn + 1)]
+        process.kill()
+        acknowledged += process.communicate()[0].split()
+        assert set(acknowledged) <= set(written(tmp_path))
+    append(tmp_path, KEY, decision(1), days(1), "ci")
+    assert read_ledger(tmp_path, KEY).faults == ()
+
+
+def test_a_kill_in_the_middle_of_a_write_leaves_a_ledger_that_reads(tmp_path: Path, long_run: bool) -> None:
+    """Cut at any byte, what was acknowledged stands, the torn rest is said, and the next entry repairs it."""
+    length = len(whole_line(tmp_path / "length"))
+    cuts = range(1, length, 1 if long_run else 1 + length // 20)
+    process = start(CUT, tmp_path, *cuts)
+    assert process.communicate()[0].split() == ["x/0", "x/1"] * len(cuts)
+    assert process.returncode == 0
+    for cut in cuts:
+        folder = tmp_path / f"at{cut}"
+        torn = read_ledger(folder, KEY)
+        assert (len(torn.entries), torn.broken, len(torn.faults)) == (2, frozenset(), 1)
+        append(folder, KEY, decision(1), days(1), "ci")
+        assert [entry.kind for entry in read_ledger(folder, KEY).entries[2:]] == ["repair", "acceptance"]
+        assert read_ledger(folder, KEY).faults == ()
+
+
+def whole_line(folder: Path) -> bytes:
+    """A line of the length that the writing process makes."""
+    body = {"id": "x/2", "by": "x", "reason": "y", "until": "2026-12-31T00:00:00Z"}
+    append(folder, Key(b"1" * 32, "file"), Draft("acceptance", body), START, "ci")
+    return (folder / "ci.jsonl").read_bytes()
+
+
+def test_a_full_disk_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
+    """A write that finds no room is taken back, and one line says so."""
+    append(tmp_path, KEY, decision(1), START, "ci")
+    before = (tmp_path / "ci.jsonl").read_bytes()
+    said = start(FULL, tmp_path).communicate()[0]
+    assert said.startswith("ledger ci: cannot be written (")
+    assert (tmp_path / "ci.jsonl").read_bytes() == before
