@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "verify": "verify:verify",
     "key": "key:key",
     "leaks": "leaks:leaks",
+    "whose": "whose:whose",
 }
 
 

@@ -1,0 +1,132 @@
+"""Which value was in force where and between which instants, by the ledger alone."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from audit_lib.clock import parse_instant
+from audit_lib.ledger.entry import Entry
+from audit_lib.ledger.reading import Ledger
+
+
+@dataclass(frozen=True, order=True)
+class Home:
+    """Where a secret lives."""
+
+    secret: str
+    environment: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.secret}, {self.environment}/{self.service}"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One look at a home: what was there; None: no value."""
+
+    at: datetime
+    place: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A rotation that somebody recorded."""
+
+    claimed_at: datetime
+    day_only: bool
+    recorded_at: datetime
+    place: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """One value's stay in one home: it came in (`absent`, `first`] and went in (`last`, `gone`]."""
+
+    home: Home
+    fingerprint: str
+    first: Sight
+    last: Sight
+    absent: Sight | None = None  # the last look before that proves another value, or none; None: no such
+    gone: Sight | None = None  # the first look after; None: in force at the last look
+    claim: Claim | None = None  # the record of the rotation that brought it in
+
+
+def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
+    """Every stay of every value, by home and time. A value that came back has several.
+
+    What a look saw holds also where its writer's chain has a break elsewhere: its own MAC vouches for it.
+    """
+    looks: dict[Home, list[Sight]] = {}
+    claims: dict[Home, list[tuple[str | None, Claim]]] = {}
+    for entry in ledger.entries:
+        for home, sight in _sights(entry):
+            looks.setdefault(home, []).append(sight)
+        if entry.kind == "rotation":
+            claims.setdefault(_home(entry.body), []).append((entry.body["fingerprint"], _claim(entry)))
+    return tuple(
+        replace(stay, claim=_claimed(stay, claims.get(home, [])))
+        for home in sorted(looks)
+        for stay in _stays(home, looks[home])
+    )
+
+
+def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
+    """The first and the last snapshot; None where there is none."""
+    snapshots = ledger.of_kind("snapshot")
+    return (snapshots[0], snapshots[-1]) if snapshots else None
+
+
+def _sights(entry: Entry) -> Iterator[tuple[Home, Sight]]:
+    if entry.kind == "rotation" and entry.body["fingerprint"]:
+        yield _home(entry.body), Sight(entry.at, entry.place, entry.body["fingerprint"])
+    if entry.kind != "snapshot":
+        return
+    whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}
+    for row in entry.body["secrets"]:
+        here = (row["environment"], row["service"])
+        if row["fingerprint"] or (row["state"] in ("empty", "missing") and here in whole):
+            yield _home(row), Sight(entry.at, entry.place, row["fingerprint"])
+
+
+def _home(row: Mapping[str, Any]) -> Home:
+    return Home(row["secret"], row["environment"], row["service"])
+
+
+def _claim(entry: Entry) -> Claim:
+    body = entry.body
+    at = parse_instant(body["claimed_at"], entry.place)
+    return Claim(at, body["day_only"], entry.at, entry.place, body.get("by", ""), body.get("reason", ""))
+
+
+def _stays(home: Home, sights: Iterable[Sight]) -> list[Tenure]:
+    stays: list[Tenure] = []
+    before: Sight | None = None
+    for sight in sights:
+        if before is not None and sight.fingerprint == before.fingerprint:
+            if stays and sight.fingerprint is not None:
+                stays[-1] = replace(stays[-1], last=sight)
+        else:
+            if stays and stays[-1].gone is None:
+                stays[-1] = replace(stays[-1], gone=sight)
+            if sight.fingerprint is not None:
+                stays.append(Tenure(home, sight.fingerprint, sight, sight, absent=before))
+        before = sight
+    return stays
+
+
+def _claimed(stay: Tenure, claims: Iterable[tuple[str | None, Claim]]) -> Claim | None:
+    """The record that tells of the rotation by which a value came in."""
+    after = stay.absent.at if stay.absent else None
+    fitting = [
+        claim
+        for fingerprint, claim in claims
+        if fingerprint in (None, stay.fingerprint)
+        and stay.first.at <= claim.recorded_at <= stay.last.at
+        and (after is None or claim.recorded_at >= after)
+    ]
+    return fitting[0] if fitting else None

@@ -1,0 +1,93 @@
+"""Which value was in force where and when, by snapshots and recorded rotations."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_lib.clock import iso
+from audit_lib.keeper import Keeper, Key
+from audit_lib.ledger import Draft, append, read_ledger
+from audit_lib.ledger.tenures import Tenure, tenures
+
+KEY = Key(bytes(range(32)), "file")
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def seen(folder: Path, day: int, values: dict[str, str]) -> None:
+    """A snapshot of production/backend on a day; a name without a value is missing."""
+    keeper = Keeper(KEY)
+    secrets = [
+        {
+            "secret": name,
+            "environment": "production",
+            "service": "backend",
+            "source": ".env",
+            "state": "present" if text else "missing",
+            "fingerprint": keeper.fingerprint(text) if text else None,
+        }
+        for name, text in values.items()
+    ]
+    place = {"environment": "production", "service": "backend", "source": ".env", "complete": True}
+    body: dict[str, Any] = {"places": [place], "secrets": secrets, "pairs": []}
+    append(folder, KEY, Draft("snapshot", body), DAY + timedelta(days=day), "weekly")
+
+
+def rotated(folder: Path, day: int, name: str, text: str) -> None:
+    """A recorded rotation on a day."""
+    at = DAY + timedelta(days=day)
+    body = {
+        "secret": name,
+        "environment": "production",
+        "service": "backend",
+        "claimed_at": iso(at),
+        "day_only": False,
+        "fingerprint": Keeper(KEY).fingerprint(text),
+    }
+    append(folder, KEY, Draft("rotation", body), at, "alice")
+
+
+def days(stay: Tenure) -> list[int | None]:
+    """The four bounds of a stay, as days."""
+    bounds = (stay.absent, stay.first, stay.last, stay.gone)
+    return [None if sight is None else (sight.at - DAY).days for sight in bounds]
+
+
+def of(folder: Path) -> list[list[int | None]]:
+    """The bounds of every stay."""
+    return [days(stay) for stay in tenures(read_ledger(folder, KEY))]
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ([(0, "a" * 20)], [[None, 0, 0, None]]),
+        ([(0, "a" * 20), (7, "a" * 20), (14, "b" * 20)], [[None, 0, 7, 14], [7, 14, 14, None]]),
+        ([(0, ""), (7, "a" * 20)], [[0, 7, 7, None]]),
+        ([(0, "a" * 20), (7, ""), (14, "")], [[None, 0, 0, 7]]),
+        (
+            [(0, "a" * 20), (7, "b" * 20), (14, "a" * 20)],
+            [[None, 0, 0, 7], [0, 7, 7, 14], [7, 14, 14, None]],
+        ),
+    ],
+)
+def test_a_stay_lies_between_the_looks_that_bound_it(
+    tmp_path: Path, looks: list[tuple[int, str]], expected: list[list[int | None]]
+) -> None:
+    """A value came in after the last look at another one, and went before the first look at the next."""
+    for day, text in looks:
+        seen(tmp_path, day, {"API_TOKEN": text})
+    assert of(tmp_path) == expected
+
+
+def test_a_recorded_rotation_is_a_look_and_names_itself(tmp_path: Path) -> None:
+    """A record narrows the interval, and the stay that it began says so."""
+    seen(tmp_path, 0, {"API_TOKEN": "a" * 20})
+    rotated(tmp_path, 3, "API_TOKEN", "b" * 20)
+    seen(tmp_path, 7, {"API_TOKEN": "b" * 20})
+    old, new = tenures(read_ledger(tmp_path, KEY))
+    assert (days(old), days(new)) == ([None, 0, 0, 3], [0, 3, 7, None])
+    assert old.claim is None
+    assert new.claim is not None
+    assert new.claim.place == "ledger alice#1"
