@@ -33,12 +33,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     empty: str = "none"
+    kind: str = ""  # further classes for the page's style
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
 
 
-def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none") -> Table:
+def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "") -> Table:
     """The frame as a table. `empty` are the words where there is no row, `note` a line below it."""
     columns = tuple(column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame)
     cells = [
@@ -46,7 +47,7 @@ def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "non
         for name, column in zip(frame, columns, strict=True)
     ]
     rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
-    return Table(inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty))
+    return Table(inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind)
 
 
 def scalars(column: "pd.Series[Any]") -> list[Any]:
@@ -88,9 +89,9 @@ def as_html(table: Table) -> str:
         for column in table.columns
     )
     body = "\n".join(f"<tr>{_html_row(row, table.columns)}</tr>" for row in table.rows)
-    wide = "audit wide" if len(table.columns) > 3 else "audit"
+    kind = " ".join(filter(None, ("audit", "wide" if len(table.columns) > 3 else "", table.kind)))
     head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
-    return f'<table class="{wide}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
+    return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
 
 
 def _html_row(row: Sequence[str], columns: Sequence[Column]) -> str:

@@ -8,7 +8,7 @@ from audit_lib.clock import iso
 from audit_lib.contracts import SEVERITIES, STATUSES
 from audit_lib.report import inert
 from audit_lib.report.show import Table, show
-from audit_lib.report.verdict import FAIL, PASS, judged, score, unread, verdict
+from audit_lib.report.verdict import FAIL, PASS, UNKNOWN, judged, score, unread, verdict
 from audit_lib.report.views import by_severity, place
 
 MOST_DECISIONS = 7
@@ -30,7 +30,14 @@ def verdict_table(audit: Audit) -> Table:
         ("logs", _supplied(logs) if len(logs) else "nothing was read: failed logins cannot be excluded"),
         ("as of", f"{iso(audit.as_of)}; logs of {audit.quarter}"),
     ]
-    return show(pd.DataFrame(rows, columns=["question", "answer"]), f"Review of {audit.project.name}")
+    return show(
+        pd.DataFrame(rows, columns=["question", "answer"]),
+        f"Review of {audit.project.name}",
+        kind=f"facts verdict {_LOOK[verdict(audit)]}",
+    )
+
+
+_LOOK = {FAIL: "fail", UNKNOWN: "not-passed", PASS: "passed"}
 
 
 def _in_words(audit: Audit) -> str:
@@ -127,6 +134,9 @@ def what_was_not_read(audit: Audit) -> Table:
 def what_would_decide(audit: Audit) -> Table:
     """The cheapest evidence for what is unknown: one row for each step, the one that decides most first."""
     rows = audit.freshness[audit.freshness["status"] == "unknown"]
+    rows = rows.assign(
+        next_evidence=rows["next_evidence"].str.replace(r"; else overdue from .*", "", regex=True)
+    )
     steps = [
         {"next_evidence": step, "secrets": len(group), "reasons": ", ".join(sorted(set(group["reason"])))}
         for step, group in rows.groupby("next_evidence")
@@ -160,7 +170,7 @@ def sign_off(audit: Audit) -> Table:
         ("reviewed by", "____________________"),
         ("on", "____________________"),
     ]
-    return show(pd.DataFrame(rows, columns=["item", "value"]), "Sign-off")
+    return show(pd.DataFrame(rows, columns=["item", "value"]), "Sign-off", kind="facts")
 
 
 def _key(audit: Audit) -> str:

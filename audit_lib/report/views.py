@@ -1,5 +1,6 @@
 """The frames as a reader wants them: fewer columns, intervals in words, the most pressing first."""
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,8 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.contracts import SEVERITIES
 from audit_lib.report.show import Table, outward, show
+
+_TIME = re.compile(r"(?<=\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\dZ")
 
 PRESSING = ("overdue", "unknown", "due", "fresh", "exempt")
 
@@ -77,12 +80,11 @@ def _overdue(possibly: "pd.Series[str]", surely: "pd.Series[str]") -> "pd.Series
 
 
 def _why(row: "pd.Series[Any]") -> str:
-    """The binding evidence on each side, or why there is no answer."""
-    sides = [
-        f"changed after: {row['lo_evidence']}" if row["lo_evidence"] else "",
-        f"in force by: {row['hi_evidence']}" if row["hi_evidence"] else "",
-    ]
-    return "; ".join(text for text in (str(row["reason"]), *sides) if text)
+    """Why there is no answer, and the evidence that bounds the age; times are dates here, whole in report.json."""
+    low, high = str(row["lo_evidence"]), str(row["hi_evidence"])
+    sides = [f"not older: {low}" if low != high else low, f"not younger: {high}" if low != high else ""]
+    texts = [str(row["reason"]), *(side for side in sides if not side.endswith(": "))]
+    return _TIME.sub("", "; ".join(text for text in texts if text))
 
 
 def freshness_table(audit: Audit) -> Table:

@@ -1,0 +1,58 @@
+"""Renders an executed notebook as report.html: one file, no network, readable without scripts."""
+
+import base64
+import re
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters.html import HTMLExporter
+
+_HERE = resources.files("audit_lib.report")
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
+    """The page for an executed notebook. `title` is by default the caption of its first table.
+
+    The markdown is the notebook's own; every output was made inert where it was written (report/inert.py),
+    and the policy in the page's head admits no script but the table sorter, by its hash.
+    """
+    script = _text("page.js")
+    digest = base64.b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
+    given = {
+        "title": title or _caption(notebook),
+        "css": _text("page.css"),
+        "script": script,
+        "script_hash": f"sha256-{digest}",
+        "contents": _contents(notebook),
+    }
+    template = Path(str(_HERE.joinpath("page.html.j2")))
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        template_file=template.name,
+        extra_template_basedirs=[],
+        extra_template_paths=[str(template.parent)],
+        exclude_anchor_links=True,
+        filters={"base64": lambda text: base64.b64encode(text.encode("utf-8")).decode("ascii")},
+    )
+    body, _ = exporter.from_notebook_node(notebook, resources=given)
+    return str(body).strip() + "\n"
+
+
+def _text(name: str) -> str:
+    return _HERE.joinpath(name).read_text("utf-8").strip()
+
+
+def _contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    """Anchor and text of each heading of the second level; the anchors are those of nbconvert."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    headings = [found[1].strip() for source in sources for found in _HEADING.finditer(source)]
+    return [(heading.replace(" ", "-"), heading) for heading in headings]
+
+
+def _caption(notebook: nbformat.NotebookNode) -> str:
+    """The first line of the first output as text, which is the first table's title."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    texts = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    return str(texts[0]).split("\n", 1)[0] if texts else "Review"
