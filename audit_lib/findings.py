@@ -109,7 +109,7 @@ def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Findin
     for row in picked.to_dict("records"):
         said = {str(column): _said(cell) for column, cell in row.items()}
         template = (row["_unknown"] and check.unknown_evidence) or check.evidence
-        subject = check.subject.format_map(said)
+        subject = ((row["_unknown"] and check.unknown_subject) or check.subject).format_map(said)
         environment, service = said.get("environment", ""), said.get("service", "")
         yield _Finding(
             id=finding_id(check.id, subject, environment, service),

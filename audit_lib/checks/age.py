@@ -36,7 +36,8 @@ AGES = (
         id="unknown-age",
         table="freshness",
         severity=by_environment("high", "medium"),
-        unknown_when=lambda rows: rows["status"].eq("unknown"),
+        # Of a place that was not supplied the missing source is the finding.
+        unknown_when=lambda rows: rows["status"].eq("unknown") & rows["reason"].ne("not supplied"),
         subject="{secret}",
         evidence=AGE + "; not decided: {reason}",
         remedy="{next_evidence}",

@@ -34,6 +34,7 @@ class Check:
     when: Predicate = never
     unknown_when: Predicate = never
     unknown_evidence: str = ""  # "" where `evidence` reads well for both
+    unknown_subject: str = ""  # wider than `subject`, where one cause leaves many rows undecided
     where: str = "{source}"
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 

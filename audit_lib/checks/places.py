@@ -12,6 +12,11 @@ def _pair(rows: Rows, why: str, relation: str) -> Truths:
     return rows["why"].eq(why) & rows["relation"].eq(relation)
 
 
+def _half_known(rows: Rows, why: str) -> Truths:
+    # Where neither value is at hand the missing source says it all.
+    return _pair(rows, why, "unknown") & rows["group"].ne("")
+
+
 def _forbidden(rows: Rows, why: str, relation: str) -> Truths:
     return _pair(rows, why, relation) & rows["expected"].eq("different")
 
@@ -26,7 +31,7 @@ DRIFT = (
         table="drift",
         severity="high",
         when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
-        unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
+        unknown_when=lambda rows: _half_known(rows, "pairing") & rows["expected"].eq("same"),
         subject="{secret}={other_secret}",
         evidence="{secret} ({environment}/{service}) is {relation}, demanded: the {expected} value as "
         + OTHER,
@@ -39,11 +44,11 @@ DRIFT = (
         facts=("pairing",),
     ),
     Check(
-        id="server-key-in-public-variable",
+        id="equal-but-must-differ",
         table="drift",
         severity="critical",
         when=lambda rows: _forbidden(rows, "must differ", "same"),
-        unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
+        unknown_when=lambda rows: _half_known(rows, "must differ") & rows["expected"].eq("different"),
         subject="{secret}={other_secret}",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
@@ -57,8 +62,11 @@ DRIFT = (
         table="drift",
         severity=by_environment("critical", "high"),
         when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
-        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
+        unknown_when=lambda rows: (
+            _half_known(rows, "environments") & rows["expected"].eq("different") & _whole_secret(rows)
+        ),
         subject="{secret} as in {other_environment}",
+        unknown_subject="secrets as in {other_environment}",
         evidence="{secret} is the {relation} value in {environment} and in {other_environment}, demanded: "
         "{expected}",
         unknown_evidence="whether {secret} differs between {environment} and {other_environment} is not "
@@ -84,7 +92,6 @@ DRIFT = (
         table="drift",
         severity=by_environment("high", "medium"),
         when=lambda rows: _forbidden(rows, "names", "same"),
-        unknown_when=lambda rows: _forbidden(rows, "names", "unknown"),
         subject="{secret}={other_secret}",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
@@ -97,7 +104,6 @@ DRIFT = (
         table="drift",
         severity="critical",
         when=lambda rows: _forbidden(rows, "example", "same"),
-        unknown_when=lambda rows: _forbidden(rows, "example", "unknown"),
         subject="{secret}",
         evidence="an example file, which everyone reads, holds the {relation} value as {secret} in "
         "{environment}/{service}, demanded: {expected}",

@@ -59,6 +59,7 @@ VALUES = (
         when=lambda rows: _own_value(rows) & rows["kind"].eq("secret") & yes(rows["template"]),
         unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "template"),
         subject="{secret}",
+        unknown_subject="secrets",
         evidence="{variable} equals the value that an example file shows to everyone",
         unknown_evidence="{variable} is present, but no example file could be compared with it",
         remedy="Generate a value for {variable} in {environment}/{service}; leave the example's empty.",

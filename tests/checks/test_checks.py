@@ -99,19 +99,19 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "pairing-mismatch": (
         {"why": "pairing", "expected": "same"},
         {"why": "pairing", "expected": "same", "relation": "same"},
-        {"why": "pairing", "expected": "same", "relation": "unknown"},
+        {"why": "pairing", "expected": "same", "relation": "unknown", "group": "value A"},
         True,
     ),
-    "server-key-in-public-variable": (
+    "equal-but-must-differ": (
         {"why": "must differ", "relation": "same"},
         {"why": "must differ"},
-        {"why": "must differ", "relation": "unknown"},
+        {"why": "must differ", "relation": "unknown", "group": "value A"},
         True,
     ),
     "reused-across-environments": (
         {"why": "environments", "relation": "same"},
         {"why": "environments", "relation": "same", "expected": "any"},
-        {"why": "environments", "relation": "unknown"},
+        {"why": "environments", "relation": "unknown", "group": "value A"},
         True,
     ),
     "shared-server": (
@@ -124,19 +124,19 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"why": "names", "relation": "same"},
         {"why": "names"},
         {"why": "names", "relation": "unknown"},
-        True,
+        False,
     ),
     "live-value-in-example": (
         {"why": "example", "relation": "same"},
         {"why": "example"},
         {"why": "example", "relation": "unknown"},
-        True,
+        False,
     ),
     "overdue-secret": ({"status": "overdue"}, {"status": "exempt"}, {"age_days_min": None}, False),
     "due-secret": ({"status": "due"}, {"status": "fresh"}, {"age_days_max": None}, False),
     "unknown-age": (
         {"status": "unknown", "reason": "straddles"},
-        {"status": "exempt"},
+        {"status": "unknown", "reason": "not supplied"},
         {"status": "unknown", "age_days_min": None, "age_days_max": None, "lo_at": None, "hi_at": None},
         True,
     ),

@@ -1,0 +1,191 @@
+"""The committed report of the sample, guarded three ways (spec/notebooks.md).
+
+nbval sees a changed output, not a changed picture or text; bytes see any change, not that all of it is
+wrong; the numbers are counted here from the sample's raw files, by code that shares nothing with the audit.
+Renew the report: make golden.
+"""
+
+import csv
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_lib.sample import build_sample
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "reports" / "sample-2026Q3"
+AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
+REQUEST = re.compile(r'"[A-Z]+ \S+ HTTP/1\.1" (\d{3})')
+WORDS = {
+    "login_failed": "Failed login attempt for",
+    "csrf_blocked": "[CSRF] Blocked request",
+    "jwt_invalid": "JWT auth failed",
+    "secret_validation_failed": "SECRET VALIDATION FAILED",
+    "startup_failed": "Application startup failed. Exiting.",
+}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's raw files."""
+    folder = tmp_path_factory.mktemp("golden") / "sample"
+    build_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """The committed report.json."""
+    record: dict[str, Any] = json.loads((GOLDEN / "report.json").read_text("utf-8"))
+    return record
+
+
+def test_the_notebook_replays(tmp_path: Path) -> None:
+    """nbval runs the committed notebook again, with its own parameters, and finds the same outputs."""
+    notebook = GOLDEN / "quarterly_review.ipynb"
+    options = ["-p", "tests.nbval_kernel", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--nbval"]
+    environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "pytest", *options, str(notebook)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_report_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    """A review of the sample by another hash seed, zone and home gives the committed bytes."""
+    environment = os.environ | {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "HOME": str(tmp_path)}
+    environment |= {"COLUMNS": "40", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+    out = tmp_path / "report"
+    command = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out", str(out)]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    committed = {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
+    assert sorted(made) == sorted(committed)
+    assert [name for name in sorted(made) if made[name] != committed[name]] == [], "make golden renews it"
+
+
+def _log_lines(sample: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted([*sample.glob("backend/logs/*"), *sample.glob("logs/*")]):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        yield from ((str(path.relative_to(sample)), line) for line in content.decode().splitlines())
+
+
+def _status(line: str) -> int | None:
+    if line.startswith("{"):
+        status = json.loads(line).get("status")
+        return int(status) if status else None
+    found = REQUEST.search(line)
+    return int(found[1]) if found else None
+
+
+def test_requests_and_failures_are_those_of_the_logs(sample: Path, report: dict[str, Any]) -> None:
+    """Counts of requests by status, of messages by kind and of lines by file, counted anew."""
+    lines = list(_log_lines(sample))
+    status = Counter(found for _, line in lines if (found := _status(line)) is not None)
+    failures = report["auth_failures"]
+    assert failures["by_status"] == {str(number): count for number, count in status.items()}
+    assert failures["requests"] == status.total()
+    assert failures["by_kind"]["unauthorized"] == status[401]
+    for kind, words in WORDS.items():
+        assert failures["by_kind"][kind] == sum(words in line for _, line in lines), kind
+    files = Counter(name for name, _ in lines)
+    told = {row["source"]: row["lines"] for row in report["sources"] if row["kind"] == "log"}
+    assert {name: count for name, count in told.items() if count} == dict(files)
+
+
+def test_the_days_add_up(sample: Path, report: dict[str, Any]) -> None:
+    """Each request is on one day; of the lines that carry a time the days are counted anew."""
+    days = report["auth_failures"]["by_day"]
+    assert sum(day["requests"] for day in days) == report["auth_failures"]["requests"]
+    timed = Counter(
+        json.loads(line)["timestamp"][:10] if line.startswith("{") else line[:10]
+        for name, line in _log_lines(sample)
+        if name in ("logs/edge.jsonl", "logs/platform-export.log") and _status(line) in (401, 429)
+    )
+    told = {day["day"]: day["by_kind"] for day in days}
+    for day, count in timed.items():
+        assert count <= told[day].get("unauthorized", 0) + told[day].get("rate_limited", 0)
+    assert told["2026-09-09"]["rate_limited"] == 12
+    assert told["2026-08-20"]["login_failed"] == 40
+
+
+def _sightings(sample: Path) -> dict[tuple[str, str], list[tuple[datetime, str | None]]]:
+    """By secret and place what each weekly snapshot saw, straight from the ledger's lines."""
+    seen: dict[tuple[str, str], list[tuple[datetime, str | None]]] = {}
+    for line in (sample / ".audit/ledger/weekly.jsonl").read_text("utf-8").splitlines():
+        entry = json.loads(line)
+        at = datetime.fromisoformat(entry["at"])
+        for one in entry["body"]["secrets"]:
+            place = f"{one['environment']}/{one['service']}"
+            seen.setdefault((one["secret"], place), []).append((at, one["fingerprint"]))
+    return seen
+
+
+def test_ages_are_those_of_the_ledger(sample: Path, report: dict[str, Any]) -> None:
+    """What is fresh or due changed between two snapshots; what is overdue was seen before its period."""
+    seen = _sightings(sample)
+    rows = [row for row in report["freshness"] if row["status"] in ("fresh", "due", "overdue")]
+    assert len(rows) >= 15
+    for row in rows:
+        history = seen[row["secret"], f"{row['environment']}/{row['service']}"]
+        last = history[-1][1]
+        others = [at for at, fingerprint in history if fingerprint != last]
+        if row["status"] != "overdue":
+            oldest_days = (AS_OF - max(others)).total_seconds() / 86400
+            assert abs(row["age_days_max"] - oldest_days) < 0.06, row
+            assert oldest_days <= row["max_age_days"]
+            assert (row["status"] == "fresh") == (oldest_days <= row["max_age_days"] - 14)
+        else:
+            assert row["age_days_min"] > row["max_age_days"]
+    overdue = {(row["secret"], row["environment"]) for row in rows if row["status"] == "overdue"}
+    for (secret, place), history in seen.items():
+        days = (AS_OF - min(at for at, mark in history if mark == history[-1][1])).total_seconds() / 86400
+        if days > 180 and history[-1][1]:
+            assert (secret, place.split("/")[0]) in overdue
+
+
+def _values(path: Path) -> dict[str, str]:
+    text = path.read_text("utf-8")
+    if path.suffix == ".json":
+        return {item["envVar"]["key"]: item["envVar"]["value"] for item in json.loads(text)}
+    pairs = (line.removeprefix("export ").partition("=") for line in text.splitlines() if "=" in line)
+    return {name: value.strip('"') for name, _, value in pairs}
+
+
+def test_findings_are_those_of_the_files(sample: Path, report: dict[str, Any]) -> None:
+    """What is unequal, equal, tracked or open to others, looked up in the files themselves."""
+    found = {row["id"]: row["status"] for row in report["findings"]}
+    production = _values(sample / "deploy/backend.production.json")
+    staging = _values(sample / "deploy/backend.staging.env")
+    public = _values(sample / "deploy/frontend.production.env")
+    assert production["API_TOKEN"] != public["NEXT_PUBLIC_API_TOKEN"]
+    assert found["pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:production/backend"] == "open"
+    assert production["JWT_SECRET_KEY"] == staging["JWT_SECRET_KEY"]
+    same = {name for name in production.keys() & staging.keys() if production[name] == staging[name]}
+    told = {id_.split(":")[1] for id_ in found if id_.endswith("as-in-production:staging/backend")}
+    assert {f"{name}-as-in-production" for name in same} <= told
+    tracked = subprocess.run(["git", "ls-files"], cwd=sample, capture_output=True, text=True, check=True)
+    committed = {name for name in tracked.stdout.split() if name.endswith((".env", ".json", ".local"))}
+    assert committed == {"deploy/backend.staging.env"}
+    assert [id_ for id_ in found if id_.startswith("tracked-env-file")] == [
+        "tracked-env-file:env-file:staging/backend"
+    ]
+
+
+def test_the_tables_agree(report: dict[str, Any]) -> None:
+    """findings.csv holds the findings of report.json, and the counts of sources add up."""
+    with (GOLDEN / "findings.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["id"] for row in rows) == sorted(row["id"] for row in report["findings"])
+    for source in report["sources"]:
+        if source["lines"] is not None:
+            assert source["lines"] == source["read"] + source["not_understood"] + source["blank"]
