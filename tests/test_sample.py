@@ -123,7 +123,8 @@ reused-across-names:TRADIER_API_KEY=REPORTS_TOKEN:staging/backend open
 live-value-in-example:GITHUB_WEBHOOK_SECRET:development/backend open
 overdue-secret:JWT_SECRET_KEY:production/backend open
 due-secret:API_TOKEN:production/backend open
-unknown-age:TRADIER_API_KEY:staging/backend unknown
+unknown-age:ALPACA_PAPER_API_KEY:staging/backend unknown
+reused-across-environments:secrets-as-in-production:staging/frontend unknown
 evidence-conflict:NEXT_PUBLIC_ANTHROPIC_API_KEY:production/frontend open
 rotation-not-done:ANTHROPIC_API_KEY:production/backend open
 rotated-back:REDIS_URL:production/backend open

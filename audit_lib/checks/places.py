@@ -12,11 +12,6 @@ def _pair(rows: Rows, why: str, relation: str) -> Truths:
     return rows["why"].eq(why) & rows["relation"].eq(relation)
 
 
-def _half_known(rows: Rows, why: str) -> Truths:
-    # Where neither value is at hand the missing source says it all.
-    return _pair(rows, why, "unknown") & rows["group"].ne("")
-
-
 def _forbidden(rows: Rows, why: str, relation: str) -> Truths:
     return _pair(rows, why, relation) & rows["expected"].eq("different")
 
@@ -31,7 +26,7 @@ DRIFT = (
         table="drift",
         severity="high",
         when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
-        unknown_when=lambda rows: _half_known(rows, "pairing") & rows["expected"].eq("same"),
+        unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
         subject="{secret}={other_secret}",
         evidence="{secret} ({environment}/{service}) is {relation}, demanded: the {expected} value as "
         + OTHER,
@@ -48,8 +43,9 @@ DRIFT = (
         table="drift",
         severity="critical",
         when=lambda rows: _forbidden(rows, "must differ", "same"),
-        unknown_when=lambda rows: _half_known(rows, "must differ") & rows["expected"].eq("different"),
+        unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
         subject="{secret}={other_secret}",
+        unknown_subject="secrets",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
         remedy="Rotate {secret} and {other_secret} to two values.",
@@ -62,9 +58,7 @@ DRIFT = (
         table="drift",
         severity=by_environment("critical", "high"),
         when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
-        unknown_when=lambda rows: (
-            _half_known(rows, "environments") & rows["expected"].eq("different") & _whole_secret(rows)
-        ),
+        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
         subject="{secret} as in {other_environment}",
         unknown_subject="secrets as in {other_environment}",
         evidence="{secret} is the {relation} value in {environment} and in {other_environment}, demanded: "
@@ -94,7 +88,6 @@ DRIFT = (
         when=lambda rows: _forbidden(rows, "names", "same"),
         subject="{secret}={other_secret}",
         evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
-        unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
         remedy="Rotate {secret} and {other_secret} to two values: whoever learns one holds both.",
         controls=("NIST IA-5", "ASVS 13.3.2"),
         where=PLACES,
@@ -107,8 +100,6 @@ DRIFT = (
         subject="{secret}",
         evidence="an example file, which everyone reads, holds the {relation} value as {secret} in "
         "{environment}/{service}, demanded: {expected}",
-        unknown_evidence="whether an example file holds the value of {secret} in {environment}/{service} is "
-        "not known",
         remedy="Empty the value in the example file and rotate {secret} in {environment}/{service}.",
         controls=("NIST IA-5(7)", "ASVS 13.3.1", "CWE-798"),
         where=PLACES,

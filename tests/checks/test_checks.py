@@ -99,19 +99,19 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "pairing-mismatch": (
         {"why": "pairing", "expected": "same"},
         {"why": "pairing", "expected": "same", "relation": "same"},
-        {"why": "pairing", "expected": "same", "relation": "unknown", "group": "value A"},
+        {"why": "pairing", "expected": "same", "relation": "unknown"},
         True,
     ),
     "equal-but-must-differ": (
         {"why": "must differ", "relation": "same"},
         {"why": "must differ"},
-        {"why": "must differ", "relation": "unknown", "group": "value A"},
+        {"why": "must differ", "relation": "unknown"},
         True,
     ),
     "reused-across-environments": (
         {"why": "environments", "relation": "same"},
         {"why": "environments", "relation": "same", "expected": "any"},
-        {"why": "environments", "relation": "unknown", "group": "value A"},
+        {"why": "environments", "relation": "unknown"},
         True,
     ),
     "shared-server": (
