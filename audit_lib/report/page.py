@@ -20,12 +20,11 @@ def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
     and the policy in the page's head admits no script but the table sorter, by its hash.
     """
     script = _text("page.js")
-    digest = base64.b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")
     given = {
         "title": title or _caption(notebook),
         "css": _text("page.css"),
         "script": script,
-        "script_hash": f"sha256-{digest}",
+        "script_hash": f"sha256-{_base64(sha256(script.encode()).digest())}",
         "contents": _contents(notebook),
     }
     template = Path(str(_HERE.joinpath("page.html.j2")))
@@ -34,7 +33,7 @@ def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
         extra_template_basedirs=[],
         extra_template_paths=[str(template.parent)],
         exclude_anchor_links=True,
-        filters={"base64": lambda text: base64.b64encode(text.encode("utf-8")).decode("ascii")},
+        filters={"base64": _base64, "anchored": _anchored},
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
     return str(body).strip() + "\n"
@@ -44,11 +43,24 @@ def _text(name: str) -> str:
     return _HERE.joinpath(name).read_text("utf-8").strip()
 
 
+def _base64(content: str | bytes) -> str:
+    raw = content if isinstance(content, bytes) else content.encode("utf-8")
+    return base64.b64encode(raw).decode("ascii")
+
+
 def _contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
-    """Anchor and text of each heading of the second level; the anchors are those of nbconvert."""
+    """Anchor and text of each heading of the second level."""
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     headings = [found[1].strip() for source in sources for found in _HEADING.finditer(source)]
-    return [(heading.replace(" ", "-"), heading) for heading in headings]
+    return [(_anchor(heading), heading) for heading in headings]
+
+
+def _anchored(rendered: str) -> str:
+    return re.sub(r"<h2>(.*?)</h2>", lambda found: f'<h2 id="{_anchor(found[1])}">{found[1]}</h2>', rendered)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
 def _caption(notebook: nbformat.NotebookNode) -> str:
