@@ -56,7 +56,7 @@ def shortened(value: str) -> Iterator[bytes]:
     """
     body = value[len(_PUBLIC_PREFIX.match(value)[0]) :]  # type: ignore[index]
     size = 14 if re.fullmatch(r"[0-9a-fA-F]+", body) else 10
-    if len(body) < 2 * size or value.startswith("eyJ"):
+    if len(body) < 2 * size or value.startswith("eyJ") or "://" in value:
         return
     for part, end in ((body[:size], value[: len(value) - len(body) + size]), (body[-size:], body[-size:])):
         if re.fullmatch(r"[A-Za-z0-9_+/=-]+", part) and len(set(part)) > size // 2:

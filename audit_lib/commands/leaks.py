@@ -11,18 +11,15 @@ from typing import Any
 import click
 import pandas as pd
 
+from audit_lib.audit import keeper_of
 from audit_lib.clock import iso
-from audit_lib.keeper import Keeper
-from audit_lib.keys import load_key
+from audit_lib.leak_audit import find_leaks
 from audit_lib.policy import choose_policy
 from audit_lib.project import load_project
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.given import parse_env_options
-from audit_lib.sources.leak_search import search_leaks
 from audit_lib.tables.inventory import tabulate_inventory
-from audit_lib.tables.leak_targets import leak_targets
-from audit_lib.tables.leaks import tabulate_leaks
 
 _PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
 _HELP = """
@@ -62,6 +59,12 @@ Prints one line a leak, never a value. What could not be searched is listed, and
 @click.option(
     "--places", "most", default=3, show_default=True, help="Places shown for each leak in the table."
 )
+@click.option(
+    "--patterns/--no-patterns",
+    default=True,
+    show_default=True,
+    help="Search by shape for values nobody gave.",
+)
 @click.option("--fresh", is_flag=True, help="Search everything anew, whatever was found clean before.")
 def leaks(
     *,
@@ -71,20 +74,21 @@ def leaks(
     policy: str,
     ledger: Path | None,
     most: int,
+    patterns: bool,
     fresh: bool,
 ) -> None:
     """Find leaked secrets."""
     project = load_project(root, ledger)
-    keeper = Keeper(load_key(project.ledger_dir))
+    keeper = keeper_of(project)
     rules = choose_policy(project, policy)
     values = parse_env_options(given, sys.stdin.buffer)
     sources, entries = read_env_sources(project, values, keeper, rules)
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
-    targets = leak_targets(entries, inventory, rules, keeper)
     with _progress() as progress:
-        found = search_leaks(project, keeper, targets, fresh=fresh, progress=progress)
-    table, places = tabulate_leaks(found.sightings, targets)
-    click.echo(_PRINTED[layout](table, places, found.coverage, most), nl=False)
+        found = find_leaks(
+            project, keeper, rules, entries, inventory, patterns=patterns, fresh=fresh, progress=progress
+        )
+    click.echo(_PRINTED[layout](found.leaks, found.places, found.coverage, most), nl=False)
 
 
 @contextmanager
@@ -129,7 +133,7 @@ def _leak_line(leak: dict[Any, Any]) -> str:
     )
     where = "at HEAD" if leak["at_head"] else "not at HEAD"
     reach = "reachable by a ref" if leak["reachable"] else "not reachable by a ref"
-    force = f"IN FORCE in {leak['in_force']}" if leak["in_force"] else "not in force"
+    force = f"IN FORCE in {leak['in_force']}" if leak["in_force"] else "not known to be in force"
     kind = "" if leak["kind"] == "leak" else f" ({leak['kind']})"
     name = f"{leak['leak_id']} {leak['variable']}{kind}"
     return f"{name}: {force}, {leak['occurrences']} occurrences, {where}, {reach}{since}"

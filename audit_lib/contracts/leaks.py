@@ -20,7 +20,7 @@ class LeakTargets(Contract):
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default"))
+    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern"))
     searched: Series[str] = pa.Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
@@ -29,8 +29,7 @@ class Sightings(Contract):
     """One row for each value, place, path and encoding: where it was seen first and how often."""
 
     fingerprint: Series[str]
-    matched: Series[str] = pa.Field(isin=("exact", "pattern", "truncated"))
-    rule: Series[str]  # of a pattern: what it looks like; "" where the value is known
+    matched: Series[str] = pa.Field(isin=("exact", "truncated"))
     source: Series[str] = pa.Field(isin=PLACES)
     path: Series[str]
     line: Series[pd.Int64Dtype] = pa.Field(nullable=True)

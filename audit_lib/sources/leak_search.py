@@ -27,6 +27,8 @@ class LeakSearch:
 
     sightings: pd.DataFrame
     coverage: pd.DataFrame
+    new_objects: int  # how many were not known to hold nothing
+    new_files: int
 
 
 def quiet(what: str, done: int, of: int) -> None:
@@ -49,15 +51,21 @@ def search_leaks(
     A repository that cannot be read is a row "incomplete" of the coverage, never an error.
     """
     search = _search_for(keeper, targets)
-    memory = ScanCache(cache or user_cache(), keeper.key, project.root, search.digest, believe=not fresh)
-    homes = {source.path for source in project.env_sources if not source.example}
-    files = search_files(project.root, search, homes, memory, progress)
+    memory = ScanCache(
+        cache or user_cache(), keeper.key, project.root, "values", search.digest, believe=not fresh
+    )
+    files = search_files(project.root, search, homes_of(project), memory, progress)
     sightings = [_in_file(one, search) for one in files.found]
     rows = [*_file_rows(files, search), *_target_rows(targets)]
     objects, placed, said = _search_history(project.root, search, memory.clean, progress)
     memory.store(files.clean | objects.clean)
-    frame = Sightings.of({"rule": ""} | row for row in merged([*sightings, *placed]))
-    return LeakSearch(frame, LeakCoverage.of([*said, *rows]))
+    frame = Sightings.of(merged([*sightings, *placed]))
+    return LeakSearch(frame, LeakCoverage.of([*said, *rows]), objects.searched, files.searched)
+
+
+def homes_of(project: Project) -> frozenset[str]:
+    """The env files on disk: where values belong, so that none there is a leak."""
+    return frozenset(source.path for source in project.env_sources if not source.example)
 
 
 def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
@@ -79,8 +87,7 @@ def _search_history(
     placed = list(placed_objects(root, done, search))
     left_out = [*repository_limits(root), *done.left_out]
     state = "incomplete" if done.failed else "partly" if left_out else "searched"
-    reason = done.failed or f"{done.searched} of them new since the last search"
-    rows = [_row("git objects", ".git", state, len(done.kinds), reason)]
+    rows = [_row("git objects", ".git", state, len(done.kinds), done.failed)]
     return done, placed, rows + [_left_out("git objects", one, search) for one in sorted(left_out)]
 
 
@@ -99,15 +106,7 @@ def _in_file(one: InFile, search: ExactSearch) -> Sighting:
 
 def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
     state = "partly" if files.left_out else "searched"
-    rows = [
-        _row(
-            "files",
-            ".",
-            state,
-            files.listed,
-            f"{files.searched} of them new or changed since the last search",
-        )
-    ]
+    rows = [_row("files", ".", state, files.listed, "")]
     return rows + [_left_out("files", one, search) for one in sorted(files.left_out)]
 
 

@@ -21,8 +21,10 @@ class ScanCache:
     a MAC under the key protects it. A lost, foreign or broken cache means a full search. Safe to delete.
     """
 
-    def __init__(self, folder: Path, key: Key, project: Path, digest: str, *, believe: bool = True) -> None:
-        """Reads what is believed for the search that `digest` names: the ids in `clean`."""
+    def __init__(
+        self, folder: Path, key: Key, project: Path, what: str, digest: str, *, believe: bool = True
+    ) -> None:
+        """Reads what is believed: the ids in `clean`. `what` is values or shapes, `digest` names them all."""
         self._key = key.derive("scan cache")
         self._digest = digest
         name = blake2b(

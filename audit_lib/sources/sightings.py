@@ -32,7 +32,7 @@ class Sighting:
 
 
 def merged(sightings: Iterable[Sighting]) -> list[dict[str, Any]]:
-    """Rows of the Sightings contract, without `rule`, in a total order."""
+    """Rows of the Sightings contract in a total order."""
     earliest: dict[tuple[str, ...], Sighting] = {}
     contents: dict[tuple[str, ...], set[str]] = {}
     for sighting in sightings:

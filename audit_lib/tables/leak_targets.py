@@ -1,6 +1,7 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,11 +12,13 @@ from audit_lib import values
 from audit_lib.contracts import LeakTargets
 from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy
+from audit_lib.sources.secret_shapes import Shape
 from audit_lib.strength import strength_bits
 from audit_lib.tables.judgement import hold
 
 SHORTEST = 8  # characters; a shorter value is met by chance (spec leak_search.md)
 WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
+_NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 
 
@@ -54,6 +57,32 @@ def leak_targets(
         if fingerprint in targets:
             targets[fingerprint].environments[environment] = None
     return LeakTargets.of(_row(key, targets[key], keeper) for key in sorted(targets))
+
+
+def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper) -> pd.DataFrame:
+    """`LeakTargets` with what patterns found: whoever gave it, a value that is known stays what it is."""
+    known = set(targets["fingerprint"])
+    found: dict[str, list[Shape]] = {}
+    for shape in sorted(set(shapes)):
+        if shape.fingerprint not in known:
+            found.setdefault(shape.fingerprint, []).append(shape)
+    rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
+    return LeakTargets.checked(pd.concat([targets, LeakTargets.of(rows)]))
+
+
+def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper) -> dict[str, Any]:
+    names = sorted({shape.name for shape in met if _NAME.fullmatch(shape.name)})
+    rules = sorted({shape.rule for shape in met})
+    weak = _weakness(fingerprint, keeper) if names else ""
+    return {
+        "fingerprint": fingerprint,
+        "variable": (names or rules)[0],
+        "names": ",".join(names or rules),
+        "in_force": "",
+        "kind": "pattern",
+        "searched": "beside its name" if weak else "everywhere",
+        "reason": weak or f"looks like a secret: {', '.join(rules)}",
+    }
 
 
 def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:

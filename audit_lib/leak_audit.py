@@ -1,0 +1,63 @@
+"""The search for leaks from values to tables: what is searched for, where it is, which leaks that makes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.contracts import LeakCoverage
+from audit_lib.keeper import Keeper
+from audit_lib.policy import Policy
+from audit_lib.project import Project
+from audit_lib.sources.leak_search import homes_of, quiet, search_leaks
+from audit_lib.sources.object_search import Progress
+from audit_lib.sources.pattern_search import search_patterns
+from audit_lib.sources.scan_cache import ScanCache, user_cache
+from audit_lib.sources.secret_shapes import Shapes
+from audit_lib.tables.leak_targets import leak_targets, with_patterns
+from audit_lib.tables.leaks import pattern_coverage, tabulate_leaks
+
+
+@dataclass(frozen=True)
+class LeakAudit:
+    """Frames by the contracts LeakTargets, Leaks, LeakPlaces and LeakCoverage."""
+
+    targets: pd.DataFrame
+    leaks: pd.DataFrame
+    places: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def find_leaks(
+    project: Project,
+    keeper: Keeper,
+    policy: Policy,
+    entries: pd.DataFrame,
+    inventory: pd.DataFrame,
+    *,
+    patterns: bool = True,
+    as_of: datetime | None = None,
+    cache: Path | None = None,
+    fresh: bool = False,
+    progress: Progress = quiet,
+) -> LeakAudit:
+    """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
+
+    What patterns find goes to the keeper and is then searched for like a value that was given. With
+    `as_of` a place that a later commit made is left out and counted; a file on disk has no date.
+    """
+    targets = leak_targets(entries, inventory, policy, keeper)
+    coverage = []
+    if patterns:
+        shapes = Shapes(keeper, policy.placeholders)
+        memory = ScanCache(
+            cache or user_cache(), keeper.key, project.root, "shapes", shapes.digest, believe=not fresh
+        )
+        met = search_patterns(project.root, shapes, homes_of(project), memory=memory, progress=progress)
+        targets = with_patterns(targets, met.shapes, keeper)
+        coverage.append(pattern_coverage(met))
+    search = search_leaks(project, keeper, targets, cache=cache, fresh=fresh, progress=progress)
+    leaks, places = tabulate_leaks(search.sightings, targets, as_of)
+    coverage = [search.coverage, *coverage]
+    return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))

@@ -1,0 +1,118 @@
+"""Searches for secrets that nobody gave, by their shape, in the history, messages and files of a project."""
+
+import os
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit_lib.sources.git import GitFailed
+from audit_lib.sources.git_objects import Batch, list_objects, read_objects
+from audit_lib.sources.git_places import introductions
+from audit_lib.sources.object_search import Progress
+from audit_lib.sources.scan_cache import ScanCache
+from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
+from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
+
+LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+_TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
+
+
+@dataclass
+class PatternSearch:
+    """The values found, which the keeper holds, and what was not searched."""
+
+    shapes: set[Shape] = field(default_factory=set)
+    searched: int = 0
+    left_out: set[NotSearched] = field(default_factory=set)
+    failed: str = ""
+
+
+def search_patterns(
+    root: Path, shapes: Shapes, homes: Collection[str], *, memory: ScanCache, progress: Progress
+) -> PatternSearch:
+    """Everything that looks like a secret in the history, the messages and the files of a project."""
+    done = PatternSearch()
+    clean = _search_files(root, shapes, homes, memory, done)
+    if os.path.lexists(root / ".git"):
+        try:
+            clean |= _search_objects(root, shapes, memory, done, progress)
+        except GitFailed as failed:
+            done.failed = str(failed)
+    memory.store(clean)
+    return done
+
+
+def _search_objects(
+    root: Path, shapes: Shapes, memory: ScanCache, done: PatternSearch, progress: Progress
+) -> set[str]:
+    """Searches new objects; returns those that hold nothing."""
+    kinds = list_objects(root)
+    new = [oid for oid, kind in kinds.items() if oid not in memory.clean and kind != "tree"]
+    met: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batch in read_objects(root, new) if new else ():
+            texts = list(_texts(batch, done))
+            found = pool.map(lambda text: shapes.look(text[1]), texts)
+            met += [oid for (oid, _), one in zip(texts, found, strict=True) if one]
+            done.searched += len(batch.spans)
+            progress("shapes of secrets in git objects", done.searched, len(new))
+    commits = [oid for oid, kind in kinds.items() if kind == "commit"]
+    paths: dict[str, set[str]] = {}
+    for place in introductions(root, commits, set(met)) if met else ():
+        paths.setdefault(place.oid, set()).add(place.path.decode("utf-8", "replace"))
+    # The path decides what counts, and it is known only now; what was met is read once more.
+    marked = set()
+    for batch in read_objects(root, met) if met else ():
+        for oid, content in _texts(batch, PatternSearch()):
+            if found_here := shapes.look(content, paths.get(oid, ())):
+                done.shapes |= found_here
+                marked.add(oid)
+    return set(kinds) - marked
+
+
+def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
+    """The objects of a batch that people can read, with their ids."""
+    for span in batch.spans:
+        if span.size > LARGEST:
+            done.left_out.add(NotSearched(f"git object {span.oid}", _TOO_LARGE))
+        elif is_text(content := batch.content(span)):
+            yield span.oid, content
+
+
+def _search_files(
+    root: Path, shapes: Shapes, homes: Collection[str], memory: ScanCache, done: PatternSearch
+) -> set[str]:
+    """Searches files that people write, and logs; returns the states of those that hold nothing."""
+    clean = set()
+    installed = 0
+    for file in walk_files(root, []):
+        if is_installed(file.path):
+            installed += 1
+        elif file.path not in homes:
+            file_id = memory.file_id(file.path, (file.size_bytes, *file.stamp))
+            found = set() if file_id in memory.clean else _in_file(file, shapes, done)
+            done.shapes |= found
+            if not found:
+                clean.add(file_id)
+    if installed:
+        done.left_out.add(NotSearched(f"{installed:,} files", "belong to installed packages or to git"))
+    return clean
+
+
+def _in_file(file: TreeFile, shapes: Shapes, done: PatternSearch) -> set[Shape]:
+    try:
+        with file.open() as opened:
+            content = opened.read(LARGEST + 1)
+    except OSError as error:
+        done.left_out.add(NotSearched(file.path, f"cannot be read ({type(error).__name__})"))
+        return set()
+    if len(content) > LARGEST:
+        done.left_out.add(NotSearched(file.path, _TOO_LARGE))
+        content = content[:LARGEST]
+    return shapes.look(content, (file.path,)) if is_text(content) else set()
+
+
+def is_text(content: bytes) -> bool:
+    """Whether people can read a content: UTF-16 by its mark, else by having no zero byte at its beginning."""
+    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in content[:8000]

@@ -1,0 +1,106 @@
+"""What looks like a secret by its shape: kingfisher in this process, with rules of our own."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from kingfisher_sdk import Rules, Scanner
+
+from audit_lib.keeper import Keeper
+from audit_lib.sources.scan_cache import user_cache
+from audit_lib.sources.secret_like import looks_made_up, looks_secret
+from audit_lib.strength import strength_bits
+from audit_lib.urls import url_parts
+
+SHAPES = Path(__file__).with_name("secret_shapes.yml")
+VERSION = 1  # raise it when a filter changes, so that caches are not believed
+WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
+_WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
+_NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
+_NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
+# Shapes that mean something only where people write: generated files are full of them.
+_BY_NAME = (
+    "assignment", "fallback", "operator", "two-lines", "below", "bearer", "query", "tradier", "alpaca-secret",
+)  # fmt: skip
+# Others' texts, and git's own files.
+_INSTALLED = re.compile(
+    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.git)/"
+)
+_LOCK = re.compile(
+    r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"
+)
+_GENERATED = re.compile(
+    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
+    r"|\.(?:min\.js|min\.css|map|svg|snap|bundle\.js|chunk\.js|po|csv|tsv|geojson|html?)$"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Shape:
+    """A value that looks like a secret, by its fingerprint, with the name beside it and the rule."""
+
+    fingerprint: str
+    name: str
+    rule: str
+
+
+class Shapes:
+    """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
+
+    def __init__(self, keeper: Keeper, markers: tuple[str, ...], *, builtins: bool = True) -> None:
+        self._keeper = keeper
+        self._markers = markers
+        self._builtins = builtins
+
+    @property
+    def digest(self) -> str:
+        """Names the rules and filters: with others, contents are searched anew."""
+        options = f"{VERSION} {self._builtins} {self._markers}"
+        return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
+
+    @cached_property
+    def _scanner(self) -> Scanner:
+        # The cache holds compiled rules, nothing of what was searched.
+        folder = user_cache() / "rules"
+        rules = Rules([SHAPES], builtins=self._builtins, confidence="medium", cache_dir=folder)
+        # Without a DetectionPolicy no comment in a file silences a finding.
+        return Scanner(rules)
+
+    def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
+        """What looks like a secret in one content; of a generated file only what is unmistakable."""
+        if paths and all(is_installed(path) or _LOCK.search(path) for path in paths):
+            return set()
+        generated = bool(paths) and all(_GENERATED.search(path) for path in paths)
+        found: set[Shape] = set()
+        for finding in self._scanner.scan(content):
+            rule = finding.rule_id.rpartition(".")[2]
+            by_name = rule in _BY_NAME or "generic" in rule
+            if finding.visible and not (generated and by_name):
+                captures = finding.captures
+                shape = self._shape(finding.secret, captures.get("NAME", "").strip(), rule, by_name=by_name)
+                if shape is not None:
+                    found.add(shape)
+        return found
+
+    def _shape(self, value: str, name: str, rule: str, *, by_name: bool) -> Shape | None:
+        value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
+        parts = url_parts(value)
+        if parts and parts.password:
+            weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
+            if weak or looks_made_up(parts.password, self._markers):
+                return None
+            strong = strength_bits(parts.password) >= WEAKEST_BITS
+            return Shape(self._keeper.take(parts.password if strong else value), name, rule)
+        if by_name and not looks_secret(value, name, self._markers):
+            return None
+        if looks_made_up(value, self._markers):
+            return None
+        return Shape(self._keeper.take(value), name, rule)
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to an installed package or to git: its text is others'."""
+    return _INSTALLED.search(path) is not None
