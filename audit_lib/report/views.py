@@ -80,7 +80,7 @@ def _overdue(possibly: "pd.Series[str]", surely: "pd.Series[str]") -> "pd.Series
 
 
 def _why(row: "pd.Series[Any]") -> str:
-    """Why there is no answer, and the evidence that bounds the age; times are dates here, whole in report.json."""
+    """Why there is no answer, and what bounds the age; its times stand whole in report.json."""
     low, high = str(row["lo_evidence"]), str(row["hi_evidence"])
     sides = [f"not older: {low}" if low != high else low, f"not younger: {high}" if low != high else ""]
     texts = [str(row["reason"]), *(side for side in sides if not side.endswith(": "))]
