@@ -1,6 +1,7 @@
 """The one Finding table: every check over its table, with what was accepted, and what changed since."""
 
 import re
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -93,15 +94,15 @@ def compare(previous: Mapping[str, Any], now: pd.DataFrame) -> pd.DataFrame:
 def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
     found: list[_Finding] = []
     for check in checks:
-        merged: dict[str, _Finding] = {}
+        alike: dict[str, list[_Finding]] = defaultdict(list)
         for finding in _apply(check, tables[check.table], policy):
-            merged[finding.id] = _merge(merged.get(finding.id), finding)
-        found += (merged[id_] for id_ in sorted(merged))
+            alike[finding.id].append(finding)
+        found += (_merged(alike[id_]) for id_ in sorted(alike))
     return found
 
 
 def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
-    """One finding for each row that the check picks, worst reading first: a fault outweighs not knowing."""
+    """One finding for each row that the check picks."""
     fault = check.when(rows).astype(bool)
     unknown = check.unknown_when(rows).astype(bool) & ~fault
     severity = check.severity if isinstance(check.severity, str) else check.severity(rows)
@@ -133,18 +134,16 @@ def finding_id(check: str, subject: str, environment: str, service: str) -> str:
     return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
 
 
-def _merge(known: _Finding | None, more: _Finding) -> _Finding:
-    if known is None:
-        return more
-    if known.status != more.status:
-        return known if known.status == "open" else more
-    worst = max(known.severity, more.severity, key=SEVERITIES.index)
+def _merged(alike: list[_Finding]) -> _Finding:
+    """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
+    faults = [finding for finding in alike if finding.status == "open"]
+    counted = faults or alike
     return replace(
-        known,
-        severity=worst,
-        evidence=known.evidence if more.evidence[0] in known.evidence else known.evidence + more.evidence,
-        where=known.where if more.where[0] in known.where else known.where + more.where,
-        rows=known.rows + 1,
+        counted[0],
+        severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
+        evidence=tuple(dict.fromkeys(text for finding in counted for text in finding.evidence)),
+        where=tuple(dict.fromkeys(place for finding in counted for place in finding.where)),
+        rows=len(counted),
     )
 
 
