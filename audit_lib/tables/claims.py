@@ -11,8 +11,8 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.tables.observations import Links, Place
 from audit_lib.tables.pieces import Row, piece
 
-ROTATION_MESSAGES = ("secret_rotated",)
-GENERATED_MESSAGES = ("jwt_key_generated",)
+ROTATION_MESSAGES = ("secret rotated",)
+UNSET_MESSAGES = ("recommended secret missing",)
 # A date alone can be that of any zone: from UTC+14 to UTC-12 (evidence.md, 3, E8).
 EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 DAY = timedelta(days=1)
@@ -44,10 +44,10 @@ def claim_interval(entry: Entry) -> tuple[datetime, datetime]:
 
 
 def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
-    """E21: a secret that is set nowhere and that the application makes anew at each start."""
-    boots = log_events[log_events["message"].isin(GENERATED_MESSAGES) & log_events["at"].notna()]
+    """E21: a secret that is set nowhere, so that the application falls back at each start."""
+    boots = log_events[log_events["message"].isin(UNSET_MESSAGES) & log_events["at"].notna()]
     for row in rows(inventory[inventory["state"].isin(("missing", "empty"))]):
-        own = boots[(boots["subject"] == row.secret) & (boots["at"] <= as_of)]
+        own = boots[(boots["subject"] == row.secret) & bool(row.fallback) & (boots["at"] <= as_of)]
         if not own.empty:
             last = own.sort_values(["at", "source", "line"], kind="stable").iloc[-1]
             at = last["at"].to_pydatetime()
@@ -60,7 +60,7 @@ def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datet
                 clock="effective",
                 source=f"{last['source']}:{last['line']}",
                 observed_at=at,
-                text=f"the application made one for itself when it started {iso(at)}",
+                text=f"not set when the application started {iso(at)}: {row.fallback}",
             )
 
 

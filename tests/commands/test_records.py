@@ -28,6 +28,9 @@ service = "backend"
 required = "always"
 component = "password"
 max_age_days = 90
+[attestations]
+"141" = "Is it paper?"
+"142" = "Is two-factor authentication on?"
 """
 AUDIT = """
 policy = "policy.toml"
@@ -139,6 +142,17 @@ def test_decisions_are_recorded_and_verified(run: Run, project: Path, tmp_path: 
     (tmp_path / "home" / "key").unlink()
     assert "MACs were not checked" in run("verify", str(project), where=False).stdout
     assert "key import FILE" in run("snapshot", code=2).stderr
+
+
+def test_open_questions_are_those_that_nobody_answers_for(run: Run) -> None:
+    """A policy's questions are listed until they are attested."""
+    run("snapshot", "--writer", "ci")
+    assert run("attest", "--missing").stdout.splitlines() == [
+        "141: Is it paper?",
+        "142: Is two-factor authentication on?",
+    ]
+    run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
+    assert run("attest", "--missing").stdout.splitlines() == ["141: Is it paper?"]
 
 
 def test_verify_names_the_first_break_and_ends_with_3(run: Run, project: Path) -> None:
