@@ -14,6 +14,7 @@ from audit_lib.errors import AuditError
 COMMANDS: dict[str, str] = {
     "sample": "sample:sample",
     "init": "init:init",
+    "review": "review:review",
     "failures": "failures:failures",
     "snapshot": "records:snapshot",
     "record": "records:record",
