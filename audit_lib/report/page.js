@@ -1,4 +1,4 @@
-for (const head of document.querySelectorAll("table.wide th")) {
+for (const head of document.querySelectorAll("table.audit:not(.facts) th")) {
   head.ariaSort = "none";
   head.title = "sort by this column";
   head.onclick = () => {

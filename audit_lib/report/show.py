@@ -89,7 +89,9 @@ def as_html(table: Table) -> str:
         for column in table.columns
     )
     body = "\n".join(f"<tr>{_html_row(row, table.columns)}</tr>" for row in table.rows)
-    kind = " ".join(filter(None, ("audit", "wide" if len(table.columns) > 3 else "", table.kind)))
+    # On a phone a table of sentences reads as cards; one of numbers is scrolled.
+    sentences = len(table.columns) > 3 and any(len(text) > 40 for row in table.rows for text in row)
+    kind = " ".join(filter(None, ("audit", "wide" if sentences else "", table.kind)))
     head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
     return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
 

@@ -9,10 +9,11 @@ from audit_lib.contracts import SEVERITIES, STATUSES
 from audit_lib.report import inert
 from audit_lib.report.show import Table, show
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN, judged, score, unread, verdict
-from audit_lib.report.views import by_severity, place
+from audit_lib.report.views import REASONS, by_severity, place
 
 MOST_DECISIONS = 7
 MOST_NAMES = 4
+_DATED = r"^overdue if changed before \S+: |; else overdue from .*"  # differs from secret to secret
 
 
 def verdict_table(audit: Audit) -> Table:
@@ -134,11 +135,13 @@ def what_was_not_read(audit: Audit) -> Table:
 def what_would_decide(audit: Audit) -> Table:
     """The cheapest evidence for what is unknown: one row for each step, the one that decides most first."""
     rows = audit.freshness[audit.freshness["status"] == "unknown"]
-    rows = rows.assign(
-        next_evidence=rows["next_evidence"].str.replace(r"; else overdue from .*", "", regex=True)
-    )
+    rows = rows.assign(next_evidence=rows["next_evidence"].str.replace(_DATED, "", regex=True))
     steps = [
-        {"next_evidence": step, "secrets": len(group), "reasons": ", ".join(sorted(set(group["reason"])))}
+        {
+            "next_evidence": step,
+            "secrets": len(group),
+            "reasons": "; ".join(REASONS.get(word, word) for word in sorted(set(group["reason"]))),
+        }
         for step, group in rows.groupby("next_evidence")
     ]
     frame = pd.DataFrame(steps, columns=["next_evidence", "secrets", "reasons"])

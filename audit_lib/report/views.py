@@ -10,6 +10,15 @@ from audit_lib.contracts import SEVERITIES
 from audit_lib.report.show import Table, outward, show
 
 _TIME = re.compile(r"(?<=\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\dZ")
+_KIND = re.compile(r"\bE\d+ ")  # the number of an evidence kind says nothing to a reader
+
+REASONS = {
+    "straddles": "its limit lies within the interval",
+    "conflict": "two pieces of evidence contradict each other",
+    "reviewed late": "all evidence is dated after this review's date",
+    "no evidence": "no evidence of its age",
+    "not supplied": "its source was not supplied",
+}
 
 PRESSING = ("overdue", "unknown", "due", "fresh", "exempt")
 
@@ -83,14 +92,18 @@ def _why(row: "pd.Series[Any]") -> str:
     """Why there is no answer, and what bounds the age; its times stand whole in report.json."""
     low, high = str(row["lo_evidence"]), str(row["hi_evidence"])
     sides = [f"not older: {low}" if low != high else low, f"not younger: {high}" if low != high else ""]
-    texts = [str(row["reason"]), *(side for side in sides if not side.endswith(": "))]
-    return _TIME.sub("", "; ".join(text for text in texts if text))
+    texts = [
+        REASONS.get(str(row["reason"]), str(row["reason"])),
+        *(side for side in sides if not side.endswith(": ")),
+    ]
+    return _TIME.sub("", "; ".join(_KIND.sub("", text) for text in texts if text))
 
 
 def freshness_table(audit: Audit) -> Table:
     """Every secret with a limit, the most pressing first; what is exempt is counted below."""
-    exempt = int(audit.freshness["status"].eq("exempt").sum())
-    note = f"{exempt} more have no limit by the policy" if exempt else ""
+    exempt = audit.freshness[audit.freshness["status"] == "exempt"]["reason"].value_counts().sort_index()
+    reasons = ", ".join(f"{count} {reason or 'exempt'}" for reason, count in exempt.items())
+    note = f"{exempt.sum()} more have no age to judge: {reasons}" if reasons else ""
     return show(freshness_view(audit), "Age of each secret", note, empty="no secret has an age limit")
 
 

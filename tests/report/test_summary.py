@@ -55,7 +55,7 @@ def test_what_was_not_read_names_its_remedy() -> None:
 def test_unknown_ages_are_grouped_by_what_would_decide_them() -> None:
     """One step that decides two secrets is one row."""
     rows = summary.what_would_decide(frames.audit()).rows
-    assert rows == (("weekly snapshots", "2", "no evidence"),)
+    assert rows == (("weekly snapshots", "2", "no evidence of its age"),)
 
 
 @pytest.mark.parametrize("origin", ["file", "demo", "throw-away"])
