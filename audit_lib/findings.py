@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from string import Formatter
 from typing import Any
 
 import pandas as pd
@@ -17,8 +18,9 @@ from audit_lib.policy import Policy
 
 Tables = Mapping[str, pd.DataFrame]
 
-SHOWN = 3  # pieces of evidence quoted of rows that share an id
+SHOWN = 3  # pieces of evidence told of rows that share an id
 PLACES = 5
+QUOTED = 50  # rows of one subject from which they are drawn
 
 
 @dataclass(frozen=True)
@@ -102,29 +104,43 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
 
 
 def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
-    """One finding for each row that the check picks."""
+    """One finding for each subject and place that the check picks; of many rows a few are quoted."""
     fault = check.when(rows).astype(bool)
     unknown = check.unknown_when(rows).astype(bool) & ~fault
-    severity = check.severity if isinstance(check.severity, str) else check.severity(rows)
-    picked = rows.assign(_severity=severity, _unknown=unknown)[fault | unknown]
-    for row in picked.to_dict("records"):
-        said = {str(column): _said(cell) for column, cell in row.items()}
-        template = (row["_unknown"] and check.unknown_evidence) or check.evidence
-        subject = ((row["_unknown"] and check.unknown_subject) or check.subject).format_map(said)
-        environment, service = said.get("environment", ""), said.get("service", "")
-        yield _Finding(
-            id=finding_id(check.id, subject, environment, service),
-            check=check,
-            severity=row["_severity"],
-            status="unknown" if row["_unknown"] else "open",
-            subject=subject,
-            environment=environment,
-            service=service,
-            evidence=(template.format_map(said).rstrip(" .:;"),),
-            where=(check.where.format_map(said),),
-            remedy=check.remedy.format_map(said).strip(),
-            guide_lines=_guide_lines(check, row, policy),
-        )
+    picked = rows[fault | unknown]
+    severity = check.severity if isinstance(check.severity, str) else check.severity(picked)
+    picked = picked.assign(_severity=severity, _unknown=unknown)
+    # A log can hold a million rows of one fault, and an attacker can make them: they are counted, not told.
+    named = _fields(check.subject) | _fields(check.unknown_subject) | {"environment", "service", "_unknown"}
+    alike = [column for column in picked.columns if column in named]
+    for _, group in picked.groupby(alike, sort=False, dropna=False):
+        quoted = group.head(QUOTED).to_dict("records")
+        yield from (_finding(check, row, policy) for row in quoted[:-1])
+        yield replace(_finding(check, quoted[-1], policy), rows=1 + len(group) - len(quoted))
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def _finding(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> _Finding:
+    said = {str(column): _said(cell) for column, cell in row.items()}
+    template = (row["_unknown"] and check.unknown_evidence) or check.evidence
+    subject = ((row["_unknown"] and check.unknown_subject) or check.subject).format_map(said)
+    environment, service = said.get("environment", ""), said.get("service", "")
+    return _Finding(
+        id=finding_id(check.id, subject, environment, service),
+        check=check,
+        severity=row["_severity"],
+        status="unknown" if row["_unknown"] else "open",
+        subject=subject,
+        environment=environment,
+        service=service,
+        evidence=(template.format_map(said).rstrip(" .:;"),),
+        where=(check.where.format_map(said),),
+        remedy=check.remedy.format_map(said).strip(),
+        guide_lines=_guide_lines(check, row, policy),
+    )
 
 
 def finding_id(check: str, subject: str, environment: str, service: str) -> str:
@@ -143,13 +159,13 @@ def _merged(alike: list[_Finding]) -> _Finding:
         severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
         evidence=tuple(dict.fromkeys(text for finding in counted for text in finding.evidence)),
         where=tuple(dict.fromkeys(place for finding in counted for place in finding.where)),
-        rows=len(counted),
+        rows=sum(finding.rows for finding in counted),
     )
 
 
 def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
-    evidence, status = _listed(finding.evidence, SHOWN), finding.status
-    if finding.rows > len(finding.evidence):
+    evidence, status = "; ".join(finding.evidence[:SHOWN]), finding.status
+    if finding.rows > len(finding.evidence[:SHOWN]):
         evidence += f"; {finding.rows} in all"
     if decision and decision["expired"]:
         evidence += f"; accepted by {decision['by']} until {_said(decision['until_at'])}, which has passed"
@@ -166,18 +182,13 @@ def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str
         "environment": finding.environment,
         "service": finding.service,
         "evidence": evidence,
-        "where": _listed(finding.where, PLACES),
+        "where": "; ".join((*finding.where[:PLACES], *("…",) * (finding.rows > PLACES))),
         "remedy": finding.remedy,
         "controls": "; ".join(finding.check.controls),
         "guide_lines": finding.guide_lines,
         "accepted_by": decision["by"] if decision else "",
         "accepted_until_at": decision["until_at"] if decision else None,
     }
-
-
-def _listed(parts: tuple[str, ...], most: int) -> str:
-    rest = f"; and {len(parts) - most} more" if len(parts) > most else ""
-    return "; ".join(parts[:most]) + rest
 
 
 def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> str:

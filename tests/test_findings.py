@@ -70,8 +70,18 @@ def test_rows_with_one_id_are_merged_and_counted() -> None:
     ]
     findings = _find(log_events=events)
     assert len(findings) == 1
-    assert findings["evidence"].iloc[0].endswith("and 9 more")
-    assert findings["where"].iloc[0].endswith("app.log:5; and 7 more")
+    assert findings["evidence"].iloc[0].endswith("; 12 in all")
+    assert findings["where"].iloc[0].endswith("app.log:5; …")
+
+
+def test_a_flood_of_rows_is_counted_and_not_told() -> None:
+    """Whoever can write a hundred thousand lines into a log costs the review no time."""
+    one = rows_of("log_events", {"message": "secret in a url"})
+    flood = one.loc[one.index.repeat(100_000)].reset_index(drop=True)
+    tables = _tables() | {"log_events": flood.assign(line=range(len(flood)))}
+    row = find(tables, POLICY, Ledger(), AS_OF).iloc[0]
+    assert row["evidence"].endswith("; 100000 in all")
+    assert len(row["where"]) < 100
 
 
 def test_a_fault_outweighs_not_knowing() -> None:
