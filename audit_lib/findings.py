@@ -107,9 +107,10 @@ def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Findin
     """One finding for each subject and place that the check picks; of many rows a few are quoted."""
     fault = check.when(rows).astype(bool)
     unknown = check.unknown_when(rows).astype(bool) & ~fault
-    picked = rows[fault | unknown]
+    chosen = fault | unknown
+    picked = rows[chosen]
     severity = check.severity if isinstance(check.severity, str) else check.severity(picked)
-    picked = picked.assign(_severity=severity, _unknown=unknown)
+    picked = picked.assign(_severity=severity, _unknown=unknown[chosen])
     # A log can hold a million rows of one fault, and an attacker can make them: they are counted, not told.
     named = _fields(check.subject) | _fields(check.unknown_subject) | {"environment", "service", "_unknown"}
     alike = [column for column in picked.columns if column in named]
