@@ -20,12 +20,12 @@ help: ## List these commands
 
 # A stamp holds what was installed: an interrupted set-up starts again.
 .venv/runtime: requirements.lock | .venv/bin/python
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "audit_lib.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements-dev.lock
 	@touch $@
 
 setup: .venv/runtime ## Install what a review needs into .venv
