@@ -1,6 +1,6 @@
 """Writes the artefacts of a review: the executed notebook, and what is rendered from it and the audit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -15,14 +15,19 @@ from audit_lib.report.page import page
 from audit_lib.report.record import report_record
 from audit_lib.report.record import to_json as record_json
 from audit_lib.review import ARTEFACTS, Review
-from audit_lib.runner import run_notebook
 from audit_lib.seal import Sealing, seal
 
 NOTEBOOK = ARTEFACTS[0]
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+SOURCE = Path(__file__).parents[1] / "notebooks" / NOTEBOOK
 
 
-def write_review(folder: Path, review: Review, parameters: Mapping[str, object], keeper: Keeper) -> None:
+# Makes the executed notebook of what is handed over (runner.started).
+Finish = Callable[[Handoff], nbformat.NotebookNode]
+
+
+def write_review(
+    folder: Path, review: Review, parameters: Mapping[str, object], keeper: Keeper, finish: Finish
+) -> None:
     """Write every artefact of a review into a folder and search them all.
 
     Raises:
@@ -31,7 +36,7 @@ def write_review(folder: Path, review: Review, parameters: Mapping[str, object],
     """
     audit, classes = review.audit, review.classes
     handed = Handoff(parameters, audit, keeper, classes.sealed, classes.open, classes.public)
-    executed = run_notebook(NOTEBOOKS / NOTEBOOK, parameters, handoff=handed)
+    executed = finish(handed)
     texts = {
         NOTEBOOK: nbformat.writes(executed) + "\n",
         "report.html": page(executed),

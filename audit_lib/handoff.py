@@ -30,21 +30,37 @@ class Handoff:
     public: str = ""
 
 
+class Channel:
+    """A pipe: a kernel that is started inherits its `reader`, and what is sent later arrives there."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+        self._thread: threading.Thread | None = None
+
+    def send(self, handoff: Handoff | None) -> None:
+        """Send it, or say that there is none. Returns at once; only once a channel."""
+        packed = _pack(handoff) if handoff is not None else b""
+        # A pipe holds 64 KiB: the thread writes as the kernel reads, and ends when the last reader is gone.
+        self._thread = threading.Thread(target=_write, args=(self._writer, packed), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Close both ends, whatever was sent."""
+        os.close(self.reader)
+        if self._thread is None:
+            os.close(self._writer)
+        else:
+            self._thread.join(timeout=5)
+
+
 @contextmanager
-def offered(handoff: Handoff | None) -> Iterator[int | None]:
-    """The descriptor of the pipe's end that a kernel is to inherit; None where there is nothing to give."""
-    if handoff is None:
-        yield None
-        return
-    reader, writer = os.pipe()
-    # A pipe holds 64 KiB: the thread writes as the kernel reads, and ends when the last reader is gone.
-    thread = threading.Thread(target=_write, args=(writer, _pack(handoff)), daemon=True)
-    thread.start()
+def channel() -> Iterator[Channel]:
+    """A channel for this block."""
+    opened = Channel()
     try:
-        yield reader
+        yield opened
     finally:
-        os.close(reader)
-        thread.join(timeout=5)
+        opened.close()
 
 
 def _pack(handoff: Handoff) -> bytes:
@@ -75,12 +91,13 @@ def receive(parameters: Mapping[str, object]) -> Any | None:
     global _received  # noqa: PLW0603  the pipe can be read only once a process
     if _received is None and (number := os.environ.pop(HANDOFF, "")).isdigit():
         with os.fdopen(int(number), "rb") as pipe:
+            packed = pipe.read()
+        if packed:
             # Not from a stranger: the pipe was made by the process that started this one.
-            packed = pickle.load(pipe)  # noqa: S301
-        watcher = guard.install()
-        watcher.know(packed.pop("values"))
-        watcher.classify(*packed.pop("classes"))
-        _received = packed
+            _received = pickle.loads(packed)  # noqa: S301
+            watcher = guard.install()
+            watcher.know(_received.pop("values"))
+            watcher.classify(*_received.pop("classes"))
     if _received is None or _received["parameters"] != dict(parameters):
         return None
     return _received["audit"]

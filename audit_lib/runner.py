@@ -1,31 +1,25 @@
 """Runs a notebook by papermill in this process and returns it without what differs from run to run."""
 
-import os
-import resource
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import Engine, papermill_engines
+from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from audit_lib.errors import AuditError, BadInput, Fault
 from audit_lib.guard import scrub
-from audit_lib.handoff import HANDOFF, Handoff, offered
+from audit_lib.handoff import Handoff, channel
+from audit_lib.kernel import OwnEngine, OwnKernel, forbid_core_dumps
 from audit_lib.scratch import scratch_folder
 
 CELL_TIMEOUT = 600  # seconds
 _ENGINE = "audit_lib"
-# What a kernel needs of our own environment; everything else may hold a secret.
-_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "AUDIT_KEY_FILE")
 
 
 def run_notebook(
@@ -47,29 +41,57 @@ def run_notebook(
             notebook itself refused.
         AuditError: a cell failed, took longer than `cell_timeout` seconds, or the kernel died.
     """
+    with started(source, parameters, cell_timeout=cell_timeout, watched=watched) as finish:
+        return finish(handoff)
+
+
+@contextmanager
+def started(
+    source: Path,
+    parameters: Mapping[str, object],
+    *,
+    warm_up: str = "",
+    cell_timeout: int = CELL_TIMEOUT,
+    watched: bool | None = None,
+) -> Iterator[Callable[[Handoff | None], nbformat.NotebookNode]]:
+    """A function that runs the notebook as `run_notebook` does, in a kernel that is started at once.
+
+    The kernel runs the `warm_up` code, such as an import, while the caller still makes the hand-over.
+    Where the function is never called, the kernel is stopped at the end of the block.
+    """
     check_parameters(source, parameters)
     forbid_core_dumps()
-    papermill_engines.register(_ENGINE, _GuardedEngine)
-    with scratch_folder("audit-kernel-") as scratch, offered(handoff) as pipe:
-        environment = kernel_environment(scratch)
-        if pipe is not None:
-            environment[HANDOFF] = str(pipe)
-        with _own_errors(source.name):
-            executed = papermill.execute_notebook(
-                nbformat.read(source, as_version=4),
-                None,
-                parameters=dict(parameters),
-                engine_name=_ENGINE,
-                kernel_name="python3",
-                progress_bar=sys.stderr.isatty() if watched is None else watched,
-                start_timeout=60,
-                request_save_on_cell_execute=False,
-                execution_timeout=cell_timeout,
-                scratch=scratch,
-                environment=environment,
-                pipe=pipe,
-            )
-    return normalise(executed)
+    papermill_engines.register(_ENGINE, OwnEngine)
+    with scratch_folder("audit-kernel-") as scratch, channel() as pipe, ThreadPoolExecutor(1) as threads:
+        kernel = OwnKernel(scratch, pipe.reader, warm_up)
+        running = threads.submit(
+            papermill.execute_notebook,
+            nbformat.read(source, as_version=4),
+            None,
+            parameters=dict(parameters),
+            engine_name=_ENGINE,
+            kernel_name="python3",
+            progress_bar=sys.stderr.isatty() if watched is None else watched,
+            start_timeout=60,
+            request_save_on_cell_execute=False,
+            execution_timeout=cell_timeout,
+            kernel=kernel,
+        )
+
+        def finish(handoff: Handoff | None) -> nbformat.NotebookNode:
+            # What the audit read is known only now: a parameter may be one of its values.
+            check_parameters(source, parameters)
+            pipe.send(handoff)
+            kernel.go()
+            with _own_errors(source.name):
+                return normalise(running.result())
+
+        try:
+            yield finish
+        finally:
+            if not running.done():
+                kernel.stop()
+                running.exception()
 
 
 def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:
@@ -108,70 +130,6 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             cell.metadata.pop("tags", None)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
-
-
-def forbid_core_dumps() -> None:
-    """Set RLIMIT_CORE to 0 for this process and all that it starts: a dump would hold the values."""
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def kernel_environment(scratch: Path) -> dict[str, str]:
-    """The environment of a kernel: little of ours, and nothing that a project under audit could prepare."""
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    folders = {
-        "HOME": "home",
-        "IPYTHONDIR": "ipython",
-        "JUPYTER_CONFIG_DIR": "jupyter-config",
-        "JUPYTER_DATA_DIR": "jupyter-data",
-        "JUPYTER_RUNTIME_DIR": "jupyter-runtime",
-        "MPLCONFIGDIR": "matplotlib",
-    }
-    for name, folder in folders.items():
-        (scratch / folder).mkdir(mode=0o700, exist_ok=True)
-        environment[name] = str(scratch / folder)
-    return environment | {
-        "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONHASHSEED": "0",
-        "TZ": "UTC",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
-
-
-class _GuardedEngine(Engine):  # type: ignore[misc]
-    """papermill's engine with a kernel of our own: environment, encrypted transport, silent terminal."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
-        """Execute in a scratch folder, so that neither modules nor settings lie in the kernel's own."""
-        scratch: Path = options["scratch"]
-        manager = AsyncKernelManager(
-            kernel_name=kernel_name,
-            # Only ipykernel's own specification: one in the user's folders could name another program.
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-            transport_encryption="required",
-            connection_file=str(scratch / "connection.json"),
-        )
-        client = PapermillNotebookClient(
-            nb_man,
-            km=manager,
-            timeout=options["execution_timeout"],
-            startup_timeout=options["start_timeout"],
-            record_timing=False,
-            coalesce_streams=True,  # how a stream is cut into messages depends on time
-            ipython_hist_file=":memory:",
-        )
-        client.owns_km = True  # it then stops the kernel at the end
-        pipe = options["pipe"]
-        with Path(os.devnull).open("w") as nowhere:
-            client.execute(
-                env=options["environment"],
-                cwd=str(scratch),
-                pass_fds=() if pipe is None else (pipe,),
-                stdout=nowhere.fileno(),
-                stderr=nowhere.fileno(),
-            )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from audit_lib import guard
-from audit_lib.artefacts import NOTEBOOK, write_review
+from audit_lib.artefacts import NOTEBOOK, SOURCE, write_review
 from audit_lib.audit import Audit, instant_of, keeper_of, run_audit
 from audit_lib.clock import Quarter, iso
 from audit_lib.commands.options import (
@@ -26,13 +26,14 @@ from audit_lib.commands.options import (
 from audit_lib.commands.records import take_snapshot
 from audit_lib.contracts import SEVERITIES, STATUSES, rows
 from audit_lib.errors import BadInput, Fault
+from audit_lib.kernel import forbid_core_dumps
 from audit_lib.policy import choose_policy
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.publish import publishing
 from audit_lib.report import inert
 from audit_lib.report.identities import MODES
 from audit_lib.review import ARTEFACTS, reviewed
-from audit_lib.runner import forbid_core_dumps
+from audit_lib.runner import started
 from audit_lib.scratch import scratch_folder
 from audit_lib.sources.given import parse_env_options
 
@@ -129,7 +130,8 @@ def _publish(
     out = out or Path("reports") / f"{name}-{parameters['quarter']}"
     keeper = keeper_of(project)
     guard.install(keeper)
-    with publishing(out) as report:
+    warm_up = "import audit_lib.notebook"
+    with publishing(out) as report, started(SOURCE, parameters, warm_up=warm_up) as finish:
         audit = run_audit(
             project,
             parameters["quarter"],
@@ -142,7 +144,7 @@ def _publish(
         )
         done = reviewed(audit, keeper)
         guard.install().classify(done.classes.sealed, done.classes.open, done.classes.public)
-        write_review(report, done, parameters, keeper)
+        write_review(report, done, parameters, keeper, finish)
     return done.audit, out
 
 
