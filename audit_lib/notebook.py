@@ -169,7 +169,9 @@ def _folder(project: str) -> Iterator[Path]:
         yield root
 
 
-def _say_in_one_line(shell: Any, kind: type[BaseException], error: BaseException, *_: object) -> None:
+def _say_in_one_line(
+    shell: Any, kind: type[BaseException], error: BaseException, *_: object, **__: object
+) -> None:
     """Our own errors are for people: place, then fault, without a traceback through our code."""
     shell._showtraceback(kind, error, [f"{kind.__name__}: {guard.scrub(str(error))}"])
 

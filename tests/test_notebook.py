@@ -1,10 +1,15 @@
 """The facade: parameters are refused in one line each, the sample opens by default."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from audit_lib.errors import BadInput
 from audit_lib.notebook import check
 
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "quarterly_review.ipynb"
 GOOD = {
     "project": "",
     "quarter": "2026Q3",
@@ -42,3 +47,16 @@ def test_all_faults_come_at_once() -> None:
         check({**GOOD, "quarter": "Q3", "as_of": "?"})
     assert len(refused.value.faults) == 2
     check(GOOD)
+
+
+def test_a_person_sees_one_line_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a bare kernel a bad parameter ends the notebook's first cell after the parameters with its fault."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
+    notebook.cells[1].source += '\nquarter = "Q3"'
+    NotebookClient(
+        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    assert [output["traceback"] for output in outputs] == [["BadInput: quarter: is not of the form 2026Q3"]]

@@ -17,12 +17,13 @@ def failures_totals(audit: Audit) -> Table:
 def failures_by_kind(audit: Audit) -> Table:
     """Each kind of failure, also those that never occurred."""
     kinds = auth_failures.by_kind(audit.log_counts)
-    return show(kinds, "By kind", "other: requests that were not refused")
+    return _unless_unread(audit, kinds, "By kind", "other: requests that were not refused")
 
 
 def failures_by_reason(audit: Audit) -> Table:
     """How many of the refused requests the logs give a reason for."""
-    return show(auth_failures.reasons(audit.log_counts), "Why a 401: what the logs can tell apart")
+    reasons = auth_failures.reasons(audit.log_counts)
+    return _unless_unread(audit, reasons, "Why a 401: what the logs can tell apart")
 
 
 def failures_by_client(audit: Audit) -> Table:
@@ -33,6 +34,13 @@ def failures_by_client(audit: Audit) -> Table:
 def failures_by_route(audit: Audit) -> Table:
     """The routes with most failures."""
     return _most(auth_failures.by_route(audit.log_counts), "By route", "route")
+
+
+def _unless_unread(audit: Audit, table: pd.DataFrame, title: str, note: str = "") -> Table:
+    """The table; where nothing of the quarter was counted, those words instead of zeros."""
+    if audit.log_counts.empty:
+        return show(table.head(0), title, empty=f"nothing of {audit.quarter} was read: not known")
+    return show(table, title, note)
 
 
 def _most(table: pd.DataFrame, title: str, noun: str) -> Table:

@@ -10,6 +10,7 @@ from audit_lib.report.show import Table, show
 from audit_lib.report.verdict import unread
 
 SNAPSHOTS = frozenset({"E1"})  # two snapshots that differ: the only evidence of our own that a value is young
+MOST_NAMES = 6
 WEEKLY = "17 6 * * 1  python -m audit_lib snapshot --project DIR"
 
 
@@ -20,8 +21,10 @@ def limits(audit: Audit) -> Table:
 
 
 def _of_sources(audit: Audit) -> Iterator[tuple[str, str]]:
-    for row in unread(audit).sort_values(["kind", "source"], kind="stable").itertuples():
-        yield f"{row.source!s} ({row.kind!s})", f"{row.state!s}: {str(row.reason) or 'it was not supplied'}"
+    silent = unread(audit)
+    if len(silent):
+        names = ", ".join(sorted(silent["source"])[:MOST_NAMES]) + (", …" if len(silent) > MOST_NAMES else "")
+        yield "what unread sources hold", f"{len(silent)} were expected and not read: {names}"
     lost = int(audit.sources["not_understood"].sum())
     if lost:
         yield "lines that were not understood", f"{lost} of the lines in the sources, counted and not judged"

@@ -31,7 +31,10 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "verdict": verdict(audit),
         "score": {"low": bounds.low, "high": bounds.high},
         "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
-        "key": {"key_id": audit.key_id, "origin": audit.key_origin},
+        "key": {
+            "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
+            "origin": audit.key_origin,
+        },
         "sources": _rows(audit.sources),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),

@@ -21,7 +21,7 @@ from audit_lib.report.columns import Column, column
 
 TEXT_WIDTH = 128
 _NARROWEST, _LONGEST_WORD = 8, 28
-_BREAKS = re.compile(r"(?<=[_/.,:=])(?=[\w{])")
+_BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,15 @@ def verdict_table(audit: Audit) -> Table:
         ("accepted risks", str(int(found["status"].eq("accepted").sum()))),
         ("ages of secrets", ", ".join(f"{ages.eq(word).sum()} {word}" for word in _ages(ages)) or "none"),
         ("env files", _supplied(audit.sources[audit.sources["kind"].isin(("env file", "given values"))])),
-        ("logs", _supplied(logs) if len(logs) else "nothing was read: failed logins cannot be excluded"),
+        (
+            "logs",
+            _supplied(logs) if logs["read"].sum() else "nothing was read: failed logins cannot be excluded",
+        ),
         ("as of", f"{iso(audit.as_of)}; logs of {audit.quarter}"),
     ]
     return show(
         pd.DataFrame(rows, columns=["question", "answer"]),
-        f"Review of {audit.project.name}",
+        f"Review of {title(audit)}",
         kind=f"facts verdict {_LOOK[verdict(audit)]}",
     )
 
@@ -181,6 +184,8 @@ def _key(audit: Audit) -> str:
         "demo": "DEMO key, public: for the sample only",
         "throw-away": "throw-away key: this review cannot be compared with any other",
     }
+    if audit.key_origin == "throw-away":  # its id is another in each run
+        return meaning["throw-away"]
     return f"{audit.key_id}, {meaning.get(audit.key_origin, 'held outside the project')}"
 
 

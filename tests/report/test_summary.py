@@ -1,5 +1,7 @@
 """The review in short: the verdict first, unknowns said, nothing read never read as nothing found."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -32,6 +34,8 @@ def test_nothing_read_is_said() -> None:
     assert answers["verdict"].startswith("unknown: ")
     assert "nothing was read" in answers["logs"]
     assert ("nothing was read", "0") in failures.failures_totals(audit).rows
+    assert failures.failures_by_kind(audit).rows == ()
+    assert "not known" in failures.failures_by_reason(audit).empty
     assert any("no log line of 2026Q3 was read" in row[1] for row in limits.limits(audit).rows)
 
 
@@ -61,8 +65,10 @@ def test_unknown_ages_are_grouped_by_what_would_decide_them() -> None:
 @pytest.mark.parametrize("origin", ["file", "demo", "throw-away"])
 def test_a_first_review_says_what_can_be_proved(origin: str) -> None:
     """Before two snapshots differ the weekly line is printed; the sign-off names the key's origin."""
-    audit = frames.audit()
+    audit = replace(frames.audit(), key_origin=origin)
     first = _answers(limits.first_review(audit))
     assert first["the weekly line, for crontab"].endswith("python -m audit_lib snapshot --project DIR")
     assert "1 overdue" in first["can be proved now"]
     assert _answers(summary.sign_off(audit))["policy"] == f"shop, SHA-256 {'0' * 64}"
+    named = audit.key_id in _answers(summary.sign_off(audit))["key"]
+    assert named == (origin != "throw-away")
