@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.clock import iso
 from audit_lib.contracts import Freshness, rows
 from audit_lib.policy import Policy
-from audit_lib.tables.intervals import Agreement, Bounds, agreement, status_of
+from audit_lib.tables.intervals import SAME_TIME, Agreement, Bounds, agreement, status_of
 
 DAY_SECONDS = 86_400
 Rows = dict[str, list[Any]]  # the pieces of one place, by role
@@ -93,11 +93,8 @@ def _age(pieces: Rows) -> _Age:
     earliest = min(before, key=lambda one: (one.hi_at, one.label), default=None)
     if earliest is not None and earliest.hi_at is not None and earliest.hi_at < hi_at:
         hi_at, hi_label = earliest.hi_at, earliest.label
-    surely = [
-        one
-        for one in before
-        if tenure.lo_at is not None and one.hi_at is not None and one.hi_at <= tenure.lo_at
-    ]
+    latest = None if tenure.lo_at is None else tenure.lo_at + SAME_TIME
+    surely = [one for one in before if latest is not None and one.hi_at is not None and one.hi_at <= latest]
     if surely:
         # In use before: how long is bounded only as far as that earlier use is.
         oldest = min(surely, key=lambda one: (one.lo_at is not None, one.lo_at or one.hi_at, one.label))

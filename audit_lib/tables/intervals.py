@@ -19,6 +19,8 @@ EPS = {
     "E20": timedelta(minutes=5),
     "E21": timedelta(minutes=5),
 }
+# Two instants closer than the widest clocks can tell apart: one snapshot sees a value there and another here.
+SAME_TIME = 2 * max(EPS.values())
 
 # Evidence.md, 3, last paragraph: provider log > own chain > store version > git > ledger with
 # fingerprint > platform's "updated at" > file time > ledger without one > a human's claim.

@@ -136,6 +136,16 @@ def test_a_value_shared_with_another_environment_is_as_old_as_there() -> None:
     assert (found.status, found.hi_evidence.split(":")[0]) == ("overdue", "E2 ledger ci#1")
 
 
+def test_one_snapshot_may_see_the_value_elsewhere_and_another_one_here() -> None:
+    """In use elsewhere at that instant already: how long is bounded only as far as it is there."""
+    both = snapshot(
+        ago(20), [present(("TOKEN", "staging", "backend"), A, "staging"), present(PLACE, B, SOURCE)]
+    )
+    found = row([both, seen(10, A)])
+    assert (found.status, found.reason) == ("unknown", "straddles")
+    assert found.age_days_min == pytest.approx(20, abs=1e-4)
+
+
 def test_a_files_last_write_proves_overdue_and_never_fresh() -> None:
     """E3 is one-sided; with an earlier snapshot of another value it closes the interval."""
     assert row([], source=FILE, files={FILE: ago(91)}).status == "overdue"
