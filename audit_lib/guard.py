@@ -8,10 +8,12 @@ in the kernel. Cell source is no message of the kernel: values never belong ther
 import atexit
 import codecs
 import os
+import resource
 import sys
 import threading
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -83,12 +85,19 @@ def install(keeper: Keeper | None = None) -> Guard:
     """Guard this process once: in a kernel its messages, elsewhere stdout, stderr and tracebacks."""
     if keeper is not None:
         _guard.watch(keeper)
+    forbid_core_dumps()
     kernel = _kernel()
     if kernel is not None:
         _guard_kernel(_guard, kernel)
     else:
         _guard_command(_guard)
     return _guard
+
+
+def forbid_core_dumps() -> None:
+    """Set RLIMIT_CORE to 0 for this process and all that it starts: a dump would hold the values."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _kernel() -> Any:

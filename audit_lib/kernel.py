@@ -1,7 +1,6 @@
 """A kernel of our own: little environment, encrypted transport, a silent terminal, cells on command."""
 
 import os
-import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +16,6 @@ from audit_lib.handoff import HANDOFF
 
 # What a kernel needs of our own environment; everything else may hold a secret.
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "AUDIT_KEY_FILE")
-
-
-def forbid_core_dumps() -> None:
-    """Set RLIMIT_CORE to 0 for this process and all that it starts: a dump would hold the values."""
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def kernel_environment(scratch: Path) -> dict[str, str]:

@@ -13,9 +13,9 @@ from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from audit_lib.errors import AuditError, BadInput, Fault
-from audit_lib.guard import scrub
+from audit_lib.guard import forbid_core_dumps, scrub
 from audit_lib.handoff import Handoff, channel
-from audit_lib.kernel import OwnEngine, OwnKernel, forbid_core_dumps
+from audit_lib.kernel import OwnEngine, OwnKernel
 from audit_lib.scratch import scratch_folder
 
 CELL_TIMEOUT = 600  # seconds

@@ -42,7 +42,9 @@ def test_papermill(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_nbclient(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A kernel that installed the guard itself says nothing through nbclient; tracebacks are scrubbed too."""
     source = notebook(KNOW, *CELLS, *FAILING)
-    client = NotebookClient(source, timeout=60, allow_errors=True, kernel_name="python3")
+    client = NotebookClient(
+        source, timeout=60, allow_errors=True, kernel_name="python3", coalesce_streams=True
+    )
     client.execute(env=_environment(tmp_path), cwd=str(ROOT))
     text = nbformat.writes(source)
     _check(text)

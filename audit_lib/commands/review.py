@@ -26,7 +26,6 @@ from audit_lib.commands.options import (
 from audit_lib.commands.records import take_snapshot
 from audit_lib.contracts import SEVERITIES, STATUSES, rows
 from audit_lib.errors import BadInput, Fault
-from audit_lib.kernel import forbid_core_dumps
 from audit_lib.policy import choose_policy
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.publish import publishing
@@ -67,7 +66,6 @@ def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) ->
     Writes nothing but the report (with --snapshot the ledger, too). Exit codes: 0 published; 2 bad input;
     3 published, with open findings at or above --fail-on; 4 refused, since a secret would be disclosed.
     """
-    forbid_core_dumps()
     guard.install()
     _check_options(folder, sample, given)
     with _project_folder(folder) as root:

@@ -1,0 +1,124 @@
+"""Thousands of fake values in env files with every fault: a review says none of them, anywhere."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audit_lib.forms import forms
+from audit_lib.matcher import Matcher
+from tests.fakes import URL_SAFE, fake_value
+
+ROOT = Path(__file__).parents[1]
+FILES = 50  # env files a project
+NAMES = (
+    "JWT_SECRET_KEY",
+    "API_TOKEN",
+    "DATABASE_URL",
+    "ANTHROPIC_API_KEY",
+    "STRIPE_SECRET",
+    "LOG_LEVEL",
+    "WORD",
+)
+ALPHABETS = (URL_SAFE, "0123456789abcdef", URL_SAFE + "+/=", URL_SAFE + "!$&%#@;:<>'\\", URL_SAFE + "äß€漢")
+
+
+def _line(generator: random.Random, value: str) -> bytes:
+    """A value in one of the ways in which env files hold them, right and wrong."""
+    name = generator.choice(NAMES)
+    wide = value.encode("utf-8")
+    return generator.choice(
+        (
+            f"{name}={value}".encode(),
+            f'export {name}="{value}"'.encode(),
+            f"{name}='{value}'".encode(),
+            f"{name} = {value}  # {value}".encode(),
+            f"# {name}={value}".encode(),
+            f"{name}: {value}".encode(),
+            f'{name}="{value}'.encode(),
+            f"[={value}".encode(),
+            wide,
+            f"{name}=postgresql://app:{value}@db.internal:5432/app".encode(),
+            f"{name}={value}\r".encode(),
+            b"\xef\xbb\xbf" + f"{name}={value}".encode(),
+            name.encode() + b"=" + wide + b"\xff",
+        )
+    )
+
+
+def _damaged(generator: random.Random, content: bytes) -> bytes:
+    """Now and then a file as a whole is none that can be parsed."""
+    text = content.decode("utf-8", "replace")
+    return generator.choice(
+        (*[content] * 7, content + b"\0", text.encode("utf-16"), content.replace(b"\n", b"\r\n"))
+    )
+
+
+def _project(folder: Path, seed: str, files: int) -> list[str]:
+    """The values of a project of so many env files, whose logs hold them, too."""
+    generator = random.Random(seed)
+    values: list[str] = []
+    toml = ['name = "canaries"', 'policy = "paiid"']
+    for number in range(files):
+        lines = []
+        for line in range(8):
+            values.append(
+                fake_value(f"{seed} {number} {line}", generator.randint(24, 60), generator.choice(ALPHABETS))
+            )
+            lines.append(_line(generator, values[-1]))
+        path = folder / "env" / f"{number}.env"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_damaged(generator, b"\n".join(lines) + b"\n"))
+        environment = ("development", "staging", "production")[number % 3]
+        toml += [
+            "[[env]]",
+            f'environment = "{environment}"',
+            f'service = "s{number // 3}"',
+            f'path = "env/{number}.env"',
+        ]
+    (folder / "audit.toml").write_text("\n".join(toml) + "\n", "utf-8")
+    (folder / "logs").mkdir()
+    with (folder / "logs" / "app.log").open("w", encoding="utf-8") as log:
+        for value in generator.sample(values, len(values) // 4):
+            log.write(
+                f"2026-08-01 10:00:00,000 - app - ERROR - Login failed for user {value}: token {value}\n"
+            )
+            log.write(
+                f'INFO:     10.0.0.1:5000 - "GET /reset/{value}?token={value} HTTP/1.1" 401 Unauthorized\n'
+            )
+    return values
+
+
+@pytest.mark.parametrize("batch", range(20))
+def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None:
+    """Artefacts, streams and scratch folders: of 20 projects with 50 env files, or of one with 12."""
+    if batch and not long_run:
+        pytest.skip("runs with make test-long")
+    project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
+    for folder in (project, home, scratch):
+        folder.mkdir()
+    values = _project(project, f"canaries {batch}", FILES if long_run else 12)
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "audit_lib", "review", "--project", str(project), "--quarter", "2026Q3"]
+    command += ["--as-of", "2026-10-01", "--out", str(tmp_path / "out"), "--identities", "full"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert run.returncode == 0, run.stderr.decode()[:500]
+    sealed = json.loads((tmp_path / "out" / "MANIFEST.json").read_text("utf-8"))["seal"]
+    assert sealed["values"] > len(values) // 4
+    matcher = Matcher(
+        (f"{number} {name}", form) for number, value in enumerate(values) for name, form in forms(value)
+    )
+    for place, data in [("stdout", run.stdout), ("stderr", run.stderr), *_files(tmp_path, project)]:
+        assert [hit.name for hit in matcher.find(data)] == [], place
+
+
+def _files(folder: Path, project: Path) -> Iterator[tuple[str, bytes]]:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_relative_to(project):
+            yield str(path), path.read_bytes()
+        yield f"name of {path.name}", path.name.encode()
