@@ -6,6 +6,17 @@ No column of any frame holds a secret value: values are in the keeper, frames ho
 
 from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant, rows
 from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.contracts.incident import (
+    Clients,
+    Couplings,
+    ExposureWindows,
+    Hypotheses,
+    Requests,
+    Steps,
+    Symptoms,
+    Timeline,
+    Uses,
+)
 from audit_lib.contracts.inputs import EnvEntries, EnvHistory, Sources
 from audit_lib.contracts.leaks import (
     PLACES,
@@ -36,16 +47,20 @@ __all__ = [
     "Acceptances",
     "Changes",
     "CleanUp",
+    "Clients",
     "Contract",
+    "Couplings",
     "Detections",
     "Drift",
     "EnvEntries",
     "EnvHistory",
     "Evidence",
     "Exposure",
+    "ExposureWindows",
     "Findings",
     "Freshness",
     "GuideSearches",
+    "Hypotheses",
     "Instant",
     "Inventory",
     "LeakCoverage",
@@ -57,7 +72,12 @@ __all__ = [
     "LogCoverage",
     "LogEvents",
     "LogMinutes",
+    "Requests",
     "Sightings",
     "Sources",
+    "Steps",
+    "Symptoms",
+    "Timeline",
+    "Uses",
     "rows",
 ]

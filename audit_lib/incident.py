@@ -1,0 +1,189 @@
+"""One incident from sources to explanations: read top to bottom, `investigate` is the program."""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.clock import iso, parse_instant
+from audit_lib.contracts import Clients, LeakPlaces, Leaks, Sources
+from audit_lib.errors import BadInput, Fault
+from audit_lib.keeper import Keeper
+from audit_lib.ledger import read_ledger
+from audit_lib.ledger.tenures import tenures
+from audit_lib.policy import Policy, choose_policy
+from audit_lib.project import GivenValues, Project
+from audit_lib.sources.env_files import read_env_sources
+from audit_lib.sources.env_history import env_history
+from audit_lib.sources.leak_search import search_leaks
+from audit_lib.sources.log_cache import cached_logs
+from audit_lib.tables.clients import tabulate_clients
+from audit_lib.tables.drift import compare_places
+from audit_lib.tables.evidence import collect_evidence
+from audit_lib.tables.exposure_window import tabulate_exposure_windows
+from audit_lib.tables.freshness import tabulate_freshness
+from audit_lib.tables.hypotheses import tabulate_hypotheses
+from audit_lib.tables.inventory import tabulate_inventory
+from audit_lib.tables.leak_targets import leak_targets
+from audit_lib.tables.leaks import tabulate_leaks
+from audit_lib.tables.requests import Access, Window, tabulate_requests
+from audit_lib.tables.scene import Scene
+from audit_lib.tables.timeline import tabulate_timeline
+
+DEFAULT_SPAN = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """What is known of an incident; frames by their contracts. Holds no value: the keeper does."""
+
+    project: Project
+    scene: Scene
+    sources: pd.DataFrame
+    freshness: pd.DataFrame
+    leak_coverage: pd.DataFrame
+    client: str = ""
+    ledger_faults: tuple[Fault, ...] = ()
+    # Of the window; filled by `seen_through`.
+    timeline: pd.DataFrame = field(default_factory=pd.DataFrame)
+    windows: pd.DataFrame = field(default_factory=pd.DataFrame)  # ExposureWindows
+    hypotheses: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def window(self) -> Window:
+        """The time that is looked at."""
+        return self.scene.window
+
+    @property
+    def policy(self) -> Policy:
+        """The policy by which it is judged."""
+        return self.scene.policy
+
+    @property
+    def name(self) -> str:
+        """A name for the record: project, day, and what is looked into."""
+        what = self.scene.secret or self.client or "logins"
+        return f"{self.project.name}-{self.window.since:%Y%m%d}-{what}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: a window, a secret, an address; "" is not given."""
+
+    since: str = ""
+    until: str = ""
+    secret: str = ""
+    client: str = ""
+
+
+def investigate(
+    project: Project,
+    question: Question,
+    as_of: datetime,
+    keeper: Keeper,
+    *,
+    policy: str = "",
+    given: tuple[GivenValues, ...] = (),
+) -> Incident:
+    """The incident as of an instant: by default since the first sighting of the secret's leak, or 7 days.
+
+    Raises:
+        BadInput: a date, secret, policy or ledger that cannot be used.
+    """
+    rules = choose_policy(project, policy)
+    env_sources, entries = read_env_sources(project, given, keeper, rules)
+    logs = cached_logs(project, keeper)
+    ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
+    history = env_history(project, keeper)
+    sources = Sources.checked(pd.concat([env_sources, logs.sources]))
+
+    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    secret = known_secret(question.secret, rules, inventory)
+    drift = compare_places(inventory, entries, rules, keeper)
+    evidence = collect_evidence(
+        inventory,
+        entries,
+        sources,
+        ledger,
+        log_events=logs.events,
+        history=history,
+        as_of=as_of,
+        keeper=keeper,
+    )
+    targets = leak_targets(entries, inventory, rules, keeper)
+    search = search_leaks(project, keeper, targets)
+    leaks, places = tabulate_leaks(search.sightings, targets)
+    scene = Scene(
+        window=chosen_window(question, secret, leaks, as_of),
+        as_of=as_of,
+        policy=rules,
+        secret=secret,
+        requests=tabulate_requests(logs.minutes, logs.counts, Access.of(rules)),
+        events=logs.events,
+        clients=Clients.of([]),
+        stays=tenures(ledger),
+        history=history,
+        inventory=inventory,
+        drift=drift,
+        leaks=Leaks.checked(leaks),
+        leak_places=LeakPlaces.checked(places),
+    )
+    found = Incident(
+        project=project,
+        scene=scene,
+        sources=sources,
+        freshness=tabulate_freshness(inventory, evidence, rules, as_of),
+        leak_coverage=search.coverage,
+        client=question.client.strip(),
+        ledger_faults=ledger.faults,
+    )
+    return seen_through(found, scene.window)
+
+
+def seen_through(incident: Incident, window: Window, secret: str | None = None) -> Incident:
+    """The incident through another window or about another secret; nothing is read again."""
+    scene = replace(
+        incident.scene,
+        window=window,
+        secret=incident.scene.secret if secret is None else secret,
+        clients=tabulate_clients(incident.scene.requests, incident.scene.events, window),
+    )
+    windows = tabulate_exposure_windows(scene)
+    return replace(
+        incident,
+        scene=scene,
+        timeline=tabulate_timeline(scene),
+        windows=windows,
+        hypotheses=tabulate_hypotheses(scene, windows),
+    )
+
+
+def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
+    """The secret that a name or an alias means; `BadInput` where neither policy nor project has it."""
+    name = text.strip()
+    rule = policy.rule(name)
+    if not name or rule:
+        return rule.name if rule else ""
+    if name not in set(inventory["variable"]):
+        # The text itself is not repeated: someone may have given the value.
+        raise BadInput.at("secret", "is the name of no variable of the policy or the project")
+    return name
+
+
+def chosen_window(question: Question, secret: str, leaks: pd.DataFrame, as_of: datetime) -> Window:
+    """The window that is asked for; by default since the leak's first sighting, or the last 7 days."""
+    until = parse_instant(question.until, "until") if question.until else as_of
+    until = min(until, as_of)
+    if question.since:
+        since = parse_instant(question.since, "since")
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", question.since.strip()):
+            since = since.replace(hour=0, minute=0, second=0)
+    else:
+        mine = leaks[(leaks["variable"] == secret) & (leaks["kind"] == "leak")]
+        sighted = mine["first_at"].dropna() if secret else mine["first_at"].iloc[:0]
+        first = sighted.min().to_pydatetime() if len(sighted) else None
+        since = first if first is not None and first < until else until - DEFAULT_SPAN
+    if since >= until:
+        raise BadInput.at("since", f"is not before {iso(until)}")
+    return Window(since, until)

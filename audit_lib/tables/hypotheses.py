@@ -1,0 +1,240 @@
+"""What may explain an incident: for each explanation what speaks for it, what against, what is missing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.contracts import Hypotheses, rows
+from audit_lib.tables import incident_facts as facts
+from audit_lib.tables.case import Case
+from audit_lib.tables.exposure_window import span
+from audit_lib.tables.scene import Scene
+
+COLLAPSE, ENOUGH = 0.95, 50  # detections.md, 2, "Common gates"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was computed once, for all explanations."""
+
+    scene: Scene
+    windows: pd.DataFrame  # ExposureWindows
+    changes: tuple[facts.Change, ...]
+    longest_break: facts.Break | None
+    newcomers: tuple[facts.Newcomer, ...]
+    bursts: dict[str, int]
+    share_internal: float
+    requests: int
+    unpaired: tuple[str, ...]
+    refused: int
+    failed_logins: int
+    limited: int
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the addresses are a proxy's."""
+        return self.share_internal > COLLAPSE and self.requests >= ENOUGH
+
+    @property
+    def stale(self) -> set[str]:
+        """The sources that had succeeded and failed after a change."""
+        return {client for change in self.changes for client in change.stale}
+
+    @property
+    def broken(self) -> bool:
+        """Whether for five minutes or more nearly everyone failed."""
+        gap = self.longest_break
+        return gap is not None and gap.minutes >= 5 and gap.failures >= 5 and gap.clients >= 2
+
+
+def tabulate_hypotheses(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
+    """`Hypotheses`, the best supported first; ties in the order of `EXPLANATIONS`."""
+    known = gathered(scene, windows)
+    cases = [explain(known) for explain in EXPLANATIONS]
+    order = ("likely", "possible", "unknown", "unlikely")
+    cases.sort(key=lambda case: (order.index(case.verdict), -case.weight))
+    return Hypotheses.of(
+        {
+            "rank": rank,
+            "hypothesis": case.name,
+            "verdict": case.verdict,
+            "weight": case.weight,
+            "speaks_for": _listed(text for _, text in case.found),
+            "speaks_against": _listed(text for _, text in case.against),
+            "missing": _listed(case.missing),
+        }
+        for rank, case in enumerate(cases, 1)
+    )
+
+
+def gathered(scene: Scene, windows: pd.DataFrame) -> Facts:
+    """The facts about a scene."""
+    share, requests = facts.collapsed(scene)
+    refused, failed, limited = facts.failures_in(scene)
+    return Facts(
+        scene=scene,
+        windows=windows,
+        changes=facts.changes_near(scene),
+        longest_break=facts.longest_break(scene),
+        newcomers=facts.newcomers(scene),
+        bursts=facts.burst_sources(scene),
+        share_internal=share,
+        requests=requests,
+        unpaired=facts.unpaired(scene),
+        refused=refused,
+        failed_logins=failed,
+        limited=limited,
+    )
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return "; ".join(texts)
+
+
+def _own_bundle(known: Facts) -> Case:
+    case = Case("our own bundle explains the sighting")
+    scene = known.scene
+    twins = scene.public_twins(scene.secret) if scene.secret else ()
+    text = f"{', '.join(twins)} holds the value and is built into what every browser loads"
+    case.pro(3, text, twins)
+    case.pro(1, "rotation will not contain it: the next build publishes the new value as well", twins)
+    case.contra(2, "no public variable holds the value", scene.secret and not twins)
+    case.contra(2, "a leak outside the bundle is known", scene.secret and known.windows["leaked"].any())
+    used = _used_after_leak(known)
+    case.contra(1, f"sources that are new succeeded: {_names(used)}", used)
+    case.lacks("which secret was seen: name it (secret), or ask `whose`", not scene.secret)
+    return case
+
+
+def _brute_force(known: Facts) -> Case:
+    case = Case("brute force")
+    attackers = {client: count for client, count in known.bursts.items() if client not in known.stale}
+    named = {client: count for client, count in attackers.items() if client}
+    worst = ", ".join(f"{client} ({count})" for client, count in list(named.items())[:3])
+    case.pro(3, f"bursts of failures within ten minutes, by sources that had not succeeded: {worst}", named)
+    case.pro(
+        2,
+        f"{attackers.get('')} failed logins within ten minutes; the message names no address",
+        "" in attackers,
+    )
+    after = [one for one in known.newcomers if one.failures_before >= facts.BURST]
+    case.pro(2, f"success after many failures: {_names(after)}", after)
+    case.contra(
+        2, "the addresses are a proxy's, so a burst of one address may be many people", known.collapsed
+    )
+    case.contra(
+        2, "nearly everyone failed at the same time: a guesser fails alone", known.broken and not after
+    )
+    case.contra(1, "no ten failures lie surely within ten minutes", not attackers)
+    share = facts.untimed_share(known.scene)
+    case.lacks(f"{share:.0%} of the requests carry no time: bursts among them cannot be told", share > 0.05)
+    return case
+
+
+def _used_after_leak(known: Facts) -> list[facts.Newcomer]:
+    """Newcomers whose first success lies in the exposure window of a value that is known to have leaked."""
+    spans = [span(row, known.scene.as_of) for row in rows(known.windows[known.windows["leaked"]])]
+    quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
+    return [one for one in quiet if any(s.since <= one.first_at <= s.until for s in spans)]
+
+
+def _leaked_and_used(known: Facts) -> Case:
+    case = Case("leaked and used")
+    leaked = known.windows[known.windows["leaked"]]
+    used = _used_after_leak(known)
+    names = ", ".join(sorted(set(leaked["secret"])))
+    case.pro(1, f"known to have leaked: {names}", len(leaked))
+    case.pro(4, f"after it sources that were never seen before succeeded at once: {_names(used)}", used)
+    case.contra(2, "no leak of the secret is known", not len(leaked))
+    no_new = bool(len(leaked)) and not used and facts.history_reaches(known.scene)
+    case.contra(2, "no new source succeeded on a protected route", no_new)
+    case.lacks("the logs do not say which token a request bore")
+    case.lacks(_NO_HISTORY, not facts.history_reaches(known.scene))
+    case.lacks(_PROXIED, known.collapsed)
+    return case
+
+
+def _stale_client(known: Facts) -> Case:
+    case = Case("stale client after a rotation")
+    hit = [change for change in known.changes if change.stale]
+    for change in hit[:2]:
+        back = f", of whom {len(change.recovered)} recovered" if change.recovered else ""
+        case.pro(4 if change is hit[0] else 0, f"{change.text}: {_list(change.stale)} failed after it{back}")
+    case.contra(3, "no value is known to have changed in the window", not known.changes)
+    case.contra(1, "nobody who had succeeded failed after a change", known.changes and not hit)
+    case.contra(3, "nearly everyone failed, those with the new value too", known.broken and known.unpaired)
+    case.lacks("a snapshot just before and after each rotation", not known.scene.stays)
+    case.lacks(_PROXIED, known.collapsed)
+    return case
+
+
+def _pair_break(known: Facts) -> Case:
+    case = Case("pair break")
+    gap = known.longest_break
+    if known.broken and gap is not None:
+        text = f"{gap.failures} of {gap.requests} protected requests failed for {gap.minutes} minutes"
+        case.pro(3, f"{text} from {iso(gap.first_at)}, {gap.clients} sources alike")
+    case.pro(2, _listed(known.unpaired[:3]), known.unpaired)
+    case.contra(
+        2, "the halves of every pair that was looked at are equal", not known.unpaired and not known.broken
+    )
+    case.contra(2, "at no time did nearly everyone fail", not known.broken)
+    case.lacks("what the last build of the frontend holds: search its bundle (leaks)")
+    return case
+
+
+def _proxy_collapse(known: Facts) -> Case:
+    case = Case("proxy collapse")
+    text = (
+        f"{known.share_internal:.0%} of {known.requests} requests come from at most three internal addresses"
+    )
+    case.pro(3, text, known.collapsed)
+    limited = f"{known.limited} requests were answered 429: one limit for all who share the address"
+    case.pro(1, limited, known.collapsed and known.limited)
+    case.pro(1, "a burst comes from an internal address", known.collapsed and known.bursts)
+    case.contra(
+        3,
+        f"{1 - known.share_internal:.0%} of the requests come from outside",
+        not known.collapsed and known.requests >= ENOUGH,
+    )
+    case.lacks("too few requests to tell", known.requests < ENOUGH)
+    case.lacks("the proxy's own log, or X-Forwarded-For from a proxy that is trusted", known.collapsed)
+    return case
+
+
+def _quiet_misuse(known: Facts) -> Case:
+    case = Case("quiet misuse")
+    quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
+    case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
+    case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
+    no_new = not quiet and facts.history_reaches(known.scene) and not known.collapsed
+    case.contra(2, "no new source succeeded on a protected route", no_new)
+    case.lacks("whose address it is: new users look the same", quiet)
+    case.lacks(_NO_HISTORY, not facts.history_reaches(known.scene))
+    case.lacks(_PROXIED, known.collapsed)
+    return case
+
+
+_NO_HISTORY = "logs of a week before the window: without them a newcomer cannot be told from a regular"
+_PROXIED = "the sources' own addresses: all come through a proxy"
+
+
+def _names(found: Iterable[facts.Newcomer]) -> str:
+    return ", ".join(f"{one.client} ({one.successes} since {iso(one.first_at)})" for one in list(found)[:3])
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+EXPLANATIONS: tuple[Callable[[Facts], Case], ...] = (
+    _leaked_and_used,
+    _brute_force,
+    _pair_break,
+    _stale_client,
+    _proxy_collapse,
+    _quiet_misuse,
+    _own_bundle,
+)

@@ -1,0 +1,218 @@
+"""The facts that speak for or against an explanation: bursts, breaks, stale clients, newcomers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.contracts import rows
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.tables.clients import is_internal, worst_bursts
+from audit_lib.tables.requests import REFUSED, bounded, maybe_within
+from audit_lib.tables.scene import Scene
+
+BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
+NEW = ("new network", "new address")
+BROKEN, SLOT = 0.9, pd.Timedelta(minutes=5)  # detections.md, A10
+GRACE = pd.Timedelta(hours=24)  # detections.md, A9
+BEFORE = pd.Timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value that became another one, with the sources that failed from then on."""
+
+    stay: Tenure
+    stale: tuple[str, ...]  # had succeeded before, failed after
+    recovered: tuple[str, ...]  # of them, who succeeded again
+
+    @property
+    def text(self) -> str:
+        """The home, and the looks that bound the change."""
+        assert self.stay.absent is not None
+        return f"{self.stay.home} changed ({self.stay.absent.place} to {self.stay.first.place})"
+
+
+@dataclass(frozen=True)
+class Break:
+    """A stretch in which nearly every protected request failed."""
+
+    first_at: datetime
+    minutes: int
+    requests: int
+    failures: int
+    clients: int
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A source that succeeded on protected routes and never had before."""
+
+    client: str
+    successes: int
+    failures_before: int
+    first_at: datetime
+
+
+def changes_near(scene: Scene) -> tuple[Change, ...]:
+    """The changes of values that may lie within the window or a day before, most stale sources first."""
+    low, high = scene.window.since - GRACE, scene.window.until
+    near = [
+        stay
+        for stay in scene.stays
+        if stay.absent is not None
+        and stay.absent.fingerprint is not None
+        and stay.first.at >= low
+        and stay.absent.at <= high
+    ]
+    found = [_change(scene, stay) for stay in near]
+    return tuple(
+        sorted(found, key=lambda change: (-len(change.stale), change.stay.home, change.stay.first.at))
+    )
+
+
+def _change(scene: Scene, stay: Tenure) -> Change:
+    assert stay.absent is not None
+    good, bad = _protected(scene)
+    before = good[
+        (good["not_after_at"] >= stay.absent.at - BEFORE) & (good["not_before_at"] <= stay.first.at)
+    ]
+    after = bad[(bad["not_before_at"] >= stay.absent.at) & (bad["not_before_at"] <= stay.first.at + GRACE)]
+    failed = after.groupby("client")["not_before_at"].min().to_dict()
+    worked = before.groupby("client")["not_before_at"].min().to_dict()
+    stale = [str(name) for name, at in failed.items() if name and name in worked and worked[name] <= at]
+    last = after.groupby("client")["not_before_at"].max().to_dict()
+    later = good.groupby("client")["not_before_at"].max().to_dict()
+    recovered = [client for client in stale if later[client] > last[client]]
+    return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)))
+
+
+def _protected(scene: Scene) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The requests on protected routes that were answered 2xx, and 401 or 403."""
+    asked = scene.requests[scene.requests["protected"]]
+    return asked[asked["status"].between(200, 299)], asked[asked["status"].isin(REFUSED)]
+
+
+def longest_break(scene: Scene) -> Break | None:
+    """The longest stretch of five minutes or more in which 90 % of all protected requests failed."""
+    good, bad = _protected(scene)
+    timed = pd.concat([good, bad])
+    timed = timed[timed["timed"] & maybe_within(timed, scene.window)]
+    if timed.empty:
+        return None
+    timed = timed.assign(slot=timed["not_before_at"].dt.floor(SLOT), failed=timed["status"].isin(REFUSED))
+    slots = [_slot(pd.Timestamp(str(at)), group) for at, group in timed.groupby("slot")]
+    runs: list[list[_Slot]] = [[]]
+    for slot in slots:
+        if slot.failures >= BROKEN * slot.requests:
+            runs[-1].append(slot)
+        elif runs[-1]:
+            runs.append([])
+    found = (_break(run) for run in runs if run)
+    return max(found, key=lambda one: (one.failures, one.minutes), default=None)
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Five minutes of protected requests."""
+
+    at: datetime
+    requests: int
+    failures: int
+    clients: frozenset[str]
+
+
+def _slot(at: pd.Timestamp, group: pd.DataFrame) -> _Slot:
+    failures = int(group.loc[group["failed"], "count"].sum())
+    return _Slot(at, int(group["count"].sum()), failures, frozenset(group["client"]))
+
+
+def _break(run: list[_Slot]) -> Break:
+    length = int((run[-1].at + SLOT - run[0].at) / pd.Timedelta(minutes=1))
+    clients = {client for slot in run for client in slot.clients}
+    requests, failures = sum(slot.requests for slot in run), sum(slot.failures for slot in run)
+    return Break(run[0].at, length, requests, failures, len(clients))
+
+
+def newcomers(scene: Scene) -> tuple[Newcomer, ...]:
+    """The sources that are new and succeeded on protected routes in the window, the busiest first."""
+    new = scene.clients[scene.clients["classification"].isin(NEW) & (scene.clients["successes"] > 0)]
+    good, bad = _protected(scene)
+    found = []
+    for client in rows(new):
+        mine = good[(good["client"] == client.client) & maybe_within(good, scene.window)]
+        first = mine["not_before_at"].min()
+        before = bad[(bad["client"] == client.client) & ~(bad["not_before_at"] > first)]
+        found.append(Newcomer(client.client, client.successes, int(before["count"].sum()), first))
+    return tuple(sorted(found, key=lambda one: (-one.successes, one.client)))
+
+
+def burst_sources(scene: Scene) -> dict[str, int]:
+    """The sources with ten or more failures surely within ten minutes; "" where no address is named."""
+    found = worst_bursts(scene.events, scene.window)
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return {client: count for client, count in ordered if count >= BURST}
+
+
+def collapsed(scene: Scene) -> tuple[float, int]:
+    """The share of the window's requests that come from at most three internal addresses, and all requests.
+
+    Above 95 % the addresses are a proxy's (detections.md, 2, "Common gates").
+    """
+    here = scene.requests[maybe_within(scene.requests, scene.window) & (scene.requests["client"] != "")]
+    total = int(here["count"].sum())
+    by_client = here.groupby("client")["count"].sum().sort_values(ascending=False)
+    inside = [count for client, count in by_client.items() if is_internal(str(client))][:3]
+    return (sum(inside) / total if total else 0.0), total
+
+
+def unpaired(scene: Scene) -> tuple[str, ...]:
+    """Pairs that must hold the same value and do not, now or between two looks in the window."""
+    apart = scene.drift[(scene.drift["expected"] == "same") & (scene.drift["relation"] == "different")]
+    apart = apart[apart["why"] == "pairing"]
+    now = [f"{row.secret} and {row.other_secret} differ in {row.environment}" for row in rows(apart)]
+    return tuple(dict.fromkeys([*now, *_unpaired_then(scene)]))
+
+
+def _unpaired_then(scene: Scene) -> Iterator[str]:
+    """Looks within the window that saw two halves of a pair apart."""
+    for name in sorted({stay.home.secret for stay in scene.stays}):
+        rule = scene.policy.rule(name)
+        for other in rule.equals if rule else ():
+            for mine, theirs in _overlapping(scene, name, other):
+                if mine.fingerprint != theirs.fingerprint:
+                    start = max(mine.first.at, theirs.first.at)
+                    end = min(mine.last.at, theirs.last.at)
+                    if start <= end and start <= scene.window.until and end >= scene.window.since:
+                        yield f"{name} and {other} differed in {mine.home.environment} by {iso(start)}"
+
+
+def _overlapping(scene: Scene, name: str, other: str) -> Iterator[tuple[Tenure, Tenure]]:
+    for mine in scene.stays:
+        for theirs in scene.stays:
+            same_place = mine.home.environment == theirs.home.environment
+            if mine.home.secret == name and theirs.home.secret == other and same_place:
+                yield mine, theirs
+
+
+def failures_in(scene: Scene) -> tuple[int, int, int]:
+    """Refused requests, failed logins and rate-limited requests that may lie in the window."""
+    events = bounded(scene.events)
+    here = events[maybe_within(events, scene.window)]
+    kinds = here["kind"].value_counts()
+    refused = int(kinds.get("unauthorized", 0) + kinds.get("forbidden", 0))
+    return refused, int(kinds.get("login_failed", 0)), int(kinds.get("rate_limited", 0))
+
+
+def history_reaches(scene: Scene) -> bool:
+    """Whether the logs reach a week back before the window, so that a newcomer can be told."""
+    return bool(len(scene.requests)) and scene.requests["not_before_at"].min() <= scene.window.since - BEFORE
+
+
+def untimed_share(scene: Scene) -> float:
+    """Which share of the requests that may lie in the window carries no time of its own."""
+    here = scene.requests[maybe_within(scene.requests, scene.window)]
+    total = here["count"].sum()
+    return float(here.loc[~here["timed"], "count"].sum() / total) if total else 0.0

@@ -1,0 +1,65 @@
+"""What the tables of an incident are made from: the frames that were read, and the window."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.contracts import rows
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.policy import Policy
+from audit_lib.tables.requests import Window
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is known of the place and time of an incident; frames by their contracts."""
+
+    window: Window
+    as_of: datetime
+    policy: Policy
+    secret: str  # the one under suspicion; "" where none is named
+    requests: pd.DataFrame  # Requests, all that were read
+    events: pd.DataFrame  # LogEvents, all that were read
+    clients: pd.DataFrame  # Clients, of the window
+    stays: tuple[Tenure, ...]
+    history: pd.DataFrame  # EnvHistory
+    inventory: pd.DataFrame
+    drift: pd.DataFrame
+    leaks: pd.DataFrame
+    leak_places: pd.DataFrame
+
+    def fingerprints(self, secret: str) -> frozenset[str]:
+        """Every value that a secret has or had, by ledger, history and env files."""
+        held = {stay.fingerprint for stay in self.stays if stay.home.secret == secret}
+        rule = self.policy.rule(secret)
+        names = {secret, *(rule.aliases if rule else ())}
+        committed = self.history.loc[self.history["name"].isin(names), "fingerprint"]
+        here = self.inventory.loc[self.inventory["secret"] == secret, "fingerprint"].dropna()
+        return frozenset({*held, *committed, *here})
+
+    def public_twins(self, secret: str) -> tuple[str, ...]:
+        """The public variables that hold, or held, one of the secret's values: a bundle shows them."""
+        values = self.fingerprints(secret)
+        same = self.inventory["fingerprint"].isin(values) & self.inventory["public"]
+        named = set(self.inventory.loc[same, "secret"])
+        rules = {name for name in self.fellows(secret) if self._is_public(name)}
+        shared = {name for name in rules if self.fingerprints(name) & values}
+        return tuple(sorted(named | shared | ({secret} if self._is_public(secret) else set())))
+
+    def fellows(self, secret: str) -> tuple[str, ...]:
+        """The variables that must change with a secret, by the policy: its equals and its pair."""
+        rule = self.policy.rule(secret)
+        return tuple(dict.fromkeys((*rule.equals, *rule.rotates_with))) if rule else ()
+
+    def _is_public(self, name: str) -> bool:
+        rule = self.policy.rule(name)
+        return (rule is not None and rule.public) or name.startswith(self.policy.public_prefixes)
+
+
+def leaked_secrets(scene: Scene) -> tuple[str, ...]:
+    """The secrets of which a leak is known, those in force first."""
+    named = list(rows(scene.leaks[scene.leaks["kind"].isin(("leak", "truncated"))]))
+    named.sort(key=lambda leak: (leak.in_force == "", leak.variable))
+    rules = [(leak.variable, scene.policy.rule(leak.variable)) for leak in named]
+    return tuple(dict.fromkeys(rule.name if rule else name for name, rule in rules))
