@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "key": "key:key",
     "leaks": "leaks:leaks",
     "whose": "whose:whose",
+    "investigate": "investigate:investigate",
 }
 
 

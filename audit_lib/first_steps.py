@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from audit_lib.policy import Policy, SecretRule
 
-
 _PUBLIC = (
     "A public variable shows the new value with the next build as well: rotation contains nothing until the"
     " backend asks for something that a browser does not have"

@@ -6,6 +6,7 @@ Importing it installs the guard, so it is the first cell: from then on no output
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from IPython.core.getipython import get_ipython
 
 from audit_lib import guard, handoff
 from audit_lib.audit import Audit, keeper_of, run_audit
-from audit_lib.clock import Quarter, parse_instant
+from audit_lib.clock import Quarter, iso, parse_instant
 from audit_lib.errors import AuditError, BadInput, Fault
 from audit_lib.project import load_project
 from audit_lib.report.failures import (
@@ -96,7 +97,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     if isinstance(handed, Audit):
         return handed
     check(given)
-    with _folder(project) as root:
+    with project_folder(project) as root:
         opened = load_project(root, _path(ledger))
         keeper = keeper_of(opened)
         watcher = guard.install(keeper)
@@ -111,7 +112,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         )
     review = reviewed(audit, keeper)
     watcher.classify(review.classes.sealed, review.classes.open, review.classes.public)
-    _refuse_values(given)
+    refuse_values(given)
     return review.audit
 
 
@@ -150,15 +151,20 @@ def _path(text: str) -> Path | None:
     return Path(text).expanduser().resolve() if text else None
 
 
-def _refuse_values(parameters: Mapping[str, str]) -> None:
+def refuse_values(parameters: Mapping[str, str]) -> None:
     """A parameter is written into the notebook in clear, so none may be a value that was just read."""
     named = [name for name, text in parameters.items() if guard.scrub(text) != text]
     if named:
         raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
 
 
+def current_instant() -> str:
+    """Now, as a parameter would name it. Beside the commands only this module reads the clock."""
+    return iso(datetime.now(UTC))
+
+
 @contextmanager
-def _folder(project: str) -> Iterator[Path]:
+def project_folder(project: str) -> Iterator[Path]:
     """The project's folder; for "" the bundled sample, built in a folder that is removed afterwards."""
     if project:
         yield Path(project).expanduser().resolve()

@@ -26,6 +26,7 @@ _WRAPPED = re.compile(rb"\r?\n[ \t]*|[\xad]|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[
 # A shorter run is found by the base64 forms, or holds less than a window.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
+_ZIP = b"PK\x03\x04"
 View = tuple[str, bytes]
 
 
@@ -53,7 +54,9 @@ def views(name: str, data: bytes) -> Iterator[View]:
 
 
 def _inner(name: str, content: bytes) -> Iterator[View]:
-    for step, unfold in _STEPS:
+    # An archive is unpacked and no more: with its lines joined it would be a damaged one, and refused.
+    packed = content[:4] == _ZIP
+    for step, unfold in ((step, unfold) for step, unfold in _STEPS if not packed or unfold is _zip):
         try:
             for inner in unfold(content):
                 if inner and inner != content:
@@ -137,7 +140,7 @@ def _inflate(content: bytes) -> bytes:
 
 
 def _zip(content: bytes) -> Iterator[bytes]:
-    if content[:4] != b"PK\x03\x04":
+    if content[:4] != _ZIP:
         return
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -40,7 +40,7 @@ FACTS = (
     "expected",
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
-OPTION_TABLES = ("access", "alerts", "attestations", "detections", "controls", "platform")
+OPTION_TABLES = ("access", "alerts", "attestations", "detections", "controls", "emergency", "platform")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 

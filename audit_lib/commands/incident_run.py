@@ -1,0 +1,49 @@
+"""Reads what an incident needs, runs its notebook and publishes; imported once the first steps are out."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from audit_lib import guard
+from audit_lib.audit import instant_of, keeper_of
+from audit_lib.clock import iso
+from audit_lib.dossier import ARTEFACTS, classes_of, write_incident
+from audit_lib.incident import Question, investigate
+from audit_lib.project import Project
+from audit_lib.publish import publishing
+from audit_lib.report import inert
+from audit_lib.runner import forbid_core_dumps
+from audit_lib.sources.given import parse_env_options
+
+
+def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
+    """Lines that say what was found and where it lies; `BadInput` and `Refused` as `investigate` says."""
+    forbid_core_dumps()
+    moment = instant_of(project, as_of)
+    keeper = keeper_of(project)
+    watcher = guard.install(keeper)
+    question = Question(given["since"], given["until"], given["secret"], given["client"])
+    values = parse_env_options(given["env"], sys.stdin.buffer)
+    with publishing(out) as folder:
+        found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
+        classes = classes_of(found, keeper)
+        watcher.classify(classes.sealed, classes.open, classes.public)
+        parameters = {
+            "project": str(project.root),
+            "since": iso(found.window.since),
+            "until": iso(found.window.until),
+            "secret": found.scene.secret,
+            "client": found.client,
+            "as_of": iso(moment),
+        }
+        write_incident(folder, found, parameters, keeper)
+    best = found.hypotheses.iloc[0]
+    yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC)"
+    yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")
+    for fault in found.ledger_faults:
+        yield f"the ledger is not whole: {fault}"
+    yield f"published in {out}:"
+    hints = {"incident.html": "open this in a browser", "incident.ipynb": "or this in JupyterLab"}
+    for name in ARTEFACTS:
+        yield f"  {name}" + (f"  <- {hints[name]}" if name in hints else "")

@@ -1,0 +1,110 @@
+"""What the incident notebooks import: open an incident, then show one table or figure a cell.
+
+Importing it installs the guard (by `audit_lib.notebook`): from then on no output holds a value.
+"""
+
+from pathlib import Path
+
+from audit_lib import guard, handoff
+from audit_lib.audit import instant_of, keeper_of
+from audit_lib.errors import BadInput, Fault
+from audit_lib.incident import Incident, Question, investigate
+from audit_lib.notebook import current_instant, project_folder, refuse_values
+from audit_lib.project import load_project
+from audit_lib.report.incident_views import (
+    client_routes_table,
+    client_table,
+    clients_table,
+    couplings_table,
+    exposure_table,
+    hypotheses_table,
+    leaks_table,
+    neighbours_table,
+    pivot_table,
+    read_table,
+    record_table,
+    route_table,
+    secret_table,
+    secrets_then_table,
+    steps_table,
+    summary_table,
+    symptoms_table,
+    timeline_table,
+    uses_table,
+    where_to_look_table,
+)
+from audit_lib.report.notes import note, notes_table
+from audit_lib.report.pickers import pickers
+from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.seal import classify, public_text
+
+__all__ = [
+    "client_routes_table",
+    "client_table",
+    "clients_table",
+    "couplings_table",
+    "exposure_table",
+    "hypotheses_table",
+    "leaks_table",
+    "neighbours_table",
+    "note",
+    "notes_table",
+    "open_incident",
+    "pickers",
+    "pivot_table",
+    "read_table",
+    "record_table",
+    "route_table",
+    "secret_table",
+    "secrets_then_table",
+    "steps_table",
+    "summary_table",
+    "symptoms_table",
+    "timeline_figure",
+    "timeline_table",
+    "uses_table",
+    "where_to_look_table",
+]
+
+
+def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
+    project: str = "",
+    since: str = "",
+    until: str = "",
+    secret: str = "",
+    client: str = "",
+    as_of: str = "",
+) -> Incident:
+    """The incident that a notebook's parameters name: handed over by `investigate`, or computed here.
+
+    The notebook says beside each parameter what it means; "" is none, and of the project the sample.
+
+    Raises:
+        BadInput: one fault for each parameter that cannot be used.
+    """
+    given = {
+        "project": project,
+        "since": since,
+        "until": until,
+        "secret": secret,
+        "client": client,
+        "as_of": as_of,
+    }
+    handed = handoff.receive(given)
+    if isinstance(handed, Incident):
+        return handed
+    wrong = [name for name, text in given.items() if not isinstance(text, str)]
+    if wrong:
+        raise BadInput(Fault(name, "is no text: write it in quotes") for name in wrong)
+    if project and not Path(project).expanduser().is_dir():
+        raise BadInput.at("project", "is no folder")
+    with project_folder(project) as root:
+        opened = load_project(root)
+        keeper = keeper_of(opened)
+        watcher = guard.install(keeper)
+        moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
+        found = investigate(opened, Question(since, until, secret, client), moment, keeper)
+    classes = classify(keeper, found.scene.inventory, public_text(found.policy, found.project.name))
+    watcher.classify(classes.sealed, classes.open, classes.public)
+    refuse_values(given)
+    return found

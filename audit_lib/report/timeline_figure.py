@@ -1,0 +1,120 @@
+"""The timeline of an incident as one drawing: a lane a kind, a dot a group, a bar between bounds."""
+
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.incident import Incident
+from audit_lib.report import inert
+from audit_lib.report.drawing import MUTED, Axes, Figure, panels, style, svg
+from audit_lib.report.show import as_text, show
+from audit_lib.tables.requests import Window
+
+LANES = (
+    "failures", "failed logins", "successes", "change", "commit", "leak", "boot", "failed start",
+    "database failure", "log gap",
+)  # fmt: skip
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+CLASSES = {
+    "known": "#0072b2",
+    "new address": "#e69f00",
+    "new network": "#d55e00",
+    "no history": "#56b4e9",
+    "failing only": "#cc79a7",
+    "internal": "#009e73",
+    "unnamed": "#8c959f",
+}
+OTHER = "#1f2328"
+MOST_TICKS = 8
+
+
+def timeline_figure(incident: Incident) -> Figure:
+    """The timeline on one drawing, times in UTC; what is drawn stands beside it as text."""
+    table = incident.timeline
+    counts = table.groupby("kind")["count"].sum()
+    words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
+    window = incident.window
+    alt = f"Timeline from {iso(window.since)} to {iso(window.until)}, UTC: {words}."
+    lanes = [lane for lane in LANES if lane in counts]
+    drawn = table.groupby(["kind", "subject"], sort=True)["count"].sum().reset_index()
+    return Figure(_draw(table, lanes, window, alt), as_text(show(drawn)), alt)
+
+
+def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> str:
+    with style():
+        tall = 0.3 * max(len(lanes), 1)
+        canvas, (axes,) = panels([tall], left=1.3, middle=7.2, right=1.4, gap=0.45)
+        since, until = _seconds(window.since), _seconds(window.until)
+        for height, lane in enumerate(lanes):
+            _lane(axes, table[table["kind"] == lane], height, (since, until))
+        axes.set_yticks(range(len(lanes)), lanes)
+        axes.set_ylim(max(len(lanes), 1) - 0.4, -0.6)
+        axes.set_xlim(since, until)
+        ticks = _ticks(window)
+        axes.set_xticks([_seconds(at) for at in ticks], [_label(at, window) for at in ticks])
+        axes.tick_params(length=0)
+        axes.set_xlabel("UTC", fontsize=8, color=MUTED)
+        _legend(axes, table)
+        return svg(canvas, alt)
+
+
+def _lane(axes: Axes, rows: pd.DataFrame, height: int, span: tuple[float, float]) -> None:
+    """Dots for what has an instant, bars for what lies between bounds."""
+    timed = rows[rows["at"].notna()]
+    bounded = rows[rows["at"].isna()]
+    size = 12 + 10 * timed["count"].clip(upper=400) ** 0.5
+    axes.scatter(
+        [_seconds(at) for at in timed["at"]],
+        [height] * len(timed),
+        s=list(size),
+        c=[CLASSES.get(name, OTHER) for name in timed["subject"]],
+        alpha=0.75,
+        linewidths=0,
+    )
+    low = [span[0] if pd.isna(at) else _seconds(at) for at in bounded["not_before_at"]]
+    high = [span[1] if pd.isna(at) else _seconds(at) for at in bounded["not_after_at"]]
+    colours = [CLASSES.get(name, OTHER) for name in bounded["subject"]]
+    axes.hlines([height] * len(bounded), low, high, colors=colours, linewidths=3, alpha=0.35)
+
+
+def _legend(axes: Axes, table: pd.DataFrame) -> None:
+    here = set(table["subject"])
+    for name, colour in CLASSES.items():
+        if name in here:
+            axes.plot([], [], "o", color=colour, label=inert.label(name), markersize=5)
+    axes.plot([], [], "-", color=OTHER, linewidth=3, alpha=0.35, label="between bounds")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), frameon=False, fontsize=7)
+
+
+def _seconds(at: Any) -> float:
+    return float(pd.Timestamp(at).timestamp())
+
+
+def _ticks(window: Window) -> list[pd.Timestamp]:
+    """A few round instants within the window."""
+    since, until = pd.Timestamp(window.since), pd.Timestamp(window.until)
+    for width in (
+        "1min",
+        "5min",
+        "15min",
+        "1h",
+        "3h",
+        "6h",
+        "12h",
+        "1D",
+        "2D",
+        "7D",
+        "14D",
+        "30D",
+        "91D",
+        "365D",
+    ):
+        found = pd.date_range(since.ceil(width), until, freq=width)
+        if len(found) <= MOST_TICKS:
+            return list(found)
+    return [since, until]
+
+
+def _label(at: pd.Timestamp, window: Window) -> str:
+    return f"{at:%Y-%m-%d}" if window.until - window.since > pd.Timedelta(days=3) else f"{at:%m-%d %H:%M}"

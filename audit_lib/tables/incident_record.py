@@ -1,0 +1,47 @@
+"""The record of an incident: its instants, as evidence bounds them, its cause and what was done."""
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.contracts import rows
+from audit_lib.tables.scene import Scene
+
+NOT_KNOWN = "not known"
+
+
+def record_frame(
+    name: str, scene: Scene, windows: pd.DataFrame, hypotheses: pd.DataFrame, steps: pd.DataFrame
+) -> pd.DataFrame:
+    """One row for each field: `field`, `value`, `evidence`. A field that nothing proves says so."""
+    first = next(iter(rows(windows)), None)
+    best = hypotheses.iloc[0]
+    replaced = None if first is None or first.open else first
+    after = _after(scene, first.secret if first else "", replaced.ends_by if replaced else "")
+    fields = [
+        ("id", name, ""),
+        ("secret", first.secret if first else scene.secret or NOT_KNOWN, ""),
+        (
+            "exposed",
+            _at(first.begins_at) if first else NOT_KNOWN,
+            first.begins_by if first else "no exposure window",
+        ),
+        ("discovered", NOT_KNOWN, "write it down: when was it seen, by whom"),
+        ("revoked", NOT_KNOWN, "no provider is asked: write it down"),
+        ("replaced", _at(replaced.ends_earliest_at, "after ") if replaced else "not yet, as far as is seen",
+         replaced.ends_by if replaced else (first.ends_by if first else "")),
+        ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
+        ("validated", after or NOT_KNOWN, "a look at the new value after it took effect"),
+        ("root cause", f"{best['hypothesis']} ({best['verdict']})", best["speaks_for"]),
+        ("actions", "; ".join(steps["action"]), "the steps above, in order"),
+    ]  # fmt: skip
+    return pd.DataFrame(fields, columns=["field", "value", "evidence"])
+
+
+def _after(scene: Scene, secret: str, ends_by: str) -> str:
+    """The last look that saw the new value, where there was a rotation."""
+    looks = [stay.last for stay in scene.stays if stay.home.secret == secret and stay.gone is None]
+    return iso(max(look.at for look in looks)) if ends_by and looks else ""
+
+
+def _at(instant: object, before: str = "") -> str:
+    return NOT_KNOWN if instant is None else f"{before}{iso(instant)}"  # type: ignore[arg-type]

@@ -1,0 +1,64 @@
+"""Where to look first: the days and sources that stand out in all logs, the leaks that are in force."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.contracts import rows
+from audit_lib.tables.incident_facts import BURST
+from audit_lib.tables.requests import bounded
+from audit_lib.tables.scene import Scene
+
+COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
+MOST = 12
+_FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
+
+
+def tabulate_suspicions(scene: Scene) -> pd.DataFrame:
+    """One row for each thing that stands out, with the parameters that look into it."""
+    found = [*_days(scene), *_leaks(scene)]
+    found.sort(
+        key=lambda row: (row["what"] == "leaked, in force", -row["count"], row["client"], row["secret"])
+    )
+    return pd.DataFrame(found[:MOST], columns=COLUMNS)
+
+
+def _days(scene: Scene) -> Iterator[dict[str, Any]]:
+    """A source with ten or more failures on one day."""
+    events = bounded(scene.events[scene.events["kind"].isin(_FAILURES)])
+    dated = events[events["not_before_at"].notna() & events["not_after_at"].notna()]
+    for (_, client), group in dated.groupby([dated["not_before_at"].dt.floor("D"), "client"]):
+        if len(group) >= BURST:
+            first = group.iloc[0]
+            low, high = group["not_before_at"].min(), group["not_after_at"].max()
+            kinds = ", ".join(str(kind).replace("_", " ") for kind in sorted(set(group["kind"])))
+            yield {
+                "what": kinds,
+                "first_at": low,
+                "last_at": high,
+                "count": len(group),
+                "since": iso(low - pd.Timedelta(hours=12)),
+                "until": iso(high + pd.Timedelta(hours=12)),
+                "secret": "",
+                "client": str(client),
+                "evidence": f"{first['source']}:{first['line']}",
+            }
+
+
+def _leaks(scene: Scene) -> Iterator[dict[str, Any]]:
+    """A value that has leaked and is in force: by default the window begins with its first sighting."""
+    for leak in rows(scene.leaks[scene.leaks["kind"].isin(("leak", "truncated"))]):
+        if leak.in_force:
+            yield {
+                "what": "leaked, in force",
+                "first_at": leak.first_at,
+                "last_at": None,
+                "count": leak.occurrences,
+                "since": "",
+                "until": "",
+                "secret": leak.variable,
+                "client": "",
+                "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
+            }
