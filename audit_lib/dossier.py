@@ -10,7 +10,6 @@ from typing import Any
 import nbformat
 
 from audit_lib import guard
-from audit_lib.artefacts import NOTEBOOKS
 from audit_lib.clock import iso
 from audit_lib.handoff import Handoff
 from audit_lib.incident import Incident
@@ -27,7 +26,7 @@ from audit_lib.sources.log_quotes import quote_lines
 from audit_lib.tables.incident_steps import tabulate_steps
 from audit_lib.tables.symptoms import tabulate_symptoms
 
-SOURCE = "incident_investigation.ipynb"
+SOURCE = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
 ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
 SCHEMA = "audit_lib/incident/1"
 # The least time that a zip can hold: the same incident gives the same bytes.
@@ -52,7 +51,7 @@ def write_incident(
     """
     classes = classes_of(incident, keeper)
     handed = Handoff(parameters, incident, keeper, classes.sealed, classes.open, classes.public)
-    executed = run_notebook(NOTEBOOKS / SOURCE, parameters, handoff=handed)
+    executed = run_notebook(SOURCE, parameters, handoff=handed)
     notebook = guard.scrub(nbformat.writes(executed) + "\n")
     _write(folder / "incident.ipynb", notebook)
     _write(folder / "incident.html", page(executed, f"Incident {incident.name}"))
@@ -69,7 +68,7 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
         "hypotheses": incident.hypotheses,
         "exposure_windows": incident.windows.drop(columns="fingerprint"),
         "addresses": scene.clients,
-        "steps": tabulate_steps(scene, incident.windows),
+        "steps": tabulate_steps(scene, incident.windows, incident.hypotheses),
         "symptoms": tabulate_symptoms(scene),
         "record": record(incident),
         "observations": notes_frame(),

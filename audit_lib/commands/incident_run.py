@@ -10,10 +10,10 @@ from audit_lib.audit import instant_of, keeper_of
 from audit_lib.clock import iso
 from audit_lib.dossier import ARTEFACTS, classes_of, write_incident
 from audit_lib.incident import Question, investigate
+from audit_lib.kernel import forbid_core_dumps
 from audit_lib.project import Project
 from audit_lib.publish import publishing
 from audit_lib.report import inert
-from audit_lib.runner import forbid_core_dumps
 from audit_lib.sources.given import parse_env_options
 
 

@@ -56,7 +56,7 @@ def read_table(incident: Incident) -> Table:
 
 def steps_table(incident: Incident) -> Table:
     """What to do, in order."""
-    return show(tabulate_steps(incident.scene, incident.windows), "What to do, in order")
+    return show(tabulate_steps(incident.scene, incident.windows, incident.hypotheses), "What to do, in order")
 
 
 def hypotheses_table(incident: Incident) -> Table:
@@ -180,5 +180,5 @@ def record_table(incident: Incident) -> Table:
 
 def record(incident: Incident) -> pd.DataFrame:
     """The incident's record as a frame."""
-    steps = tabulate_steps(incident.scene, incident.windows)
+    steps = tabulate_steps(incident.scene, incident.windows, incident.hypotheses)
     return record_frame(incident.name, incident.scene, incident.windows, incident.hypotheses, steps)

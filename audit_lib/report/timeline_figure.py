@@ -52,7 +52,11 @@ def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> st
         axes.set_ylim(max(len(lanes), 1) - 0.4, -0.6)
         axes.set_xlim(since, until)
         ticks = _ticks(window)
-        axes.set_xticks([_seconds(at) for at in ticks], [_label(at, window) for at in ticks])
+        days = all(at == at.floor("D") for at in ticks)
+        axes.set_xticks(
+            [_seconds(at) for at in ticks],
+            [f"{at:%Y-%m-%d}" if days else f"{at:%m-%d %H:%M}" for at in ticks],
+        )
         axes.tick_params(length=0)
         axes.set_xlabel("UTC", fontsize=8, color=MUTED)
         _legend(axes, table)
@@ -114,7 +118,3 @@ def _ticks(window: Window) -> list[pd.Timestamp]:
         if len(found) <= MOST_TICKS:
             return list(found)
     return [since, until]
-
-
-def _label(at: pd.Timestamp, window: Window) -> str:
-    return f"{at:%Y-%m-%d}" if window.until - window.since > pd.Timedelta(days=3) else f"{at:%m-%d %H:%M}"
