@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 
 from audit_lib import guard
+from audit_lib.artefacts import Finish
 from audit_lib.clock import iso
 from audit_lib.handoff import Handoff
 from audit_lib.incident import Incident
@@ -20,7 +21,6 @@ from audit_lib.report.csv_file import findings_csv
 from audit_lib.report.incident_views import record
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
-from audit_lib.runner import run_notebook
 from audit_lib.seal import Classes, Sealing, classify, plan, public_text, seal
 from audit_lib.sources.log_quotes import quote_lines
 from audit_lib.tables.incident_steps import tabulate_steps
@@ -41,7 +41,7 @@ def classes_of(incident: Incident, keeper: Keeper) -> Classes:
 
 
 def write_incident(
-    folder: Path, incident: Incident, parameters: Mapping[str, object], keeper: Keeper
+    folder: Path, incident: Incident, parameters: Mapping[str, object], keeper: Keeper, finish: Finish
 ) -> None:
     """Write every artefact of an incident into a folder and search them all, the package's contents too.
 
@@ -51,7 +51,7 @@ def write_incident(
     """
     classes = classes_of(incident, keeper)
     handed = Handoff(parameters, incident, keeper, classes.sealed, classes.open, classes.public)
-    executed = run_notebook(SOURCE, parameters, handoff=handed)
+    executed = finish(handed)
     notebook = guard.scrub(nbformat.writes(executed) + "\n")
     _write(folder / "incident.ipynb", notebook)
     _write(folder / "incident.html", page(executed, f"Incident {incident.name}"))

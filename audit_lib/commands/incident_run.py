@@ -8,12 +8,13 @@ from typing import Any
 from audit_lib import guard
 from audit_lib.audit import instant_of, keeper_of
 from audit_lib.clock import iso
-from audit_lib.dossier import ARTEFACTS, classes_of, write_incident
+from audit_lib.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
+from audit_lib.guard import forbid_core_dumps
 from audit_lib.incident import Question, investigate
-from audit_lib.kernel import forbid_core_dumps
 from audit_lib.project import Project
 from audit_lib.publish import publishing
 from audit_lib.report import inert
+from audit_lib.runner import started
 from audit_lib.sources.given import parse_env_options
 
 
@@ -25,19 +26,14 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     watcher = guard.install(keeper)
     question = Question(given["since"], given["until"], given["secret"], given["client"])
     values = parse_env_options(given["env"], sys.stdin.buffer)
-    with publishing(out) as folder:
+    asked = {"project": str(project.root), "as_of": iso(moment)}
+    asked |= {name: given[name] for name in ("since", "until", "secret", "client")}
+    warm_up = "import audit_lib.incident_notebook"
+    with publishing(out) as folder, started(SOURCE, asked, warm_up=warm_up) as finish:
         found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
         classes = classes_of(found, keeper)
         watcher.classify(classes.sealed, classes.open, classes.public)
-        parameters = {
-            "project": str(project.root),
-            "since": iso(found.window.since),
-            "until": iso(found.window.until),
-            "secret": found.scene.secret,
-            "client": found.client,
-            "as_of": iso(moment),
-        }
-        write_incident(folder, found, parameters, keeper)
+        write_incident(folder, found, asked, keeper, finish)
     best = found.hypotheses.iloc[0]
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC)"
     yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")

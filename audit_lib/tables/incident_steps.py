@@ -33,13 +33,13 @@ _BY_HYPOTHESIS = {
     "quiet misuse": ("ask", "Find out whose the new addresses are; if nobody knows them, rotate at once"),
     "our own bundle explains the sighting": (
         "think",
-        "Everyone who loads the page has the value: change how the backend is asked, rotation alone is no help",
+        "Everyone who loads the page has the value: rotation alone is no help",
     ),
 }
 
 
 def tabulate_steps(scene: Scene, windows: pd.DataFrame, hypotheses: pd.DataFrame) -> pd.DataFrame:
-    """`Steps`: first what the best explanation asks for, then a secret's rotation, or how to find out which."""
+    """`Steps`: what the best explanation asks for, then a secret's rotation, or how to find out which."""
     found = [*_first(hypotheses), *steps(scene.policy, scene.secret, _places(scene, scene.secret))]
     if not scene.secret:
         found += [_leaked(scene, secret) for secret in exposed(windows)[:MOST_SECRETS]]
