@@ -1,5 +1,6 @@
 """The sample is the same each time, holds no literal value, and shows every status and every check."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from audit_lib.checks import CHECKS
 from audit_lib.contracts import FRESHNESS, STATUSES
 from audit_lib.project import load_project
 from audit_lib.sample import AS_OF, build_sample
+from audit_lib.sample.packed import packed
 from audit_lib.sample.timeline import timeline
 
 ROOT = Path(__file__).parents[1]
@@ -75,6 +77,13 @@ def test_the_sample_is_written_into_an_empty_folder_only(sample: Path, tmp_path:
     refused = CliRunner().invoke(main, ["sample", str(sample)])
     assert refused.exit_code == 2
     assert "is not empty" in refused.output
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_000])
+def test_a_packed_log_is_a_gzip_file(size: int) -> None:
+    """What is packed without zlib is unpacked by it."""
+    content = (b"0123456789" * (size // 10 + 1))[:size]
+    assert gzip.decompress(packed(content)) == content
 
 
 def test_no_value_stands_in_the_repository() -> None:

@@ -1,12 +1,12 @@
 """The sample's logs: a quarter in mixed formats, with failures planted and decoys beside them."""
 
-import gzip
 import json
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from audit_lib.sample.packed import packed
 from audit_lib.sample.timeline import Held, midnight
 
 QUIET_DAYS = {"2026-08-12", "2026-08-13", "2026-08-14"}  # no log was kept
@@ -54,7 +54,7 @@ def log_files(held: Iterable[Held]) -> dict[str, bytes]:
     return {
         "backend/logs/backend.log": texts["backend.log"].encode(),
         "backend/logs/backend.log.1": texts["backend.log.1"].encode(),
-        "backend/logs/backend.log.2.gz": gzip.compress(texts["backend.log.2.gz"].encode(), mtime=0),
+        "backend/logs/backend.log.2.gz": packed(texts["backend.log.2.gz"].encode()),
         "logs/platform-export.log": "".join(map(_exported, _sorted(export))).encode(),
         "logs/edge.jsonl": "".join(map(_json, _sorted(edge))).encode(),
         "logs/worker.log": "".join(_worker()).encode(),
