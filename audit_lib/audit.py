@@ -25,6 +25,7 @@ from audit_lib.sources.env_history import env_history
 from audit_lib.sources.log_examples import written_by_kind
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.logs import read_logs
+from audit_lib.tables.attestations import tabulate_attestations
 from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
@@ -54,6 +55,7 @@ class Audit:
     leak_places: pd.DataFrame
     findings: pd.DataFrame
     changes: pd.DataFrame
+    attestations: pd.DataFrame
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
 
@@ -116,6 +118,7 @@ def run_audit(
         "freshness": freshness,
         "log_events": logs.events,
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, period, moment),
+        "attestations": tabulate_attestations(chosen, ledger, moment),
         "guide_searches": tabulate_guide_searches(chosen, written_by_kind(formats), logs.counts),
     }
     findings = find(tables, chosen, ledger, moment)
@@ -139,6 +142,7 @@ def run_audit(
         leak_places=LeakPlaces.of([]),
         findings=findings,
         changes=compare(_report(previous), findings) if previous else Changes.of([]),
+        attestations=tables["attestations"],
         ledger_heads=ledger.heads,
     )
 

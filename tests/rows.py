@@ -179,6 +179,17 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "matches": True,
         },
     ),
+    "attestations": (
+        contracts.Attestations,
+        {
+            "rule": "140",
+            "question": "Is the role limited?",
+            "status": "attested",
+            "by": "R. Eviewer",
+            "reason": "looked at the grants",
+            "until_at": NOW,
+        },
+    ),
     "ledger_faults": (contracts.LedgerFaults, {"place": "alice.jsonl:3", "fault": ""}),
 }
 

@@ -1,4 +1,4 @@
-"""Checks on the ledger: acceptances that match nothing, entries that do not hold."""
+"""Checks on the ledger: entries that do not hold, acceptances that match nothing, questions left open."""
 
 from audit_lib.checks.check import Check
 
@@ -26,5 +26,16 @@ LEDGER = (
         remedy="Compare the id with the report; let the acceptance run out if the fault is mended.",
         controls=("NIST CA-7", "ISO A.5.36"),
         where="ledger",
+    ),
+    Check(
+        id="unanswered-question",
+        table="attestations",
+        severity="low",
+        unknown_when=lambda rows: rows["status"].ne("attested"),
+        subject="rule {rule}",
+        evidence="{question} Nobody answers for it now: {status}",
+        remedy='Answer it: attest {rule} --by WHO --reason "what you looked at" --until DATE.',
+        controls=("NIST CA-2", "ISO A.5.36"),
+        where="policy",
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from audit_lib.clock import iso, parse_instant
+from audit_lib.clock import iso
 from audit_lib.commands.options import (
     by_option,
     ledger_option,
@@ -23,10 +23,12 @@ from audit_lib.commands.options import (
     writer_option,
 )
 from audit_lib.commands.verify import report_faults
+from audit_lib.contracts import rows
 from audit_lib.errors import BadInput
 from audit_lib.keys import load_key
 from audit_lib.ledger import Draft, all_heads, append, read_ledger
 from audit_lib.policy import Policy
+from audit_lib.tables.attestations import tabulate_attestations
 
 
 @click.command()
@@ -101,14 +103,7 @@ def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]
 
 def _unanswered(policy: Policy, ledger_dir: Path, at: datetime) -> list[tuple[str, str]]:
     """The policy's questions, without those that an attestation answers at this instant."""
-    questions = policy.options.get("attestations", {})
-    if not isinstance(questions, dict):
-        raise BadInput.at(str(policy.path), "attestations is not a table of rule = question")
     key = load_key(ledger_dir)
     ledger = read_ledger(ledger_dir, None if key.origin == "throw-away" else key, at)
-    answered = {
-        entry.body["rule"]
-        for entry in ledger.of_kind("attestation")
-        if parse_instant(entry.body["until"], entry.place) >= at
-    }
-    return [(str(rule), str(question)) for rule, question in questions.items() if rule not in answered]
+    asked = tabulate_attestations(policy, ledger, at)
+    return [(row.rule, row.question) for row in rows(asked[asked["status"] != "attested"])]

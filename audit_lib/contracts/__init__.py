@@ -5,7 +5,7 @@ No column of any frame holds a secret value: values are in the keeper, frames ho
 """
 
 from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant, rows
-from audit_lib.contracts.findings import Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.contracts.findings import Acceptances, Attestations, Changes, Findings, LedgerFaults
 from audit_lib.contracts.incident import (
     Clients,
     Couplings,
@@ -45,6 +45,7 @@ __all__ = [
     "SEVERITIES",
     "STATUSES",
     "Acceptances",
+    "Attestations",
     "Changes",
     "CleanUp",
     "Clients",

@@ -36,6 +36,17 @@ class Acceptances(Contract):
     matches: Series[bool]  # a finding of this audit has the id
 
 
+class Attestations(Contract):
+    """One row for each question that only people can answer: the last answer counts."""
+
+    rule: Series[str]
+    question: Series[str]  # "" where the policy asks none and somebody answered all the same
+    status: Series[str] = pa.Field(isin=("attested", "expired", "open"))
+    by: Series[str]
+    reason: Series[str]
+    until_at: Series[Instant] = pa.Field(nullable=True)
+
+
 class LedgerFaults(Contract):
     """One row for each place where a ledger's chain or a MAC does not hold."""
 

@@ -82,6 +82,12 @@ def _of_ages(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _of_method(audit: Audit) -> Iterator[tuple[str, str]]:
+    unanswered = audit.attestations[audit.attestations["status"] != "attested"]
+    if len(unanswered):
+        yield (
+            "what only people can answer",
+            f"{len(unanswered)} are open: attest --missing lists them",
+        )
     if audit.leaks.empty:
         yield "leaks", "git history, bundles and artefacts were not searched by this review; see `leaks`"
     if audit.detections.empty:

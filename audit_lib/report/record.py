@@ -43,7 +43,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "drift": _drift(audit.inventory),
         "findings": _findings(audit.findings),
         "changes": _rows(audit.changes),
-        "attestations": [],
+        "attestations": _rows(audit.attestations),
         "coverage": _coverage(audit),
     }
 

@@ -202,6 +202,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "search-never-matches": ({"can_match": False}, {"can_match": True}, {"can_match": None}, False),
     "search-prints-values": ({"prints_values": True}, {"prints_values": False}, {"can_match": None}, False),
     "ledger-fault": ({"fault": "broken link"}, {"fault": ""}, {"place": ""}, False),
+    "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
 }
 

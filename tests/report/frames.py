@@ -131,7 +131,17 @@ def findings() -> pd.DataFrame:
 
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
-    names = ("inventory", "evidence", "drift", "log_events", "detections", "leaks", "leak_places", "changes")
+    names = (
+        "inventory",
+        "evidence",
+        "drift",
+        "log_events",
+        "detections",
+        "leaks",
+        "leak_places",
+        "changes",
+        "attestations",
+    )
     empty = {name: getattr(contracts, _contract(name)).of([]) for name in names}
     made = {
         "sources": sources(),
