@@ -147,6 +147,14 @@ class World:
         body = {"from_key_id": OLD, "lost": self.key_lost, "links": links, "heads": {}}
         return [entry(at, "key bridge", body, key_id=NEW, writer="zz")]
 
+    def sightings(self, what: str) -> list[datetime]:
+        """When a value was seen, wherever: the age runs since it is in force here or was seen before that."""
+        prints = {self.fingerprint(what, OLD), self.fingerprint(what)}
+        bodies = [(one.at, one.body.get("secrets", [one.body])) for one in self.entries]
+        files = [life for life in (*self.production, *self.staging) if life.at(NOW) == what]
+        recorded = [at for at, rows in bodies if any(row.get("fingerprint") in prints for row in rows)]
+        return recorded + [self.written(life, NOW) for life in files]
+
     def review(self) -> Any:
         """Freshness as the tool sees it, of what stands in the project now."""
         inventory, files = [], {}
@@ -184,12 +192,13 @@ def contradictions(world: World, table: Any) -> list[str]:
             found.append(f"{row.Index}: overdue at {oldest:.1f} days")
         low = row.age_days_min if row.age_days_min == row.age_days_min else 0
         high = row.age_days_max if row.age_days_max == row.age_days_max else 1e9
-        if not row.conflict and not any(
-            low <= (world.as_of - at).total_seconds() / 86_400 < high + 1e-9 for at in uses
-        ):
+        ages = [(world.as_of - at).total_seconds() / 86_400 for at in (*uses, *world.sightings(what))]
+        # A second is what the ledger cuts off, five minutes is what no clock tells apart.
+        if not row.conflict and not any(low - 1 / 288 <= age < high + 1 / 288 for age in ages):
             found.append(f"{row.Index}: no use in [{low:.2f}, {high:.2f}], used {youngest:.2f} days ago")
-        if len(uses) == 1 and row.claimed_not_done and youngest < 0:
-            found.append(f"{row.Index}: not done")
+        single = len(uses) == 1 and life.uses(what, world.as_of) == uses
+        if single and not row.conflict and not low <= youngest < high + 1e-9:
+            found.append(f"{row.Index}: {youngest:.2f} days is not in [{low:.2f}, {high:.2f}]")
     return found
 
 
