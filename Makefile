@@ -20,12 +20,12 @@ help: ## List these commands
 
 # A stamp holds what was installed: an interrupted set-up starts again.
 .venv/runtime: requirements.lock | .venv/bin/python
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
+	@$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "audit_lib.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/runtime
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes --only-binary :all: -r requirements-dev.lock
 	@touch $@
 
 setup: .venv/runtime ## Install what a review needs into .venv
@@ -54,5 +54,5 @@ lint: .venv/dev ## ruff, mypy, notebooks, structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy audit_lib
 
 lock: .venv/bin/python ## Renew both lock files
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt requirements-dev.txt -o requirements-dev.lock
+	@$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.txt requirements-dev.txt -o requirements-dev.lock
