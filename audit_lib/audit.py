@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.clock import Quarter, parse_instant
-from audit_lib.contracts import Changes, Detections, LeakPlaces, Leaks, Sources
+from audit_lib.contracts import Changes, LeakPlaces, Leaks, Sources
 from audit_lib.errors import BadInput
 from audit_lib.findings import compare, find
 from audit_lib.keeper import Keeper
@@ -18,7 +18,7 @@ from audit_lib.keys import demo_key, load_key
 from audit_lib.ledger import read_ledger
 from audit_lib.policy import Policy, choose_policy
 from audit_lib.project import GivenValues, Project
-from audit_lib.report.identities import mask_frame
+from audit_lib.report.identities import mask_client, mask_frame
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
@@ -27,6 +27,7 @@ from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.attestations import tabulate_attestations
 from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
+from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
 from audit_lib.tables.freshness import tabulate_freshness
@@ -89,6 +90,7 @@ def run_audit(
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     formats = load_formats()
+    sought = detection_policy(chosen)
 
     env_sources, entries = read_env_sources(project, given, keeper, chosen)
     logs = read_logs(project, period, formats)
@@ -110,12 +112,18 @@ def run_audit(
         keeper=keeper,
     )
     freshness = tabulate_freshness(inventory, evidence, chosen, moment)
+    end = min(period.end, moment)
+    traffic = gather(logs.sources, logs.counts, logs.events, logs.minutes, ledger, sought, period.start, end)
+    detected = detect(traffic, sought)
+    # A finding's id must not change with how addresses are shown.
+    masked = tabulate(detected, partial(mask_client, key=keeper.key))
     tables = {
         "sources": sources,
         "entries": entries,
         "inventory": inventory,
         "drift": drift,
         "freshness": freshness,
+        "detections": masked,
         "log_events": logs.events,
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, period, moment),
         "attestations": tabulate_attestations(chosen, ledger, moment),
@@ -137,7 +145,7 @@ def run_audit(
         drift=drift,
         log_counts=shown(logs.counts),
         log_events=shown(logs.events),
-        detections=Detections.of([]),
+        detections=tabulate(detected) if identities == "full" else masked,
         leaks=Leaks.of([]),
         leak_places=LeakPlaces.of([]),
         findings=findings,

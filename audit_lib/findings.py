@@ -227,5 +227,6 @@ def _change(was: Mapping[str, Any] | None, now: str | None, blind: set[str]) -> 
 
 
 def _hidden(was: Mapping[str, Any], blind: set[str]) -> bool:
-    about_logs = any(check.id == was["check"] and check.table.startswith("log_") for check in CHECKS)
+    logs = {check.id for check in CHECKS if check.table.startswith("log_") or check.table == "detections"}
+    about_logs = was["check"] in logs
     return "logs" in blind if about_logs else was["id"].rpartition(":")[2] in blind

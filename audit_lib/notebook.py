@@ -17,6 +17,7 @@ from audit_lib.audit import Audit, keeper_of, run_audit
 from audit_lib.clock import Quarter, iso, parse_instant
 from audit_lib.errors import AuditError, BadInput, Fault
 from audit_lib.project import load_project
+from audit_lib.report.detected import detections_table, not_detected_table
 from audit_lib.report.failures import (
     failures_by_client,
     failures_by_kind,
@@ -47,6 +48,7 @@ __all__ = [
     "changes_table",
     "counts_table",
     "decisions",
+    "detections_table",
     "failures_by_client",
     "failures_by_kind",
     "failures_by_reason",
@@ -57,6 +59,7 @@ __all__ = [
     "freshness_figure",
     "freshness_table",
     "limits",
+    "not_detected_table",
     "open_audit",
     "show",
     "sign_off",

@@ -168,6 +168,21 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "remedy": "read each line's status",
         },
     ),
+    "detections": (
+        contracts.Detections,
+        {
+            "detection": "A1",
+            "verdict": "none",
+            "reason": "",
+            "subject": "192.0.2.1",
+            "classification": "burst of failed logins",
+            "first_at": NOW,
+            "last_at": NOW,
+            "count": 5,
+            "severity": "medium",
+            "evidence": "app.log:3",
+        },
+    ),
     "acceptances": (
         contracts.Acceptances,
         {

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -111,7 +112,7 @@ def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Polic
         recognised_by=table.texts("recognised_by"),
         recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
         greps=tuple(_grep(inner) for inner in table.tables("grep", "pattern")),
-        options={**under.options, **_options(table)},
+        options=_laid_over(under.options, _options(table)),
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))
     names = {rule.name for rule in own}
@@ -141,6 +142,16 @@ def _digests(table: Table, key: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
             table.fault(f"{key}{'' if one else f' #{number}'} is not a SHA-256 (64 hexadecimal digits)")
     return digests
+
+
+def _laid_over(under: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of both, key by key, tables within them too; where both have a key the own holds."""
+    inner = {
+        key: _laid_over(under[key], value)
+        for key, value in own.items()
+        if isinstance(value, dict) and isinstance(under.get(key), dict)
+    }
+    return {**under, **own, **inner}
 
 
 def _options(table: Table) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def log_files(held: Iterable[Held]) -> dict[str, bytes]:
     months = {name: [line for line in backend if line.at.month == month] for name, month in _MONTHS.items()}
     texts = {name: "".join(map(_uvicorn, _sorted(lines))) for name, lines in months.items()}
     export = [*_traffic("staging", "2026-09-01", 28), *_tokens()]
-    edge = [*_traffic("edge", "2026-08-20", 40), *_limits()]
+    edge = [*_traffic("edge", "2026-08-20", 40), *_limits(), *_scan(), *_break()]
     return {
         "backend/logs/backend.log": texts["backend.log"].encode(),
         "backend/logs/backend.log.1": texts["backend.log.1"].encode(),
@@ -179,6 +179,23 @@ def _limits() -> Iterator[Line]:
     for number in range(12):
         at = midnight("2026-09-09") + timedelta(hours=4, seconds=5 * number)
         yield Line(at, client=SCANNER, request="GET /api/market/indices", status=429)
+
+
+def _scan() -> Iterator[Line]:
+    """A scanner that asks for files which nobody has to see."""
+    for number, path in enumerate(
+        ("/.env", "/.git/config", "/backend/.env", "/wp-login.php", "/.aws/credentials")
+    ):
+        at = midnight("2026-09-15") + timedelta(hours=1, seconds=7 * number)
+        yield Line(at, client=SCANNER, request=f"GET {path}", status=404)
+
+
+def _break() -> Iterator[Line]:
+    """A deploy with the wrong token: for a quarter of an hour every client is refused."""
+    for minute in range(15):
+        for place, client in enumerate(CLIENTS[:3]):
+            at = midnight("2026-09-24") + timedelta(hours=10, minutes=minute, seconds=11 * place)
+            yield Line(at, client=client, request="GET /api/positions", status=401)
 
 
 def _worker() -> Iterator[str]:

@@ -1,0 +1,30 @@
+"""Why a detection cannot be applied, and why finding nothing would prove nothing."""
+
+from audit_lib.tables.detections.traffic import Traffic
+
+TIME, SOURCE, FAILURES, REQUESTS = "time", "source", "failures", "requests"
+
+
+def cannot_apply(needs: frozenset[str], traffic: Traffic) -> str:
+    """Why the detection says nothing at all of these logs; "" where it can be applied."""
+    if traffic.counts.empty:
+        return "no log line of the period was read"
+    if TIME in needs and traffic.requests.empty:
+        return "no request carries a time of its own, and this needs windows of time"
+    return traffic.collapsed if SOURCE in needs else ""
+
+
+def proves_nothing(needs: frozenset[str], traffic: Traffic, declared: bool) -> str:
+    """Why no incident is not "none"; "" where the logs would show one."""
+    reasons = []
+    if FAILURES in needs and not declared:
+        reasons.append("the policy does not declare what a failed login looks like")
+    if TIME in needs and FAILURES in needs and traffic.untimed_failures:
+        reasons.append(f"{traffic.untimed_failures:,} failed logins carry no time of their own")
+    elif TIME in needs and REQUESTS in needs and traffic.untimed_requests:
+        reasons.append(f"{traffic.untimed_requests:,} requests carry no time of their own")
+    if SOURCE in needs and traffic.unnamed:
+        reasons.append(f"{traffic.unnamed:,} requests name no client")
+    if traffic.days_read < traffic.days:
+        reasons.append(f"{traffic.days - traffic.days_read} of {traffic.days} days have no line")
+    return "; ".join(reasons)

@@ -1,0 +1,79 @@
+"""A5, A12, A14: failures of many sources at once, requests over the limit, and who fails most."""
+
+import pandas as pd
+
+from audit_lib.tables.detections.incidents import Incident, episodes, incident, places
+from audit_lib.tables.detections.rules import Rule
+from audit_lib.tables.detections.traffic import Traffic
+
+HOP = 300  # seconds between the windows that are looked at
+HOUR = 3600
+
+
+def distributed(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A5: on one route many sources fail a few times each, in one window."""
+    events = traffic.failures[traffic.failures["client"].ne("")]
+    marked = set[int]()
+    for _, own in events.groupby("route", sort=True):
+        marked.update(_crowded(own, rule))
+    wide = events.loc[sorted(marked)].sort_values(["route", "seconds", "source", "line"], kind="stable")
+    return [
+        incident(
+            run, f"{run['client'].nunique()} sources fail a few times each", rule.severity, subject=route
+        )
+        for route, run in episodes(wide, "route", rule.seconds("minutes"))
+    ]
+
+
+def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
+    """The events of one route that lie in a window of many sources; windows start every five minutes."""
+    found: list[int] = []
+    hops = int(rule.seconds("minutes") // HOP)
+    bins = (own["seconds"] // HOP).astype("int64")
+    for start in sorted({bin_ - back for bin_ in bins.unique() for back in range(hops)}):
+        window = own[bins.between(start, start + hops - 1)]
+        if len(window) < rule["failures"]:
+            continue
+        sums = window.groupby("client").size()
+        few = sums[sums <= rule["most_per_source"]]
+        if len(few) >= rule["sources"] and few.sum() >= rule["failures"]:
+            found += window.index[window["client"].isin(few.index)].tolist()
+    return found
+
+
+def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A12: requests answered 429, by source and hour; of all sources where a proxy hides them."""
+    hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
+    key = "all" if traffic.collapsed else "client"
+    hits = hits.assign(all="all", hour=hits["seconds"] // HOUR)
+    per_hour = hits.groupby([key, "hour"])["line"].transform("size")
+    loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "source", "line"], kind="stable")
+    found = []
+    for name, run in episodes(loud, key, HOUR):
+        peak = int(run.groupby("hour").size().max())
+        severity = "critical" if peak >= rule["critical_hits"] else rule.severity
+        text = f"{peak} requests over the limit in an hour"
+        if traffic.collapsed:
+            text += "; the limiter may count the proxy as one client"
+        found.append(incident(run, text, severity, **({} if traffic.collapsed else {"client": name})))
+    return found
+
+
+def top_talkers(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A14: the sources that hold a large share of all failures. Exact also where lines carry no time."""
+    refused = traffic.counts[traffic.counts["status"].isin(traffic.failed_statuses).fillna(False)]
+    sums = refused.groupby("client")["count"].sum().drop("", errors="ignore").sort_index()
+    total = int(refused["count"].sum())
+    loud = sums[(sums >= rule["failures"]) & (sums >= rule["share"] * total)]
+    found = []
+    for client, count in loud.sort_values(ascending=False, kind="stable").items():
+        own = traffic.events[traffic.events["client"].eq(str(client))]
+        own = own[own["status"].isin(traffic.failed_statuses).fillna(False)]
+        text = f"{count / total:.0%} of all failed logins"
+        found.append(incident(own, text, rule.severity, client=str(client), count=int(count)))
+    return found
+
+
+def evidence_of(requests: pd.DataFrame) -> tuple[str, ...]:
+    """The files that requests counted by the minute stand in: their lines are not kept."""
+    return places(requests[["source"]])

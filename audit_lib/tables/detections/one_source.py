@@ -1,0 +1,123 @@
+"""A1-A4, A6: failed logins of one source, quick, slow, over days, and over many routes."""
+
+import pandas as pd
+
+from audit_lib.tables.detections.incidents import Incident, dense, episodes, incident, levels
+from audit_lib.tables.detections.rules import Rule
+from audit_lib.tables.detections.traffic import Traffic
+
+LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond the window
+
+
+def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A1: fail2ban's window and CrowdSec's bucket, by address, and by network where no address stands out."""
+    by_client = _bursts(traffic.failures, "client", rule)
+    loud = {client for found in by_client for client in found.clients}
+    quiet = traffic.failures[~traffic.failures["client"].isin(loud)]
+    several = quiet.groupby("network")["client"].nunique()
+    shared = quiet[quiet["network"].isin(several[several > 1].index)]
+    return by_client + _bursts(shared, "network", rule)
+
+
+def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    events = _by(failures, key)
+    window = dense(events, key, int(rule["failures"]), rule.seconds("minutes"))
+    bucket = levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])
+    events = events.assign(window=window, bucket=bucket)
+    found = []
+    for name, run in episodes(events[window | bucket], key, rule.seconds("minutes") + LATE):
+        methods = " and ".join(
+            word for word, yes in (("window", run["window"].any()), ("bucket", run["bucket"].any())) if yes
+        )
+        peak = int(run.groupby(run["seconds"] // 60).size().max())
+        severity = "high" if peak >= rule["high_per_minute"] else rule.severity
+        text = f"burst of failed logins ({methods}; at most {peak} in a minute)"
+        found.append(incident(run, text, severity, **_named(key, name)))
+    return found
+
+
+def slow(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A2: the slow bucket of one source overflows."""
+    events = _by(traffic.failures, "client")
+    over = events[levels(events, "client", rule["leak_seconds"]).gt(rule["capacity"])]
+    hour = rule["capacity"] * rule["leak_seconds"]
+    text = "failed logins faster than the slow bucket leaks"
+    return [
+        incident(_whole(events, run, hour), text, rule.severity, client=name)
+        for name, run in episodes(over, "client", hour)
+    ]
+
+
+def _whole(events: pd.DataFrame, over: pd.DataFrame, before: float) -> pd.DataFrame:
+    """The overflow with the events that filled the bucket."""
+    first, last, client = over["seconds"].iloc[0], over["seconds"].iloc[-1], over["client"].iloc[0]
+    near = events["client"].eq(client) & events["seconds"].between(first - before, last)
+    return events[near]
+
+
+def spaced(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A3: failures with long pauses, none longer than the queue, and no success between."""
+    failures = traffic.failures[traffic.failures["protected"]].assign(failed=True)
+    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
+    steps = pd.concat([failures, good.assign(failed=False)[["client", "seconds", "failed", "at", "source"]]])
+    steps = _by(steps, "client")
+    steps["run"] = (~steps["failed"].astype(bool)).groupby(steps["client"], sort=False).cumsum()
+    steps = steps[steps["failed"].astype(bool)].astype({"line": "int64"})
+    steps["who"] = steps["client"] + "\0" + steps["run"].astype("str")
+    found = []
+    for _, run in episodes(steps, "who", rule.seconds("gap_minutes")):
+        pauses = run["seconds"].diff().median()
+        if len(run) >= rule["failures"] and pauses > rule.seconds("median_minutes"):
+            text = f"failed logins with pauses of {pauses / 60:.0f} minutes, no success between"
+            found.append(incident(run, text, rule.severity, client=run["client"].iloc[0]))
+    return found
+
+
+def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A4: failures on several days, never many at once."""
+    events = _by(traffic.failures, "client")
+    crowded = dense(events, "client", int(rule["most_in_window"]) + 1, rule.seconds("minutes"))
+    days = events["at"].dt.floor("D").groupby(events["client"]).nunique()
+    sums = events.groupby("client").size()
+    loud = set(events.loc[crowded, "client"])
+    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
+    successes = good.groupby("client")["count"].sum()
+    found = []
+    for client in sums[(sums >= rule["failures"]) & (days >= rule["days"])].index:
+        if client in loud or client == "":
+            continue
+        own = events[events["client"].eq(client)]
+        text, severity = f"few failed logins at a time on {days[client]} days", rule.severity
+        if successes.get(client, 0) > len(own):
+            text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "low"
+        found.append(incident(own, text, severity, client=client))
+    return found
+
+
+def many_routes(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A6: one source is refused on many protected routes: a token is guessed, or an old one is in use."""
+    events = _by(traffic.failures[traffic.failures["protected"]], "client")
+    # A route counts anew once it lies outside the window, so each event asks for the routes before it.
+    fresh = events[~events.duplicated(["client", "route", "seconds"])]
+    at, routes, clients = (fresh[name].to_numpy() for name in ("seconds", "route", "client"))
+    marked, low = set[int](), 0
+    for high in range(len(fresh)):
+        while clients[low] != clients[high] or at[high] - at[low] > rule.seconds("minutes"):
+            low += 1
+        if high - low + 1 >= rule["routes"] and len(set(routes[low : high + 1])) >= rule["routes"]:
+            marked.update(range(low, high + 1))
+    wide = fresh.iloc[sorted(marked)]
+    return [
+        incident(run, f"refused on {run['route'].nunique()} protected routes", rule.severity, client=name)
+        for name, run in episodes(wide, "client", rule.seconds("minutes"))
+    ]
+
+
+def _by(failures: pd.DataFrame, key: str) -> pd.DataFrame:
+    named = failures[failures["client"].ne("")]
+    keys = [key, "seconds", "source", *(["line"] if "line" in named else [])]
+    return named.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _named(key: str, name: str) -> dict[str, str]:
+    return {"client": name} if key == "client" else {"subject": name}

@@ -1,0 +1,91 @@
+"""A7, A8: a success after failures, and a success of a source that was never seen before."""
+
+import pandas as pd
+
+from audit_lib.tables.detections.incidents import Incident, incident
+from audit_lib.tables.detections.rules import Rule
+from audit_lib.tables.detections.traffic import Traffic
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A7: several failures, then an answer on a protected route, by a source without one for a day.
+
+    Successes are kept by the minute: one in the minute of the last failure may lie before it, and is said.
+    """
+    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
+    failures = traffic.failures[traffic.failures["client"].ne("")]
+    sums = failures.groupby("client").size()
+    found = []
+    for client in sums[sums >= rule["failures"]].index:
+        own = failures[failures["client"].eq(client)]
+        successes = good.loc[good["client"].eq(client)].drop_duplicates("seconds")
+        found += _first_success(own, successes, rule)
+    return found
+
+
+def _first_success(own: pd.DataFrame, successes: pd.DataFrame, rule: Rule) -> list[Incident]:
+    """The first success of a source that its own failures lead up to."""
+    starts = successes["seconds"]
+    for start, route in zip(starts, successes["route"], strict=True):
+        before = own[own["seconds"].between(start - rule.seconds("minutes"), start + MINUTE, "left")]
+        if len(before) < rule["failures"]:
+            continue
+        first = before["seconds"].iloc[0]
+        if starts.between(first - rule["quiet_hours"] * HOUR, first - MINUTE).any():
+            continue
+        sure = (before["seconds"] < start).sum() >= rule["failures"]
+        text = f"{len(before)} failed logins, then an answer on {route}"
+        text += "" if sure else " in the same minute: which came first is not known"
+        severity = rule.severity if sure else "medium"
+        last = pd.Timestamp(start, unit="s", tz="UTC")
+        at_last = max(before["at"].iloc[-1], last)
+        return [incident(before, text, severity, client=str(before["client"].iloc[0]), last_at=at_last)]
+    return []
+
+
+def first_seen(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A8: the first success on a protected route from a network not seen in the days before."""
+    seen = traffic.requests[traffic.requests["client"].ne("")]
+    if seen.empty:
+        return []
+    start = seen["seconds"].iloc[0] + rule["days"] * DAY
+    good = seen[seen["succeeded"] & seen["protected"]].copy()
+    good["pause"] = good["seconds"] - _last_seen(seen, good)
+    fresh = good[good["seconds"].ge(start) & ~good["pause"].le(rule["days"] * DAY)]
+    fresh = fresh.drop_duplicates("network")
+    failing = traffic.failures
+    found = []
+    for network, route, at, source in fresh[["network", "route", "at", "source"]].itertuples(index=False):
+        tried = failing["network"].eq(network) & failing["at"].lt(at + pd.Timedelta(minutes=1))
+        text = f"first answer on {route} to a network not seen for {rule['days']:.0f} days"
+        text += f", after {tried.sum()} failed logins" if tried.any() else ""
+        severity = "medium" if tried.sum() >= 5 else rule.severity
+        evidence = (*dict.fromkeys(_places(failing[tried])), source)
+        found.append(Incident(text, severity, 1, subject=network, first_at=at, last_at=at, evidence=evidence))
+    return found
+
+
+def _last_seen(seen: pd.DataFrame, good: pd.DataFrame) -> "pd.Series[float]":
+    """When the network of each success succeeded or was seen last, before the day of it."""
+    minutes = seen.drop_duplicates(["network", "seconds"]).sort_values(["network", "seconds"], kind="stable")
+    # Tries of the last day belong to the same arrival: they do not make a network known.
+    keys = good[["network", "seconds"]].assign(until=good["seconds"] - DAY)
+    merged = pd.merge_asof(
+        keys.sort_values("until", kind="stable").reset_index(),
+        minutes[["network", "seconds"]]
+        .rename(columns={"seconds": "last"})
+        .sort_values("last", kind="stable"),
+        left_on="until",
+        right_on="last",
+        by="network",
+    )
+    return merged.set_index("index")["last"].reindex(good.index)
+
+
+def _places(failures: pd.DataFrame) -> list[str]:
+    return [
+        f"{source}:{line}"
+        for source, line in zip(failures["source"].head(5), failures["line"].head(5), strict=True)
+    ]

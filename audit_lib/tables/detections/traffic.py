@@ -1,0 +1,174 @@
+"""What detections look at: requests by the minute, failed logins with their lines, changes on record."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.clock import parse_instant
+from audit_lib.ledger import Ledger
+from audit_lib.tables.detections.rules import DetectionPolicy
+from audit_lib.values import matches_glob
+
+# Messages by their names in log_formats.toml, one of which a process writes when it starts.
+BEGUN = ("secrets valid", "secrets invalid")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A rotation or a start on record: it happened at some instant from `at` to `until`."""
+
+    name: str  # the secret; "start" for a start of the application
+    at: pd.Timestamp
+    until: pd.Timestamp
+    place: str
+    environment: str = ""  # "" where it is not known
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The logs of a period as detections need them.
+
+    `requests`, by the minute, in order of time: at, minute, seconds, source, client, network, method, route,
+    status, count, failed, succeeded, protected. `failures`, those with a time, in its order: at, seconds,
+    source, line, client, network, method, route, protected, environment (of the log, "" where it is not
+    known). `events`: LogEvents with `seconds`, null where a line carries no time.
+    """
+
+    requests: pd.DataFrame
+    failures: pd.DataFrame
+    events: pd.DataFrame
+    counts: pd.DataFrame
+    changes: tuple[Change, ...]
+    first_day: str
+    days: int  # of the period until as_of
+    days_read: int
+    untimed_requests: int
+    untimed_failures: int
+    unnamed: int  # requests whose line names no client
+    collapsed: str  # why sources cannot be told apart; "" where they can
+    failed_statuses: tuple[int, ...]
+
+
+def gather(  # noqa: PLR0917  what an audit knows of its logs
+    sources: pd.DataFrame,
+    counts: pd.DataFrame,
+    events: pd.DataFrame,
+    minutes: pd.DataFrame,
+    ledger: Ledger,
+    rules: DetectionPolicy,
+    start: datetime,
+    end: datetime,
+) -> Traffic:
+    """The traffic of the period from `start` until `end`, by the frames of LogRead."""
+    places = dict(zip(sources["source"], sources["environment"], strict=True))
+    requests = _requests(minutes, rules)
+    seconds = _seconds(events["at"])
+    timed = events.assign(seconds=seconds)
+    failures = _failures(timed.assign(environment=events["source"].map(places)), requests, rules)
+    asked = counts[counts["status"].notna()]
+    refused = asked[asked["status"].isin(rules.failed_statuses)]
+    return Traffic(
+        requests=requests,
+        failures=failures,
+        events=timed,
+        counts=counts,
+        changes=_changes(ledger, timed),
+        first_day=start.date().isoformat(),
+        days=max(0, -int(-(end - start).total_seconds() // 86400)),
+        days_read=int(counts["day"].nunique()),
+        untimed_requests=int(asked["untimed"].sum()),
+        untimed_failures=int(refused["untimed"].sum()),
+        unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
+        collapsed=_collapse(asked, rules),
+        failed_statuses=rules.failed_statuses,
+    )
+
+
+def network_of(client: str) -> str:
+    """The /24 or /64 of an address; a client that is none is its own network."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
+    """Which routes a glob fits, letter case aside."""
+    known = {route: matches_glob(route, globs) for route in routes.unique()}
+    return routes.map(known).astype(bool)
+
+
+def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
+    micro = at.astype("datetime64[us, UTC]").astype("int64")
+    return (micro / 1e6).where(at.notna())
+
+
+def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
+    frame = minutes.rename(columns={"minute_at": "at"})
+    networks = {client: network_of(client) for client in frame["client"].unique()}
+    failed = frame["status"].isin(rules.failed_statuses)
+    refused = set(frame.loc[failed, "route"])
+    guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
+    frame = frame.assign(
+        minute=(frame["at"].astype("int64") // 60_000_000),
+        seconds=frame["at"].astype("int64") / 1e6,
+        network=frame["client"].map(networks).astype("str"),
+        failed=failed,
+        succeeded=frame["status"].between(200, 299),
+        protected=frame["route"].map(guarded).astype(bool),
+    )
+    keys = ["at", "source", "client", "route", "method", "status"]
+    return frame.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
+    if rules.failed_statuses:
+        failed = events["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
+    else:
+        failed = events["kind"].isin(rules.failed_messages)
+    kept = events[failed & events["at"].notna()]
+    guarded = set(requests.loc[requests["protected"], "route"])
+    networks = {client: network_of(client) for client in kept["client"].unique()}
+    frame = kept.assign(
+        network=kept["client"].map(networks).astype("str"),
+        protected=kept["route"].isin(guarded),
+    )
+    columns = ["at", "seconds", "source", "line", "client", "network", "method", "route"]
+    columns += ["protected", "environment"]
+    return frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
+
+
+def _collapse(asked: pd.DataFrame, rules: DetectionPolicy) -> str:
+    """Whether nearly all requests seem to come from a proxy (spec/detections.md, "Common gates")."""
+    sums = asked.groupby("client")["count"].sum().drop("", errors="ignore")
+    inside = sums[[_is_proxy(str(client), rules) for client in sums.index]].sort_values(ascending=False)
+    share = inside.head(3).sum() / sums.sum() if sums.sum() else 0.0
+    if share <= 0.95:
+        return ""
+    number = min(3, len(inside))
+    return f"{share:.0%} of the requests come from {number} private addresses: a proxy hides who asked"
+
+
+def _is_proxy(client: str, rules: DetectionPolicy) -> bool:
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return False
+    return any(address in network for network in rules.proxy_networks if network.version == address.version)
+
+
+def _changes(ledger: Ledger, events: pd.DataFrame) -> tuple[Change, ...]:
+    """Rotations of the ledger and starts in the logs, in order of time."""
+    found = []
+    for entry in ledger.of_kind("rotation"):
+        at = parse_instant(str(entry.body["claimed_at"]), entry.place)
+        until = at + timedelta(days=1) if entry.body.get("day_only") else at
+        name, where = str(entry.body["secret"]), str(entry.body["environment"])
+        found.append(Change(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+    starts = events[events["message"].isin(BEGUN) & events["at"].notna()]
+    for at, source, line in zip(starts["at"], starts["source"], starts["line"], strict=True):
+        found.append(Change("start", at, at, f"{source}:{line}"))
+    return tuple(sorted(found, key=lambda change: (change.at, change.name, change.place)))

@@ -1,0 +1,51 @@
+"""Small logs as frames, for tests of detections: requests at given minutes, read by the real reader."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.ledger import Ledger
+from audit_lib.policy import bundled_policy
+from audit_lib.project import LogSource, Project
+from audit_lib.sources.logs import read_logs
+from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+Ask = tuple[float, str, str, int]  # seconds since START, client, route, status
+
+
+def line(ask: Ask) -> str:
+    """A line of the platform's export, which carries a time."""
+    at, client, route, status = ask
+    return f'{iso(START + timedelta(seconds=at))} INFO:     {client}:1 - "GET {route} HTTP/1.1" {status} X\n'
+
+
+def detections(
+    folder: Path,
+    asks: Iterable[Ask | str],
+    *,
+    days: int = 1,
+    ledger: Ledger | None = None,
+    policy: str = "paiid",
+) -> pd.DataFrame:
+    """`Detections` of a log with these requests, in order of time; a text is a line as it stands."""
+    given = list(asks)
+    timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
+    text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
+    (folder / "app.log").write_text(text, "utf-8")
+    project = Project("test", folder, log_sources=(LogSource("app.log"),))
+    read = read_logs(project, None)
+    rules = detection_policy(bundled_policy(policy))
+    end = START + timedelta(days=days)
+    traffic = gather(
+        read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end
+    )
+    return tabulate(detect(traffic, rules))
+
+
+def verdicts(found: pd.DataFrame) -> dict[str, str]:
+    """The verdict of each detection."""
+    return dict(zip(found["detection"], found["verdict"], strict=True))

@@ -1,0 +1,132 @@
+"""Each detection fires on its definition and not just below it; what cannot be seen is unknown, not none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tables.detections.logs import Ask, detections, verdicts
+
+EVIL, USER, OTHER = "203.0.113.9", "192.0.2.4", "192.0.2.5"
+API = "/api/positions"
+HOUR, DAY = 3600, 86400
+
+
+def _failures(count: int, every: float, client: str = EVIL, start: float = 0, route: str = API) -> list[Ask]:
+    return [(start + number * every, client, route, 401) for number in range(count)]
+
+
+# detection: requests that make it fire, and requests just beside them that do not
+PAIRS: dict[str, tuple[list[Ask], list[Ask]]] = {
+    "A1": (_failures(5, 149), _failures(5, 151)),
+    "A2": (_failures(12, 6), _failures(10, 6)),
+    "A3": (_failures(4, 660), [*_failures(4, 660), (1000, EVIL, API, 200)]),
+    "A4": (
+        [ask for day in range(3) for ask in _failures(4, 900, start=day * DAY)],
+        [ask for day in range(2) for ask in _failures(6, 900, start=day * DAY)],
+    ),
+    "A5": (
+        [ask for source in range(5) for ask in _failures(5, 30, f"203.0.113.{source}")],
+        [ask for source in range(4) for ask in _failures(7, 30, f"203.0.113.{source}")],
+    ),
+    "A6": (
+        [(number, EVIL, f"/api/r{'abcdefghij'[number]}", 401) for number in range(8)],
+        [(number, EVIL, f"/api/r{'abcdefghij'[number % 7]}", 401) for number in range(20)],
+    ),
+    "A7": (
+        [*_failures(5, 60), (320, EVIL, API, 200)],
+        [(-HOUR, EVIL, API, 200), *_failures(5, 60), (320, EVIL, API, 200)],
+    ),
+    "A12": (
+        [(number, EVIL, API, 429) for number in range(20)],
+        [(number, EVIL, API, 429) for number in range(19)],
+    ),
+    "A15": (
+        [
+            (number, EVIL, route, 404)
+            for number, route in enumerate(("/.env", "/.git/config", "/a/.env", "/x.sql"))
+        ],
+        [(number, EVIL, route, 404) for number, route in enumerate(("/.env", "/.git/config", "/a/.env"))],
+    ),
+}
+
+
+@pytest.mark.parametrize("detection", PAIRS)
+def test_a_detection_fires_by_its_definition(detection: str, tmp_path: Path) -> None:
+    """The threshold itself fires, one less does not."""
+    fires, silent = PAIRS[detection]
+    assert verdicts(detections(tmp_path, fires))[detection] == "found"
+    assert verdicts(detections(tmp_path, silent))[detection] != "found"
+
+
+def test_an_incident_names_source_time_count_and_lines(tmp_path: Path) -> None:
+    """The row of a burst holds who, from when to when, how many, and file:line of each."""
+    found = detections(tmp_path, [(0, USER, API, 200), *_failures(5, 60, start=60)])
+    row = found[found["detection"].eq("A1")].iloc[0]
+    assert (row["subject"], row["count"]) == (EVIL, 5)
+    assert row["evidence"] == "; ".join(f"app.log:{number}" for number in range(2, 7))
+    assert (row["last_at"] - row["first_at"]).total_seconds() == 240
+
+
+def test_a_network_is_a_source_where_no_address_stands_out(tmp_path: Path) -> None:
+    """One failure from each of six addresses of a /24, and of a /64, is a burst of the network."""
+    four = [(number, f"203.0.113.{number}", API, 401) for number in range(6)]
+    six = [(number, f"[2001:db8:1:2::{number}]", API, 401) for number in range(6)]
+    found = detections(tmp_path, [*four, *six])
+    subjects = set(found.loc[found["detection"].eq("A1"), "subject"])
+    assert subjects == {"203.0.113.0/24", "2001:db8:1:2::/64"}
+
+
+def test_nothing_read_is_unknown_for_all(tmp_path: Path) -> None:
+    """Without a log no detection says none."""
+    assert set(verdicts(detections(tmp_path, [])).values()) == {"unknown"}
+
+
+def test_quiet_and_complete_logs_are_none(tmp_path: Path) -> None:
+    """With a time on each line, every day there and the failed login declared, nothing found is none."""
+    found = detections(tmp_path, [(number * HOUR, USER, API, 200) for number in range(24)])
+    by_id = verdicts(found)
+    assert {id_ for id_, verdict in by_id.items() if verdict == "unknown"} == {"A8", "A12", "A13"}
+    assert "found" not in by_id.values()
+
+
+@pytest.mark.parametrize(
+    ("asks", "policy", "days", "reason"),
+    [
+        (
+            ['INFO:     203.0.113.9:1 - "GET /api/x HTTP/1.1" 401 X\n'],
+            "paiid",
+            1,
+            "1 failed logins carry no time",
+        ),
+        ([(number, "10.0.0.7", API, 200) for number in range(30)], "paiid", 1, "a proxy hides who asked"),
+        ([], "generic", 1, "does not declare what a failed login looks like"),
+        ([], "paiid", 2, "1 of 2 days have no line"),
+    ],
+)
+def test_what_cannot_be_seen_is_unknown(
+    asks: list[Ask | str], policy: str, days: int, reason: str, tmp_path: Path
+) -> None:
+    """Untimed lines, a proxy's address, an undeclared failed login and days without a line are said."""
+    usual = [] if "proxy" in reason else [(60.0 * number, USER, API, 200) for number in range(10)]
+    found = detections(tmp_path, [*usual, *asks], policy=policy, days=days)
+    row = found[found["detection"].eq("A1")].iloc[0]
+    assert row["verdict"] == "unknown"
+    assert reason in row["reason"]
+
+
+def test_a_break_of_all_sources_is_no_attack(tmp_path: Path) -> None:
+    """Where known sources all fail at once the burst of each is explained by the configuration."""
+    before = [(number * 60, client, API, 200) for number in range(30) for client in (USER, OTHER)]
+    during = [(1800 + number * 30, client, API, 401) for number in range(20) for client in (USER, OTHER)]
+    found = detections(tmp_path, [*before, *during])
+    bursts = found[found["detection"].eq("A1")]
+    assert verdicts(found)["A10"] == "found"
+    assert set(bursts["severity"]) == {"info"}
+    assert bursts["classification"].str.contains("no attack").all()
+
+
+def test_an_attack_alone_at_night_is_no_break(tmp_path: Path) -> None:
+    """All requests of some minutes fail, but none of a source that ever succeeded: no break."""
+    found = detections(tmp_path, [(0, USER, API, 200), *_failures(60, 20, start=HOUR)])
+    assert verdicts(found)["A10"] == "none"
+    assert set(found.loc[found["detection"].eq("A1"), "severity"]) == {"medium"}
