@@ -4,18 +4,21 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 import click
+import numpy as np
 
 from audit_lib.errors import BadInput, Fault
-from audit_lib.sources.log_formats import LogFormats, load_formats
-from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, unpacked
-from audit_lib.sources.log_tally import Period, Tally, raw_lines, tally_lines
+from audit_lib.sources.log_fast import Plan, Wanted
+from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
+from audit_lib.sources.log_sums import KINDS, LogSums, day_text, renamed, summed
 
 COLUMNS = ("day", "kind", "status", "client", "route")
 _HELP = """
@@ -62,27 +65,30 @@ def failures(
     paths: tuple[str, ...], by: tuple[str, ...], layout: str, time_zone: str, formats_file: Path | None
 ) -> None:
     """Tabulate logs."""
-    formats = load_formats(formats_file)
-    zone = _zone(time_zone)
-    tallies = [_tally(path, formats, zone) for path in _openable(paths)]
-    click.echo(_summary(tallies), err=True)
-    click.echo(_printed(rows(tallies, by), by, layout), nl=False)
+    wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
+    plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
+    sums = [_sums(path, plan) for path in _openable(paths)]
+    click.echo(_summary(sums), err=True)
+    click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
 
-def rows(tallies: Iterable[Tally], by: Sequence[str]) -> list[dict[str, Any]]:
+def rows(sums: Sequence[LogSums], by: Sequence[str]) -> list[dict[str, Any]]:
     """One record for each group of the columns asked for, in order, with `count`, and `untimed` with days."""
-    sums: dict[tuple[Any, ...], list[int]] = {}
-    for tally in tallies:
-        for group, (count, untimed) in tally.counts.items():
-            pair = sums.setdefault(tuple(getattr(group, column) for column in by), [0, 0])
-            pair[0] += count
-            pair[1] += untimed
-    # None sorts first: what stands before the first date, and messages, which have no status.
-    ordered = sorted(sums.items(), key=lambda item: [(value is not None, value) for value in item[0]])
-    return [
-        dict(zip(by, key, strict=True)) | {"count": count} | ({"untimed": untimed} if "day" in by else {})
-        for key, (count, untimed) in ordered
-    ]
+    columns, names = renamed(sums, lambda part: part.groups, ("client", "route"))
+    # Kinds are numbered by name, so that the order of numbers is the order of what is shown.
+    kinds = sorted(KINDS)
+    columns["kind"] = np.array([kinds.index(kind) for kind in KINDS])[columns["kind"]]
+    values = ("count", "untimed") if "day" in by else ("count",)
+    table = summed(columns, by, values)
+    texts: dict[str, Callable[[list[int]], list[Any]]] = {
+        "day": lambda numbers: [day_text(number) for number in numbers],
+        "kind": lambda numbers: [kinds[number] for number in numbers],
+        "status": lambda numbers: [number or None for number in numbers],
+        "client": lambda numbers: [names[number] for number in numbers],
+        "route": lambda numbers: [names[number] for number in numbers],
+    }
+    shown = [texts.get(name, list)(table[name].tolist()) for name in (*by, *values)]
+    return [dict(zip((*by, *values), row, strict=True)) for row in zip(*shown, strict=True)]
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -108,16 +114,18 @@ def _openable(paths: Iterable[str]) -> list[str]:
     return list(kept.values())
 
 
-def _tally(path: str, formats: LogFormats, zone: ZoneInfo) -> Tally:
+def _sums(path: str, plan: Plan) -> LogSums:
     try:
         with _opened(path) as file:
-            return tally_lines(raw_lines(unpacked(file)), formats, zone, Period())
+            stream = Stream(file)
+            sums = read_log(cast(BinaryIO, stream), plan)
     except Bomb:
         raise BadInput.at(path, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
-    except PermissionError:
-        raise BadInput.at(path, "may not be read by this user") from None
-    except BROKEN as error:
-        raise BadInput.at(path, f"is damaged or cut short ({type(error).__name__})") from None
+    except OSError as error:
+        raise BadInput.at(path, f"cannot be read ({error.strerror})") from None
+    if stream.broken:
+        raise BadInput.at(path, f"is damaged or cut short ({stream.broken})")
+    return sums
 
 
 @contextmanager
@@ -126,13 +134,13 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     if path == "-":
         yield sys.stdin.buffer
         return
-    with Path(path).open("rb") as file:
+    with Path(path).open("rb", buffering=0) as file:
         size = Path(path).stat().st_size
         if not (size and sys.stderr.isatty()):
-            yield file
+            yield cast(BinaryIO, file)
             return
         with click.progressbar(length=size, label=path, file=sys.stderr) as bar:
-            yield _Watched(file, bar)  # type: ignore[misc]
+            yield cast(BinaryIO, _Watched(cast(BinaryIO, file), bar))
 
 
 class _Watched(io.RawIOBase):
@@ -144,17 +152,15 @@ class _Watched(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._bar.update(len(data))
-        return data
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        count = int(self._file.readinto(buffer))  # type: ignore[attr-defined]
+        self._bar.update(count)
+        return count
 
 
-def _summary(tallies: list[Tally]) -> str:
-    lines, read, other, blank = (
-        sum(getattr(tally, name) for tally in tallies)
-        for name in ("lines", "read", "not_understood", "blank")
-    )
+def _summary(sums: Sequence[LogSums]) -> str:
+    states = ("lines", "read", "not_understood", "blank")
+    lines, read, other, blank = (sum(getattr(part, name) for part in sums) for name in states)
     if not read:
         return f"nothing was read ({lines:,} lines, {other:,} not understood, {blank:,} blank)"
     return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"

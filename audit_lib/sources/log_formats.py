@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ class LogFormats:
     messages: tuple[Block, ...]
     json: JsonFields
     secret_parameters: tuple[str, ...]
+
+    @cached_property
+    def message_numbers(self) -> dict[str, int]:
+        """The place of each message in the order of the file."""
+        return {block.name: number for number, block in enumerate(self.messages)}
 
     @property
     def leaking(self) -> frozenset[str]:

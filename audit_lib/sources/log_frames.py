@@ -1,79 +1,89 @@
 """Builds the frames of the logs from the sums of their files."""
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.contracts import LogCounts, LogEvents, LogMinutes
-from audit_lib.sources.log_tally import Tally
+from audit_lib.sources.kernel.layout import MINUTE, NONE, Ints
+from audit_lib.sources.log_sums import EVENT_NAMES, KINDS, Columns, LogSums, day_text
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMED = ("client", "method", "route", "subject", "message")
 
 
-class FileTally(NamedTuple):
+class FileSums(NamedTuple):
     """The sums of one file, with its path."""
 
     source: str
-    tally: Tally
+    sums: LogSums
 
 
-def counts_frame(tallies: Iterable[FileTally]) -> pd.DataFrame:
+def counts_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogCounts: one row for each group of requests and messages of each file; notices are no part of it."""
-    rows = [
-        {"source": source, **group._asdict(), "count": pair[0], "untimed": pair[1]}
-        for source, tally in tallies
-        for group, pair in tally.counts.items()
-    ]
-    frame = pd.DataFrame(rows, columns=list(LogCounts.to_schema().columns))
+    frame = _frame(files, lambda sums: sums.groups, LogCounts)
     keys = ["source", "day", "kind", "status", "client", "method", "route"]
     return LogCounts.checked(frame.sort_values(keys, kind="stable"))
 
 
-def events_frame(tallies: Iterable[FileTally]) -> pd.DataFrame:
+def events_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogEvents: one row for each failed request and each message, in the order of file and line."""
-    rows = [
-        {
-            "source": source,
-            "line": event.line,
-            "at": _instant(event.at),
-            "not_before_at": _instant(event.not_before),
-            "not_after_at": _instant(event.not_after),
-            "day": event.day,
-            "kind": event.sighting.kind,
-            "message": event.sighting.message,
-            "status": event.sighting.status,
-            "client": event.sighting.client,
-            "method": event.sighting.method,
-            "route": event.sighting.route,
-            "subject": event.sighting.subject,
-        }
-        for source, tally in tallies
-        for event in tally.events
-    ]
-    frame = pd.DataFrame(rows, columns=list(LogEvents.to_schema().columns))
+    frame = _frame(files, lambda sums: sums.events, LogEvents)
     return LogEvents.checked(frame.sort_values(["source", "line", "message"], kind="stable"))
 
 
-def minutes_frame(tallies: Iterable[FileTally]) -> pd.DataFrame:
+def minutes_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
-    rows = [
-        {
-            "source": source,
-            "minute_at": _EPOCH + timedelta(minutes=moment.minute),
-            "status": moment.status,
-            "client": moment.client,
-            "method": moment.method,
-            "route": moment.route,
-            "count": count,
-        }
-        for source, tally in tallies
-        for moment, count in tally.moments.items()
+    frame = _frame(files, lambda sums: sums.moments, LogMinutes)
+    return LogMinutes.checked(frame.sort_values(list(frame.columns[:-1]), kind="stable"))
+
+
+def _frame(
+    files: Sequence[FileSums], columns: Callable[[LogSums], Columns], contract: type[pd.DataFrame] | type
+) -> pd.DataFrame:
+    order = list(contract.to_schema().columns)  # type: ignore[union-attr]
+    parts = [
+        _texts(source, sums, columns(sums))
+        for source, sums in files
+        if len(next(iter(columns(sums).values())))
     ]
-    columns = list(LogMinutes.to_schema().columns)
-    return LogMinutes.checked(pd.DataFrame(rows, columns=columns).sort_values(columns[:-1], kind="stable"))
+    if not parts:
+        return pd.DataFrame(columns=order)
+    return pd.concat(parts, ignore_index=True)[order]
 
 
-def _instant(at: int | None) -> datetime | None:
-    return None if at is None else _EPOCH + timedelta(microseconds=at)
+def _texts(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:
+    """One file's columns with numbers turned into what they stand for."""
+    names, messages = np.array(sums.names, object), np.array(sums.messages, object)
+    frame: dict[str, object] = {"source": source}
+    for name, numbers in columns.items():
+        if name in EVENT_NAMES:
+            frame[name] = names[numbers]
+        elif name == "message":
+            frame[name] = messages[numbers]
+        elif name == "kind":
+            frame[name] = np.array(KINDS, object)[numbers]
+        elif name == "day":
+            frame[name] = _days(numbers)
+        elif name == "status":
+            frame[name] = pd.array(numbers, "Int64")
+            frame[name][numbers == 0] = pd.NA  # type: ignore[index]
+        elif name == "minute":
+            frame["minute_at"] = _instants(numbers * MINUTE)
+        elif name in ("at", "not_before", "not_after"):
+            frame[name if name == "at" else f"{name}_at"] = _instants(numbers)
+        else:
+            frame[name] = numbers
+    return pd.DataFrame(frame)
+
+
+def _days(numbers: Ints) -> np.ndarray:
+    distinct, place = np.unique(numbers, return_inverse=True)
+    return np.array([day_text(number) for number in distinct.tolist()], object)[place]
+
+
+def _instants(micros: Ints) -> pd.DatetimeIndex:
+    stamps = micros.astype("datetime64[us]")
+    stamps[micros == NONE] = np.datetime64("NaT")
+    return pd.DatetimeIndex(stamps, tz="UTC")

@@ -13,6 +13,7 @@ import zstandard
 # Logs shrink to a fiftieth at best; what grows further from a small file was made to fill a disk or a memory.
 BOMB_RATIO = 250
 BOMB_FROM = 64 << 20
+_BUFFER = 1 << 18
 BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -32,10 +33,9 @@ class _Counted(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        self.taken += len(data)
-        return len(data)
+        count = int(self._file.readinto(buffer) or 0)  # type: ignore[attr-defined]
+        self.taken += count
+        return count
 
 
 class _Guarded(io.RawIOBase):
@@ -80,24 +80,48 @@ class _Transcoded(io.RawIOBase):
         return len(data)
 
 
-def unpacked(file: BinaryIO) -> BinaryIO:
+def unpacked(file: BinaryIO) -> "io.BufferedReader[Any]":
     """The log's lines as bytes in UTF-8 or close to it, told by its first bytes, not by its name.
 
     Reading it can raise `Bomb`, or one of `BROKEN` where the packed stream is cut short or damaged.
     """
     packed = _Counted(file)
-    source: io.BufferedReader[Any] = io.BufferedReader(packed, 1 << 18)
+    source: io.BufferedReader[Any] = io.BufferedReader(packed, _BUFFER)
     inner = _decompressor(source)
     if inner is not None:
-        source = io.BufferedReader(_Guarded(inner, packed), 1 << 18)
+        source = io.BufferedReader(_Guarded(inner, packed), _BUFFER)
     try:
         mark = source.peek(2)[:2]
     except BROKEN:
-        return cast(BinaryIO, source)
+        return source
     if mark in _UTF_16:
         source.read(2)
-        source = io.BufferedReader(_Transcoded(cast(BinaryIO, source), _UTF_16[mark]), 1 << 18)
-    return cast(BinaryIO, source)
+        source = io.BufferedReader(_Transcoded(cast(BinaryIO, source), _UTF_16[mark]), _BUFFER)
+    return source
+
+
+class Stream(io.RawIOBase):
+    """The unpacked bytes of a log; they end where a packed stream is damaged: `broken` names the fault."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = unpacked(file)
+        self.packed = not isinstance(self._file.raw, _Counted)
+        self.broken = ""
+
+    def readable(self) -> bool:
+        """It is read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """How many bytes were put into the buffer; 0 at the end. `Bomb` for a bomb."""
+        try:
+            # No more than the reader's buffer: else what it holds is lost when what follows is damaged.
+            view = memoryview(buffer)[:_BUFFER] if self.packed else buffer
+            read = self._file.readinto1 if self.packed else self._file.readinto
+            return 0 if self.broken else int(read(view))
+        except BROKEN as error:
+            self.broken = type(error).__name__
+            return 0
 
 
 def is_packed(first: bytes) -> bool:

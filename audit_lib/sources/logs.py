@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -14,10 +14,13 @@ from audit_lib.clock import Quarter
 from audit_lib.contracts import Sources
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.files import OpenSource, Unreadable, open_source
+from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import LogFormats, load_formats
-from audit_lib.sources.log_frames import FileTally, counts_frame, events_frame, minutes_frame
-from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, unpacked
-from audit_lib.sources.log_tally import Period, Tally, raw_lines, tally_lines
+from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
+from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, unpacked
+from audit_lib.sources.log_sums import LogSums
+from audit_lib.sources.log_tally import Period
 
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 
@@ -52,7 +55,7 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
-    tallies: list[FileTally] = []
+    files: list[FileSums] = []
     seen: set[str] = set()
     for source in project.log_sources:
         paths = [path for path in _paths(project.root, source.pattern) if path not in seen]
@@ -60,10 +63,10 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
         rows += [] if paths else [_missing(source)]
         for path in paths:
             plan = _Plan(project.root, frozenset(paths), ZoneInfo(source.time_zone), formats, quarter)
-            row, tally = _read_file(plan, path)
+            row, sums = _read_file(plan, path)
             rows.append(_row(source, path) | row)
-            tallies += [FileTally(path, tally)] if tally else []
-    return LogRead(Sources.of(rows), counts_frame(tallies), events_frame(tallies), minutes_frame(tallies))
+            files += [FileSums(path, sums)] if sums else []
+    return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
 
 
 def _paths(root: Path, pattern: str) -> Iterator[str]:
@@ -94,14 +97,14 @@ def _missing(source: LogSource) -> dict[str, Any]:
     return _row(source, source.pattern) | missing
 
 
-def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], Tally | None]:
+def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
     """What one file adds to its row of Sources, and its sums."""
     try:
         with open_source(plan.root, path) as source:
             plain = _unpacked_copy(plan, path)
             if plain:
                 return {"state": "refused", "reason": f"holds the same lines as {plain}"}, None
-            tally, broken = _tally(plan, source)
+            sums, broken = _sums(plan, source)
             facts = {
                 "size_bytes": source.facts.size_bytes,
                 "modified_at": source.facts.modified_at,
@@ -113,22 +116,17 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], Tally | None]:
     except Bomb:
         reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
         return {"state": "refused", "reason": reason}, None
-    lines = {name: getattr(tally, name) for name in ("lines", "read", "not_understood", "blank")}
-    state = "read" if tally.lines or broken else "empty"
-    return facts | lines | {"state": state, "reason": broken or _reason(tally, plan.quarter)}, tally
+    lines = {name: getattr(sums, name) for name in ("lines", "read", "not_understood", "blank")}
+    state = "read" if sums.lines or broken else "empty"
+    return facts | lines | {"state": state, "reason": broken or _reason(sums, plan.quarter)}, sums
 
 
-def _tally(plan: _Plan, source: OpenSource) -> tuple[Tally, str]:
+def _sums(plan: _Plan, source: OpenSource) -> tuple[LogSums, str]:
     """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
-    broken: list[str] = []
-
-    def lines() -> Iterator[bytes]:
-        try:
-            yield from raw_lines(unpacked(source.file))
-        except BROKEN as error:
-            broken.append(f"is read up to where it is damaged or cut short ({type(error).__name__})")
-
-    return tally_lines(lines(), plan.formats, plan.zone, _period(plan.quarter)), "".join(broken)
+    stream = Stream(source.file)
+    sums = read_log(cast(BinaryIO, stream), Plan(plan.formats, plan.zone, _period(plan.quarter)))
+    broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
+    return sums, broken
 
 
 def _period(quarter: Quarter | None) -> Period:
@@ -137,12 +135,12 @@ def _period(quarter: Quarter | None) -> Period:
     return Period(quarter.start.date().isoformat(), (quarter.end - timedelta(days=1)).date().isoformat())
 
 
-def _reason(tally: Tally, quarter: Quarter | None) -> str:
-    if tally.lines and not tally.read:
+def _reason(sums: LogSums, quarter: Quarter | None) -> str:
+    if sums.lines and not sums.read:
         return "no line was understood"
-    if tally.lines and not tally.dated:
+    if sums.lines and not sums.dated:
         return "no line carries a date"
-    if tally.lines and quarter and not tally.in_period:
+    if sums.lines and quarter and not sums.in_period:
         return f"no line of {quarter}"
     return ""
 

@@ -1,0 +1,51 @@
+"""The one compiled function that is called from outside, with the address of a worker's frame."""
+
+from audit_lib.sources.kernel.layout import (
+    ARGS,
+    BUFFER,
+    CLEAN,
+    NUMBER_OF,
+    REFILL,
+    RELINK,
+    SCAN,
+    SIGHT,
+    TAKE,
+)
+from audit_lib.sources.kernel.line import Shown
+from audit_lib.sources.kernel.memory import find_byte, jit, put, word
+from audit_lib.sources.kernel.scan import clean, scan
+from audit_lib.sources.kernel.sums import end_line, sight
+from audit_lib.sources.kernel.tables import number_of, refill, relink
+
+
+@jit
+def entry(frame, task):
+    """Does one task of layout.py on the arrays of a frame; what it returns depends on the task."""
+    args, buffer = word(frame, ARGS), word(frame, BUFFER)
+    if task == SCAN:
+        return scan(frame, word(args, 0), word(args, 1))
+    if task == CLEAN:
+        size = clean(frame, word(args, 1))
+        put(args, 0, find_byte(buffer, buffer + size, 13) < buffer + size)
+        return size
+    if task == TAKE:
+        end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2))
+    elif task == SIGHT:
+        shown = Shown(
+            word(args, 1),
+            word(args, 2),
+            word(args, 3),
+            word(args, 4),
+            word(args, 5),
+            word(args, 6),
+            word(args, 7),
+            word(args, 8),
+        )
+        sight(frame, word(args, 0), shown)
+    elif task == NUMBER_OF:
+        return number_of(frame, buffer, buffer + word(args, 0))
+    elif task == REFILL:
+        refill(frame)
+    elif task == RELINK:
+        relink(frame)
+    return 0

@@ -1,0 +1,135 @@
+"""What the compiled reader and its caller share: places in the arrays that they hand each other."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+NONE = -(1 << 62)  # no instant
+LINE_LIMIT = 1 << 20
+STRING_LIMIT = 4096
+# What one line can add at most: so much room is there before a line is begun.
+STRING_ROOM = 6 * STRING_LIMIT
+DAY = 86_400_000_000
+MINUTE = 60_000_000
+
+# Places in the captures of one line: client 2-3, method 4-5, path 6-7, email 8-9, variable 10-11.
+TIME_AT, STATUS_AT, CAPS = 12, 13, 16
+
+# Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
+(LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
+(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, STATES) = range(11, 19)
+DONE, LEAVE, GROW = range(3)
+# Places of the settings.
+(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_ROUTE) = range(8)
+(HAS_CR, SETTINGS) = range(8, 10)
+# Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
+E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
+O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)
+# Columns of a block.
+(FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(
+    12
+)
+PREFIX, BODY, MESSAGE = range(3)
+# What the entry is asked to do; CLEAN also says whether a carriage return is left.
+SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)
+# Fields of a structured line.
+J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, FIELDS = range(9)
+
+
+class Program(NamedTuple):
+    """Formats as the kernel reads them."""
+
+    ops: Ints  # one row an operation: code and four arguments
+    text: Bytes  # all literals
+    classes: Ints  # for each byte, the bits of its classes
+    blocks: Ints  # one row a block: first and last operation, and what a match means
+    candidates: Ints  # for each phase and first byte: where its blocks stand in `order`, and how many
+    order: Ints
+    anywhere: Ints  # one row a literal: place, length, message
+    pairs: Bytes  # for each pair of bytes, whether it occurs in such a literal
+    stride: Ints  # one element: every so many bytes a pair is looked at
+    parameters: Ints  # one row a secret parameter: place, length
+    names: Ints  # one row a name of a structured line: field, rank, place, length
+    zone_from: Ints  # wall-clock seconds from which an offset holds
+    zone_offset: Ints  # seconds
+
+
+class Strings(NamedTuple):
+    """Distinct byte strings, numbered from 1 in order of sight; 0 is the empty one."""
+
+    slots: Ints  # number of the string in each slot, 0 where empty
+    starts: Ints  # where string n begins in the arena; starts[n + 1] is its end
+    arena: Bytes
+    size: Ints  # one element: how many there are
+
+
+class Groups(NamedTuple):
+    """Counts by a key of two words."""
+
+    one: Ints
+    two: Ints
+    counts: Ints
+    size: Ints
+
+
+class Tables(NamedTuple):
+    """What one worker fills: `head` holds groups of a chunk before its first date, which is yet unknown."""
+
+    strings: Strings
+    groups: Groups
+    head: Groups
+    minutes: Groups
+
+
+class Work(NamedTuple):
+    """The arrays of one worker beside its tables."""
+
+    state: Ints
+    settings: Ints
+    events: Ints
+    onces: Ints
+    caps: Ints
+    scratch: Bytes  # a route in the making
+    inner: Bytes  # the text of a structured line
+    found: Ints  # its fields
+    memo: Ints  # what was found at an address before: see match.py
+    args: Ints  # numbers for one call
+
+
+# The order in which arrays stand in a worker's frame: their addresses, then their lengths.
+(BUFFER, OPS, TEXT, CLASSES, BLOCKS, CANDIDATES, ORDER, ANYWHERE, PAIRS, STRIDE) = range(10)
+(PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10, 14)
+(SLOTS, STARTS, ARENA, STRINGS) = range(14, 18)
+(GROUPS, HEADS, MINUTES) = range(18, 30, 4)  # of each: one, two, counts, size
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(30, 40)
+ARRAYS = 40
+FRAME = 2 * ARRAYS
+# Room behind an array of bytes, since eight are looked at where one may be the last.
+SLACK = 8
+
+
+def arrays(buffer: Bytes, program: Program, tables: Tables, work: Work) -> list[NDArray[Any]]:
+    """All arrays in the order of the frame."""
+    return [buffer, *program, *(array for table in tables for array in table), *work]
+
+
+def new_strings(capacity: int = 1 << 12, arena: int = 1 << 17) -> Strings:
+    """Room for half as many strings as `capacity`."""
+    starts = np.zeros(capacity // 2 + 8, np.int64)
+    return Strings(np.zeros(capacity, np.int64), starts, np.zeros(arena, np.uint8), np.zeros(1, np.int64))
+
+
+def new_groups(capacity: int = 1 << 12) -> Groups:
+    """Room for half as many groups as `capacity`."""
+    one, two, counts = (np.zeros(capacity, np.int64) for _ in range(3))
+    return Groups(one, two, counts, np.zeros(1, np.int64))
+
+
+def texts(strings: Strings) -> list[bytes]:
+    """The strings by their number; the first is empty."""
+    arena, starts = strings.arena.tobytes(), strings.starts.tolist()
+    return [arena[starts[number] : starts[number + 1]] for number in range(int(strings.size[0]) + 1)]

@@ -1,0 +1,202 @@
+"""Compiled reading of one line: prefixes, then a request or a message, as numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audit_lib.sources.kernel.fields import is_symbol, number_client, number_route, secret_parameter
+from audit_lib.sources.kernel.layout import (
+    BLOCK,
+    BLOCKS,
+    CANDIDATES,
+    CAPS,
+    CAPTURES,
+    FIXED_STATUS,
+    FROM,
+    MESSAGE,
+    METHOD_AT,
+    METHOD_TO,
+    NOTICE,
+    NUMBER,
+    ORDER,
+    PORT,
+    PREFIX,
+    RECORD,
+    REPEAT,
+    SETTING,
+    STATUS_AT,
+    STRING_LIMIT,
+    TEXT,
+    TIME_AT,
+    TO,
+    WANT_ROUTE,
+)
+from audit_lib.sources.kernel.match import AWAY, MISS, NONE, match
+from audit_lib.sources.kernel.memory import byte, eight, jit, put, word
+from audit_lib.sources.kernel.tables import number_of
+
+DEPTH = 6
+_TRACEBAC = int.from_bytes(b"Tracebac", "little")
+
+
+class Head(NamedTuple):
+    """Where a line's text begins, when it was, and what its prefixes gave; `pos` is AWAY for a rare shape."""
+
+    pos: int
+    at: int
+    record: bool
+    prefixed: bool
+    client: int
+
+
+class Shown(NamedTuple):
+    """What a line shows: a status makes it a request, a message number a message; AWAY as a status: ask."""
+
+    status: int
+    message: int
+    method: int
+    client: int
+    route: int
+    subject: int
+    notice: int
+    once: int
+
+
+@jit
+def nothing(status):
+    """No request and no message."""
+    zero = np.int64(0)
+    return Shown(np.int64(status), zero, zero, zero, zero, zero, zero, zero)
+
+
+@jit
+def candidates(frame, phase, first_byte):
+    """From where to where the blocks stand that can begin with a byte, as addresses in their order."""
+    place = word(frame, CANDIDATES) + 16 * (256 * phase + first_byte)
+    first = word(frame, ORDER) + 8 * word(place, 0)
+    return first, first + 8 * word(place, 1)
+
+
+@jit
+def block_at(frame, order):
+    """The address of a block's row."""
+    return word(frame, BLOCKS) + 8 * BLOCK * word(order, 0)
+
+
+@jit
+def clear(caps):
+    """Forgets the captures of the block before."""
+    for place in range(2, CAPS):
+        put(caps, place, 0)
+    put(caps, TIME_AT, NONE)
+
+
+@jit
+def read_head(frame, pos, end):
+    """Takes prefixes off the line, as long as one matches."""
+    caps = word(frame, CAPTURES)
+    at, record, prefixed, client, block = NONE, False, False, np.int64(0), np.int64(0)
+    for _ in range(DEPTH):
+        if pos >= end:
+            break
+        first, last = candidates(frame, PREFIX, byte(pos))
+        after = MISS
+        for order in range(first, last, 8):
+            block = block_at(frame, order)
+            put(caps, TIME_AT, NONE)
+            put(caps, 2, 0)
+            put(caps, 3, 0)
+            after = match(frame, pos, end, word(block, FROM), word(block, TO))
+            if after != MISS:
+                break
+        if after == MISS:
+            break
+        if after == AWAY or word(caps, 3) - word(caps, 2) > STRING_LIMIT:
+            return Head(AWAY, at, record, prefixed, client)
+        prefixed = True
+        at = word(caps, TIME_AT) if at == NONE else at
+        if client == 0 and word(caps, 3) > word(caps, 2):
+            client = number_client(frame, word(caps, 2), word(caps, 3), False)
+        if word(block, RECORD) and not is_traceback(after, end):
+            record = True
+        pos = after
+    return Head(np.int64(pos), at, record, prefixed, client)
+
+
+@jit
+def is_traceback(pos, end):
+    """Whether a text begins with "Traceback"."""
+    return end - pos >= 9 and eight(pos) == _TRACEBAC and byte(pos + 8) == 107
+
+
+@jit
+def read_request(frame, block):
+    """What a request shows, from the captures of its block."""
+    caps, fixed = word(frame, CAPTURES), word(block, METHOD_TO)
+    status = word(block, FIXED_STATUS)
+    if status == 0:
+        status = word(caps, STATUS_AT)
+    begin, end = word(caps, 4), word(caps, 5)
+    if fixed:
+        begin, end = word(frame, TEXT) + word(block, METHOD_AT), word(frame, TEXT) + fixed
+    return requested(frame, status, begin, end, word(block, PORT) != 0)
+
+
+@jit
+def requested(frame, status, begin, end, always):
+    """What a request shows: its method from `begin` to `end`, client and path from captures."""
+    caps, zero = word(frame, CAPTURES), np.int64(0)
+    path, stop = word(caps, 6), word(caps, 7)
+    if (
+        stop - path > STRING_LIMIT
+        or word(caps, 3) - word(caps, 2) > STRING_LIMIT
+        or end - begin > STRING_LIMIT
+    ):
+        return nothing(AWAY)
+    if stop > path and (byte(path) != 47 or secret_parameter(frame, path, stop)):
+        return nothing(AWAY)
+    client = number_client(frame, word(caps, 2), word(caps, 3), always)
+    method = number_of(frame, begin, end)
+    route = zero
+    if stop > path and word(word(frame, SETTING), WANT_ROUTE):
+        route = number_route(frame, path, stop)
+    return Shown(
+        np.int64(status), zero, np.int64(method), np.int64(client), np.int64(route), zero, zero, zero
+    )
+
+
+@jit
+def read_message(frame, pos, end, client):
+    """What a message shows that stands where the text begins, after symbols and emoji."""
+    caps, zero = word(frame, CAPTURES), np.int64(0)
+    while pos < end and is_symbol(byte(pos)):
+        pos += 1
+    if pos >= end:
+        return nothing(0)
+    first, last = candidates(frame, MESSAGE, byte(pos))
+    for order in range(first, last, 8):
+        block = block_at(frame, order)
+        clear(caps)
+        after = match(frame, pos, end, word(block, FROM), word(block, TO))
+        if after == MISS:
+            continue
+        path, stop = word(caps, 6), word(caps, 7)
+        if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
+            return nothing(AWAY)
+        if word(caps, 3) > word(caps, 2):
+            client = number_of(frame, word(caps, 2), word(caps, 3))
+        route = number_route(frame, path, stop) if stop > path else zero
+        subject = number_of(frame, word(caps, 8), word(caps, 9))
+        if word(caps, 11) > word(caps, 10):
+            subject = number_of(frame, word(caps, 10), word(caps, 11))
+        return Shown(
+            zero,
+            word(block, NUMBER) + 1,
+            zero,
+            np.int64(client),
+            np.int64(route),
+            np.int64(subject),
+            word(block, NOTICE),
+            word(block, REPEAT),
+        )
+    return nothing(0)

@@ -1,0 +1,131 @@
+"""Loads the kernel's machine code; compiles it with numba once a machine and version, which takes a while.
+
+Loading code that was compiled before needs no numba, whose import takes longer than reading a million lines.
+The code lies in a folder of the user's own, since whoever could write it could run anything as the user.
+"""
+
+import ctypes
+import os
+import stat
+import sys
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import llvmlite.binding as llvm
+from filelock import FileLock
+
+Entry = Callable[[int, int], int]
+_SOURCES = Path(__file__).parent
+_SYMBOL = "audit_lib_log_kernel"
+
+
+@cache
+def load_entry() -> Entry:
+    """The compiled entry: takes the address of a frame and a task. Threads may call it at the same time."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
+        jit=True,
+    )
+    code = _stored() or _compiled_once(machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return _callable(engine)
+
+
+def _callable(engine: llvm.ExecutionEngine) -> Entry:
+    # numba's own calling convention: a place for the result, one for an exception, then the arguments.
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, number, number)(
+        engine.get_function_address(_SYMBOL)
+    )
+
+    def entry(frame: int, task: int) -> int:
+        result, exception = ctypes.c_int64(), ctypes.c_void_p()
+        status = function(ctypes.addressof(result), ctypes.addressof(exception), frame, task)
+        if status:
+            raise RuntimeError("the log kernel failed")
+        return result.value
+
+    vars(entry)["engine"] = engine  # what is compiled lives as long as the engine
+    return entry
+
+
+def _compiled_once(machine: llvm.TargetMachine) -> bytes:
+    """Compiles and keeps the code, while other processes that want it wait; without a folder, just compiles."""
+    path = _path()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            return _stored() or _store(_compiled(machine))
+    except OSError:
+        return _compiled(machine)
+
+
+def _compiled(machine: llvm.TargetMachine) -> bytes:
+    """The kernel as an object file."""
+    print("compiling the log reader, once for this machine and version…", file=sys.stderr)
+    from numba import types  # noqa: PLC0415  slow to import, and seldom needed
+
+    from audit_lib.sources.kernel.entry import entry  # noqa: PLC0415
+
+    entry.compile((types.int64, types.int64))
+    ((signature, compiled),) = entry.overloads.items()
+    module = llvm.parse_assembly(
+        entry.inspect_llvm(signature).replace(compiled.fndesc.llvm_func_name, _SYMBOL)
+    )
+    return bytes(machine.emit_object(module))
+
+
+def _path() -> Path:
+    """Where the code for these sources, versions and this processor lies."""
+    digest = sha256()
+    for name in ("numba", "llvmlite", "numpy"):
+        digest.update(f"{name} {version(name)}\n".encode())
+    features = llvm.get_host_cpu_features().flatten()
+    digest.update(f"{sys.version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}".encode())
+    for path in (*sorted(_SOURCES.glob("*.py")), _SOURCES.parent / "templates.py"):
+        digest.update(path.read_bytes())
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.o")
+
+
+def _stored() -> bytes | None:
+    """The code that was compiled before, if nobody but this user could have written it."""
+    path = _path()
+    try:
+        if not (_is_own(path.parent) and _is_own(path)):
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _is_own(path: Path) -> bool:
+    status = path.lstat()
+    own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _store(code: bytes) -> bytes:
+    """Keeps the code for the next time, whole or not at all; where that is not possible, goes on without."""
+    path = _path()
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        if not _is_own(path.parent):
+            return code
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(code)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+    return code

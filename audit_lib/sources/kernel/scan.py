@@ -1,0 +1,257 @@
+"""The compiled reader: classifies the lines of a chunk of bytes as the naive reader does, and counts them.
+
+It stops at a line that it leaves to the naive reader (a regular expression, a rare shape) and before a
+line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
+"""
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import (
+    ANYWHERE,
+    ARENA,
+    ARRAYS,
+    BLANK,
+    BODY,
+    BUFFER,
+    CAPTURES,
+    DONE,
+    EVENT,
+    EVENT_ROWS,
+    EVENTS,
+    FROM,
+    GROUPS,
+    GROW,
+    HAS_CR,
+    HEADS,
+    INNER,
+    LEAVE,
+    LINE_LIMIT,
+    MINUTES,
+    PAIRS,
+    READ,
+    REQUEST,
+    SETTING,
+    SLOTS,
+    STARTS,
+    STATE,
+    STOP,
+    STRIDE,
+    STRING_ROOM,
+    STRINGS,
+    TEXT,
+    TIME_AT,
+    TO,
+    UNKNOWN,
+    WHY,
+)
+from audit_lib.sources.kernel.line import (
+    block_at,
+    candidates,
+    clear,
+    is_traceback,
+    read_head,
+    read_message,
+    read_request,
+    requested,
+)
+from audit_lib.sources.kernel.match import AWAY, MISS, NONE, forget, match
+from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.structured import ASIDE, read_fields
+from audit_lib.sources.kernel.sums import end_line, sight
+
+_BOM = 0xBFBBEF
+
+
+@jit
+def scan(frame, offset, size):
+    """Reads lines from an offset; where it stopped, and in the state why: DONE, LEAVE that line, GROW."""
+    state, base = word(frame, STATE), word(frame, BUFFER)
+    has_cr = word(word(frame, SETTING), HAS_CR)
+    pos, end = base + offset, base + size
+    forget(frame)
+    while pos < end:
+        if is_full(frame):
+            put(state, WHY, GROW)
+            return pos - base
+        stop = find_byte(pos, end, 10)
+        begin, after = pos, min(stop + 1, end)
+        long = stop - pos > LINE_LIMIT
+        if byte(begin) == 239 and stop - begin >= 3 and byte(begin + 1) == 187 and byte(begin + 2) == 191:
+            begin += 3
+        while stop > begin and byte(stop - 1) == 13:
+            stop -= 1
+        if not long and is_blank(begin, stop):
+            end_line(frame, NONE, False, BLANK)
+        elif long or (has_cr and find_byte(begin, stop, 13) < stop):
+            end_line(frame, NONE, False, UNKNOWN)
+        elif not read_line(frame, begin, stop):
+            put(state, WHY, LEAVE)
+            put(state, STOP, after - base)
+            return pos - base
+        pos = after
+    put(state, WHY, DONE)
+    return pos - base
+
+
+@jit
+def is_blank(pos, end):
+    """Whether nothing but white space stands there."""
+    while pos < end and (byte(pos) == 32 or byte(pos) == 9 or byte(pos) == 11 or byte(pos) == 12):
+        pos += 1
+    return pos == end
+
+
+@jit
+def lacks_room(frame, table):
+    """Whether a table of groups might have no room for what one line adds."""
+    return 2 * (word(word(frame, table + 3), 0) + 4) >= word(frame, ARRAYS + table)
+
+
+@jit
+def is_full(frame):
+    """Whether any table might have no room for what one line adds."""
+    count = word(word(frame, STRINGS), 0)
+    return (
+        2 * (count + 8) >= word(frame, ARRAYS + SLOTS)
+        or word(word(frame, STARTS), count + 1) + STRING_ROOM >= word(frame, ARRAYS + ARENA)
+        or lacks_room(frame, GROUPS)
+        or lacks_room(frame, HEADS)
+        or lacks_room(frame, MINUTES)
+        or EVENT * (word(word(frame, STATE), EVENTS) + 4) >= word(frame, ARRAYS + EVENT_ROWS)
+    )
+
+
+@jit
+def read_line(frame, begin, end):
+    """One line that is not blank: False where the naive reader decides, with nothing counted."""
+    if byte(begin) != 123 or byte(end - 1) != 125:
+        return read_text(frame, begin, end, begin, end, NONE, False, False)
+    fields = read_fields(frame, begin, end)
+    if fields.at == ASIDE:
+        return False
+    caps = word(frame, CAPTURES)
+    if fields.status and (word(caps, 7) > word(caps, 6) or word(caps, 5) > word(caps, 4)):
+        shown = requested(frame, fields.status, word(caps, 4), word(caps, 5), False)
+        if shown.status == AWAY:
+            return False
+        end_line(frame, fields.at, True, READ)
+        sight(frame, fields.at, shown)
+        return True
+    forget(frame)
+    inner = word(frame, INNER)
+    record = fields.level and not is_traceback(inner, inner + fields.size)
+    return read_text(frame, inner, inner + fields.size, begin, end, fields.at, record, True)
+
+
+@jit
+def read_text(frame, pos, end, raw, raw_end, given, record, understood):
+    """A line's text, or that of a structured line, whose time, record and raw bytes are given."""
+    caps = word(frame, CAPTURES)
+    head = read_head(frame, pos, end)
+    if head.pos == AWAY:
+        return False
+    at = head.at if given == NONE else given
+    understood = understood or head.prefixed
+    first, last = np.int64(0), np.int64(0)
+    if head.pos < end:
+        first, last = candidates(frame, BODY, byte(head.pos))
+    for order in range(first, last, 8):
+        block = block_at(frame, order)
+        clear(caps)
+        after = match(frame, head.pos, end, word(block, FROM), word(block, TO))
+        if after == MISS:
+            continue
+        if after == AWAY:
+            return False
+        understood = True
+        if not word(block, REQUEST):
+            break
+        own = word(caps, TIME_AT)
+        shown = read_request(frame, block)
+        if shown.status == AWAY:
+            return False
+        at = own if at == NONE else at
+        end_line(frame, at, True, READ)
+        sight(frame, at, shown)
+        return True
+    shown = read_message(frame, head.pos, end, head.client)
+    if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
+        return False
+    end_line(frame, at, head.record or record, READ if understood or shown.message else UNKNOWN)
+    if shown.message:
+        sight(frame, at, shown)
+    return True
+
+
+@jit
+def shows_anywhere(frame, pos, end):
+    """Whether a literal that is sought anywhere stands in a text: looks at every so many bytes only."""
+    stride, pairs, text, rows = (
+        word(word(frame, STRIDE), 0),
+        word(frame, PAIRS),
+        word(frame, TEXT),
+        word(frame, ANYWHERE),
+    )
+    at = pos + stride
+    while at < end:
+        if byte(pairs + (byte(at - 1) << 8 | byte(at))):
+            for row in range(0, word(frame, ARRAYS + ANYWHERE), 3):
+                size = word(rows, row + 1)
+                for begin in range(max(pos, at - size + 1), min(at, end - size + 1)):
+                    if same(begin, text + word(rows, row), size):
+                        return True
+        at += stride
+    return False
+
+
+@jit
+def clean(frame, size):
+    """Takes NULs and colours out of whole lines, in place; a line beyond the limit becomes one byte 0x01."""
+    base = word(frame, BUFFER)
+    pos, out, end = base, base, base + size
+    if find_byte(pos, end, 0) == end and find_byte(pos, end, 27) == end:
+        return size
+    while pos < end:
+        stop, begin = find_byte(pos, end, 10), out
+        if stop - pos > LINE_LIMIT:
+            put_byte(out, 1)
+            out, pos = out + 1, stop
+        while pos < stop:
+            value = byte(pos)
+            after = colour_end(pos, stop) if value == 27 else pos
+            if after > pos:
+                pos = after
+                continue
+            if value:
+                put_byte(out, value)
+                out += 1
+            pos += 1
+        if pos < end:
+            put_byte(out, 10)
+            out, pos = out + 1, pos + 1
+        elif out == begin:
+            put_byte(out, 32)  # the last line has no end: without a byte it would be lost
+            out += 1
+    return out - base
+
+
+@jit
+def colour_end(pos, end):
+    """The end of an escape sequence ESC [ … letter, NULs in it or not; `pos` where there is none."""
+    at = past_nuls(pos + 1, end)
+    if at >= end or byte(at) != 91:
+        return pos
+    at = past_nuls(at + 1, end)
+    while at < end and 48 <= byte(at) <= 63:
+        at = past_nuls(at + 1, end)
+    while at < end and 32 <= byte(at) <= 47:
+        at = past_nuls(at + 1, end)
+    return at + 1 if at < end and 64 <= byte(at) <= 126 else pos
+
+
+@jit
+def past_nuls(pos, end):
+    """The next byte that is no NUL."""
+    while pos < end and byte(pos) == 0:
+        pos += 1
+    return pos

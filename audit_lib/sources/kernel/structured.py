@@ -1,0 +1,220 @@
+"""Compiled reading of a structured (JSON) line; whatever is not plain is left to the naive reader."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import (
+    ARRAYS,
+    CAPTURES,
+    FOUND,
+    INNER,
+    J_CLIENT,
+    J_LABELS,
+    J_LEVEL,
+    J_METHOD,
+    J_PATH,
+    J_STATUS,
+    J_TEXT,
+    J_TIME,
+    NAMES,
+    STRING_LIMIT,
+    TEXT,
+    TIME_AT,
+)
+from audit_lib.sources.kernel.match import AWAY
+from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.times import NONE, iso_time, number
+
+ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
+_TEXT, _NUMBER, _OTHER = 1, 2, 3  # kinds of a plain value
+
+
+class Fields(NamedTuple):
+    """What a structured line names: client, method and path are in the captures, the text in `inner`."""
+
+    at: int
+    status: int
+    size: int
+    level: bool
+
+
+@jit
+def skip_space(pos, end):
+    """Past the white space of JSON."""
+    while pos < end and (byte(pos) == 32 or byte(pos) == 9):
+        pos += 1
+    return pos
+
+
+@jit
+def text_end(pos, end):
+    """Where the text that begins after a quote ends; AWAY for a byte beyond ASCII or a rare escape."""
+    while pos < end:
+        value = byte(pos)
+        if value == 34:
+            return pos
+        if value >= 128:
+            return AWAY
+        if value == 92:
+            pos += 1
+            if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
+                return AWAY
+        pos += 1
+    return AWAY
+
+
+@jit
+def value_end(pos, end):
+    """Kind and end of a plain value: text, a number without exponent, true, false, null; AWAY for another."""
+    if pos >= end:
+        return 0, AWAY
+    value = byte(pos)
+    if value == 34:
+        return _TEXT, text_end(pos + 1, end)
+    if 48 <= value <= 57:
+        at = pos + 1
+        while at < end and 48 <= byte(at) <= 57:
+            at += 1
+        if (value == 48 and at > pos + 1) or at - pos > 18:
+            return 0, AWAY
+        if at + 1 < end and byte(at) == 46 and 48 <= byte(at + 1) <= 57:
+            at += 1
+            while at < end and 48 <= byte(at) <= 57:
+                at += 1
+        if at < end and (byte(at) == 46 or byte(at) == 69 or byte(at) == 101):
+            return 0, AWAY
+        return _NUMBER, at
+    name = 0
+    for i in range(min(5, end - pos)):
+        name = name << 8 | byte(pos + i)
+    if name >> 8 == 0x74727565 or name >> 8 == 0x6E756C6C:
+        return _OTHER, pos + 4
+    if name == 0x66616C7365:
+        return _OTHER, pos + 5
+    return 0, AWAY
+
+
+@jit
+def field_of(frame, pos, end):
+    """Field and rank of a name, as 16 x field + rank; -1 for a name that nobody asks for."""
+    rows, text = word(frame, NAMES), word(frame, TEXT)
+    for row in range(rows, rows + 8 * word(frame, ARRAYS + NAMES), 32):
+        size = word(row, 3)
+        if size == end - pos and same(pos, text + word(row, 2), size):
+            return word(row, 0) << 4 | word(row, 1)
+    return -1
+
+
+@jit
+def read_fields(frame, begin, end):
+    """The fields of one line. Each name may stand once; labels are an object of plain values.
+
+    `found` holds, for each field, 1 + the rank of the best name so far, kind, begin and end.
+    """
+    found = word(frame, FOUND)
+    for place in range(word(frame, ARRAYS + FOUND)):
+        put(found, place, 0)
+    none = Fields(ASIDE, np.int64(0), np.int64(0), False)
+    pos, depth, expecting = skip_space(begin + 1, end), 1, False
+    while True:
+        if pos >= end:
+            return none
+        if byte(pos) == 125 and not expecting:
+            depth -= 1
+            pos = skip_space(pos + 1, end)
+            if depth == 0:
+                break
+        else:
+            if byte(pos) != 34:
+                return none
+            stop = text_end(pos + 1, end)
+            if stop < 0:
+                return none
+            field = field_of(frame, pos + 1, stop)
+            if field < 0 and find_byte(pos + 1, stop, 92) < stop:
+                return none
+            pos = skip_space(stop + 1, end)
+            if pos >= end or byte(pos) != 58:
+                return none
+            pos = skip_space(pos + 1, end)
+            if field >> 4 == J_LABELS and depth == 1 and pos < end and byte(pos) == 123:
+                depth, pos, expecting = 2, skip_space(pos + 1, end), False
+                continue
+            kind, stop = value_end(pos, end)
+            if stop < 0:
+                return none
+            if field >= 0 and not keep(found, field, kind, pos + (kind == _TEXT), stop):
+                return none
+            pos = skip_space(stop + (kind == _TEXT), end)
+        if pos < end and byte(pos) == 44:
+            pos, expecting = skip_space(pos + 1, end), True
+        elif pos < end and byte(pos) == 125:
+            expecting = False
+        else:
+            return none
+    return taken(frame, found) if pos == end else none
+
+
+@jit
+def keep(found, field, kind, begin, end):
+    """Keeps a value if its name is the best of its field so far; False where a name stands twice."""
+    row, rank = found + 40 * (field >> 4), field & 15
+    if word(row, 0) & 1 << rank:
+        return False
+    put(row, 0, word(row, 0) | 1 << rank)
+    if kind != _OTHER and (word(row, 1) == 0 or rank < word(row, 1) - 1):
+        put(row, 1, rank + 1)
+        put(row, 2, kind)
+        put(row, 3, begin)
+        put(row, 4, end)
+    return True
+
+
+@jit
+def is_escaped(row):
+    """Whether a text holds an escape."""
+    return find_byte(word(row, 3), word(row, 4), 92) < word(row, 4)
+
+
+@jit
+def taken(frame, found):
+    """The fields in the form that a line is counted in."""
+    caps, none = word(frame, CAPTURES), Fields(ASIDE, np.int64(0), np.int64(0), False)
+    for field, capture in ((J_CLIENT, 2), (J_METHOD, 4), (J_PATH, 6)):
+        row, text = found + 40 * field, word(found + 40 * field, 2) == _TEXT
+        if text and is_escaped(row):
+            return none
+        put(caps, capture, word(row, 3) if text else 0)
+        put(caps, capture + 1, word(row, 4) if text else 0)
+    row, at = found + 40 * J_TIME, NONE
+    if word(row, 2) == _NUMBER or (word(row, 2) == _TEXT and is_escaped(row)):
+        return none
+    if word(row, 2) == _TEXT and iso_time(frame, word(row, 3), word(row, 4), caps) == word(row, 4):
+        at = word(caps, TIME_AT)
+    row, status = found + 40 * J_STATUS, np.int64(0)
+    if word(row, 2) and word(row, 4) - word(row, 3) == 3:
+        status = np.int64(number(word(row, 3), 3))
+        if status < 100 or status >= 600:
+            status = np.int64(0)
+    row, size = found + 40 * J_TEXT, np.int64(0)
+    if word(row, 2) == _TEXT:
+        size = np.int64(unescape(word(row, 3), word(row, 4), word(frame, INNER)))
+        if size == AWAY:
+            return none
+    return Fields(at, status, size, word(found + 40 * J_LEVEL, 2) != 0)
+
+
+@jit
+def unescape(pos, end, inner):
+    """The text of a value, in `inner`; its length, or AWAY where it is too long or holds a control byte."""
+    if end - pos > STRING_LIMIT:
+        return AWAY
+    out = inner
+    while pos < end:
+        pos += byte(pos) == 92
+        if byte(pos) < 32 and byte(pos) != 9:
+            return AWAY
+        put_byte(out, byte(pos))
+        out, pos = out + 1, pos + 1
+    return out - inner

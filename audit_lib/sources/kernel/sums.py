@@ -1,0 +1,142 @@
+"""Compiled sums: what a line that was read adds to counts, events and the state of time and record."""
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import (
+    BEGUN,
+    BY_CLIENT,
+    BY_METHOD,
+    BY_ROUTE,
+    DATED,
+    DAY,
+    E_AFTER,
+    E_AT,
+    E_BEFORE,
+    E_LINE,
+    E_ONCE,
+    E_ONE,
+    E_SUBJECT,
+    E_TWO,
+    EVENT,
+    EVENT_ROWS,
+    EVENTS,
+    FIRST,
+    FIRST_DAY,
+    GROUPS,
+    HEAD,
+    HEADS,
+    HELD,
+    LAST,
+    LAST_DAY,
+    LINES,
+    MINUTE,
+    MINUTES,
+    O_BIT,
+    O_ONE,
+    O_ROW,
+    O_TWO,
+    ONCE,
+    ONCE_ROWS,
+    ONCES,
+    OPENED,
+    PENDING,
+    SETTING,
+    STATE,
+    TODAY,
+    WANT_EVENTS,
+    WANT_MINUTES,
+    WITHIN,
+)
+from audit_lib.sources.kernel.match import NONE
+from audit_lib.sources.kernel.memory import jit, put, word
+from audit_lib.sources.kernel.tables import add
+
+
+@jit
+def more(state, place):
+    """One more."""
+    put(state, place, word(state, place) + 1)
+
+
+@jit
+def end_line(frame, at, record, place):
+    """A line has ended as read, not understood or blank (`place`), with what it says of record and time."""
+    state = word(frame, STATE)
+    more(state, LINES)
+    more(state, place)
+    if record:
+        put(state, BEGUN, 1)
+        put(state, OPENED, 0)
+    if at != NONE:
+        note_time(frame, at)
+    if word(state, TODAY) == 0:
+        more(state, HEAD)
+    else:
+        more(state, DATED)
+        put(state, WITHIN, word(state, WITHIN) + word(state, HELD))
+
+
+@jit
+def note_time(frame, at):
+    """A line with a time: the day that follows from it, and the bound of the events that waited."""
+    state, settings, rows = word(frame, STATE), word(frame, SETTING), word(frame, EVENT_ROWS)
+    if word(state, FIRST) == NONE:
+        put(state, FIRST, at)
+    put(state, LAST, at)
+    today = at // DAY + 1
+    if today != word(state, TODAY):
+        put(state, TODAY, today)
+        put(state, HELD, np.int64(word(settings, FIRST_DAY) <= today <= word(settings, LAST_DAY)))
+    for row in range(word(state, PENDING), word(state, EVENTS)):
+        event = rows + 8 * EVENT * row
+        if word(event, E_AFTER) == NONE:
+            put(event, E_AFTER, at)
+    put(state, PENDING, word(state, EVENTS))
+
+
+@jit
+def sight(frame, at, shown):
+    """Counts one request or message, and keeps it as an event where it is one."""
+    state, settings = word(frame, STATE), word(frame, SETTING)
+    if shown.once:
+        if word(state, OPENED) & shown.once:
+            return
+        put(state, OPENED, word(state, OPENED) | shown.once)
+    today = word(state, TODAY)
+    if (today and not word(state, HELD)) or (shown.notice and not word(settings, WANT_EVENTS)):
+        return
+    untimed, status = np.int64(at == NONE), shown.status
+    one = today << 47 | untimed << 46 | status << 36 | shown.message << 28
+    two = (shown.client * word(settings, BY_CLIENT)) << 32 | shown.route * word(settings, BY_ROUTE)
+    row = np.int64(-1)
+    if word(settings, WANT_EVENTS) and (status == 0 or status == 401 or status == 403 or status == 429):
+        row = word(state, EVENTS)
+        put(state, EVENTS, row + 1)
+        keep_event(frame, row, at, one, shown)
+    one |= shown.method * word(settings, BY_METHOD)
+    if shown.once and word(state, BEGUN) == 0:
+        rows = word(frame, ONCE_ROWS) + 8 * ONCE * word(state, ONCES)
+        more(state, ONCES)
+        put(rows, O_BIT, shown.once)
+        put(rows, O_ONE, one)
+        put(rows, O_TWO, two)
+        put(rows, O_ROW, row)
+    elif not shown.notice:
+        add(frame, GROUPS if today else HEADS, one, two, 1)
+    if status and not untimed and word(settings, WANT_MINUTES):
+        minute = (at // MINUTE) << 36 | status << 26 | shown.method
+        add(frame, MINUTES, minute, shown.client << 32 | shown.route, 1)
+
+
+@jit
+def keep_event(frame, row, at, one, shown):
+    """One row of events; bounds of an untimed one are the last time, and the next when it comes."""
+    state, event = word(frame, STATE), word(frame, EVENT_ROWS) + 8 * EVENT * row
+    put(event, E_LINE, word(state, LINES))
+    put(event, E_AT, at)
+    put(event, E_BEFORE, word(state, LAST) if at == NONE else at)
+    put(event, E_AFTER, at)
+    put(event, E_ONE, one | shown.method)
+    put(event, E_TWO, shown.client << 32 | shown.route)
+    put(event, E_SUBJECT, shown.subject)
+    put(event, E_ONCE, 0)

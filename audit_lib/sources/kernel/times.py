@@ -1,0 +1,194 @@
+"""Compiled times: the four shapes in which logs write them, as microseconds since 1970 UTC."""
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import ARRAYS, MEMO, TIME_AT, ZONE_FROM, ZONE_OFFSET
+from audit_lib.sources.kernel.layout import NONE as NO_TIME
+from audit_lib.sources.kernel.memory import byte, eight, jit, put, word
+
+NONE = np.int64(NO_TIME)
+MISS = np.int64(-1)
+
+_MONTHS = np.array(
+    [int.from_bytes(name, "little") for name in b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()],
+    np.int64,
+)
+# Places of the memo: the address of a time, its end and its instant.
+_TIME_SEEN = 0
+
+
+@jit
+def number(pos, size):
+    """The number of so many digits, or -1."""
+    value = 0
+    for i in range(size):
+        digit = byte(pos + i) - 48
+        if digit < 0 or digit > 9:
+            return -1
+        value = value * 10 + digit
+    return value
+
+
+@jit
+def month(pos):
+    """The month of three letters, or -1."""
+    name = eight(pos) & 0xFFFFFF
+    for place in range(12):
+        if name == _MONTHS[place]:
+            return place + 1
+    return -1
+
+
+@jit
+def seconds(year, month_, day, clock):
+    """Seconds since 1970 of a wall-clock time; NONE where no calendar holds it. `clock` is hhmmss."""
+    if year <= 1970 or year >= 2200 or month_ < 1 or month_ > 12 or day < 1:
+        return NONE
+    hour, minute, second = clock // 10000, clock // 100 % 100, clock % 100
+    if hour > 23 or minute > 59 or second > 59:
+        return NONE
+    leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
+    longest = 31 - (month_ == 4 or month_ == 6 or month_ == 9 or month_ == 11)
+    if month_ == 2:
+        longest = 29 if leap else 28
+    if day > longest:
+        return NONE
+    shifted = year - (month_ <= 2)
+    era = shifted // 400
+    of_era = shifted - era * 400
+    of_year = (153 * (month_ + (-3 if month_ > 2 else 9)) + 2) // 5 + day - 1
+    days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+    return days * 86400 + hour * 3600 + minute * 60 + second
+
+
+@jit
+def clock_of(pos):
+    """hh:mm:ss as the number hhmmss; -1 for another shape."""
+    hour, minute, second = number(pos, 2), number(pos + 3, 2), number(pos + 6, 2)
+    if hour < 0 or minute < 0 or second < 0 or byte(pos + 2) != 58 or byte(pos + 5) != 58:
+        return -1
+    return hour * 10000 + minute * 100 + second
+
+
+@jit
+def fraction(pos, end, comma):
+    """End and microseconds of an optional fraction of one to nine digits."""
+    if pos + 1 >= end or not (byte(pos) == 46 or (comma and byte(pos) == 44)):
+        return pos, 0
+    at, value, scale = pos + 1, 0, 100_000
+    while at < end and at < pos + 10 and 48 <= byte(at) <= 57:
+        value += (byte(at) - 48) * scale
+        scale //= 10
+        at += 1
+    return (pos, 0) if at == pos + 1 else (at, value)
+
+
+@jit
+def zone_of(pos, end, colon):
+    """End of an optional zone and its seconds; NONE where there is none."""
+    if colon and pos < end and byte(pos) == 90:
+        return pos + 1, 0
+    at = pos + (pos < end and byte(pos) == 32)
+    if (not colon and at == pos) or at + 4 >= end or (byte(at) != 43 and byte(at) != 45):
+        return pos, NONE
+    hours = number(at + 1, 2)
+    middle = at + 3 + (colon and byte(at + 3) == 58)
+    if hours < 0 or middle + 1 >= end:
+        return pos, NONE
+    minutes = number(middle, 2)
+    if minutes < 0:
+        return pos, NONE
+    offset = hours * 3600 + minutes * 60
+    return middle + 2, (-offset if byte(at) == 45 else offset)
+
+
+@jit
+def instant(frame, wall, micros, offset):
+    """Microseconds since 1970 UTC of a wall-clock time, whose zone is the source's where it has none."""
+    if offset == NONE:
+        starts = word(frame, ZONE_FROM)
+        low, high = 0, word(frame, ARRAYS + ZONE_FROM)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if word(starts, middle) <= wall:
+                low = middle
+            else:
+                high = middle
+        offset = word(word(frame, ZONE_OFFSET), low)
+    return (wall - offset) * 1_000_000 + micros
+
+
+@jit
+def is_name(pos):
+    """One capital and two small letters, as months and days are written."""
+    return 65 <= byte(pos) <= 90 and 97 <= byte(pos + 1) <= 122 and 97 <= byte(pos + 2) <= 122
+
+
+@jit
+def iso_time(frame, pos, end, caps):
+    """The end of 2026-11-24 13:50:34,640 and the like, its instant among the captures; MISS for none."""
+    if end - pos < 19:
+        return MISS
+    memo = word(frame, MEMO)
+    if word(memo, _TIME_SEEN) == pos:
+        put(caps, TIME_AT, word(memo, _TIME_SEEN + 2))
+        return word(memo, _TIME_SEEN + 1)
+    put(memo, _TIME_SEEN, pos)
+    put(memo, _TIME_SEEN + 1, MISS)
+    mark, between = byte(pos + 4), byte(pos + 10)
+    if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
+        return MISS
+    year, month_, day, clock = number(pos, 4), number(pos + 5, 2), number(pos + 8, 2), clock_of(pos + 11)
+    if year < 0 or clock < 0:
+        return MISS
+    wall = seconds(year, month_, day, clock)
+    if wall == NONE:
+        return MISS
+    at, micros = fraction(pos + 19, end, True)
+    at, offset = zone_of(at, end, True)
+    moment = instant(frame, wall, micros, offset)
+    put(memo, _TIME_SEEN + 1, at)
+    put(memo, _TIME_SEEN + 2, moment)
+    put(caps, TIME_AT, moment)
+    return at
+
+
+@jit
+def clf_time(frame, pos, end, caps):
+    """The end of 24/Nov/2026:13:50:34 +0000, as above."""
+    if end - pos < 20 or byte(pos + 2) != 47 or byte(pos + 6) != 47 or byte(pos + 11) != 58:
+        return MISS
+    day, month_, year, clock = number(pos, 2), month(pos + 3), number(pos + 7, 4), clock_of(pos + 12)
+    if clock < 0:
+        return MISS
+    wall = seconds(year, month_, day, clock)
+    if wall == NONE:
+        return MISS
+    at, micros = fraction(pos + 20, end, False)
+    at, offset = zone_of(at, end, False)
+    put(caps, TIME_AT, instant(frame, wall, micros, offset))
+    return at
+
+
+@jit
+def named_time(frame, pos, end, caps, year_follows):
+    """The end of Tue Nov 24 13:50:34 2026, as above, or of Nov 24 13:50:34, no time without a year."""
+    start = pos + 4 * year_follows
+    if end < start + 15 or not is_name(pos) or not is_name(start) or byte(start + 3) != 32:
+        return MISS
+    if (year_follows and byte(pos + 3) != 32) or byte(start + 6) != 32:
+        return MISS
+    tens, ones, clock = byte(start + 4), number(start + 5, 1), clock_of(start + 7)
+    day = (0 if tens == 32 else number(start + 4, 1)) * 10 + ones
+    if ones < 0 or day < 0 or clock < 0:
+        return MISS
+    if not year_follows:
+        return start + 15
+    at, micros = fraction(start + 15, end, False)
+    if end - at < 5 or byte(at) != 32:
+        return MISS
+    wall = seconds(number(at + 1, 4), month(start), day, clock)
+    if wall == NONE:
+        return MISS
+    put(caps, TIME_AT, instant(frame, wall, micros, NONE))
+    return at + 5

@@ -1,0 +1,157 @@
+"""What one log file adds up to, as columns of numbers and names: the common form of both readers."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import NONE, Ints
+from audit_lib.sources.log_formats import MESSAGE_KINDS
+from audit_lib.sources.log_lines import REQUEST_KINDS
+from audit_lib.sources.log_tally import Tally
+
+KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)
+GROUP = ("day", "kind", "status", "client", "method", "route")
+MOMENT = ("minute", "status", "client", "method", "route")
+EVENT = ("line", "at", "not_before", "not_after", "day", "kind", "message", "status")
+EVENT_NAMES = ("client", "method", "route", "subject")
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+Columns = dict[str, Ints]
+
+
+@dataclass(frozen=True)
+class LogSums:
+    """The sums of one file.
+
+    Columns hold numbers: days since 1970 and one (0: none), kinds by their place in KINDS, status 0 for none,
+    instants in microseconds since 1970 UTC (NONE: none), message by its place in `messages`, and names by
+    their place in `names`. `groups` has `count` and `untimed`, `moments` has `count`.
+    """
+
+    lines: int
+    read: int
+    not_understood: int
+    blank: int
+    dated: int
+    in_period: int
+    names: tuple[str, ...]
+    messages: tuple[str, ...]
+    groups: Columns
+    moments: Columns
+    events: Columns
+
+
+class Names:
+    """Numbers names in order of sight."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {"": 0}
+
+    def __getitem__(self, name: str) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
+
+    def all(self) -> tuple[str, ...]:
+        """The names by their number."""
+        return tuple(self.numbers)
+
+
+def day_number(day: str | None) -> int:
+    """Days since 1970 and one; 0 for none."""
+    return 0 if day is None else date.fromisoformat(day).toordinal() - _EPOCH_DAY + 1
+
+
+def day_text(number: int) -> str | None:
+    """The day of a number, 2026-09-30."""
+    return None if not number else date.fromordinal(number + _EPOCH_DAY - 1).isoformat()
+
+
+def sums_of(tally: Tally) -> LogSums:
+    """The naive reader's sums as columns."""
+    names, messages = Names(), Names()
+    groups = [
+        (
+            day_number(group.day),
+            KINDS.index(group.kind),
+            group.status or 0,
+            names[group.client],
+            names[group.method],
+            names[group.route],
+            *pair,
+        )
+        for group, pair in tally.counts.items()
+    ]
+    moments = [
+        (moment.minute, moment.status, names[moment.client], names[moment.method], names[moment.route], count)
+        for moment, count in tally.moments.items()
+    ]
+    events = [
+        (
+            event.line,
+            *(NONE if at is None else at for at in (event.at, event.not_before, event.not_after)),
+            day_number(event.day),
+            KINDS.index(event.sighting.kind),
+            messages[event.sighting.message],
+            event.sighting.status or 0,
+            *(names[getattr(event.sighting, name)] for name in EVENT_NAMES),
+        )
+        for event in tally.events
+    ]
+    return LogSums(
+        tally.lines,
+        tally.read,
+        tally.not_understood,
+        tally.blank,
+        tally.dated,
+        tally.in_period,
+        names.all(),
+        messages.all(),
+        _columns(groups, (*GROUP, "count", "untimed")),
+        _columns(moments, (*MOMENT, "count")),
+        _columns(events, (*EVENT, *EVENT_NAMES)),
+    )
+
+
+def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
+    table = np.array(rows, np.int64).reshape(-1, len(names))
+    return {name: table[:, place] for place, name in enumerate(names)}
+
+
+def summed(columns: Columns, by: Sequence[str], values: Sequence[str]) -> Columns:
+    """One row for each group of the columns `by`, in their order, with the sums of `values`."""
+    size = len(columns[values[0]])
+    key, width = np.zeros(size, np.int64), 1
+    for name in by:
+        distinct, place = np.unique(columns[name], return_inverse=True)
+        if width * max(1, len(distinct)) >= 1 << 62:
+            distinct_keys, key = np.unique(key, return_inverse=True)
+            width = len(distinct_keys)
+        key, width = key * max(1, len(distinct)) + place, width * max(1, len(distinct))
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    sums = {name: np.bincount(group, columns[name], len(first)).astype(np.int64) for name in values}
+    return {name: columns[name][first] for name in by} | sums
+
+
+def renamed(
+    sums: Iterable[LogSums], columns: Callable[[LogSums], Columns], named: Sequence[str]
+) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of several files below each other, and the names that they now refer to, in sorted order.
+
+    Since numbers follow the order of names, sorting by number sorts by name.
+    """
+    parts = list(sums)
+    names = tuple(sorted({name for part in parts for name in part.names}))
+    places = {name: number for number, name in enumerate(names)}
+    tables: list[Columns] = []
+    for part in parts:
+        mapping = np.array([places[name] for name in part.names], np.int64)
+        table = columns(part)
+        tables.append({name: mapping[table[name]] if name in named else table[name] for name in table})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}, names
+
+
+def names_of(columns: Mapping[str, Ints], name: str, names: Sequence[str]) -> Any:
+    """A column of names as an array of text."""
+    return np.array([*names, ""], object)[columns[name]]

@@ -1,0 +1,1 @@
+"""Measures, in pairs and ratios: `make bench`."""

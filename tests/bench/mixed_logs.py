@@ -1,0 +1,127 @@
+"""Writes logs for measuring: every format of log_formats.md mixed in one file, from a seed."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+ROUTES = [
+    "/api/positions",
+    "/api/auth/me",
+    "/api/health",
+    "/api/orders/{}",
+    "/api/market/quote",
+    "/api/settings",
+]
+MESSAGES = [
+    "Trading scheduler started",
+    "Tradier client initialized and registered as available",
+    "Refreshed 14 symbols in 0.31s from the cache",
+    "Schedules restored from storage",
+    'HTTP Request: GET http://127.0.0.1:9009/v1/user/profile "HTTP/1.1 200 OK"',
+]
+FAILURES = ["⚠️ Failed login attempt for: user{}@example.com", "JWT auth failed: User not found | user_id={}"]
+PRINTS = [
+    "[OK] Cache service initialized",
+    "===========================",
+    "Traceback (most recent call last):",
+    '  File "/srv/app/backend/app/main.py", line 419, in startup_event',
+    "    raise RuntimeError(",
+    "",
+    "News aggregator failed to initialize",
+]
+
+
+class _Lines:
+    """Lines of a mixed log; time goes on by a few milliseconds a line."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.now = START
+        self.shares: dict[Callable[[], str], float] = {
+            self.uvicorn: 0.20,
+            self.stamped: 0.15,
+            self.application: 0.30,
+            self.structured: 0.07,
+            self.exported: 0.08,
+            self.combined: 0.15,
+            self.printed: 0.05,
+        }
+
+    def stamped(self) -> str:
+        return f"{self.iso()} {self.uvicorn()}"
+
+    def printed(self) -> str:
+        return self.random.choice(PRINTS)
+
+    def line(self) -> str:
+        """The next line, in a format by chance."""
+        self.now += timedelta(milliseconds=self.random.randrange(200))
+        (write,) = self.random.choices([*self.shares], [*self.shares.values()])
+        return write()
+
+    def iso(self) -> str:
+        return self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def client(self) -> str:
+        return f"203.0.113.{self.random.randrange(200)}"
+
+    def status(self) -> tuple[int, str]:
+        roll = self.random.random()
+        return (401, "Unauthorized") if roll < 0.02 else (404, "Not Found") if roll < 0.05 else (200, "OK")
+
+    def route(self) -> str:
+        path = self.random.choice(ROUTES).format(self.random.randrange(10_000))
+        return path + ("?limit=50&page=2" if self.random.random() < 0.2 else "")
+
+    def uvicorn(self) -> str:
+        status, reason = self.status()
+        port = self.random.randrange(30_000, 60_000)
+        return f'INFO:     {self.client()}:{port} - "GET {self.route()} HTTP/1.1" {status} {reason}'
+
+    def application(self) -> str:
+        text = self.random.choice(MESSAGES)
+        if self.random.random() < 0.02:
+            text = self.random.choice(FAILURES).format(self.random.randrange(500))
+        stamp = self.now.strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        return f"{stamp} - app.services.tradier_stream - INFO - {text}"
+
+    def structured(self) -> str:
+        fields = {"timestamp": self.iso(), "level": "info", "event": "request", "status": self.status()[0]}
+        return json.dumps(fields | {"client": self.client(), "method": "GET", "path": self.route()})
+
+    def exported(self) -> str:
+        labels = {"instance": f"srv-{self.random.randrange(2)}", "level": "info", "type": "app"}
+        return json.dumps({"timestamp": self.iso(), "message": self.uvicorn(), "labels": labels})
+
+    def combined(self) -> str:
+        stamp = self.now.strftime("%d/%b/%Y:%H:%M:%S +0000")
+        size = self.random.randrange(5000)
+        request = f'"GET {self.route()} HTTP/1.1" {self.status()[0]} {size}'
+        return f'{self.client()} - - [{stamp}] {request} "-" "curl/8.5"'
+
+
+def write_mixed(path: Path, size: int, seed: int = 1) -> None:
+    """A mixed log of about `size` bytes: one seeded block of 16 MB, again and again with another day."""
+    lines = _Lines(seed)
+    block: list[str] = []
+    length = 0
+    while length < min(size, 16 << 20):
+        block.append(lines.line())
+        length += len(block[-1].encode()) + 1
+    text = ("\n".join(block) + "\n").encode()
+    with path.open("wb") as file:
+        for number in range(max(1, size // len(text))):
+            day = (START + timedelta(days=number % 90)).date()
+            file.write(text.replace(b"2026-07-01", day.isoformat().encode()))
+
+
+def write_combined(path: Path, size: int, seed: int = 1) -> None:
+    """A log of about `size` bytes in the combined format alone."""
+    lines = _Lines(seed)
+    text = "".join(f"{lines.combined()}\n" for _ in range(100_000)).encode()
+    with path.open("wb") as file:
+        for _ in range(max(1, size // len(text))):
+            file.write(text)
