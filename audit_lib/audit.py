@@ -170,6 +170,12 @@ def _report(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         raise BadInput.at(str(path), "cannot be read as a report.json") from None
-    if not isinstance(report, dict) or not str(report.get("schema", "")).startswith("audit_lib/report/"):
+    known = isinstance(report, dict) and str(report.get("schema", "")).startswith("audit_lib/report/")
+    findings = report.get("findings") if known else None
+    whole = isinstance(findings, list) and all(
+        isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("id", "check", "status"))
+        for row in findings
+    )
+    if not whole:
         raise BadInput.at(str(path), "is not a report.json of this tool")
-    return report
+    return dict(report)

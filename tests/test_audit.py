@@ -1,0 +1,48 @@
+"""One audit: its date, its quarter, and the report before it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from audit_lib.audit import run_audit
+from audit_lib.errors import BadInput
+from audit_lib.project import Project, load_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return load_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": "audit_lib/report/1"}', '{"schema": "audit_lib/report/1", "findings": [1]}'],
+)
+def test_a_previous_report_that_is_none_is_bad_input(project: Project, tmp_path: Path, text: str) -> None:
+    """What is not a report.json of this tool is said in one line, place then fault."""
+    (tmp_path / "report.json").write_text(text, "utf-8")
+    with pytest.raises(BadInput, match=r"report\.json: "):
+        run_audit(project, "2026Q3", "2026-09-30", previous=tmp_path / "report.json")
+
+
+def test_an_audit_needs_a_date(project: Project) -> None:
+    """Without a date nothing is judged: the library never reads the clock."""
+    with pytest.raises(BadInput, match="as_of: is not given"):
+        run_audit(project, "2026Q3")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "quarter"),
+    [("2026-09-30", "2026Q3"), ("2026-09-29", "2026Q2"), ("2026-01-01", "2025Q4"), ("2026-12-31", "2026Q4")],
+)
+def test_the_usual_quarter_is_the_last_one_over(project: Project, as_of: str, quarter: str) -> None:
+    """Without a quarter the last one that is over is reviewed; its last day counts as over."""
+    assert str(run_audit(project, "", as_of).quarter) == quarter
+
+
+def test_an_empty_project_passes_nothing(project: Project) -> None:
+    """Where nothing was read every finding is unknown, and there are some."""
+    findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").findings
+    assert set(findings["status"]) == {"unknown"}
