@@ -11,10 +11,8 @@ import os
 import resource
 import sys
 import threading
-import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, TextIO
 
 from audit_lib.guarded_stream import GuardedStream
@@ -205,13 +203,13 @@ def _pump(reader: int, stream: TextIO) -> None:
 
 
 def _guard_command(guard: Guard) -> None:
+    """Wrap the streams; tracebacks, warnings and log records are written to them, too."""
     for name in ("stdout", "stderr"):
         target = getattr(sys, name)
         if target is not None and not isinstance(target, GuardedStream):
             stream = GuardedStream(guard.scrubber, target)
             setattr(sys, name, stream)
             atexit.register(_release, stream)
-    sys.excepthook = _say
 
 
 def _release(stream: GuardedStream) -> None:
@@ -219,9 +217,3 @@ def _release(stream: GuardedStream) -> None:
         stream.release()
     except (OSError, ValueError):  # closed already, or nobody reads
         return
-
-
-def _say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write a traceback, scrubbed as a whole."""
-    text = "".join(traceback.format_exception(kind, error, trace))
-    sys.stderr.write(scrub(text))

@@ -40,7 +40,6 @@ MUTATIONS = (
         "test_guard.py",
     ),
     ("guard.py", "        os.dup2(nowhere, terminal)", "        pass", "test_guard.py"),
-    ("guard.py", "    sys.excepthook = _say", "    pass", "test_guard.py"),
     ("handoff.py", '"values": dict(handoff.keeper.values()),', '"values": {},', "test_guard.py"),
     (
         "guarded_stream.py",
@@ -79,7 +78,9 @@ MUTATIONS = (
         "            out.is_dir() and remove(out); staging = out.parent /",
         "test_publish.py",
     ),
-    ("runner.py", '"PYTHONSAFEPATH": "1",', "", "test_runner.py"),
+    ("kernel.py", '"PYTHONSAFEPATH": "1",', "", "test_runner.py"),
+    ("kernel.py", "cwd=str(kernel.scratch)", "cwd=None", "test_runner.py"),
+    ("kernel.py", "for name in _KEPT if name in os.environ", "for name in os.environ", "test_runner.py"),
     (
         "runner.py",
         "        for name, value in parameters.items()\n        if name in known",

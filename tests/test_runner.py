@@ -43,12 +43,12 @@ def test_a_hostile_folder_is_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("MY_TOKEN", SECRET)
     code = (
-        "import os, resource, pandas, matplotlib\n"
+        "import os, resource, sys, pandas, matplotlib\n"
         "print(pandas.__name__, matplotlib.rcParams['figure.dpi'], 'MY_TOKEN' in os.environ)\n"
-        "print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+        "print(resource.getrlimit(resource.RLIMIT_CORE)[0], sys.flags.safe_path)"
     )
     executed = run_notebook(_saved(tmp_path, code), {})
-    assert executed.cells[-1].outputs[0].text == "pandas 100.0 False\n0\n"
+    assert executed.cells[-1].outputs[0].text == "pandas 100.0 False\n0 True\n"
 
 
 def test_bad_parameters_are_all_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
