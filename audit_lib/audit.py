@@ -10,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.clock import Quarter, parse_instant
-from audit_lib.contracts import Changes, LeakPlaces, Leaks, Sources
+from audit_lib.contracts import Changes, Sources
 from audit_lib.errors import BadInput
 from audit_lib.findings import compare, find
 from audit_lib.keeper import Keeper
 from audit_lib.keys import demo_key, load_key
+from audit_lib.leak_audit import find_leaks
 from audit_lib.ledger import read_ledger
 from audit_lib.policy import Policy, choose_policy
 from audit_lib.project import GivenValues, Project
@@ -30,6 +31,7 @@ from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_cove
 from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
+from audit_lib.tables.exposure import clean_up, tabulate_exposure
 from audit_lib.tables.freshness import tabulate_freshness
 from audit_lib.tables.inventory import tabulate_inventory
 
@@ -54,6 +56,9 @@ class Audit:
     detections: pd.DataFrame
     leaks: pd.DataFrame
     leak_places: pd.DataFrame
+    leak_coverage: pd.DataFrame
+    exposure: pd.DataFrame
+    clean_up: pd.DataFrame
     findings: pd.DataFrame
     changes: pd.DataFrame
     attestations: pd.DataFrame
@@ -117,6 +122,8 @@ def run_audit(
     detected = detect(traffic, sought)
     # A finding's id must not change with how addresses are shown.
     masked = tabulate(detected, partial(mask_client, key=keeper.key))
+    found = find_leaks(project, keeper, chosen, entries, inventory, as_of=moment)
+    exposure = tabulate_exposure(found.leaks, inventory, freshness, moment)
     tables = {
         "sources": sources,
         "entries": entries,
@@ -124,6 +131,10 @@ def run_audit(
         "drift": drift,
         "freshness": freshness,
         "detections": masked,
+        "leaks": found.leaks,
+        "leak_places": found.places,
+        "leak_coverage": found.coverage,
+        "exposure": exposure,
         "log_events": logs.events,
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, period, moment),
         "attestations": tabulate_attestations(chosen, ledger, moment),
@@ -146,8 +157,11 @@ def run_audit(
         log_counts=shown(logs.counts),
         log_events=shown(logs.events),
         detections=tabulate(detected) if identities == "full" else masked,
-        leaks=Leaks.of([]),
-        leak_places=LeakPlaces.of([]),
+        leaks=found.leaks,
+        leak_places=found.places,
+        leak_coverage=found.coverage,
+        exposure=exposure,
+        clean_up=clean_up(found.leaks, found.places, exposure),
         findings=findings,
         changes=compare(_report(previous), findings) if previous else Changes.of([]),
         attestations=tables["attestations"],

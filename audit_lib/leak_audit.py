@@ -13,7 +13,7 @@ from audit_lib.project import Project
 from audit_lib.sources.leak_search import homes_of, quiet, search_leaks
 from audit_lib.sources.object_search import Progress
 from audit_lib.sources.pattern_search import search_patterns
-from audit_lib.sources.scan_cache import ScanCache, user_cache
+from audit_lib.sources.scan_cache import ScanCache
 from audit_lib.sources.secret_shapes import Shapes
 from audit_lib.tables.leak_targets import leak_targets, with_patterns
 from audit_lib.tables.leaks import pattern_coverage, tabulate_leaks
@@ -44,16 +44,16 @@ def find_leaks(
 ) -> LeakAudit:
     """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
 
-    What patterns find goes to the keeper and is then searched for like a value that was given. With
-    `as_of` a place that a later commit made is left out and counted; a file on disk has no date.
+    A cache folder, outside the project, remembers what held nothing and keeps kingfisher's own rules
+    compiled; without one nothing is written, and the patterns are ours alone. What patterns find goes
+    to the keeper and is then searched for like a value that was given. With `as_of` a place that a
+    later commit made is left out; a file on disk has no date.
     """
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
     if patterns:
-        shapes = Shapes(keeper, policy.placeholders)
-        memory = ScanCache(
-            cache or user_cache(), keeper.key, project.root, "shapes", shapes.digest, believe=not fresh
-        )
+        shapes = Shapes(keeper, policy.placeholders, cache / "rules" if cache else None)
+        memory = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         met = search_patterns(project.root, shapes, homes_of(project), memory=memory, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)
         coverage.append(pattern_coverage(met))

@@ -19,6 +19,7 @@ from audit_lib.project import load_project
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.given import parse_env_options
+from audit_lib.sources.scan_cache import user_cache
 from audit_lib.tables.inventory import tabulate_inventory
 
 _PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
@@ -86,7 +87,15 @@ def leaks(
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
     with _progress() as progress:
         found = find_leaks(
-            project, keeper, rules, entries, inventory, patterns=patterns, fresh=fresh, progress=progress
+            project,
+            keeper,
+            rules,
+            entries,
+            inventory,
+            patterns=patterns,
+            cache=user_cache(),
+            fresh=fresh,
+            progress=progress,
         )
     click.echo(_PRINTED[layout](found.leaks, found.places, found.coverage, most), nl=False)
 

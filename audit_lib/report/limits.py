@@ -88,8 +88,13 @@ def _of_method(audit: Audit) -> Iterator[tuple[str, str]]:
             "what only people can answer",
             f"{len(unanswered)} are open: attest --missing lists them",
         )
-    if audit.leaks.empty:
-        yield "leaks", "git history, bundles and artefacts were not searched by this review; see `leaks`"
+    left = audit.leak_coverage[audit.leak_coverage["state"].isin(("not searched", "incomplete"))]
+    if len(left):
+        first = left.iloc[0]
+        yield (
+            "leaks in all places",
+            f"{len(left)} were not searched, first {first['place']}: {first['reason']}",
+        )
     if audit.detections.empty:
         yield "attack patterns", "failures are counted; whether they form an attack was not judged"
     yield "compliance", "a control beside a finding shows what it bears on, not that the control is met"

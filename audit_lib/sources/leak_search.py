@@ -16,7 +16,7 @@ from audit_lib.sources.file_search import FileSearch, InFile, search_files
 from audit_lib.sources.git_coverage import repository_limits
 from audit_lib.sources.object_places import placed_objects
 from audit_lib.sources.object_search import ObjectSearch, Progress, search_objects
-from audit_lib.sources.scan_cache import ScanCache, user_cache
+from audit_lib.sources.scan_cache import ScanCache
 from audit_lib.sources.sightings import Sighting, merged
 from audit_lib.sources.tree_files import NotSearched
 
@@ -46,14 +46,12 @@ def search_leaks(
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
 
-    A cache folder (by default the user's) remembers contents that held nothing: it holds no value, and
+    A cache folder remembers contents that held nothing: it holds no value, and
     with `fresh` it is not believed.
     A repository that cannot be read is a row "incomplete" of the coverage, never an error.
     """
     search = _search_for(keeper, targets)
-    memory = ScanCache(
-        cache or user_cache(), keeper.key, project.root, "values", search.digest, believe=not fresh
-    )
+    memory = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), memory, progress)
     sightings = [_in_file(one, search) for one in files.found]
     rows = [*_file_rows(files, search), *_target_rows(targets)]

@@ -22,7 +22,7 @@ class ScanCache:
     """
 
     def __init__(
-        self, folder: Path, key: Key, project: Path, what: str, digest: str, *, believe: bool = True
+        self, folder: Path | None, key: Key, project: Path, what: str, digest: str, *, believe: bool = True
     ) -> None:
         """Reads what is believed: the ids in `clean`. `what` is values or shapes, `digest` names them all."""
         self._key = key.derive("scan cache")
@@ -30,9 +30,9 @@ class ScanCache:
         name = blake2b(
             str(project.resolve()).encode("utf-8", "surrogateescape"), key=self._key, digest_size=16
         )
-        self._path = folder / f"{name.hexdigest()}.scan"
-        # Under a key that dies with the process nothing could be believed later.
-        self._lasting = key.origin != "throw-away"
+        self._path = (folder or Path()) / f"{name.hexdigest()}.{what}"
+        # Under a key that dies with the process, or that all know, nothing could be believed later.
+        self._lasting = folder is not None and key.origin == "file"
         self.clean = self._read() if believe else frozenset()
 
     def _read(self) -> frozenset[str]:

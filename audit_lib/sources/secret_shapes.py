@@ -3,14 +3,13 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from kingfisher_sdk import Rules, Scanner
 
 from audit_lib.keeper import Keeper
-from audit_lib.sources.scan_cache import user_cache
 from audit_lib.sources.secret_like import looks_made_up, looks_secret
 from audit_lib.strength import strength_bits
 from audit_lib.urls import url_parts
@@ -50,24 +49,17 @@ class Shape:
 class Shapes:
     """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
 
-    def __init__(self, keeper: Keeper, markers: tuple[str, ...], *, builtins: bool = True) -> None:
+    def __init__(self, keeper: Keeper, markers: tuple[str, ...], every_provider: Path | None = None) -> None:
+        """`every_provider` adds kingfisher's own rules, and is a folder where they lie compiled."""
         self._keeper = keeper
         self._markers = markers
-        self._builtins = builtins
+        self._compiled = every_provider
 
     @property
     def digest(self) -> str:
         """Names the rules and filters: with others, contents are searched anew."""
-        options = f"{VERSION} {self._builtins} {self._markers}"
+        options = f"{VERSION} {self._compiled is not None} {self._markers}"
         return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
-
-    @cached_property
-    def _scanner(self) -> Scanner:
-        # The cache holds compiled rules, nothing of what was searched.
-        folder = user_cache() / "rules"
-        rules = Rules([SHAPES], builtins=self._builtins, confidence="medium", cache_dir=folder)
-        # Without a DetectionPolicy no comment in a file silences a finding.
-        return Scanner(rules)
 
     def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in one content; of a generated file only what is unmistakable."""
@@ -75,7 +67,7 @@ class Shapes:
             return set()
         generated = bool(paths) and all(_GENERATED.search(path) for path in paths)
         found: set[Shape] = set()
-        for finding in self._scanner.scan(content):
+        for finding in _scanner(self._compiled).scan(content):
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
             if finding.visible and not (generated and by_name):
@@ -99,6 +91,14 @@ class Shapes:
         if looks_made_up(value, self._markers):
             return None
         return Shape(self._keeper.take(value), name, rule)
+
+
+@cache
+def _scanner(compiled: Path | None) -> Scanner:
+    """The rules, once a process. Without a DetectionPolicy no comment in a file silences a finding."""
+    builtins = compiled is not None
+    rules = Rules([SHAPES], builtins=builtins, confidence="medium", cache=builtins, cache_dir=compiled)
+    return Scanner(rules)
 
 
 def is_installed(path: str) -> bool:

@@ -1,7 +1,7 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -42,20 +42,23 @@ def leak_targets(
     the URL beside its name.
     """
     targets: dict[str, _Target] = {}
-    named = entries.loc[entries["fingerprint"].notna(), ["name", "fingerprint", "kind"]]
-    for name, whole, kind in named.itertuples(index=False, name=None):
+    urls: dict[tuple[str, str, str], str] = {}  # variable, environment, its weak password: the URL
+    named = entries.loc[entries["fingerprint"].notna(), ["name", "fingerprint", "kind", "environment"]]
+    for name, whole, kind, environment in named.itertuples(index=False, name=None):
         if not _is_secret(name, whole, policy, keeper):
             continue
-        fingerprint, why = _searchable(name, whole, policy, keeper)
+        fingerprint, part, why = _searchable(name, whole, policy, keeper)
+        urls[name, environment, part] = fingerprint
         target = targets.setdefault(fingerprint, _Target(beside_name=why))
         target.names[name] = None
         target.in_example |= kind == "example"
         rule = policy.rule(name)
         markers = policy.placeholders + (rule.placeholders if rule else ())
         target.placeholder |= keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
-    for fingerprint, environment in _in_force(inventory):
-        if fingerprint in targets:
-            targets[fingerprint].environments[environment] = None
+    present = inventory[inventory["fingerprint"].notna() & (inventory["state"] == "present")]
+    for held in present[["variable", "environment", "fingerprint"]].itertuples(index=False, name=None):
+        for fingerprint in {held[2], urls.get(held, "")} & set(targets):
+            targets[fingerprint].environments[held[1]] = None
     return LeakTargets.of(_row(key, targets[key], keeper) for key in sorted(targets))
 
 
@@ -94,15 +97,15 @@ def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> b
     return values.matches_glob(name, policy.secret_url_names) and keeper.ask(fingerprint, values.has_password)
 
 
-def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> tuple[str, str]:
-    """The fingerprint to search for, and why only beside its name ("" for everywhere)."""
+def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> tuple[str, str, str]:
+    """The fingerprint to search for, that of the secret part, and why only beside its name, or ""."""
     rule = policy.rule(name)
     wanted = (
         rule.component if rule else "password" if keeper.ask(fingerprint, values.has_password) else "whole"
     )
     held = hold(keeper, fingerprint, wanted)
     weak = _weakness(held.part, keeper) if held.part else "holds no password"
-    return (held.whole if weak and held.component != "whole" else held.part), weak
+    return (held.whole if weak and held.component != "whole" else held.part), held.part, weak
 
 
 def _weakness(fingerprint: str, keeper: Keeper) -> str:
@@ -111,12 +114,6 @@ def _weakness(fingerprint: str, keeper: Keeper) -> str:
     if keeper.ask(fingerprint, strength_bits) < WEAKEST_BITS:
         return f"has under {WEAKEST_BITS} bits of strength"
     return ""
-
-
-def _in_force(inventory: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Pairs of fingerprint and environment; a weak password's URL counts as its whole."""
-    present = inventory[inventory["fingerprint"].notna() & (inventory["state"] == "present")]
-    yield from present[["fingerprint", "environment"]].itertuples(index=False, name=None)
 
 
 def _row(fingerprint: str, target: _Target, keeper: Keeper) -> dict[str, Any]:

@@ -139,6 +139,9 @@ def audit(**changed: pd.DataFrame) -> Audit:
         "detections",
         "leaks",
         "leak_places",
+        "leak_coverage",
+        "exposure",
+        "clean_up",
         "changes",
         "attestations",
     )

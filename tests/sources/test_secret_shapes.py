@@ -6,6 +6,7 @@ import pytest
 
 from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import bundled_policy
+from audit_lib.sources.scan_cache import user_cache
 from audit_lib.sources.secret_like import looks_secret
 from audit_lib.sources.secret_shapes import Shapes
 from tests.fakes import fake_value
@@ -14,10 +15,11 @@ from tests.labelled import Case, negatives, positives
 KNOWN_MISSES = {"chat paste, no name: API_TOKEN"}  # a value alone, with nothing that says what it is
 
 
-@pytest.fixture(scope="module")
-def shapes() -> Shapes:
-    """The rules, loaded once."""
-    return Shapes(Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders)
+@pytest.fixture(scope="module", params=["ours", "every provider"])
+def shapes(request: pytest.FixtureRequest) -> Shapes:
+    """The rules, ours alone as in a review, and with kingfisher's as in `leaks`."""
+    every = user_cache() / "rules" if request.param == "every provider" else None
+    return Shapes(Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders, every)
 
 
 def _found(shapes: Shapes, case: Case) -> set[str]:
