@@ -61,13 +61,25 @@ class _By(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--formats", "formats_file", type=click.Path(path_type=Path), help="Formats other than the bundled."
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Read on the dask cluster at ADDR (tcp://…); PATHs may be URLs.",
+)
 def failures(
-    paths: tuple[str, ...], by: tuple[str, ...], layout: str, time_zone: str, formats_file: Path | None
+    *,
+    paths: tuple[str, ...],
+    by: tuple[str, ...],
+    layout: str,
+    time_zone: str,
+    formats_file: Path | None,
+    scheduler: str | None,
 ) -> None:
     """Tabulate logs."""
     wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
     plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
-    sums = [_sums(path, plan) for path in _openable(paths)]
+    opened = _openable(paths)
+    sums = _on_cluster(opened, plan, scheduler) if scheduler else [_sums(path, plan) for path in opened]
     click.echo(_summary(sums), err=True)
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
@@ -103,12 +115,12 @@ def _openable(paths: Iterable[str]) -> list[str]:
     faults: list[Fault] = []
     kept: dict[str, str] = {}
     for path in paths:
-        if path != "-":
+        if path != "-" and "://" not in path:
             if Path(path).is_dir():
                 faults.append(Fault(path, "is a directory: name its log files"))
             elif not Path(path).exists():
                 faults.append(Fault(path, "is not there"))
-        kept.setdefault("-" if path == "-" else str(Path(path).resolve()), path)
+        kept.setdefault(path if path == "-" or "://" in path else str(Path(path).resolve()), path)
     if faults:
         raise BadInput(faults)
     return list(kept.values())
@@ -128,11 +140,25 @@ def _sums(path: str, plan: Plan) -> LogSums:
     return sums
 
 
+def _on_cluster(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogSums]:
+    if "-" in paths:
+        raise BadInput.at("-", "stdin cannot be read by a cluster")
+    from audit_lib.sources.log_cluster import read_on_cluster  # noqa: PLC0415  slow to import
+
+    return read_on_cluster(paths, plan, scheduler)
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
     """The file or stdin, with a progress bar on stderr where that is a terminal and the size is known."""
     if path == "-":
         yield sys.stdin.buffer
+        return
+    if "://" in path:
+        from audit_lib.sources.log_cluster import open_url  # noqa: PLC0415  slow to import
+
+        with open_url(path) as remote:
+            yield remote
         return
     with Path(path).open("rb", buffering=0) as file:
         size = Path(path).stat().st_size

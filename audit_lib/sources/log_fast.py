@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -47,13 +47,20 @@ class Plan:
 
 @dataclass
 class ChunkRead:
-    """What one chunk gave, apart from the groups with a date, which its worker holds."""
+    """What one chunk gave, apart from the groups with a date, which its worker's tables hold."""
 
-    worker: "Worker"
+    worker: "Worker | Filled"
     state: Ints
     head: tuple[Ints, Ints, Ints]
     onces: Ints
     events: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """The tables of a worker that reads no more, so that they can be sent from one machine to another."""
+
+    tables: Tables
 
 
 class Worker:
@@ -183,6 +190,12 @@ class Worker:
         return number
 
 
+def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
+    """One chunk, with tables of its own that can be sent elsewhere."""
+    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
+    return replace(worker.read(buffer, size), worker=Filled(worker.tables))
+
+
 def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
@@ -206,7 +219,8 @@ def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
         future, buffer = waiting.popleft()
         read = future.result()
         free.append(buffer)
-        idle.append(read.worker)
+        if isinstance(read.worker, Worker):
+            idle.append(read.worker)
         return read
 
     with ThreadPoolExecutor(plan.threads) as pool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
-from audit_lib.sources.log_fast import URL_NUMBER, ChunkRead, Plan, Worker
+from audit_lib.sources.log_fast import URL_NUMBER, ChunkRead, Filled, Plan, Worker
 from audit_lib.sources.log_fields import clean_client, clean_method, clean_route, mask_email
 from audit_lib.sources.log_formats import SECRET_IN_URL
 from audit_lib.sources.log_lines import NOTICE, REQUEST_KINDS
@@ -46,8 +46,8 @@ class _Gathered:
     dated: int = 0
     in_period: int = 0
     extra: dict[int, dict[tuple[int, int], int]] = field(default_factory=lambda: defaultdict(dict))
-    events: list[tuple[Worker, Ints]] = field(default_factory=list)
-    workers: dict[int, Worker] = field(default_factory=dict)
+    events: list[tuple[Worker | Filled, Ints]] = field(default_factory=list)
+    workers: dict[int, Worker | Filled] = field(default_factory=dict)
 
 
 def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
@@ -169,7 +169,7 @@ def _as_it_is(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
-def _groups(worker: Worker, extra: dict[tuple[int, int], int], raw: _Raw, plan: Plan) -> Columns:
+def _groups(worker: Worker | Filled, extra: dict[tuple[int, int], int], raw: _Raw, plan: Plan) -> Columns:
     table = worker.tables.groups
     used = table.counts > 0
     more = np.array([(one, two, count) for (one, two), count in extra.items()], np.int64).reshape(-1, 3)
@@ -204,7 +204,7 @@ def _kinds(plan: Plan) -> Ints:
     return kinds
 
 
-def _moments(worker: Worker, raw: _Raw) -> Columns:
+def _moments(worker: Worker | Filled, raw: _Raw) -> Columns:
     table = worker.tables.minutes
     used = table.counts > 0
     one, two = table.one[used], table.two[used]

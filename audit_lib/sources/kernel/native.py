@@ -60,7 +60,7 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
 
 
 def _compiled_once(machine: llvm.TargetMachine) -> bytes:
-    """Compiles and keeps the code, while other processes that want it wait; without a folder, just compiles."""
+    """Compiles and keeps the code, while other processes that want it wait."""
     path = _path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

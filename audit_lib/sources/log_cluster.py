@@ -1,0 +1,116 @@
+"""Reads logs on a cluster: the same kernel on ranges of a file that its workers open themselves."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+import numpy as np
+from distributed import Client
+
+from audit_lib.errors import BadInput
+from audit_lib.sources.kernel.layout import LINE_LIMIT, SLACK
+from audit_lib.sources.log_fast import ChunkRead, Plan, read_once
+from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_reduce import reduce_chunks
+from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream, is_packed
+from audit_lib.sources.log_sums import LogSums
+
+# One task reads so much: enough to outweigh its cost, little enough for any worker's memory.
+RANGE = 64 << 20
+_STEP = 1 << 16
+_PATIENCE_SECONDS = 10
+
+
+def read_on_cluster(urls: Sequence[str], plan: Plan, scheduler: str, size: int = RANGE) -> list[LogSums]:
+    """The sums of each file, whatever worker read which part of it, and if workers are lost meanwhile.
+
+    A plain file is read in ranges; a packed one cannot be split and is one task. `BadInput` where the
+    scheduler does not answer or a file cannot be read. A path without :// must be there on every worker.
+    """
+    places = [url if "://" in url else str(Path(url).resolve()) for url in urls]
+    try:
+        client: Any = Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TimeoutError):
+        raise BadInput.at("--scheduler", f"no scheduler answers at {scheduler}") from None
+    with client:
+        work = [_submitted(client, place, plan, size) for place in places]
+        return [_gathered(place, *each, plan) for place, each in zip(places, work, strict=True)]
+
+
+def open_url(url: str) -> BinaryIO:
+    """A file by fsspec URL or path; `BadInput` where it cannot be read."""
+    try:
+        return cast(BinaryIO, fsspec.open(url, "rb").open())
+    except (OSError, ValueError, ImportError) as error:
+        raise BadInput.at(url, f"cannot be read ({type(error).__name__})") from None
+
+
+def _submitted(client: Any, url: str, plan: Plan, size: int) -> tuple[bool, list[Any]]:
+    """Whether a file is read in one piece, and the tasks that read it."""
+    with open_url(url) as file:
+        first = file.read(8)
+        length = file.seek(0, io.SEEK_END)
+    if is_packed(first):
+        return True, [client.submit(read_whole, url, plan, pure=False)]
+    starts = range(0, length, size)
+    return False, [client.submit(read_range, url, start, start + size, plan, pure=False) for start in starts]
+
+
+def _gathered(url: str, whole: bool, tasks: list[Any], plan: Plan) -> LogSums:
+    try:
+        if whole:
+            return cast(LogSums, tasks[0].result())
+        return reduce_chunks(_results(tasks), plan)
+    except OSError as error:
+        raise BadInput.at(url, f"cannot be read by a worker ({type(error).__name__})") from None
+
+
+def _results(tasks: list[Any]) -> Iterator[ChunkRead]:
+    """The results in order; each is let go as soon as it was taken."""
+    for task in tasks:
+        yield cast(ChunkRead, task.result())
+        task.release()
+
+
+def read_whole(url: str, plan: Plan) -> LogSums:
+    """The sums of a packed file, on a worker."""
+    with open_url(url) as file:
+        stream = Stream(file)
+        try:
+            sums = read_log(cast(BinaryIO, stream), plan)
+        except Bomb:
+            raise BadInput.at(url, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
+    if stream.broken:
+        raise BadInput.at(url, f"is damaged or cut short ({stream.broken})")
+    return sums
+
+
+def read_range(url: str, start: int, end: int, plan: Plan) -> ChunkRead:
+    """The lines that begin in a range of bytes, on a worker."""
+    with open_url(url) as file:
+        content = _lines_from(file, start, end)
+    buffer = np.frombuffer(content + bytearray(SLACK), np.uint8)
+    return read_once(buffer, len(content), plan)
+
+
+def _lines_from(file: BinaryIO, start: int, end: int) -> bytearray:
+    """The bytes of the lines that begin in a range; of a last line beyond the limit no more than shows it."""
+    before = max(0, start - 1)
+    file.seek(before)
+    content = bytearray(file.read(end - before))
+    if start:
+        first = content.find(b"\n")
+        if first < 0:
+            return bytearray()
+        del content[: first + 1]
+    if not content:
+        return content
+    begin = content.rfind(b"\n") + 1
+    while not content.endswith(b"\n") and len(content) - begin <= LINE_LIMIT + 1:
+        piece = file.read(_STEP)
+        if not piece:
+            break
+        content += piece[: piece.find(b"\n") + 1] or piece
+    return content
