@@ -113,6 +113,7 @@ def _check(folder: Path, file: str, old: str, new: str, tests: str) -> None:
     assert old in text, "the mutation no longer applies"
     path.write_text(text.replace(old, new, 1), "utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/{tests}"]
+    command += ["--basetemp", str(folder / "scratch")]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]
