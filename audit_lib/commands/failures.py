@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 import numpy as np
 
+from audit_lib.commands.alerts import watch
 from audit_lib.errors import BadInput, Fault
 from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_formats import load_formats
@@ -26,6 +27,9 @@ Counts requests and failures in log files of any known format, packed or not; - 
 
 Each line ends as read, not understood or blank; the sums go to stderr. A line without a time counts on
 the last day before it in its file, and `untimed` says how many such lines a row holds.
+
+With --alerts, instead: evaluates the alerts of the project's policy since an instant; ends with 3 where
+one fired.
 """
 
 
@@ -47,7 +51,7 @@ class _By(click.ParamType[tuple[str, ...]]):
 
 
 @click.command(help=_HELP)
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--by", type=_By(), default="day,kind", show_default=True, help=f"Any of {', '.join(COLUMNS)}.")
 @click.option(
     "--format",
@@ -66,7 +70,13 @@ class _By(click.ParamType[tuple[str, ...]]):
     metavar="ADDR",
     help="Read on the dask cluster at ADDR (tcp://…); PATHs may be URLs.",
 )
+@click.option("--alerts", is_flag=True, help="Evaluate the policy's alerts; exit 3 where one fired.")
+@click.option("--since", default="", help="With --alerts: from when, such as 30m or 2026-09-30T12:00Z.")
+@click.option("--project", "folder", type=click.Path(path_type=Path), help="With --alerts: whose logs.")
+@click.option("--policy", default="", help="With --alerts: a bundled policy's name, or a policy file.")
+@click.pass_context
 def failures(
+    context: click.Context,
     *,
     paths: tuple[str, ...],
     by: tuple[str, ...],
@@ -74,8 +84,18 @@ def failures(
     time_zone: str,
     formats_file: Path | None,
     scheduler: str | None,
+    alerts: bool,
+    since: str,
+    folder: Path | None,
+    policy: str,
 ) -> None:
     """Tabulate logs."""
+    if alerts:
+        context.exit(watch(folder, since, policy, layout, paths))
+    if not paths:
+        raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
+    if folder or since or policy:
+        raise BadInput.at("--project, --since, --policy", "go with --alerts")
     wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
     plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
     opened = _openable(paths)

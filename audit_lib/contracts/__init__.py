@@ -29,6 +29,7 @@ from audit_lib.contracts.leaks import (
     Sightings,
 )
 from audit_lib.contracts.logs import (
+    Alerts,
     Detections,
     GuideSearches,
     LogCounts,
@@ -45,6 +46,7 @@ __all__ = [
     "SEVERITIES",
     "STATUSES",
     "Acceptances",
+    "Alerts",
     "Attestations",
     "Changes",
     "CleanUp",

@@ -78,6 +78,20 @@ class LogMinutes(Contract):
     count: Series[int]
 
 
+class Alerts(Contract):
+    """One row for each alert of the policy, over the time that is watched."""
+
+    alert: Series[str]
+    state: Series[str] = pa.Field(isin=("fired", "quiet", "unknown"))
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    count: Series[int]  # events in the windows that fired; else all that were seen
+    reason: Series[str]
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    last_at: Series[Instant] = pa.Field(nullable=True)
+    evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
+    guide_line: Series[int]
+
+
 class Detections(Contract):
     """One row for each incident found, and one for each detection that found none or could not be applied."""
 

@@ -1,0 +1,73 @@
+"""`failures --alerts`: says which of the policy's alerts fired since an instant."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.commands.options import now, opened
+from audit_lib.contracts import rows
+from audit_lib.errors import BadInput, Fault
+from audit_lib.keys import load_key
+from audit_lib.ledger import read_ledger
+from audit_lib.sources.logs import read_logs
+from audit_lib.tables.alerts import alert_rules, evaluate, since_instant
+
+FIRED = 3
+
+
+def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
+    """Prints each alert of the project's policy; 3 where one fired, else 0.
+
+    Raises:
+        BadInput: no project, no --since, files beside a project, a policy without alerts.
+    """
+    faults = [
+        Fault(option, fault)
+        for option, fault, wrong in (
+            ("--alerts", "needs --project: the policy and the ledger belong to it", folder is None),
+            ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not since),
+            ("--alerts", "reads the logs that the project names: give no PATH", bool(paths)),
+            ("--format", "is table or json with --alerts", layout == "csv"),
+        )
+        if wrong
+    ]
+    if faults or folder is None:
+        raise BadInput(faults)
+    until = now()
+    start = since_instant(since, until)
+    context = opened(folder, None, policy)
+    rules = alert_rules(context.policy)
+    if not rules:
+        raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
+    logs = read_logs(context.project, None)
+    ledger_dir = context.project.ledger_dir
+    # Without a ledger there is no key to ask for, and none is made.
+    ledger = read_ledger(ledger_dir, load_key(ledger_dir) if ledger_dir.exists() else None, until)
+    alerts = evaluate(rules, logs, ledger, start, until)
+    click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
+    return FIRED if alerts["state"].eq("fired").any() else 0
+
+
+def _as_text(alerts: pd.DataFrame) -> str:
+    """A line for each alert: what fired with its first and last instant and its places."""
+    lines = []
+    for row in rows(alerts):
+        line = f"{row.state.upper() if row.state == 'fired' else row.state:7}  {row.alert}: {row.count}"
+        if row.first_at is not None:
+            line += f" from {iso(row.first_at)} to {iso(row.last_at)}"
+        line += f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(alerts: pd.DataFrame) -> str:
+    records = [{name: _plain(value) for name, value in row._asdict().items()} for row in rows(alerts)]
+    return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    return iso(value) if isinstance(value, datetime) else value
