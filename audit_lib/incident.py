@@ -143,13 +143,12 @@ def investigate(
 
 def seen_through(incident: Incident, window: Window, secret: str | None = None) -> Incident:
     """The incident through another window or about another secret; nothing is read again."""
-    scene = replace(
-        incident.scene,
-        window=window,
-        secret=incident.scene.secret if secret is None else secret,
-        clients=tabulate_clients(incident.scene.requests, incident.scene.events, window),
-    )
-    windows = tabulate_exposure_windows(scene)
+    about = incident.scene.secret if secret is None else secret
+    clients = tabulate_clients(incident.scene.requests, incident.scene.events, window)
+    scene = replace(incident.scene, window=window, secret=about, clients=clients)
+    # An exposure window does not depend on the window that is looked through.
+    same = about == incident.scene.secret and not incident.windows.columns.empty
+    windows = incident.windows if same else tabulate_exposure_windows(scene)
     return replace(
         incident,
         scene=scene,

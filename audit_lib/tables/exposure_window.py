@@ -23,9 +23,14 @@ def tabulate_exposure_windows(scene: Scene) -> pd.DataFrame:
     """
     secrets = (scene.secret,) if scene.secret else leaked_secrets(scene)
     found = [window for secret in secrets for window in _windows(scene, secret)]
-    found.sort(key=lambda row: (not row["open"], not row["leaked"], row["secret"], row["environment"],
-                                row["service"], str(row["begins_at"])))  # fmt: skip
+    found.sort(key=_order)
     return ExposureWindows.of(found)
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What is open and has leaked first."""
+    where = (row["secret"], row["environment"], row["service"])
+    return (not row["open"], not row["leaked"], *where, str(row.get("begins_at")))
 
 
 def _windows(scene: Scene, secret: str) -> Iterator[dict[str, Any]]:

@@ -58,8 +58,13 @@ class Scene:
 
 
 def leaked_secrets(scene: Scene) -> tuple[str, ...]:
-    """The secrets of which a leak is known, those in force first."""
+    """The secrets of which a leak is known, those in force first; a commit of an env file is one."""
     named = list(rows(scene.leaks[scene.leaks["kind"].isin(("leak", "truncated"))]))
     named.sort(key=lambda leak: (leak.in_force == "", leak.variable))
-    rules = [(leak.variable, scene.policy.rule(leak.variable)) for leak in named]
-    return tuple(dict.fromkeys(rule.name if rule else name for name, rule in rules))
+    committed = sorted(set(scene.history["name"]))
+    rules = [(name, scene.policy.rule(name)) for name in (*(leak.variable for leak in named), *committed)]
+    return tuple(
+        dict.fromkeys(
+            rule.name if rule else name for name, rule in rules if not rule or rule.kind == "secret"
+        )
+    )

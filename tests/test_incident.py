@@ -1,0 +1,71 @@
+"""An incident from its sources to its explanation: seven kinds, planted in generated projects."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.audit import keeper_of
+from audit_lib.errors import BadInput
+from audit_lib.incident import Incident, Question, investigate
+from audit_lib.project import load_project
+from tests.incidents import AS_OF, INCIDENT, KINDS, Planted, plant
+
+SEEDS = range(1)
+LONG_SEEDS = range(1, 10)
+
+
+def looked_into(folder: Path, plan: Planted) -> Incident:
+    """The incident as an investigator opens it, in the hours around it."""
+    project = load_project(folder)
+    since, until = INCIDENT - pd.Timedelta(hours=2), AS_OF
+    question = Question(since.isoformat(), until.isoformat(), plan.secret)
+    return investigate(project, question, AS_OF, keeper_of(project))
+
+
+def seeds(kind: str) -> list[object]:
+    """A seed in each run, more in the long one."""
+    few = [pytest.param(kind, seed, id=f"{kind}-{seed}") for seed in SEEDS]
+    return few + [
+        pytest.param(kind, seed, id=f"{kind}-{seed}", marks=pytest.mark.long) for seed in LONG_SEEDS
+    ]
+
+
+@pytest.mark.parametrize(("kind", "seed"), [case for kind in KINDS for case in seeds(kind)])
+def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: int) -> None:
+    """Of seven explanations the true one is first, and the exposure window contains the true one."""
+    plan = plant(tmp_path, kind, seed)
+    found = looked_into(tmp_path, plan)
+    table = found.hypotheses
+    assert (table.iloc[0]["hypothesis"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
+    if plan.exposed:
+        begins, ends = plan.exposed
+        mine = found.windows[(found.windows["secret"] == plan.of) & ~found.windows["open"]]
+        assert len(mine) == 1
+        assert mine.iloc[0]["begins_at"] <= begins
+        assert mine.iloc[0]["ends_at"] >= ends
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"),
+    [
+        (Question(since="yesterday"), "since: is not a date or time"),
+        (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
+        (Question(secret="NO_SUCH_NAME"), "secret: is the name of no variable"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_in_one_line(tmp_path: Path, question: Question, fault: str) -> None:
+    """A date or a name that cannot be used ends as bad input, and the text given is not repeated."""
+    plant(tmp_path, "quiet misuse", 0)
+    project = load_project(tmp_path)
+    with pytest.raises(BadInput, match=fault):
+        investigate(project, question, AS_OF, keeper_of(project))
+
+
+def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:
+    """An empty project has an investigation too: nothing is likely, and what is missing is said."""
+    project = load_project(tmp_path)
+    found = investigate(project, Question(), AS_OF, keeper_of(project))
+    assert set(found.hypotheses["verdict"]) <= {"unknown", "unlikely"}
+    assert (found.hypotheses["missing"] != "").any()
+    assert found.timeline.empty
