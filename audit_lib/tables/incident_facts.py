@@ -106,7 +106,7 @@ def longest_break(scene: Scene) -> Break | None:
     slots = [_slot(pd.Timestamp(str(at)), group) for at, group in timed.groupby("slot")]
     runs: list[list[_Slot]] = [[]]
     for slot in slots:
-        if slot.failures >= BROKEN * slot.requests:
+        if slot.failures >= BROKEN * slot.requests and len(slot.failing) >= BROKEN * len(slot.clients):
             runs[-1].append(slot)
         elif runs[-1]:
             runs.append([])
@@ -122,11 +122,14 @@ class _Slot:
     requests: int
     failures: int
     clients: frozenset[str]
+    failing: frozenset[str]  # of them, who had no success: one guesser alone breaks nothing
 
 
 def _slot(at: pd.Timestamp, group: pd.DataFrame) -> _Slot:
     failures = int(group.loc[group["failed"], "count"].sum())
-    return _Slot(at, int(group["count"].sum()), failures, frozenset(group["client"]))
+    clients = frozenset(group["client"])
+    failing = clients - frozenset(group.loc[~group["failed"], "client"])
+    return _Slot(at, int(group["count"].sum()), failures, clients, failing)
 
 
 def _break(run: list[_Slot]) -> Break:
