@@ -21,6 +21,7 @@ from audit_lib.report.csv_file import findings_csv
 from audit_lib.report.incident_views import record
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
+from audit_lib.scratch import scratch_folder
 from audit_lib.seal import Classes, Sealing, classify, plan, public_text, seal
 from audit_lib.sources.log_quotes import quote_lines
 from audit_lib.tables.incident_steps import tabulate_steps
@@ -84,6 +85,14 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
             archive.writestr(entry, contents[name])
     return written.getvalue()
+
+
+def search_package(content: bytes, incident: Incident, keeper: Keeper) -> None:
+    """Nothing, or `Refused` where a secret value stands in a package."""
+    classes = classes_of(incident, keeper)
+    with scratch_folder("audit-package-") as folder:
+        (folder / "evidence.zip").write_bytes(content)
+        seal(folder, Sealing(keeper, classes, plan(keeper, classes, 1)))
 
 
 def _package_manifest(incident: Incident, contents: Mapping[str, bytes]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from audit_lib import guard, handoff
 from audit_lib.audit import instant_of, keeper_of
+from audit_lib.dossier import classes_of, package, search_package
 from audit_lib.errors import BadInput, Fault
 from audit_lib.incident import Incident, Question, investigate
+from audit_lib.keeper import Keeper
 from audit_lib.notebook import current_instant, project_folder, refuse_values
 from audit_lib.project import load_project
 from audit_lib.report.incident_views import (
@@ -33,10 +35,10 @@ from audit_lib.report.incident_views import (
     uses_table,
     where_to_look_table,
 )
-from audit_lib.report.notes import note, notes_table
+from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
+from audit_lib.report.show import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.seal import classify, public_text
 
 __all__ = [
     "client_routes_table",
@@ -64,7 +66,33 @@ __all__ = [
     "timeline_table",
     "uses_table",
     "where_to_look_table",
+    "write_package",
 ]
+
+# Of the incidents opened here: what a package is searched for before it is written.
+_keepers: list[Keeper] = []
+
+
+def write_package(incident: Incident, folder: str) -> Table:
+    """Write this session's evidence package (tables, quoted lines, notes) as evidence.zip into a folder.
+
+    The notebook itself is saved by JupyterLab; `investigate` packs an executed one as well.
+
+    Raises:
+        BadInput: the folder is none, or holds an evidence.zip already.
+        Refused: a secret value would be in it; nothing is written.
+    """
+    path = Path(folder).expanduser() / "evidence.zip"
+    if not path.parent.is_dir() or path.exists():
+        raise BadInput.at("folder", "is no folder, or has an evidence.zip already: name another")
+    if not _keepers:
+        raise BadInput.at("incident", "was opened by `investigate`, which has packed it already")
+    content = package(incident, {})
+    search_package(content, incident, _keepers[-1])
+    path.write_bytes(content)
+    return show(
+        notes_frame(), f"Written with {len(content):,} bytes; its observations", empty="no observation"
+    )
 
 
 def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -104,7 +132,8 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         watcher = guard.install(keeper)
         moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
         found = investigate(opened, Question(since, until, secret, client), moment, keeper)
-    classes = classify(keeper, found.scene.inventory, public_text(found.policy, found.project.name))
+    _keepers.append(keeper)
+    classes = classes_of(found, keeper)
     watcher.classify(classes.sealed, classes.open, classes.public)
     refuse_values(given)
     return found

@@ -70,6 +70,7 @@ def _widgets(incident: Incident) -> Any:
         index=state.bounds(),
         description="window",
         continuous_update=False,
+        readout=False,  # too wide to be read there: the figure says it
         layout=ipywidgets.Layout(width="98%"),
     )
     client = ipywidgets.Combobox(
@@ -142,4 +143,7 @@ def _instants(incident: Incident) -> list[tuple[str, pd.Timestamp]]:
 def _image(incident: Incident) -> str:
     drawn = timeline_figure(incident)
     encoded = base64.b64encode(drawn.svg.encode()).decode("ascii")
-    return f'<img src="data:image/svg+xml;base64,{encoded}" alt="{inert.html(drawn.alt)}" style="width:100%">'
+    window = incident.window
+    said = f"<p>{window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC</p>"
+    source = f"data:image/svg+xml;base64,{encoded}"
+    return f'{said}<img src="{source}" alt="{inert.html(drawn.alt)}" style="width:100%">'

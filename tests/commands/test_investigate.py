@@ -1,0 +1,95 @@
+"""`investigate`: first steps at once, then notebook, page and evidence, whole or not at all."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from audit_lib.dossier import ARTEFACTS
+from audit_lib.first_steps import steps
+from audit_lib.policy import bundled_policy
+from audit_lib.sample import build_sample
+
+WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder and the output of an investigation of the sample's planted brute force."""
+    folder = tmp_path_factory.mktemp("investigate")
+    build_sample(folder / "sample")
+    given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 0, done.output
+    return folder / "out", done.output
+
+
+def test_first_steps_come_before_the_rest(published: tuple[Path, str]) -> None:
+    """Five numbered steps stand before anything that needs a kernel."""
+    head = published[1].splitlines()[:6]
+    assert head[0] == "First steps:"
+    assert [line[:2] for line in head[1:]] == ["1.", "2.", "3.", "4.", "5."]
+
+
+def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
+    """The sample's brute force is the first explanation, with its address; no cell failed."""
+    folder, said = published
+    assert "first explanation: brute force (likely)" in said
+    assert "203.0.113.45" in (folder / "incident.html").read_text("utf-8")
+    cells = nbformat.read(folder / "incident.ipynb", as_version=4).cells
+    assert not [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
+
+
+def test_the_package_holds_what_its_manifest_says(published: tuple[Path, str]) -> None:
+    """Every file of the package is listed with its hash; quoted lines are among them."""
+    folder, _ = published
+    assert {path.name for path in folder.iterdir()} == set(ARTEFACTS)
+    with zipfile.ZipFile(io.BytesIO((folder / "evidence.zip").read_bytes())) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    listed = json.loads(contents.pop("MANIFEST.json"))["files"]
+    assert listed == {name: sha256(content).hexdigest() for name, content in contents.items()}
+    assert b"Failed login attempt" in contents["tables/quoted_lines.csv"]
+
+
+@pytest.mark.long
+def test_nbval_replays_the_published_notebook(published: tuple[Path, str]) -> None:
+    """Run again, every output of the sample's incident is the same."""
+    folder, _ = published
+    command = [sys.executable, "-m", "pytest", "--nbval", "-q", str(folder / "incident.ipynb")]
+    root = Path(__file__).parents[2]
+    command += ["-c", str(root / "pyproject.toml"), "--rootdir", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("secret", "actions"),
+    [
+        ("", ["ask", "keep", "record", "look", "rotate"]),
+        ("API_TOKEN", ["record", "make", "replace", "restart", "rebuild", "think", "verify", "purge"]),
+        ("TRADIER_API_KEY", ["record", "revoke", "make", "replace", "restart", "verify", "purge"]),
+        ("NO_SUCH", ["record", "revoke", "replace", "verify", "add"]),
+    ],
+)
+def test_the_steps_follow_the_couplings(secret: str, actions: list[str]) -> None:
+    """A provider's key is revoked first, a pair is replaced together, a public half is rebuilt."""
+    assert [step.action for step in steps(bundled_policy("paiid"), secret)] == actions
+
+
+def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:
+    """The steps are printed, then the fault ends the command with exit code 2."""
+    (tmp_path / "policy.toml").write_text("name = 3", "utf-8")
+    done = CliRunner().invoke(
+        main, ["investigate", "--project", str(tmp_path), "--out", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 2
+    assert done.output.count("First steps:") == 1
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,41 @@
+"""The incident notebook in a real JupyterLab and a real Chromium: run all, pick an address, see the table."""
+
+from pathlib import Path
+
+import nbformat
+
+from audit_lib.sample import build_sample
+from tests.browser import chromium, jupyterlab, need_browser
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
+ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
+
+
+def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
+    """After "Run All Cells" the figure is there; an address that is picked has its table at once."""
+    need_browser()
+    work = tmp_path / "work"
+    work.mkdir()
+    build_sample(tmp_path / "sample")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    given = {"project": str(tmp_path / "sample"), "since": "2026-08-19", "until": "2026-08-22"}
+    for name, text in given.items():
+        parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
+    nbformat.write(notebook, work / "incident.ipynb")
+    with jupyterlab(work, tmp_path) as address, chromium() as page:
+        page.goto(address.format(name="incident.ipynb"))
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+        page.locator("#jp-main-statusbar", has_text="Idle").wait_for(timeout=60_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.wait_for_selector(".jp-RenderedSVG, .jp-RenderedImage", state="attached", timeout=90_000)
+        cell = page.locator('.jp-CodeCell:has-text("report.pickers")')
+        cell.locator(f'caption:has-text("Address {ATTACKER}")').wait_for(timeout=60_000)
+        box = cell.locator("input[list]")
+        box.fill(REGULAR)
+        box.press("Enter")
+        cell.locator(f'caption:has-text("Address {REGULAR}")').wait_for(timeout=20_000)
+        assert not cell.locator(f'caption:has-text("Address {ATTACKER}")').count()
+        page.screenshot(path=str(tmp_path / "lab.png"))
+        assert (tmp_path / "lab.png").stat().st_size > 10_000
