@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real Chromium, for tests; skipped with the reason where there is no browser."""
+"""A real JupyterLab on loopback, for tests."""
 
 import os
 import secrets
@@ -10,35 +10,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-
-
-def need_browser() -> None:
-    """Skip where there is no Chromium; under CI that is a failure, since nothing would be shown."""
-    if not CHROMIUM.exists():
-        reason = f"there is no {CHROMIUM}: apt install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """A page of a new browser."""
-    need_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        try:
-            yield browser.new_page(viewport={"width": 1400, "height": 1000})
-        finally:
-            browser.close()
 
 
 @contextmanager

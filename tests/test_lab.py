@@ -5,7 +5,8 @@ from pathlib import Path
 import nbformat
 
 from audit_lib.sample import build_sample
-from tests.browser import chromium, jupyterlab, need_browser
+from tests.browser import browser
+from tests.lab import jupyterlab
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
 ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
@@ -13,7 +14,6 @@ ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
 
 def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
     """After "Run All Cells" the figure is there; an address that is picked has its table at once."""
-    need_browser()
     work = tmp_path / "work"
     work.mkdir()
     build_sample(tmp_path / "sample")
@@ -23,7 +23,8 @@ def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
     for name, text in given.items():
         parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
     nbformat.write(notebook, work / "incident.ipynb")
-    with jupyterlab(work, tmp_path) as address, chromium() as page:
+    with browser() as chromium, jupyterlab(work, tmp_path) as address:
+        page = chromium.new_page()
         page.goto(address.format(name="incident.ipynb"))
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
         page.locator("#jp-main-statusbar", has_text="Idle").wait_for(timeout=60_000)

@@ -11,6 +11,7 @@ from audit_lib.clock import iso
 from audit_lib.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
 from audit_lib.guard import forbid_core_dumps
 from audit_lib.incident import Question, investigate
+from audit_lib.policy import choose_policy
 from audit_lib.project import Project
 from audit_lib.publish import publishing
 from audit_lib.report import inert
@@ -22,6 +23,7 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     """Lines that say what was found and where it lies; `BadInput` and `Refused` as `investigate` says."""
     forbid_core_dumps()
     moment = instant_of(project, as_of)
+    choose_policy(project, given["policy"])  # a broken one is told before a kernel is started
     keeper = keeper_of(project)
     watcher = guard.install(keeper)
     question = Question(given["since"], given["until"], given["secret"], given["client"])
