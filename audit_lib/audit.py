@@ -92,6 +92,7 @@ def run_audit(
     moment = instant_of(project, as_of)
     period = Quarter.parse(quarter) if quarter else Quarter.last_over(moment)
     chosen = choose_policy(project, policy)
+    before = _report(previous) if previous else None
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     formats = load_formats()
@@ -163,7 +164,7 @@ def run_audit(
         exposure=exposure,
         clean_up=clean_up(found.leaks, found.places, exposure),
         findings=findings,
-        changes=compare(_report(previous), findings) if previous else Changes.of([]),
+        changes=Changes.of([]) if before is None else compare(before, findings),
         attestations=tables["attestations"],
         ledger_heads=ledger.heads,
     )
