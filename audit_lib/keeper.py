@@ -81,6 +81,10 @@ class Keeper:
         """Pairs of fingerprint and value, for matcher, guard and seal alone (a test holds this)."""
         yield from sorted(self._values.items())
 
+    def fingerprints(self) -> tuple[str, ...]:
+        """The fingerprints of all values that are kept, in order."""
+        return tuple(sorted(self._values))
+
     def __len__(self) -> int:
         return len(self._values)
 

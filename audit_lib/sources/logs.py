@@ -58,7 +58,7 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
     files: list[FileSums] = []
     seen: set[str] = set()
     for source in project.log_sources:
-        paths = [path for path in _paths(project.root, source.pattern) if path not in seen]
+        paths = [path for path in log_paths(project.root, source.pattern) if path not in seen]
         seen.update(paths)
         rows += [] if paths else [_missing(source)]
         for path in paths:
@@ -69,7 +69,7 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
     return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
 
 
-def _paths(root: Path, pattern: str) -> Iterator[str]:
+def log_paths(root: Path, pattern: str) -> Iterator[str]:
     """The paths that a pattern names, in order; links are named too, and refused when opened."""
     try:
         found = sorted(path for path in root.glob(pattern) if path.is_symlink() or not path.is_dir())

@@ -10,7 +10,7 @@ from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.clients import is_internal, worst_bursts
-from audit_lib.tables.requests import REFUSED, bounded, maybe_within
+from audit_lib.tables.requests import REFUSED, Window, bounded, maybe_within
 from audit_lib.tables.scene import Scene
 
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
@@ -98,12 +98,8 @@ def _protected(scene: Scene) -> tuple[pd.DataFrame, pd.DataFrame]:
 def longest_break(scene: Scene) -> Break | None:
     """The longest stretch of five minutes or more in which 90 % of all protected requests failed."""
     good, bad = _protected(scene)
-    timed = pd.concat([good, bad])
-    timed = timed[timed["timed"] & maybe_within(timed, scene.window)]
-    if timed.empty:
-        return None
-    timed = timed.assign(slot=timed["not_before_at"].dt.floor(SLOT), failed=timed["status"].isin(REFUSED))
-    slots = [_slot(pd.Timestamp(str(at)), group) for at, group in timed.groupby("slot")]
+    parts = [_by_slot(frame, scene.window).rename(name) for name, frame in (("good", good), ("bad", bad))]
+    slots = _slots(pd.concat(parts, axis=1).fillna(0).astype("int64"))
     runs: list[list[_Slot]] = [[]]
     for slot in slots:
         if slot.failures >= BROKEN * slot.requests and len(slot.failing) >= BROKEN * len(slot.clients):
@@ -125,11 +121,28 @@ class _Slot:
     failing: frozenset[str]  # of them, who had no success: one guesser alone breaks nothing
 
 
-def _slot(at: pd.Timestamp, group: pd.DataFrame) -> _Slot:
-    failures = int(group.loc[group["failed"], "count"].sum())
-    clients = frozenset(group["client"])
-    failing = clients - frozenset(group.loc[~group["failed"], "client"])
-    return _Slot(at, int(group["count"].sum()), failures, clients, failing)
+def _by_slot(requests: pd.DataFrame, window: Window) -> "pd.Series[int]":
+    """How many timed requests each client sent in each five minutes of the window."""
+    timed = requests[requests["timed"] & maybe_within(requests, window)]
+    slot = timed["not_before_at"].dt.floor(SLOT).rename("slot")
+    return timed.groupby([slot, "client"])["count"].sum()
+
+
+def _slots(counts: pd.DataFrame) -> list[_Slot]:
+    """The five minutes that have any request, in order; `counts` by slot and client."""
+    found: dict[pd.Timestamp, list[tuple[str, int, int]]] = {}
+    for (at, client), good, bad in zip(counts.index, counts["good"], counts["bad"], strict=True):
+        found.setdefault(at, []).append((client, int(good), int(bad)))
+    return [
+        _Slot(
+            at,
+            requests=sum(good + bad for _, good, bad in told),
+            failures=sum(bad for _, _, bad in told),
+            clients=frozenset(client for client, _, _ in told),
+            failing=frozenset(client for client, good, _ in told if not good),
+        )
+        for at, told in sorted(found.items())
+    ]
 
 
 def _break(run: list[_Slot]) -> Break:
