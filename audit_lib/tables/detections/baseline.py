@@ -13,7 +13,11 @@ from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
 HOUR, WEEK = 3600, 168
+WIDTHS = (1, 2, 4, 6)
+OWN_CHANCE = 0.1
+STEADY = 5.0  # events that a day of the week needs before it moves the forecast much
 Numbers = npt.NDArray[np.float64]
+Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,7 @@ class Expected:
     """What an hour was expected to hold, had it been like the same hours of other weeks."""
 
     mean: Numbers
-    upper: Numbers  # the chance of so many or more
-    lower: Numbers  # the chance of so few or fewer
+    size: Numbers  # of a negative binomial: variance = mean + mean squared / size
 
 
 def unusual_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -56,43 +59,29 @@ def _series(events: pd.DataFrame, first: float, hours: int) -> Numbers:
 
 
 def expected(series: Numbers, offset: int, shrink: float) -> Expected:
-    """The baseline of each hour from all others: its hour of the week, shrunk towards its hour of the day.
+    """The forecast of each hour from all others, itself left out.
 
-    A gamma prior with the weight of `shrink` weeks gives a negative binomial forecast; what the hours
-    scatter beyond it enters as over-dispersion, estimated from the middle of the residuals so that the
-    incident that is looked for does not hide itself.
+    What is usual at the hour of the day, times a factor for the day of the week, is a gamma prior with the
+    weight of `shrink` weeks; the same hour of other weeks updates it. Hours scatter beyond that by one
+    dispersion, taken from residuals whose highest are cut, so that an incident does not hide itself.
     """
     slot = (np.arange(len(series)) + offset) % WEEK
-    day_sum, day_weeks = _without_itself(series, slot % 24)
-    week_sum, weeks = _without_itself(series, slot)
-    overall = (series.sum() - series + 1.0) / len(series)
-    prior = (day_sum + overall) / (day_weeks + 1.0)
-    shape, rate = shrink * prior + week_sum, shrink + weeks
-    mean = shape / rate
-    size = 1.0 / (1.0 / shape + _dispersion(series, mean))
-    p = size / (size + mean)
-    return Expected(mean, stats.nbinom.sf(series - 1, size, p), stats.nbinom.cdf(series, size, p))
+    usual = _others(series, slot % 24, series.mean() + 0.1)
+    weekday = slot // 24
+    seen, forecast = (np.bincount(weekday, values, minlength=7)[weekday] for values in (series, usual))
+    prior = usual * (seen - series + STEADY) / (forecast - usual + STEADY)
+    weeks = np.bincount(slot, minlength=WEEK)[slot] - 1.0
+    total = np.bincount(slot, series, minlength=WEEK)[slot] - series
+    shape = shrink * prior + total
+    mean = shape / (shrink + weeks)
+    return Expected(mean, 1.0 / (1.0 / shape + _dispersion(series, mean)))
 
 
-def _without_itself(series: Numbers, slot: npt.NDArray[np.int64]) -> tuple[Numbers, Numbers]:
-    """For each hour the sum over the other hours of its slot, the highest of them left out, and their number.
-
-    The highest is left out, and what it is above the mean of the rest with it: one burst in a slot must
-    not make the next one look usual.
-    """
-    total, number = np.zeros(len(series)), np.zeros(len(series))
-    for one in np.unique(slot):
-        here = np.flatnonzero(slot == one)
-        values = series[here]
-        rest = values.sum() - values
-        if len(here) > 3:
-            order = np.sort(values)
-            highest = np.where(values == order[-1], order[-2], order[-1])
-            rest = rest - highest
-            # The mean of what is left is too low by the highest: half of its excess is put back.
-            rest = rest + rest / (len(here) - 2) + 0.5 * np.sqrt(np.maximum(rest / (len(here) - 2), 0.0))
-        total[here], number[here] = rest, len(here) - 1
-    return total, number
+def _others(series: Numbers, slot: npt.NDArray[np.int64], prior: float) -> Numbers:
+    """For each hour the mean of the other hours of its slot, with one more at the prior's mean."""
+    total, number = np.bincount(slot, series)[slot] - series, np.bincount(slot)[slot] - 1.0
+    mean: Numbers = (total + prior) / (number + 1.0)
+    return mean
 
 
 def _dispersion(series: Numbers, mean: Numbers) -> float:
@@ -106,7 +95,7 @@ def _dispersion(series: Numbers, mean: Numbers) -> float:
     return float(max(0.0, np.clip(ratio, low, high).mean()))
 
 
-def discoveries(p: Numbers, q: float) -> npt.NDArray[np.bool_]:
+def discoveries(p: Numbers, q: float) -> Truths:
     """Which tests hold at a false discovery rate of `q` (Benjamini-Hochberg)."""
     order = np.argsort(p, kind="stable")
     holds = p[order] <= q * np.arange(1, len(p) + 1) / max(1, len(p))
@@ -116,14 +105,38 @@ def discoveries(p: Numbers, q: float) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def marks(
-    series: Numbers, offset: int, rule: Rule
-) -> tuple[Expected, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """The expectation, and the hours that lie above and below it."""
+def marks(series: Numbers, offset: int, rule: Rule) -> tuple[Expected, Truths, Truths]:
+    """The expectation, and the hours that lie above and below it.
+
+    An hour is judged alone and within the windows of WIDTHS hours, since six silent hours say more than one.
+    """
     usual = expected(series, offset, rule["shrink"])
-    chosen = discoveries(np.concatenate([usual.upper, usual.lower]), rule["q"])
-    above, below = chosen[: len(series)], chosen[len(series) :]
-    return usual, above & (series >= rule["events"]), below & (usual.mean >= rule["events"])
+    tests = [(width, *_tails(series, usual, width)) for width in WIDTHS if width <= len(series)]
+    p = np.concatenate([tail for _, upper, lower in tests for tail in (upper, lower)])
+    chosen, place = discoveries(p, rule["q"]), 0
+    marked = [np.zeros(len(series), dtype=bool), np.zeros(len(series), dtype=bool)]
+    for width, upper, lower in tests:
+        for side, tail in enumerate((upper, lower)):
+            hits = np.flatnonzero(chosen[place : place + len(tail)])
+            for start in hits[_sum(series if not side else usual.mean, width)[hits] >= rule["events"]]:
+                marked[side][start : start + width] = True
+            place += len(tail)
+    # Of a window the hours that are themselves out of the way on its side.
+    upper, lower = _tails(series, usual, 1)
+    return usual, marked[0] & (upper < OWN_CHANCE), marked[1] & (lower < OWN_CHANCE)
+
+
+def _tails(series: Numbers, usual: Expected, width: int) -> tuple[Numbers, Numbers]:
+    """The chance of so many or more, and of so few or fewer, in each window of some hours."""
+    count, mean = _sum(series, width), _sum(usual.mean, width)
+    size = mean**2 / _sum(usual.mean**2 / usual.size, width)
+    p = size / (size + mean)
+    return stats.nbinom.sf(count - 1, size, p), stats.nbinom.cdf(count, size, p)
+
+
+def _sum(values: Numbers, width: int) -> Numbers:
+    sums: Numbers = np.lib.stride_tricks.sliding_window_view(values, width).sum(axis=1)
+    return sums
 
 
 def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Incident]:

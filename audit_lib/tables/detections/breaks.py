@@ -1,7 +1,5 @@
 """A10, A11: a break of all sources at once, and a step in the failures that no change on record explains."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -11,6 +9,7 @@ from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
 HOUR = 3600
+LEAST_HOURS = 3  # with fewer nothing lasts
 
 
 def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -45,17 +44,15 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
 
 def unrecorded(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A11: from one hour on known sources fail much more often, and no change is on record near it."""
-    hours = _hours(traffic)
-    found, last = [], -np.inf
-    for hour in _steps(hours, rule):
-        known = _known_failures(traffic)
-        start = float(hour) * HOUR
-        span = known["seconds"].between(start, start + rule["hours"] * HOUR)
-        if start - last < rule["hours"] * HOUR or _recorded(traffic, start, rule):
+    known = _known_failures(traffic)
+    found = []
+    for hour in _steps(_hours(traffic, known), rule):
+        start = hour * HOUR
+        if _recorded(traffic, start, rule):
             continue
-        last = start
+        own = known[known["seconds"].between(start, start + rule["hours"] * HOUR)]
         text = "sources that succeeded before fail more often from here on, and no change is on record"
-        found.append(incident(known[span], text, rule.severity, subject="all sources"))
+        found.append(incident(own, text, rule.severity, subject="all sources"))
     return found
 
 
@@ -67,9 +64,8 @@ def _known_failures(traffic: Traffic) -> pd.DataFrame:
     return own[own["client"].map(first).lt(own["seconds"])]
 
 
-def _hours(traffic: Traffic) -> pd.DataFrame:
+def _hours(traffic: Traffic, bad: pd.DataFrame) -> pd.DataFrame:
     """One row for each hour with such requests: `bad` and `all`."""
-    bad = _known_failures(traffic)
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
     frame = pd.DataFrame(
         {
@@ -81,26 +77,46 @@ def _hours(traffic: Traffic) -> pd.DataFrame:
     return frame.assign(all=frame["bad"] + frame["good"])
 
 
-def _steps(hours: pd.DataFrame, rule: Rule) -> Iterator[float]:
-    """The hours from which the share of failures is surely higher, for most of the hours after."""
+def _steps(hours: pd.DataFrame, rule: Rule) -> list[float]:
+    """The hours from which the share of failures is surely higher, for most of the hours after.
+
+    Of hours near each other the least likely one is the step: what follows it is its own aftermath.
+    """
+    chances = {hour: _chance(hours, hour, rule) for hour in _candidates(hours, rule)}
+    chances = {hour: chance for hour, chance in chances.items() if chance < rule["p"]}
+    steps: list[float] = []
+    for hour in sorted(chances, key=lambda hour: (chances[hour], hour)):
+        if all(abs(hour - other) > rule["hours_before"] for other in steps):
+            steps.append(hour)
+    return sorted(steps)
+
+
+def _candidates(hours: pd.DataFrame, rule: Rule) -> list[float]:
+    """The hours with a failure after which the share of failures is by the ratio higher than before."""
     index = hours.index.to_numpy(dtype=float)
-    bad, all_ = hours["bad"].to_numpy(), hours["all"].to_numpy()
-    sums = np.concatenate([[0.0], bad.cumsum()]), np.concatenate([[0.0], all_.cumsum()])
-    for place in np.flatnonzero(bad > 0):
-        low = np.searchsorted(index, index[place] - rule["hours_before"])
-        high = np.searchsorted(index, index[place] + rule["hours"])
-        was, now = (sums[0][place] - sums[0][low], sums[0][high] - sums[0][place])
-        asked, asks = (sums[1][place] - sums[1][low], sums[1][high] - sums[1][place])
-        if asked < 1 or asks < 1 or now / asks < rule["ratio"] * was / asked:
-            continue
-        usual = was / asked
-        after = bad[place:high] / np.maximum(all_[place:high], 1)
-        if high - place < 3 or (after > 2 * usual).mean() < rule["active_share"]:
-            continue
-        # Given all failures, how many would fall into the later part if nothing had changed.
-        p = stats.binom.sf(now - 1, now + was, asks / (asks + asked))
-        if p < rule["p"]:
-            yield index[place]
+    low = np.searchsorted(index, index - rule["hours_before"])
+    high = np.searchsorted(index, index + rule["hours"])
+    bad, asked = (np.concatenate([[0.0], hours[name].cumsum()]) for name in ("bad", "all"))
+    here = np.arange(len(index))
+    was, now = bad[here] - bad[low], bad[high] - bad[here]
+    before, after = asked[here] - asked[low], asked[high] - asked[here]
+    rises = now * before >= rule["ratio"] * was * after
+    found: list[float] = index[rises & (before > 0) & hours["bad"].gt(0).to_numpy()].tolist()
+    return found
+
+
+def _chance(hours: pd.DataFrame, hour: float, rule: Rule) -> float:
+    """How likely so many of the failures around an hour fall after it if nothing changed; 1 for no step."""
+    before = hours.loc[hour - rule["hours_before"] : hour - 1]
+    after = hours.loc[hour : hour + rule["hours"] - 1]
+    (was, asked), (now, asks) = (part[["bad", "all"]].sum() for part in (before, after))
+    if not asked or len(after) < LEAST_HOURS or now / asks < rule["ratio"] * was / asked:
+        return 1.0
+    raised = (after["bad"] / after["all"]).gt(2 * was / asked)
+    # A step begins in the hour itself, and lasts.
+    if not raised.iloc[0] or raised.mean() < rule["active_share"]:
+        return 1.0
+    return float(stats.binom.sf(now - 1, now + was, asks / (asks + asked)))
 
 
 def _recorded(traffic: Traffic, start: float, rule: Rule) -> bool:

@@ -1,5 +1,6 @@
 """A5, A12, A14: failures of many sources at once, requests over the limit, and who fails most."""
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.tables.detections.incidents import Incident, episodes, incident, places
@@ -29,11 +30,11 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
     """The events of one route that lie in a window of many sources; windows start every five minutes."""
     found: list[int] = []
     hops = int(rule.seconds("minutes") // HOP)
-    bins = (own["seconds"] // HOP).astype("int64")
-    for start in sorted({bin_ - back for bin_ in bins.unique() for back in range(hops)}):
-        window = own[bins.between(start, start + hops - 1)]
-        if len(window) < rule["failures"]:
-            continue
+    bins = (own["seconds"] // HOP).to_numpy().astype("int64")
+    starts = np.unique(np.concatenate([bins - back for back in range(hops)]))
+    low, high = np.searchsorted(bins, starts), np.searchsorted(bins, starts + hops)
+    for place in np.flatnonzero(high - low >= rule["failures"]):
+        window = own.iloc[low[place] : high[place]]
         sums = window.groupby("client").size()
         few = sums[sums <= rule["most_per_source"]]
         if len(few) >= rule["sources"] and few.sum() >= rule["failures"]:

@@ -89,7 +89,7 @@ def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
         own = events[events["client"].eq(client)]
         text, severity = f"few failed logins at a time on {days[client]} days", rule.severity
         if successes.get(client, 0) > len(own):
-            text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "low"
+            text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
         found.append(incident(own, text, severity, client=client))
     return found
 

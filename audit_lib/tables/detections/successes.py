@@ -1,5 +1,6 @@
 """A7, A8: a success after failures, and a success of a source that was never seen before."""
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.tables.detections.incidents import Incident, incident
@@ -27,16 +28,17 @@ def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
 
 def _first_success(own: pd.DataFrame, successes: pd.DataFrame, rule: Rule) -> list[Incident]:
     """The first success of a source that its own failures lead up to."""
-    starts = successes["seconds"]
-    for start, route in zip(starts, successes["route"], strict=True):
-        before = own[own["seconds"].between(start - rule.seconds("minutes"), start + MINUTE, "left")]
-        if len(before) < rule["failures"]:
-            continue
+    starts, times = successes["seconds"].to_numpy(), own["seconds"].to_numpy()
+    low = np.searchsorted(times, starts - rule.seconds("minutes"))
+    high = np.searchsorted(times, starts + MINUTE)
+    for place in np.flatnonzero(high - low >= rule["failures"]):
+        start, before = starts[place], own.iloc[low[place] : high[place]]
         first = before["seconds"].iloc[0]
-        if starts.between(first - rule["quiet_hours"] * HOUR, first - MINUTE).any():
+        earlier = (starts >= first - rule["quiet_hours"] * HOUR) & (starts <= first - MINUTE)
+        if earlier.any():
             continue
         sure = (before["seconds"] < start).sum() >= rule["failures"]
-        text = f"{len(before)} failed logins, then an answer on {route}"
+        text = f"{len(before)} failed logins, then an answer on {successes['route'].iloc[place]}"
         text += "" if sure else " in the same minute: which came first is not known"
         severity = rule.severity if sure else "medium"
         last = pd.Timestamp(start, unit="s", tz="UTC")

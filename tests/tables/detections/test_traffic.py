@@ -1,0 +1,61 @@
+"""On labelled weeks of traffic detections hold their floors; tests/bench/detections.py prints the table."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.traffic.scenes import START, attacked, changed, clean, detections_of
+from tests.traffic.score import Score, add, alarms
+
+ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A12", "A13", "A15")
+
+
+@pytest.fixture(scope="module")
+def seeds(long_run: bool) -> range:
+    """How many scenes of each kind."""
+    return range(100, 112 if long_run else 102)
+
+
+def test_attacks_are_found_and_little_else(seeds: range, tmp_path: Path) -> None:
+    """Of each planted attack at least 80 % are seen, and 90 % of all alarms are right."""
+    scores: dict[str, Score] = {}
+    for seed in seeds:
+        scene = attacked(seed)
+        add(scores, scene, detections_of(scene, tmp_path / str(seed)))
+    for detection in ATTACKS:
+        score = scores[detection]
+        assert score.seen >= 0.8 * score.planted, detection
+        assert score.right >= 0.9 * score.rows, detection
+
+
+def test_ordinary_weeks_raise_no_alarm(seeds: range, tmp_path: Path) -> None:
+    """Expired sessions, pollers, an address that many share and typing errors are no attack."""
+    rows = []
+    for seed in seeds:
+        found = detections_of(clean(seed), tmp_path / str(seed))
+        rows += [
+            row for name in (*ATTACKS, "A10", "A11", "A19", "A20") for row in alarms(found, name).itertuples()
+        ]
+    assert len(rows) <= len(seeds)
+
+
+def test_a_rotation_a_break_and_a_gap_are_no_attack(seeds: range, tmp_path: Path) -> None:
+    """Sources are classed after the rotation, the break and the gap are named, and no attack is claimed."""
+    for seed in seeds:
+        scene = changed(seed)
+        found = detections_of(scene, tmp_path / str(seed))
+        classes = found[found["detection"].eq("A9")].set_index("subject")["classification"].str.split().str[0]
+        known = dict(scene.truths[0].kinds)
+        assert sum(classes.get(client) == kind for client, kind in known.items()) >= 0.8 * len(known)
+        assert {name for name in ("A10", "A19") if len(alarms(found, name))} == {"A10", "A19"}
+        assert not any(len(alarms(found, name)) for name in ("A1", "A2", "A5", "A6", "A7", "A11"))
+
+
+def test_a_rotation_on_no_record_is_an_unrecorded_change(seeds: range, tmp_path: Path) -> None:
+    """The step is found within an hour of its true time, once."""
+    for seed in seeds:
+        scene = changed(seed, recorded=False)
+        found = alarms(detections_of(scene, tmp_path / str(seed)), "A11")
+        assert len(found) == 1
+        at = (found["first_at"].iloc[0].timestamp() - START.timestamp()) - scene.truths[0].first
+        assert abs(at) <= 2 * 3600

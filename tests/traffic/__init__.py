@@ -1,0 +1,1 @@
+"""A seeded generator of labelled traffic: ordinary days, attacks, accidents, gaps, each with its truth."""

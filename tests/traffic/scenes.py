@@ -1,0 +1,121 @@
+"""Scenes: weeks of ordinary traffic with incidents planted, read by the real reader into detections."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.clock import iso
+from audit_lib.keys import demo_key
+from audit_lib.ledger import Draft, Ledger, append, read_ledger
+from audit_lib.policy import bundled_policy
+from audit_lib.project import LogSource, Project
+from audit_lib.sources.logs import read_logs
+from audit_lib.tables.detections import Traffic, detect, detection_policy, gather, tabulate
+from tests.traffic.background import DAY, HOUR, Line, ordinary
+from tests.traffic.incidents import ATTACKS, Truth, broken, silent, storm
+
+START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
+DAYS = 28
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The lines of some weeks in order, what was planted in them, and the rotations on record."""
+
+    lines: tuple[Line, ...]
+    truths: tuple[Truth, ...]
+    rotations: tuple[float, ...] = ()
+
+
+def clean(seed: object) -> Scene:
+    """Ordinary weeks."""
+    return _scene(list(ordinary(seed, DAYS)), [])
+
+
+def attacked(seed: object) -> Scene:
+    """Each attack once, on days of its own, at any hour."""
+    chance = random.Random(f"attacked {seed}")
+    lines, truths = list(ordinary(seed, DAYS)), []
+    for number, plant in enumerate(ATTACKS):
+        day = 15 + number
+        added, truth = plant(chance, day * DAY + chance.uniform(5, 18) * HOUR, f"{plant.__name__} {seed}")
+        truths.append(truth)
+        lines += added
+    return _scene(lines, truths)
+
+
+def changed(seed: object, *, recorded: bool = True) -> Scene:
+    """A rotation with its storm, a broken deploy, and a gap; or the rotation alone, on no record."""
+    chance = random.Random(f"changed {seed}")
+    lines, truths = list(ordinary(seed, DAYS)), []
+    at = 16 * DAY + chance.uniform(8, 15) * HOUR
+    lines, truth = storm(chance, at, f"storm {seed}", lines)
+    truths.append(truth if recorded else replace(truth, detection="A11"))
+    if recorded:
+        for plant, day in ((broken, 21), (silent, 23)):
+            lines, truth = plant(
+                chance, day * DAY + chance.uniform(9, 13) * HOUR, f"{plant.__name__} {seed}", lines
+            )
+            truths.append(truth)
+    return _scene(lines, truths, (at,) if recorded else ())
+
+
+def _scene(lines: list[Line], truths: Iterable[Truth], rotations: tuple[float, ...] = ()) -> Scene:
+    inside = [line for line in lines if 0 <= line.at < DAYS * DAY]
+    return Scene(
+        tuple(sorted(inside, key=lambda line: (line.at, line.client, line.route))), tuple(truths), rotations
+    )
+
+
+def instant(at: float) -> datetime:
+    """The instant of seconds since START."""
+    return START + timedelta(seconds=at)
+
+
+def written(line: Line) -> str:
+    """The line as the platform's export writes it."""
+    if line.text:
+        return f"{iso(instant(line.at))} {line.text}\n"
+    return (
+        f'{iso(instant(line.at))} INFO:     {line.client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
+    )
+
+
+def traffic_of(scene: Scene, folder: Path) -> Traffic:
+    """The scene, written and read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "app.log").write_text("".join(map(written, scene.lines)), "utf-8")
+    read = read_logs(Project("traffic", folder, log_sources=(LogSource("app.log"),)), None)
+    rules = detection_policy(bundled_policy("paiid"))
+    end = instant(DAYS * DAY)
+    return gather(
+        read.sources, read.counts, read.events, read.minutes, _ledger(scene, folder), rules, START, end
+    )
+
+
+def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
+    """`Detections` of the scene, addresses in full."""
+    return tabulate(detect(traffic_of(scene, folder), detection_policy(bundled_policy("paiid"))))
+
+
+def _ledger(scene: Scene, folder: Path) -> Ledger:
+    """A ledger that holds the rotations of the scene."""
+    key, where = demo_key(), folder / "ledger"
+    for at in scene.rotations:
+        body = {
+            "secret": "API_TOKEN",
+            "environment": "production",
+            "service": "backend",
+            "source": "given",
+            "claimed_at": iso(instant(at)),
+            "day_only": False,
+            "fingerprint": None,
+            "by": "Al I.",
+            "reason": "planned",
+        }
+        append(where, key, Draft("rotation", body), instant(at), "alice")
+    return read_ledger(where, key)

@@ -1,0 +1,70 @@
+"""Holds detections against the truth: what was seen, what was missed, what was a false alarm."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tests.traffic.incidents import Truth
+from tests.traffic.scenes import START, Scene
+
+ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A20")
+SLACK = 3600.0
+
+
+@dataclass
+class Score:
+    """Counts over many scenes for one detection."""
+
+    planted: int = 0
+    seen: int = 0
+    rows: int = 0
+    right: int = 0
+
+
+def add(scores: dict[str, Score], scene: Scene, found: pd.DataFrame) -> None:
+    """Adds one scene: a planted incident is seen if a row of its detection lies on it; a row is right if it
+    lies on anything planted that its detection may speak of."""
+    for truth in scene.truths:
+        score = scores.setdefault(truth.detection, Score())
+        score.planted += 1
+        own = alarms(found, truth.detection)
+        score.seen += any(lies_on(row, truth) for row in own.itertuples())
+    for detection in sorted(set(found["detection"])):
+        score = scores.setdefault(detection, Score())
+        for row in alarms(found, detection).itertuples():
+            score.rows += 1
+            score.right += any(_may_speak(detection, truth) and lies_on(row, truth) for truth in scene.truths)
+
+
+def alarms(found: pd.DataFrame, detection: str) -> pd.DataFrame:
+    """The rows of one detection that ask somebody to act: found, above info; of A9 all sources."""
+    own = found[found["detection"].eq(detection) & found["verdict"].eq("found")]
+    return own if detection in ("A8", "A9", "A14") else own[own["severity"].ne("info")]
+
+
+def lies_on(row: object, truth: Truth) -> bool:
+    """Whether a row is about the planted incident: its time, and its source where it names one."""
+    first, last = ((getattr(row, name) - START).total_seconds() for name in ("first_at", "last_at"))
+    if last < truth.first - SLACK or first > truth.last + SLACK:
+        return False
+    subject = str(row.subject)  # type: ignore[attr-defined]
+    named = subject.count(".") == 3 and "/" not in subject
+    return not named or subject in truth.clients
+
+
+def _may_speak(detection: str, truth: Truth) -> bool:
+    """Whether a row of the detection is right about such an incident."""
+    if detection in ATTACKS:
+        return truth.attack
+    return True
+
+
+def wilson(hits: int, all_: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
+    if not all_:
+        return 0.0, 1.0
+    z, share = 1.96, hits / all_
+    middle = (share + z * z / (2 * all_)) / (1 + z * z / all_)
+    half = z / (1 + z * z / all_) * math.sqrt(share * (1 - share) / all_ + z * z / (4 * all_ * all_))
+    return max(0.0, middle - half), min(1.0, middle + half)
