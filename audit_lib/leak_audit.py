@@ -53,8 +53,8 @@ def find_leaks(
     coverage = []
     if patterns:
         shapes = Shapes(keeper, policy.placeholders, cache / "rules" if cache else None)
-        memory = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
-        met = search_patterns(project.root, shapes, homes_of(project), memory=memory, progress=progress)
+        scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
+        met = search_patterns(project.root, shapes, homes_of(project), cache=scans, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)
         coverage.append(pattern_coverage(met))
     search = search_leaks(project, keeper, targets, cache=cache, fresh=fresh, progress=progress)

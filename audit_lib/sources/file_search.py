@@ -37,15 +37,15 @@ def search_files(
     root: Path,
     search: ExactSearch,
     homes: Collection[str],
-    memory: ScanCache,
+    cache: ScanCache,
     progress: Progress,
 ) -> FileSearch:
     """Every place of every value in the files below the root, but for the env files that are their homes."""
     done = FileSearch()
     for file in walk_files(root, done.left_out):
         done.listed += 1
-        file_id = memory.file_id(file.path, (file.size_bytes, *file.stamp))
-        if file_id in memory.clean:
+        file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp))
+        if file_id in cache.memory.files:
             done.clean.add(file_id)
             continue
         faults: list[str] = []

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
 from typing import IO
 
 from audit_lib.sources.git import GitFailed, git_process, run_git
+from audit_lib.sources.scan_cache import Memory, packed
 
 BATCH = 8 << 20  # bytes; larger objects come in windows of this size
 OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
@@ -40,17 +42,35 @@ class Batch:
         return bytes(self.data[span.start : span.end])
 
 
-def list_objects(root: Path) -> dict[str, str]:
-    """The kind of each object by its id, in no particular order. `GitFailed` where git cannot say."""
-    listing = run_git(
-        root,
-        "cat-file",
-        "--batch-all-objects",
-        "--batch-check=%(objectname) %(objecttype)",
-        "--unordered",
-        "--buffer",
+@dataclass(frozen=True)
+class Listing:
+    """All objects of a repository, and those of them that a search has to read."""
+
+    digest: str  # of the list: the same objects in the same packs give the same
+    count: int
+    to_read: list[str] | None  # None: all of them
+    known: bytes  # the packed ids of those that need not be read
+
+    def read(self, root: Path, missing: list[str]) -> Iterator[Batch]:
+        """The objects that have to be read; none are asked for where there are none."""
+        if self.to_read is None or self.to_read:
+            yield from read_objects(root, self.to_read, missing)
+
+
+def list_objects(root: Path, memory: Memory) -> Listing:
+    """Which objects there are and which of them are new or marked. `GitFailed` where git cannot say."""
+    listed = run_git(
+        root, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer"
     )
-    return dict(line.split(" ", 1) for line in listing.decode("ascii", "replace").splitlines())
+    digest = sha256(listed).hexdigest()
+    count = listed.count(b"\n")
+    if digest == memory.listing:
+        return Listing(digest, count, list(memory.marked), memory.packed)
+    oids = listed.split()
+    known = memory.clean.intersection(oids)
+    # All are asked for at once where nothing is known: git then reads in the order of its packs.
+    to_read = [oid.decode("ascii") for oid in oids if oid not in known] if known else None
+    return Listing(digest, count, to_read, packed(known))
 
 
 def read_objects(

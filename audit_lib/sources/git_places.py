@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.sources.git import run_git
@@ -71,7 +72,7 @@ def reach(root: Path, commits: Collection[str]) -> dict[str, str]:
 
 
 def _reached(root: Path, refs: tuple[str, ...]) -> list[str]:
-    if "HEAD" in refs and not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1)):
+    if "HEAD" in refs and not head_commit(root):
         refs = tuple(ref for ref in refs if ref != "HEAD")
     return run_git(root, "rev-list", *refs).decode("ascii").split()
 
@@ -98,9 +99,14 @@ def _time(header: list[bytes], label: bytes) -> datetime | None:
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
     """The paths at HEAD of each object; empty where there is no commit yet."""
-    if not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)):
+    if not head_commit(root):
         return {}
     return _listed(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), column=2)
+
+
+def head_commit(root: Path) -> bytes:
+    """HEAD's commit, b"" where there is none yet."""
+    return run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).strip()
 
 
 def staged(root: Path) -> dict[str, set[bytes]]:
@@ -116,11 +122,19 @@ def _listed(output: bytes, column: int) -> dict[str, set[bytes]]:
     return paths
 
 
-def ref_targets(root: Path) -> dict[str, bytes]:
-    """The name of a ref for each object that a ref names directly, or through an annotated tag."""
-    targets = {}
+@dataclass(frozen=True)
+class Refs:
+    """A ref's name for each object that one names; `digest` is of all refs and of HEAD."""
+
+    names: dict[str, bytes]
+    digest: str
+
+
+def read_refs(root: Path) -> Refs:
+    """All refs of the repository."""
+    names = {}
     listed = run_git(root, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(*objectname)")
     for line in listed.splitlines():
         name, *oids = line.split(b"\0")
-        targets.update({oid.decode("ascii"): name for oid in oids if oid})
-    return targets
+        names.update({oid.decode("ascii"): name for oid in oids if oid})
+    return Refs(names, sha256(listed + head_commit(root)).hexdigest())

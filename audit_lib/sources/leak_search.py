@@ -14,9 +14,9 @@ from audit_lib.project import Project
 from audit_lib.sources.exact_search import ExactSearch
 from audit_lib.sources.file_search import FileSearch, InFile, search_files
 from audit_lib.sources.git_coverage import repository_limits
-from audit_lib.sources.object_places import placed_objects
+from audit_lib.sources.object_places import Placed, place_objects
 from audit_lib.sources.object_search import ObjectSearch, Progress, search_objects
-from audit_lib.sources.scan_cache import ScanCache
+from audit_lib.sources.scan_cache import Memory, ScanCache, packed
 from audit_lib.sources.sightings import Sighting, merged
 from audit_lib.sources.tree_files import NotSearched
 
@@ -51,14 +51,19 @@ def search_leaks(
     A repository that cannot be read is a row "incomplete" of the coverage, never an error.
     """
     search = _search_for(keeper, targets)
-    memory = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
-    files = search_files(project.root, search, homes_of(project), memory, progress)
-    sightings = [_in_file(one, search) for one in files.found]
-    rows = [*_file_rows(files, search), *_target_rows(targets)]
-    objects, placed, said = _search_history(project.root, search, memory.clean, progress)
-    memory.store(files.clean | objects.clean)
-    frame = Sightings.of(merged([*sightings, *placed]))
-    return LeakSearch(frame, LeakCoverage.of([*said, *rows]), objects.searched, files.searched)
+    scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
+    files = search_files(project.root, search, homes_of(project), scans, progress)
+    objects, placed = _search_history(project.root, search, scans.memory, progress)
+    scans.store(_remember(objects, placed, files))
+    sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]
+    coverage = [
+        *_object_rows(project.root, objects, search),
+        *_file_rows(files, search),
+        *_target_rows(targets),
+    ]
+    return LeakSearch(
+        Sightings.of(merged(sightings)), LeakCoverage.of(coverage), len(objects.kinds), files.searched
+    )
 
 
 def homes_of(project: Project) -> frozenset[str]:
@@ -76,17 +81,40 @@ def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
 
 
 def _search_history(
-    root: Path, search: ExactSearch, clean: frozenset[str], progress: Progress
-) -> tuple[ObjectSearch, list[Sighting], list[dict[str, Any]]]:
-    """The objects, their sightings and coverage rows; git failing is "incomplete", and nothing is clean."""
+    root: Path, search: ExactSearch, memory: Memory, progress: Progress
+) -> tuple[ObjectSearch, Placed]:
     if not os.path.lexists(root / ".git"):
-        return ObjectSearch(), [], [_row("git objects", ".git", "not searched", 0, "there is no repository")]
-    done = search_objects(root, search, clean, progress)
-    placed = list(placed_objects(root, done, search))
+        return ObjectSearch(), Placed([])
+    done = search_objects(root, search, memory, progress)
+    return done, place_objects(root, done, search, memory)
+
+
+def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch) -> Memory:
+    """What the next search may believe; where git failed or an object is missing, of the objects nothing."""
+    complete = objects.listing is not None and not objects.failed and not objects.missing
+    if not complete or objects.listing is None:
+        return Memory(files=frozenset(files.clean))
+    held = {oid.encode("ascii") for oid in objects.kinds if oid not in objects.marked}
+    same = objects.listing.known if not held else packed(held.union(objects.listing.known.split()))
+    return Memory(
+        listing=objects.listing.digest,
+        refs=placed.refs,
+        marked=tuple(sorted(objects.marked)),
+        commits=placed.commits,
+        files=frozenset(files.clean),
+        packed=same,
+    )
+
+
+def _object_rows(root: Path, done: ObjectSearch, search: ExactSearch) -> list[dict[str, Any]]:
+    """Git failing is "incomplete", whatever was found until then."""
+    if not os.path.lexists(root / ".git"):
+        return [_row("git objects", ".git", "not searched", 0, "there is no repository")]
     left_out = [*repository_limits(root), *done.left_out]
     state = "incomplete" if done.failed else "partly" if left_out else "searched"
-    rows = [_row("git objects", ".git", state, len(done.kinds), done.failed)]
-    return done, placed, rows + [_left_out("git objects", one, search) for one in sorted(left_out)]
+    count = done.listing.count if done.listing else None
+    rows = [_row("git objects", ".git", state, count, done.failed)]
+    return rows + [_left_out("git objects", one, search) for one in sorted(left_out)]
 
 
 def _in_file(one: InFile, search: ExactSearch) -> Sighting:

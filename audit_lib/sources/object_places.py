@@ -1,7 +1,7 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.sources.exact_search import ExactSearch
@@ -11,14 +11,16 @@ from audit_lib.sources.git_places import (
     UNREACHABLE,
     CommitTimes,
     Introduction,
+    Refs,
     at_head,
     commit_times,
     introductions,
     reach,
-    ref_targets,
+    read_refs,
     staged,
 )
 from audit_lib.sources.object_search import InObject, ObjectSearch
+from audit_lib.sources.scan_cache import Memory
 from audit_lib.sources.sightings import Sighting
 
 _NOWHERE = Introduction("", "", b"")
@@ -35,42 +37,65 @@ class _History:
     reach: dict[str, str]
     head: dict[str, set[bytes]]
     index: dict[str, set[bytes]]
-    refs: dict[str, bytes]
+    refs: Refs
 
 
-def placed_objects(root: Path, done: ObjectSearch, search: ExactSearch) -> Iterator[Sighting]:
-    """The sightings of everything that was found in objects; a part of `done.failed` where git fails."""
-    history = _History(search, {}, {}, {}, {}, {}, {}, {})
+@dataclass
+class Placed:
+    """Sightings of what was found in objects, and what to remember of the commits that brought it."""
+
+    sightings: list[Sighting]
+    refs: str = ""
+    commits: dict[str, str] = field(default_factory=dict)
+
+
+def place_objects(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> Placed:
+    """Everything that was found in objects, in its places; what git says is missing goes to `done.failed`."""
+    if not done.found:
+        return Placed([])
     try:
-        history = _read_history(root, done, search) if done.found else history
+        history = _read_history(root, done, search, memory)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
-    for one in done.found:
-        if done.failed and not history.reach:
-            yield _sighting(one, history, "git object", one.oid.encode("ascii"))
-        elif one.kind == "tree":
-            yield from _of_name(one, history)
-        elif one.kind == "blob":
-            yield from _of_blob(one, history)
-        else:
-            yield _of_message(one, history)
+        history = _History(search, {}, {}, {}, {}, {}, {}, Refs({}, ""))
+        return Placed([_sighting(one, history, "git object", one.oid.encode("ascii")) for one in done.found])
+    sightings = [sighting for one in done.found for sighting in _places_of(one, history)]
+    return Placed(sightings, history.refs.digest, history.reach)
 
 
-def _read_history(root: Path, done: ObjectSearch, search: ExactSearch) -> _History:
+def _places_of(one: InObject, history: _History) -> Iterator[Sighting]:
+    if one.kind == "tree":
+        yield from _of_name(one, history)
+    elif one.kind == "blob":
+        yield from _of_blob(one, history)
+    else:
+        yield _of_message(one, history)
+
+
+def _read_history(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> _History:
+    """Walks new commits and those that brought something; the others still bring nothing."""
     blobs = {one.oid for one in done.found if one.kind == "blob"}
     names = {one.name for one in done.found if one.kind == "tree" and one.name}
-    commits = [oid for oid, kind in done.kinds.items() if kind == "commit"]
+    new = [oid for oid, kind in done.kinds.items() if kind == "commit" and oid not in memory.commits]
     places: dict[str, list[Introduction]] = {}
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}
-    for place in introductions(root, commits, blobs, names) if blobs or names else ():
+    for place in introductions(root, [*new, *memory.commits], blobs, names) if blobs or names else ():
         concerned.add(place.commit)
         if place.oid in blobs:
             places.setdefault(place.oid, []).append(place)
         for name in names.intersection(place.path.split(b"/")):
             named[name].append(place)
-    times, reached = commit_times(root, concerned), reach(root, concerned)
-    return _History(search, places, named, times, reached, at_head(root), staged(root), ref_targets(root))
+    refs = read_refs(root)
+    # While no ref has moved, what one reached it reaches still.
+    known = {
+        commit: by for commit, by in memory.commits.items() if by in REACHABLE and memory.refs == refs.digest
+    }
+    reached = {commit: known[commit] for commit in concerned & set(known)}
+    reached |= reach(root, concerned - set(known))
+    return _History(
+        search, places, named, commit_times(root, concerned), reached, at_head(root), staged(root), refs
+    )
 
 
 def _of_blob(one: InObject, history: _History) -> Iterator[Sighting]:
@@ -83,7 +108,7 @@ def _of_blob(one: InObject, history: _History) -> Iterator[Sighting]:
     for path in sorted(history.index.get(one.oid, ())):
         yield _sighting(one, history, "staged", path)
     if one.oid not in history.index:
-        ref = history.refs.get(one.oid)
+        ref = history.refs.names.get(one.oid)
         yield _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
 
 
@@ -98,7 +123,7 @@ def _of_name(one: InObject, history: _History) -> Iterator[Sighting]:
 
 def _of_message(one: InObject, history: _History) -> Sighting:
     if one.kind == "tag":
-        ref = history.refs.get(one.oid)
+        ref = history.refs.names.get(one.oid)
         return _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
     return _sighting(one, history, f"commit {one.part}", b"", Introduction("", one.oid, b""))
 

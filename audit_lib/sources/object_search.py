@@ -2,14 +2,15 @@
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
-from audit_lib.sources.git_objects import Batch, list_objects, read_object, read_objects
+from audit_lib.sources.git_objects import Batch, Listing, list_objects, read_object, read_objects
+from audit_lib.sources.scan_cache import Memory
 from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack
 
@@ -30,44 +31,39 @@ class InObject:
 
 @dataclass
 class ObjectSearch:
-    """What a search of the objects gave. `clean` are those that may be left out next time.
+    """What a search of the objects gave.
 
     Where git failed, `failed` says how: what was found until then counts, and nothing is believed clean.
     """
 
-    kinds: dict[str, str] = field(default_factory=dict)
+    listing: Listing | None = None
+    kinds: dict[str, str] = field(default_factory=dict)  # of the objects that were read
     found: list[InObject] = field(default_factory=list)
-    clean: set[str] = field(default_factory=set)
-    searched: int = 0
+    marked: set[str] = field(default_factory=set)  # objects that hold something, or were not wholly searched
+    missing: list[str] = field(default_factory=list)
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
 
 
-def search_objects(
-    root: Path, search: ExactSearch, clean: Collection[str], progress: Progress
-) -> ObjectSearch:
-    """Every place of every value in the objects that are not known to be clean."""
+def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Progress) -> ObjectSearch:
+    """Every place of every value in the objects that are not known to hold nothing."""
     done = ObjectSearch()
     worth: set[str] = set()
-    missing: list[str] = []
     try:
-        done.kinds = list_objects(root)
-        new = [oid for oid in done.kinds if oid not in clean]
-        # All are asked for at once where nothing is known: git then reads in the order of its packs.
-        asked = None if len(new) == len(done.kinds) else new
-        for batch in read_objects(root, asked, missing) if new else ():
+        done.listing = list_objects(root, memory)
+        for batch in done.listing.read(root, done.missing):
             worth |= _worth_a_look(search, batch)
-            done.searched += len(batch.spans)
-            progress("git objects", done.searched, len(new))
+            done.kinds.update((span.oid, span.kind) for span in batch.spans)
+            progress("git objects", len(done.kinds), done.listing.count)
     except GitFailed as failed:
         done.failed = str(failed)
-    done.left_out += [NotSearched(f"git object {oid}", "is not there: a partial clone") for oid in missing]
+    done.left_out += [
+        NotSearched(f"git object {oid}", "is not there: a partial clone") for oid in done.missing
+    ]
     try:
-        marked = _look(root, search, [oid for oid in done.kinds if oid in worth], done)
+        done.marked = _look(root, search, [oid for oid in done.kinds if oid in worth], done)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
-    if not done.failed:
-        done.clean = set(done.kinds) - marked - set(missing)
     return done
 
 

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed
 from audit_lib.sources.git_objects import Batch, list_objects, read_objects
 from audit_lib.sources.git_places import introductions
 from audit_lib.sources.object_search import Progress
-from audit_lib.sources.scan_cache import ScanCache
+from audit_lib.sources.scan_cache import Memory, ScanCache, packed
 from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
 
@@ -29,46 +29,67 @@ class PatternSearch:
 
 
 def search_patterns(
-    root: Path, shapes: Shapes, homes: Collection[str], *, memory: ScanCache, progress: Progress
+    root: Path, shapes: Shapes, homes: Collection[str], *, cache: ScanCache, progress: Progress
 ) -> PatternSearch:
     """Everything that looks like a secret in the history, the messages and the files of a project."""
     done = PatternSearch()
-    clean = _search_files(root, shapes, homes, memory, done)
+    memory = Memory(files=frozenset(_search_files(root, shapes, homes, cache, done)))
     if os.path.lexists(root / ".git"):
         try:
-            clean |= _search_objects(root, shapes, memory, done, progress)
+            memory = _search_objects(root, shapes, cache.memory, memory, done, progress=progress)
         except GitFailed as failed:
             done.failed = str(failed)
-    memory.store(clean)
+    cache.store(memory)
     return done
 
 
 def _search_objects(
-    root: Path, shapes: Shapes, memory: ScanCache, done: PatternSearch, progress: Progress
-) -> set[str]:
-    """Searches new objects; returns those that hold nothing."""
-    kinds = list_objects(root)
-    new = [oid for oid, kind in kinds.items() if oid not in memory.clean and kind != "tree"]
+    root: Path, shapes: Shapes, before: Memory, now: Memory, done: PatternSearch, *, progress: Progress
+) -> Memory:
+    """Searches new objects; returns what may be believed next time."""
+    listing = list_objects(root, before)
+    missing: list[str] = []
+    kinds: dict[str, str] = {}
     met: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for batch in read_objects(root, new) if new else ():
+        for batch in listing.read(root, missing):
             texts = list(_texts(batch, done))
             found = pool.map(lambda text: shapes.look(text[1]), texts)
             met += [oid for (oid, _), one in zip(texts, found, strict=True) if one]
-            done.searched += len(batch.spans)
-            progress("shapes of secrets in git objects", done.searched, len(new))
-    commits = [oid for oid, kind in kinds.items() if kind == "commit"]
-    paths: dict[str, set[str]] = {}
-    for place in introductions(root, commits, set(met)) if met else ():
-        paths.setdefault(place.oid, set()).add(place.path.decode("utf-8", "replace"))
+            kinds.update((span.oid, span.kind) for span in batch.spans)
+            progress("shapes of secrets in git objects", len(kinds), listing.count)
     # The path decides what counts, and it is known only now; what was met is read once more.
+    paths, commits = _paths(root, met, kinds, before)
     marked = set()
     for batch in read_objects(root, met) if met else ():
         for oid, content in _texts(batch, PatternSearch()):
             if found_here := shapes.look(content, paths.get(oid, ())):
                 done.shapes |= found_here
                 marked.add(oid)
-    return set(kinds) - marked
+    if missing:
+        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there: a partial clone"))
+        return now
+    held = {oid.encode("ascii") for oid in kinds if oid not in marked}
+    return replace(
+        now,
+        listing=listing.digest,
+        marked=tuple(sorted(marked)),
+        commits=dict.fromkeys(commits, ""),
+        packed=packed(held.union(listing.known.split())) if held else listing.known,
+    )
+
+
+def _paths(
+    root: Path, met: list[str], kinds: dict[str, str], before: Memory
+) -> tuple[dict[str, set[str]], set[str]]:
+    """The paths of each object that was met, and the commits that gave them."""
+    new = [oid for oid, kind in kinds.items() if kind == "commit" and oid not in before.commits]
+    paths: dict[str, set[str]] = {}
+    commits = set()
+    for place in introductions(root, [*new, *before.commits], set(met)) if met else ():
+        paths.setdefault(place.oid, set()).add(place.path.decode("utf-8", "replace"))
+        commits.add(place.commit)
+    return paths, commits
 
 
 def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
@@ -76,12 +97,12 @@ def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
     for span in batch.spans:
         if span.size > LARGEST:
             done.left_out.add(NotSearched(f"git object {span.oid}", _TOO_LARGE))
-        elif is_text(content := batch.content(span)):
+        elif span.kind != "tree" and is_text(content := batch.content(span)):
             yield span.oid, content
 
 
 def _search_files(
-    root: Path, shapes: Shapes, homes: Collection[str], memory: ScanCache, done: PatternSearch
+    root: Path, shapes: Shapes, homes: Collection[str], cache: ScanCache, done: PatternSearch
 ) -> set[str]:
     """Searches files that people write, and logs; returns the states of those that hold nothing."""
     clean = set()
@@ -90,8 +111,8 @@ def _search_files(
         if is_installed(file.path):
             installed += 1
         elif file.path not in homes:
-            file_id = memory.file_id(file.path, (file.size_bytes, *file.stamp))
-            found = set() if file_id in memory.clean else _in_file(file, shapes, done)
+            file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp))
+            found = set() if file_id in cache.memory.files else _in_file(file, shapes, done)
             done.shapes |= found
             if not found:
                 clean.add(file_id)
