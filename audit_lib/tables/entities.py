@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit_lib.contracts import rows
 from audit_lib.tables.clients import network
-from audit_lib.tables.requests import REFUSED, Window, maybe_within
+from audit_lib.tables.requests import REFUSED, Window
 from audit_lib.tables.scene import Scene
 
 
@@ -68,13 +68,12 @@ def neighbours(scene: Scene, client: str) -> pd.DataFrame:
 
 def route_clients(scene: Scene, route: str) -> pd.DataFrame:
     """One row for each address that asked for a route in the window."""
-    here = scene.requests[(scene.requests["route"] == route) & maybe_within(scene.requests, scene.window)]
-    return _by(here, "client")
+    return _by(scene.here[scene.here["route"] == route], "client")
 
 
 def pivot(scene: Scene, client: str) -> pd.DataFrame:
     """From an address by its routes to the others who asked for them in the window, most in common first."""
-    here = scene.requests[maybe_within(scene.requests, scene.window)]
+    here = scene.here
     routes = set(here.loc[here["client"] == client, "route"])
     others = here[here["route"].isin(routes) & (here["client"] != client)]
     found = _by(others, "client")

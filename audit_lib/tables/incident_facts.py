@@ -75,7 +75,8 @@ def changes_near(scene: Scene) -> tuple[Change, ...]:
 
 def _change(scene: Scene, stay: Tenure) -> Change:
     assert stay.absent is not None
-    good, bad = _protected(scene)
+    span = Window(stay.absent.at - BEFORE, max(scene.window.until, stay.first.at + GRACE))
+    good, bad = _protected(scene.requests[maybe_within(scene.requests, span)])
     before = good[
         (good["not_after_at"] >= stay.absent.at - BEFORE) & (good["not_before_at"] <= stay.first.at)
     ]
@@ -89,15 +90,15 @@ def _change(scene: Scene, stay: Tenure) -> Change:
     return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)))
 
 
-def _protected(scene: Scene) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _protected(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The requests on protected routes that were answered 2xx, and 401 or 403."""
-    asked = scene.requests[scene.requests["protected"]]
+    asked = requests[requests["protected"]]
     return asked[asked["status"].between(200, 299)], asked[asked["status"].isin(REFUSED)]
 
 
 def longest_break(scene: Scene) -> Break | None:
     """The longest stretch of five minutes or more in which 90 % of all protected requests failed."""
-    good, bad = _protected(scene)
+    good, bad = _protected(scene.here)
     parts = [_by_slot(frame, scene.window).rename(name) for name, frame in (("good", good), ("bad", bad))]
     slots = _slots(pd.concat(parts, axis=1).fillna(0).astype("int64"))
     runs: list[list[_Slot]] = [[]]
@@ -155,7 +156,9 @@ def _break(run: list[_Slot]) -> Break:
 def newcomers(scene: Scene) -> tuple[Newcomer, ...]:
     """The sources that are new and succeeded on protected routes in the window, the busiest first."""
     new = scene.clients[scene.clients["classification"].isin(NEW) & (scene.clients["successes"] > 0)]
-    good, bad = _protected(scene)
+    if new.empty:
+        return ()
+    good, bad = _protected(scene.requests[scene.requests["client"].isin(new["client"])])
     found = []
     for client in rows(new):
         mine = good[(good["client"] == client.client) & maybe_within(good, scene.window)]
@@ -177,7 +180,7 @@ def collapsed(scene: Scene) -> tuple[float, int]:
 
     Above 95 % the addresses are a proxy's (detections.md, 2, "Common gates").
     """
-    here = scene.requests[maybe_within(scene.requests, scene.window) & (scene.requests["client"] != "")]
+    here = scene.here[scene.here["client"] != ""]
     total = int(here["count"].sum())
     by_client = here.groupby("client")["count"].sum().sort_values(ascending=False)
     inside = [count for client, count in by_client.items() if is_internal(str(client))][:3]
@@ -229,6 +232,6 @@ def history_reaches(scene: Scene) -> bool:
 
 def untimed_share(scene: Scene) -> float:
     """Which share of the requests that may lie in the window carries no time of its own."""
-    here = scene.requests[maybe_within(scene.requests, scene.window)]
+    here = scene.here
     total = here["count"].sum()
     return float(here.loc[~here["timed"], "count"].sum() / total) if total else 0.0

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import pandas as pd
 
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.policy import Policy
-from audit_lib.tables.requests import Window
+from audit_lib.tables.requests import Window, maybe_within
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Scene:
     drift: pd.DataFrame
     leaks: pd.DataFrame
     leak_places: pd.DataFrame
+
+    @cached_property
+    def here(self) -> pd.DataFrame:
+        """The requests that may lie in the window: of millions a few, so they are chosen once."""
+        return self.requests[maybe_within(self.requests, self.window)]
 
     def fingerprints(self, secret: str) -> frozenset[str]:
         """Every value that a secret has or had, by ledger, history and env files."""

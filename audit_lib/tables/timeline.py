@@ -13,6 +13,7 @@ from audit_lib.tables.scene import Scene
 BOOT = "secrets valid"
 # A silence is told where a file is quiet for a day or more, and much longer than it is used to.
 QUIET, UNUSUAL = pd.Timedelta(days=1), 4
+AROUND = pd.Timedelta(days=14)  # what a file is used to is learnt from so much on either side
 _MESSAGES = {
     "login_failed": "failed logins",
     "database_failure": "database failure",
@@ -31,7 +32,7 @@ def tabulate_timeline(scene: Scene) -> pd.DataFrame:
         *changes(scene.stays),
         *_commits(scene.history),
         *_leaks(scene.leaks),
-        *_gaps(scene.requests, scene.events),
+        *_gaps(scene),
     ]
     frame = Timeline.of(told)
     frame = frame[maybe_within(frame, scene.window)]
@@ -62,10 +63,10 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
 def _traffic(scene: Scene) -> Iterator[dict[str, Any]]:
     """Failures, and successes on protected routes, by source class and time."""
     classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
-    good = scene.requests["status"].between(200, 299) & scene.requests["protected"]
+    good = scene.here["status"].between(200, 299) & scene.here["protected"]
     refused = bounded(scene.events[scene.events["status"].isin(REFUSED)])
     refused = refused.assign(timed=refused["at"].notna(), count=1)
-    for kind, frame in (("failures", refused), ("successes", scene.requests[good])):
+    for kind, frame in (("failures", refused), ("successes", scene.here[good])):
         here = frame[maybe_within(frame, scene.window)]
         slot = here["not_before_at"].dt.floor(bucket(scene.window))
         groups = here.assign(subject=here["client"].map(classes), slot=slot).groupby(
@@ -139,10 +140,13 @@ def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 
-def _gaps(requests: pd.DataFrame, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
     """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
-    timed = requests.loc[requests["timed"], ["source", "not_before_at"]].set_axis(["source", "at"], axis=1)
-    instants = pd.concat([timed, events.loc[events["at"].notna(), ["source", "at"]]])
+    near = Window(scene.window.since - AROUND, scene.window.until + AROUND)
+    requests = scene.requests[scene.requests["timed"] & maybe_within(scene.requests, near)]
+    timed = requests[["source", "not_before_at"]].set_axis(["source", "at"], axis=1)
+    said = scene.events.loc[scene.events["at"].notna(), ["source", "at"]]
+    instants = pd.concat([timed, said]).drop_duplicates()
     for source, group in instants.groupby("source"):
         at = group["at"].drop_duplicates().sort_values().reset_index(drop=True)
         spans = at.diff()
