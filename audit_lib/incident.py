@@ -115,7 +115,7 @@ def investigate(
     search = search_leaks(project, keeper, targets)
     leaks, places = tabulate_leaks(search.sightings, targets)
     scene = Scene(
-        window=chosen_window(question, secret, leaks, as_of),
+        window=chosen_window(question, secret, leaks, history, as_of),
         as_of=as_of,
         policy=rules,
         secret=secret,
@@ -170,7 +170,9 @@ def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
     return name
 
 
-def chosen_window(question: Question, secret: str, leaks: pd.DataFrame, as_of: datetime) -> Window:
+def chosen_window(
+    question: Question, secret: str, leaks: pd.DataFrame, history: pd.DataFrame, as_of: datetime
+) -> Window:
     """The window that is asked for; by default since the leak's first sighting, or the last 7 days."""
     until = parse_instant(question.until, "until") if question.until else as_of
     until = min(until, as_of)
@@ -179,9 +181,10 @@ def chosen_window(question: Question, secret: str, leaks: pd.DataFrame, as_of: d
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", question.since.strip()):
             since = since.replace(hour=0, minute=0, second=0)
     else:
-        mine = leaks[(leaks["variable"] == secret) & (leaks["kind"] == "leak")]
-        sighted = mine["first_at"].dropna() if secret else mine["first_at"].iloc[:0]
-        first = sighted.min().to_pydatetime() if len(sighted) else None
+        mine = leaks.loc[(leaks["variable"] == secret) & (leaks["kind"] == "leak"), "first_at"]
+        committed = history.loc[history["name"] == secret, "committed_at"]
+        sighted = [at.to_pydatetime() for at in (*mine.dropna(), *committed)] if secret else []
+        first = min(sighted, default=None)
         since = first if first is not None and first < until else until - DEFAULT_SPAN
     if since >= until:
         raise BadInput.at("since", f"is not before {iso(until)}")

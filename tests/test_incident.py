@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.audit import keeper_of
+from audit_lib.audit import instant_of, keeper_of
 from audit_lib.errors import BadInput
 from audit_lib.incident import Incident, Question, investigate
 from audit_lib.project import load_project
+from audit_lib.sample import build_sample
 from tests.incidents import AS_OF, INCIDENT, KINDS, Planted, plant
 
 SEEDS = range(1)
@@ -69,3 +70,11 @@ def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -
     assert set(found.hypotheses["verdict"]) <= {"unknown", "unlikely"}
     assert (found.hypotheses["missing"] != "").any()
     assert found.timeline.empty
+
+
+def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
+    """Rare failures in a row, or halves of a pair that differ, are no incident."""
+    build_sample(tmp_path / "sample")
+    project = load_project(tmp_path / "sample")
+    found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
+    assert "likely" not in set(found.hypotheses["verdict"])

@@ -108,6 +108,19 @@ def leaks_table(incident: Incident) -> Table:
     names = dict(zip(leaks["leak_id"], leaks["variable"], strict=True))
     force = dict(zip(leaks["leak_id"], leaks["in_force"], strict=True))
     frame = places.assign(secret=places["leak_id"].map(names), in_force=places["leak_id"].map(force))
+    # A value that was rotated since is in no file to search for: its commit is known all the same.
+    history = incident.scene.history
+    committed = history.assign(
+        secret=history["name"],
+        in_force="",
+        path=history["source"],
+        source="commit",
+        line=None,
+        encoding="plain",
+    )
+    seen = set(zip(frame["secret"], frame["commit"], strict=True))
+    known = [pair in seen for pair in zip(committed["secret"], committed["commit"], strict=True)]
+    frame = pd.concat([frame, committed[[not one for one in known]]], ignore_index=True)
     if incident.scene.secret:
         frame = frame[frame["secret"] == incident.scene.secret]
     columns = ["secret", "in_force", "source", "path", "line", "commit", "encoding"]

@@ -28,9 +28,9 @@ def tabulate_exposure_windows(scene: Scene) -> pd.DataFrame:
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What is open and has leaked first."""
+    """What has leaked first, and of that what is open."""
     where = (row["secret"], row["environment"], row["service"])
-    return (not row["open"], not row["leaked"], *where, str(row.get("begins_at")))
+    return (not row["leaked"], not row["open"], *where, str(row.get("begins_at")))
 
 
 def _windows(scene: Scene, secret: str) -> Iterator[dict[str, Any]]:

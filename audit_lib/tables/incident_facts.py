@@ -16,6 +16,7 @@ from audit_lib.tables.scene import Scene
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
 NEW = ("new network", "new address")
 BROKEN, SLOT = 0.9, pd.Timedelta(minutes=5)  # detections.md, A10
+SILENCE = 3 * SLOT  # after it a break is another one: of rare requests some fail in a row by chance
 GRACE = pd.Timedelta(hours=24)  # detections.md, A9
 BEFORE = pd.Timedelta(days=7)
 
@@ -103,6 +104,8 @@ def longest_break(scene: Scene) -> Break | None:
     slots = _slots(pd.concat(parts, axis=1).fillna(0).astype("int64"))
     runs: list[list[_Slot]] = [[]]
     for slot in slots:
+        if runs[-1] and slot.at - runs[-1][-1].at > SILENCE:
+            runs.append([])
         if slot.failures >= BROKEN * slot.requests and len(slot.failing) >= BROKEN * len(slot.clients):
             runs[-1].append(slot)
         elif runs[-1]:
