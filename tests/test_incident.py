@@ -73,8 +73,11 @@ def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -
 
 
 def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
-    """Rare failures in a row, or halves of a pair that differ, are no incident."""
+    """Rare failures in a row, or halves of a pair that differ, are no incident; the last week has one."""
     build_sample(tmp_path / "sample")
     project = load_project(tmp_path / "sample")
-    found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
-    assert "likely" not in set(found.hypotheses["verdict"])
+    as_of, keeper = instant_of(project, ""), keeper_of(project)
+    quiet = investigate(project, Question("2026-07-22", "2026-07-28"), as_of, keeper)
+    assert "likely" not in set(quiet.hypotheses["verdict"])
+    last = investigate(project, Question(), as_of, keeper)
+    assert last.hypotheses.iloc[0]["hypothesis"] == "pair break"

@@ -110,7 +110,9 @@ def _own_bundle(known: Facts) -> Case:
 
 def _brute_force(known: Facts) -> Case:
     case = Case("brute force")
-    attackers = {client: count for client, count in known.bursts.items() if client not in known.stale}
+    clients = known.scene.clients
+    regular = set(clients.loc[clients["successes_before"] > 0, "client"]) | known.stale
+    attackers = {client: count for client, count in known.bursts.items() if client not in regular}
     named = {client: count for client, count in attackers.items() if client}
     worst = ", ".join(f"{client} ({count})" for client, count in list(named.items())[:3])
     case.pro(3, f"bursts of failures within ten minutes, by sources that had not succeeded: {worst}", named)
