@@ -9,6 +9,7 @@ from typing import BinaryIO
 # O_NONBLOCK: a FIFO that takes a file's place must not make the search wait for its writer.
 _OPEN = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY"))
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+MAX_DEPTH = 100  # folders; each holds a descriptor open while what lies below it is read
 OBJECTS = ".git/objects"  # git answers for what lies in here; the rest of .git is read as files
 
 
@@ -72,6 +73,8 @@ def _enter(
         left_out.append(NotSearched(path, "is a FIFO, a socket or a device"))
     elif _is_other_store(path):
         left_out.append(NotSearched(path, "is the object store of a submodule or of another repository"))
+    elif path.count("/") >= MAX_DEPTH:
+        left_out.append(NotSearched(path, f"lies deeper than {MAX_DEPTH} folders"))
     else:
         try:
             below = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)

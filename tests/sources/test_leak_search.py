@@ -12,6 +12,7 @@ from audit_lib.keeper import Keeper, Key
 from audit_lib.project import EnvSource, Project
 from audit_lib.sources.leak_search import LeakSearch, search_leaks
 from tests.fakes import fake_value
+from tests.hostile import deep_tree
 from tests.planter import FORMS, PLACES, Plot, new_plot
 
 SYMBOLS = "\"'\\<&> +%$/=é"
@@ -182,3 +183,12 @@ def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
 def plot_time(plot: Plot, commit: str) -> int:
     """A commit's author time, as git says it."""
     return int(plot.git("show", "-s", "--format=%at", commit))
+
+
+def test_folders_without_end_are_said(tmp_path: Path) -> None:
+    """A tree deeper than Python recurses: what lies too deep is named, and all else is searched."""
+    with deep_tree(tmp_path / "deep") as root:
+        (root / "notes.txt").write_text(value := fake_value("deep"))
+        found, keeper = search(root, {"A_SECRET": value}, tmp_path)
+    assert met(found, keeper, value)["path"].tolist() == ["notes.txt"]
+    assert any("lies deeper than" in str(row) for row in found.coverage.to_dict("records"))
