@@ -19,7 +19,8 @@ from audit_lib.keeper import Keeper
 from audit_lib.project import Project
 from audit_lib.sources.exact_search import ExactSearch
 from audit_lib.sources.files import Unreadable, open_source
-from audit_lib.sources.logs import LogRead, log_paths, read_logs
+from audit_lib.sources.log_paths import log_paths
+from audit_lib.sources.logs import LogRead, read_logs
 from audit_lib.sources.scan_cache import user_cache
 from audit_lib.strength import strength_bits
 

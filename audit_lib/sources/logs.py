@@ -1,6 +1,5 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -17,6 +16,7 @@ from audit_lib.sources.files import OpenSource, Unreadable, open_source
 from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
+from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.log_reader import read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, unpacked
 from audit_lib.sources.log_sums import LogSums
@@ -67,16 +67,6 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
             rows.append(_row(source, path) | row)
             files += [FileSums(path, sums)] if sums else []
     return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
-
-
-def log_paths(root: Path, pattern: str) -> Iterator[str]:
-    """The paths that a pattern names, in order; links are named too, and refused when opened."""
-    try:
-        found = sorted(path for path in root.glob(pattern) if path.is_symlink() or not path.is_dir())
-    except (ValueError, NotImplementedError):
-        return
-    for path in found:
-        yield PurePosixPath(path.relative_to(root)).as_posix()
 
 
 def _row(source: LogSource, path: str) -> dict[str, Any]:
