@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from audit_lib.contracts import rows
 from audit_lib.tables.detections.incidents import Incident, incident
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
@@ -20,13 +21,21 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
     minutes = guarded.assign(bad=failed).groupby("seconds", as_index=False)[["bad", "count"]].sum()
     # A quiet minute interrupts nothing; one with an answer does.
     broken = minutes["bad"] >= rule["share"] * minutes["count"]
-    runs = (broken != broken.shift()).cumsum()
+    minutes["run"] = (broken != broken.shift()).cumsum()
+    sums = {
+        "first": ("seconds", "first"),
+        "last": ("seconds", "last"),
+        "bad": ("bad", "sum"),
+        "asked": ("count", "sum"),
+    }
+    runs = minutes[broken].groupby("run", as_index=False).agg(**sums)
+    long = (runs["last"] + 60 - runs["first"]).gt(rule.seconds("minutes")) & runs["asked"].ge(
+        rule["requests"]
+    )
     good = guarded[guarded["succeeded"]].groupby("client")["seconds"].min()
     found = []
-    for _, run in minutes[broken].groupby(runs[broken], sort=True):
-        first, last = run["seconds"].iloc[0], run["seconds"].iloc[-1] + 60
-        if last - first <= rule.seconds("minutes") or run["count"].sum() < rule["requests"]:
-            continue
+    for run in rows(runs[long]):
+        first, last = run.first, run.last + 60
         own = traffic.failures[
             traffic.failures["seconds"].between(first, last) & traffic.failures["protected"]
         ]
@@ -34,9 +43,7 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
         known = clients[clients.map(good).lt(first)]
         if len(known) < (1 if traffic.collapsed else rule["clients"]):
             continue
-        text = (
-            f"{run['bad'].sum() / run['count'].sum():.0%} of the requests fail, also of {len(known)} sources "
-        )
+        text = f"{run.bad / run.asked:.0%} of the requests fail, also of {len(known)} sources "
         text += "that succeeded before: the configuration broke, this is no attack"
         found.append(incident(own, text, rule.severity, subject="all sources"))
     return found

@@ -82,10 +82,14 @@ def levels(events: pd.DataFrame, key: str, leak_seconds: float) -> "pd.Series[fl
     return walk - floor
 
 
-def episodes(events: pd.DataFrame, key: str, gap_seconds: float) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Each run of events of one key that no gap interrupts; in the order of key, then time."""
+def episodes(
+    events: pd.DataFrame, key: str, gap_seconds: float, least: int = 1
+) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Each run of at least so many events of one key that no gap parts; in order of key, then time."""
     if events.empty:
         return
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(gap_seconds)
-    for _, run in events.groupby(fresh.cumsum(), sort=True):
+    number = fresh.cumsum()
+    long = number.map(number.value_counts()).ge(least)
+    for _, run in events[long].groupby(number[long], sort=True):
         yield run[key].iloc[0], run

@@ -65,7 +65,7 @@ def spaced(traffic: Traffic, rule: Rule) -> list[Incident]:
     steps = steps[steps["failed"].astype(bool)].astype({"line": "int64"})
     steps["who"] = steps["client"] + "\0" + steps["run"].astype("str")
     found = []
-    for _, run in episodes(steps, "who", rule.seconds("gap_minutes")):
+    for _, run in episodes(steps, "who", rule.seconds("gap_minutes"), int(rule["failures"])):
         pauses = run["seconds"].diff().median()
         if len(run) >= rule["failures"] and pauses > rule.seconds("median_minutes"):
             text = f"failed logins with pauses of {pauses / 60:.0f} minutes, no success between"
@@ -83,14 +83,12 @@ def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
     successes = good.groupby("client")["count"].sum()
     found = []
-    for client in sums[(sums >= rule["failures"]) & (days >= rule["days"])].index:
-        if client in loud or client == "":
-            continue
-        own = events[events["client"].eq(client)]
+    chosen = set(sums[(sums >= rule["failures"]) & (days >= rule["days"])].index) - loud
+    for client, own in events[events["client"].isin(chosen)].groupby("client", sort=True):
         text, severity = f"few failed logins at a time on {days[client]} days", rule.severity
         if successes.get(client, 0) > len(own):
             text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
-        found.append(incident(own, text, severity, client=client))
+        found.append(incident(own, text, severity, client=str(client)))
     return found
 
 

@@ -31,8 +31,9 @@ class Causes:
                 if early and found.last_at <= one.last_at + pd.Timedelta(minutes=10):
                     return "within a break of the configuration (A10)"
         for after in self.after:
-            within = after.change.at <= found.first_at and found.last_at <= after.until
-            if within and found.clients <= after.stale:
+            # A client that is stuck goes on failing after the time to follow is over.
+            within = found.last_at <= after.until or found.clients <= after.stuck
+            if after.change.at <= found.first_at and within and found.clients <= after.stale:
                 return f"clients that still use the old {after.change.name} (A9)"
         return ""
 
@@ -49,6 +50,11 @@ class After:
     def stale(self) -> frozenset[str]:
         """The clients that had a right secret before."""
         return frozenset(self.sources.loc[self.sources["kind"].isin(STALE), "client"])
+
+    @property
+    def stuck(self) -> frozenset[str]:
+        """Those of them that still fail after the time to follow."""
+        return frozenset(self.sources.loc[self.sources["kind"].eq("stuck"), "client"])
 
 
 def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tuple[After, ...]:

@@ -19,10 +19,10 @@ def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
     failures = traffic.failures[traffic.failures["client"].ne("")]
     sums = failures.groupby("client").size()
     found = []
-    for client in sums[sums >= rule["failures"]].index:
-        own = failures[failures["client"].eq(client)]
-        successes = good.loc[good["client"].eq(client)].drop_duplicates("seconds")
-        found += _first_success(own, successes, rule)
+    chosen = set(sums[sums >= rule["failures"]].index) & set(good["client"])
+    answers = dict(list(good[good["client"].isin(chosen)].groupby("client")))
+    for client, own in failures[failures["client"].isin(chosen)].groupby("client", sort=True):
+        found += _first_success(own, answers[client].drop_duplicates("seconds"), rule)
     return found
 
 

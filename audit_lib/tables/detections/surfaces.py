@@ -22,7 +22,7 @@ def _probing(traffic: Traffic, rule: Rule) -> list[Incident]:
     asked = asked.sort_values(["client", "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
     found = []
-    for client, run in episodes(asked, "client", span):
+    for client, run in episodes(asked, "client", span, int(rule["routes"])):
         routes = run.groupby(run["seconds"] // span)["route"].nunique().max()
         if routes > rule["routes"]:
             text = f"{run['route'].nunique()} routes asked for that are not there or not allowed"

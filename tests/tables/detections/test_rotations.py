@@ -1,0 +1,88 @@
+"""After a rotation a source is recovered, stuck, stale, unrelated, or may replay the old value."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.clock import iso
+from audit_lib.keys import demo_key
+from audit_lib.ledger import Draft, Ledger, append, read_ledger
+from tests.tables.detections.logs import START, Ask, detections
+
+API, USER, EVIL = "/api/positions", "192.0.2.4", "203.0.113.9"
+HOUR = 3600
+ROTATED = 10 * HOUR
+
+
+def _ledger(folder: Path, secret: str = "API_TOKEN", *, day_only: bool = False) -> Ledger:
+    at = START + pd.Timedelta(seconds=0 if day_only else ROTATED)
+    body = {
+        "secret": secret,
+        "environment": "production",
+        "service": "backend",
+        "source": "given",
+        "claimed_at": iso(at),
+        "day_only": day_only,
+        "fingerprint": None,
+        "by": "Al I.",
+        "reason": "planned",
+    }
+    append(folder / "ledger", demo_key(), Draft("rotation", body), at, "alice")
+    return read_ledger(folder / "ledger", demo_key())
+
+
+def _asks(client: str, start: float, count: int, status: int, every: float = 600) -> list[Ask]:
+    return [(start + number * every, client, API, status) for number in range(count)]
+
+
+BEFORE = _asks(USER, HOUR, 10, 200)
+SOURCES: dict[str, list[Ask]] = {
+    "recovered": [*BEFORE, *_asks(USER, ROTATED + 60, 4, 401), *_asks(USER, ROTATED + HOUR, 5, 200)],
+    "stale client": [*BEFORE, *_asks(USER, ROTATED + 60, 4, 401)],
+    "stuck": [*BEFORE, *_asks(USER, ROTATED + 60, 200, 401)],
+    "may replay the old value": [*BEFORE, *_asks(EVIL, ROTATED + 300, 12, 401)],
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_source_has_its_class(kind: str, tmp_path: Path) -> None:
+    """What it did before the rotation, after it, and after the time to follow decides."""
+    found = detections(tmp_path, SOURCES[kind], days=2, ledger=_ledger(tmp_path))
+    rows = found[found["detection"].eq("A9") & found["subject"].ne("API_TOKEN")]
+    assert rows["classification"].tolist() == [f"{kind} after the rotation of API_TOKEN (2026-09-01 10:00)"]
+
+
+def test_an_unrelated_source_is_only_counted(tmp_path: Path) -> None:
+    """An attacker beside a stale client is named unrelated in the summary and has no row."""
+    asks = [*SOURCES["recovered"], *_asks(EVIL, ROTATED - HOUR, 30, 401, 240)]
+    found = detections(tmp_path, asks, ledger=_ledger(tmp_path))
+    rows = found[found["detection"].eq("A9")]
+    assert set(rows["subject"]) == {"API_TOKEN", USER}
+    assert rows["classification"].str.contains("1 recovered, 1 unrelated").any()
+
+
+def test_a_stale_client_is_no_attack(tmp_path: Path) -> None:
+    """The burst of a client that holds the old token is explained; that of another source is not."""
+    asks = [*BEFORE, *_asks(USER, ROTATED + 60, 30, 401, 20), *_asks(EVIL, ROTATED + 60, 30, 401, 21)]
+    found = detections(tmp_path, asks, ledger=_ledger(tmp_path))
+    bursts = found[found["detection"].eq("A1")].set_index("subject")
+    assert bursts.loc[USER, "severity"] == "info"
+    assert bursts.loc[EVIL, "severity"] != "info"
+
+
+def test_the_rotation_of_a_secret_that_callers_do_not_use_explains_nothing(tmp_path: Path) -> None:
+    """Failures after a new provider key are not joined with it."""
+    found = detections(tmp_path, SOURCES["recovered"], ledger=_ledger(tmp_path, "TRADIER_API_KEY"))
+    assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
+
+
+def test_of_a_day_alone_two_failures_in_a_row_are_asked_for(tmp_path: Path) -> None:
+    """Where only the rotation's day is recorded one stray failure makes no stale client."""
+    stray = [(ROTATED, USER, API, 401), *_asks(USER, ROTATED + 60, 5, 200)]
+    known, ledger = _asks(USER, -HOUR, 3, 200), _ledger(tmp_path, day_only=True)
+    found = detections(tmp_path, [*known, *stray], ledger=ledger)
+    assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
+    row = [*_asks(USER, ROTATED, 2, 401), *_asks(USER, ROTATED + HOUR, 5, 200)]
+    found = detections(tmp_path, [*known, *row], ledger=ledger)
+    assert found["classification"].str.startswith("recovered after").any()
