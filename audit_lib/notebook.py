@@ -17,16 +17,15 @@ from audit_lib.audit import Audit, keeper_of, run_audit
 from audit_lib.clock import Quarter, iso, parse_instant
 from audit_lib.errors import AuditError, BadInput, Fault
 from audit_lib.project import load_project
-from audit_lib.report.detected import detections_table, not_detected_table
+from audit_lib.report.detected import detections_tables
 from audit_lib.report.failures import (
-    failures_by_client,
-    failures_by_kind,
-    failures_by_reason,
-    failures_by_route,
+    failures_by_cause,
+    failures_by_source,
     failures_totals,
 )
 from audit_lib.report.figures import auth_failures_figure, freshness_figure
 from audit_lib.report.identities import MODES
+from audit_lib.report.leaked import leaks_tables
 from audit_lib.report.limits import first_review, limits
 from audit_lib.report.show import show
 from audit_lib.report.summary import (
@@ -48,18 +47,16 @@ __all__ = [
     "changes_table",
     "counts_table",
     "decisions",
-    "detections_table",
-    "failures_by_client",
-    "failures_by_kind",
-    "failures_by_reason",
-    "failures_by_route",
+    "detections_tables",
+    "failures_by_cause",
+    "failures_by_source",
     "failures_totals",
     "findings_table",
     "first_review",
     "freshness_figure",
     "freshness_table",
+    "leaks_tables",
     "limits",
-    "not_detected_table",
     "open_audit",
     "show",
     "sign_off",

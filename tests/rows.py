@@ -205,6 +205,24 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "until_at": NOW,
         },
     ),
+    "exposure": (
+        contracts.Exposure,
+        {
+            "leak_id": "leak-1",
+            "secret": "API_TOKEN",
+            "environment": "production",
+            "service": "backend",
+            "status": "historic",
+            "first_at": NOW,
+            "days_exposed_min": 1.0,
+            "days_exposed_max": 2.0,
+            "reason": "another value is in force there",
+        },
+    ),
+    "leak_coverage": (
+        contracts.LeakCoverage,
+        {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},
+    ),
     "ledger_faults": (contracts.LedgerFaults, {"place": "alice.jsonl:3", "fault": ""}),
 }
 

@@ -4,10 +4,15 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.contracts import SEVERITIES
-from audit_lib.report.show import Table, show
+from audit_lib.report.show import Table, Tables, show, together
 
 MOST_ROWS = 20
 MOST_PLACES = 3
+
+
+def detections_tables(audit: Audit) -> Tables:
+    """What was detected, and what was not or cannot be said."""
+    return together(detections_table(audit), not_detected_table(audit))
 
 
 def detections_table(audit: Audit) -> Table:

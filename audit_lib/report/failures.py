@@ -3,7 +3,7 @@
 import pandas as pd
 
 from audit_lib.audit import Audit
-from audit_lib.report.show import Table, show
+from audit_lib.report.show import Table, Tables, show, together
 from audit_lib.tables import auth_failures
 
 MOST_ROWS = 15
@@ -12,6 +12,16 @@ MOST_ROWS = 15
 def failures_totals(audit: Audit) -> Table:
     """Lines by where they ended, requests, failures, what has no time; or that nothing was read."""
     return show(auth_failures.totals(audit.sources, audit.log_counts), f"Totals of {audit.quarter}")
+
+
+def failures_by_cause(audit: Audit) -> Tables:
+    """By kind, and why as far as the logs tell."""
+    return together(failures_by_kind(audit), failures_by_reason(audit))
+
+
+def failures_by_source(audit: Audit) -> Tables:
+    """By client and by route."""
+    return together(failures_by_client(audit), failures_by_route(audit))
 
 
 def failures_by_kind(audit: Audit) -> Table:

@@ -39,6 +39,24 @@ class Table:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
 
 
+@dataclass(frozen=True)
+class Tables:
+    """Tables that answer one question together."""
+
+    tables: tuple[Table, ...]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {
+            "text/plain": "\n\n".join(as_text(table) for table in self.tables),
+            "text/html": "\n".join(as_html(table) for table in self.tables),
+        }
+
+
+def together(*tables: Table) -> Tables:
+    """The tables as one output, in the order given."""
+    return Tables(tables)
+
+
 def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "") -> Table:
     """The frame as a table. `empty` are the words where there is no row, `note` a line below it."""
     columns = tuple(column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame)

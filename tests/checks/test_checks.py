@@ -232,6 +232,10 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         True,
     ),
     "ledger-fault": ({"fault": "broken link"}, {"fault": ""}, {"place": ""}, False),
+    "leaked-in-force": ({"status": "emergency"}, {"status": "historic"}, {"first_at": None}, False),
+    "leaked-before": ({"status": "historic"}, {"status": "emergency"}, {"days_exposed_max": None}, False),
+    "leak-undecided": ({"status": "unknown"}, {"status": "historic"}, {"days_exposed_min": None}, False),
+    "leak-search-incomplete": ({"state": "incomplete"}, {"state": "searched"}, {"count": None}, False),
     "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
 }
