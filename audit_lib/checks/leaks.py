@@ -35,8 +35,8 @@ LEAKS = (
         severity="high",
         unknown_when=lambda rows: ~rows["status"].isin(("emergency", "historic")),
         subject="{secret}",
-        evidence="a value of {secret} stands where it must not ({leak_id}); whether it is in force is not known: "
-        "{reason}",
+        evidence="a value of {secret} stands where it must not ({leak_id}); "
+        "whether it is in force is not known: {reason}",
         remedy="Supply the environment's values, or rotate what the leak names.",
         controls=IN_SOURCE,
         where="{leak_id}",
@@ -45,9 +45,12 @@ LEAKS = (
         id="leak-search-incomplete",
         table="leak_coverage",
         severity="medium",
-        unknown_when=lambda rows: rows["state"].eq("incomplete"),
+        unknown_when=lambda rows: (
+            rows["state"].eq("incomplete")
+            | (rows["state"].eq("not searched") & rows["part"].isin(("git objects", "files")))
+        ),
         subject="{part}",
-        evidence="{place}: the search of {part} is incomplete: {reason}",
+        evidence="the search of {part} is incomplete: {place} {reason}",
         remedy="Mend what the reason names and search again: leaks --project DIR.",
         controls=IN_SOURCE,
         where="{place}",

@@ -49,11 +49,19 @@ LOG_SOURCES = (
 )
 
 
+# What git holds of a large file: where it was is shown as not searched.
+LFS_POINTER = f"""version https://git-lfs.github.com/spec/v1
+oid sha256:{sha256(b"the sample's screens").hexdigest()}
+size 104857600
+"""
+
+
 def code_files() -> dict[str, bytes]:
     """The application and its guide."""
     return {
         "backend/app/main.py": MAIN.encode(),
         "frontend/lib/api.ts": API.encode(),
+        "docs/screens.zip": LFS_POINTER.encode(),
         GUIDE: Path(__file__).with_name("SECRETS.md").read_bytes(),
     }
 

@@ -9,8 +9,13 @@ from typing import BinaryIO, cast
 
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
+<<<<<<< HEAD
 from audit_lib.sources.git_objects import Batch, Listing, list_objects, read_object, read_objects
 from audit_lib.sources.scan_cache import Memory
+=======
+from audit_lib.sources.git_coverage import is_lfs_pointer
+from audit_lib.sources.git_objects import Batch, list_objects, read_object, read_objects
+>>>>>>> 6d3ce24 (Say which contents git LFS keeps elsewhere)
 from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack
 
@@ -58,7 +63,12 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
     except GitFailed as failed:
         done.failed = str(failed)
     done.left_out += [
+<<<<<<< HEAD
         NotSearched(f"git object {oid}", "is not there: a partial clone") for oid in done.missing
+=======
+        NotSearched(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
+        for oid in missing
+>>>>>>> 6d3ce24 (Say which contents git LFS keeps elsewhere)
     ]
     try:
         done.marked = _look(root, search, [oid for oid in done.kinds if oid in worth], done)
@@ -83,8 +93,9 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> set[str]:
     return oids
 
 
-# The first two bytes of what may be an archive; the second look asks further.
-_TWO = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK"))
+# The first two bytes of what may be an archive or a pointer of LFS; the second look asks further.
+_TWO = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
+_ELSEWHERE = "points to a content that git LFS keeps elsewhere"
 
 
 def _look(root: Path, search: ExactSearch, oids: list[str], done: ObjectSearch) -> set[str]:
@@ -98,7 +109,9 @@ def _look(root: Path, search: ExactSearch, oids: list[str], done: ObjectSearch) 
                 continue
             content = batch.content(span)
             hits = [_placed(span.oid, span.kind, content, found) for found in search.look(content)]
-            if span.kind == "blob":
+            if span.kind == "blob" and is_lfs_pointer(content):
+                done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
+            elif span.kind == "blob":
                 hits += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
             done.found += hits
             marked.update(hit.oid for hit in hits)
