@@ -9,13 +9,9 @@ from typing import BinaryIO, cast
 
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
-<<<<<<< HEAD
+from audit_lib.sources.git_coverage import is_lfs_pointer
 from audit_lib.sources.git_objects import Batch, Listing, list_objects, read_object, read_objects
 from audit_lib.sources.scan_cache import Memory
-=======
-from audit_lib.sources.git_coverage import is_lfs_pointer
-from audit_lib.sources.git_objects import Batch, list_objects, read_object, read_objects
->>>>>>> 6d3ce24 (Say which contents git LFS keeps elsewhere)
 from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack
 
@@ -63,12 +59,8 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
     except GitFailed as failed:
         done.failed = str(failed)
     done.left_out += [
-<<<<<<< HEAD
-        NotSearched(f"git object {oid}", "is not there: a partial clone") for oid in done.missing
-=======
         NotSearched(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
-        for oid in missing
->>>>>>> 6d3ce24 (Say which contents git LFS keeps elsewhere)
+        for oid in done.missing
     ]
     try:
         done.marked = _look(root, search, [oid for oid in done.kinds if oid in worth], done)
