@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.forms import forms
 from audit_lib.matcher import Matcher
+from tests.encodings import encodings
 from tests.fakes import URL_SAFE, fake_value
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +111,7 @@ def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None
     sealed = json.loads((tmp_path / "out" / "MANIFEST.json").read_text("utf-8"))["seal"]
     assert sealed["values"] > len(values) // 4
     matcher = Matcher(
-        (f"{number} {name}", form) for number, value in enumerate(values) for name, form in forms(value)
+        (f"{number} {name}", form) for number, value in enumerate(values) for name, form in encodings(value)
     )
     for place, data in [("stdout", run.stdout), ("stderr", run.stderr), *_files(tmp_path, project)]:
         assert [hit.name for hit in matcher.find(data)] == [], place
