@@ -24,20 +24,29 @@ TIME_AT, STATUS_AT, CAPS = 12, 13, 16
 (WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, STATES) = range(11, 19)
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
-(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_ROUTE) = range(8)
-(HAS_CR, SETTINGS) = range(8, 10)
+(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)
+(WANT_CLIENT, WANT_ROUTE, WANT_METHOD, HAS_CR, SETTINGS) = range(7, 12)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)
-# Columns of a block.
-(FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(
-    12
-)
+# Columns of a block. LEAD and what follows it say cheaply that a block cannot match: see `fits`.
+(FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(11)
+(CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, BLOCK) = range(11, 18)
+ANY_LEAD, TIME_LEAD, RUN_LEAD, TEXT_LEAD = range(4)
 PREFIX, BODY, MESSAGE = range(3)
 # What the entry is asked to do; CLEAN also says whether a carriage return is left.
 SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)
 # Fields of a structured line.
 J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, FIELDS = range(9)
+
+
+# Slots of the table of their names.
+NAME_SLOTS = 256
+
+
+def name_slot(size: int, last: int) -> int:
+    """Where the search for a name begins, by its size and last byte; compiled, too."""
+    return (size * 37 + last) & (NAME_SLOTS - 1)
 
 
 class Program(NamedTuple):
@@ -53,7 +62,7 @@ class Program(NamedTuple):
     pairs: Bytes  # for each pair of bytes, whether it occurs in such a literal
     stride: Ints  # one element: every so many bytes a pair is looked at
     parameters: Ints  # one row a secret parameter: place, length
-    names: Ints  # one row a name of a structured line: field, rank, place, length
+    names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds
 

@@ -6,16 +6,22 @@ import numpy as np
 
 from audit_lib.sources.kernel.fields import is_symbol, number_client, number_route, secret_parameter
 from audit_lib.sources.kernel.layout import (
+    ANY_LEAD,
     BLOCK,
     BLOCKS,
     CANDIDATES,
-    CAPS,
+    CAPTURED,
     CAPTURES,
     FIXED_STATUS,
     FROM,
+    LEAD,
+    LEAD_BITS,
+    LEAD_TURN,
     MESSAGE,
     METHOD_AT,
     METHOD_TO,
+    NEXT,
+    NEXT_MASK,
     NOTICE,
     NUMBER,
     ORDER,
@@ -23,17 +29,23 @@ from audit_lib.sources.kernel.layout import (
     PREFIX,
     RECORD,
     REPEAT,
+    RUN_LEAD,
     SETTING,
     STATUS_AT,
     STRING_LIMIT,
     TEXT,
     TIME_AT,
+    TIME_LEAD,
     TO,
+    WANT_CLIENT,
+    WANT_EVENTS,
+    WANT_METHOD,
     WANT_ROUTE,
 )
-from audit_lib.sources.kernel.match import AWAY, MISS, NONE, match
-from audit_lib.sources.kernel.memory import byte, eight, jit, put, word
+from audit_lib.sources.kernel.match import AWAY, match, run_end
+from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.sources.kernel.tables import number_of
+from audit_lib.sources.kernel.times import MISS, NONE, iso_time
 
 DEPTH = 6
 _TRACEBAC = int.from_bytes(b"Tracebac", "little")
@@ -62,14 +74,14 @@ class Shown(NamedTuple):
     once: int
 
 
-@jit
+@inlined
 def nothing(status):
     """No request and no message."""
     zero = np.int64(0)
     return Shown(np.int64(status), zero, zero, zero, zero, zero, zero, zero)
 
 
-@jit
+@inlined
 def candidates(frame, phase, first_byte):
     """From where to where the blocks stand that can begin with a byte, as addresses in their order."""
     place = word(frame, CANDIDATES) + 16 * (256 * phase + first_byte)
@@ -77,18 +89,37 @@ def candidates(frame, phase, first_byte):
     return first, first + 8 * word(place, 1)
 
 
-@jit
+@inlined
 def block_at(frame, order):
     """The address of a block's row."""
     return word(frame, BLOCKS) + 8 * BLOCK * word(order, 0)
 
 
-@jit
-def clear(caps):
-    """Forgets the captures of the block before."""
-    for place in range(2, CAPS):
-        put(caps, place, 0)
-    put(caps, TIME_AT, NONE)
+@inlined
+def fits(frame, block, pos, end):
+    """Whether a block can match here, by how it begins; it may still not."""
+    lead = word(block, LEAD)
+    if lead == ANY_LEAD:
+        return True
+    if lead == TIME_LEAD:
+        pos = iso_time(frame, pos, end, word(frame, CAPTURES))
+        if pos == MISS:
+            return False
+    elif lead == RUN_LEAD:
+        pos = run_end(frame, pos, end, word(block, LEAD_BITS), word(block, LEAD_TURN))
+    return (eight(pos) ^ word(block, NEXT)) & word(block, NEXT_MASK) == 0
+
+
+@inlined
+def captured(frame, block):
+    """Forgets the captures that a block that matches does not fill: blocks before left theirs."""
+    caps, bits = word(frame, CAPTURES), word(block, CAPTURED)
+    if not bits & 1:
+        put(caps, TIME_AT, NONE)
+    for capture in range(1, 6):
+        if not bits >> capture & 1:
+            put(caps, 2 * capture, 0)
+            put(caps, 2 * capture + 1, 0)
 
 
 @jit
@@ -103,14 +134,13 @@ def read_head(frame, pos, end):
         after = MISS
         for order in range(first, last, 8):
             block = block_at(frame, order)
-            put(caps, TIME_AT, NONE)
-            put(caps, 2, 0)
-            put(caps, 3, 0)
-            after = match(frame, pos, end, word(block, FROM), word(block, TO))
-            if after != MISS:
-                break
+            if fits(frame, block, pos, end):
+                after = match(frame, pos, end, word(block, FROM), word(block, TO))
+                if after != MISS:
+                    break
         if after == MISS:
             break
+        captured(frame, block)
         if after == AWAY or word(caps, 3) - word(caps, 2) > STRING_LIMIT:
             return Head(AWAY, at, record, prefixed, client)
         prefixed = True
@@ -153,13 +183,17 @@ def requested(frame, status, begin, end, always):
         or end - begin > STRING_LIMIT
     ):
         return nothing(AWAY)
-    if stop > path and (byte(path) != 47 or secret_parameter(frame, path, stop)):
+    settings, client, method, route = word(frame, SETTING), zero, zero, zero
+    if stop > path and word(settings, WANT_EVENTS) and secret_parameter(frame, path, stop):
         return nothing(AWAY)
-    client = number_client(frame, word(caps, 2), word(caps, 3), always)
-    method = number_of(frame, begin, end)
-    route = zero
-    if stop > path and word(word(frame, SETTING), WANT_ROUTE):
+    if stop > path and word(settings, WANT_ROUTE):
+        if byte(path) != 47:
+            return nothing(AWAY)
         route = number_route(frame, path, stop)
+    if word(settings, WANT_CLIENT):
+        client = number_client(frame, word(caps, 2), word(caps, 3), always)
+    if word(settings, WANT_METHOD):
+        method = number_of(frame, begin, end)
     return Shown(
         np.int64(status), zero, np.int64(method), np.int64(client), np.int64(route), zero, zero, zero
     )
@@ -176,10 +210,12 @@ def read_message(frame, pos, end, client):
     first, last = candidates(frame, MESSAGE, byte(pos))
     for order in range(first, last, 8):
         block = block_at(frame, order)
-        clear(caps)
-        after = match(frame, pos, end, word(block, FROM), word(block, TO))
+        after = MISS
+        if fits(frame, block, pos, end):
+            after = match(frame, pos, end, word(block, FROM), word(block, TO))
         if after == MISS:
             continue
+        captured(frame, block)
         path, stop = word(caps, 6), word(caps, 7)
         if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
             return nothing(AWAY)

@@ -7,7 +7,7 @@ from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, same, wor
 from audit_lib.sources.kernel.times import MISS, NONE, clf_time, iso_time, named_time, number
 from audit_lib.sources.templates import LEVELS
 
-__all__ = ["AWAY", "MISS", "NONE", "forget", "match"]
+__all__ = ["AWAY", "MISS", "NONE", "forget", "match", "run_end"]
 
 AWAY = np.int64(-2)  # neither a match nor none: the naive reader decides
 
@@ -41,17 +41,27 @@ def level_end(pos, end):
 
 
 @jit
-def run_end(frame, pos, end, bits):
-    """Where a run of a class ends; what was found at the same address before is known."""
-    place = word(frame, MEMO) + 8 * (_RUN_SEEN + 2 * (bits % 13))
-    if word(place, 0) == pos ^ bits << 48:
+def run_end(frame, pos, end, bits, turn):
+    """Where a run of a class ends; what was found at the same address before is at its `turn` in the memo."""
+    place = word(frame, MEMO) + 8 * _RUN_SEEN + 16 * turn
+    if word(place, 0) == pos:
         return word(place, 1)
     classes, at = word(frame, CLASSES), pos
     while at < end and word(classes, byte(at)) & bits:
         at += 1
-    put(place, 0, pos ^ bits << 48)
+    put(place, 0, pos)
     put(place, 1, at)
     return at
+
+
+@jit
+def status_end(pos, end, caps):
+    """The end of a status, which is among the captures, or MISS."""
+    status = number(pos, 3) if end - pos >= 3 else -1
+    if status < 100 or status >= 600 or (end - pos > 3 and 48 <= byte(pos + 3) <= 57):
+        return MISS
+    put(caps, STATUS_AT, status)
+    return pos + 3
 
 
 @jit
@@ -79,7 +89,12 @@ def match(frame, pos, end, first, last):
             pos += two
         elif code == 1:  # all bytes of class `one`, at least `two`, into capture `three`
             start = pos
-            pos = run_end(frame, pos, end, one)
+            if row == word(frame, OPS) + 40 * first:
+                pos = run_end(frame, pos, end, one, word(row, 4))
+            else:
+                classes = word(frame, CLASSES)
+                while pos < end and word(classes, byte(pos)) & one:
+                    pos += 1
             if pos - start < two:
                 return MISS
             put(caps, 2 * three, start)
@@ -98,16 +113,15 @@ def match(frame, pos, end, first, last):
             if pos == MISS:
                 return MISS
         elif code == 4:  # a status
-            status = number(pos, 3) if end - pos >= 3 else -1
-            if status < 100 or status >= 600 or (end - pos > 3 and 48 <= byte(pos + 3) <= 57):
+            pos = status_end(pos, end, caps)
+            if pos == MISS:
                 return MISS
-            put(caps, STATUS_AT, status)
-            pos += 3
         elif code == 5:  # one byte of class `one`, then of class `two`, as many as `three` allows
             if pos >= end or not word(word(frame, CLASSES), byte(pos)) & one:
                 return MISS
-            start = pos
-            pos = run_end(frame, pos + 1, end, two)
+            start, classes, pos = pos, word(frame, CLASSES), pos + 1
+            while pos < end and word(classes, byte(pos)) & two:
+                pos += 1
             if not three & 255 <= pos - start - 1 <= three >> 8:
                 return MISS
             capture = 2 * word(row, 4)

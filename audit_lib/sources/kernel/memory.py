@@ -6,6 +6,11 @@ from numba.extending import intrinsic
 
 jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
+# For what is called for every byte or block: a call would cost more than what it does.
+inlined = njit(
+    boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
+)
+
 memchr = types.ExternalFunction("memchr", types.uintp(types.uintp, types.int32, types.uintp))
 _INT = types.int64
 
@@ -68,7 +73,18 @@ def put_byte(typingctx, at, value):
     return types.void(_INT, _INT), code
 
 
-@jit
+@intrinsic
+def put_eight(typingctx, at, value):
+    """Writes eight bytes at an address that need not be aligned, the lowest first."""
+
+    def code(context, builder, signature, arguments):
+        builder.store(arguments[1], _pointer(builder, arguments[0], 64), align=1)
+        return context.get_dummy_value()
+
+    return types.void(_INT, _INT), code
+
+
+@inlined
 def find_byte(pos, end, value):
     """Where a byte stands first, or `end`."""
     if pos >= end:
@@ -77,7 +93,7 @@ def find_byte(pos, end, value):
     return end if found == 0 else types.int64(found)
 
 
-@jit
+@inlined
 def same(one, two, size):
     """Whether so many bytes at two addresses are the same. Looks at up to 7 bytes beyond: see SLACK."""
     while size >= 8:

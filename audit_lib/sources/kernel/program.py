@@ -1,67 +1,34 @@
 """Compiles log formats into arrays that the kernel runs: the same templates that the naive reader matches."""
 
-from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from audit_lib.sources.kernel.classes import ALL, BITS, BYTES, FIRST_OF_TIME, HEADS, RUNS, TIMES, TURNS
 from audit_lib.sources.kernel.layout import (
+    ANY_LEAD,
     BLOCK,
     BODY,
     FIELDS,
     MESSAGE,
+    NAME_SLOTS,
     NUMBER,
     PREFIX,
+    RUN_LEAD,
     SLACK,
+    TEXT_LEAD,
+    TIME_LEAD,
     Bytes,
-    Ints,
     Program,
+    name_slot,
 )
+from audit_lib.sources.kernel.zones import zone_offsets
 from audit_lib.sources.log_formats import MESSAGE_KINDS, Block, LogFormats
 from audit_lib.sources.templates import Part
 
-# Operations: what each does with its arguments is said beside `match` in log_kernel.py.
+# Operations: what each does with its arguments is said in match.py.
 LIT, RUN, TIME, LEVEL, STATUS, HEADRUN, FIND, END, REST, LEAVE = range(10)
-# Captures: each takes two places (from, to); a time and a status are kept as numbers.
-NOTHING, CLIENT, METHOD, PATH, EMAIL, VARIABLE = range(6)
-
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_DIGITS = b"0123456789"
-_ALL = bytes(range(256))
-_CLASSES: dict[str, bytes] = {
-    "sp": b" ",
-    "digits": _DIGITS,
-    "word": bytes(set(_ALL) - set(b' []"')),
-    "name": _LETTERS + _DIGITS + b"_./-",
-    "dotted": _LETTERS + _DIGITS + b"_.",
-    "peer": bytes(set(_ALL) - set(b' "')),
-    "client": _LETTERS + _DIGITS + b".:_-",
-    "method": _LETTERS,
-    "route": bytes(set(_ALL) - set(b' ":')),
-    "email": bytes(set(_ALL) - set(b" ")),
-    "variable": _LETTERS[:26] + _DIGITS + b"_",
-    "head of dotted": _LETTERS + b"_",
-    "head of variable": _LETTERS[:26],
-}
-_BIT = {name: 1 << place for place, name in enumerate(_CLASSES)}
-_RUNS = {  # field: class, least length, capture
-    "sp": ("sp", 1, NOTHING),
-    "digits": ("digits", 1, NOTHING),
-    "word": ("word", 1, NOTHING),
-    "name": ("name", 1, NOTHING),
-    "peer": ("peer", 0, CLIENT),
-    "client": ("client", 1, CLIENT),
-    "client:port": ("client", 1, CLIENT),
-    "method": ("method", 1, METHOD),
-    "path": ("peer", 0, PATH),
-    "route": ("route", 0, PATH),
-    "email": ("email", 0, EMAIL),
-}
-_HEADS = {"dotted": (0, 1 << 30, NOTHING), "variable": (2, 63, VARIABLE)}
-_TIMES = {"time": 0, "time:clf": 1, "time:asctime": 2, "time:syslog": 3}
-_FIRST_OF_TIME = {"time": _DIGITS, "time:clf": _DIGITS, "time:asctime": _LETTERS, "time:syslog": _LETTERS}
 
 
 class _Assembler:
@@ -104,7 +71,19 @@ class _Assembler:
             0,
             int(block.kind == "notice"),
             1 << MESSAGE_KINDS.index(block.kind) if block.once else 0,
+            self._captured(start),
+            *_lead(block),
         ]
+
+    def _captured(self, start: int) -> int:
+        """A bit for each capture that the operations since `start` fill; the lowest is a time's."""
+        bits = 0
+        for code, one, _, three, four in self.ops[start:]:
+            if code == TIME and one != TIMES["time:syslog"]:
+                bits |= 1
+            elif code in (RUN, HEADRUN):
+                bits |= 1 << (three if code == RUN else four) & ~1
+        return bits
 
     def _part(self, part: Part, after_text: bool, last: bool) -> None:
         if part.field == "text":
@@ -114,21 +93,47 @@ class _Assembler:
             self._op(REST, 0)
         elif part.literal:
             self._op(FIND if after_text else LIT, *self.literal(part.literal))
-        elif part.field in _TIMES:
-            self._op(TIME, _TIMES[part.field])
+        elif part.field in TIMES:
+            self._op(TIME, TIMES[part.field])
         elif part.field == "level":
             self._op(LEVEL)
         elif part.field == "status":
             self._op(STATUS)
-        elif part.field in _HEADS:
-            least, most, capture = _HEADS[part.field]
-            self._op(HEADRUN, _BIT[f"head of {part.field}"], _BIT[part.field], least | most << 8, capture)
+        elif part.field in HEADS:
+            least, most, capture = HEADS[part.field]
+            self._op(HEADRUN, BITS[f"head of {part.field}"], BITS[part.field], least | most << 8, capture)
         else:
-            kind, least, capture = _RUNS[part.field]
-            self._op(RUN, _BIT[kind], least, capture)
+            kind, least, capture = RUNS[part.field]
+            self._op(RUN, BITS[kind], least, capture, TURNS[kind])
 
     def _op(self, *row: int) -> None:
         self.ops.append([*row, *[0] * (5 - len(row))])
+
+
+def _lead(block: Block) -> tuple[int, int, int, int, int]:
+    """How a match begins (a time, a run of a class, a literal), and up to eight bytes that must follow."""
+    if not block.parts:
+        return TEXT_LEAD, 0, 0, *_masked(block.literal)
+    first, *others = block.parts
+    following = others[0] if others else Part()
+    after = following.literal or (b" " if following.field == "sp" else b"")
+    if first.literal:
+        return TEXT_LEAD, 0, 0, *_masked(first.literal)
+    if first.field == "time":
+        return TIME_LEAD, 0, 0, *_masked(after)
+    if first.field in RUNS:
+        kind = RUNS[first.field][0]
+        return RUN_LEAD, BITS[kind], TURNS[kind], *_masked(after)
+    return ANY_LEAD, 0, 0, 0, 0
+
+
+def _masked(text: bytes) -> tuple[int, int]:
+    """The first eight bytes of a text as a number, and the mask of those that there are."""
+    text = text[:8]
+    value, mask = (
+        int.from_bytes(part.ljust(8, b"\0"), "little", signed=True) for part in (text, b"\xff" * len(text))
+    )
+    return value, mask
 
 
 def _first_bytes(block: Block) -> set[int]:
@@ -140,16 +145,16 @@ def _first_bytes(block: Block) -> set[int]:
         if part.literal:
             return found | {part.literal[0]}
         if part.field in ("text", "rest"):
-            return set(_ALL)
-        if part.field in _FIRST_OF_TIME:
-            return found | set(_FIRST_OF_TIME[part.field])
-        if part.field in _HEADS:
-            return found | set(_CLASSES[f"head of {part.field}"])
-        kind, least, _ = _RUNS.get(part.field, ("word" if part.field == "level" else "digits", 1, 0))
-        found |= set(_CLASSES[kind])
+            return set(ALL)
+        if part.field in FIRST_OF_TIME:
+            return found | set(FIRST_OF_TIME[part.field])
+        if part.field in HEADS:
+            return found | set(BYTES[f"head of {part.field}"])
+        kind, least, _ = RUNS.get(part.field, ("word" if part.field == "level" else "digits", 1, 0))
+        found |= set(BYTES[kind])
         if least:
             return found
-    return set(_ALL)
+    return set(ALL)
 
 
 @lru_cache(maxsize=8)
@@ -179,8 +184,8 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     names = _names(assembler, formats)
     parameters = [assembler.literal(name.encode()) for name in formats.secret_parameters]
     classes = np.zeros(256, np.int64)
-    for name, members in _CLASSES.items():
-        classes[np.frombuffer(members, np.uint8)] |= _BIT[name]
+    for name, members in BYTES.items():
+        classes[np.frombuffer(members, np.uint8)] |= BITS[name]
     starts, offsets = zone_offsets(zone_name)
     return Program(
         np.array(assembler.ops, np.int64).reshape(-1, 5),
@@ -200,15 +205,18 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
 
 
 def _names(assembler: _Assembler, formats: LogFormats) -> list[list[int]]:
-    """The names of a structured line's fields, in the order of log_layout's J_ places."""
+    """The names of a structured line's fields as a table by size and last byte; empty rows have size 0."""
     json = formats.json
     lists = (json.time, json.text, json.status, json.client, json.method, json.path, json.level, json.labels)
     assert len(lists) == FIELDS
-    return [
-        [field, rank, *assembler.literal(name.encode())]
-        for field, names in enumerate(lists)
-        for rank, name in enumerate(names)
-    ]
+    table = [[0, 0, 0, 0] for _ in range(NAME_SLOTS)]
+    for field, names in enumerate(lists):
+        for rank, name in enumerate(names):
+            slot = name_slot(len(name.encode()), name.encode()[-1])
+            while table[slot][3]:
+                slot = (slot + 1) % NAME_SLOTS
+            table[slot] = [field, rank, *assembler.literal(name.encode())]
+    return table
 
 
 def _pairs(literals: list[bytes]) -> Bytes:
@@ -217,28 +225,3 @@ def _pairs(literals: list[bytes]) -> Bytes:
         for one, two in pairwise(literal):
             pairs[one << 8 | two] = 1
     return pairs
-
-
-@lru_cache(maxsize=32)
-def zone_offsets(name: str) -> tuple[Ints, Ints]:
-    """From which wall-clock second on which offset holds, 1970 to 2200, as the naive reader has it."""
-    zone, start = ZoneInfo(name), datetime(1970, 1, 1)  # noqa: DTZ001  wall-clock time
-
-    def offset(wall: int) -> int:
-        local = (start + timedelta(seconds=wall)).replace(tzinfo=zone)
-        return int((local.utcoffset() or timedelta()).total_seconds())
-
-    first, last, step = 31_536_000, 7_258_032_000, 86_400
-    starts, offsets = [-(1 << 62)], [offset(first)]
-    if name in ("UTC", "Etc/UTC", "GMT"):
-        return np.array(starts, np.int64), np.array(offsets, np.int64)
-    for day in range(first, last, step):
-        if offset(day + step) == offsets[-1]:
-            continue
-        low, high = day, day + step
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if offset(middle) == offsets[-1] else (low, middle)
-        starts.append(high)
-        offsets.append(offset(high))
-    return np.array(starts, np.int64), np.array(offsets, np.int64)

@@ -47,7 +47,8 @@ from audit_lib.sources.kernel.layout import (
 from audit_lib.sources.kernel.line import (
     block_at,
     candidates,
-    clear,
+    captured,
+    fits,
     is_traceback,
     read_head,
     read_message,
@@ -55,7 +56,7 @@ from audit_lib.sources.kernel.line import (
     requested,
 )
 from audit_lib.sources.kernel.match import AWAY, MISS, NONE, forget, match
-from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put, put_byte, same, word
 from audit_lib.sources.kernel.structured import ASIDE, read_fields
 from audit_lib.sources.kernel.sums import end_line, sight
 
@@ -93,7 +94,7 @@ def scan(frame, offset, size):
     return pos - base
 
 
-@jit
+@inlined
 def is_blank(pos, end):
     """Whether nothing but white space stands there."""
     while pos < end and (byte(pos) == 32 or byte(pos) == 9 or byte(pos) == 11 or byte(pos) == 12):
@@ -101,13 +102,13 @@ def is_blank(pos, end):
     return pos == end
 
 
-@jit
+@inlined
 def lacks_room(frame, table):
     """Whether a table of groups might have no room for what one line adds."""
     return 2 * (word(word(frame, table + 3), 0) + 4) >= word(frame, ARRAYS + table)
 
 
-@jit
+@inlined
 def is_full(frame):
     """Whether any table might have no room for what one line adds."""
     count = word(word(frame, STRINGS), 0)
@@ -157,10 +158,12 @@ def read_text(frame, pos, end, raw, raw_end, given, record, understood):
         first, last = candidates(frame, BODY, byte(head.pos))
     for order in range(first, last, 8):
         block = block_at(frame, order)
-        clear(caps)
-        after = match(frame, head.pos, end, word(block, FROM), word(block, TO))
+        after = MISS
+        if fits(frame, block, head.pos, end):
+            after = match(frame, head.pos, end, word(block, FROM), word(block, TO))
         if after == MISS:
             continue
+        captured(frame, block)
         if after == AWAY:
             return False
         understood = True

@@ -4,6 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.sources.kernel.json_text import (
+    NUMBER_VALUE,
+    OTHER_VALUE,
+    TEXT_VALUE,
+    skip_space,
+    text_end,
+    unescape,
+    value_end,
+)
 from audit_lib.sources.kernel.layout import (
     ARRAYS,
     CAPTURES,
@@ -17,17 +26,28 @@ from audit_lib.sources.kernel.layout import (
     J_STATUS,
     J_TEXT,
     J_TIME,
+    NAME_SLOTS,
     NAMES,
-    STRING_LIMIT,
     TEXT,
     TIME_AT,
+    name_slot,
 )
 from audit_lib.sources.kernel.match import AWAY
-from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.memory import (
+    byte,
+    find_byte,
+    inlined,
+    jit,
+    put,
+    same,
+    word,
+)
 from audit_lib.sources.kernel.times import NONE, iso_time, number
 
 ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
-_TEXT, _NUMBER, _OTHER = 1, 2, 3  # kinds of a plain value
+
+
+slot_of = jit(name_slot)
 
 
 class Fields(NamedTuple):
@@ -39,70 +59,18 @@ class Fields(NamedTuple):
     level: bool
 
 
-@jit
-def skip_space(pos, end):
-    """Past the white space of JSON."""
-    while pos < end and (byte(pos) == 32 or byte(pos) == 9):
-        pos += 1
-    return pos
-
-
-@jit
-def text_end(pos, end):
-    """Where the text that begins after a quote ends; AWAY for a byte beyond ASCII or a rare escape."""
-    while pos < end:
-        value = byte(pos)
-        if value == 34:
-            return pos
-        if value >= 128:
-            return AWAY
-        if value == 92:
-            pos += 1
-            if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
-                return AWAY
-        pos += 1
-    return AWAY
-
-
-@jit
-def value_end(pos, end):
-    """Kind and end of a plain value: text, a number without exponent, true, false, null; AWAY for another."""
-    if pos >= end:
-        return 0, AWAY
-    value = byte(pos)
-    if value == 34:
-        return _TEXT, text_end(pos + 1, end)
-    if 48 <= value <= 57:
-        at = pos + 1
-        while at < end and 48 <= byte(at) <= 57:
-            at += 1
-        if (value == 48 and at > pos + 1) or at - pos > 18:
-            return 0, AWAY
-        if at + 1 < end and byte(at) == 46 and 48 <= byte(at + 1) <= 57:
-            at += 1
-            while at < end and 48 <= byte(at) <= 57:
-                at += 1
-        if at < end and (byte(at) == 46 or byte(at) == 69 or byte(at) == 101):
-            return 0, AWAY
-        return _NUMBER, at
-    name = 0
-    for i in range(min(5, end - pos)):
-        name = name << 8 | byte(pos + i)
-    if name >> 8 == 0x74727565 or name >> 8 == 0x6E756C6C:
-        return _OTHER, pos + 4
-    if name == 0x66616C7365:
-        return _OTHER, pos + 5
-    return 0, AWAY
-
-
-@jit
+@inlined
 def field_of(frame, pos, end):
     """Field and rank of a name, as 16 x field + rank; -1 for a name that nobody asks for."""
-    rows, text = word(frame, NAMES), word(frame, TEXT)
-    for row in range(rows, rows + 8 * word(frame, ARRAYS + NAMES), 32):
-        size = word(row, 3)
-        if size == end - pos and same(pos, text + word(row, 2), size):
+    rows, text, size = word(frame, NAMES), word(frame, TEXT), end - pos
+    if size == 0:
+        return -1
+    slot = slot_of(size, byte(end - 1))
+    while word(rows + 32 * slot, 3):
+        row = rows + 32 * slot
+        if word(row, 3) == size and same(pos, text + word(row, 2), size):
             return word(row, 0) << 4 | word(row, 1)
+        slot = (slot + 1) & (NAME_SLOTS - 1)
     return -1
 
 
@@ -144,9 +112,9 @@ def read_fields(frame, begin, end):
             kind, stop = value_end(pos, end)
             if stop < 0:
                 return none
-            if field >= 0 and not keep(found, field, kind, pos + (kind == _TEXT), stop):
+            if field >= 0 and not keep(found, field, kind, pos + (kind == TEXT_VALUE), stop):
                 return none
-            pos = skip_space(stop + (kind == _TEXT), end)
+            pos = skip_space(stop + (kind == TEXT_VALUE), end)
         if pos < end and byte(pos) == 44:
             pos, expecting = skip_space(pos + 1, end), True
         elif pos < end and byte(pos) == 125:
@@ -156,14 +124,14 @@ def read_fields(frame, begin, end):
     return taken(frame, found) if pos == end else none
 
 
-@jit
+@inlined
 def keep(found, field, kind, begin, end):
     """Keeps a value if its name is the best of its field so far; False where a name stands twice."""
     row, rank = found + 40 * (field >> 4), field & 15
     if word(row, 0) & 1 << rank:
         return False
     put(row, 0, word(row, 0) | 1 << rank)
-    if kind != _OTHER and (word(row, 1) == 0 or rank < word(row, 1) - 1):
+    if kind != OTHER_VALUE and (word(row, 1) == 0 or rank < word(row, 1) - 1):
         put(row, 1, rank + 1)
         put(row, 2, kind)
         put(row, 3, begin)
@@ -182,15 +150,15 @@ def taken(frame, found):
     """The fields in the form that a line is counted in."""
     caps, none = word(frame, CAPTURES), Fields(ASIDE, np.int64(0), np.int64(0), False)
     for field, capture in ((J_CLIENT, 2), (J_METHOD, 4), (J_PATH, 6)):
-        row, text = found + 40 * field, word(found + 40 * field, 2) == _TEXT
+        row, text = found + 40 * field, word(found + 40 * field, 2) == TEXT_VALUE
         if text and is_escaped(row):
             return none
         put(caps, capture, word(row, 3) if text else 0)
         put(caps, capture + 1, word(row, 4) if text else 0)
     row, at = found + 40 * J_TIME, NONE
-    if word(row, 2) == _NUMBER or (word(row, 2) == _TEXT and is_escaped(row)):
+    if word(row, 2) == NUMBER_VALUE or (word(row, 2) == TEXT_VALUE and is_escaped(row)):
         return none
-    if word(row, 2) == _TEXT and iso_time(frame, word(row, 3), word(row, 4), caps) == word(row, 4):
+    if word(row, 2) == TEXT_VALUE and iso_time(frame, word(row, 3), word(row, 4), caps) == word(row, 4):
         at = word(caps, TIME_AT)
     row, status = found + 40 * J_STATUS, np.int64(0)
     if word(row, 2) and word(row, 4) - word(row, 3) == 3:
@@ -198,23 +166,8 @@ def taken(frame, found):
         if status < 100 or status >= 600:
             status = np.int64(0)
     row, size = found + 40 * J_TEXT, np.int64(0)
-    if word(row, 2) == _TEXT:
+    if word(row, 2) == TEXT_VALUE:
         size = np.int64(unescape(word(row, 3), word(row, 4), word(frame, INNER)))
         if size == AWAY:
             return none
     return Fields(at, status, size, word(found + 40 * J_LEVEL, 2) != 0)
-
-
-@jit
-def unescape(pos, end, inner):
-    """The text of a value, in `inner`; its length, or AWAY where it is too long or holds a control byte."""
-    if end - pos > STRING_LIMIT:
-        return AWAY
-    out = inner
-    while pos < end:
-        pos += byte(pos) == 92
-        if byte(pos) < 32 and byte(pos) != 9:
-            return AWAY
-        put_byte(out, byte(pos))
-        out, pos = out + 1, pos + 1
-    return out - inner

@@ -48,17 +48,17 @@ from audit_lib.sources.kernel.layout import (
     WITHIN,
 )
 from audit_lib.sources.kernel.match import NONE
-from audit_lib.sources.kernel.memory import jit, put, word
+from audit_lib.sources.kernel.memory import inlined, jit, put, word
 from audit_lib.sources.kernel.tables import add
 
 
-@jit
+@inlined
 def more(state, place):
     """One more."""
     put(state, place, word(state, place) + 1)
 
 
-@jit
+@inlined
 def end_line(frame, at, record, place):
     """A line has ended as read, not understood or blank (`place`), with what it says of record and time."""
     state = word(frame, STATE)
@@ -128,7 +128,7 @@ def sight(frame, at, shown):
         add(frame, MINUTES, minute, shown.client << 32 | shown.route, 1)
 
 
-@jit
+@inlined
 def keep_event(frame, row, at, one, shown):
     """One row of events; bounds of an untimed one are the last time, and the next when it comes."""
     state, event = word(frame, STATE), word(frame, EVENT_ROWS) + 8 * EVENT * row

@@ -3,26 +3,26 @@
 import numpy as np
 
 from audit_lib.sources.kernel.layout import ARENA, ARRAYS, GROUPS, HEADS, SLOTS, STARTS, STRINGS
-from audit_lib.sources.kernel.memory import byte, eight, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, put_byte, same, word
 
 
-@jit
+@inlined
 def mixed(one, two):
-    """A hash of two numbers."""
-    value = (np.uint64(one) ^ (np.uint64(two) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(
-        0xFF51AFD7ED558CCD
-    )
-    return np.int64((value ^ (value >> np.uint64(32))) & np.uint64(0x7FFFFFFFFFFFFFFF))
+    """A hash of two numbers, each of whose bits moves each of its own (the finalizer of MurmurHash3)."""
+    value = np.uint64(one) ^ (np.uint64(two) * np.uint64(0x9E3779B97F4A7C15))
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return np.int64((value ^ (value >> np.uint64(33))) & np.uint64(0x7FFFFFFFFFFFFFFF))
 
 
-@jit
+@inlined
 def hash_of(pos, size):
     """A hash of bytes."""
     value = size
     while size >= 8:
         value = mixed(eight(pos), value)
         pos, size = pos + 8, size - 8
-    return mixed(eight(pos) << (64 - 8 * size), value) if size else value
+    return mixed(eight(pos) & ~(np.int64(-1) << (8 * size)), value)
 
 
 @jit

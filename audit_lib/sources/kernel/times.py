@@ -4,7 +4,7 @@ import numpy as np
 
 from audit_lib.sources.kernel.layout import ARRAYS, MEMO, TIME_AT, ZONE_FROM, ZONE_OFFSET
 from audit_lib.sources.kernel.layout import NONE as NO_TIME
-from audit_lib.sources.kernel.memory import byte, eight, jit, put, word
+from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, word
 
 NONE = np.int64(NO_TIME)
 MISS = np.int64(-1)
@@ -13,6 +13,8 @@ _MONTHS = np.array(
     [int.from_bytes(name, "little") for name in b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()],
     np.int64,
 )
+_HIGH = np.int64(-0x0F0F0F0F0F0F0F10)  # the upper half of each byte
+_MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
 # Places of the memo: the address of a time, its end and its instant.
 _TIME_SEEN = 0
 
@@ -61,13 +63,27 @@ def seconds(year, month_, day, clock):
     return days * 86400 + hour * 3600 + minute * 60 + second
 
 
-@jit
+@inlined
+def digits_at(pos, zeros, wrong):
+    """Eight bytes less `zeros`, one number each; -1 where one is none. `wrong` is 6 for a digit, else 15.
+
+    A digit less "0" is at most 9, so that 6 more stays below 16; a mark less itself is 0, so that 15 does.
+    """
+    digits = eight(pos) ^ zeros
+    if (digits | (digits + wrong)) & _HIGH:
+        return -1
+    return digits
+
+
+@inlined
 def clock_of(pos):
     """hh:mm:ss as the number hhmmss; -1 for another shape."""
-    hour, minute, second = number(pos, 2), number(pos + 3, 2), number(pos + 6, 2)
-    if hour < 0 or minute < 0 or second < 0 or byte(pos + 2) != 58 or byte(pos + 5) != 58:
+    digits = digits_at(pos, 0x30303A30303A3030, 0x06060F06060F0606)
+    if digits < 0:
         return -1
-    return hour * 10000 + minute * 100 + second
+    hour = (digits & 15) * 10 + (digits >> 8 & 15)
+    minute = (digits >> 24 & 15) * 10 + (digits >> 32 & 15)
+    return hour * 10000 + minute * 100 + (digits >> 48 & 15) * 10 + (digits >> 56)
 
 
 @jit
@@ -138,9 +154,13 @@ def iso_time(frame, pos, end, caps):
     mark, between = byte(pos + 4), byte(pos + 10)
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
         return MISS
-    year, month_, day, clock = number(pos, 4), number(pos + 5, 2), number(pos + 8, 2), clock_of(pos + 11)
-    if year < 0 or clock < 0:
+    # 2026-11- with its marks, which are the same; then 24 and the clock.
+    digits = digits_at(pos, 0x3030303030303030 & ~_MARKS | mark << 32 | mark << 56, 0x0F06060F06060606)
+    day, clock = number(pos + 8, 2), clock_of(pos + 11)
+    if digits < 0 or clock < 0:
         return MISS
+    year = (digits & 15) * 1000 + (digits >> 8 & 15) * 100 + (digits >> 16 & 15) * 10 + (digits >> 24 & 15)
+    month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
     wall = seconds(year, month_, day, clock)
     if wall == NONE:
         return MISS

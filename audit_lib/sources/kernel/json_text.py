@@ -1,0 +1,106 @@
+"""Compiled reading of JSON's plain values: text, numbers and words; AWAY for what is rare or wrong."""
+
+import numpy as np
+
+from audit_lib.sources.kernel.layout import STRING_LIMIT
+from audit_lib.sources.kernel.match import AWAY
+from audit_lib.sources.kernel.memory import byte, eight, find_byte, inlined, jit, put_byte, put_eight
+
+TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE = 1, 2, 3
+_ONES = np.int64(0x0101010101010101)
+_TOPS = np.int64(-0x7F7F7F7F7F7F7F80)  # the highest bit of each byte
+
+
+@inlined
+def skip_space(pos, end):
+    """Past the white space of JSON."""
+    while pos < end and (byte(pos) == 32 or byte(pos) == 9):
+        pos += 1
+    return pos
+
+
+@inlined
+def is_plain(bytes_):
+    """Whether eight bytes are ASCII and hold neither a quote nor an escape."""
+    quote, escape = bytes_ ^ (_ONES * 34), bytes_ ^ (_ONES * 92)
+    return (bytes_ | ((quote - _ONES) & ~quote) | ((escape - _ONES) & ~escape)) & _TOPS == 0
+
+
+@inlined
+def is_control(bytes_):
+    """Whether any of eight bytes is below a space."""
+    return (bytes_ - _ONES * 32) & ~bytes_ & _TOPS != 0
+
+
+@jit
+def text_end(pos, end):
+    """Where the text that begins after a quote ends; AWAY for a byte beyond ASCII or a rare escape."""
+    while pos < end:
+        if pos + 8 <= end and is_plain(eight(pos)):
+            pos += 8
+            continue
+        value = byte(pos)
+        if value == 34:
+            return pos
+        if value >= 128:
+            return AWAY
+        if value == 92:
+            pos += 1
+            if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
+                return AWAY
+        pos += 1
+    return AWAY
+
+
+@jit
+def value_end(pos, end):
+    """Kind and end of a plain value: text, a number without exponent, true, false, null; AWAY for another."""
+    if pos >= end:
+        return 0, AWAY
+    value = byte(pos)
+    if value == 34:
+        return TEXT_VALUE, text_end(pos + 1, end)
+    if 48 <= value <= 57:
+        at = pos + 1
+        while at < end and 48 <= byte(at) <= 57:
+            at += 1
+        if (value == 48 and at > pos + 1) or at - pos > 18:
+            return 0, AWAY
+        if at + 1 < end and byte(at) == 46 and 48 <= byte(at + 1) <= 57:
+            at += 1
+            while at < end and 48 <= byte(at) <= 57:
+                at += 1
+        if at < end and (byte(at) == 46 or byte(at) == 69 or byte(at) == 101):
+            return 0, AWAY
+        return NUMBER_VALUE, at
+    name = 0
+    for i in range(min(5, end - pos)):
+        name = name << 8 | byte(pos + i)
+    if name >> 8 == 0x74727565 or name >> 8 == 0x6E756C6C:
+        return OTHER_VALUE, pos + 4
+    if name == 0x66616C7365:
+        return OTHER_VALUE, pos + 5
+    return 0, AWAY
+
+
+@jit
+def unescape(pos, end, inner):
+    """The text of a value, in `inner`; its length, or AWAY where it is too long or holds a control byte."""
+    if end - pos > STRING_LIMIT:
+        return AWAY
+    out = inner
+    while pos < end:
+        stop = find_byte(pos, end, 92)
+        while pos < stop:
+            eight_bytes = eight(pos)
+            if stop - pos < 8:
+                eight_bytes |= np.int64(-1) << (8 * (stop - pos))
+            if is_control(eight_bytes):
+                return AWAY
+            put_eight(out, eight_bytes)
+            out, pos = out + min(8, stop - pos), pos + 8
+        pos = stop
+        if pos < end:
+            put_byte(out, byte(pos + 1))
+            out, pos = out + 1, pos + 2
+    return out - inner
