@@ -1,0 +1,92 @@
+"""A review that meets a dead kernel or a bad disk says so in one line, and the last report stands."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from audit_lib.commands.verify import report_faults
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out"]
+
+
+def _old_report(out: Path) -> dict[str, bytes]:
+    """A published report, and its content."""
+    done = subprocess.run([*COMMAND, out], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return _content(out)
+
+
+def _content(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def _kernels(parent: int) -> list[int]:
+    """The kernels that a process has started."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and "ipykernel" in row[2]]
+
+
+def _wait_for(condition, seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return bool(found)
+
+
+def test_a_dead_kernel_is_one_line(tmp_path: Path, long_run: bool) -> None:
+    """The kernel killed at any moment: exit 1, or published whole where it had ended its work already."""
+    out = tmp_path / "report"
+    before = _old_report(out)
+    generator = random.Random("kernel")
+    for _ in range(10 if long_run else 1):
+        with subprocess.Popen([*COMMAND, out], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+            assert _wait_for(lambda run=run: _kernels(run.pid))
+            time.sleep(generator.uniform(0, 2))
+            for kernel in _kernels(run.pid):
+                os.kill(kernel, 9)
+            said = run.communicate(timeout=120)[1]
+        assert run.returncode in (0, 1), said
+        assert run.returncode == 0 or "kernel died" in said, said
+        assert "Traceback" not in said
+        assert _content(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_no_kernel_outlives_a_killed_review(tmp_path: Path) -> None:
+    """A kernel holds values: it ends soon after kill -9 of the review that started it."""
+    with subprocess.Popen([*COMMAND, tmp_path / "out"], cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+        assert _wait_for(lambda: _kernels(run.pid))
+        kernels = _kernels(run.pid)
+        run.kill()
+    assert _wait_for(lambda: not any(Path(f"/proc/{number}/exe").exists() for number in kernels), 30)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    """No room for the new report on a small disk: exit 1, one line, and the old report stands."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", disk]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        out = disk / "report"
+        before = _old_report(out)
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        (disk / "filler").write_bytes(bytes(max(0, free - 16_384)))
+        run = subprocess.run([*COMMAND, out], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode == 1, run.stderr
+        assert run.stderr.strip().endswith("No space left on device; nothing was published")
+        assert len(run.stderr.strip().splitlines()) == 1
+        assert _content(out) == before
+        assert report_faults(out) == []
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
