@@ -108,9 +108,16 @@ class ExactSearch:
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
         data = text.encode("utf-8", "surrogateescape")
-        for hit in sorted(self._matcher.find(data), key=lambda hit: -hit.end):
-            if not hit.name.endswith(_WRAPPED):
-                data = data[: hit.start] + b"[secret]" + data[max(hit.end, hit.start) :]
+        spans: list[list[int]] = []
+        for hit in self._matcher.find(data):
+            if hit.name.endswith(_WRAPPED):
+                continue
+            if spans and hit.start <= spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], hit.end)
+            else:
+                spans.append([hit.start, hit.end])
+        for start, end in reversed(spans):
+            data = data[:start] + b"[secret]" + data[end:]
         return data.decode("utf-8", "backslashreplace")
 
     def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:

@@ -1,5 +1,7 @@
 """What a repository does not hold, so that no search of it can be complete: stated, never guessed."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed, run_git
@@ -11,13 +13,21 @@ def repository_limits(root: Path) -> list[NotSearched]:
     limits = []
     if (root / ".git" / "shallow").exists():
         limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
-    if any((root / ".git" / "objects" / "pack").glob("*.promisor")):
+    if _is_partial(root / ".git"):
         limits.append(
             NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
         )
     for path in _submodules(root):
         limits.append(NotSearched(path, "is a submodule: its history is another repository's"))
     return limits
+
+
+def _is_partial(git_dir: Path) -> bool:
+    """Whether objects may be missing by design: promised by a remote, which is not asked for them."""
+    with suppress(OSError):
+        if re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes()):
+            return True
+    return any((git_dir / "objects" / "pack").glob("*.promisor"))
 
 
 def _submodules(root: Path) -> list[str]:

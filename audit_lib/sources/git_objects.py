@@ -1,5 +1,6 @@
 """Reads every object of a git repository once, reachable or not, in batches (spec leak_search.md)."""
 
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,10 @@ from audit_lib.sources.scan_cache import Memory, packed
 BATCH = 8 << 20  # bytes; larger objects come in windows of this size
 OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
 _PIPE = 1 << 20
+_NEWLINE = 10
+_LONGEST_HEADER = 100
+_MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
+_OUT_OF_STEP = "gave less of an object than its size: it is broken"
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which fcntl names from Python 3.10 on, on Linux only
 
 
@@ -51,17 +56,34 @@ class Listing:
     to_read: list[str] | None  # None: all of them
     known: bytes  # the packed ids of those that need not be read
 
-    def read(self, root: Path, missing: list[str]) -> Iterator[Batch]:
-        """The objects that have to be read; none are asked for where there are none."""
-        if self.to_read is None or self.to_read:
-            yield from read_objects(root, self.to_read, missing)
+    def read(self, root: Path, missing: list[str], faults: list[str]) -> Iterator[Batch]:
+        """The objects to be read; past one that git cannot read it goes on, and `faults` says so."""
+        asked = self.to_read
+        read: set[str] = set()
+        while asked is None or asked:
+            try:
+                for batch in read_objects(root, asked, missing):
+                    read.update(span.oid for span in batch.spans)
+                    yield batch
+                return
+            except GitFailed as failed:
+                faults.append(str(failed))
+            if len(faults) >= _MOST_FAULTS:
+                return
+            done = read.union(missing)
+            left = [
+                oid
+                for oid in (asked if asked is not None else _list(root).decode("ascii").split())
+                if oid not in done
+            ]
+            # git gave up on the first of them.
+            missing += left[:1]
+            asked = left[1:]
 
 
 def list_objects(root: Path, memory: Memory) -> Listing:
     """Which objects there are and which of them are new or marked. `GitFailed` where git cannot say."""
-    listed = run_git(
-        root, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer"
-    )
+    listed = _list(root)
     digest = sha256(listed).hexdigest()
     count = listed.count(b"\n")
     if digest == memory.listing:
@@ -71,6 +93,11 @@ def list_objects(root: Path, memory: Memory) -> Listing:
     # All are asked for at once where nothing is known: git then reads in the order of its packs.
     to_read = [oid.decode("ascii") for oid in oids if oid not in known] if known else None
     return Listing(digest, count, to_read, packed(known))
+
+
+def _list(root: Path) -> bytes:
+    every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
+    return run_git(root, "cat-file", *every)
 
 
 def read_objects(
@@ -192,26 +219,39 @@ def _keep(view: memoryview, start: int, end: int) -> int:
 
 def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Span], int]:
     """The objects that lie whole in the buffer, and where the first one begins that does not."""
-    spans = []
+    spans: list[Span] = []
     at = 0
     while (line_end := buffer.find(b"\n", at, filled)) >= 0:
         span = _header(buffer, at, filled)
         if span is None:
-            missing.append(buffer[at:line_end].split(b" ")[0].decode("ascii", "replace"))
+            missing.append(_missing(bytes(buffer[at:line_end])))
             at = line_end + 1
             continue
         if span.end >= filled:
             break
+        if buffer[span.end] != _NEWLINE:
+            # What came before counts: it is handed on first.
+            if spans:
+                break
+            raise GitFailed.at("git cat-file", _OUT_OF_STEP)
         spans.append(span)
         at = span.end + 1
     return spans, at
 
 
 def _header(buffer: bytearray, at: int, filled: int) -> Span | None:
-    """Where the object lies whose header begins at a position; None for `missing` or half a header."""
+    """Where the object lies whose header begins at a position; None for half a header or `missing`."""
     line_end = buffer.find(b"\n", at, filled)
-    fields = buffer[at:line_end].split(b" ") if line_end >= 0 else []
-    if len(fields) != 3:
+    fields = buffer[at:line_end].split(b" ") if 0 <= line_end - at < _LONGEST_HEADER else []
+    if len(fields) != 3 or not fields[2].isdigit():
         return None
     start, size = line_end + 1, int(fields[2])
     return Span(start, start + size, fields[0].decode("ascii"), fields[1].decode("ascii"), size, True)
+
+
+def _missing(line: bytes) -> str:
+    """The id of an object that git does not have; any other line is content out of step."""
+    oid, _, state = line.partition(b" ")
+    if state != b"missing" or not re.fullmatch(rb"[0-9a-f]{40,64}", oid):
+        raise GitFailed.at("git cat-file", _OUT_OF_STEP)
+    return oid.decode("ascii")

@@ -50,14 +50,16 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
     """Every place of every value in the objects that are not known to hold nothing."""
     done = ObjectSearch()
     worth: set[str] = set()
+    faults: list[str] = []
     try:
         done.listing = list_objects(root, memory)
-        for batch in done.listing.read(root, done.missing):
+        for batch in done.listing.read(root, done.missing, faults):
             worth |= _worth_a_look(search, batch)
             done.kinds.update((span.oid, span.kind) for span in batch.spans)
             progress("git objects", len(done.kinds), done.listing.count)
     except GitFailed as failed:
-        done.failed = str(failed)
+        faults.append(str(failed))
+    done.failed = "; ".join(dict.fromkeys(faults))
     done.left_out += [
         NotSearched(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
         for oid in done.missing
@@ -70,23 +72,19 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
 
 
 def _worth_a_look(search: ExactSearch, batch: Batch) -> set[str]:
-    """The objects of a batch that hold anything searched for, or could be an archive."""
+    """The objects of a batch that hold anything searched for, could be an archive, or point elsewhere."""
     starts = [span.start for span in batch.spans]
     oids = {batch.spans[bisect_right(starts, at) - 1].oid for at in search.meets(cast(bytes, batch.data))}
-    heads = (
-        span
-        for span in batch.spans
-        if span.kind == "blob" and bytes(batch.data[span.start : span.start + 2]) in _TWO
-    )
-    oids.update(span.oid for span in heads)
-    oids.update(
-        span.oid for span in batch.spans if bytes(batch.data[span.start + 257 : span.start + 262]) == b"ustar"
-    )
+    data = batch.data
+    for span in batch.spans:
+        beginning = bytes(data[span.start : span.start + 2])
+        if beginning in _BEGINNINGS or bytes(data[span.start + 257 : span.start + 262]) == b"ustar":
+            oids.add(span.oid)
     return oids
 
 
 # The first two bytes of what may be an archive or a pointer of LFS; the second look asks further.
-_TWO = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
+_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
 _ELSEWHERE = "points to a content that git LFS keeps elsewhere"
 
 

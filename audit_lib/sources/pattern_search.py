@@ -49,10 +49,11 @@ def _search_objects(
     """Searches new objects; returns what may be believed next time."""
     listing = list_objects(root, before)
     missing: list[str] = []
+    faults: list[str] = []
     kinds: dict[str, str] = {}
     met: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for batch in listing.read(root, missing):
+        for batch in listing.read(root, missing, faults):
             texts = list(_texts(batch, done))
             found = pool.map(lambda text: shapes.look(text[1]), texts)
             met += [oid for (oid, _), one in zip(texts, found, strict=True) if one]
@@ -66,8 +67,9 @@ def _search_objects(
             if found_here := shapes.look(content, paths.get(oid, ())):
                 done.shapes |= found_here
                 marked.add(oid)
+    done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
-        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there: a partial clone"))
+        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there, or broken"))
         return now
     held = {oid.encode("ascii") for oid in kinds if oid not in marked}
     return replace(

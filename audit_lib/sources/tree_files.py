@@ -100,5 +100,5 @@ def place_of(path: str) -> str:
 
 def _is_other_store(path: str) -> bool:
     parts = path.split("/")
-    inner = ".git" in parts[1:] or parts[:2] in ([".git", "modules"], [".git", "lfs"])
+    inner = ".git" in parts[1:] or parts[:2] == [".git", "modules"]
     return inner and parts[-1] == "objects"

@@ -3,15 +3,16 @@
 import os
 import random
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-_WORDS = [f"{a}{b}" for a in ("get", "set", "load", "price", "order", "quote", "risk", "user", "cache", "audit")
-          for b in ("_value", "Handler", "Service", "_id", "Client", "_table", "Model", "_at", "Config", "s")]  # fmt: skip
+_VERBS = ("get", "set", "load", "price", "order", "quote", "risk", "user", "cache", "audit")
+_NOUNS = ("_value", "Handler", "Service", "_id", "Client", "_table", "Model", "_at", "Config", "s")
+_WORDS = [verb + noun for verb in _VERBS for noun in _NOUNS]
 LINES = 3000  # a file of about 140 KB
 FILES = 60
-STRETCH = 40  # commits in a row that change the same file: fast-import then stores small deltas, as a packed repository does
+# Commits in a row that change the same file: fast-import then stores small deltas, as packing does.
+STRETCH = 40
 
 
 def make_history(root: Path, gigabytes: float, planted: dict[int, str]) -> int:

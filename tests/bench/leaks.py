@@ -5,17 +5,16 @@ Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]; rivals are taken from th
 
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from tests.bench.history import expanded_bytes, make_history
+from tests.bench.rivals import compare_patterns
 from tests.fakes import fake_value
 
 PLANTED = 20
@@ -41,15 +40,13 @@ class Measured:
 
 def main() -> None:
     """Make the history, measure in pairs, print a table of ratios."""
-    gigabytes, pairs = (float(sys.argv[1:2][0]) if sys.argv[1:] else 4.2), int((sys.argv[2:3] or ["3"])[0])
+    gigabytes, pairs = (float(sys.argv[1]) if sys.argv[1:] else 4.2), int((sys.argv[2:3] or ["3"])[0])
     with tempfile.TemporaryDirectory(prefix="leaks-bench-") as folder:
         root = Path(folder) / "repo"
         make_history(root, gigabytes, {97 * number + 50: value_of(number) for number in range(PLANTED)})
         print(f"history: {expanded_bytes(root) / 1e9:.2f} GB expanded; {os.cpu_count()} cores")
         measure(root, Path(folder), pairs)
     print()
-    from tests.bench.rivals import compare_patterns
-
     compare_patterns()
 
 
@@ -79,9 +76,8 @@ def measure(root: Path, folder: Path, pairs: int) -> None:
             rows[name].append(ratio)
     print("\n| measure | median | range | at most |\n|--|--|--|--|")
     for name, ratios in rows.items():
-        print(
-            f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f}-{max(ratios):.2f} | {TARGETS[name]} |"
-        )
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        print(f"| {name} | {statistics.median(ratios):.2f} | {spread} | {TARGETS[name]} |")
     print(f"| largest process, MB | {peak:.0f} | | 300 |")
 
 
@@ -114,12 +110,13 @@ scanner = Scanner(Rules(cache_dir=sys.argv[2]))
 started = perf_counter()
 scope = GitScope(refs=None, include_unreachable=True)
 found = sum(len(result.findings) for result in scanner.scan_inputs(git_inputs(sys.argv[1], scope=scope)))
-print(json.dumps([perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found]))
+seconds = perf_counter() - started
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found]))
 """
 
 
 def ours(root: Path, values: int, cache: Path) -> Measured:
-    """The exact search, with all forms, in a process of its own; start-up is not counted, nor is kingfisher's."""
+    """The exact search, all forms, in a process of its own; no start-up is counted, kingfisher's neither."""
     return _python(_OURS, str(root), str(values), str(cache))
 
 

@@ -1,0 +1,218 @@
+"""`leaks`: what it prints, in each format, and what it never prints."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from audit_lib.report.sarif import SCHEMA
+from tests.fakes import fake_value
+from tests.planter import Plot, new_plot
+
+TOKEN, OLD, DSN = (
+    fake_value("cli token"),
+    fake_value("cli old"),
+    fake_value("cli dsn", 32, "0123456789abcdef"),
+)
+
+# What SARIF 2.1.0 demands of the parts that are written here (sections 3.13, 3.14, 3.27, 3.28, 3.29, 3.30).
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs", "$schema"],
+    "properties": {
+        "$schema": {"const": SCHEMA},
+        "version": {"const": "2.1.0"},
+        "runs": {"type": "array", "items": {"$ref": "#/$defs/run"}},
+    },
+    "additionalProperties": False,
+    "$defs": {
+        "message": {
+            "type": "object",
+            "required": ["text"],
+            "properties": {"text": {"type": "string", "minLength": 1}},
+        },
+        "run": {
+            "type": "object",
+            "required": ["tool", "results"],
+            "properties": {
+                "tool": {
+                    "type": "object",
+                    "required": ["driver"],
+                    "properties": {
+                        "driver": {
+                            "type": "object",
+                            "required": ["name", "rules"],
+                            "properties": {
+                                "rules": {"type": "array", "uniqueItems": True, "items": {"required": ["id"]}}
+                            },
+                        }
+                    },
+                },
+                "invocations": {"type": "array", "items": {"required": ["executionSuccessful"]}},
+                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
+            },
+            "additionalProperties": False,
+        },
+        "result": {
+            "type": "object",
+            "required": ["message", "ruleId"],
+            "properties": {
+                "ruleId": {"type": "string"},
+                "level": {"enum": ["none", "note", "warning", "error"]},
+                "message": {"$ref": "#/$defs/message"},
+                "locations": {"type": "array", "items": {"$ref": "#/$defs/location"}},
+                "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
+                "occurrenceCount": {"type": "integer", "minimum": 1},
+                "properties": {"type": "object"},
+            },
+            "additionalProperties": False,
+        },
+        "location": {
+            "type": "object",
+            "required": ["physicalLocation"],
+            "properties": {
+                "message": {"$ref": "#/$defs/message"},
+                "physicalLocation": {
+                    "type": "object",
+                    "required": ["artifactLocation"],
+                    "properties": {
+                        "artifactLocation": {
+                            "type": "object",
+                            "properties": {
+                                "uri": {"type": "string", "format": "uri-reference", "pattern": "^[!-~]+$"}
+                            },
+                            "additionalProperties": False,
+                        },
+                        "region": {
+                            "type": "object",
+                            "properties": {"startLine": {"type": "integer", "minimum": 1}},
+                            "additionalProperties": False,
+                        },
+                    },
+                    "additionalProperties": False,
+                },
+            },
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Plot:
+    """A project with a value in force that was committed, an earlier one in a log, and one nobody gave."""
+    plot = new_plot(tmp_path_factory.mktemp("cli") / "shop")
+    plot.commit(".gitignore", ".env\n*.backup\n")
+    plot.commit("docs/my notes é.md", f"curl -H 'Authorization: Bearer {TOKEN}'\n", "Say how")
+    plot.commit("docs/sentry.md", f"SENTRY_DSN=https://{DSN}@o42.ingest.sentry.io/7\n")
+    plot.file("backend/.env", f"API_TOKEN={TOKEN}\nDEBUG=true\nDB_PASSWORD=abc\n")
+    plot.file("backend/.env.backup", f"API_TOKEN={OLD}\n")
+    plot.file("backend/logs/app.log", f"INFO start\nERROR token={OLD}\n")
+    return plot
+
+
+def run(plot: Plot, *args: str, cache: Path) -> Any:
+    """The command's result, with a cache and no key of its own."""
+    environment = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache / "no-key"), "HOME": str(cache)}
+    done = CliRunner().invoke(main, ["leaks", "--project", str(plot.root), *args], env=environment)
+    assert done.exit_code == 0, done.output
+    for value in (TOKEN, OLD, DSN):
+        assert value not in done.output
+        assert value[:12] not in done.output
+    return done
+
+
+def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
+    """Each leak is a line, what is in force first, with its places and what was not searched."""
+    lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    assert "API_TOKEN: IN FORCE in development" in lines[0]
+    assert "at HEAD, reachable by a ref, first 2025-" in lines[0]
+    assert lines[1].endswith("docs/my notes é.md:1 (plain)")
+    assert lines[2] == "    working tree docs/my notes é.md:1 (plain)"
+    assert "API_TOKEN: not known to be in force" in lines[3]
+    assert lines[4] == "    log backend/logs/app.log:2 (plain)"
+    assert lines[5] == "2 leaks, 0 templates and weak defaults"
+    assert any(line.startswith("partly: 1 values DB_PASSWORD: has under 8 characters") for line in lines)
+
+
+def test_json_is_complete(project: Plot, tmp_path: Path) -> None:
+    """The record holds leaks with places by the public contract, patterns among them, and the coverage."""
+    record = json.loads(run(project, "--format", "json", cache=tmp_path).output)
+    kinds = {(leak["kind"], leak["variable"], leak["in_force"]) for leak in record["leaks"]}
+    assert {("leak", "API_TOKEN", "development"), ("leak", "API_TOKEN", "")} < kinds
+    assert any(
+        kind == "pattern" and "SENTRY_DSN" in name.upper().replace("-", "_") for kind, name, _ in kinds
+    )
+    for leak in record["leaks"]:
+        assert {"leak_id", "matched", "first_commit", "first_at", "at_head", "occurrences"} < set(leak)
+        assert all({"source", "path", "line", "commit", "encoding"} == set(place) for place in leak["places"])
+    assert {row["part"] for row in record["coverage"]} == {"git objects", "files", "values", "patterns"}
+
+
+def test_sarif_is_valid(project: Plot, tmp_path: Path) -> None:
+    """The SARIF log fulfils what version 2.1.0 demands, and its paths are URI references."""
+    log = json.loads(run(project, "--format", "sarif", cache=tmp_path).output)
+    jsonschema.Draft202012Validator(SARIF).validate(log)
+    results = log["runs"][0]["results"]
+    assert {result["level"] for result in results} == {"error"}
+    uris = {
+        place["physicalLocation"]["artifactLocation"]["uri"]
+        for result in results
+        for place in result["locations"]
+    }
+    assert "docs/my%20notes%20%C3%A9.md" in uris
+    assert {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]} >= {
+        r["ruleId"] for r in results
+    }
+
+
+def test_values_of_a_platform_are_searched_for(project: Plot, tmp_path: Path) -> None:
+    """A value given with --env is in force where it was given, and found like any other."""
+    given = tmp_path / "given.env"
+    given.write_text(f"API_TOKEN={OLD}\n")
+    lines = run(
+        project, "--no-patterns", "--env", f"production/backend={given}", cache=tmp_path
+    ).output.splitlines()
+    assert any("IN FORCE in production" in line for line in lines)
+
+
+def test_a_project_without_git_is_searched(tmp_path: Path) -> None:
+    """Without a repository the files are searched and the coverage says so."""
+    root = tmp_path / "plain"
+    (root / "backend").mkdir(parents=True)
+    (root / "backend" / ".env").write_text(f"API_TOKEN={TOKEN}\n")
+    (root / "README.md").write_text(f"use {TOKEN}\n")
+    output = run(Plot(root), "--no-patterns", cache=tmp_path).output
+    assert "working tree README.md:1 (plain)" in output
+    assert "there is no repository" in output
+
+
+def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None:
+    """With a lasting key the second run uses the cache, which holds no value, and prints the same."""
+    key = tmp_path / "key"
+    key.write_text("ab" * 32 + "\n")
+    key.chmod(0o600)
+    outputs = []
+    for fresh in ((), (), ("--fresh",)):
+        environment = {
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "AUDIT_KEY_FILE": str(key),
+            "HOME": str(tmp_path),
+        }
+        arguments = ["leaks", "--project", str(project.root), "--no-patterns", "--format", "json", *fresh]
+        outputs.append(CliRunner().invoke(main, arguments, env=environment).output)
+    assert outputs[0] == outputs[1] == outputs[2]
+    held = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
+
+
+def test_the_project_must_exist(tmp_path: Path) -> None:
+    """A folder that is not there is exit 2 with one line."""
+    done = CliRunner().invoke(main, ["leaks", "--project", str(tmp_path / "nowhere")])
+    assert done.exit_code == 2
+    assert len(done.output.splitlines()) == 1
