@@ -6,7 +6,7 @@ BIN     := .venv/bin
 UV      := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev review test test-long lab bench golden lint lock
+.PHONY: help setup setup-dev review test test-long coverage lab bench golden lint lock
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test: .venv/dev ## Run the tests (a seeded slice of the long ones)
 
 test-long: .venv/dev ## Run the full counts that the README quotes
 	@$(BIN)/python -m pytest -n 2 --long
+
+coverage: .venv/dev ## Run the tests and show which branches they reach
+	@$(BIN)/python -m pytest -n 2 --cov --cov-branch --cov-report=term:skip-covered
 
 lab: .venv/runtime ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
