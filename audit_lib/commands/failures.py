@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import click
 import numpy as np
 
-from audit_lib.commands.alerts import watch
 from audit_lib.errors import BadInput, Fault
 from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_formats import load_formats
@@ -91,6 +90,8 @@ def failures(
 ) -> None:
     """Tabulate logs."""
     if alerts:
+        from audit_lib.commands.alerts import watch  # noqa: PLC0415  imports pandas, which counting does not need
+
         context.exit(watch(folder, since, policy, layout, paths))
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")

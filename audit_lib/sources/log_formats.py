@@ -27,7 +27,7 @@ MESSAGE_KINDS = (
 _JSON_LISTS = ("time", "text", "status", "client", "method", "path", "level", "labels")
 _COMMON = {"name", "template", "pattern", "literal", "examples", "counter_examples"}
 _MORE = {
-    "prefix": {"record"},
+    "prefix": {"record", "outer"},
     "body": {"method", "status"},
     "message": {"kind", "once", "leak", "anywhere"},
 }
@@ -44,6 +44,7 @@ class Block:
     examples: tuple[str, ...]
     counter_examples: tuple[str, ...]
     record: bool = False
+    outer: bool = False
     method: str = ""
     status: int | None = None
     kind: str = ""
@@ -157,7 +158,7 @@ def _faults(table: dict[str, Any], section: str, names: set[str]) -> list[str]:
 
 
 def _flags(table: dict[str, Any]) -> list[str]:
-    return [key for key in ("record", "once", "leak", "anywhere") if key in table]
+    return [key for key in ("record", "outer", "once", "leak", "anywhere") if key in table]
 
 
 def _block(table: dict[str, Any], section: str, where: str, faults: list[Fault]) -> Block | None:
@@ -182,6 +183,7 @@ def _block(table: dict[str, Any], section: str, where: str, faults: list[Fault])
         examples=tuple(table["examples"]),
         counter_examples=tuple(table["counter_examples"]),
         record=table.get("record", False),
+        outer=table.get("outer", False),
         method=table.get("method", ""),
         status=table.get("status"),
         kind=table.get("kind", ""),

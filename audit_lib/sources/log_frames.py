@@ -3,14 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from audit_lib.contracts import LogCounts, LogEvents, LogMinutes
-from audit_lib.sources.kernel.layout import MINUTE, NONE, Ints
-from audit_lib.sources.log_sums import EVENT_NAMES, KINDS, Columns, LogSums, day_text
-
-_NAMED = ("client", "method", "route", "subject", "message")
+from audit_lib.sources.log_rows import rows_of
+from audit_lib.sources.log_sums import Columns, LogSums
 
 
 class FileSums(NamedTuple):
@@ -44,46 +41,10 @@ def _frame(
 ) -> pd.DataFrame:
     order = list(contract.to_schema().columns)  # type: ignore[union-attr]
     parts = [
-        _texts(source, sums, columns(sums))
+        rows_of(source, sums, columns(sums))
         for source, sums in files
         if len(next(iter(columns(sums).values())))
     ]
     if not parts:
         return pd.DataFrame(columns=order)
     return pd.concat(parts, ignore_index=True)[order]
-
-
-def _texts(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:
-    """One file's columns with numbers turned into what they stand for."""
-    names, messages = np.array(sums.names, object), np.array(sums.messages, object)
-    frame: dict[str, object] = {"source": source}
-    for name, numbers in columns.items():
-        if name in EVENT_NAMES:
-            frame[name] = names[numbers]
-        elif name == "message":
-            frame[name] = messages[numbers]
-        elif name == "kind":
-            frame[name] = np.array(KINDS, object)[numbers]
-        elif name == "day":
-            frame[name] = _days(numbers)
-        elif name == "status":
-            frame[name] = pd.array(numbers, "Int64")
-            frame[name][numbers == 0] = pd.NA  # type: ignore[index]
-        elif name == "minute":
-            frame["minute_at"] = _instants(numbers * MINUTE)
-        elif name in ("at", "not_before", "not_after"):
-            frame[name if name == "at" else f"{name}_at"] = _instants(numbers)
-        else:
-            frame[name] = numbers
-    return pd.DataFrame(frame)
-
-
-def _days(numbers: Ints) -> np.ndarray:
-    distinct, place = np.unique(numbers, return_inverse=True)
-    return np.array([day_text(number) for number in distinct.tolist()], object)[place]
-
-
-def _instants(micros: Ints) -> pd.DatetimeIndex:
-    stamps = micros.astype("datetime64[us]")
-    stamps[micros == NONE] = np.datetime64("NaT")
-    return pd.DatetimeIndex(stamps, tz="UTC")

@@ -130,9 +130,9 @@ def _read_text(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
 def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
     """Takes prefixes off as long as one matches; the first time and the first client that were seen hold."""
     head = _Head(text)
-    for _ in range(_DEPTH):
+    for depth in range(_DEPTH):
         for block in formats.prefixes:
-            found = block.expression.match(head.text)
+            found = None if block.outer and depth else block.expression.match(head.text)
             if found is None:
                 continue
             fields = found.groupdict()

@@ -1,6 +1,6 @@
-"""Times the log engine as whole processes, in pairs with `wc -l`, goaccess and the naive loop.
+"""Reading logs beside what one would do without us: whole processes in pairs, as ratios to `wc -l`.
 
-Run by itself: python -m tests.bench.logs [--gigabytes 1] [--pairs 5]
+Run by itself: python -m tests.bench.logs [--gigabytes 1] [--pairs 5]; goaccess where it is installed.
 """
 
 import argparse
@@ -10,68 +10,154 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
+
+from distributed import LocalCluster
 
 from tests.bench.mixed_logs import write_combined, write_mixed
 
-GROUPS = "day,kind,status,client"
+NAIVE_SHARE = 16  # the naive loop reads so small a part, and its time is scaled
+ALL = "day,kind,status,client"
+ROWS = """
+import sys
+from zoneinfo import ZoneInfo
+from audit_lib.sources.log_fast import Plan, Wanted
+from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_rows import rows_of
+wanted = Wanted(client=False, route=False, method=False, events=True, minutes=False)
+with open(sys.argv[1], "rb", buffering=0) as file:
+    sums = read_log(file, Plan(load_formats(), ZoneInfo("UTC"), wanted=wanted))
+print(len(rows_of(sys.argv[1], sums, sums.events)), "rows")
+"""
 NAIVE = """
 import sys
-from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_tally import Period, raw_lines, tally_lines
 from zoneinfo import ZoneInfo
-tally_lines(raw_lines(open(sys.argv[1], "rb")), load_formats(), ZoneInfo("UTC"), Period())
+from audit_lib.sources.log_fast import Plan
+from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_reader import read_naively
+with open(sys.argv[1], "rb") as file:
+    print(read_naively(file, Plan(load_formats(), ZoneInfo("UTC"))).lines, "lines")
 """
 
 
+@dataclass(frozen=True)
+class Run:
+    """One process: wall and processor seconds, and its largest memory in MiB."""
+
+    wall: float
+    processor: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command over the mixed log, its target, and how much less than all of the log it reads."""
+
+    name: str
+    command: list[str]
+    target: str = ""
+    scale: float = 1
+
+
 def main() -> None:
-    """Print a row for each comparison: median wall seconds, median of the pairs' ratios, peak memory."""
+    """Write the logs, measure, print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--gigabytes", type=float, default=1)
     parser.add_argument("--pairs", type=int, default=5)
     given = parser.parse_args()
-    size = int(given.gigabytes * 1e9)
-    with tempfile.TemporaryDirectory() as scratch:
-        mixed, small, combined = (Path(scratch, f"{name}.log") for name in ("mixed", "small", "combined"))
-        write_mixed(mixed, size)
-        write_mixed(small, size // 5)
-        write_combined(combined, size // 4)
-        print(f"{mixed.stat().st_size / 1e9:.2f} GB of mixed formats, warm cache, {given.pairs} pairs\n")
-        print("| what | seconds | beside | seconds | ratio | peak MiB |\n|--|--|--|--|--|--|")
-        lines = ["wc", "-l", str(mixed)]
-        _row("day x kind x status x client", _failures(mixed, GROUPS), "wc -l", lines, given.pairs)
-        _row("the same with route", _failures(mixed, f"{GROUPS},route"), "wc -l", lines, given.pairs)
-        naive = [sys.executable, "-c", NAIVE, str(small)]
-        _row("the naive loop, 1/5 of it", naive, "this engine", _failures(small, GROUPS), 1)
-        if shutil.which("goaccess"):
-            report = str(Path(scratch, "report.json"))
-            rival = ["goaccess", str(combined), "--log-format=COMBINED", "--no-progress", "-o", report]
-            _row("goaccess, 1/4 in its own format", rival, "this engine", _failures(combined, GROUPS), 3)
+    with tempfile.TemporaryDirectory(prefix="logs-bench-") as folder:
+        mixed, combined = Path(folder, "mixed.log"), Path(folder, "combined.log")
+        write_mixed(mixed, int(given.gigabytes * 1e9))
+        write_combined(combined, int(given.gigabytes * 1e9) // 4)
+        print(
+            f"{mixed.stat().st_size / 1e9:.2f} GB of mixed formats, warm cache, {given.pairs} pairs, ", end=""
+        )
+        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
+        print("| task | x wc -l | wall s | processor s | peak MiB | target |\n|--|--|--|--|--|--|")
+        for task in _tasks(mixed, Path(folder)):
+            _print_task(task, mixed, given.pairs)
+        _print_rivals(combined, given.pairs)
+        _print_curve(Path(folder), given.gigabytes)
+        _print_cluster(mixed)
 
 
-def _failures(path: Path, by: str) -> list[str]:
-    return [sys.executable, "-m", "audit_lib", "failures", str(path), "--by", by, "--format", "csv"]
+def _failures(path: Path, by: str, *more: str) -> list[str]:
+    return [sys.executable, "-m", "audit_lib", "failures", str(path), "--by", by, "--format", "csv", *more]
 
 
-def _row(what: str, command: list[str], beside: str, other: list[str], pairs: int) -> None:
-    _timed(other)
-    runs = [(_timed(command), _timed(other)) for _ in range(pairs)]
-    ours, theirs = (statistics.median(run[side][0] for run in runs) for side in (0, 1))
-    ratio = statistics.median(first[0] / second[0] for first, second in runs)
-    peak = max(first[1] for first, _ in runs)
-    print(f"| {what} | {ours:.2f} | {beside} | {theirs:.2f} | {ratio:.1f} | {peak:.0f} |", flush=True)
+def _tasks(mixed: Path, folder: Path) -> Iterator[Task]:
+    part = folder / "part.log"
+    write_mixed(part, mixed.stat().st_size // NAIVE_SHARE)
+    share = mixed.stat().st_size / part.stat().st_size
+    yield Task("count by day, kind, status, client", _failures(mixed, ALL), "10 (at most 30)")
+    yield Task("the same with route", _failures(mixed, f"{ALL},route"), "25")
+    yield Task("failures as rows in pandas", [sys.executable, "-c", ROWS, str(mixed)], "10")
+    yield Task("naive loop, everything (scaled)", [sys.executable, "-c", NAIVE, str(part)], "", share)
 
 
-def _timed(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak memory in MiB of one run."""
-    start = time.perf_counter()
+def run(command: list[str]) -> Run:
+    """One run of a command, with nothing of its output."""
+    started = perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{command[0]} ended with {process.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+        sys.exit(f"{command[:4]} ended with {process.returncode}")
+    return Run(perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _print_task(task: Task, mixed: Path, pairs: int) -> None:
+    run(task.command)
+    both = [(run(["wc", "-l", str(mixed)]), run(task.command)) for _ in range(pairs)]
+    ratios = [ours.wall * task.scale / count.wall for count, ours in both]
+    wall = statistics.median(ours.wall for _, ours in both) * task.scale
+    processor = statistics.median(ours.processor for _, ours in both) * task.scale
+    peak = max(ours.peak for _, ours in both)
+    told = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+    print(f"| {task.name} | {told} | {wall:.2f} | {processor:.2f} | {peak:.0f} | {task.target} |", flush=True)
+
+
+def _print_rivals(combined: Path, pairs: int) -> None:
+    """goaccess on its own format, beside the same count."""
+    ours = _failures(combined, ALL)
+    report = str(combined.with_suffix(".json"))
+    theirs = ["goaccess", str(combined), "--log-format=COMBINED", "--no-progress", "-o", report]
+    if not shutil.which("goaccess"):
+        print("\ngoaccess is not installed")
+        return
+    run(ours)
+    ratios = [run(theirs).wall / run(ours).wall for _ in range(max(1, pairs // 2))]
+    size = combined.stat().st_size / 1e6
+    print(f"\ngoaccess takes {statistics.median(ratios):.1f} x our time on {size:.0f} MB of its own format")
+    print(f"(each of {len(ratios)} pairs: {', '.join(f'{ratio:.1f}' for ratio in ratios)}; target 5)")
+
+
+def _print_curve(folder: Path, gigabytes: float) -> None:
+    """Time and memory at one, three and ten times the size."""
+    print("\n| size, GB | wall s | processor s | s a GB | peak MiB (400) |\n|--|--|--|--|--|")
+    for times in (1, 3, 10):
+        path = folder / "curve.log"
+        write_mixed(path, int(gigabytes * times * 1e9))
+        size = path.stat().st_size / 1e9
+        run(["wc", "-l", str(path)])
+        ours = run(_failures(path, ALL))
+        told = f"{ours.wall:.2f} | {ours.processor:.2f} | {ours.processor / size:.2f} | {ours.peak:.0f}"
+        print(f"| {size:.1f} | {told} |", flush=True)
+        path.unlink()
+
+
+def _print_cluster(mixed: Path) -> None:
+    """Two workers in processes of their own beside this process, both without start-up of the workers."""
+    local = run(_failures(mixed, ALL))
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        command = _failures(mixed, ALL, "--scheduler", cluster.scheduler_address)
+        run(command)
+        remote = run(command)
+    print(f"\ndask, two workers: {remote.wall / local.wall:.2f} x the local wall (target 2)")
 
 
 if __name__ == "__main__":

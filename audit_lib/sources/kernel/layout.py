@@ -17,7 +17,7 @@ DAY = 86_400_000_000
 MINUTE = 60_000_000
 
 # Places in the captures of one line: client 2-3, method 4-5, path 6-7, email 8-9, variable 10-11.
-TIME_AT, STATUS_AT, CAPS = 12, 13, 16
+TIME_AT, STATUS_AT, TRIED_AT, CAPS = 12, 13, 14, 16
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
@@ -31,9 +31,10 @@ E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(
 O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)
 # Columns of a block. LEAD and what follows it say cheaply that a block cannot match: see `fits`.
 (FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(11)
-(CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, BLOCK) = range(11, 18)
+(CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, SHARED, BLOCK) = range(11, 19)
 ANY_LEAD, TIME_LEAD, RUN_LEAD, TEXT_LEAD = range(4)
-PREFIX, BODY, MESSAGE = range(3)
+# Prefixes at the beginning of a line, and behind another prefix.
+PREFIX, BODY, MESSAGE, INNER_PREFIX, PHASES = range(5)
 # What the entry is asked to do; CLEAN also says whether a carriage return is left.
 SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)
 # Fields of a structured line.

@@ -4,48 +4,35 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.sources.kernel.blocks import first_match
 from audit_lib.sources.kernel.fields import is_symbol, number_client, number_route, secret_parameter
 from audit_lib.sources.kernel.layout import (
-    ANY_LEAD,
-    BLOCK,
-    BLOCKS,
-    CANDIDATES,
-    CAPTURED,
     CAPTURES,
     FIXED_STATUS,
-    FROM,
-    LEAD,
-    LEAD_BITS,
-    LEAD_TURN,
+    INNER_PREFIX,
     MESSAGE,
     METHOD_AT,
     METHOD_TO,
-    NEXT,
-    NEXT_MASK,
     NOTICE,
     NUMBER,
-    ORDER,
     PORT,
     PREFIX,
     RECORD,
     REPEAT,
-    RUN_LEAD,
     SETTING,
     STATUS_AT,
     STRING_LIMIT,
     TEXT,
     TIME_AT,
-    TIME_LEAD,
-    TO,
     WANT_CLIENT,
     WANT_EVENTS,
     WANT_METHOD,
     WANT_ROUTE,
 )
-from audit_lib.sources.kernel.match import AWAY, match, run_end
-from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, word
+from audit_lib.sources.kernel.match import AWAY
+from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, word
 from audit_lib.sources.kernel.tables import number_of
-from audit_lib.sources.kernel.times import MISS, NONE, iso_time
+from audit_lib.sources.kernel.times import MISS, NONE
 
 DEPTH = 6
 _TRACEBAC = int.from_bytes(b"Tracebac", "little")
@@ -81,66 +68,15 @@ def nothing(status):
     return Shown(np.int64(status), zero, zero, zero, zero, zero, zero, zero)
 
 
-@inlined
-def candidates(frame, phase, first_byte):
-    """From where to where the blocks stand that can begin with a byte, as addresses in their order."""
-    place = word(frame, CANDIDATES) + 16 * (256 * phase + first_byte)
-    first = word(frame, ORDER) + 8 * word(place, 0)
-    return first, first + 8 * word(place, 1)
-
-
-@inlined
-def block_at(frame, order):
-    """The address of a block's row."""
-    return word(frame, BLOCKS) + 8 * BLOCK * word(order, 0)
-
-
-@inlined
-def fits(frame, block, pos, end):
-    """Whether a block can match here, by how it begins; it may still not."""
-    lead = word(block, LEAD)
-    if lead == ANY_LEAD:
-        return True
-    if lead == TIME_LEAD:
-        pos = iso_time(frame, pos, end, word(frame, CAPTURES))
-        if pos == MISS:
-            return False
-    elif lead == RUN_LEAD:
-        pos = run_end(frame, pos, end, word(block, LEAD_BITS), word(block, LEAD_TURN))
-    return (eight(pos) ^ word(block, NEXT)) & word(block, NEXT_MASK) == 0
-
-
-@inlined
-def captured(frame, block):
-    """Forgets the captures that a block that matches does not fill: blocks before left theirs."""
-    caps, bits = word(frame, CAPTURES), word(block, CAPTURED)
-    if not bits & 1:
-        put(caps, TIME_AT, NONE)
-    for capture in range(1, 6):
-        if not bits >> capture & 1:
-            put(caps, 2 * capture, 0)
-            put(caps, 2 * capture + 1, 0)
-
-
 @jit
 def read_head(frame, pos, end):
     """Takes prefixes off the line, as long as one matches."""
     caps = word(frame, CAPTURES)
-    at, record, prefixed, client, block = NONE, False, False, np.int64(0), np.int64(0)
+    at, record, prefixed, client = NONE, False, False, np.int64(0)
     for _ in range(DEPTH):
-        if pos >= end:
-            break
-        first, last = candidates(frame, PREFIX, byte(pos))
-        after = MISS
-        for order in range(first, last, 8):
-            block = block_at(frame, order)
-            if fits(frame, block, pos, end):
-                after = match(frame, pos, end, word(block, FROM), word(block, TO))
-                if after != MISS:
-                    break
+        block, after = first_match(frame, INNER_PREFIX if prefixed else PREFIX, pos, end)
         if after == MISS:
             break
-        captured(frame, block)
         if after == AWAY or word(caps, 3) - word(caps, 2) > STRING_LIMIT:
             return Head(AWAY, at, record, prefixed, client)
         prefixed = True
@@ -205,34 +141,25 @@ def read_message(frame, pos, end, client):
     caps, zero = word(frame, CAPTURES), np.int64(0)
     while pos < end and is_symbol(byte(pos)):
         pos += 1
-    if pos >= end:
+    block, after = first_match(frame, MESSAGE, pos, end)
+    if after == MISS:
         return nothing(0)
-    first, last = candidates(frame, MESSAGE, byte(pos))
-    for order in range(first, last, 8):
-        block = block_at(frame, order)
-        after = MISS
-        if fits(frame, block, pos, end):
-            after = match(frame, pos, end, word(block, FROM), word(block, TO))
-        if after == MISS:
-            continue
-        captured(frame, block)
-        path, stop = word(caps, 6), word(caps, 7)
-        if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
-            return nothing(AWAY)
-        if word(caps, 3) > word(caps, 2):
-            client = number_of(frame, word(caps, 2), word(caps, 3))
-        route = number_route(frame, path, stop) if stop > path else zero
-        subject = number_of(frame, word(caps, 8), word(caps, 9))
-        if word(caps, 11) > word(caps, 10):
-            subject = number_of(frame, word(caps, 10), word(caps, 11))
-        return Shown(
-            zero,
-            word(block, NUMBER) + 1,
-            zero,
-            np.int64(client),
-            np.int64(route),
-            np.int64(subject),
-            word(block, NOTICE),
-            word(block, REPEAT),
-        )
-    return nothing(0)
+    path, stop = word(caps, 6), word(caps, 7)
+    if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
+        return nothing(AWAY)
+    if word(caps, 3) > word(caps, 2):
+        client = number_of(frame, word(caps, 2), word(caps, 3))
+    route = number_route(frame, path, stop) if stop > path else zero
+    subject = number_of(frame, word(caps, 8), word(caps, 9))
+    if word(caps, 11) > word(caps, 10):
+        subject = number_of(frame, word(caps, 10), word(caps, 11))
+    return Shown(
+        zero,
+        word(block, NUMBER) + 1,
+        zero,
+        np.int64(client),
+        np.int64(route),
+        np.int64(subject),
+        word(block, NOTICE),
+        word(block, REPEAT),
+    )

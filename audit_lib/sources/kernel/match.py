@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audit_lib.sources.kernel.layout import CAPTURES, CLASSES, MEMO, OPS, STATUS_AT, TEXT
+from audit_lib.sources.kernel.layout import CAPTURES, CLASSES, MEMO, OPS, STATUS_AT, TEXT, TRIED_AT
 from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, same, word
 from audit_lib.sources.kernel.times import MISS, NONE, clf_time, iso_time, named_time, number
 from audit_lib.sources.templates import LEVELS
@@ -79,9 +79,10 @@ def find_text(frame, pos, end, at, size):
 
 @jit
 def match(frame, pos, end, first, last):
-    """Where a block's match ends, captures beside; MISS, or AWAY where a regular expression decides."""
+    """Where a block's match ends, captures beside; MISS (at the operation tried last), or AWAY."""
     caps, text = word(frame, CAPTURES), word(frame, TEXT)
     for row in range(word(frame, OPS) + 40 * first, word(frame, OPS) + 40 * last, 40):
+        put(caps, TRIED_AT, row)
         code, one, two, three = word(row, 0), word(row, 1), word(row, 2), word(row, 3)
         if code == 0:  # the literal at `one`, `two` bytes long
             if end - pos < two or not same(pos, text + one, two):

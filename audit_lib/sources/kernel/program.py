@@ -1,7 +1,7 @@
 """Compiles log formats into arrays that the kernel runs: the same templates that the naive reader matches."""
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
@@ -11,21 +11,26 @@ from audit_lib.sources.kernel.layout import (
     BLOCK,
     BODY,
     FIELDS,
+    FROM,
+    INNER_PREFIX,
     MESSAGE,
     NAME_SLOTS,
     NUMBER,
+    PHASES,
     PREFIX,
     RUN_LEAD,
+    SHARED,
     SLACK,
     TEXT_LEAD,
     TIME_LEAD,
+    TO,
     Bytes,
     Program,
     name_slot,
 )
 from audit_lib.sources.kernel.zones import zone_offsets
 from audit_lib.sources.log_formats import MESSAGE_KINDS, Block, LogFormats
-from audit_lib.sources.templates import Part
+from audit_lib.sources.templates import LEVELS, Part
 
 # Operations: what each does with its arguments is said in match.py.
 LIT, RUN, TIME, LEVEL, STATUS, HEADRUN, FIND, END, REST, LEAVE = range(10)
@@ -73,7 +78,13 @@ class _Assembler:
             1 << MESSAGE_KINDS.index(block.kind) if block.once else 0,
             self._captured(start),
             *_lead(block),
+            0,
         ]
+
+    def shared(self, before: list[int], row: list[int]) -> int:
+        """With how many operations a block begins as the one before it does."""
+        pairs = zip(self.ops[before[FROM] : before[TO]], self.ops[row[FROM] : row[TO]], strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _captured(self, start: int) -> int:
         """A bit for each capture that the operations since `start` fill; the lowest is a time's."""
@@ -150,7 +161,9 @@ def _first_bytes(block: Block) -> set[int]:
             return found | set(FIRST_OF_TIME[part.field])
         if part.field in HEADS:
             return found | set(BYTES[f"head of {part.field}"])
-        kind, least, _ = RUNS.get(part.field, ("word" if part.field == "level" else "digits", 1, 0))
+        if part.field == "level":
+            return found | {level[0] for level in LEVELS}
+        kind, least, _ = RUNS.get(part.field, ("digits", 1, 0))
         found |= set(BYTES[kind])
         if least:
             return found
@@ -162,7 +175,7 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     """The program for formats and a time zone."""
     assembler = _Assembler()
     rows: list[list[int]] = []
-    firsts: list[tuple[int, int, set[int]]] = []
+    firsts: list[tuple[tuple[int, ...], int, set[int]]] = []
     anywhere: list[list[int]] = []
     phases = ((PREFIX, formats.prefixes), (BODY, formats.bodies), (MESSAGE, formats.messages))
     for phase, blocks in phases:
@@ -172,13 +185,16 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
                 continue
             row = assembler.block(block, phase)
             row[NUMBER] = number
-            firsts.append((phase, len(rows), _first_bytes(block)))
+            if number and rows:
+                row[SHARED] = assembler.shared(rows[-1], row)
+            inner = (INNER_PREFIX,) if phase == PREFIX and not block.outer else ()
+            firsts.append(((phase, *inner), len(rows), _first_bytes(block)))
             rows.append(row)
-    candidates = np.zeros((3, 256, 2), np.int64)
+    candidates = np.zeros((PHASES, 256, 2), np.int64)
     order: list[int] = []
-    for phase in range(3):
+    for phase in range(PHASES):
         for byte in range(256):
-            fitting = [number for own, number, bytes_ in firsts if own == phase and byte in bytes_]
+            fitting = [number for phases_, number, bytes_ in firsts if phase in phases_ and byte in bytes_]
             candidates[phase, byte] = len(order), len(fitting)
             order += fitting
     names = _names(assembler, formats)

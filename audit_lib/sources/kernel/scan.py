@@ -4,8 +4,7 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
-import numpy as np
-
+from audit_lib.sources.kernel.blocks import first_match
 from audit_lib.sources.kernel.layout import (
     ANYWHERE,
     ARENA,
@@ -18,7 +17,6 @@ from audit_lib.sources.kernel.layout import (
     EVENT,
     EVENT_ROWS,
     EVENTS,
-    FROM,
     GROUPS,
     GROW,
     HAS_CR,
@@ -40,22 +38,17 @@ from audit_lib.sources.kernel.layout import (
     STRINGS,
     TEXT,
     TIME_AT,
-    TO,
     UNKNOWN,
     WHY,
 )
 from audit_lib.sources.kernel.line import (
-    block_at,
-    candidates,
-    captured,
-    fits,
     is_traceback,
     read_head,
     read_message,
     read_request,
     requested,
 )
-from audit_lib.sources.kernel.match import AWAY, MISS, NONE, forget, match
+from audit_lib.sources.kernel.match import AWAY, MISS, NONE, forget
 from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put, put_byte, same, word
 from audit_lib.sources.kernel.structured import ASIDE, read_fields
 from audit_lib.sources.kernel.sums import end_line, sight
@@ -145,38 +138,33 @@ def read_line(frame, begin, end):
 
 
 @jit
+def count_request(frame, block, at):
+    """A request that its block has matched: False where the naive reader decides."""
+    own = word(word(frame, CAPTURES), TIME_AT)
+    shown = read_request(frame, block)
+    if shown.status == AWAY:
+        return False
+    at = own if at == NONE else at
+    end_line(frame, at, True, READ)
+    sight(frame, at, shown)
+    return True
+
+
+@jit
 def read_text(frame, pos, end, raw, raw_end, given, record, understood):
     """A line's text, or that of a structured line, whose time, record and raw bytes are given."""
-    caps = word(frame, CAPTURES)
     head = read_head(frame, pos, end)
     if head.pos == AWAY:
         return False
     at = head.at if given == NONE else given
     understood = understood or head.prefixed
-    first, last = np.int64(0), np.int64(0)
-    if head.pos < end:
-        first, last = candidates(frame, BODY, byte(head.pos))
-    for order in range(first, last, 8):
-        block = block_at(frame, order)
-        after = MISS
-        if fits(frame, block, head.pos, end):
-            after = match(frame, head.pos, end, word(block, FROM), word(block, TO))
-        if after == MISS:
-            continue
-        captured(frame, block)
-        if after == AWAY:
-            return False
+    block, after = first_match(frame, BODY, head.pos, end)
+    if after == AWAY:
+        return False
+    if after != MISS:
         understood = True
-        if not word(block, REQUEST):
-            break
-        own = word(caps, TIME_AT)
-        shown = read_request(frame, block)
-        if shown.status == AWAY:
-            return False
-        at = own if at == NONE else at
-        end_line(frame, at, True, READ)
-        sight(frame, at, shown)
-        return True
+        if word(block, REQUEST):
+            return count_request(frame, block, at)
     shown = read_message(frame, head.pos, end, head.client)
     if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
         return False
