@@ -14,7 +14,7 @@ from audit_lib.contracts import Changes, Sources
 from audit_lib.errors import BadInput
 from audit_lib.findings import compare, find
 from audit_lib.keeper import Keeper
-from audit_lib.keys import demo_key, load_key
+from audit_lib.keys import keeper_of
 from audit_lib.leak_audit import find_leaks
 from audit_lib.ledger import read_ledger
 from audit_lib.policy import Policy, choose_policy
@@ -64,11 +64,6 @@ class Audit:
     attestations: pd.DataFrame
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
-
-
-def keeper_of(project: Project) -> Keeper:
-    """An empty keeper under the project's key; `BadInput` where its ledger's key is not at hand."""
-    return Keeper(demo_key() if project.key == "demo" else load_key(project.ledger_dir))
 
 
 def run_audit(

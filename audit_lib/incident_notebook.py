@@ -6,11 +6,12 @@ Importing it installs the guard (by `audit_lib.notebook`): from then on no outpu
 from pathlib import Path
 
 from audit_lib import guard, handoff
-from audit_lib.audit import instant_of, keeper_of
+from audit_lib.audit import instant_of
 from audit_lib.dossier import classes_of, package, search_package
 from audit_lib.errors import BadInput, Fault
 from audit_lib.incident import Incident, Question, investigate
 from audit_lib.keeper import Keeper
+from audit_lib.keys import keeper_of
 from audit_lib.notebook import current_instant, project_folder, refuse_values
 from audit_lib.project import load_project
 from audit_lib.report.incident_views import (

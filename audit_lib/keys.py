@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Key
+from audit_lib.keeper import Keeper, Key
 from audit_lib.ledger import current_key_ids
+from audit_lib.project import Project
 
 FORMAT = "audit_lib key, encrypted, 1"
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
@@ -183,3 +184,8 @@ def _read_key(path: Path) -> Key:
     if len(material) != 32:
         raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
     return Key(material, "file")
+
+
+def keeper_of(project: Project) -> Keeper:
+    """An empty keeper under the project's key; `BadInput` where its ledger's key is not at hand."""
+    return Keeper(demo_key() if project.key == "demo" else load_key(project.ledger_dir))

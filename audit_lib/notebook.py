@@ -13,9 +13,10 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from audit_lib import guard, handoff
-from audit_lib.audit import Audit, keeper_of, run_audit
+from audit_lib.audit import Audit, run_audit
 from audit_lib.clock import Quarter, iso, parse_instant
 from audit_lib.errors import AuditError, BadInput, Fault
+from audit_lib.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.detected import detections_tables
 from audit_lib.report.failures import (

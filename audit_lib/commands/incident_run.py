@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib import guard
-from audit_lib.audit import instant_of, keeper_of
+from audit_lib.audit import instant_of
 from audit_lib.clock import iso
 from audit_lib.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
 from audit_lib.guard import forbid_core_dumps
 from audit_lib.incident import Question, investigate
+from audit_lib.keys import keeper_of
 from audit_lib.policy import choose_policy
 from audit_lib.project import Project
 from audit_lib.publish import publishing

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from audit_lib.audit import keeper_of
 from audit_lib.clock import iso
+from audit_lib.keys import keeper_of
 from audit_lib.leak_audit import find_leaks
 from audit_lib.policy import choose_policy
 from audit_lib.project import load_project
@@ -66,6 +66,9 @@ Prints one line a leak, never a value. What could not be searched is listed, and
     show_default=True,
     help="Search by shape for values nobody gave.",
 )
+@click.option(
+    "--every-provider", is_flag=True, help="Add the shapes of some 480 providers' keys, in 2 s more."
+)
 @click.option("--fresh", is_flag=True, help="Search everything anew, whatever was found clean before.")
 def leaks(
     *,
@@ -76,6 +79,7 @@ def leaks(
     ledger: Path | None,
     most: int,
     patterns: bool,
+    every_provider: bool,
     fresh: bool,
 ) -> None:
     """Find leaked secrets."""
@@ -93,6 +97,7 @@ def leaks(
             entries,
             inventory,
             patterns=patterns,
+            every_provider=every_provider,
             cache=user_cache(),
             fresh=fresh,
             progress=progress,

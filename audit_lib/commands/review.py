@@ -11,7 +11,7 @@ import click
 
 from audit_lib import guard
 from audit_lib.artefacts import NOTEBOOK, SOURCE, write_review
-from audit_lib.audit import Audit, instant_of, keeper_of, run_audit
+from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.clock import Quarter, iso
 from audit_lib.commands.options import (
     Opened,
@@ -26,6 +26,7 @@ from audit_lib.commands.options import (
 from audit_lib.commands.records import take_snapshot
 from audit_lib.contracts import SEVERITIES, STATUSES, rows
 from audit_lib.errors import BadInput, Fault
+from audit_lib.keys import keeper_of
 from audit_lib.policy import choose_policy
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.publish import publishing

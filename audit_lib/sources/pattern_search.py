@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed
@@ -14,6 +15,8 @@ from audit_lib.sources.scan_cache import Memory, ScanCache, packed
 from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
 
+_SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
+_AT_ONCE = 128  # files read ahead
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
@@ -55,8 +58,9 @@ def _search_objects(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for batch in listing.read(root, missing, faults):
             texts = list(_texts(batch, done))
-            found = pool.map(lambda text: shapes.look(text[1]), texts)
-            met += [oid for (oid, _), one in zip(texts, found, strict=True) if one]
+            shares = [texts[start::_SHARES] for start in range(_SHARES)]
+            for some in pool.map(lambda share: [oid for oid, text in share if shapes.meets(text)], shares):
+                met += some
             kinds.update((span.oid, span.kind) for span in batch.spans)
             progress("shapes of secrets in git objects", len(kinds), listing.count)
     # The path decides what counts, and it is known only now; what was met is read once more.
@@ -107,33 +111,56 @@ def _search_files(
     root: Path, shapes: Shapes, homes: Collection[str], cache: ScanCache, done: PatternSearch
 ) -> set[str]:
     """Searches files that people write, and logs; returns the states of those that hold nothing."""
-    clean = set()
+    clean: set[str] = set()
+    read = _read_files(root, homes, cache, done, clean)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while some := list(islice(read, _AT_ONCE)):
+            shares = [some[start::_SHARES] for start in range(_SHARES)]
+            looked = pool.map(lambda share: [shapes.look(one.content, (one.path,)) for one in share], shares)
+            for share, found in zip(shares, looked, strict=True):
+                done.shapes |= set().union(*found)
+                clean.update(one.state for one, shape in zip(share, found, strict=True) if not shape)
+    return clean
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A file's beginning, and the id of its state."""
+
+    path: str
+    state: str
+    content: bytes
+
+
+def _read_files(
+    root: Path, homes: Collection[str], cache: ScanCache, done: PatternSearch, clean: set[str]
+) -> Iterator[_Read]:
+    """The files that have to be searched; those known to hold nothing go into `clean`."""
     installed = 0
     for file in walk_files(root, []):
         if is_installed(file.path):
             installed += 1
         elif file.path not in homes:
-            file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp))
-            found = set() if file_id in cache.memory.files else _in_file(file, shapes, done)
-            done.shapes |= found
-            if not found:
-                clean.add(file_id)
+            state = cache.file_id(file.path, (file.size_bytes, *file.stamp))
+            content = b"" if state in cache.memory.files else _content(file, done)
+            if content is not None and is_text(content):
+                yield _Read(file.path, state, content)
+            elif content is not None:
+                clean.add(state)
     if installed:
         done.left_out.add(NotSearched(f"{installed:,} files", "belong to installed packages or to git"))
-    return clean
 
 
-def _in_file(file: TreeFile, shapes: Shapes, done: PatternSearch) -> set[Shape]:
+def _content(file: TreeFile, done: PatternSearch) -> bytes | None:
     try:
         with file.open() as opened:
             content = opened.read(LARGEST + 1)
     except OSError as error:
         done.left_out.add(NotSearched(file.path, f"cannot be read ({type(error).__name__})"))
-        return set()
+        return None
     if len(content) > LARGEST:
         done.left_out.add(NotSearched(file.path, _TOO_LARGE))
-        content = content[:LARGEST]
-    return shapes.look(content, (file.path,)) if is_text(content) else set()
+    return content[:LARGEST]
 
 
 def is_text(content: bytes) -> bool:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
+from functools import cache, lru_cache
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 from kingfisher_sdk import Rules, Scanner
@@ -54,6 +54,9 @@ class Shapes:
         self._keeper = keeper
         self._markers = markers
         self._compiled = every_provider
+        self._empty: set[bytes] = set()
+        # The versions of a file hold the same values again and again.
+        self._judged = lru_cache(maxsize=100_000)(self._value)
 
     @property
     def digest(self) -> str:
@@ -61,36 +64,51 @@ class Shapes:
         options = f"{VERSION} {self._compiled is not None} {self._markers}"
         return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
 
+    def meets(self, content: bytes) -> bool:
+        """Whether anything in a content looks like a secret, wherever the content may stand."""
+        return bool(self._met(content, generated=False))
+
     def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
-        """What looks like a secret in one content; of a generated file only what is unmistakable."""
+        """What looks like a secret in one content; of a generated file only what is unmistakable.
+
+        The keeper holds it from then on.
+        """
         if paths and all(is_installed(path) or _LOCK.search(path) for path in paths):
             return set()
         generated = bool(paths) and all(_GENERATED.search(path) for path in paths)
-        found: set[Shape] = set()
-        for finding in _scanner(self._compiled).scan(content):
+        met = self._met(content, generated=generated)
+        return {Shape(self._keeper.take(value), name, rule) for value, name, rule in met}
+
+    def _met(self, content: bytes, *, generated: bool) -> set[tuple[str, str, str]]:
+        """Values with their names and rules. What holds nothing is scanned once, in a file and in a blob."""
+        digest = blake2b(content, digest_size=16).digest()
+        if digest in self._empty:
+            return set()
+        findings = [finding for finding in _scanner(self._compiled).scan(content) if finding.visible]
+        met = set()
+        for finding in findings:
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
-            if finding.visible and not (generated and by_name):
-                captures = finding.captures
-                shape = self._shape(finding.secret, captures.get("NAME", "").strip(), rule, by_name=by_name)
-                if shape is not None:
-                    found.add(shape)
-        return found
+            name = finding.captures.get("NAME", "").strip()
+            value = self._judged(finding.secret, name, by_name)
+            if value and not (generated and by_name):
+                met.add((value, name, rule))
+        if not met and not generated:
+            self._empty.add(digest)
+        return met
 
-    def _shape(self, value: str, name: str, rule: str, *, by_name: bool) -> Shape | None:
+    def _value(self, value: str, name: str, by_name: bool) -> str:
+        """The secret in what a rule met, of a URL its password; "" where it is none."""
         value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
             weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
             if weak or looks_made_up(parts.password, self._markers):
-                return None
-            strong = strength_bits(parts.password) >= WEAKEST_BITS
-            return Shape(self._keeper.take(parts.password if strong else value), name, rule)
-        if by_name and not looks_secret(value, name, self._markers):
-            return None
-        if looks_made_up(value, self._markers):
-            return None
-        return Shape(self._keeper.take(value), name, rule)
+                return ""
+            return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
+        if looks_made_up(value, self._markers) or (by_name and not looks_secret(value, name, self._markers)):
+            return ""
+        return value
 
 
 @cache

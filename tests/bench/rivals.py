@@ -87,6 +87,7 @@ def ours(root: Path, cache: Path | None) -> Places:
         EnvEntries.of([]),
         Inventory.of([]),
         cache=cache,
+        every_provider=cache is not None,
     )
     messages = set(found.places.loc[found.places["source"] == "commit message", "leak_id"])
     met = set(found.leaks.loc[found.leaks["leak_id"].isin(messages), "fingerprint"])
