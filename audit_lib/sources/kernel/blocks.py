@@ -19,6 +19,7 @@ from audit_lib.sources.kernel.layout import (
     NEXT_MASK,
     OPS,
     ORDER,
+    PHASES,
     RUN_LEAD,
     SHARED,
     TIME_AT,
@@ -45,7 +46,10 @@ def first_match(frame, phase, pos, end):
     """The first block of a phase that matches at an address, its captures beside."""
     if pos >= end:
         return Match(np.int64(0), MISS)
-    place = word(frame, CANDIDATES) + 16 * (256 * phase + byte(pos))
+    first = byte(pos)
+    if 48 <= first <= 57 and iso_time(frame, pos, end, word(frame, CAPTURES)) != MISS:
+        phase += PHASES
+    place = word(frame, CANDIDATES) + 16 * (256 * phase + first)
     order = word(frame, ORDER) + 8 * word(place, 0)
     before, tried = np.int64(0), np.int64(0)
     for candidate in range(order, order + 8 * word(place, 1), 8):

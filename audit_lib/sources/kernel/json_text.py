@@ -4,11 +4,19 @@ import numpy as np
 
 from audit_lib.sources.kernel.layout import STRING_LIMIT
 from audit_lib.sources.kernel.match import AWAY
-from audit_lib.sources.kernel.memory import byte, eight, find_byte, inlined, jit, put_byte, put_eight
+from audit_lib.sources.kernel.memory import (
+    ONES,
+    TOPS,
+    byte,
+    eight,
+    find_byte,
+    inlined,
+    jit,
+    put_byte,
+    put_eight,
+)
 
 TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE = 1, 2, 3
-_ONES = np.int64(0x0101010101010101)
-_TOPS = np.int64(-0x7F7F7F7F7F7F7F80)  # the highest bit of each byte
 
 
 @inlined
@@ -22,14 +30,14 @@ def skip_space(pos, end):
 @inlined
 def is_plain(bytes_):
     """Whether eight bytes are ASCII and hold neither a quote nor an escape."""
-    quote, escape = bytes_ ^ (_ONES * 34), bytes_ ^ (_ONES * 92)
-    return (bytes_ | ((quote - _ONES) & ~quote) | ((escape - _ONES) & ~escape)) & _TOPS == 0
+    quote, escape = bytes_ ^ (ONES * 34), bytes_ ^ (ONES * 92)
+    return (bytes_ | ((quote - ONES) & ~quote) | ((escape - ONES) & ~escape)) & TOPS == 0
 
 
 @inlined
 def is_control(bytes_):
     """Whether any of eight bytes is below a space."""
-    return (bytes_ - _ONES * 32) & ~bytes_ & _TOPS != 0
+    return (bytes_ - ONES * 32) & ~bytes_ & TOPS != 0
 
 
 @jit

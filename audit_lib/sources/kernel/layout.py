@@ -33,7 +33,8 @@ O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)
 (FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(11)
 (CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, SHARED, BLOCK) = range(11, 19)
 ANY_LEAD, TIME_LEAD, RUN_LEAD, TEXT_LEAD = range(4)
-# Prefixes at the beginning of a line, and behind another prefix.
+# Prefixes at the beginning of a line, and behind another prefix. Each phase has two lists of candidates:
+# without the blocks that begin with a time, and, behind all phases, with them.
 PREFIX, BODY, MESSAGE, INNER_PREFIX, PHASES = range(5)
 # What the entry is asked to do; CLEAN also says whether a carriage return is left.
 SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)

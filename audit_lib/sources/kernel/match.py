@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from audit_lib.sources.kernel.classes import BITS
 from audit_lib.sources.kernel.layout import CAPTURES, CLASSES, MEMO, OPS, STATUS_AT, TEXT, TRIED_AT
-from audit_lib.sources.kernel.memory import byte, find_byte, jit, put, same, word
+from audit_lib.sources.kernel.memory import ONES, TOPS, byte, eight, find_byte, inlined, jit, put, same, word
 from audit_lib.sources.kernel.times import MISS, NONE, clf_time, iso_time, named_time, number
 from audit_lib.sources.templates import LEVELS
 
@@ -14,6 +15,7 @@ AWAY = np.int64(-2)  # neither a match nor none: the naive reader decides
 _LEVELS = np.array([int.from_bytes(level.ljust(8, b"\0"), "little") for level in LEVELS], np.int64)
 # Places of the memo, behind those of times.py: of runs of a class address and end, by turns.
 _RUN_SEEN = 3
+_PEER = np.int64(BITS["peer"])
 MEMOS = 3 + 2 * 16
 
 
@@ -40,15 +42,28 @@ def level_end(pos, end):
     return MISS
 
 
+@inlined
+def class_end(frame, pos, end, bits):
+    """Where a run of a class ends. Up to a space or quote eight bytes are looked at together."""
+    if bits == _PEER:
+        while pos + 8 <= end:
+            space, quote = eight(pos) ^ (ONES * 32), eight(pos) ^ (ONES * 34)
+            if ((space - ONES) & ~space | (quote - ONES) & ~quote) & TOPS:
+                break
+            pos += 8
+    classes = word(frame, CLASSES)
+    while pos < end and word(classes, byte(pos)) & bits:
+        pos += 1
+    return pos
+
+
 @jit
 def run_end(frame, pos, end, bits, turn):
     """Where a run of a class ends; what was found at the same address before is at its `turn` in the memo."""
     place = word(frame, MEMO) + 8 * _RUN_SEEN + 16 * turn
     if word(place, 0) == pos:
         return word(place, 1)
-    classes, at = word(frame, CLASSES), pos
-    while at < end and word(classes, byte(at)) & bits:
-        at += 1
+    at = class_end(frame, pos, end, bits)
     put(place, 0, pos)
     put(place, 1, at)
     return at
@@ -93,9 +108,7 @@ def match(frame, pos, end, first, last):
             if row == word(frame, OPS) + 40 * first:
                 pos = run_end(frame, pos, end, one, word(row, 4))
             else:
-                classes = word(frame, CLASSES)
-                while pos < end and word(classes, byte(pos)) & one:
-                    pos += 1
+                pos = class_end(frame, pos, end, one)
             if pos - start < two:
                 return MISS
             put(caps, 2 * three, start)
@@ -120,9 +133,8 @@ def match(frame, pos, end, first, last):
         elif code == 5:  # one byte of class `one`, then of class `two`, as many as `three` allows
             if pos >= end or not word(word(frame, CLASSES), byte(pos)) & one:
                 return MISS
-            start, classes, pos = pos, word(frame, CLASSES), pos + 1
-            while pos < end and word(classes, byte(pos)) & two:
-                pos += 1
+            start = pos
+            pos = class_end(frame, pos + 1, end, two)
             if not three & 255 <= pos - start - 1 <= three >> 8:
                 return MISS
             capture = 2 * word(row, 4)

@@ -1,5 +1,6 @@
 """Compiled reading and writing of memory at addresses: arguments stay numbers, so calls cost little."""
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -13,6 +14,8 @@ inlined = njit(
 
 memchr = types.ExternalFunction("memchr", types.uintp(types.uintp, types.int32, types.uintp))
 _INT = types.int64
+# For looking at eight bytes together: 1 in each, and the highest bit of each.
+ONES, TOPS = np.int64(0x0101010101010101), np.int64(-0x7F7F7F7F7F7F7F80)
 
 
 def _pointer(builder, address, bits):

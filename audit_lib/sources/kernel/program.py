@@ -1,7 +1,7 @@
 """Compiles log formats into arrays that the kernel runs: the same templates that the naive reader matches."""
 
 from functools import lru_cache
-from itertools import pairwise, takewhile
+from itertools import pairwise, product, takewhile
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from audit_lib.sources.kernel.layout import (
     FIELDS,
     FROM,
     INNER_PREFIX,
+    LEAD,
     MESSAGE,
     NAME_SLOTS,
     NUMBER,
@@ -190,13 +191,13 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
             inner = (INNER_PREFIX,) if phase == PREFIX and not block.outer else ()
             firsts.append(((phase, *inner), len(rows), _first_bytes(block)))
             rows.append(row)
-    candidates = np.zeros((PHASES, 256, 2), np.int64)
+    candidates = np.zeros((2, PHASES, 256, 2), np.int64)
     order: list[int] = []
-    for phase in range(PHASES):
-        for byte in range(256):
-            fitting = [number for phases_, number, bytes_ in firsts if phase in phases_ and byte in bytes_]
-            candidates[phase, byte] = len(order), len(fitting)
-            order += fitting
+    for timed, phase, byte in product(range(2), range(PHASES), range(256)):
+        fitting = [number for phases_, number, bytes_ in firsts if phase in phases_ and byte in bytes_]
+        fitting = [number for number in fitting if timed or rows[number][LEAD] != TIME_LEAD]
+        candidates[timed, phase, byte] = len(order), len(fitting)
+        order += fitting
     names = _names(assembler, formats)
     parameters = [assembler.literal(name.encode()) for name in formats.secret_parameters]
     classes = np.zeros(256, np.int64)

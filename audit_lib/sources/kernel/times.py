@@ -15,8 +15,8 @@ _MONTHS = np.array(
 )
 _HIGH = np.int64(-0x0F0F0F0F0F0F0F10)  # the upper half of each byte
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
-# Places of the memo: the address of a time, its end and its instant.
-_TIME_SEEN = 0
+# Places of the memo: the address of a time, its end and its instant; the text of a date and its seconds.
+_TIME_SEEN, _DATE_SEEN = 0, 40
 
 
 @jit
@@ -91,11 +91,15 @@ def fraction(pos, end, comma):
     """End and microseconds of an optional fraction of one to nine digits."""
     if pos + 1 >= end or not (byte(pos) == 46 or (comma and byte(pos) == 44)):
         return pos, 0
-    at, value, scale = pos + 1, 0, 100_000
-    while at < end and at < pos + 10 and 48 <= byte(at) <= 57:
-        value += (byte(at) - 48) * scale
-        scale //= 10
+    at, value = pos + 1, 0
+    while at < end and at < pos + 7 and 48 <= byte(at) <= 57:
+        value = value * 10 + byte(at) - 48
         at += 1
+    for _ in range(pos + 7 - at):
+        value *= 10
+    if at == pos + 7:  # what is finer than microseconds
+        while at < end and at < pos + 10 and 48 <= byte(at) <= 57:
+            at += 1
     return (pos, 0) if at == pos + 1 else (at, value)
 
 
@@ -141,6 +145,26 @@ def is_name(pos):
 
 
 @jit
+def date_of(memo, pos, mark):
+    """Seconds since 1970 at the beginning of a day like 2026-11-24, or NONE; the date before is known."""
+    start, rest = eight(pos), eight(pos + 8) & 0xFFFF
+    if start == word(memo, _DATE_SEEN) and rest == word(memo, _DATE_SEEN + 1):
+        return word(memo, _DATE_SEEN + 2)
+    # 2026-11- with its marks, which are the same; then 24.
+    digits = digits_at(pos, 0x3030303030303030 & ~_MARKS | mark << 32 | mark << 56, 0x0F06060F06060606)
+    if digits < 0:
+        return NONE
+    year = (digits & 15) * 1000 + (digits >> 8 & 15) * 100 + (digits >> 16 & 15) * 10 + (digits >> 24 & 15)
+    month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
+    midnight = seconds(year, month_, number(pos + 8, 2), 0)
+    if midnight != NONE:
+        put(memo, _DATE_SEEN, start)
+        put(memo, _DATE_SEEN + 1, rest)
+        put(memo, _DATE_SEEN + 2, midnight)
+    return midnight
+
+
+@jit
 def iso_time(frame, pos, end, caps):
     """The end of 2026-11-24 13:50:34,640 and the like, its instant among the captures; MISS for none."""
     if end - pos < 19:
@@ -154,16 +178,10 @@ def iso_time(frame, pos, end, caps):
     mark, between = byte(pos + 4), byte(pos + 10)
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
         return MISS
-    # 2026-11- with its marks, which are the same; then 24 and the clock.
-    digits = digits_at(pos, 0x3030303030303030 & ~_MARKS | mark << 32 | mark << 56, 0x0F06060F06060606)
-    day, clock = number(pos + 8, 2), clock_of(pos + 11)
-    if digits < 0 or clock < 0:
+    midnight, clock = date_of(memo, pos, mark), clock_of(pos + 11)
+    if midnight == NONE or clock < 0 or clock // 10000 > 23 or clock // 100 % 100 > 59 or clock % 100 > 59:
         return MISS
-    year = (digits & 15) * 1000 + (digits >> 8 & 15) * 100 + (digits >> 16 & 15) * 10 + (digits >> 24 & 15)
-    month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
-    wall = seconds(year, month_, day, clock)
-    if wall == NONE:
-        return MISS
+    wall = midnight + clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
     at, micros = fraction(pos + 19, end, True)
     at, offset = zone_of(at, end, True)
     moment = instant(frame, wall, micros, offset)
