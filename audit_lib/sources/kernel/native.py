@@ -20,6 +20,7 @@ from filelock import FileLock
 Entry = Callable[[int, int], int]
 _SOURCES = Path(__file__).parent
 _SYMBOL = "audit_lib_log_kernel"
+_KEPT = 8  # machine codes of other versions, and of other environments
 
 
 @cache
@@ -61,18 +62,19 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
 
 def _compiled_once(machine: llvm.TargetMachine) -> bytes:
     """Compiles and keeps the code, while other processes that want it wait."""
-    path = _path()
     try:
+        path = _path()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
             return _stored() or _store(_compiled(machine))
-    except OSError:
+    except (OSError, RuntimeError):  # no home, or none that may be written: it is compiled each time
         return _compiled(machine)
 
 
 def _compiled(machine: llvm.TargetMachine) -> bytes:
     """The kernel as an object file."""
-    print("compiling the log reader, once for this machine and version…", file=sys.stderr)
+    if sys.stderr.isatty():
+        print("compiling the log reader, once for this machine and version…", file=sys.stderr)
     from numba import types  # noqa: PLC0415  slow to import, and seldom needed
 
     from audit_lib.sources.kernel.entry import entry  # noqa: PLC0415
@@ -100,12 +102,12 @@ def _path() -> Path:
 
 def _stored() -> bytes | None:
     """The code that was compiled before, if nobody but this user could have written it."""
-    path = _path()
     try:
+        path = _path()
         if not (_is_own(path.parent) and _is_own(path)):
             return None
         return path.read_bytes()
-    except OSError:
+    except (OSError, RuntimeError):
         return None
 
 
@@ -113,6 +115,10 @@ def _is_own(path: Path) -> bool:
     status = path.lstat()
     own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
     return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _store(code: bytes) -> bytes:
@@ -126,6 +132,8 @@ def _store(code: bytes) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(code)
         part.replace(path)
+        for old in sorted(path.parent.glob("*.o"), key=_changed)[:-_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError:
         part.unlink(missing_ok=True)
     return code

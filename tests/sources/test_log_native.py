@@ -1,0 +1,72 @@
+"""The kernel's machine code is kept where nobody else could have put it, and loads without numba."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audit_lib.sources.kernel import native
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "audit_lib" / "kernel").mkdir(parents=True, mode=0o700)
+    return tmp_path / "audit_lib" / "kernel"
+
+
+def test_code_is_kept_for_its_owner_alone(folder: Path) -> None:
+    """What is stored is read again, and nobody but its owner may read or write it."""
+    assert native._stored() is None
+    assert native._store(b"code") == b"code"
+    (kept,) = folder.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    assert native._stored() == b"code"
+
+
+def test_code_that_others_could_have_written_is_not_run(folder: Path) -> None:
+    """A file or folder that others may write, and a link, are passed over."""
+    native._store(b"code")
+    (kept,) = folder.iterdir()
+    kept.chmod(0o620)
+    assert native._stored() is None
+    kept.chmod(0o600)
+    folder.chmod(0o770)
+    assert native._stored() is None
+    folder.chmod(0o700)
+    kept.rename(folder / "other")
+    kept.symlink_to(folder / "other")
+    assert native._stored() is None
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a folder for it the code is returned all the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "missing" / "deeper"))
+    assert native._store(b"code") == b"code"
+
+
+def test_only_the_newest_codes_are_kept(folder: Path) -> None:
+    """Codes of other versions do not pile up."""
+    for number in range(20):
+        (folder / f"{number}.o").write_bytes(b"old")
+    native._store(b"code")
+    assert len(list(folder.glob("*.o"))) == native._KEPT
+    assert native._stored() == b"code"
+
+
+def test_counting_imports_neither_numba_nor_pandas() -> None:
+    """What takes long to import is not imported to count."""
+    native.load_entry()
+    code = """
+import sys
+from audit_lib.commands.failures import failures
+from audit_lib.sources.kernel.native import load_entry
+load_entry()
+print(sorted({"numba", "pandas", "pandera", "scipy", "distributed"} & set(sys.modules)))
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
