@@ -32,7 +32,7 @@ class Plot:
         dates = {"GIT_AUTHOR_DATE": f"{self.clock} +0000", "GIT_COMMITTER_DATE": f"{self.clock} +0000"}
         quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "PATH": os.environ["PATH"]}
         done = subprocess.run(
-            ["git", "-c", "init.defaultBranch=main", "-c", "gc.auto=0", *args],
+            ["git", "-c", "init.defaultBranch=main", "-c", "gc.auto=0", "-c", "gc.reflogExpire=never", *args],
             cwd=self.root,
             env=quiet | _AUTHOR | _COMMITTER | dates | env,
             input=stdin,
@@ -164,6 +164,7 @@ def _wrapped(value: str, width: int, before: int = 50) -> bytes:
 Kind = Callable[[Plot, str], object]
 
 PLACES: dict[str, Kind] = {
+    "unreachable commit": _unreachable_commit,
     "blob at HEAD": lambda p, v: p.commit("a/config.py", f"TOKEN = '{v}'\n"),
     "blob removed later": lambda p, v: _removed(p, "removed.env", f"TOKEN={v}\n"),
     "blob on another branch": lambda p, v: _on_branch(p, v, delete=False),
@@ -177,10 +178,9 @@ PLACES: dict[str, Kind] = {
     "name of a tag": lambda p, v: p.git("tag", f"t-{v}"),
     "tag of a blob": lambda p, v: p.git("tag", "blobtag", _dangling(p, v)),
     "git note": lambda p, v: p.git("notes", "add", "-m", f"see {v}"),
-    "newest stash": _stash,
     "older stash": lambda p, v: _stash(p, v, times=3),
+    "newest stash": _stash,
     "amended commit": _amended,
-    "unreachable commit": _unreachable_commit,
     "dangling blob": _dangling,
     "only in a merge": _merge_only,
     "packed with deltas": _packed,
@@ -194,7 +194,7 @@ PLACES: dict[str, Kind] = {
     "source map": lambda p, v: p.file("frontend/.next/static/main.js.map", f'{{"s":["k=\\"{v}\\""]}}'),
     "notebook output": lambda p, v: p.commit("n.ipynb", f'{{"outputs":[{{"text":["key {v}\\n"]}}]}}'),
     "large file": lambda p, v: p.file("large.bin", b"\0" * 16_777_200 + v.encode() + b"\1" * 9_000_000),
-    "large blob": lambda p, v: p.commit("blob.bin", b"\0" * 16_777_150 + v.encode() + b"\1" * 20_000_000),
+    "large blob": lambda p, v: p.commit("blob.bin", b"\0" * 8_388_540 + v.encode() + b"\1" * 20_000_000),
     "commit message left behind": lambda p, v: p.file(".git/SQUASH_MSG", v),
     "staged, not committed": _staged,
 }  # fmt: skip

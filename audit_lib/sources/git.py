@@ -37,6 +37,11 @@ _OVERRIDES = (
     "gpg.ssh.program=false",
     "gpg.x509.program=false",
     "protocol.allow=never",
+    # Bounds of memory: what git would cache of a large history by default is as much again.
+    "core.deltaBaseCacheLimit=32m",
+    "core.packedGitLimit=64m",
+    "core.packedGitWindowSize=8m",
+    "core.bigFileThreshold=32m",
 )
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",

@@ -13,7 +13,8 @@ from typing import IO
 from audit_lib.sources.git import GitFailed, git_process, run_git
 from audit_lib.sources.scan_cache import Memory, packed
 
-BATCH = 8 << 20  # bytes; larger objects come in windows of this size
+AT_ONCE = 256 << 10  # bytes read at a time: what is searched is then still in the processor's cache
+BATCH = 4 << 20  # bytes; larger objects come in windows of this size
 OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
 _PIPE = 1 << 20
 _NEWLINE = 10
@@ -186,7 +187,7 @@ def _batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
             yield from _windows(stream, view, filled, large)
             filled = 0
             continue
-        read = _read(stream, view[filled:])
+        read = _read(stream, view[filled : filled + AT_ONCE])
         if not read and not filled:
             return
         if not read:

@@ -13,7 +13,8 @@ from audit_lib.sources.git_objects import read_objects, stream_lines
 _REACH = (
     ("commit", ("--branches", "--tags", "--remotes", "HEAD")),
     ("note", ("--glob=refs/notes",)),
-    ("stash", ("--glob=refs/stash",)),
+    # Without a wildcard git would look for refs below refs/stash, and there are none.
+    ("stash", ("--glob=refs/stas[h]",)),
     ("other ref", ("--all",)),
     ("reflog", ("--all", "--reflog")),
 )

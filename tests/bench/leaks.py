@@ -3,15 +3,18 @@
 Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]; rivals are taken from the PATH where they are.
 """
 
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
+
+import psutil
 
 from tests.bench.history import expanded_bytes, make_history
 from tests.bench.rivals import compare_patterns
@@ -19,23 +22,21 @@ from tests.fakes import fake_value
 
 PLANTED = 20
 TARGETS = {
-    "20 values / git log -p --all | grep -F": 0.40,
-    "20 values / kingfisher's own history scan": 0.35,
-    "500 values / 20 values": 1.3,
-    "unchanged re-audit / first": 0.05,
+    ("20 values", "git log -p --all | grep -F"): 0.40,
+    ("20 values", "kingfisher's own history scan"): 0.35,
+    ("500 values", "20 values"): 1.3,
+    ("unchanged re-audit", "20 values"): 0.05,
 }
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: wall in seconds, the largest process in MB, and what it found."""
+    """One run: wall and processor time in seconds, memory of all its processes in MB, what it found."""
 
-    seconds: float
+    wall: float
+    cpu: float
     megabytes: float
     found: int
-
-    def __truediv__(self, other: "Measured") -> float:
-        return self.seconds / other.seconds
 
 
 def main() -> None:
@@ -57,34 +58,38 @@ def value_of(number: int) -> str:
 
 def measure(root: Path, folder: Path, pairs: int) -> None:
     """Runs each pair alternately, so that what else the machine does falls on both."""
-    rows: dict[str, list[float]] = {name: [] for name in TARGETS}
-    peak = 0.0
+    runs: dict[str, list[Measured]] = {}
     for number in range(pairs):
-        twenty = ours(root, PLANTED, folder / f"cache{number}")
-        again = ours(root, PLANTED, folder / f"cache{number}")
-        logged = git_log(root, folder)
-        scanned = kingfisher(root)
-        many = ours(root, 500, folder / f"many{number}")
-        assert twenty.found == again.found == many.found == PLANTED, (twenty, again, many)
-        peak = max(peak, twenty.megabytes, many.megabytes)
-        print(
-            f"20: {twenty}\nagain: {again}\ngit log: {logged}\nkingfisher: {scanned}\n500: {many}", flush=True
-        )
-        for name, ratio in zip(
-            TARGETS, (twenty / logged, twenty / scanned, many / twenty, again / twenty), strict=True
+        cache = folder / f"cache{number}"
+        for name, run in (
+            ("20 values", partial(ours, root, PLANTED, cache)),
+            ("unchanged re-audit", partial(ours, root, PLANTED, cache)),
+            ("git log -p --all | grep -F", partial(git_log, root, folder)),
+            ("kingfisher's own history scan", partial(kingfisher, root)),
+            ("500 values", partial(ours, root, 500, folder / f"many{number}")),
         ):
-            rows[name].append(ratio)
-    print("\n| measure | median | range | at most |\n|--|--|--|--|")
-    for name, ratios in rows.items():
-        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
-        print(f"| {name} | {statistics.median(ratios):.2f} | {spread} | {TARGETS[name]} |")
-    print(f"| largest process, MB | {peak:.0f} | | 300 |")
+            done = run()
+            runs.setdefault(name, []).append(done)
+            print(f"{name}: {done}", flush=True)
+            assert done.found == PLANTED or run.func is not ours, name
+    _print_ratios(runs)
+
+
+def _print_ratios(runs: dict[str, list[Measured]]) -> None:
+    print("\n| pair | wall, median | range | processor time, median | at most |\n|--|--|--|--|--|")
+    for (name, other), most in TARGETS.items():
+        pairs = list(zip(runs[name], runs[other], strict=True))
+        walls = [one.wall / two.wall for one, two in pairs]
+        work = statistics.median(one.cpu / two.cpu for one, two in pairs)
+        spread = f"{min(walls):.2f}-{max(walls):.2f}"
+        print(f"| {name} / {other} | {statistics.median(walls):.2f} | {spread} | {work:.2f} | {most} |")
+    peak = max(one.megabytes for name in ("20 values", "500 values") for one in runs[name])
+    print(f"| memory of all processes, MB | {peak:.0f} | | | 300 |")
 
 
 _OURS = """
-import json, resource, sys
+import sys
 from pathlib import Path
-from time import perf_counter
 from audit_lib.contracts import LeakTargets
 from audit_lib.keeper import Keeper, Key
 from audit_lib.project import Project
@@ -95,28 +100,21 @@ values = {f"V{n}": value_of(n) for n in range(int(sys.argv[2]))}
 targets = LeakTargets.of(
     {"fingerprint": keeper.take(value), "variable": name, "names": name, "in_force": "", "kind": "leak",
      "searched": "everywhere", "reason": ""} for name, value in values.items())
-started = perf_counter()
 found = search_leaks(Project("bench", Path(sys.argv[1])), keeper, targets, cache=Path(sys.argv[3]))
-seconds = perf_counter() - started
-largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(json.dumps([seconds, largest / 1024, found.sightings["fingerprint"].nunique()]))
+print(found.sightings["fingerprint"].nunique())
 """
 
 _KINGFISHER = """
-import json, resource, sys
-from time import perf_counter
+import sys
 from kingfisher_sdk import GitScope, Rules, Scanner, git_inputs
 scanner = Scanner(Rules(cache_dir=sys.argv[2]))
-started = perf_counter()
 scope = GitScope(refs=None, include_unreachable=True)
-found = sum(len(result.findings) for result in scanner.scan_inputs(git_inputs(sys.argv[1], scope=scope)))
-seconds = perf_counter() - started
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found]))
+print(sum(len(result.findings) for result in scanner.scan_inputs(git_inputs(sys.argv[1], scope=scope))))
 """
 
 
 def ours(root: Path, values: int, cache: Path) -> Measured:
-    """The exact search, all forms, in a process of its own; no start-up is counted, kingfisher's neither."""
+    """The exact search, all forms, in a process of its own, its start-up counted."""
     return _python(_OURS, str(root), str(values), str(cache))
 
 
@@ -128,18 +126,27 @@ def kingfisher(root: Path) -> Measured:
 def git_log(root: Path, folder: Path) -> Measured:
     """What the guide's method becomes with values: every diff through grep."""
     (folder / "values").write_text("".join(f"{value_of(number)}\n" for number in range(PLANTED)))
-    started = perf_counter()
-    command = f"git log -p --all | grep -F -c -f {folder / 'values'}"
-    done = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, text=True, check=True)
-    return Measured(perf_counter() - started, 0.0, int(done.stdout))
+    return _measured(["sh", "-c", f"git log -p --all | grep -F -c -f {folder / 'values'}"], root)
 
 
 def _python(program: str, *args: str) -> Measured:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", program, *args], env=environment, capture_output=True, text=True, check=True
-    )
-    return Measured(*json.loads(done.stdout))
+    return _measured([sys.executable, "-c", program, *args], Path(__file__).parents[2])
+
+
+def _measured(command: list[str], folder: Path) -> Measured:
+    """Runs a command; its children's memory counts with its own, sampled while it runs."""
+    before, started = os.times(), perf_counter()
+    process = psutil.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    largest = 0
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            family = [process, *process.children(recursive=True)]
+            largest = max(largest, sum(one.memory_info().rss for one in family))
+        sleep(0.05)
+    after = os.times()
+    assert process.returncode == 0
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Measured(perf_counter() - started, cpu, largest / 1e6, int(process.stdout.read()))
 
 
 if __name__ == "__main__":

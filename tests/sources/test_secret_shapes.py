@@ -78,6 +78,8 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
     [
         ("settings.jwt_secret_key", "secret"),
         ("AuthenticationTokenProvider", "TOKEN"),
+        ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"),
+        ("primaryBrokerCertificateAuthority", "SIGNING_KEY"),
         ("./config/secrets.json", "SECRET_FILE"),
         ("2024-11-05T10:00:00Z", "token_issued"),
         ("your-api-key-goes-here-123", "API_KEY"),
