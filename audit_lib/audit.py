@@ -23,8 +23,8 @@ from audit_lib.report.identities import mask_client, mask_frame
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
-from audit_lib.sources.log_examples import written_by_kind
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_lines import written_lines
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.attestations import tabulate_attestations
 from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
@@ -134,7 +134,7 @@ def run_audit(
         "log_events": logs.events,
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, period, moment),
         "attestations": tabulate_attestations(chosen, ledger, moment),
-        "guide_searches": tabulate_guide_searches(chosen, written_by_kind(formats), logs.counts),
+        "guide_searches": tabulate_guide_searches(chosen, written_lines(formats), logs.counts),
     }
     findings = find(tables, chosen, ledger, moment)
     shown = (lambda frame: frame) if identities == "full" else partial(mask_frame, key=keeper.key)

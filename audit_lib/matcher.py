@@ -56,23 +56,6 @@ class Matcher:
         """
         return sorted(set(self._hits(data)))
 
-    def find_in_chunks(self, chunks: Iterable[bytes]) -> Iterator[Hit]:
-        """The hits of a text that comes in pieces, each once, also one that lies over several pieces.
-
-        Positions count from the text's beginning. Holds one piece and the longest pattern in memory.
-        A pattern of over 3,000 bytes that is cut by the end of a piece comes short first, then whole.
-        """
-        offset = 0
-        carried = b""
-        for chunk in chunks:
-            data = carried + chunk
-            for hit in self.find(data):
-                if hit.end > len(carried):
-                    yield Hit(hit.start + offset, hit.end + offset, hit.name)
-            keep = min(max(self.longest - 1, 0), len(data))
-            offset += len(data) - keep
-            carried = data[len(data) - keep :]
-
     def _hits(self, data: bytes) -> Iterator[Hit]:
         for number, end in self._scan(data):
             form = self._forms[number]

@@ -29,9 +29,6 @@ def test_it_finds_what_a_plain_search_finds(seed: int) -> None:
         patterns.append((f"p{number}", data[at : at + length]))
     matcher = Matcher(patterns)
     assert matcher.find(data) == _plain_search(patterns, data)
-    size = dice.randint(1, 50)
-    chunks = [data[at : at + size] for at in range(0, len(data), size)]
-    assert sorted(matcher.find_in_chunks(chunks)) == _plain_search(patterns, data)
 
 
 def test_a_nested_value_does_not_hide() -> None:
@@ -61,7 +58,6 @@ def test_nothing_to_search_for_finds_nothing() -> None:
     assert Matcher([]).find(b"anything") == []
     assert Matcher([("empty", b"")]).find(b"anything") == []
     assert Matcher([("a", b"a")]).find(b"") == []
-    assert list(Matcher([]).find_in_chunks([b"a", b"b"])) == []
 
 
 def test_threads_may_share_a_matcher() -> None:

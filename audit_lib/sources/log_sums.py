@@ -1,9 +1,8 @@
 """What one log file adds up to, as columns of numbers and names: the common form of both readers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 
@@ -150,8 +149,3 @@ def renamed(
         table = columns(part)
         tables.append({name: mapping[table[name]] if name in named else table[name] for name in table})
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}, names
-
-
-def names_of(columns: Mapping[str, Ints], name: str, names: Sequence[str]) -> Any:
-    """A column of names as an array of text."""
-    return np.array([*names, ""], object)[columns[name]]
