@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from audit_lib.commands.verify import BREAK, verify
 from audit_lib.keeper import Key
 from audit_lib.ledger import Draft, append, read_ledger
 from tests.ledger.test_ledger import KEY, START, days, decision
@@ -71,13 +73,17 @@ def written(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("writers", [("ci", "ci"), ("alice", "bob")])
 def test_two_writers_lose_nothing(tmp_path: Path, writers: tuple[str, str], long_run: bool) -> None:
-    """In one chain or in two, every entry of both processes is there once, and the links hold."""
+    """In one chain or in two, every entry of both processes is there once, and `verify` passes."""
     count = 500 if long_run else 40
     both = [start(WRITER, tmp_path, writer, name, count) for writer, name in zip(writers, "ab", strict=True)]
     acknowledged = [line for process in both for line in process.communicate()[0].split()]
     assert sorted(written(tmp_path)) == sorted(acknowledged)
     assert len(acknowledged) == 2 * count
     assert read_ledger(tmp_path, KEY).faults == ()
+    assert CliRunner().invoke(verify, [str(tmp_path)]).exit_code == 0
+    chain = next(tmp_path.glob("*.jsonl"))
+    chain.write_bytes(b"".join(chain.read_bytes().splitlines(keepends=True)[1:]))
+    assert CliRunner().invoke(verify, [str(tmp_path)]).exit_code == BREAK
 
 
 def test_a_kill_between_appends_loses_nothing(tmp_path: Path, long_run: bool) -> None:
