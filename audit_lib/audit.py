@@ -13,13 +13,14 @@ from audit_lib.clock import Quarter, parse_instant
 from audit_lib.contracts import Changes, Sources
 from audit_lib.errors import BadInput
 from audit_lib.findings import compare, find
-from audit_lib.keeper import Keeper
-from audit_lib.keys import keeper_of
 from audit_lib.leak_audit import find_leaks
 from audit_lib.ledger import read_ledger
-from audit_lib.policy import Policy, choose_policy
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project
 from audit_lib.report.identities import mask_client, mask_frame
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history

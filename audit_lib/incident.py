@@ -9,11 +9,12 @@ import pandas as pd
 from audit_lib.clock import iso, parse_instant
 from audit_lib.contracts import Clients, LeakPlaces, Leaks, Sources
 from audit_lib.errors import BadInput, Fault
-from audit_lib.keeper import Keeper
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.tenures import tenures
-from audit_lib.policy import Policy, choose_policy
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
 from audit_lib.sources.leak_search import search_leaks

@@ -5,15 +5,13 @@ Importing it installs the guard (by `audit_lib.notebook`): from then on no outpu
 
 from pathlib import Path
 
-from audit_lib import guard, handoff
 from audit_lib.audit import instant_of
-from audit_lib.dossier import classes_of, package, search_package
 from audit_lib.errors import BadInput, Fault
 from audit_lib.incident import Incident, Question, investigate
-from audit_lib.keeper import Keeper
-from audit_lib.keys import keeper_of
+from audit_lib.ledger.keys import keeper_of
 from audit_lib.notebook import current_instant, project_folder, refuse_values
 from audit_lib.project import load_project
+from audit_lib.publishing.dossier import classes_of, package, search_package
 from audit_lib.report.incident_views import (
     client_routes_table,
     client_table,
@@ -40,6 +38,8 @@ from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
 from audit_lib.report.show import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.secrecy import guard, handoff
+from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
     "client_routes_table",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.contracts import LeakCoverage
-from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.leak_search import homes_of, quiet, search_leaks
 from audit_lib.sources.object_search import Progress
 from audit_lib.sources.pattern_search import search_patterns

@@ -12,12 +12,12 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-from audit_lib import guard, handoff
 from audit_lib.audit import Audit, run_audit
 from audit_lib.clock import Quarter, iso, parse_instant
 from audit_lib.errors import AuditError, BadInput, Fault
-from audit_lib.keys import keeper_of
+from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.publishing.review import reviewed
 from audit_lib.report.detected import detections_tables
 from audit_lib.report.failures import (
     failures_by_cause,
@@ -40,8 +40,8 @@ from audit_lib.report.summary import (
     what_would_decide,
 )
 from audit_lib.report.views import findings_table, freshness_table
-from audit_lib.review import reviewed
 from audit_lib.sample import build_sample
+from audit_lib.secrecy import guard, handoff
 
 __all__ = [
     "auth_failures_figure",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from audit_lib.clock import iso
-from audit_lib.keeper import Keeper, Key
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import Tenure, snapshot_span, tenures
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.urls import url_parts
 
 _ASSIGNED = re.compile(r"(?s)(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*[=:]\s*(.+)")

@@ -3,15 +3,15 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from audit_lib.forms import forms
+from audit_lib.secrecy.forms import forms
 from tests.fakes import fake_value
 
 SECRET = fake_value("canary", 40)
 PASSWORD = fake_value("canary password", 18) + "/&+"
 
 PARAMETERS = 'project = ""'
-KNOW = """from audit_lib import guard
-from audit_lib.keeper import Keeper, Key
+KNOW = """from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper, Key
 from tests.canary import SECRET, PASSWORD, attempts
 keeper = Keeper(Key.throw_away())
 guard.install(keeper)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.clock import iso
-from audit_lib.keeper import Keeper
-from audit_lib.keys import demo_key
 from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.sample.values import drawn
+from audit_lib.secrecy.keeper import Keeper
 
 AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
 START = AS_OF - timedelta(days=20)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.matcher import Matcher
+from audit_lib.secrecy.matcher import Matcher
 from tests.encodings import encodings
 from tests.fakes import URL_SAFE, fake_value
 

@@ -8,7 +8,7 @@ import pytest
 from audit_lib.audit import instant_of
 from audit_lib.errors import BadInput
 from audit_lib.incident import Incident, Question, investigate
-from audit_lib.keys import keeper_of
+from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.sample import build_sample
 from tests.incidents import AS_OF, INCIDENT, KINDS, Planted, plant

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.commands.review import review
-from audit_lib.keys import demo_key
 from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key
 from tests.browser import browser
 from tests.fakes import fake_value
 from tests.payloads import MARKUP, OTHER, payloads

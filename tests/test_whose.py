@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.keeper import Key
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.secrecy.keeper import Key
 from audit_lib.whose import whose
 from tests.ledger.test_tenures import KEY, rotated, seen
 

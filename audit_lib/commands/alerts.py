@@ -11,8 +11,8 @@ from audit_lib.clock import iso
 from audit_lib.commands.options import now, opened
 from audit_lib.contracts import rows
 from audit_lib.errors import BadInput, Fault
-from audit_lib.keys import load_key
 from audit_lib.ledger import read_ledger
+from audit_lib.ledger.keys import load_key
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.alerts import alert_rules, evaluate, since_instant
 

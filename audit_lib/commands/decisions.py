@@ -25,8 +25,8 @@ from audit_lib.commands.options import (
 from audit_lib.commands.verify import report_faults
 from audit_lib.contracts import rows
 from audit_lib.errors import BadInput
-from audit_lib.keys import load_key
 from audit_lib.ledger import Draft, all_heads, append, read_ledger
+from audit_lib.ledger.keys import load_key
 from audit_lib.policy import Policy
 from audit_lib.tables.attestations import tabulate_attestations
 

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audit_lib import guard
 from audit_lib.audit import instant_of
 from audit_lib.clock import iso
-from audit_lib.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
-from audit_lib.guard import forbid_core_dumps
 from audit_lib.incident import Question, investigate
-from audit_lib.keys import keeper_of
-from audit_lib.policy import choose_policy
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.onboarding.choice import choose_policy
 from audit_lib.project import Project
-from audit_lib.publish import publishing
+from audit_lib.publishing.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
+from audit_lib.publishing.publish import publishing
+from audit_lib.publishing.runner import started
 from audit_lib.report import inert
-from audit_lib.runner import started
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.guard import forbid_core_dumps
 from audit_lib.sources.given import parse_env_options
 
 

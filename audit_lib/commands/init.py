@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from audit_lib.first_files import first_audit_toml, first_policy_toml, nameable, write_new
-from audit_lib.guesses import guess_variables
-from audit_lib.keys import key_file, make_key
-from audit_lib.policy import bundled_policy, choose_policy
+from audit_lib.ledger.keys import key_file, make_key
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.onboarding.first_files import first_audit_toml, first_policy_toml, nameable, write_new
+from audit_lib.onboarding.guesses import guess_variables
+from audit_lib.onboarding.variables import MAX_CODE_FILES, code_files
+from audit_lib.policy import bundled_policy
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
-from audit_lib.variables import MAX_CODE_FILES, code_files
 
 
 @click.command()

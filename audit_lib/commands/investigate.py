@@ -10,9 +10,10 @@ import click
 from audit_lib.clock import iso, parse_instant
 from audit_lib.commands.options import as_of_option, env_option, ledger_option, now, options, policy_option
 from audit_lib.errors import AuditError
-from audit_lib.first_steps import Step, steps
-from audit_lib.policy import Policy, bundled_policy, choose_policy
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.policy import Policy, bundled_policy
 from audit_lib.project import Project, load_project
+from audit_lib.tables.first_steps import Step, steps
 
 FIRST = 5
 _PATH = click.Path(path_type=Path)

@@ -21,9 +21,9 @@ from audit_lib.commands.options import (
 )
 from audit_lib.commands.records import fingerprints, take_snapshot
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Key
-from audit_lib.keys import export_key, keys_at_hand, load_key, open_export, store_key
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids
+from audit_lib.ledger.keys import export_key, keys_at_hand, load_key, open_export, store_key
+from audit_lib.secrecy.keeper import Key
 
 
 @click.group()

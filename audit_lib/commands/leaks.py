@@ -12,9 +12,9 @@ import click
 import pandas as pd
 
 from audit_lib.clock import iso
-from audit_lib.keys import keeper_of
 from audit_lib.leak_audit import find_leaks
-from audit_lib.policy import choose_policy
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.onboarding.choice import choose_policy
 from audit_lib.project import load_project
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.sources.env_files import read_env_sources

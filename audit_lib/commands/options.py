@@ -14,7 +14,8 @@ import click
 
 from audit_lib.clock import parse_instant
 from audit_lib.errors import BadInput
-from audit_lib.policy import Policy, choose_policy
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project, environment_name, load_project
 from audit_lib.sources.given import parse_env_options
 

@@ -24,9 +24,9 @@ from audit_lib.commands.options import (
 )
 from audit_lib.contracts import rows
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Keeper, Key
-from audit_lib.keys import key_file, load_key, make_key
 from audit_lib.ledger import Draft, Entry, append
+from audit_lib.ledger.keys import key_file, load_key, make_key
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.inventory import tabulate_inventory

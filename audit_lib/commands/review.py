@@ -9,8 +9,6 @@ from typing import Any
 
 import click
 
-from audit_lib import guard
-from audit_lib.artefacts import NOTEBOOK, SOURCE, write_review
 from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.clock import Quarter, iso
 from audit_lib.commands.options import (
@@ -26,15 +24,17 @@ from audit_lib.commands.options import (
 from audit_lib.commands.records import take_snapshot
 from audit_lib.contracts import SEVERITIES, STATUSES, rows
 from audit_lib.errors import BadInput, Fault
-from audit_lib.keys import keeper_of
-from audit_lib.policy import choose_policy
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.onboarding.choice import choose_policy
 from audit_lib.project import GivenValues, Project, load_project
-from audit_lib.publish import publishing
+from audit_lib.publishing.artefacts import NOTEBOOK, SOURCE, write_review
+from audit_lib.publishing.publish import publishing
+from audit_lib.publishing.review import ARTEFACTS, reviewed
+from audit_lib.publishing.runner import started
+from audit_lib.publishing.scratch import scratch_folder
 from audit_lib.report import inert
 from audit_lib.report.identities import MODES
-from audit_lib.review import ARTEFACTS, reviewed
-from audit_lib.runner import started
-from audit_lib.scratch import scratch_folder
+from audit_lib.secrecy import guard
 from audit_lib.sources.given import parse_env_options
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on

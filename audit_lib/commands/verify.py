@@ -9,9 +9,9 @@ import click
 
 from audit_lib.commands.options import ledger_option
 from audit_lib.errors import BadInput, Fault
-from audit_lib.keeper import Key
-from audit_lib.keys import demo_key, keys_at_hand
 from audit_lib.ledger import Ledger, chain_files, current_key_ids, read_ledger
+from audit_lib.ledger.keys import demo_key, keys_at_hand
+from audit_lib.secrecy.keeper import Key
 
 MANIFEST = "MANIFEST.json"
 BREAK = 3

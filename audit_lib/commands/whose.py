@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from audit_lib.errors import BadInput
-from audit_lib.keys import load_key
 from audit_lib.ledger import read_ledger
+from audit_lib.ledger.keys import load_key
 from audit_lib.project import load_project
 from audit_lib.whose import whose as answer
 

@@ -14,7 +14,7 @@ import fastjsonschema
 
 from audit_lib.clock import iso, parse_instant
 from audit_lib.errors import BadInput, Fault
-from audit_lib.keeper import Key
+from audit_lib.secrecy.keeper import Key
 
 KINDS = ("snapshot", "rotation", "acceptance", "attestation", "signoff", "key bridge", "repair")
 GENESIS = "0" * 64

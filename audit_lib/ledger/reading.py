@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit_lib.errors import Fault
-from audit_lib.keeper import Key
 from audit_lib.ledger.chain import Chain, chain_files, read_chain
 from audit_lib.ledger.entry import Entry, mac_holds
+from audit_lib.secrecy.keeper import Key
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 

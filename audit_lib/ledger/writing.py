@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 
 from audit_lib.clock import iso
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Key
 from audit_lib.ledger.chain import torn_facts
 from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, parse_line, sealed_line
+from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -1,6 +1,5 @@
 """The policy: what an application's guide demands of each secret, as data."""
 
-from audit_lib.policy.choice import choose_policy
 from audit_lib.policy.file import bundled_policy, load_policy
 from audit_lib.policy.rules import DocumentedGrep, Policy, Requirement, SecretRule
 
@@ -10,6 +9,5 @@ __all__ = [
     "Requirement",
     "SecretRule",
     "bundled_policy",
-    "choose_policy",
     "load_policy",
 ]

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pandas as pd
 
-from audit_lib.keeper import Key
+from audit_lib.secrecy.keeper import Key
 
 MODES = ("masked", "full")
 

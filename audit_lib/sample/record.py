@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.clock import iso
-from audit_lib.keeper import Keeper
 from audit_lib.ledger import Draft, append
 from audit_lib.sample.timeline import Held, midnight
+from audit_lib.secrecy.keeper import Keeper
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import pandas as pd
 
 from audit_lib.contracts import EnvEntries, Sources
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy
 from audit_lib.project import EnvSource, GivenValues, Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources import git
 from audit_lib.sources.env_lines import MAX_LINES, EnvLine, is_binary, parse_env
 from audit_lib.sources.files import Unreadable, read_source

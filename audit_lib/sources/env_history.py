@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import EnvHistory
-from audit_lib.keeper import Keeper
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.values import component
 from audit_lib.sources.env_lines import parse_env
 from audit_lib.sources.git import GitFailed, is_repository, run_git
-from audit_lib.values import component
 
 MAX_BLOB_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from audit_lib.forms import forms, shortened, wrapped_pieces
-from audit_lib.keeper import Keeper
-from audit_lib.matcher import Hit, value_matcher
+from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.matcher import Hit, value_matcher
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 1

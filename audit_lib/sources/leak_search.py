@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import LeakCoverage, Sightings
-from audit_lib.keeper import Keeper
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.exact_search import ExactSearch
 from audit_lib.sources.file_search import FileSearch, InFile, search_files
 from audit_lib.sources.git_coverage import repository_limits

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.contracts import LogCounts, LogEvents, LogMinutes, Sources
-from audit_lib.keeper import Keeper
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
 from audit_lib.sources.exact_search import ExactSearch
 from audit_lib.sources.files import Unreadable, open_source
 from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.logs import LogRead, read_logs
 from audit_lib.sources.scan_cache import user_cache
-from audit_lib.strength import strength_bits
 
 VERSION = b"1"  # of what is stored: another one is another key
 FRAMES = {"sources": Sources, "counts": LogCounts, "events": LogEvents, "minutes": LogMinutes}

@@ -10,7 +10,7 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from audit_lib.keeper import Key
+from audit_lib.secrecy.keeper import Key
 
 _MAC = 32
 _LIMIT = 1 << 30

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from math import log2
 
-from audit_lib import values
-from audit_lib.strength import strength_bits
+from audit_lib.secrecy import values
+from audit_lib.secrecy.strength import strength_bits
 
 WEAKEST_BITS = 35
 # Names that hold words such as token or key, and no secret.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from kingfisher_sdk import Rules, Scanner
 
-from audit_lib.keeper import Keeper
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
 from audit_lib.sources.secret_like import looks_made_up, looks_secret
-from audit_lib.strength import strength_bits
 from audit_lib.urls import url_parts
 
 SHAPES = Path(__file__).with_name("secret_shapes.yml")

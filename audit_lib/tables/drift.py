@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
-from audit_lib import values
 from audit_lib.contracts import Drift
-from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy, SecretRule
+from audit_lib.secrecy import values
+from audit_lib.secrecy.keeper import Keeper
 
 T = TypeVar("T")
 _LARGE_GROUP = 12

@@ -9,8 +9,8 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.contracts import Evidence, rows
-from audit_lib.keeper import Keeper
 from audit_lib.ledger import Ledger
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.tables.claims import claims_of, effective_of
 from audit_lib.tables.intervals import EPS
 from audit_lib.tables.observations import Observations, Place

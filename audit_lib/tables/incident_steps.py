@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.contracts import Steps
-from audit_lib.first_steps import Step, steps
+from audit_lib.tables.first_steps import Step, steps
 from audit_lib.tables.scene import Scene
 
 MOST_SECRETS = 5

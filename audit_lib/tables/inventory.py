@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib import values
 from audit_lib.contracts import Inventory
-from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy, SecretRule
 from audit_lib.project import ENVIRONMENTS, Project
+from audit_lib.secrecy import values
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.tables.judgement import Held, format_of, hold, judge
 
 Place = tuple[str, str]  # environment and service

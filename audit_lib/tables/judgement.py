@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from audit_lib import values
-from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy, SecretRule
-from audit_lib.strength import strength_bits
+from audit_lib.secrecy import values
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib import values
 from audit_lib.contracts import LeakTargets
-from audit_lib.keeper import Keeper
 from audit_lib.policy import Policy
+from audit_lib.secrecy import values
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
 from audit_lib.sources.secret_shapes import Shape
-from audit_lib.strength import strength_bits
 from audit_lib.tables.judgement import hold
 
 SHORTEST = 8  # characters; a shorter value is met by chance (spec leak_search.md)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.contracts import Requests
 from audit_lib.policy import Policy
-from audit_lib.values import matches_glob
+from audit_lib.secrecy.values import matches_glob
 
 REFUSED = (401, 403)
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)

@@ -4,7 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 
-from audit_lib.keeper import Keeper
+from audit_lib.secrecy.keeper import Keeper
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE = -1.0

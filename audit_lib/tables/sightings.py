@@ -7,10 +7,10 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.contracts import rows
-from audit_lib.keeper import Keeper
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.values import component
 from audit_lib.tables.pieces import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
 from audit_lib.tables.self_dated import issued_at
-from audit_lib.values import component
 
 
 def earliest(tenure: Iterable[Row]) -> datetime | None:

@@ -91,7 +91,7 @@ _OURS = """
 import sys
 from pathlib import Path
 from audit_lib.contracts import LeakTargets
-from audit_lib.keeper import Keeper, Key
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.project import Project
 from audit_lib.sources.leak_search import search_leaks
 from tests.bench.leaks import value_of

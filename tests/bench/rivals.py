@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from audit_lib.contracts import EnvEntries, Inventory
-from audit_lib.keeper import Keeper, Key
 from audit_lib.leak_audit import find_leaks
 from audit_lib.policy import bundled_policy
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from tests.labelled import Case, negatives, positives
 from tests.planter import new_plot
 

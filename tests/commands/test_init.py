@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.commands import init
 from audit_lib.errors import BadInput
-from audit_lib.first_files import write_new
-from audit_lib.policy import choose_policy
+from audit_lib.onboarding.choice import choose_policy
+from audit_lib.onboarding.first_files import write_new
 from audit_lib.project import load_project
 from tests.applications import django_vue, write
 

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.dossier import ARTEFACTS
-from audit_lib.first_steps import steps
 from audit_lib.policy import bundled_policy
+from audit_lib.publishing.dossier import ARTEFACTS
 from audit_lib.sample import build_sample
+from audit_lib.tables.first_steps import steps
 
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.keys import load_key
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.keys import load_key
 from tests.fakes import fake_value
 
 Run = Callable[..., Result]

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from audit_lib import forms
 from audit_lib.__main__ import main
 from audit_lib.commands.verify import report_faults
-from audit_lib.review import ARTEFACTS
-from audit_lib.seal import SealPlan
+from audit_lib.publishing.review import ARTEFACTS
+from audit_lib.publishing.seal import SealPlan
+from audit_lib.secrecy import forms
 from tests.fakes import fake_value
 
 ROOT = Path(__file__).parents[2]

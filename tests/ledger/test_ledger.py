@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.errors import BadInput
-from audit_lib.keeper import Key
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids, read_ledger
+from audit_lib.secrecy.keeper import Key
 
 KEY = Key(b"1" * 32, "file")
 START = datetime(2026, 7, 1, tzinfo=UTC)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from audit_lib.clock import iso
-from audit_lib.keeper import Keeper, Key
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.secrecy.keeper import Keeper, Key
 
 KEY = Key(bytes(range(32)), "file")
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_lib.keeper import Key
 from audit_lib.report.identities import mask_client, mask_email, mask_frame, mask_text
+from audit_lib.secrecy.keeper import Key
 from tests.report import frames
 
 KEY = Key(b"k" * 32, "file")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy, SecretRule
 from audit_lib.project import EnvSource, GivenValues, Project, load_project
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources import env_files
 from audit_lib.sources.env_files import read_env_sources
 from tests.fakes import fake_value

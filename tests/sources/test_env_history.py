@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.keeper import Keeper, Key
 from audit_lib.project import EnvSource, Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.env_history import env_history
 from tests.fakes import fake_value
 

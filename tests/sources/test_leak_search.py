@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.contracts import LeakTargets
-from audit_lib.keeper import Keeper, Key
 from audit_lib.project import EnvSource, Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.leak_search import LeakSearch, search_leaks
 from tests.fakes import fake_value
 from tests.hostile import deep_tree

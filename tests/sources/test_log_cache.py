@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.keeper import Keeper, Key
-from audit_lib.keys import demo_key
+from audit_lib.ledger.keys import demo_key
 from audit_lib.project import LogSource, Project
 from audit_lib.sample.values import drawn
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources import log_cache
 from audit_lib.sources.log_cache import FRAMES, cached_logs
 

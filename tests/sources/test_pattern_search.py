@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from audit_lib.contracts import EnvEntries, Inventory
-from audit_lib.keeper import Keeper, Key
 from audit_lib.leak_audit import LeakAudit, find_leaks
 from audit_lib.policy import bundled_policy
 from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from tests.fakes import fake_value
 from tests.planter import Plot, new_plot
 

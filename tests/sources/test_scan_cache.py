@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.keeper import Key
+from audit_lib.secrecy.keeper import Key
 from audit_lib.sources.scan_cache import Memory, ScanCache, packed
 from tests.fakes import fake_value
 from tests.planter import new_plot

@@ -4,8 +4,8 @@ import string
 
 import pytest
 
-from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import bundled_policy
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.scan_cache import user_cache
 from audit_lib.sources.secret_like import looks_secret
 from audit_lib.sources.secret_shapes import Shapes

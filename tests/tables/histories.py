@@ -12,9 +12,9 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.contracts import EnvEntries, EnvHistory, Inventory, LogEvents, Sources
-from audit_lib.keeper import Keeper, Key
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.policy import Policy
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.tables.evidence import collect_evidence
 from audit_lib.tables.freshness import tabulate_freshness
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.keeper import Keeper, Key
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.tables.intervals import Bounds, agreement, status_of
 from tests.tables.histories import (
     NOW,

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.keeper import Keeper, Key
 from audit_lib.policy import Policy, SecretRule
 from audit_lib.project import EnvSource, GivenValues, Project
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.tables.inventory import tabulate_inventory
 from tests.fakes import fake_value

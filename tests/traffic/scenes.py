@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.clock import iso
-from audit_lib.keys import demo_key
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
+from audit_lib.ledger.keys import demo_key
 from audit_lib.policy import bundled_policy
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.logs import read_logs

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import Detections
+from audit_lib.secrecy.values import matches_glob
 from audit_lib.tables.detections import (
     baseline,
     breaks,
@@ -30,7 +31,6 @@ from audit_lib.tables.detections.incidents import Incident
 from audit_lib.tables.detections.rotations import Causes
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule, detection_policy
 from audit_lib.tables.detections.traffic import Traffic, gather
-from audit_lib.values import matches_glob
 
 __all__ = [
     "DETECTIONS",

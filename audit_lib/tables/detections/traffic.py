@@ -8,8 +8,8 @@ import pandas as pd
 
 from audit_lib.clock import parse_instant
 from audit_lib.ledger import Ledger
+from audit_lib.secrecy.values import matches_glob
 from audit_lib.tables.detections.rules import DetectionPolicy
-from audit_lib.values import matches_glob
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 BEGUN = ("secrets valid", "secrets invalid")

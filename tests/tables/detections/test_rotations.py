@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.clock import iso
-from audit_lib.keys import demo_key
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
+from audit_lib.ledger.keys import demo_key
 from tests.tables.detections.logs import START, Ask, detections
 
 API, USER, EVIL = "/api/positions", "192.0.2.4", "203.0.113.9"

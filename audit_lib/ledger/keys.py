@@ -1,0 +1,191 @@
+"""The key's life: found, made once, carried to a second reviewer under a passphrase."""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from audit_lib.errors import BadInput
+from audit_lib.ledger import current_key_ids
+from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper, Key
+
+FORMAT = "audit_lib key, encrypted, 1"
+SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
+SHORTEST_PASSPHRASE = 12
+
+
+def demo_key() -> Key:
+    """The public key of the sample, the same everywhere: what it signs or hides proves nothing."""
+    return Key(sha256(b"audit_lib: the public demo key").digest(), "demo")
+
+
+def key_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the key lies: `AUDIT_KEY_FILE`, else `~/.config/audit_lib/key`."""
+    named = environ.get("AUDIT_KEY_FILE", "")
+    if named:
+        return Path(named).expanduser()
+    home = environ.get("HOME", "")
+    return (Path(home) if home else Path.home()) / ".config" / "audit_lib" / "key"
+
+
+def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
+    """The key that the ledger was written under, or, where there is no ledger, the key at hand.
+
+    With neither ledger nor key it is a throw-away key. After a change of key the ledger names the
+    new one. The key file and the files beside it named after it and a key id (`key.1a2b3c4d`) are at hand.
+
+    Raises:
+        BadInput: a key file that others can read or that is no key; a ledger whose key is not at hand.
+    """
+    named = current_key_ids(ledger_dir)
+    if demo_key().key_id in named:
+        return demo_key()
+    at_hand = keys_at_hand(environ)
+    if not named:
+        first = at_hand.get(_first_id(environ))
+        return first or Key.throw_away()
+    for key_id in sorted(named):
+        if key_id in at_hand:
+            return at_hand[key_id]
+    raise BadInput.at(
+        str(ledger_dir),
+        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
+        "import its export (key import FILE), or, if it is lost, say so (key lost): "
+        "the older fingerprints can then no longer be compared",
+    )
+
+
+def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
+    """Every key in the key file and beside it, by key id."""
+    main = key_file(environ)
+    paths = [main] if os.path.lexists(main) else []
+    if main.parent.is_dir():
+        paths += sorted(path for path in main.parent.glob(f"{main.name}.*") if _names_a_key(path, main))
+    found = [_read_key(path) for path in paths]
+    return {key.key_id: key for key in found}
+
+
+def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
+    """The key at hand, or a new one, written for its owner alone; never where a ledger exists.
+
+    Raises:
+        BadInput: the ledger was written under a key that is not at hand; the place lies in the project.
+    """
+    main = key_file(environ)
+    if current_key_ids(ledger_dir) or os.path.lexists(main):
+        return load_key(ledger_dir, environ)
+    return store_key(Key(secrets.token_bytes(32), "file"), root, environ)
+
+
+def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.environ) -> Key:
+    """The key as it was written: to the key file, or beside it by its id where another key lies there."""
+    main = key_file(environ)
+    if root is not None and main.resolve().is_relative_to(root.resolve()):
+        raise BadInput.at(str(main), "lies in the audited project: set AUDIT_KEY_FILE to a place outside")
+    if key.key_id in keys_at_hand(environ):
+        return key
+    path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(key.material.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
+    return Key(key.material, "file")
+
+
+def export_key(key: Key, passphrase: str) -> str:
+    """The key encrypted under a passphrase (scrypt, AES-256-GCM), as JSON text.
+
+    Raises:
+        BadInput: a throw-away or demo key; a passphrase of fewer than 12 characters.
+    """
+    if key.origin != "file":
+        raise BadInput.at("key", f"is a {key.origin} key: there is nothing to export")
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise BadInput.at("passphrase", f"has fewer than {SHORTEST_PASSPHRASE} characters")
+    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
+    sealed = _cipher(passphrase, salt).encrypt(nonce, key.material, _header(key.key_id))
+    lines = {"format": FORMAT, "key_id": key.key_id, "salt": salt.hex(), "nonce": nonce.hex()}
+    return json.dumps(lines | {"sealed": sealed.hex()}, indent=2) + "\n"
+
+
+def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
+    """The key in an export; `BadInput` if it is no export, was changed, or the passphrase is another."""
+    try:
+        fields = json.loads(text)
+        if fields["format"] != FORMAT:
+            raise KeyError
+        salt, nonce, sealed = (bytes.fromhex(fields[name]) for name in ("salt", "nonce", "sealed"))
+        key_id = str(fields["key_id"])
+        if (len(salt), len(nonce)) != (16, 12):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise BadInput.at(place, "is not an exported key") from None
+    try:
+        material = _cipher(passphrase, salt).decrypt(nonce, sealed, _header(key_id))
+    except InvalidTag:
+        raise BadInput.at(
+            place, "does not open: the passphrase is another, or the file was changed"
+        ) from None
+    key = Key(material, "file")
+    if len(material) != 32 or key.key_id != key_id:
+        raise BadInput.at(place, "is not an exported key")
+    return key
+
+
+def _cipher(passphrase: str, salt: bytes) -> AESGCM:
+    return AESGCM(Scrypt(salt=salt, length=32, **SCRYPT).derive(passphrase.encode("utf-8", "surrogatepass")))
+
+
+def _header(key_id: str) -> bytes:
+    return f"{FORMAT}\0{key_id}".encode("utf-8", "surrogatepass")
+
+
+def _names_a_key(path: Path, main: Path) -> bool:
+    suffix = path.name[len(main.name) + 1 :]
+    return len(suffix) == 8 and set(suffix) <= set("0123456789abcdef")
+
+
+def _first_id(environ: Mapping[str, str]) -> str:
+    main = key_file(environ)
+    return _read_key(main).key_id if os.path.lexists(main) else ""
+
+
+def _read_key(path: Path) -> Key:
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise BadInput.at(str(path), "is not a regular file")
+            if os.name == "posix" and facts.st_mode & 0o077:
+                raise BadInput.at(
+                    str(path), f"can be read by others (mode {facts.st_mode & 0o777:04o}): chmod 600"
+                )
+            text = file.read(1000)
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
+    try:
+        material = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        material = b""
+    if len(material) != 32:
+        raise BadInput.at(str(path), "is not a key of this tool (64 hexadecimal digits)")
+    return Key(material, "file")
+
+
+def keeper_of(project: Project) -> Keeper:
+    """An empty keeper under the project's key; `BadInput` where its ledger's key is not at hand."""
+    return Keeper(demo_key() if project.key == "demo" else load_key(project.ledger_dir))

@@ -1,0 +1,1 @@
+"""What a project is, from the names that its files hold: its policy, or a first one."""

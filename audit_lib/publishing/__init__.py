@@ -1,0 +1,1 @@
+"""From an audit to its artefacts: notebooks run, sealed, published whole or not at all."""

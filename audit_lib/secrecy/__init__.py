@@ -1,0 +1,1 @@
+"""Secret values: held, compared, found in any form, and kept from every output."""

@@ -1,0 +1,219 @@
+"""Lets no known value out of this process: a kernel's messages, its raw streams, a command's output.
+
+The guard wraps `session.send`, through which every message of an IPython kernel goes out (spec
+notebooks.md, "papermill"). It holds in papermill, nbclient, JupyterLab and nbval alike, because it sits
+in the kernel. Cell source is no message of the kernel: values never belong there.
+"""
+
+import atexit
+import codecs
+import os
+import resource
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, TextIO
+
+from audit_lib.secrecy.guarded_stream import GuardedStream
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.scrub import Scrubber, Tail
+
+_PIPE_CHUNK = 65536
+
+
+class Guard:
+    """What this process knows and must not say. One a process, made by `install`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._keepers: list[Keeper] = []
+        self._values: dict[str, str] = {}
+        self._strong: frozenset[str] | None = None  # None: not yet classified, so all are
+        self._open: frozenset[str] = frozenset()
+        self._public = ""
+        self._built_from: tuple[object, ...] = ()
+        self._scrubber = Scrubber()
+
+    def watch(self, keeper: Keeper) -> None:
+        """Scrub what this keeper holds, also what it takes later."""
+        with self.lock:
+            if not any(known is keeper for known in self._keepers):
+                self._keepers.append(keeper)
+
+    def know(self, values: Mapping[str, str]) -> None:
+        """Scrub these values (by fingerprint), which another process's keeper holds."""
+        with self.lock:
+            self._values.update(values)
+
+    def classify(self, strong: Iterable[str], open_: Iterable[str], public: str) -> None:
+        """Of the strong values any 12 characters are scrubbed, unless public text holds them; the open
+        ones (settings, identifiers, placeholders) are no secrets and stay readable."""
+        with self.lock:
+            self._strong, self._open, self._public = frozenset(strong), frozenset(open_), public
+
+    def scrubber(self) -> Scrubber:
+        """The scrubber for what is known now."""
+        with self.lock:
+            counts = (len(self._values), *map(len, self._keepers))
+            state = (counts, self._strong, self._open, self._public)
+            if state != self._built_from:
+                self._scrubber = self._build()
+                self._built_from = state
+            return self._scrubber
+
+    def _build(self) -> Scrubber:
+        known = dict(self._values)
+        for keeper in self._keepers:
+            known.update(keeper.values())
+        secret = {name: value for name, value in known.items() if name not in self._open}
+        strong = secret if self._strong is None else secret.keys() & self._strong
+        return Scrubber(secret.values(), [secret[name] for name in strong], self._public)
+
+
+_guard = Guard()
+
+
+def scrub(text: str) -> str:
+    """The text without any value that this process knows."""
+    return _guard.scrubber().text(text)
+
+
+def install(keeper: Keeper | None = None) -> Guard:
+    """Guard this process once: in a kernel its messages, elsewhere stdout, stderr and tracebacks."""
+    if keeper is not None:
+        _guard.watch(keeper)
+    forbid_core_dumps()
+    kernel = _kernel()
+    if kernel is not None:
+        _guard_kernel(_guard, kernel)
+    else:
+        _guard_command(_guard)
+    return _guard
+
+
+def forbid_core_dumps() -> None:
+    """Set RLIMIT_CORE to 0 for this process and all that it starts: a dump would hold the values."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _kernel() -> Any:
+    if "ipykernel" not in sys.modules:
+        return None
+    from IPython.core.getipython import get_ipython  # noqa: PLC0415  only where a kernel has loaded it
+
+    return getattr(get_ipython(), "kernel", None)
+
+
+# --- a kernel ---
+
+
+def _guard_kernel(guard: Guard, kernel: Any) -> None:
+    session = kernel.session
+    if isinstance(getattr(session.send, "__self__", None), _Messages):
+        return
+    session.send = _Messages(guard, session).send
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        _cover_raw_stream(getattr(sys, name), number)
+    history = getattr(kernel.shell, "history_manager", None)
+    if history is not None:
+        history.enabled = False  # cells are written to a database otherwise
+
+
+class _Messages:
+    """Everything the kernel sends, in its order, each stream's possible beginning of a value held back."""
+
+    def __init__(self, guard: Guard, session: Any) -> None:
+        self._guard = guard
+        self._session = session
+        self._send = session.send
+        self._tails: dict[str, Tail] = {}
+        self._routes: dict[str, tuple[Any, Any, Any]] = {}
+
+    def send(  # noqa: PLR0917  the signature of Session.send
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: Any = None,
+        parent: Any = None,
+        ident: Any = None,
+        buffers: Any = None,
+        track: bool = False,
+        header: Any = None,
+        metadata: Any = None,
+    ) -> Any:
+        """As `Session.send`, without known values."""
+        message = msg_or_type
+        if not isinstance(message, Mapping):
+            message = self._session.msg(message, content, parent, header, metadata)
+        with self._guard.lock:
+            scrubber = self._guard.scrubber()
+            if message["header"]["msg_type"] == "stream":
+                return self._stream(scrubber, stream, message, ident)
+            self._flush(scrubber)
+            clean = dict(message)
+            for part in ("content", "metadata"):
+                clean[part] = scrubber.tree(message.get(part, {}))
+            buffers = [scrubber.binary(bytes(part)) for part in buffers or message.get("buffers") or []]
+            return self._send(stream, clean, ident=ident, buffers=buffers, track=track)
+
+    def _stream(self, scrubber: Scrubber, stream: Any, message: Any, ident: Any) -> Any:
+        name = message["content"]["name"]
+        self._flush(scrubber, but=name)
+        self._routes[name] = (stream, message["parent_header"], ident)
+        text = self._tails.setdefault(name, Tail()).feed(scrubber, message["content"]["text"])
+        clean = {**message, "content": {"name": name, "text": scrubber.text(text)}}
+        return self._send(stream, clean, ident=ident) if text else clean
+
+    def _flush(self, scrubber: Scrubber, but: str = "") -> None:
+        for name, tail in self._tails.items():
+            if name != but and tail.pending and (text := tail.flush(scrubber)):
+                stream, parent, ident = self._routes[name]
+                message = self._session.msg("stream", {"name": name, "text": text})
+                message["parent_header"] = parent
+                self._send(stream, message, ident=ident)
+
+
+def _cover_raw_stream(stream: Any, number: int) -> None:
+    """Lead what is written to a raw descriptor, by a child too, into the kernel's stream alone.
+
+    ipykernel copies it to the terminal of whoever started the kernel as well, and under pytest leads
+    nothing through the stream (`OutStream.__init__`).
+    """
+    terminal = getattr(stream, "_original_stdstream_copy", None)
+    if terminal is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, terminal)
+        os.close(nowhere)
+    if not getattr(stream, "_should_watch", False):
+        reader, writer = os.pipe()
+        os.dup2(writer, number)
+        os.close(writer)
+        threading.Thread(target=_pump, args=(reader, stream), daemon=True).start()
+
+
+def _pump(reader: int, stream: TextIO) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    while chunk := os.read(reader, _PIPE_CHUNK):
+        stream.write(decoder.decode(chunk))
+
+
+# --- a command ---
+
+
+def _guard_command(guard: Guard) -> None:
+    """Wrap the streams; tracebacks, warnings and log records are written to them, too."""
+    for name in ("stdout", "stderr"):
+        target = getattr(sys, name)
+        if target is not None and not isinstance(target, GuardedStream):
+            stream = GuardedStream(guard.scrubber, target)
+            setattr(sys, name, stream)
+            atexit.register(_release, stream)
+
+
+def _release(stream: GuardedStream) -> None:
+    try:
+        stream.release()
+    except (OSError, ValueError):  # closed already, or nobody reads
+        return

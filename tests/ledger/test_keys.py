@@ -1,0 +1,147 @@
+"""The key is found, made once, kept to its owner, and travels only under a passphrase."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from audit_lib.errors import BadInput
+from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import (
+    demo_key,
+    export_key,
+    keys_at_hand,
+    load_key,
+    make_key,
+    open_export,
+    store_key,
+)
+from audit_lib.secrecy.keeper import Key
+
+NOW = datetime(2026, 9, 30, tzinfo=UTC)
+REPAIR = Draft("repair", {"removed_bytes": 1, "removed_sha256": "0" * 64})
+PASSPHRASE = "four quiet words here"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment whose key file does not exist yet."""
+    return {"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty project."""
+    root = tmp_path / "project"
+    root.mkdir()
+    return root
+
+
+def test_neither_ledger_nor_key_gives_a_throw_away_key(project: Path, environ: dict[str, str]) -> None:
+    """A first review runs under a key of its own and writes none."""
+    key = load_key(project / ".audit/ledger", environ)
+    assert key.origin == "throw-away"
+    assert key.key_id != load_key(project / ".audit/ledger", environ).key_id
+    assert keys_at_hand(environ) == {}
+
+
+def test_a_key_is_made_once_for_its_owner_alone(project: Path, environ: dict[str, str]) -> None:
+    """The file is 0600; making it again gives the same key."""
+    made = make_key(project / ".audit/ledger", project, environ)
+    path = Path(environ["AUDIT_KEY_FILE"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert make_key(project / ".audit/ledger", project, environ) == made
+    assert load_key(project / ".audit/ledger", environ) == made
+    assert made.material.hex() not in repr(made)
+
+
+def test_no_key_is_made_where_a_ledger_exists(project: Path, environ: dict[str, str]) -> None:
+    """A ledger whose key is not at hand is bad input that says what to do, for a command and for a review."""
+    ledger = project / ".audit/ledger"
+    append(ledger, Key(b"1" * 32, "file"), REPAIR, NOW, "alice")
+    for act in (lambda: make_key(ledger, project, environ), lambda: load_key(ledger, environ)):
+        with pytest.raises(BadInput, match="key import FILE") as caught:
+            act()
+        assert caught.value.exit_code == 2
+    assert not Path(environ["AUDIT_KEY_FILE"]).exists()
+
+
+def test_a_key_beside_the_key_file_is_at_hand(project: Path, environ: dict[str, str]) -> None:
+    """A second project's key is stored beside the first and chosen by the ledger's key id."""
+    mine, theirs = Key(b"1" * 32, "file"), Key(b"2" * 32, "file")
+    store_key(mine, project, environ)
+    store_key(theirs, project, environ)
+    append(project / "ledger", theirs, REPAIR, NOW, "bob")
+    assert load_key(project / "ledger", environ) == theirs
+    assert load_key(project / "none", environ) == mine
+
+
+def test_the_demo_key_is_chosen_by_its_ledger(project: Path, environ: dict[str, str]) -> None:
+    """The sample's ledger is read under the public key, which says that it is one."""
+    make_key(project / "ledger", project, environ)
+    append(project / "ledger", demo_key(), REPAIR, NOW, "sample")
+    assert load_key(project / "ledger", environ).origin == "demo"
+
+
+def test_no_key_is_stored_in_the_audited_project(project: Path) -> None:
+    """A key in the repository would be committed one day."""
+    with pytest.raises(BadInput, match="lies in the audited project"):
+        make_key(project / "ledger", project, {"AUDIT_KEY_FILE": str(project / "conf/key")})
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_key_that_others_can_read_is_refused(project: Path, environ: dict[str, str], mode: int) -> None:
+    """The mode is named, with what mends it."""
+    make_key(project / "ledger", project, environ)
+    Path(environ["AUDIT_KEY_FILE"]).chmod(mode)
+    with pytest.raises(BadInput, match=rf"mode {mode:04o}\): chmod 600"):
+        load_key(project / "ledger", environ)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not hexadecimal", b"00" * 31, b"00" * 33, b"\xff" * 64, b"zz" * 32]
+)
+def test_a_file_that_is_no_key_is_refused(project: Path, environ: dict[str, str], content: bytes) -> None:
+    """The fault names the file and never what it holds."""
+    path = Path(environ["AUDIT_KEY_FILE"])
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(BadInput, match="is not a key of this tool"):
+        load_key(project / "ledger", environ)
+
+
+def test_a_folder_in_place_of_the_key_is_refused(project: Path, environ: dict[str, str]) -> None:
+    """Nothing hangs on, or crashes at, what is no file."""
+    Path(environ["AUDIT_KEY_FILE"]).mkdir(parents=True)
+    with pytest.raises(BadInput):
+        load_key(project / "ledger", environ)
+
+
+def test_an_export_opens_with_its_passphrase_alone() -> None:
+    """The export holds the key encrypted and authenticated: another passphrase or a changed byte fails."""
+    key = Key(b"3" * 32, "file")
+    text = export_key(key, PASSPHRASE)
+    assert key.material.hex() not in text
+    assert open_export(text, PASSPHRASE) == key
+    for changed, passphrase in (
+        (text, "another long passphrase"),
+        (text.replace(key.key_id, "0" * 8), PASSPHRASE),
+    ):
+        with pytest.raises(BadInput, match="does not open"):
+            open_export(changed, passphrase)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"format": 1}', "[" * 100_000, '{"salt": "zz"}'])
+def test_what_is_no_export_is_said(text: str) -> None:
+    """Any other file is one line of bad input."""
+    with pytest.raises(BadInput, match="is not an exported key"):
+        open_export(text, PASSPHRASE)
+
+
+def test_a_short_passphrase_and_a_public_key_are_refused() -> None:
+    """Neither gives an export worth keeping."""
+    with pytest.raises(BadInput, match="fewer than 12"):
+        export_key(Key(b"3" * 32, "file"), "short")
+    with pytest.raises(BadInput, match="nothing to export"):
+        export_key(demo_key(), PASSPHRASE)

@@ -1,0 +1,1 @@
+"""Tests of running, sealing and publishing."""

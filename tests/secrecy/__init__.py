@@ -1,0 +1,1 @@
+"""Tests of keeper, forms, matcher, guard and scrubber."""

@@ -1,0 +1,143 @@
+"""No canary leaves a guarded process, whoever runs the kernel."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+from nbclient import NotebookClient
+
+from audit_lib.publishing.runner import run_notebook
+from audit_lib.secrecy.handoff import Handoff
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.scrub import MARK
+from tests.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
+
+ROOT = Path(__file__).parents[2]
+
+
+def _check(text: str) -> None:
+    assert disclosed(text) == []
+    assert text.count(MARK) > 50
+    assert "done" in text
+
+
+def test_papermill(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The runner's kernel, whose values came through the pipe, says none of them, on its terminal neither."""
+    keeper = Keeper(Key.throw_away())
+    keeper.take(SECRET)
+    keeper.take(PASSWORD)
+    receive = "from audit_lib.secrecy.handoff import receive\naudit = receive({'project': project})"
+    source = tmp_path / "canary.ipynb"
+    nbformat.write(notebook(receive, "from tests.canary import SECRET, PASSWORD, attempts", *CELLS), source)
+    executed = run_notebook(source, {"project": "p"}, handoff=Handoff({"project": "p"}, {}, keeper))
+    _check(nbformat.writes(executed))
+    assert disclosed("".join(capfd.readouterr())) == []
+
+
+def test_nbclient(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A kernel that installed the guard itself says nothing through nbclient; tracebacks are scrubbed too."""
+    source = notebook(KNOW, *CELLS, *FAILING)
+    client = NotebookClient(
+        source, timeout=60, allow_errors=True, kernel_name="python3", coalesce_streams=True
+    )
+    client.execute(env=_environment(tmp_path), cwd=str(ROOT))
+    text = nbformat.writes(source)
+    _check(text)
+    assert sum(output.output_type == "error" for cell in source.cells[1:] for output in cell.outputs) == len(
+        FAILING
+    )
+    assert disclosed("".join(capfd.readouterr())) == []
+    assert disclosed(_files(tmp_path)) == []
+
+
+def test_a_bare_client_sees_no_value_in_any_message(tmp_path: Path) -> None:
+    """Every message on every channel, as JupyterLab sees it: also replies, completions, inspection."""
+    manager, client = start_new_kernel(env=_environment(tmp_path), cwd=str(ROOT))
+    heard: list[str] = []
+    try:
+        for cell in (KNOW, *CELLS, *FAILING):
+            reply = client.execute_interactive(
+                cell,
+                timeout=60,
+                output_hook=lambda message: heard.append(_text(message)),
+                stop_on_error=False,
+            )
+            heard.append(_text(reply))
+        for request in (
+            client.inspect("SECRET", detail_level=1),
+            client.complete("SECRET."),
+            client.history(raw=True, output=True, n=50, hist_access_type="tail"),
+            client.execute("", user_expressions={"value": "SECRET"}),
+        ):
+            heard.append(_text(client._recv_reply(request, timeout=30)))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    _check("\n".join(heard))
+    assert any("comm_msg" in message for message in heard)
+    assert disclosed(_files(tmp_path)) == []
+
+
+def test_nbval(tmp_path: Path) -> None:
+    """A run of nbval whose outputs differ prints no value in its comparison, and nothing on its streams."""
+    source = notebook(KNOW, *CELLS, parameters=False)
+    for number, cell in enumerate(source.cells[1:], start=2):
+        cell.execution_count = number
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
+    nbformat.write(source, tmp_path / "canary.ipynb")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "-s",
+        str(tmp_path / "canary.ipynb"),
+    ]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, check=False, text=True
+    )
+    assert "what was expected" in run.stdout, run.stdout
+    assert disclosed(run.stdout + run.stderr) == []
+
+
+@pytest.mark.parametrize(
+    "way", ["print(SECRET)", "int(SECRET)", "for sign in PASSWORD: sys.stderr.write(sign)"]
+)
+def test_a_command_says_no_value(way: str, tmp_path: Path) -> None:
+    """Outside a kernel stdout, stderr and an uncaught exception's traceback are scrubbed."""
+    code = f"import sys\n{KNOW}\nprint('before')\n{way}"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=_environment(tmp_path),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert "before" in run.stdout
+    assert MARK in run.stdout + run.stderr
+    assert disclosed(run.stdout + run.stderr) == []
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    scratch = {
+        name: str(folder / name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "HOME")
+    }
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **scratch}
+
+
+def _text(message: object) -> str:
+    return json.dumps(
+        message, default=lambda part: bytes(part).hex() if isinstance(part, memoryview) else str(part)
+    )
+
+
+def _files(folder: Path) -> str:
+    return "\n".join(path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,43 @@
+"""The keeper gives no value back, and what its key makes tells values and files again without saying them."""
+
+import pickle
+
+import pytest
+
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.fakes import fake_value
+
+KEY = Key(b"k" * 32, "file")
+VALUE = fake_value("keeper")
+
+
+def test_a_value_is_known_again_under_the_same_key_only() -> None:
+    """Equal values have equal fingerprints of 256 bits, under another key others."""
+    keeper = Keeper(KEY)
+    fingerprint = keeper.take(VALUE)
+    assert keeper.fingerprint(VALUE) == fingerprint
+    assert len(fingerprint) == 64
+    assert Keeper(Key(b"o" * 32, "file")).fingerprint(VALUE) != fingerprint
+    assert fingerprint in keeper
+
+
+def test_nothing_gives_a_value_back() -> None:
+    """Neither its text, nor its key's, nor a question, nor pickling."""
+    keeper = Keeper(KEY)
+    fingerprint = keeper.take(VALUE)
+    assert VALUE not in repr(keeper) + repr(KEY)
+    assert KEY.material.hex() not in repr(KEY)
+    assert keeper.ask(fingerprint, len) == len(VALUE)
+    with pytest.raises(TypeError):
+        keeper.ask(fingerprint, str.upper)  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        pickle.dumps(keeper)
+
+
+def test_a_file_digest_is_keyed_and_none_under_a_throw_away_key() -> None:
+    """It differs by key and from a fingerprint, and is not made where nothing can be compared."""
+    content = VALUE.encode()
+    digests = {KEY.digest(content), Key(b"o" * 32, "file").digest(content), Keeper(KEY).fingerprint(VALUE)}
+    assert len(digests) == 3
+    assert None not in digests
+    assert Key.throw_away().digest(content) is None
