@@ -70,8 +70,15 @@ def test_no_kernel_outlives_a_killed_review(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    """No room for the new report on a small disk: exit 1, one line, and the old report stands."""
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (1, "No space left on device; nothing was published"),
+        (2, "report: cannot be written: Read-only file system"),
+    ],
+)
+def test_a_bad_disk_is_one_line(tmp_path: Path, code: int, said: str) -> None:
+    """A small disk that fills up, or that is read-only from the start: one line, the old report stands."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "none", disk]
@@ -80,11 +87,14 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     try:
         out = disk / "report"
         before = _old_report(out)
-        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-        (disk / "filler").write_bytes(bytes(max(0, free - 16_384)))
+        if code == 2:
+            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        else:
+            free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+            (disk / "filler").write_bytes(bytes(max(0, free - 16_384)))
         run = subprocess.run([*COMMAND, out], cwd=ROOT, capture_output=True, text=True, check=False)
-        assert run.returncode == 1, run.stderr
-        assert run.stderr.strip().endswith("No space left on device; nothing was published")
+        assert run.returncode == code, run.stderr
+        assert run.stderr.strip().endswith(said)
         assert len(run.stderr.strip().splitlines()) == 1
         assert _content(out) == before
         assert report_faults(out) == []
