@@ -1,6 +1,7 @@
 """The command line: `python -m audit_lib COMMAND`."""
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -9,6 +10,9 @@ import click
 
 from audit_lib import __version__
 from audit_lib.errors import AuditError
+
+# numpy would start a thread for each processor, for linear algebra that no command does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {

@@ -199,9 +199,7 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
 def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
-    by = np.array([wanted.client, wanted.route, wanted.method])
-    places = by | wanted.events | wanted.minutes
-    flags = [*by, wanted.events, wanted.minutes, *places, 0]
+    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, 0]
     return np.array([day_number(period.first or "1970-01-01"), last, *flags], np.int64)
 
 

@@ -1,8 +1,14 @@
 """Compiled rules of fields, as in log_fields.py: client without port, route without identifiers."""
 
 from audit_lib.sources.kernel.layout import ARRAYS, PARAMETERS, SCRATCH, TEXT
-from audit_lib.sources.kernel.memory import byte, find_byte, jit, put_byte, word
+from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put_byte, word
 from audit_lib.sources.kernel.tables import number_of
+
+
+@inlined
+def is_refusal(status):
+    """Whether a request with this status is an event: not authorized, forbidden, or too many."""
+    return status == 401 or status == 403 or status == 429
 
 
 @jit

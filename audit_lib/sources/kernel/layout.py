@@ -25,7 +25,7 @@ TIME_AT, STATUS_AT, TRIED_AT, CAPS = 12, 13, 14, 16
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)
-(WANT_CLIENT, WANT_ROUTE, WANT_METHOD, HAS_CR, SETTINGS) = range(7, 12)
+HAS_CR, SETTINGS = range(7, 9)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)

@@ -5,8 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from audit_lib.sources.kernel.blocks import first_match
-from audit_lib.sources.kernel.fields import is_symbol, number_client, number_route, secret_parameter
+from audit_lib.sources.kernel.fields import (
+    is_refusal,
+    is_symbol,
+    number_client,
+    number_route,
+    secret_parameter,
+)
 from audit_lib.sources.kernel.layout import (
+    BY_CLIENT,
+    BY_METHOD,
+    BY_ROUTE,
     CAPTURES,
     FIXED_STATUS,
     INNER_PREFIX,
@@ -24,10 +33,8 @@ from audit_lib.sources.kernel.layout import (
     STRING_LIMIT,
     TEXT,
     TIME_AT,
-    WANT_CLIENT,
     WANT_EVENTS,
-    WANT_METHOD,
-    WANT_ROUTE,
+    WANT_MINUTES,
 )
 from audit_lib.sources.kernel.match import AWAY
 from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, word
@@ -122,13 +129,15 @@ def requested(frame, status, begin, end, always):
     settings, client, method, route = word(frame, SETTING), zero, zero, zero
     if stop > path and word(settings, WANT_EVENTS) and secret_parameter(frame, path, stop):
         return nothing(AWAY)
-    if stop > path and word(settings, WANT_ROUTE):
+    # A request that is only counted needs no more than what it is counted by.
+    whole = word(settings, WANT_MINUTES) or (word(settings, WANT_EVENTS) and is_refusal(status))
+    if stop > path and (whole or word(settings, BY_ROUTE)):
         if byte(path) != 47:
             return nothing(AWAY)
         route = number_route(frame, path, stop)
-    if word(settings, WANT_CLIENT):
+    if whole or word(settings, BY_CLIENT):
         client = number_client(frame, word(caps, 2), word(caps, 3), always)
-    if word(settings, WANT_METHOD):
+    if whole or word(settings, BY_METHOD):
         method = number_of(frame, begin, end)
     return Shown(
         np.int64(status), zero, np.int64(method), np.int64(client), np.int64(route), zero, zero, zero

@@ -4,7 +4,18 @@ import numpy as np
 
 from audit_lib.sources.kernel.classes import BITS
 from audit_lib.sources.kernel.layout import CAPTURES, CLASSES, MEMO, OPS, STATUS_AT, TEXT, TRIED_AT
-from audit_lib.sources.kernel.memory import ONES, TOPS, byte, eight, find_byte, inlined, jit, put, same, word
+from audit_lib.sources.kernel.memory import (
+    byte,
+    eight,
+    equal,
+    find_byte,
+    inlined,
+    jit,
+    lowest,
+    put,
+    same,
+    word,
+)
 from audit_lib.sources.kernel.times import MISS, NONE, clf_time, iso_time, named_time, number
 from audit_lib.sources.templates import LEVELS
 
@@ -15,7 +26,7 @@ AWAY = np.int64(-2)  # neither a match nor none: the naive reader decides
 _LEVELS = np.array([int.from_bytes(level.ljust(8, b"\0"), "little") for level in LEVELS], np.int64)
 # Places of the memo, behind those of times.py: of runs of a class address and end, by turns.
 _RUN_SEEN = 3
-_PEER = np.int64(BITS["peer"])
+_PEER, _WORD = np.int64(BITS["peer"]), np.int64(BITS["word"])
 MEMOS = 3 + 2 * 16
 
 
@@ -44,13 +55,17 @@ def level_end(pos, end):
 
 @inlined
 def class_end(frame, pos, end, bits):
-    """Where a run of a class ends. Up to a space or quote eight bytes are looked at together."""
-    if bits == _PEER:
-        while pos + 8 <= end:
-            space, quote = eight(pos) ^ (ONES * 32), eight(pos) ^ (ONES * 34)
-            if ((space - ONES) & ~space | (quote - ONES) & ~quote) & TOPS:
-                break
+    """Where a run of a class ends. Those that end at few bytes are looked at eight bytes at a time."""
+    if bits in (_PEER, _WORD):
+        while pos < end:
+            bytes_ = eight(pos)
+            stops = equal(bytes_, 32) | equal(bytes_, 34)
+            if bits == _WORD:
+                stops |= equal(bytes_, 91) | equal(bytes_, 93)
+            if stops:
+                return min(end, pos + (lowest(stops) >> 3))
             pos += 8
+        return end
     classes = word(frame, CLASSES)
     while pos < end and word(classes, byte(pos)) & bits:
         pos += 1

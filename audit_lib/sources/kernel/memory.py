@@ -87,6 +87,23 @@ def put_eight(typingctx, at, value):
     return types.void(_INT, _INT), code
 
 
+@intrinsic
+def lowest(typingctx, bits):
+    """The place of the lowest bit of a number that is not 0."""
+
+    def code(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return _INT(_INT), code
+
+
+@inlined
+def equal(bytes_, value):
+    """The highest bit of each of eight bytes that is `value`; beyond the first one, perhaps of others too."""
+    differs = bytes_ ^ (ONES * value)
+    return (differs - ONES) & ~differs & TOPS
+
+
 @inlined
 def find_byte(pos, end, value):
     """Where a byte stands first, or `end`."""

@@ -81,9 +81,11 @@ def _compiled(machine: llvm.TargetMachine) -> bytes:
 
     entry.compile((types.int64, types.int64))
     ((signature, compiled),) = entry.overloads.items()
-    module = llvm.parse_assembly(
-        entry.inspect_llvm(signature).replace(compiled.fndesc.llvm_func_name, _SYMBOL)
-    )
+    text = entry.inspect_llvm(signature).replace(compiled.fndesc.llvm_func_name, _SYMBOL)
+    # numba compiled each function for any caller; as parts of one program they can become one another's.
+    module = llvm.parse_assembly(text.replace("define linkonce_odr", "define internal"))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
     return bytes(machine.emit_object(module))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from audit_lib.sources.kernel.fields import is_refusal
 from audit_lib.sources.kernel.layout import (
     BEGUN,
     BY_CLIENT,
@@ -109,7 +110,7 @@ def sight(frame, at, shown):
     one = today << 47 | untimed << 46 | status << 36 | shown.message << 28
     two = (shown.client * word(settings, BY_CLIENT)) << 32 | shown.route * word(settings, BY_ROUTE)
     row = np.int64(-1)
-    if word(settings, WANT_EVENTS) and (status == 0 or status == 401 or status == 403 or status == 429):
+    if word(settings, WANT_EVENTS) and (status == 0 or is_refusal(status)):
         row = word(state, EVENTS)
         put(state, EVENTS, row + 1)
         keep_event(frame, row, at, one, shown)
