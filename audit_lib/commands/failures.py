@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
@@ -105,23 +106,27 @@ def failures(
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
 
-def rows(sums: Sequence[LogSums], by: Sequence[str]) -> list[dict[str, Any]]:
-    """One record for each group of the columns asked for, in order, with `count`, and `untimed` with days."""
+def rows(sums: Sequence[LogSums], by: Sequence[str]) -> list[tuple[Any, ...]]:
+    """One row for each group, in order: the columns asked for, then `count`, and `untimed` with days."""
     columns, names = renamed(sums, lambda part: part.groups, ("client", "route"))
     # Kinds are numbered by name, so that the order of numbers is the order of what is shown.
     kinds = sorted(KINDS)
     columns["kind"] = np.array([kinds.index(kind) for kind in KINDS])[columns["kind"]]
-    values = ("count", "untimed") if "day" in by else ("count",)
+    values = _columns(by)[len(by) :]
     table = summed(columns, by, values)
-    texts: dict[str, Callable[[list[int]], list[Any]]] = {
-        "day": lambda numbers: [day_text(number) for number in numbers],
-        "kind": lambda numbers: [kinds[number] for number in numbers],
-        "status": lambda numbers: [number or None for number in numbers],
-        "client": lambda numbers: [names[number] for number in numbers],
-        "route": lambda numbers: [names[number] for number in numbers],
+    text: dict[str, Callable[[int], Any]] = {
+        "day": cache(day_text),
+        "kind": kinds.__getitem__,
+        "status": lambda number: number or None,
+        "client": names.__getitem__,
+        "route": names.__getitem__,
     }
-    shown = [texts.get(name, list)(table[name].tolist()) for name in (*by, *values)]
-    return [dict(zip((*by, *values), row, strict=True)) for row in zip(*shown, strict=True)]
+    shown = [map(text.get(name, int), table[name].tolist()) for name in (*by, *values)]
+    return list(zip(*shown, strict=True))
+
+
+def _columns(by: Sequence[str]) -> tuple[str, ...]:
+    return (*by, "count", *(("untimed",) if "day" in by else ()))
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -213,26 +218,23 @@ def _summary(sums: Sequence[LogSums]) -> str:
     return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"
 
 
-def _printed(records: list[dict[str, Any]], by: Sequence[str], layout: str) -> str:
-    columns = [*by, "count", *(["untimed"] if "day" in by else [])]
+def _printed(records: list[tuple[Any, ...]], by: Sequence[str], layout: str) -> str:
+    columns = _columns(by)
     if layout == "json":
-        return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+        named = [dict(zip(columns, record, strict=True)) for record in records]
+        return json.dumps(named, indent=1, ensure_ascii=False) + "\n"
     if layout == "csv":
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+        csv.writer(stream, lineterminator="\n").writerows([columns, *records])
         return stream.getvalue()
     return _table(records, columns)
 
 
-def _table(records: list[dict[str, Any]], columns: Sequence[str]) -> str:
+def _table(records: list[tuple[Any, ...]], columns: Sequence[str]) -> str:
     """Aligned text: numbers to the right, "-" for what is not known."""
     if not records:
         return "no request and no message of a failure was found\n"
-    texts = [list(columns)] + [
-        ["-" if record[name] is None else f"{record[name]}" for name in columns] for record in records
-    ]
+    texts = [list(columns)] + [["-" if cell is None else f"{cell}" for cell in record] for record in records]
     widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
     right = {"status", "count", "untimed"}
     return "".join(
