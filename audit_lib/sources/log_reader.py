@@ -1,9 +1,12 @@
 """Reads one log stream by the reader that suits it: the naive one where it is small, else the fast one."""
 
 import io
+import sys
+from functools import cache
 from itertools import chain
 from typing import BinaryIO, cast
 
+from audit_lib.sources.kernel.native import NotCompiled, load_entry
 from audit_lib.sources.log_fast import Plan, read_chunks
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_sums import LogSums, sums_of
@@ -36,7 +39,21 @@ def read_log(file: BinaryIO, plan: Plan, fast_from: int = FAST_FROM) -> LogSums:
     first = _read_up_to(file, fast_from)
     if len(first) < fast_from:
         return read_naively(io.BytesIO(first), plan)
-    return reduce_chunks(read_chunks(cast(BinaryIO, _Chained(first, file)), plan), plan)
+    whole = _Chained(first, file)
+    if not _is_compiled():
+        return read_naively(io.BufferedReader(whole), plan)
+    return reduce_chunks(read_chunks(cast(BinaryIO, whole), plan), plan)
+
+
+@cache
+def _is_compiled() -> bool:
+    """Whether the fast reader is there; where it is not, that is said once."""
+    try:
+        load_entry()
+    except NotCompiled as error:
+        print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
+        return False
+    return True
 
 
 def read_naively(file: BinaryIO, plan: Plan) -> LogSums:

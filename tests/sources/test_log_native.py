@@ -49,6 +49,40 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     assert native._store(b"code") == b"code"
 
 
+def test_a_code_that_lost_its_end_is_not_run(folder: Path) -> None:
+    """What is not as it was written, as after a power failure, is compiled anew."""
+    native._store(b"code")
+    (kept,) = folder.iterdir()
+    for damaged in (kept.read_bytes()[:-1], b"", b"\0" * 36):
+        kept.write_bytes(damaged)
+        assert native._stored() is None
+
+
+def test_where_nothing_can_be_compiled_logs_are_read_slowly(tmp_path: Path) -> None:
+    """A machine that LLVM does not know: one line says so, and the table is that of the fast reader."""
+    log = tmp_path / "app.log"
+    line = '2026-07-01 10:00:00 INFO:     203.0.113.7:52341 - "GET /api/health HTTP/1.1" 401 Unauthorized\n'
+    log.write_text(line * 40)
+    program = (
+        "import sys; import llvmlite.binding as llvm; from audit_lib.sources import log_reader as reader;"
+        "reader.read_log.__defaults__ = (100,);"
+        "llvm.get_host_cpu_name = llvm.get_host_cpu_name if sys.argv.pop(1) == 'fast' else None;"
+        "from audit_lib.commands.failures import failures; failures()"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program, way, str(log), "--by", "day,kind,status,client,route"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for way in ("fast", "slow")
+    ]
+    assert "fast log reader" not in runs[0].stderr
+    assert runs[1].stderr.count("the fast log reader cannot be compiled here (TypeError)") == 1
+    assert runs[0].stdout == runs[1].stdout != ""
+
+
 def test_only_the_newest_codes_are_kept(folder: Path) -> None:
     """Codes of other versions do not pile up."""
     for number in range(20):

@@ -20,12 +20,27 @@ from filelock import FileLock
 Entry = Callable[[int, int], int]
 _SOURCES = Path(__file__).parent
 _SYMBOL = "audit_lib_log_kernel"
+_DIGEST = 32  # bytes before the code
 _KEPT = 8  # machine codes of other versions, and of other environments
+
+
+class NotCompiled(Exception):
+    """The kernel cannot be had on this machine; the text says why."""
 
 
 @cache
 def load_entry() -> Entry:
-    """The compiled entry: takes the address of a frame and a task. Threads may call it at the same time."""
+    """The compiled entry: takes the address of a frame and a task. Threads may call it at the same time.
+
+    Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
+    """
+    try:
+        return _loaded()
+    except Exception as error:
+        raise NotCompiled(type(error).__name__) from error
+
+
+def _loaded() -> Entry:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -108,7 +123,10 @@ def _stored() -> bytes | None:
         path = _path()
         if not (_is_own(path.parent) and _is_own(path)):
             return None
-        return path.read_bytes()
+        kept = path.read_bytes()
+        code = kept[_DIGEST:]
+        # After a power failure a file can be there without its content; LLVM would end the process.
+        return code if sha256(code).digest() == kept[:_DIGEST] else None
     except (OSError, RuntimeError):
         return None
 
@@ -132,7 +150,7 @@ def _store(code: bytes) -> bytes:
             return code
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(code)
+            file.write(sha256(code).digest() + code)
         part.replace(path)
         for old in sorted(path.parent.glob("*.o"), key=_changed)[:-_KEPT]:
             old.unlink(missing_ok=True)
