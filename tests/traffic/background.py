@@ -22,6 +22,7 @@ class Line:
     status: int = 200
     label: str = ""
     text: str = ""  # a message of the application, instead of a request
+    shift: float = 0.0  # seconds that the clock which wrote it was ahead
 
 
 def ordinary(seed: object, days: int) -> Iterator[Line]:

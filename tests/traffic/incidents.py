@@ -21,20 +21,28 @@ class Truth:
     last: float
     attack: bool = True
     kinds: tuple[tuple[str, str], ...] = ()  # A9: client and the class it has
+    form: str = ""  # where one detection looks for several things: which
+
+    @property
+    def name(self) -> str:
+        """The detection, with the form where there are several."""
+        return f"{self.detection} {self.form}".strip()
 
 
 Planted = tuple[list[Line], Truth]
 Plant = Callable[[random.Random, float, str], Planted]
 
 
-def _planted(detection: str, label: str, lines: list[Line], **more: object) -> Planted:
+def planted(detection: str, label: str, lines: list[Line], **more: object) -> Planted:
+    """Lines, and the truth about them."""
     times = [line.at for line in lines]
     clients = frozenset(line.client for line in lines) - {""}
     facts = {"clients": clients, "first": min(times), "last": max(times)} | more
     return lines, Truth(detection, label, **facts)  # type: ignore[arg-type]
 
 
-def _evil(chance: random.Random) -> str:
+def stranger(chance: random.Random) -> str:
+    """An address of which nothing ordinary comes."""
     return f"203.0.{chance.randrange(1, 250)}.{chance.randrange(1, 250)}"
 
 
@@ -48,43 +56,43 @@ def _fails(client: str, start: float, count: int, pause: Callable[[], float], la
 
 def burst(chance: random.Random, at: float, label: str) -> Planted:
     """One source, 30 tries in some minutes."""
-    return _planted("A1", label, _fails(_evil(chance), at, 30, lambda: chance.uniform(3, 12), label))
+    return planted("A1", label, _fails(stranger(chance), at, 30, lambda: chance.uniform(3, 12), label))
 
 
 def slow(chance: random.Random, at: float, label: str) -> Planted:
     """One source, a try every 25 seconds for a quarter of an hour."""
-    return _planted("A2", label, _fails(_evil(chance), at, 40, lambda: chance.uniform(18, 32), label))
+    return planted("A2", label, _fails(stranger(chance), at, 40, lambda: chance.uniform(18, 32), label))
 
 
 def spaced(chance: random.Random, at: float, label: str) -> Planted:
     """One source, seven tries with pauses of 15 to 60 minutes."""
-    return _planted("A3", label, _fails(_evil(chance), at, 7, lambda: chance.uniform(900, 3600), label))
+    return planted("A3", label, _fails(stranger(chance), at, 7, lambda: chance.uniform(900, 3600), label))
 
 
 def over_days(chance: random.Random, at: float, label: str) -> Planted:
     """One source, three tries a day, hours apart, for five days."""
-    client = _evil(chance)
+    client = stranger(chance)
     lines = [
         Line(at + day * DAY + number * 3 * HOUR + chance.uniform(0, HOUR), client, API, 401, label)
         for day in range(5)
         for number in range(3)
     ]
-    return _planted("A4", label, lines)
+    return planted("A4", label, lines)
 
 
 def distributed(chance: random.Random, at: float, label: str) -> Planted:
     """Twelve sources, three tries each, on one route within twelve minutes."""
     lines = [
         Line(at + chance.uniform(0, 12 * MINUTE), client, API, 401, label)
-        for client in [_evil(chance) for _ in range(12)]
+        for client in [stranger(chance) for _ in range(12)]
         for _ in range(3)
     ]
-    return _planted("A5", label, lines)
+    return planted("A5", label, lines)
 
 
 def spray(chance: random.Random, at: float, label: str) -> Planted:
     """One source is refused on twelve routes."""
-    client = _evil(chance)
+    client = stranger(chance)
     words = (
         "alpha",
         "beta",
@@ -103,39 +111,39 @@ def spray(chance: random.Random, at: float, label: str) -> Planted:
         Line(at + number * chance.uniform(8, 20), client, f"/api/{word}", 401, label)
         for number, word in enumerate(words)
     ]
-    return _planted("A6", label, lines)
+    return planted("A6", label, lines)
 
 
 def got_in(chance: random.Random, at: float, label: str) -> Planted:
     """One source, nine tries, then answers."""
-    client = _evil(chance)
+    client = stranger(chance)
     lines = _fails(client, at, 9, lambda: chance.uniform(10, 40), label)
     lines += [Line(lines[-1].at + 70 + number * 30, client, API, 200, label) for number in range(4)]
-    return _planted("A7", label, lines)
+    return planted("A7", label, lines)
 
 
 def flood(chance: random.Random, at: float, label: str) -> Planted:
     """One source, forty answers 429 within half an hour."""
-    client = _evil(chance)
-    return _planted("A12", label, [Line(at + number * 40, client, API, 429, label) for number in range(40)])
+    client = stranger(chance)
+    return planted("A12", label, [Line(at + number * 40, client, API, 429, label) for number in range(40)])
 
 
 def night(chance: random.Random, at: float, label: str) -> Planted:
     """Eight more failures an hour from 02 to 04 h, of many sources: no window of one source sees it."""
     start = at - at % DAY + 2 * HOUR
-    lines = [Line(start + chance.uniform(0, 2 * HOUR), _evil(chance), API, 401, label) for _ in range(16)]
-    return _planted("A13", label, lines)
+    lines = [Line(start + chance.uniform(0, 2 * HOUR), stranger(chance), API, 401, label) for _ in range(16)]
+    return planted("A13", label, lines)
 
 
 def scan(chance: random.Random, at: float, label: str) -> Planted:
     """One source asks for thirty names that are not there."""
-    client = _evil(chance)
+    client = stranger(chance)
     letters = "abcdefghijklmnopqrstuvwxyzxyzw"
     lines = [
         Line(at + number * 2, client, f"/{letters[number]}{letters[-number]}admin", 404, label)
         for number in range(30)
     ]
-    return _planted("A15", label, lines)
+    return planted("A15", label, lines)
 
 
 ATTACKS: tuple[Plant, ...] = (burst, slow, spaced, over_days, distributed, spray, got_in, flood, night, scan)
@@ -176,4 +184,4 @@ def silent(chance: random.Random, at: float, label: str, lines: list[Line]) -> P
     """No line for some hours of a working day."""
     last = at + chance.uniform(3, 6) * HOUR
     kept = [line for line in lines if not at <= line.at < last]
-    return kept, Truth("A19", label, frozenset(), at, last, attack=False)
+    return kept, Truth("A19", label, frozenset(), at, last, attack=False, form="gap")

@@ -17,9 +17,11 @@ from audit_lib.sources.logs import read_logs
 from audit_lib.tables.detections import Traffic, detect, detection_policy, gather, tabulate
 from tests.traffic.background import DAY, HOUR, Line, ordinary
 from tests.traffic.incidents import ATTACKS, Truth, broken, silent, storm
+from tests.traffic.mishaps import MISHAPS, decoys, set_back
 
 START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
 DAYS = 28
+LONG = 42  # what was not seen for thirty days asks for more than four weeks
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Scene:
     lines: tuple[Line, ...]
     truths: tuple[Truth, ...]
     rotations: tuple[float, ...] = ()
+    days: int = DAYS
 
 
 def clean(seed: object) -> Scene:
@@ -64,11 +67,34 @@ def changed(seed: object, *, recorded: bool = True) -> Scene:
     return _scene(lines, truths, (at,) if recorded else ())
 
 
-def _scene(lines: list[Line], truths: Iterable[Truth], rotations: tuple[float, ...] = ()) -> Scene:
-    inside = [line for line in lines if 0 <= line.at < DAYS * DAY]
-    return Scene(
-        tuple(sorted(inside, key=lambda line: (line.at, line.client, line.route))), tuple(truths), rotations
-    )
+def mishaps(seed: object) -> Scene:
+    """Newcomers, secrets in addresses, failures of database and server, failed starts, nights of failures,
+    and a clock that is set back; beside each what looks like it and is ordinary. Six weeks."""
+    chance = random.Random(f"mishaps {seed}")
+    lines, truths = list(ordinary(seed, LONG)), []
+    for plant, day in MISHAPS:
+        at = day * DAY + chance.uniform(8, 15) * HOUR
+        added, truth = plant(chance, at, f"{plant.__name__} {seed}")
+        truths.append(truth)
+        lines += added
+    lines, truth = set_back(chance, 40 * DAY + chance.uniform(6, 15) * HOUR, f"set back {seed}", lines)
+    return _scene([*lines, *decoys(chance, lines)], [*truths, truth], days=LONG)
+
+
+def skewed(scene: Scene, seed: object) -> Scene:
+    """The same lines, written as they came by two instances, of which one has a clock that is ahead."""
+    chance = random.Random(f"skewed {seed}")
+    ahead = chance.uniform(60, 240)
+    lines = tuple(replace(line, shift=ahead) if chance.random() < 0.5 else line for line in scene.lines)
+    return replace(scene, lines=lines)
+
+
+def _scene(
+    lines: list[Line], truths: Iterable[Truth], rotations: tuple[float, ...] = (), days: int = DAYS
+) -> Scene:
+    inside = [line for line in lines if 0 <= line.at < days * DAY]
+    ordered = tuple(sorted(inside, key=lambda line: (line.at, line.client, line.route)))
+    return Scene(ordered, tuple(truths), rotations, days)
 
 
 def instant(at: float) -> datetime:
@@ -78,11 +104,10 @@ def instant(at: float) -> datetime:
 
 def written(line: Line) -> str:
     """The line as the platform's export writes it."""
+    at = iso(instant(line.at + line.shift))
     if line.text:
-        return f"{iso(instant(line.at))} {line.text}\n"
-    return (
-        f'{iso(instant(line.at))} INFO:     {line.client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
-    )
+        return f"{at} {line.text}\n"
+    return f'{at} INFO:     {line.client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
 
 
 def traffic_of(scene: Scene, folder: Path) -> Traffic:
@@ -91,7 +116,7 @@ def traffic_of(scene: Scene, folder: Path) -> Traffic:
     (folder / "app.log").write_text("".join(map(written, scene.lines)), "utf-8")
     read = read_logs(Project("traffic", folder, log_sources=(LogSource("app.log"),)), None)
     rules = detection_policy(bundled_policy("paiid"))
-    end = instant(DAYS * DAY)
+    end = instant(scene.days * DAY)
     return gather(
         read.sources, read.counts, read.events, read.minutes, _ledger(scene, folder), rules, START, end
     )

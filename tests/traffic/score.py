@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from audit_lib.tables.detections.traffic import network_of
 from tests.traffic.incidents import Truth
 from tests.traffic.scenes import START, Scene
 
-ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A20")
+ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7")
+ALONE = ("A8", "A14", "A16", "A17", "A18", "A20")  # each speaks of its own kind of incident alone
 SLACK = 3600.0
 
 
@@ -25,8 +27,9 @@ class Score:
 def add(scores: dict[str, Score], scene: Scene, found: pd.DataFrame) -> None:
     """Adds one scene: a planted incident is seen if a row of its detection lies on it; a row is right if it
     lies on anything planted that its detection may speak of."""
-    for truth in scene.truths:
-        score = scores.setdefault(truth.detection, Score())
+    truths = (*scene.truths, *loudest(scene))
+    for truth in truths:
+        score = scores.setdefault(truth.name, Score())
         score.planted += 1
         own = alarms(found, truth.detection)
         score.seen += any(lies_on(row, truth) for row in own.itertuples())
@@ -34,7 +37,21 @@ def add(scores: dict[str, Score], scene: Scene, found: pd.DataFrame) -> None:
         score = scores.setdefault(detection, Score())
         for row in alarms(found, detection).itertuples():
             score.rows += 1
-            score.right += any(_may_speak(detection, truth) and lies_on(row, truth) for truth in scene.truths)
+            score.right += any(_may_speak(row, truth) and lies_on(row, truth) for truth in truths)
+
+
+def loudest(scene: Scene) -> list[Truth]:
+    """A14's truth, counted line by line: the sources of 10 and more failures that are a fifth of all."""
+    times: dict[str, list[float]] = {}
+    for line in scene.lines:
+        if line.status in (401, 403):
+            times.setdefault(line.client, []).append(line.at)
+    total = sum(map(len, times.values()))
+    return [
+        Truth("A14", client, frozenset({client}), min(own), max(own), attack=False)
+        for client, own in times.items()
+        if len(own) >= 10 and len(own) * 5 >= total
+    ]
 
 
 def alarms(found: pd.DataFrame, detection: str) -> pd.DataFrame:
@@ -48,16 +65,23 @@ def lies_on(row: object, truth: Truth) -> bool:
     first, last = ((getattr(row, name) - START).total_seconds() for name in ("first_at", "last_at"))
     if last < truth.first - SLACK or first > truth.last + SLACK:
         return False
+    asked = truth.form == "clock set back" and row.detection == "A19"  # type: ignore[attr-defined]
+    if asked and "go back" not in str(row.classification):  # type: ignore[attr-defined]
+        return False
     subject = str(row.subject)  # type: ignore[attr-defined]
-    named = subject.count(".") == 3 and "/" not in subject
-    return not named or subject in truth.clients
+    named = subject.partition("/")[0].count(".") == 3
+    return not named or subject in truth.clients | {network_of(client) for client in truth.clients}
 
 
-def _may_speak(detection: str, truth: Truth) -> bool:
-    """Whether a row of the detection is right about such an incident."""
+def _may_speak(row: object, truth: Truth) -> bool:
+    """Whether a row of its detection is right about such an incident."""
+    detection = row.detection  # type: ignore[attr-defined]
+    if detection in ALONE or truth.detection == "A14":
+        return bool(detection == truth.detection)
     if detection in ATTACKS:
         return truth.attack
-    return True
+    # The nights go on for three weeks: a row that names no source is right about them by its subject.
+    return truth.detection != "A20" or row.subject == "failed logins"  # type: ignore[attr-defined]
 
 
 def wilson(hits: int, all_: int) -> tuple[float, float]:

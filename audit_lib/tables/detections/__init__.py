@@ -104,7 +104,7 @@ DETECTIONS: tuple[Detection, ...] = (
         frozenset((TIME, SOURCE, FAILURES)),
     ),
     Detection("A10", lambda parts, rule: list(parts.causes.breaks), frozenset((TIME, FAILURES))),
-    _one("A11", breaks.unrecorded, TIME, FAILURES),
+    Detection("A11", lambda parts, rule: list(parts.causes.steps), frozenset((TIME, FAILURES))),
     _one("A12", crowds.limited, TIME, REQUESTS),
     _one("A13", baseline.unusual_hours, TIME, FAILURES, REQUESTS),
     _one("A14", crowds.top_talkers, SOURCE, FAILURES),
@@ -128,10 +128,14 @@ def detect(traffic: Traffic, policy: DetectionPolicy) -> tuple[Detected, ...]:
 
 
 def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:
-    after, broken = policy.rules.get("A9"), policy.rules.get("A10")
+    after, broken, stepped = (policy.rules.get(name) for name in ("A9", "A10", "A11"))
+    after = None if traffic.collapsed else after
+    steps = tuple(breaks.unrecorded(traffic, stepped)) if stepped else ()
     return Causes(
-        after=rotations.after_changes(traffic, after, policy) if after and not traffic.collapsed else (),
+        after=rotations.after_changes(traffic, after, policy) if after else (),
         breaks=tuple(breaks.breaks(traffic, broken)) if broken else (),
+        steps=steps,
+        after_steps=rotations.after_steps(traffic, steps, after, policy) if after else (),
     )
 
 

@@ -7,7 +7,7 @@ TIME, SOURCE, FAILURES, REQUESTS = "time", "source", "failures", "requests"
 
 def cannot_apply(needs: frozenset[str], traffic: Traffic) -> str:
     """Why the detection says nothing at all of these logs; "" where it can be applied."""
-    if traffic.counts.empty:
+    if traffic.counts.empty and traffic.events.empty:
         return "no log line of the period was read"
     if TIME in needs and traffic.requests.empty:
         return "no request carries a time of its own, and this needs windows of time"

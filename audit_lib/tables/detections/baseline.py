@@ -192,17 +192,36 @@ def _instant(hour: float) -> pd.Timestamp:
 
 
 def off_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A20: failures fall out of working hours (UTC) far more often than requests do."""
-    failures, requests = traffic.failures, traffic.requests
+    """A20: failures fall out of working hours (UTC) far more often than requests do.
+
+    Sources that are answered around the clock say nothing of hours, neither by requests nor by failures.
+    """
+    steady = _around_the_clock(traffic, rule)
+    failures, requests = (rows[~rows["client"].isin(steady)] for rows in (traffic.failures, traffic.requests))
     if len(failures) < rule["failures"]:
         return []
     late = _off(failures["at"], rule)
     usual = requests["count"].where(_off(requests["at"], rule), 0).sum() / requests["count"].sum()
     share, p = late.mean(), stats.binom.sf(late.sum() - 1, len(failures), min(usual, 1.0))
-    if p >= rule["p"] or share < rule["ratio"] * usual:
+    # Odds, not shares: of a share above a half there is no double.
+    if p >= rule["p"] or share * (1 - usual) < rule["ratio"] * usual * (1 - share):
         return []
-    text = f"{share:.0%} of the failed logins are out of hours, and {usual:.0%} of all requests"
+    text = f"{share:.0%} of the failed logins are out of hours, and {usual:.0%} of the requests"
+    text += ", steady sources left out" if steady else ""
     return [incident(failures[late], text, rule.severity, subject="failed logins")]
+
+
+def _around_the_clock(traffic: Traffic, rule: Rule) -> set[str]:
+    """The sources that succeed in so many hours of a day of theirs on average: machines.
+
+    None where all are, or where one address stands for many.
+    """
+    named = traffic.requests[traffic.requests["client"].ne("")]
+    good = named[named["succeeded"]]
+    hours = good[["client"]].assign(hour=good["seconds"] // HOUR, day=good["seconds"] // (24 * HOUR))
+    number = hours.groupby("client")[["hour", "day"]].nunique()
+    steady = set(number.index[number["hour"] >= rule["steady_hours"] * number["day"]])
+    return set() if traffic.collapsed or steady >= set(named["client"]) else steady
 
 
 def _off(at: "pd.Series[pd.Timestamp]", rule: Rule) -> "pd.Series[bool]":

@@ -1,6 +1,8 @@
 """A9: what a rotation or a deploy did to each source that fails after it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,8 @@ from audit_lib.tables.detections.rules import DetectionPolicy, Rule
 from audit_lib.tables.detections.traffic import Change, Traffic
 
 HOUR, DAY = 3600, 86400
+HOURS = pd.Timedelta(hours=1)
+UNRECORDED = "unrecorded change"
 STALE = ("recovered", "stuck", "stale client")
 
 
@@ -20,6 +24,8 @@ class Causes:
 
     after: tuple["After", ...] = ()
     breaks: tuple[Incident, ...] = ()
+    steps: tuple[Incident, ...] = ()  # A11: changes on no record
+    after_steps: tuple["After", ...] = ()
 
     def explanation(self, found: Incident) -> str:
         """Why the failures of an incident are an accident; "" where nothing on record explains them."""
@@ -30,11 +36,11 @@ class Causes:
                 early = found.first_at >= one.first_at - pd.Timedelta(minutes=10)
                 if early and found.last_at <= one.last_at + pd.Timedelta(minutes=10):
                     return "within a break of the configuration (A10)"
-        for after in self.after:
+        for after in (*self.after, *self.after_steps):
             # A client that is stuck goes on failing after the time to follow is over.
             within = found.last_at <= after.until or found.clients <= after.stuck
             if after.change.at <= found.first_at and within and found.clients <= after.stale:
-                return f"clients that still use the old {after.change.name} (A9)"
+                return after.told
         return ""
 
 
@@ -45,6 +51,13 @@ class After:
     change: Change
     until: pd.Timestamp  # the end of the time that clients have to follow
     sources: pd.DataFrame  # client, kind, first_at, last_at, recovered_at, count, failures (a frame each)
+
+    @property
+    def told(self) -> str:
+        """What its clients are, for the incidents that they explain."""
+        if self.change.name == UNRECORDED:
+            return "clients that succeeded until a change on no record (A11)"
+        return f"clients that still use the old {self.change.name} (A9)"
 
     @property
     def stale(self) -> frozenset[str]:
@@ -70,6 +83,35 @@ def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tupl
         if change.name != "start" or len(after.stale) >= rule["deploy_clients"]:
             found.append(after)
     return tuple(found)
+
+
+def after_steps(
+    traffic: Traffic, steps: Iterable[Incident], rule: Rule, policy: DetectionPolicy
+) -> tuple[After, ...]:
+    """The sources that fail after each step in the failures (A11), whose instant is known to the hour.
+
+    A step of which only few of the known sources are part explains nothing: an attack that shares a known
+    address, such as an office's, looks so.
+    """
+    found = []
+    hours = policy.grace(UNRECORDED)
+    for at in (step.first_at for step in steps if step.first_at is not None):
+        hour = pd.Timestamp(at).floor("h")
+        change = Change(UNRECORDED, hour - HOURS, hour + HOURS, "")
+        after = After(change, change.until + hours * HOURS, _sources(traffic, change, hours, rule))
+        known = _known(traffic, change, rule)
+        if len(after.stale) >= max(rule["deploy_clients"], rule["step_share"] * len(known)):
+            found.append(after)
+    return tuple(found)
+
+
+def _known(traffic: Traffic, change: Change, rule: Rule) -> set[str]:
+    """The sources that succeeded before a change and ask in the hours after it."""
+    asked = traffic.requests[traffic.requests["protected"] & traffic.requests["client"].ne("")]
+    start = change.at.timestamp()
+    before = asked["succeeded"] & asked["seconds"].between(start - rule["days_before"] * DAY, start, "left")
+    near = asked["seconds"].between(change.until.timestamp() - HOUR, change.until.timestamp() + 2 * HOUR)
+    return set(asked.loc[before, "client"]) & set(asked.loc[near, "client"])
 
 
 def _sources(traffic: Traffic, change: Change, hours: float, rule: Rule) -> pd.DataFrame:
@@ -126,14 +168,23 @@ def _class(  # noqa: PLR0917  the facts about one source
 def _fails_first(known: pd.DataFrame, good: pd.DataFrame, change: Change) -> bool:
     """Whether the source fails on the route before it succeeds there again.
 
-    Where only the day of the change is known, two failures in a row are asked for instead.
+    Where only the day or the hour of the change is known, two failures in a row are asked for instead.
     """
+    if change.until > change.at:
+        return _twice_in_a_row(known, good)
     first = known.iloc[0]
     again = good.loc[good["route"].eq(first["route"]), "seconds"]
-    if change.until > change.at:
-        second = known.loc[known["route"].eq(first["route"]), "seconds"].iloc[1:2]
-        return bool(len(second)) and not again.between(first["seconds"], second.iloc[0]).any()
     return not again.between(change.at.timestamp() + 60, first["seconds"] - 60).any()
+
+
+def _twice_in_a_row(known: pd.DataFrame, good: pd.DataFrame) -> bool:
+    """Whether two failures follow each other with no success between on either of their routes."""
+    steps = list(zip(known["seconds"], known["route"], strict=True))
+    for (first, one), (second, other) in pairwise(steps):
+        between = good["seconds"].between(first, second) & good["route"].isin((one, other))
+        if not between.any():
+            return True
+    return False
 
 
 def _replays(own: pd.DataFrame, good: pd.DataFrame, rule: Rule) -> bool:

@@ -23,7 +23,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "A6": ("routes", "minutes"),
     "A7": ("failures", "minutes", "quiet_hours"),
     "A8": ("days",),
-    "A9": ("days_before", "replay_failures", "replay_spread", "deploy_clients"),
+    "A9": ("days_before", "replay_failures", "replay_spread", "deploy_clients", "step_share"),
     "A10": ("share", "minutes", "requests", "clients"),
     "A11": ("ratio", "hours", "hours_before", "active_share", "p", "slack_minutes"),
     "A12": ("hits", "critical_hits"),
@@ -34,7 +34,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "A17": (),
     "A18": ("restarts", "minutes"),
     "A19": ("minutes", "expected", "jump_minutes"),
-    "A20": ("failures", "ratio", "p", "first_hour", "last_hour"),
+    "A20": ("failures", "ratio", "p", "first_hour", "last_hour", "steady_hours"),
 }
 
 

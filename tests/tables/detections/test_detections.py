@@ -1,10 +1,13 @@
 """Each detection fires on its definition and not just below it; what cannot be seen is unknown, not none."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.tables.detections.logs import Ask, detections, verdicts
+from audit_lib.clock import iso
+from tests.tables.detections.logs import START, Ask, detections, verdicts
 
 EVIL, USER, OTHER = "203.0.113.9", "192.0.2.4", "192.0.2.5"
 API = "/api/positions"
@@ -15,8 +18,20 @@ def _failures(count: int, every: float, client: str = EVIL, start: float = 0, ro
     return [(start + number * every, client, route, 401) for number in range(count)]
 
 
+def _days(hours: int, status: int) -> list[Ask]:
+    """A request in each hour of working hours, and one at night."""
+    return [(hour * HOUR, USER, API, status) for hour in range(hours) if 7 <= hour < 19 or hour == 3]
+
+
+STARTED = "INFO: All required secrets validated successfully"
+
+
+def _said(text: str, minutes: list[float]) -> list[Ask | str]:
+    return [f"{iso(START + timedelta(minutes=minute))} {text}\n" for minute in minutes]
+
+
 # detection: requests that make it fire, and requests just beside them that do not
-PAIRS: dict[str, tuple[list[Ask], list[Ask]]] = {
+PAIRS: dict[str, tuple[Sequence[Ask | str], Sequence[Ask | str]]] = {
     "A1": (_failures(5, 149), _failures(5, 151)),
     "A2": (_failures(12, 6), _failures(10, 6)),
     "A3": (_failures(4, 660), [*_failures(4, 660), (1000, EVIL, API, 200)]),
@@ -40,12 +55,31 @@ PAIRS: dict[str, tuple[list[Ask], list[Ask]]] = {
         [(number, EVIL, API, 429) for number in range(20)],
         [(number, EVIL, API, 429) for number in range(19)],
     ),
+    "A14": (_failures(10, 7200), _failures(9, 7200)),
     "A15": (
         [
             (number, EVIL, route, 404)
             for number, route in enumerate(("/.env", "/.git/config", "/a/.env", "/x.sql"))
         ],
         [(number, EVIL, route, 404) for number, route in enumerate(("/.env", "/.git/config", "/a/.env"))],
+    ),
+    "A8": (
+        [(0, USER, API, 200), (31 * DAY, EVIL, API, 200)],
+        [(0, USER, API, 200), (2 * DAY, EVIL, API, 200), (31 * DAY, EVIL, API, 200)],
+    ),
+    "A16": (
+        [(number, EVIL, API, 500) for number in range(11)],
+        [(number, EVIL, API, 500) for number in range(10)],
+    ),
+    "A17": ([(0, USER, f"{API}?token=x1", 200)], [(0, USER, f"{API}?token=", 200)]),
+    "A18": (_said(STARTED, [0, 4, 8]), _said(STARTED, [0, 11, 22])),
+    "A19": (
+        [(0, USER, API, 200), *_said(STARTED, [60, 49])],
+        [(0, USER, API, 200), *_said(STARTED, [60, 51])],
+    ),
+    "A20": (
+        [*_days(24, 200), *_failures(20, HOUR / 4, start=20 * HOUR)],
+        [*_days(24, 200), *_failures(20, HOUR / 4, start=10 * HOUR)],
     ),
 }
 

@@ -86,3 +86,21 @@ def test_of_a_day_alone_two_failures_in_a_row_are_asked_for(tmp_path: Path) -> N
     row = [*_asks(USER, ROTATED, 2, 401), *_asks(USER, ROTATED + HOUR, 5, 200)]
     found = detections(tmp_path, [*known, *row], ledger=ledger)
     assert found["classification"].str.startswith("recovered after").any()
+
+
+@pytest.mark.parametrize(("failing", "explained"), [(2, True), (1, False)])
+def test_a_change_on_no_record_explains_many_sources_not_one(
+    failing: int, explained: bool, tmp_path: Path
+) -> None:
+    """Known sources that fail together from one hour on are clients of a change (A11); one alone is not."""
+    step, asks = 80 * HOUR, list[Ask]()
+    for number in range(4):
+        client, broken = f"192.0.{number}.4", number < failing
+        asks += _asks(client, 0, step // 120, 200, 120)
+        asks += _asks(client, step, 13 * 30, 401 if broken else 200, 120)
+    found = detections(tmp_path, asks, days=4)
+    bursts = found[found["detection"].eq("A1")]
+    assert found.loc[found["detection"].eq("A11"), "verdict"].tolist() == ["found"]
+    assert len(bursts) == failing
+    assert bursts["severity"].eq("info").all() == explained
+    assert bursts["classification"].str.contains("A11").all() == explained
