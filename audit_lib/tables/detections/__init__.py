@@ -14,6 +14,7 @@ from audit_lib.tables.detections import (
     breaks,
     clocks,
     crowds,
+    followers,
     one_source,
     rotations,
     successes,
@@ -27,7 +28,7 @@ from audit_lib.tables.detections.applicability import (
     cannot_apply,
     proves_nothing,
 )
-from audit_lib.tables.detections.incidents import Incident
+from audit_lib.tables.detections.incidents import MOST, Incident
 from audit_lib.tables.detections.rotations import Causes
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule, detection_policy
 from audit_lib.tables.detections.traffic import Traffic, gather
@@ -42,8 +43,6 @@ __all__ = [
     "gather",
     "tabulate",
 ]
-
-MOST = 200  # incidents of one detection that are rows; the last row counts the others
 
 
 @dataclass(frozen=True)
@@ -132,10 +131,10 @@ def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:
     after = None if traffic.collapsed else after
     steps = tuple(breaks.unrecorded(traffic, stepped)) if stepped else ()
     return Causes(
-        after=rotations.after_changes(traffic, after, policy) if after else (),
+        after=followers.after_changes(traffic, after, policy) if after else (),
         breaks=tuple(breaks.breaks(traffic, broken)) if broken else (),
         steps=steps,
-        after_steps=rotations.after_steps(traffic, steps, after, policy) if after else (),
+        after_steps=followers.after_steps(traffic, steps, after, policy) if after else (),
     )
 
 

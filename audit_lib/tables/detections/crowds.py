@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from audit_lib.tables.detections.incidents import Incident, episodes, incident, places
+from audit_lib.tables.detections.incidents import Incident, earliest, incident, places, runs
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -18,12 +18,13 @@ def distributed(traffic: Traffic, rule: Rule) -> list[Incident]:
     for _, own in events.groupby("route", sort=True):
         marked.update(_crowded(own, rule))
     wide = events.loc[sorted(marked)].sort_values(["route", "seconds", "source", "line"], kind="stable")
-    return [
-        incident(
+    return earliest(
+        wide,
+        runs(wide, "route", rule.seconds("minutes")),
+        lambda route, run: incident(
             run, f"{run['client'].nunique()} sources fail a few times each", rule.severity, subject=route
-        )
-        for route, run in episodes(wide, "route", rule.seconds("minutes"))
-    ]
+        ),
+    )
 
 
 def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
@@ -49,15 +50,16 @@ def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
     hits = hits.assign(all="all", hour=hits["seconds"] // HOUR)
     per_hour = hits.groupby([key, "hour"])["line"].transform("size")
     loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "source", "line"], kind="stable")
-    found = []
-    for name, run in episodes(loud, key, HOUR):
-        peak = int(run.groupby("hour").size().max())
-        severity = "critical" if peak >= rule["critical_hits"] else rule.severity
-        text = f"{peak} requests over the limit in an hour"
-        if traffic.collapsed:
-            text += "; the limiter may count the proxy as one client"
-        found.append(incident(run, text, severity, **({} if traffic.collapsed else {"client": name})))
-    return found
+    return earliest(loud, runs(loud, key, HOUR), lambda name, run: _limited(traffic, rule, name, run))
+
+
+def _limited(traffic: Traffic, rule: Rule, name: str, run: pd.DataFrame) -> Incident:
+    peak = int(run.groupby("hour").size().max())
+    severity = "critical" if peak >= rule["critical_hits"] else rule.severity
+    text = f"{peak} requests over the limit in an hour"
+    if traffic.collapsed:
+        return incident(run, f"{text}; the limiter may count the proxy as one client", severity)
+    return incident(run, text, severity, client=name)
 
 
 def top_talkers(traffic: Traffic, rule: Rule) -> list[Incident]:

@@ -1,12 +1,16 @@
-"""What an incident is, and how events of one source are gathered into windows, buckets and episodes."""
+"""What an incident is, and how events of one source are gathered into windows, buckets and runs."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+MOST = 200  # incidents of one detection that are rows; the last row counts the others
 PLACES = 8  # pieces of evidence of one incident; its count says how many there are
 
 
@@ -82,14 +86,40 @@ def levels(events: pd.DataFrame, key: str, leak_seconds: float) -> "pd.Series[fl
     return walk - floor
 
 
-def episodes(
-    events: pd.DataFrame, key: str, gap_seconds: float, least: int = 1
-) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Each run of at least so many events of one key that no gap parts; in order of key, then time."""
+@dataclass(frozen=True)
+class Run:
+    """Events of one key that no gap parts: the rows from `low` until `high` of a frame in that order."""
+
+    key: str
+    first: float  # seconds since 1970
+    low: int
+    high: int
+
+    def of(self, values: Any) -> Any:
+        """The run's part of a frame, or of one of its columns as an array."""
+        return values.iloc[self.low : self.high] if hasattr(values, "iloc") else values[self.low : self.high]
+
+
+def runs(events: pd.DataFrame, key: str, gap_seconds: float = math.inf, least: int = 1) -> list[Run]:
+    """Each run of at least so many events; `events` are in the order of key, then time, and so are runs."""
     if events.empty:
-        return
+        return []
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(gap_seconds)
-    number = fresh.cumsum()
-    long = number.map(number.value_counts()).ge(least)
-    for _, run in events[long].groupby(number[long], sort=True):
-        yield run[key].iloc[0], run
+    starts = [*np.flatnonzero(fresh.to_numpy()).tolist(), len(events)]
+    keys, seconds = events[key].to_numpy(), events["seconds"].to_numpy()
+    pairs = ((low, high) for low, high in pairwise(starts) if high - low >= least)
+    return [Run(str(keys[low]), float(seconds[low]), low, high) for low, high in pairs]
+
+
+def earliest(
+    events: pd.DataFrame, found: Iterable[Run], build: Callable[[str, pd.DataFrame], Incident]
+) -> list[Incident]:
+    """An incident for each run; beyond the MOST earliest they are only counted, so a flood is no work."""
+    ordered = sorted(found, key=lambda run: (run.first, run.key))
+    whole = [build(run.key, run.of(events)) for run in ordered[:MOST]]
+    return whole + [counted(run.key, run.first, run.high - run.low) for run in ordered[MOST:]]
+
+
+def counted(name: str, seconds: float, count: int) -> Incident:
+    """An incident that no row shows: its time puts it behind those that are shown."""
+    return Incident("", "info", count, subject=name, first_at=pd.Timestamp(seconds, unit="s", tz="UTC"))

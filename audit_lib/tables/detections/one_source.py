@@ -1,8 +1,12 @@
 """A1-A4, A6: failed logins of one source, quick, slow, over days, and over many routes."""
 
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from audit_lib.tables.detections.incidents import Incident, dense, episodes, incident, levels
+from audit_lib.tables.detections.incidents import Incident, dense, earliest, incident, levels, runs
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -12,7 +16,7 @@ LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond 
 def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A1: fail2ban's window and CrowdSec's bucket, by address, and by network where no address stands out."""
     by_client = _bursts(traffic.failures, "client", rule)
-    loud = {client for found in by_client for client in found.clients}
+    loud = {client for found in by_client for client in (*found.clients, found.subject)}
     quiet = traffic.failures[~traffic.failures["client"].isin(loud)]
     several = quiet.groupby("network")["client"].nunique()
     shared = quiet[quiet["network"].isin(several[several > 1].index)]
@@ -23,17 +27,17 @@ def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
     events = _by(failures, key)
     window = dense(events, key, int(rule["failures"]), rule.seconds("minutes"))
     bucket = levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])
-    events = events.assign(window=window, bucket=bucket)
-    found = []
-    for name, run in episodes(events[window | bucket], key, rule.seconds("minutes") + LATE):
-        methods = " and ".join(
-            word for word, yes in (("window", run["window"].any()), ("bucket", run["bucket"].any())) if yes
-        )
-        peak = int(run.groupby(run["seconds"] // 60).size().max())
-        severity = "high" if peak >= rule["high_per_minute"] else rule.severity
-        text = f"burst of failed logins ({methods}; at most {peak} in a minute)"
-        found.append(incident(run, text, severity, **_named(key, name)))
-    return found
+    loud = events.assign(window=window, bucket=bucket)[window | bucket]
+    gap = rule.seconds("minutes") + LATE
+    return earliest(loud, runs(loud, key, gap), lambda name, run: _burst(run, rule, **_named(key, name)))
+
+
+def _burst(run: pd.DataFrame, rule: Rule, **named: str) -> Incident:
+    methods = " and ".join(word for word in ("window", "bucket") if run[word].any())
+    peak = int(run.groupby(run["seconds"] // 60).size().max())
+    severity = "high" if peak >= rule["high_per_minute"] else rule.severity
+    text = f"burst of failed logins ({methods}; at most {peak} in a minute)"
+    return incident(run, text, severity, **named)
 
 
 def slow(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -42,10 +46,11 @@ def slow(traffic: Traffic, rule: Rule) -> list[Incident]:
     over = events[levels(events, "client", rule["leak_seconds"]).gt(rule["capacity"])]
     hour = rule["capacity"] * rule["leak_seconds"]
     text = "failed logins faster than the slow bucket leaks"
-    return [
-        incident(_whole(events, run, hour), text, rule.severity, client=name)
-        for name, run in episodes(over, "client", hour)
-    ]
+    return earliest(
+        over,
+        runs(over, "client", hour),
+        lambda name, run: incident(_whole(events, run, hour), text, rule.severity, client=name),
+    )
 
 
 def _whole(events: pd.DataFrame, over: pd.DataFrame, before: float) -> pd.DataFrame:
@@ -64,13 +69,24 @@ def spaced(traffic: Traffic, rule: Rule) -> list[Incident]:
     steps["run"] = (~steps["failed"].astype(bool)).groupby(steps["client"], sort=False).cumsum()
     steps = steps[steps["failed"].astype(bool)].astype({"line": "int64"})
     steps["who"] = steps["client"] + "\0" + steps["run"].astype("str")
-    found = []
-    for _, run in episodes(steps, "who", rule.seconds("gap_minutes"), int(rule["failures"])):
-        pauses = run["seconds"].diff().median()
-        if len(run) >= rule["failures"] and pauses > rule.seconds("median_minutes"):
-            text = f"failed logins with pauses of {pauses / 60:.0f} minutes, no success between"
-            found.append(incident(run, text, rule.severity, client=run["client"].iloc[0]))
-    return found
+    seconds = steps["seconds"].to_numpy()
+    found = [
+        run
+        for run in runs(steps, "who", rule.seconds("gap_minutes"), int(rule["failures"]))
+        if _pause(run.of(seconds)) > rule.seconds("median_minutes")
+    ]
+    return earliest(steps, found, lambda _, run: _spaced(run, rule))
+
+
+def _pause(seconds: npt.NDArray[np.float64]) -> float:
+    """The median pause."""
+    return float(np.median(np.diff(seconds)))
+
+
+def _spaced(run: pd.DataFrame, rule: Rule) -> Incident:
+    pause = _pause(run["seconds"].to_numpy()) / 60
+    text = f"failed logins with pauses of {pause:.0f} minutes, no success between"
+    return incident(run, text, rule.severity, client=run["client"].iloc[0])
 
 
 def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -82,14 +98,16 @@ def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
     loud = set(events.loc[crowded, "client"])
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
     successes = good.groupby("client")["count"].sum()
-    found = []
     chosen = set(sums[(sums >= rule["failures"]) & (days >= rule["days"])].index) - loud
-    for client, own in events[events["client"].isin(chosen)].groupby("client", sort=True):
+
+    def build(client: str, own: pd.DataFrame) -> Incident:
         text, severity = f"few failed logins at a time on {days[client]} days", rule.severity
         if successes.get(client, 0) > len(own):
             text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
-        found.append(incident(own, text, severity, client=str(client)))
-    return found
+        return incident(own, text, severity, client=client)
+
+    patient = events[events["client"].isin(chosen)]
+    return earliest(patient, runs(patient, "client"), build)
 
 
 def many_routes(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -97,18 +115,33 @@ def many_routes(traffic: Traffic, rule: Rule) -> list[Incident]:
     events = _by(traffic.failures[traffic.failures["protected"]], "client")
     # A route counts anew once it lies outside the window, so each event asks for the routes before it.
     fresh = events[~events.duplicated(["client", "route", "seconds"])]
+    wide = fresh[_many(fresh, rule)]
+    return earliest(
+        wide,
+        runs(wide, "client", rule.seconds("minutes")),
+        lambda name, run: incident(
+            run, f"refused on {run['route'].nunique()} protected routes", rule.severity, client=name
+        ),
+    )
+
+
+def _many(fresh: pd.DataFrame, rule: Rule) -> list[bool]:
+    """Which events lie in a window of one source with so many routes; each enters and leaves it once."""
     at, routes, clients = (fresh[name].to_numpy() for name in ("seconds", "route", "client"))
-    marked, low = set[int](), 0
+    marked, held = [False] * len(fresh), Counter[str]()
+    low = done = 0
     for high in range(len(fresh)):
+        held[routes[high]] += 1
         while clients[low] != clients[high] or at[high] - at[low] > rule.seconds("minutes"):
+            held[routes[low]] -= 1
+            if not held[routes[low]]:
+                del held[routes[low]]
             low += 1
-        if high - low + 1 >= rule["routes"] and len(set(routes[low : high + 1])) >= rule["routes"]:
-            marked.update(range(low, high + 1))
-    wide = fresh.iloc[sorted(marked)]
-    return [
-        incident(run, f"refused on {run['route'].nunique()} protected routes", rule.severity, client=name)
-        for name, run in episodes(wide, "client", rule.seconds("minutes"))
-    ]
+        if len(held) >= rule["routes"]:
+            done = max(done, low)
+            marked[done : high + 1] = [True] * (high + 1 - done)
+            done = high + 1
+    return marked
 
 
 def _by(failures: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -23,7 +23,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "A6": ("routes", "minutes"),
     "A7": ("failures", "minutes", "quiet_hours"),
     "A8": ("days",),
-    "A9": ("days_before", "replay_failures", "replay_spread", "deploy_clients", "step_share"),
+    "A9": ("days_before", "replay_failures", "replay_spread", "deploy_clients", "share"),
     "A10": ("share", "minutes", "requests", "clients"),
     "A11": ("ratio", "hours", "hours_before", "active_share", "p", "slack_minutes"),
     "A12": ("hits", "critical_hits"),

@@ -1,9 +1,12 @@
 """A7, A8: a success after failures, and a success of a source that was never seen before."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from audit_lib.tables.detections.incidents import Incident, incident
+from audit_lib.contracts import rows
+from audit_lib.tables.detections.incidents import MOST, Incident, counted, incident
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -56,17 +59,22 @@ def first_seen(traffic: Traffic, rule: Rule) -> list[Incident]:
     good = seen[seen["succeeded"] & seen["protected"]].copy()
     good["pause"] = good["seconds"] - _last_seen(seen, good)
     fresh = good[good["seconds"].ge(start) & ~good["pause"].le(rule["days"] * DAY)]
-    fresh = fresh.drop_duplicates("network")
-    failing = traffic.failures
-    found = []
-    for network, route, at, source in fresh[["network", "route", "at", "source"]].itertuples(index=False):
-        tried = failing["network"].eq(network) & failing["at"].lt(at + pd.Timedelta(minutes=1))
-        text = f"first answer on {route} to a network not seen for {rule['days']:.0f} days"
-        text += f", after {tried.sum()} failed logins" if tried.any() else ""
-        severity = "medium" if tried.sum() >= 5 else rule.severity
-        evidence = (*dict.fromkeys(_places(failing[tried])), source)
-        found.append(Incident(text, severity, 1, subject=network, first_at=at, last_at=at, evidence=evidence))
-    return found
+    fresh = fresh.drop_duplicates("network").sort_values(["seconds", "network"], kind="stable")
+    whole = [_first_answer(traffic, rule, row) for row in rows(fresh.head(MOST))]
+    rest = fresh[["network", "seconds"]].iloc[MOST:].itertuples(index=False)
+    return whole + [counted(network, seconds, 1) for network, seconds in rest]
+
+
+def _first_answer(traffic: Traffic, rule: Rule, row: Any) -> Incident:
+    failures = traffic.failures
+    tried = failures["network"].eq(row.network) & failures["at"].lt(row.at + pd.Timedelta(minutes=1))
+    text = f"first answer on {row.route} to a network not seen for {rule['days']:.0f} days"
+    text += f", after {tried.sum()} failed logins" if tried.any() else ""
+    severity = "medium" if tried.sum() >= 5 else rule.severity
+    evidence = (*dict.fromkeys(_places(failures[tried])), row.source)
+    return Incident(
+        text, severity, 1, subject=row.network, first_at=row.at, last_at=row.at, evidence=evidence
+    )
 
 
 def _last_seen(seen: pd.DataFrame, good: pd.DataFrame) -> "pd.Series[float]":

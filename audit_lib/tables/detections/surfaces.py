@@ -1,12 +1,17 @@
 """A15-A18: scanning, server and database errors, secrets in addresses, starts that failed."""
 
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from audit_lib.tables.detections.crowds import evidence_of
-from audit_lib.tables.detections.incidents import Incident, episodes, incident
+from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule
 from audit_lib.tables.detections.traffic import BEGUN, Traffic, fits
 
+Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
 SECRET_IN_URL = "secret in a url"  # noqa: S105  a message's name in log_formats.toml
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
@@ -21,28 +26,40 @@ def _probing(traffic: Traffic, rule: Rule) -> list[Incident]:
     asked = traffic.requests[traffic.requests["status"].isin(PROBED) & traffic.requests["client"].ne("")]
     asked = asked.sort_values(["client", "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
-    found = []
-    for client, run in episodes(asked, "client", span, int(rule["routes"])):
-        routes = run.groupby(run["seconds"] // span)["route"].nunique().max()
-        if routes > rule["routes"]:
-            text = f"{run['route'].nunique()} routes asked for that are not there or not allowed"
-            found.append(_of(run, text, rule.severity, str(client)))
-    return found
+    at, routes = (asked["seconds"] // span).to_numpy(), asked["route"].to_numpy()
+    found = [
+        run
+        for run in runs(asked, "client", span, int(rule["routes"]))
+        if max(Counter(at for at, _ in {*zip(run.of(at), run.of(routes), strict=True)}).values())
+        > rule["routes"]
+    ]
+
+    def build(client: str, run: pd.DataFrame) -> Incident:
+        text = f"{run['route'].nunique()} routes asked for that are not there or not allowed"
+        return _of(run, text, rule.severity, client)
+
+    return earliest(asked, found, build)
 
 
 def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Incident]:
     hits = traffic.requests[fits(traffic.requests["route"], policy.sensitive_routes)]
     hits = hits[hits["client"].ne("")].sort_values(["client", "seconds", "route"], kind="stable")
-    found = []
-    for client, run in episodes(hits, "client", 3600):
-        answered = sorted(set(run.loc[run["succeeded"], "route"]))
-        if answered:
-            text = f"{answered[0]} was asked for and answered: it must not be served"
-            found.append(_of(run, text, "critical", str(client)))
-        elif run["count"].sum() >= rule["sensitive_hits"]:
-            text = f"{run['count'].sum()} requests for files such as {run['route'].iloc[0]}, none answered"
-            found.append(_of(run, text, rule.severity, str(client)))
-    return found
+    answered, count = hits["succeeded"].to_numpy(), hits["count"].to_numpy()
+    found = [
+        run
+        for run in runs(hits, "client", 3600)
+        if run.of(answered).any() or run.of(count).sum() >= rule["sensitive_hits"]
+    ]
+    return earliest(hits, found, lambda client, run: _asked(client, run, rule))
+
+
+def _asked(client: str, run: pd.DataFrame, rule: Rule) -> Incident:
+    answered = sorted(set(run.loc[run["succeeded"], "route"]))
+    if answered:
+        text = f"{answered[0]} was asked for and answered: it must not be served"
+        return _of(run, text, "critical", client)
+    text = f"{run['count'].sum()} requests for files such as {run['route'].iloc[0]}, none answered"
+    return _of(run, text, rule.severity, client)
 
 
 def _of(run: pd.DataFrame, text: str, severity: str, client: str) -> Incident:
@@ -69,11 +86,21 @@ def errors(traffic: Traffic, rule: Rule) -> list[Incident]:
     ]
     bad = traffic.requests[traffic.requests["status"].ge(500)]
     bad = bad.sort_values(["client", "seconds", "route"], kind="stable")
-    for client, run in episodes(bad, "client", rule.seconds("minutes")):
-        per_window = run.groupby(run["seconds"] // rule.seconds("minutes"))["count"].sum()
-        if per_window.max() > rule["errors"]:
-            found.append(_of(run, f"{run['count'].sum()} server errors", rule.severity, str(client)))
-    return found
+    span = rule.seconds("minutes")
+    windows, count = (bad["seconds"] // span).to_numpy(), bad["count"].to_numpy()
+    surges = [
+        run for run in runs(bad, "client", span) if _most(run.of(windows), run.of(count)) > rule["errors"]
+    ]
+    return found + earliest(
+        bad,
+        surges,
+        lambda client, run: _of(run, f"{run['count'].sum()} server errors", rule.severity, client),
+    )
+
+
+def _most(windows: Numbers, count: Numbers) -> int:
+    """The largest sum of one window."""
+    return int(np.bincount((windows - windows[0]).astype("int64"), count).max())
 
 
 def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Incident]:
@@ -99,16 +126,17 @@ def starts(traffic: Traffic, rule: Rule) -> list[Incident]:
     ]
     begun = traffic.events[traffic.events["message"].isin(BEGUN) & traffic.events["at"].notna()]
     begun = begun.sort_values(["source", "seconds", "line"], kind="stable")
-    for _, run in episodes(begun, "source", rule.seconds("minutes")):
-        if len(run) >= rule["restarts"]:
-            text = f"{len(run)} starts in short order"
-            found.append(incident(run, text, rule.severity, subject="start"))
-    return found
+    often = runs(begun, "source", rule.seconds("minutes"), int(rule["restarts"]))
+    return found + earliest(
+        begun,
+        often,
+        lambda _, run: incident(run, f"{len(run)} starts in short order", rule.severity, subject="start"),
+    )
 
 
 def _in_runs(events: pd.DataFrame, gap: float) -> list[pd.DataFrame]:
     """Events that carry a time in runs that no gap parts; those without one by file and day."""
     timed = events[events["at"].notna()].sort_values(["seconds", "source", "line"], kind="stable")
-    runs = [run for _, run in episodes(timed.assign(all="all"), "all", gap)]
+    parts = [run.of(timed) for run in runs(timed.assign(all="all"), "all", gap)]
     untimed = events[events["at"].isna()].assign(day=lambda rows: rows["day"].fillna(""))
-    return runs + [run for _, run in untimed.groupby(["source", "day"], sort=True)]
+    return parts + [run for _, run in untimed.groupby(["source", "day"], sort=True)]
