@@ -5,8 +5,16 @@ import platform
 import sys
 from importlib.metadata import version
 
-BENCHES = ("freshness", "detections", "logs", "leaks")
-PACKAGES = ("pandas", "numpy", "numba", "hyperscan", "kingfisher-secret-scanner", "distributed")
+BENCHES = ("freshness", "detections", "baseline", "logs", "leaks")
+PACKAGES = (
+    "pandas",
+    "numpy",
+    "numba",
+    "hyperscan",
+    "kingfisher-secret-scanner",
+    "distributed",
+    "statsmodels",
+)
 
 
 def main(names: list[str]) -> None:

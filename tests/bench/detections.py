@@ -5,20 +5,16 @@ Run by itself: python -m tests.bench.detections [--scenes N]
 
 import argparse
 import math
-import random
 import statistics
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from audit_lib.policy import bundled_policy
 from audit_lib.tables.detections import Traffic, detect, detection_policy, tabulate
-from audit_lib.tables.detections.baseline import marks
 from audit_lib.tables.detections.rules import DetectionPolicy
-from tests.traffic.background import poisson
 from tests.traffic.incidents import Truth
 from tests.traffic.scenes import attacked, changed, clean, detections_of, instant, mishaps, skewed, traffic_of
 from tests.traffic.score import Score, add, alarms, lies_on, wilson
@@ -50,11 +46,10 @@ OFFSETS = (
     30240,
 )
 DELAYS = 5  # scenes of which delays are measured
-TRIALS = 60
 
 
 def main() -> None:
-    """Prints the table, then quiet-hour bursts on the construction of spec/detections.md."""
+    """Prints the table, then what accidents and clocks that differ do."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=20, help="how many of each kind")
     scenes = parser.parse_args().scenes
@@ -63,11 +58,6 @@ def main() -> None:
     print(f"\nalarms of an attack on a rotation's storm, a broken deploy or a gap: {storms}")
     found, planted, jumps = skew(scenes)
     print(f"with two instances, one clock 1 to 4 minutes ahead: {found} of {planted} attacks, {jumps} jumps")
-    found, silences, wrong = quiet_hours(TRIALS)
-    print(
-        f"bursts of +8 at 02-04 h found: {found} of {TRIALS}; hours of silence found: {silences} of {TRIALS}"
-    )
-    print(f"other hours marked in these {2 * TRIALS} series of 28 days: {wrong}")
 
 
 def measured(scenes: int) -> tuple[dict[str, Score], dict[str, list[float]], int]:
@@ -149,30 +139,6 @@ def _share(hits: int, all_: int) -> str:
         return " | "
     low, high = wilson(hits, all_)
     return f"{hits / all_:.2f} | {low:.2f}-{high:.2f}"
-
-
-def quiet_hours(trials: int) -> tuple[int, int, int]:
-    """Bursts of +8 an hour at 02-04 h found, hours of silence found, and other hours that were marked.
-
-    28 days of hourly counts, diurnal; spec/detections.md: of 60 such bursts STL's z > 3 marks 39, its label
-    +1 none, and it labels no fall to zero.
-    """
-    rule = detection_policy(bundled_policy("generic")).rules["A13"]
-    found = silences = wrong = 0
-    for trial in range(trials):
-        chance = random.Random(f"quiet {trial}")
-        rate = [6 + 5 * math.cos(2 * math.pi * (hour - 14) / 24) for hour in range(24)]
-        series = np.array([float(poisson(chance, rate[hour % 24])) for hour in range(28 * 24)])
-        night, noon = 24 * chance.randrange(14, 28), 24 * chance.randrange(14, 28)
-        burst, silence = series.copy(), series.copy()
-        burst[night + 2 : night + 4] += 8
-        silence[noon + 12 : noon + 18] = 0
-        for series_, place, hours, side in ((burst, night + 2, 2, 1), (silence, noon + 12, 6, 2)):
-            marked = marks(series_, 0, rule)
-            hit = bool(marked[side][place : place + hours].any())
-            found, silences = found + (hit and side == 1), silences + (hit and side == 2)
-            wrong += int(marked[1].sum() + marked[2].sum() - marked[side][place : place + hours].sum())
-    return found, silences, wrong
 
 
 if __name__ == "__main__":

@@ -29,10 +29,11 @@ def add(scores: dict[str, Score], scene: Scene, found: pd.DataFrame) -> None:
     lies on anything planted that its detection may speak of."""
     truths = (*scene.truths, *loudest(scene))
     for truth in truths:
-        score = scores.setdefault(truth.name, Score())
-        score.planted += 1
-        own = alarms(found, truth.detection)
-        score.seen += any(lies_on(row, truth) for row in own.itertuples())
+        seen = any(lies_on(row, truth) for row in alarms(found, truth.detection).itertuples())
+        for name in {truth.detection, truth.name}:
+            score = scores.setdefault(name, Score())
+            score.planted += 1
+            score.seen += seen
     for detection in sorted(set(found["detection"])):
         score = scores.setdefault(detection, Score())
         for row in alarms(found, detection).itertuples():

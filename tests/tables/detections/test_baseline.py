@@ -3,15 +3,20 @@
 import numpy as np
 
 from audit_lib.tables.detections.baseline import discoveries
-from tests.bench.detections import quiet_hours
+from tests.bench.baseline import METHODS, ours, quiet_hours
 
 
 def test_quiet_hour_bursts_and_silences_are_found() -> None:
     """On the construction where STL's label finds none of the bursts and no silence nearly all are found."""
-    found, silences, wrong = quiet_hours(12)
+    found, silences, other = quiet_hours(12, ours)
     assert found >= 11
     assert silences >= 11
-    assert wrong <= 24  # hours, of 24 series of 672
+    assert other <= 24  # hours, of 24 series of 672
+
+
+def test_stl_labels_neither() -> None:
+    """The rival that we are held against: its label is +1 in no quiet hour, and no silence has one."""
+    assert quiet_hours(12, METHODS["STL as msticpy labels it"])[:2] == (0, 0)
 
 
 def test_discoveries_follow_benjamini_and_hochberg() -> None:

@@ -38,7 +38,7 @@ def test_mishaps_are_found_and_their_likes_are_not(seeds: range, tmp_path: Path)
     for name, score in scores.items():
         if name in ("A8", "A16", "A17", "A18", "A20"):
             assert score.right == score.rows, name
-        if name != "A19 clock set back":
+        if not name.startswith("A19"):
             assert score.seen >= 0.8 * score.planted, name
 
 
