@@ -1,4 +1,4 @@
-"""`failures --alerts`: says which of the policy's alerts fired since an instant."""
+"""`failures --alerts`: says which of the policy's alerts fired since an instant, and which are unknown."""
 
 import json
 from datetime import datetime
@@ -13,14 +13,18 @@ from audit_lib.contracts import rows
 from audit_lib.errors import BadInput, Fault
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import load_key
+from audit_lib.report import inert
 from audit_lib.sources.logs import read_logs
-from audit_lib.tables.alerts import alert_rules, evaluate, since_instant
+from audit_lib.tables.alerts import evaluate, since_instant
+from audit_lib.tables.detections import detection_policy
 
-FIRED = 3
+FIRED, UNKNOWN = 3, 2  # what is read does not suffice to judge: bad input
 
 
 def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
-    """Prints each alert of the project's policy; 3 where one fired, else 0.
+    """Prints each alert of the project's policy, on stderr too which cannot be judged.
+
+    3 where one fired; else 2 where one cannot be judged, since that is not quiet; else 0.
 
     Raises:
         BadInput: no project, no --since, files beside a project, a policy without alerts.
@@ -40,16 +44,19 @@ def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tupl
     until = now()
     start = since_instant(since, until)
     context = opened(folder, None, policy)
-    rules = alert_rules(context.policy)
+    rules, declared = context.policy.alerts, detection_policy(context.policy).failure_declared
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
     logs = read_logs(context.project, None)
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, load_key(ledger_dir) if ledger_dir.exists() else None, until)
-    alerts = evaluate(rules, logs, ledger, start, until)
+    alerts = evaluate(rules, logs, ledger, start, until, declared=declared)
     click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
-    return FIRED if alerts["state"].eq("fired").any() else 0
+    unknown = alerts[alerts["state"].eq("unknown")]
+    for row in rows(unknown):
+        click.echo(inert.plain(f"alert {row.alert}: cannot be judged: {row.reason}"), err=True)
+    return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) else 0
 
 
 def _as_text(alerts: pd.DataFrame) -> str:

@@ -29,7 +29,7 @@ Each line ends as read, not understood or blank; the sums go to stderr. A line w
 the last day before it in its file, and `untimed` says how many such lines a row holds.
 
 With --alerts, instead: evaluates the alerts of the project's policy since an instant; ends with 3 where
-one fired.
+one fired, else with 2 where one cannot be judged, else with 0.
 """
 
 
@@ -70,7 +70,11 @@ class _By(click.ParamType[tuple[str, ...]]):
     metavar="ADDR",
     help="Read on the dask cluster at ADDR (tcp://…); PATHs may be URLs.",
 )
-@click.option("--alerts", is_flag=True, help="Evaluate the policy's alerts; exit 3 where one fired.")
+@click.option(
+    "--alerts",
+    is_flag=True,
+    help="Evaluate the policy's alerts; exit 3 where one fired, 2 where one is unknown.",
+)
 @click.option("--since", default="", help="With --alerts: from when, such as 30m or 2026-09-30T12:00Z.")
 @click.option("--project", "folder", type=click.Path(path_type=Path), help="With --alerts: whose logs.")
 @click.option("--policy", default="", help="With --alerts: a bundled policy's name, or a policy file.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.errors import BadInput, Fault
+from audit_lib.policy.alerts import read_alerts
 from audit_lib.policy.rules import (
     CLASSES,
     COMPONENTS,
@@ -41,7 +42,7 @@ FACTS = (
     "expected",
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
-OPTION_TABLES = ("access", "alerts", "attestations", "detections", "controls", "emergency", "platform")
+OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -112,6 +113,7 @@ def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Polic
         recognised_by=table.texts("recognised_by"),
         recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
         greps=tuple(_grep(inner) for inner in table.tables("grep", "pattern")),
+        alerts=read_alerts(table) if table.has("alerts") else under.alerts,
         options=_laid_over(under.options, _options(table)),
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))

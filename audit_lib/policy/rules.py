@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_lib.policy.alerts import AlertRule
+
 Requirement = str  # always | production | recommended | feature
 
 KINDS = ("secret", "identifier", "setting")
@@ -104,6 +106,7 @@ class Policy:
     recognised_by: tuple[str, ...] = ()  # variables by which a project is known to be this application
     recognised_at_least: int = 1  # … and how many of them
     greps: tuple[DocumentedGrep, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)  # other tables, read where they concern
 
     def rule(self, name: str) -> SecretRule | None:

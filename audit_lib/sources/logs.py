@@ -22,6 +22,7 @@ from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, unpac
 from audit_lib.sources.log_sums import LogSums
 from audit_lib.sources.log_tally import Period
 
+COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 _PACKED = (".gz", ".zst", ".bz2", ".xz")
 
 
@@ -93,7 +94,7 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
         with open_source(plan.root, path) as source:
             plain = _unpacked_copy(plan, path)
             if plain:
-                return {"state": "refused", "reason": f"holds the same lines as {plain}"}, None
+                return {"state": "refused", "reason": f"{COPY} {plain}"}, None
             sums, broken = _sums(plan, source)
             facts = {
                 "size_bytes": source.facts.size_bytes,

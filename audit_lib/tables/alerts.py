@@ -1,71 +1,38 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from audit_lib.clock import iso, parse_instant
-from audit_lib.contracts import SEVERITIES, Alerts
-from audit_lib.errors import BadInput, Fault
+from audit_lib.contracts import Alerts, rows
+from audit_lib.errors import BadInput
 from audit_lib.ledger import Ledger
-from audit_lib.policy import Policy
-from audit_lib.sources.log_formats import MESSAGE_KINDS
-from audit_lib.sources.logs import LogRead
+from audit_lib.policy.alerts import LOGINS, AlertRule
+from audit_lib.sources.logs import COPY, LogRead
 from audit_lib.tables.detections.incidents import dense, places
-from audit_lib.toml_file import Table
-
-KINDS = ("unauthorized", "forbidden", "rate_limited", *MESSAGE_KINDS)
-RECORDS = ("rotation", "acceptance", "attestation", "repair", "key bridge")
-
-
-@dataclass(frozen=True)
-class AlertRule:
-    """One alert: so many events of these kinds within so many minutes, or so many records of the ledger."""
-
-    name: str
-    severity: str
-    kinds: tuple[str, ...]
-    records: tuple[str, ...]
-    at_least: int
-    minutes: int
-    guide_line: int
-
-
-def alert_rules(policy: Policy) -> tuple[AlertRule, ...]:
-    """The alerts of the policy, in its order; `BadInput` with every fault of [[alerts]]."""
-    faults: list[Fault] = []
-    table = Table({"alerts": policy.options.get("alerts", [])}, f"policy {policy.name}", faults)
-    rules = tuple(_rule(inner) for inner in table.tables("alerts"))
-    if faults:
-        raise BadInput(faults)
-    return rules
-
-
-def _rule(table: Table) -> AlertRule:
-    rule = AlertRule(
-        name=table.text("name", needed=True),
-        severity=table.text("severity", "medium", among=SEVERITIES),
-        kinds=table.texts("kinds", KINDS),
-        records=table.texts("records", RECORDS),
-        at_least=table.number("at_least", 1, 1) or 1,
-        minutes=table.number("minutes", 60, 1) or 60,
-        guide_line=table.number("guide_line", 0, 1) or 0,
-    )
-    if bool(rule.kinds) == bool(rule.records):
-        table.fault("names either kinds of the log or records of the ledger")
-    table.close()
-    return rule
 
 
 def evaluate(
-    rules: Iterable[AlertRule], logs: LogRead, ledger: Ledger, since: datetime, until: datetime
+    rules: Iterable[AlertRule],
+    logs: LogRead,
+    ledger: Ledger,
+    since: datetime,
+    until: datetime,
+    *,
+    declared: bool,
 ) -> pd.DataFrame:
-    """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`."""
+    """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`.
+
+    `declared`: the policy says what a failed login looks like. What the evidence cannot show is unknown.
+    """
     unread = _unread(logs, since, until)
+    undeclared = "" if declared else "the policy does not declare what a failed login looks like"
     return Alerts.of(
-        _of_ledger(rule, ledger, since, until) if rule.records else _of_logs(rule, logs, since, until, unread)
+        _of_ledger(rule, ledger, since, until)
+        if rule.records
+        else _of_logs(rule, logs, since, until, unread or undeclared * bool(set(rule.kinds) & set(LOGINS)))
         for rule in rules
     )
 
@@ -108,7 +75,11 @@ def _of_logs(
 
 
 def _unread(logs: LogRead, since: datetime, until: datetime) -> str:
-    """Why the logs say nothing of the time; "" where at least one line of it was read."""
+    """Why the logs do not show all of the time; "" where each was read and one line is of the time."""
+    for row in rows(logs.sources):
+        # The packed copy of a log that was read beside it is no loss.
+        if row.state != "read" and not row.reason.startswith(COPY):
+            return f"{row.source}: {row.reason or row.state}"
     asked = logs.minutes["minute_at"].between(since - timedelta(minutes=1), until).any()
     told = logs.events["at"].between(since, until).any()
     if asked or told:

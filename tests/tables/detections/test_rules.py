@@ -1,4 +1,4 @@
-"""The policy's [detections] and [[alerts]]: complete in the bundled policies, and all faults told at once."""
+"""The policy's [detections]: complete in the bundled policies, and all faults told at once."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 
 from audit_lib.errors import BadInput
 from audit_lib.policy import bundled_policy
-from audit_lib.tables.alerts import alert_rules
 from audit_lib.tables.detections import DETECTIONS, detection_policy
 
 
@@ -23,7 +22,7 @@ def test_a_bundled_policy_states_each_detection(name: str) -> None:
     rules = detection_policy(policy).rules
     assert set(rules) == {one.id for one in DETECTIONS}
     assert all(rule.definition and rule.source for rule in rules.values())
-    assert len(alert_rules(policy)) == 4
+    assert len(policy.alerts) == 4
 
 
 def test_the_failed_login_is_declared_by_the_application_alone() -> None:
@@ -54,20 +53,3 @@ def test_faults_of_the_table_are_told_at_once(table: Any, faults: list[str]) -> 
     told = sorted(fault.text for fault in error.value.faults)
     assert all(any(fault in text for text in told) for fault in faults)
     assert len(told) == len(faults)
-
-
-@pytest.mark.parametrize(
-    ("alert", "fault"),
-    [
-        ({"kinds": ["unauthorized"]}, "has no name"),
-        ({"name": "x"}, "names either kinds"),
-        ({"name": "x", "kinds": ["unauthorized"], "records": ["rotation"]}, "names either kinds"),
-        ({"name": "x", "kinds": ["nothing"]}, "none of"),
-        ({"name": "x", "records": ["rotation"], "at_least": 0}, "less than 1"),
-    ],
-)
-def test_faults_of_an_alert_are_told(alert: dict[str, Any], fault: str) -> None:
-    """An alert names itself, and either kinds of the log or records of the ledger."""
-    policy = replace(bundled_policy("generic"), options={"alerts": [alert]})
-    with pytest.raises(BadInput, match=fault):
-        alert_rules(policy)
