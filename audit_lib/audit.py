@@ -77,10 +77,12 @@ def run_audit(
     keeper: Keeper | None = None,
     previous: Path | None = None,
     identities: str = "masked",
+    scheduler: str = "",
 ) -> Audit:
     """The audit of one quarter as of an instant: by default the sample's, and the quarter over by then.
 
-    Unless `identities` is full, the frames show addresses as their network with a keyed label.
+    Unless `identities` is full, the frames show addresses as their network with a keyed label. Logs are read
+    on the dask cluster of a `scheduler`, where one is given.
 
     Raises:
         BadInput: a quarter, date, policy, ledger or previous report that cannot be used; no date at all.
@@ -95,7 +97,7 @@ def run_audit(
     sought = detection_policy(chosen)
 
     env_sources, entries = read_env_sources(project, given, keeper, chosen)
-    logs = read_logs(project, period, formats)
+    logs = read_logs(project, period, formats, scheduler=scheduler)
     ledger = read_ledger(project.ledger_dir, keeper.key, moment)
     history = env_history(project, keeper)
     documents = document_sources(project, chosen, ledger)

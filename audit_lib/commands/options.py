@@ -38,6 +38,9 @@ ledger_option = click.option(
 as_of_option = click.option(
     "--as-of", default="", help="Review as of this date (UTC); by default now. Later evidence is left out."
 )
+scheduler_option = click.option(
+    "--scheduler", default="", metavar="ADDR", help="Read logs on the dask cluster at ADDR (tcp://…)."
+)
 writer_option = click.option(
     "--writer", default="", help="Your chain in the ledger; by default made of user and host."
 )

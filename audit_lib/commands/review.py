@@ -19,6 +19,7 @@ from audit_lib.commands.options import (
     now,
     options,
     policy_option,
+    scheduler_option,
     writer_name,
 )
 from audit_lib.commands.records import take_snapshot
@@ -60,6 +61,7 @@ _PATH = click.Path(path_type=Path)
     help="Show addresses and names in full, or networks and labels.",
 )
 @options(policy_option, env_option, ledger_option)
+@scheduler_option
 @click.option("--snapshot", is_flag=True, help="First append a snapshot to the ledger.")
 def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) -> None:
     """Review a project's secrets and logins for one quarter, and publish the report.
@@ -74,7 +76,8 @@ def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) ->
         values = parse_env_options(given["env"], sys.stdin.buffer)
         if given["snapshot"]:
             _snapshot(project, values, given["policy"])
-        done, out = _publish(project, values, out, _parameters(project, folder, given))
+        parameters = _parameters(project, folder, given)
+        done, out = _publish(project, values, out, parameters, given["scheduler"])
     _say(done, out)
     if given["fail_on"] and (count := _failing(done, given["fail_on"], given["new_only"])):
         click.echo(f"{count} open findings are {given['fail_on']} or worse", err=True)
@@ -122,7 +125,11 @@ def _parameters(project: Project, folder: Path | None, given: dict[str, Any]) ->
 
 
 def _publish(
-    project: Project, values: tuple[GivenValues, ...], out: Path | None, parameters: dict[str, str]
+    project: Project,
+    values: tuple[GivenValues, ...],
+    out: Path | None,
+    parameters: dict[str, str],
+    scheduler: str,
 ) -> tuple[Audit, Path]:
     """The audit that was published, and where."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
@@ -140,6 +147,7 @@ def _publish(
             keeper=keeper,
             previous=Path(parameters["previous"]) if parameters["previous"] else None,
             identities=parameters["identities"],
+            scheduler=scheduler,
         )
         done = reviewed(audit, keeper)
         guard.install().classify(done.classes.sealed, done.classes.open, done.classes.public)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from audit_lib.errors import BadInput
 
@@ -85,9 +84,13 @@ class _HashedFile(io.RawIOBase):
 class OpenSource:
     """A source opened for streaming: `file` ends where the file ended when it was opened."""
 
-    file: BinaryIO
+    file: io.BufferedReader
     facts: FileFacts
     _raw: _HashedFile
+
+    def peek(self) -> bytes:
+        """What comes next, at least eight bytes where there are so many; none is taken."""
+        return self.file.peek(8)
 
     def finish(self) -> str:
         """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
@@ -108,7 +111,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
         status = os.fstat(descriptor)
         _require_file(status, relative)
         raw = _HashedFile(descriptor, status.st_size, relative)
-        yield OpenSource(cast(BinaryIO, io.BufferedReader(raw, 1 << 16)), _facts(status), raw)
+        yield OpenSource(io.BufferedReader(raw, 1 << 16), _facts(status), raw)
     finally:
         os.close(descriptor)
 

@@ -18,7 +18,7 @@ from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.log_reader import read_log
-from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, unpacked
+from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
 from audit_lib.sources.log_sums import LogSums
 from audit_lib.sources.log_tally import Period
 
@@ -45,14 +45,18 @@ class _Plan:
     zone: ZoneInfo
     formats: LogFormats
     quarter: Quarter | None
+    scheduler: str
 
 
-def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | None = None) -> LogRead:
+def read_logs(
+    project: Project, quarter: Quarter | None, formats: LogFormats | None = None, *, scheduler: str = ""
+) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. Raises what `ZoneInfo` raises for a zone that does not exist.
+    is a row of Sources. With a `scheduler` the workers of its cluster read the plain ones, which must be
+    there for each by the same path. Raises what `ZoneInfo` raises for a zone that does not exist.
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
@@ -63,7 +67,9 @@ def read_logs(project: Project, quarter: Quarter | None, formats: LogFormats | N
         seen.update(paths)
         rows += [] if paths else [_missing(source)]
         for path in paths:
-            plan = _Plan(project.root, frozenset(paths), ZoneInfo(source.time_zone), formats, quarter)
+            plan = _Plan(
+                project.root, frozenset(paths), ZoneInfo(source.time_zone), formats, quarter, scheduler
+            )
             row, sums = _read_file(plan, path)
             rows.append(_row(source, path) | row)
             files += [FileSums(path, sums)] if sums else []
@@ -95,7 +101,7 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
             plain = _unpacked_copy(plan, path)
             if plain:
                 return {"state": "refused", "reason": f"{COPY} {plain}"}, None
-            sums, broken = _sums(plan, source)
+            sums, broken = _sums(plan, path, source)
             facts = {
                 "size_bytes": source.facts.size_bytes,
                 "modified_at": source.facts.modified_at,
@@ -112,10 +118,15 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
     return facts | lines | {"state": state, "reason": broken or _reason(sums, plan.quarter)}, sums
 
 
-def _sums(plan: _Plan, source: OpenSource) -> tuple[LogSums, str]:
+def _sums(plan: _Plan, path: str, source: OpenSource) -> tuple[LogSums, str]:
     """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
+    how = Plan(plan.formats, plan.zone, _period(plan.quarter))
+    if plan.scheduler and not is_packed(source.peek()):
+        from audit_lib.sources.log_cluster import read_on_cluster  # noqa: PLC0415  slow to import
+
+        return read_on_cluster([str(plan.root / path)], how, plan.scheduler)[0], ""
     stream = Stream(source.file)
-    sums = read_log(cast(BinaryIO, stream), Plan(plan.formats, plan.zone, _period(plan.quarter)))
+    sums = read_log(cast(BinaryIO, stream), how)
     broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
     return sums, broken
 

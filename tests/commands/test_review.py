@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.commands.verify import report_faults
@@ -179,3 +180,21 @@ def test_a_kill_at_any_moment_leaves_the_last_report(
     assert _run("--sample", "--out", out, TMPDIR=str(scratch)).returncode == 0
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert list(scratch.glob("audit-*")) == []
+
+
+def test_a_cluster_gives_the_same_report(
+    sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """With --scheduler workers read the logs, and each artefact has the same bytes; no answer is exit 2."""
+    out, _ = sample
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        run = _run("--sample", "--out", tmp_path / "there", "--scheduler", cluster.scheduler_address)
+        with Client(cluster.scheduler_address, set_as_default=False) as client:
+            read = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.task_prefixes))
+    assert (run.returncode, run.stderr, bool(read)) == (0, "", True)
+    for name in ARTEFACTS:
+        assert (tmp_path / "there" / name).read_bytes() == (out / name).read_bytes(), name
+    run = _run("--sample", "--out", tmp_path / "nowhere", "--scheduler", cluster.scheduler_address)
+    assert run.returncode == 2
+    assert run.stderr.startswith("--scheduler: no scheduler answers at tcp://")
+    assert not (tmp_path / "nowhere").exists()
