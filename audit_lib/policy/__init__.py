@@ -2,7 +2,8 @@
 
 from audit_lib.policy.alerts import AlertRule
 from audit_lib.policy.file import bundled_policy, load_policy
-from audit_lib.policy.rules import DocumentedGrep, Policy, Requirement, SecretRule
+from audit_lib.policy.greps import DocumentedGrep
+from audit_lib.policy.rules import Policy, Requirement, SecretRule
 
 __all__ = [
     "AlertRule",

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.errors import BadInput, Fault
+from audit_lib.expressions import is_expression
 from audit_lib.policy.alerts import read_alerts
+from audit_lib.policy.greps import read_greps
 from audit_lib.policy.rules import (
     CLASSES,
     COMPONENTS,
     KINDS,
     REQUIREMENTS,
-    DocumentedGrep,
     Policy,
     SecretRule,
 )
@@ -112,7 +113,7 @@ def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Polic
         guide_sha256="".join(_digests(table, "guide_sha256")),
         recognised_by=table.texts("recognised_by"),
         recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
-        greps=tuple(_grep(inner) for inner in table.tables("grep", "pattern")),
+        greps=read_greps(table) if table.has("grep") else under.greps,
         alerts=read_alerts(table) if table.has("alerts") else under.alerts,
         options=_laid_over(under.options, _options(table)),
     )
@@ -129,9 +130,7 @@ def _formats(table: Table) -> dict[str, str]:
     formats = {}
     for name, pattern in table.texts_by_name("formats").items():
         formats[name] = rf"\A(?:{pattern})\Z"
-        try:
-            re.compile(formats[name])
-        except (re.error, OverflowError, RecursionError):
+        if not is_expression(formats[name]):
             table.fault(f"formats.{shown_name(name)} is not a regular expression (a flag is written (?i:…))")
     return formats
 
@@ -158,23 +157,6 @@ def _laid_over(under: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
 
 def _options(table: Table) -> dict[str, Any]:
     return {key: table.anything(key) for key in OPTION_TABLES if table.has(key)}
-
-
-def _grep(table: Table) -> DocumentedGrep:
-    grep = DocumentedGrep(
-        pattern=table.text("pattern", needed=True),
-        path=table.text("path", needed=True),
-        looks_for=table.text("looks_for", needed=True),
-        kinds=table.texts("kinds"),
-        guide_line=table.number("guide_line", 0, 1) or 0,
-        ignore_case=table.flag("ignore_case"),
-        prints_values=table.flag("prints_values"),
-        remedy=table.text("remedy"),
-    )
-    if not table.has("guide_line"):
-        table.fault("has no guide_line")
-    table.close()
-    return grep
 
 
 def _secret(table: Table, policy: Policy) -> SecretRule:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.policy.alerts import AlertRule
+from audit_lib.policy.greps import DocumentedGrep
 
 Requirement = str  # always | production | recommended | feature
 
@@ -63,20 +64,6 @@ class SecretRule:
     def cited(self, *facts: str) -> tuple[int, ...]:
         """The lines of the guide that state these facts: period, pairing, length, …"""
         return tuple(sorted({line for fact in facts for line in self.lines.get(fact, ())}))
-
-
-@dataclass(frozen=True)
-class DocumentedGrep:
-    """A search that the guide tells people to run: what it would print is compared with what there is."""
-
-    pattern: str  # as grep reads it: a basic regular expression
-    path: str  # as the guide gives it, a glob relative to the project; "git log -p" for the history
-    looks_for: str
-    kinds: tuple[str, ...]  # the log kinds (design.md) that it is meant to show
-    guide_line: int
-    ignore_case: bool = False
-    prints_values: bool = False  # it shows secrets on the terminal
-    remedy: str = ""
 
 
 @dataclass(frozen=True)

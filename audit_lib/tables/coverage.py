@@ -1,6 +1,5 @@
 """What the logs cover of a quarter, and whether the guide's own searches of them can find anything."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -8,6 +7,8 @@ import pandas as pd
 
 from audit_lib.clock import Quarter
 from audit_lib.contracts import GuideSearches, LogCoverage
+from audit_lib.errors import BadInput
+from audit_lib.expressions import SLOW, TooSlow, from_basic, is_found
 from audit_lib.policy import DocumentedGrep, Policy
 
 
@@ -60,11 +61,8 @@ def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bo
     lines = [line for kind in grep.kinds for line in written.get(kind, ())]
     if not lines:
         return None
-    pattern = _python_pattern(grep.pattern)
-    return any(re.search(pattern, line, re.IGNORECASE if grep.ignore_case else 0) for line in lines)
-
-
-def _python_pattern(basic: str) -> str:
-    r"""A basic regular expression as Python reads it: there \| ( ) + ? { } mean what \-escapes mean here."""
-    swapped = re.sub(r"\\([|(){}+?])|([|(){}+?])", lambda found: found[1] or "\\" + found[2], basic)
-    return swapped if not swapped.startswith("*") else "\\" + swapped
+    pattern = from_basic(grep.pattern)
+    try:
+        return any(is_found(pattern, line, ignore_case=grep.ignore_case) for line in lines)
+    except TooSlow:
+        raise BadInput.at(f"the policy's [[grep]] of line {grep.guide_line}", SLOW) from None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from audit_lib.errors import BadInput
+from audit_lib.expressions import SLOW, TooSlow
 from audit_lib.policy import Policy, SecretRule
 from audit_lib.secrecy import values
 from audit_lib.secrecy.keeper import Keeper
@@ -69,7 +71,10 @@ def judge(
 def _formats(held: Held, rule: SecretRule, policy: Policy, environment: str) -> dict[str, bool | None]:
     def matches(name: str) -> bool | None:
         pattern = policy.formats.get(name, "")
-        return held.whole_is(partial(values.has_format, pattern=pattern)) if pattern else None
+        try:
+            return held.whole_is(partial(values.has_format, pattern=pattern)) if pattern else None
+        except TooSlow:
+            raise BadInput.at(f"policy {policy.name}: formats.{name}", SLOW) from None
 
     forbidden = [matches(name) for name in rule.forbidden_formats]
     return {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.ledger.entry import KINDS as RECORD_KINDS
-from audit_lib.policy import load_policy
+from audit_lib.policy import bundled_policy, load_policy
 from audit_lib.policy.alerts import KINDS, RECORDS
 from audit_lib.sources.log_formats import MESSAGE_KINDS
 from tests.policy.test_file import HEAD, faults_of
@@ -45,3 +45,13 @@ def test_own_alerts_replace_those_extended(tmp_path: Path) -> None:
     assert len(load_policy(path).alerts) == 4
     path.write_text(f'{HEAD}extends = "generic"\n{ALERT}records = ["rotation"]\n', "utf-8")
     assert [rule.name for rule in load_policy(path).alerts] == ["x"]
+
+
+def test_searches_are_inherited_like_alerts(tmp_path: Path) -> None:
+    """A policy that states no [[grep]] has those that it extends, one that states any has these alone."""
+    path = tmp_path / "policy.toml"
+    path.write_text(f'{HEAD}extends = "paiid"\n', "utf-8")
+    assert load_policy(path).greps == bundled_policy("paiid").greps != ()
+    own = '[[grep]]\npattern = "401"\npath = "*.log"\nlooks_for = "x"\nguide_line = 1\n'
+    path.write_text(f'{HEAD}extends = "paiid"\n{own}', "utf-8")
+    assert [grep.pattern for grep in load_policy(path).greps] == ["401"]

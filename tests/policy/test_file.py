@@ -48,6 +48,10 @@ def faults_of(text: str, folder: Path) -> list[str]:
         ),
         (HEAD + '[formats]\nodd = "["\n', "policy.toml: formats.odd is not a regular expression"),
         (HEAD + '[formats]\nodd = "(?i)a"\n', "policy.toml: formats.odd is not a regular expression"),
+        (
+            HEAD + '[[grep]]\npattern = "["\npath = "*.log"\nlooks_for = "x"\nguide_line = 1\n',
+            "policy.toml: grep #1: pattern is not a basic regular expression",
+        ),
         (HEAD + "[formats]\nodd = 1\n", "policy.toml: formats.odd is not a text"),
         (HEAD + "[secret]\n", "policy.toml: secret is not a list of tables [[secret]]"),
         (HEAD + "secret = [1]\n", "policy.toml: secret #1: is not a table"),
