@@ -163,6 +163,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "guide_line": 410,
             "looks_for": "failed logins",
             "counted": 5,
+            "reached": 5,
             "can_match": True,
             "prints_values": False,
             "remedy": "read each line's status",

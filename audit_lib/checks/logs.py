@@ -131,6 +131,18 @@ LOGS = (
         where="guide line {guide_line}",
     ),
     Check(
+        id="search-misses-files",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: rows["can_match"].notna() & rows["reached"].lt(rows["counted"]),
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` opens {path}: of {counted} events that it is to find "
+        "({looks_for}) {reached} stand there, the others in files that it does not open or cannot unpack",
+        remedy="Mend the guide. {remedy}",
+        controls=("NIST AU-6", "PCI 10.4.1.1"),
+        where="guide line {guide_line}",
+    ),
+    Check(
         id="search-prints-values",
         table="guide_searches",
         severity="medium",

@@ -61,6 +61,7 @@ class GuideSearches(Contract):
     guide_line: Series[int]
     looks_for: Series[str]
     counted: Series[int]  # events in the logs read that it is to find
+    reached: Series[int]  # of those, how many stand in files that it opens
     can_match: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: it does not search the logs
     prints_values: Series[bool]  # it shows secrets on the terminal
     remedy: Series[str]

@@ -23,7 +23,7 @@ from audit_lib.sources.log_sums import LogSums
 from audit_lib.sources.log_tally import Period
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
-_PACKED = (".gz", ".zst", ".bz2", ".xz")
+PACKED = (".gz", ".zst", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _reason(sums: LogSums, quarter: Quarter | None) -> str:
 def _unpacked_copy(plan: _Plan, path: str) -> str:
     """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
     plain = str(PurePosixPath(path).with_suffix(""))
-    if PurePosixPath(path).suffix not in _PACKED or plain not in plan.beside:
+    if PurePosixPath(path).suffix not in PACKED or plain not in plan.beside:
         return ""
     return plain if _content_digest(plan.root, path) == _content_digest(plan.root, plain) else ""
 

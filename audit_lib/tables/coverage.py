@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from audit_lib.contracts import GuideSearches, LogCoverage
 from audit_lib.errors import BadInput
 from audit_lib.expressions import SLOW, TooSlow, from_basic, is_found
 from audit_lib.policy import DocumentedGrep, Policy
+from audit_lib.sources.logs import PACKED
 
 
 def tabulate_log_coverage(
@@ -41,6 +43,7 @@ def tabulate_guide_searches(
     `written` gives, for each kind of event, example lines as log_formats.toml holds them (rules.md D9).
     """
     counted = log_counts.groupby("kind")["count"].sum()
+    in_files = log_counts.groupby(["source", "kind"])["count"].sum()
     return GuideSearches.of(
         {
             "pattern": grep.pattern,
@@ -48,12 +51,24 @@ def tabulate_guide_searches(
             "guide_line": grep.guide_line,
             "looks_for": grep.looks_for,
             "counted": int(counted.reindex(grep.kinds, fill_value=0).sum()),
+            "reached": _reached(grep, in_files),
             "can_match": _can_match(grep, written),
             "prints_values": grep.prints_values,
             "remedy": grep.remedy,
         }
         for grep in policy.greps
     )
+
+
+def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
+    """How many of the events stand in files that the search opens; what is packed grep reads as it is."""
+    own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
+    files = own.groupby("source").sum()
+    opened = [
+        PurePosixPath(file).match(grep.path) and PurePosixPath(file).suffix not in PACKED
+        for file in files.index
+    ]
+    return int(files[opened].sum())
 
 
 def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:

@@ -200,6 +200,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         False,
     ),
     "search-never-matches": ({"can_match": False}, {"can_match": True}, {"can_match": None}, False),
+    "search-misses-files": ({"reached": 4}, {"reached": 5}, {"reached": 4, "can_match": None}, False),
     "search-prints-values": ({"prints_values": True}, {"prints_values": False}, {"can_match": None}, False),
     "attack-on-logins": (
         {"verdict": "found", "detection": "A7"},

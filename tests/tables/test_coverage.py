@@ -86,3 +86,17 @@ def test_a_search_of_something_else_is_not_judged() -> None:
     row = tabulate_guide_searches(policy, {}, _counts()).iloc[0]
     assert pd.isna(row["can_match"])
     assert row["prints_values"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [("logs/*.log", 2), ("logs/*.log*", 6), ("*.log", 2), (".logs/*.log", 0), ("logs/app.log", 2)],
+)
+def test_a_search_reaches_what_it_opens(path: str, reached: int) -> None:
+    """Events of its kind in files that its glob fits; rotated and packed ones are not."""
+    files = (("logs/app.log", 2), ("logs/app.log.1", 4), ("logs/app.log.2.gz", 8))
+    parts = [_counts(("2026-07-01", "unauthorized", count, 0)).assign(source=name) for name, count in files]
+    grep = DocumentedGrep("401", path, "failed logins", ("unauthorized",), 410)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    row = tabulate_guide_searches(policy, {"unauthorized": [UNAUTHORIZED]}, pd.concat(parts)).iloc[0]
+    assert (row["counted"], row["reached"]) == (14, reached)

@@ -1,6 +1,7 @@
 """A1-A4, A6: failed logins of one source, quick, slow, over days, and over many routes."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +14,19 @@ from audit_lib.tables.detections.traffic import Traffic
 LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond the window
 
 
-def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A1: fail2ban's window and CrowdSec's bucket, by address, and by network where no address stands out."""
-    by_client = _bursts(traffic.failures, "client", rule)
+def _by_both(failures: pd.DataFrame, find: Callable[[pd.DataFrame, str], list[Incident]]) -> list[Incident]:
+    """What is found by address, and by /24 and /64 among the addresses that do not stand out alone."""
+    by_client = find(failures, "client")
     loud = {client for found in by_client for client in (*found.clients, found.subject)}
-    quiet = traffic.failures[~traffic.failures["client"].isin(loud)]
+    quiet = failures[~failures["client"].isin(loud)]
     several = quiet.groupby("network")["client"].nunique()
     shared = quiet[quiet["network"].isin(several[several > 1].index)]
-    return by_client + _bursts(shared, "network", rule)
+    return by_client + find(shared, "network")
+
+
+def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """A1: fail2ban's window and CrowdSec's bucket, by address and network."""
+    return _by_both(traffic.failures, lambda failures, key: _bursts(failures, key, rule))
 
 
 def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
@@ -41,22 +47,26 @@ def _burst(run: pd.DataFrame, rule: Rule, **named: str) -> Incident:
 
 
 def slow(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A2: the slow bucket of one source overflows."""
-    events = _by(traffic.failures, "client")
-    over = events[levels(events, "client", rule["leak_seconds"]).gt(rule["capacity"])]
+    """A2: the slow bucket of one source, an address or a network, overflows."""
+    return _by_both(traffic.failures, lambda failures, key: _slow(failures, key, rule))
+
+
+def _slow(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    events = _by(failures, key)
+    over = events[levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])]
     hour = rule["capacity"] * rule["leak_seconds"]
     text = "failed logins faster than the slow bucket leaks"
     return earliest(
         over,
-        runs(over, "client", hour),
-        lambda name, run: incident(_whole(events, run, hour), text, rule.severity, client=name),
+        runs(over, key, hour),
+        lambda name, run: incident(_whole(events, run, key, hour), text, rule.severity, **_named(key, name)),
     )
 
 
-def _whole(events: pd.DataFrame, over: pd.DataFrame, before: float) -> pd.DataFrame:
+def _whole(events: pd.DataFrame, over: pd.DataFrame, key: str, before: float) -> pd.DataFrame:
     """The overflow with the events that filled the bucket."""
-    first, last, client = over["seconds"].iloc[0], over["seconds"].iloc[-1], over["client"].iloc[0]
-    near = events["client"].eq(client) & events["seconds"].between(first - before, last)
+    first, last, name = over["seconds"].iloc[0], over["seconds"].iloc[-1], over[key].iloc[0]
+    near = events[key].eq(name) & events["seconds"].between(first - before, last)
     return events[near]
 
 
@@ -90,49 +100,63 @@ def _spaced(run: pd.DataFrame, rule: Rule) -> Incident:
 
 
 def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A4: failures on several days, never many at once."""
-    events = _by(traffic.failures, "client")
-    crowded = dense(events, "client", int(rule["most_in_window"]) + 1, rule.seconds("minutes"))
-    days = events["at"].dt.floor("D").groupby(events["client"]).nunique()
-    sums = events.groupby("client").size()
-    loud = set(events.loc[crowded, "client"])
+    """A4: failures of one source, an address or a network, on several days, never many at once."""
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
-    successes = good.groupby("client")["count"].sum()
-    chosen = set(sums[(sums >= rule["failures"]) & (days >= rule["days"])].index) - loud
+    return _by_both(traffic.failures, lambda failures, key: _over_days(failures, good, key, rule))
 
-    def build(client: str, own: pd.DataFrame) -> Incident:
-        text, severity = f"few failed logins at a time on {days[client]} days", rule.severity
-        if successes.get(client, 0) > len(own):
+
+def _over_days(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    events = _by(failures, key)
+    crowded = dense(events, key, int(rule["most_in_window"]) + 1, rule.seconds("minutes"))
+    days = events["at"].dt.floor("D").groupby(events[key]).nunique()
+    sums = events.groupby(key).size()
+    successes = good.groupby(key)["count"].sum()
+    chosen = set(sums[(sums >= rule["failures"]) & (days >= rule["days"])].index) - set(
+        events.loc[crowded, key]
+    )
+
+    def build(name: str, own: pd.DataFrame) -> Incident:
+        text, severity = f"few failed logins at a time on {days[name]} days", rule.severity
+        if successes.get(name, 0) > len(own):
             text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
-        return incident(own, text, severity, client=client)
+        return incident(own, text, severity, **_named(key, name))
 
-    patient = events[events["client"].isin(chosen)]
-    return earliest(patient, runs(patient, "client"), build)
+    patient = events[events[key].isin(chosen)]
+    return earliest(patient, runs(patient, key), build)
 
 
 def many_routes(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A6: one source is refused on many protected routes: a token is guessed, or an old one is in use."""
-    events = _by(traffic.failures[traffic.failures["protected"]], "client")
+    """A6: one source, an address or a network, is refused on many protected routes: a token is guessed, or
+    an old one is in use."""
+    guarded = traffic.failures[traffic.failures["protected"]]
+    return _by_both(guarded, lambda failures, key: _many_routes(failures, key, rule))
+
+
+def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    events = _by(failures, key)
     # A route counts anew once it lies outside the window, so each event asks for the routes before it.
-    fresh = events[~events.duplicated(["client", "route", "seconds"])]
-    wide = fresh[_many(fresh, rule)]
+    fresh = events[~events.duplicated([key, "route", "seconds"])]
+    wide = fresh[_many(fresh, key, rule)]
     return earliest(
         wide,
-        runs(wide, "client", rule.seconds("minutes")),
+        runs(wide, key, rule.seconds("minutes")),
         lambda name, run: incident(
-            run, f"refused on {run['route'].nunique()} protected routes", rule.severity, client=name
+            run,
+            f"refused on {run['route'].nunique()} protected routes",
+            rule.severity,
+            **_named(key, name),
         ),
     )
 
 
-def _many(fresh: pd.DataFrame, rule: Rule) -> list[bool]:
+def _many(fresh: pd.DataFrame, key: str, rule: Rule) -> list[bool]:
     """Which events lie in a window of one source with so many routes; each enters and leaves it once."""
-    at, routes, clients = (fresh[name].to_numpy() for name in ("seconds", "route", "client"))
+    at, routes, names = (fresh[column].to_numpy() for column in ("seconds", "route", key))
     marked, held = [False] * len(fresh), Counter[str]()
     low = done = 0
     for high in range(len(fresh)):
         held[routes[high]] += 1
-        while clients[low] != clients[high] or at[high] - at[low] > rule.seconds("minutes"):
+        while names[low] != names[high] or at[high] - at[low] > rule.seconds("minutes"):
             held[routes[low]] -= 1
             if not held[routes[low]]:
                 del held[routes[low]]

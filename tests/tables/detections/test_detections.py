@@ -12,6 +12,7 @@ from tests.tables.detections.logs import START, Ask, detections, verdicts
 EVIL, USER, OTHER = "203.0.113.9", "192.0.2.4", "192.0.2.5"
 API = "/api/positions"
 HOUR, DAY = 3600, 86400
+LETTERS = "abcdefghijklmnopqr"
 
 
 def _failures(count: int, every: float, client: str = EVIL, start: float = 0, route: str = API) -> list[Ask]:
@@ -101,13 +102,35 @@ def test_an_incident_names_source_time_count_and_lines(tmp_path: Path) -> None:
     assert (row["last_at"] - row["first_at"]).total_seconds() == 240
 
 
-def test_a_network_is_a_source_where_no_address_stands_out(tmp_path: Path) -> None:
-    """One failure from each of six addresses of a /24, and of a /64, is a burst of the network."""
-    four = [(number, f"203.0.113.{number}", API, 401) for number in range(6)]
-    six = [(number, f"[2001:db8:1:2::{number}]", API, 401) for number in range(6)]
-    found = detections(tmp_path, [*four, *six])
-    subjects = set(found.loc[found["detection"].eq("A1"), "subject"])
+@pytest.mark.parametrize(
+    ("detection", "each"),
+    [
+        ("A1", [0]),
+        ("A2", [0, 90]),
+        ("A4", [0, DAY, 2 * DAY]),
+        ("A6", [0, 20]),
+    ],
+)
+def test_a_network_is_a_source_where_no_address_stands_out(
+    detection: str, each: list[float], tmp_path: Path
+) -> None:
+    """A few failures from each of six addresses of a /24, and of a /64, are found as the network's."""
+    apart = 1000 if detection == "A4" else 1
+    asks = [
+        (at + number * apart, address.format(number), f"/api/{LETTERS[number + 6 * place]}", 401)
+        for place, at in enumerate(each)
+        for number in range(6)
+        for address in ("203.0.113.{}", "[2001:db8:1:2::{}]")
+    ]
+    found = (
+        detections(tmp_path, asks, days=3) if detection == "A6" else detections(tmp_path, _same(asks), days=3)
+    )
+    subjects = set(found.loc[found["detection"].eq(detection), "subject"])
     assert subjects == {"203.0.113.0/24", "2001:db8:1:2::/64"}
+
+
+def _same(asks: list[Ask]) -> list[Ask]:
+    return [(at, client, API, status) for at, client, _, status in asks]
 
 
 def test_nothing_read_is_unknown_for_all(tmp_path: Path) -> None:
