@@ -35,6 +35,7 @@ from audit_lib.tables.evidence import collect_evidence
 from audit_lib.tables.exposure import clean_up, tabulate_exposure
 from audit_lib.tables.freshness import tabulate_freshness
 from audit_lib.tables.inventory import tabulate_inventory
+from audit_lib.tables.rotation_pairs import tabulate_rotation_pairs
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def run_audit(
         "inventory": inventory,
         "drift": drift,
         "freshness": freshness,
+        "rotation_pairs": tabulate_rotation_pairs(freshness, chosen),
         "detections": masked,
         "leaks": found.leaks,
         "leak_places": found.places,

@@ -33,6 +33,19 @@ AGES = (
         facts=("period",),
     ),
     Check(
+        id="overdue-by-the-period-for-all",
+        table="freshness",
+        severity=by_environment("medium", "low"),
+        # The guide has one period for all and a longer one here: both verdicts are shown (rules.md, D3).
+        when=lambda rows: rows["strict_status"].eq("overdue") & rows["status"].ne("overdue"),
+        subject="{secret}",
+        evidence=AGE + "; the policy's period for all secrets: {strict_max_age_days}",
+        remedy="Rotate {secret} in {environment}/{service}, or state in the guide which period holds.",
+        controls=ROTATION,
+        where=SCOPE,
+        facts=("period",),
+    ),
+    Check(
         id="unknown-age",
         table="freshness",
         severity=by_environment("high", "medium"),
@@ -97,5 +110,20 @@ AGES = (
         controls=LEDGER,
         where=SCOPE,
         facts=("period",),
+    ),
+    Check(
+        id="rotated-apart",
+        table="rotation_pairs",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: rows["relation"].eq("apart"),
+        unknown_when=lambda rows: rows["relation"].eq("unknown"),
+        subject="{secret} {other_secret}",
+        evidence="they must be rotated together: {secret} came into force after {lo_at}, by {hi_at}; "
+        "{other_secret} after {other_lo_at}, by {other_hi_at}",
+        unknown_evidence="whether {secret} and {other_secret} came into force together is not known",
+        remedy="Rotate both in {environment} at once, and take a snapshot just before and after.",
+        controls=ROTATION,
+        where=SCOPE,
+        facts=("pairing", "rotate"),
     ),
 )

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from audit_lib.checks.check import Check, Rows, Truths, by_environment, no, yes
+from audit_lib.sources.documents import OTHER_GUIDE
 
 # Faults of a line (sources/env_lines.py) from which loaders read different values.
 READ_DIFFERENTLY = (
@@ -58,6 +59,16 @@ FILES = (
         evidence="nothing in {source} ({kind}, {state}) could be judged: {reason}",
         remedy="Make {source} readable text for this account, or stop naming it in audit.toml.",
         controls=("NIST CA-7",),
+    ),
+    Check(
+        id="guide-changed",
+        table="sources",
+        severity="low",
+        when=lambda rows: rows["kind"].eq("guide") & rows["reason"].eq(OTHER_GUIDE),
+        subject="{kind}",
+        evidence="{source} {reason}: the lines that findings cite may say something else by now",
+        remedy="Read what changed in {source}; bring the policy up to date, with its guide_sha256.",
+        controls=("NIST CM-3", "ISO A.5.36"),
     ),
     Check(
         id="tracked-env-file",

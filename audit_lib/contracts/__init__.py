@@ -37,7 +37,7 @@ from audit_lib.contracts.logs import (
     LogEvents,
     LogMinutes,
 )
-from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory
+from audit_lib.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs
 
 __all__ = [
     "FRESHNESS",
@@ -76,6 +76,7 @@ __all__ = [
     "LogEvents",
     "LogMinutes",
     "Requests",
+    "RotationPairs",
     "Sightings",
     "Sources",
     "Steps",

@@ -86,6 +86,8 @@ class Freshness(Contract):
     value_age_days_min: Series[float] = pa.Field(nullable=True)  # value clock
     value_age_days_max: Series[float] = pa.Field(nullable=True)
     max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    strict_max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # the guide's one period for all
+    strict_status: Series[str] = pa.Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
     overdue_from_at: Series[Instant] = pa.Field(nullable=True)  # provably overdue from
     possibly_overdue_from_at: Series[Instant] = pa.Field(nullable=True)
     lo_at: Series[Instant] = pa.Field(nullable=True)
@@ -99,6 +101,20 @@ class Freshness(Contract):
     rotated_back: Series[bool]  # the value was in force before, another one between
     unrecorded_rotation: Series[bool]
     evidence_left_out: Series[int]  # pieces dated after as_of
+
+
+class RotationPairs(Contract):
+    """One row for each two secrets that must be rotated together, in each environment that has both."""
+
+    secret: Series[str]
+    other_secret: Series[str]
+    environment: Series[str]
+    service: Series[str]  # of `secret`
+    relation: Series[str] = pa.Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = pa.Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = pa.Field(nullable=True)
+    other_hi_at: Series[Instant] = pa.Field(nullable=True)
 
 
 class Drift(Contract):

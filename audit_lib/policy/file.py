@@ -110,7 +110,7 @@ def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Polic
         warn_days=table.number("warn_days", under.warn_days) or 0,
         default_max_age_days=period or under.default_max_age_days,
         strict_max_age_days=strict,
-        guide_sha256="".join(_digests(table, "guide_sha256")),
+        guide_sha256="".join(_digests(table, "guide_sha256")) or under.guide_sha256,
         recognised_by=table.texts("recognised_by"),
         recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
         greps=read_greps(table) if table.has("grep") else under.greps,

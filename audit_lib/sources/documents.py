@@ -1,5 +1,6 @@
 """The documents that an audit applies: the application's guide, its policy, its ledger, as sources."""
 
+from hashlib import sha256
 from typing import Any
 
 import pandas as pd
@@ -11,24 +12,33 @@ from audit_lib.project import Project
 from audit_lib.sources.files import Unreadable, read_source
 from audit_lib.sources.git import is_repository
 
+OTHER_GUIDE = "is another text than the one whose lines the policy cites"
 LARGEST_GUIDE = 16 * 2**20
 
 
 def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.DataFrame:
     """A frame of `Sources`: guide, policy, ledger and git, each read or missing with its remedy."""
-    rows = [_guide(project), _policy(policy), _ledger(project, ledger), _git(project)]
+    rows = [_guide(project, policy), _policy(policy), _ledger(project, ledger), _git(project)]
     return Sources.of({"environment": "", "service": "", "reason": "", "remedy": ""} | row for row in rows)
 
 
-def _guide(project: Project) -> dict[str, Any]:
+def _guide(project: Project, policy: Policy) -> dict[str, Any]:
     remedy = 'name the guide in audit.toml: guide = "docs/…"'
     row: dict[str, Any] = {"source": project.guide, "kind": "guide", "remedy": remedy}
     try:
         guide = read_source(project.root, project.guide, LARGEST_GUIDE)
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}
-    read = {"state": "read", "remedy": "", "sha256": guide.sha256, "size_bytes": guide.facts.size_bytes}
-    return row | read
+    other = policy.guide_sha256 not in ("", *_digests(guide.content))
+    facts = {"sha256": guide.sha256, "size_bytes": guide.facts.size_bytes}
+    return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}
+
+
+def _digests(content: bytes) -> tuple[str, ...]:
+    """The SHA-256 of a text as it is, and with one end of line or another: a checkout may change those."""
+    text = content.replace(b"\r\n", b"\n")
+    bare = text.rstrip(b"\n")
+    return tuple(sha256(one).hexdigest() for one in (content, text, bare, bare + b"\n"))
 
 
 def _policy(policy: Policy) -> dict[str, Any]:

@@ -55,6 +55,9 @@ def tabulate_freshness(
 def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, Any]:
     age = _age(pieces)
     status, reason = _verdict(item, age, pieces, policy, as_of)
+    rule = policy.rule(item.secret)
+    strict = rule.strict_max_age_days if rule is not None and item.max_age_days is not None else None
+    stricter = None if strict is None else item._replace(max_age_days=strict)
     period = None if item.max_age_days is None else timedelta(days=int(item.max_age_days))
     values = [row for role in ("bound", "return", "sighting") for row in pieces[role]]
     value_hi = min((row.hi_at for row in values if row.hi_at is not None), default=None)
@@ -70,6 +73,8 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "value_age_days_min": _days(as_of, value_hi),
         "value_age_days_max": _days(as_of, value_lo),
         "max_age_days": item.max_age_days,
+        "strict_max_age_days": strict,
+        "strict_status": "" if stricter is None else _verdict(stricter, age, pieces, policy, as_of)[0],
         "overdue_from_at": None if period is None or age.hi_at is None else age.hi_at + period,
         "possibly_overdue_from_at": None if period is None or age.lo_at is None else age.lo_at + period,
         "lo_at": age.lo_at,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from audit_lib.checks import CHECKS, Check
+from audit_lib.sources.documents import OTHER_GUIDE
 from tests.rows import TABLES, rows_of
 
 # check: what fires it; what lies just beside it and is silent; nulls, and whether they make it unknown
@@ -134,6 +135,24 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     ),
     "overdue-secret": ({"status": "overdue"}, {"status": "exempt"}, {"age_days_min": None}, False),
     "due-secret": ({"status": "due"}, {"status": "fresh"}, {"age_days_max": None}, False),
+    "overdue-by-the-period-for-all": (
+        {"strict_status": "overdue"},
+        {"strict_status": "overdue", "status": "overdue"},
+        {"strict_status": "", "strict_max_age_days": None},
+        False,
+    ),
+    "rotated-apart": (
+        {"relation": "apart"},
+        {"relation": "together"},
+        {"relation": "unknown", "lo_at": None},
+        True,
+    ),
+    "guide-changed": (
+        {"kind": "guide", "reason": OTHER_GUIDE},
+        {"kind": "guide", "reason": ""},
+        {"kind": "guide", "sha256": None},
+        False,
+    ),
     "unknown-age": (
         {"status": "unknown", "reason": "straddles"},
         {"status": "unknown", "reason": "not supplied"},

@@ -133,6 +133,7 @@ def freshness(
     copies: list[dict[str, Any]] | None = None,
     broken: frozenset[str] = frozenset(),
     keeper: Keeper = KEEPER,
+    policy: Policy = POLICY,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Freshness and evidence of an inventory; `files` gives each source's last write."""
     files = files or {}
@@ -164,7 +165,7 @@ def freshness(
         as_of=as_of,
         keeper=keeper,
     )
-    return tabulate_freshness(table, evidence, POLICY, as_of), evidence
+    return tabulate_freshness(table, evidence, policy, as_of), evidence
 
 
 @dataclass

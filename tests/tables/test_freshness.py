@@ -1,14 +1,17 @@
 """The edge cases of evidence.md, section 5: what each history proves, and what it does not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from audit_lib.policy import SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.tables.intervals import Bounds, agreement, status_of
 from tests.tables.histories import (
     NOW,
+    POLICY,
     ago,
     entry,
     freshness,
@@ -59,6 +62,17 @@ def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) ->
     """Exactly the period is due, not overdue; no bound below is never fresh."""
     bounds = [None if days is None else ago(days) for days in (lo, hi)]
     assert status_of(bounds[0], bounds[1], NOW, 90, 14) == expected
+
+
+@pytest.mark.parametrize(("days", "status"), [(80, "unknown"), (100, "overdue")])
+def test_the_period_for_all_has_a_verdict_of_its_own(days: float, status: str) -> None:
+    """Beside a secret's own period of 180 days stands the guide's one of 90 for all, by the same evidence."""
+    rule = SecretRule(*PLACE[::2], "secret", "always", max_age_days=180, strict_max_age_days=90)
+    policy = replace(POLICY, secrets=(rule,))
+    one = row([seen(days, A)], item={"max_age_days": 180}, policy=policy)
+    assert (one["strict_status"], one["strict_max_age_days"]) == (status, 90)
+    assert one["status"] == "unknown"
+    assert row([seen(days, A)])["strict_status"] == ""
 
 
 def test_the_more_confident_evidence_is_kept() -> None:
