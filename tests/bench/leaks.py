@@ -1,6 +1,6 @@
-"""Leak search beside what one would do without it: wall, memory, recall and precision, in pairs of one run.
+"""Leak search beside what one would do without it: wall and memory, in pairs of one run.
 
-Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]; rivals are taken from the PATH where they are.
+Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]
 """
 
 import os
@@ -17,7 +17,6 @@ from time import perf_counter, sleep
 import psutil
 
 from tests.bench.history import expanded_bytes, make_history
-from tests.bench.rivals import compare_patterns
 from tests.fakes import fake_value
 
 PLANTED = 20
@@ -47,8 +46,6 @@ def main() -> None:
         make_history(root, gigabytes, {97 * number + 50: value_of(number) for number in range(PLANTED)})
         print(f"history: {expanded_bytes(root) / 1e9:.2f} GB expanded; {os.cpu_count()} cores")
         measure(root, Path(folder), pairs)
-    print()
-    compare_patterns()
 
 
 def value_of(number: int) -> str:
