@@ -2,13 +2,13 @@
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
-from typing import IO
+from typing import IO, NamedTuple
 
 from audit_lib.sources.git import GitFailed, git_process, run_git
 from audit_lib.sources.scan_cache import Memory, packed
@@ -18,14 +18,14 @@ BATCH = 4 << 20  # bytes; larger objects come in windows of this size
 OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
 _PIPE = 1 << 20
 _NEWLINE = 10
-_LONGEST_HEADER = 100
+_HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) ([0-9]{1,19})\n")
+_KINDS = {b"blob": "blob", b"tree": "tree", b"commit": "commit", b"tag": "tag"}
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _OUT_OF_STEP = "gave less of an object than its size: it is broken"
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which fcntl names from Python 3.10 on, on Linux only
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where an object, or a window of a large one, lies in its batch's data."""
 
     start: int
@@ -53,52 +53,53 @@ class Listing:
     """All objects of a repository, and those of them that a search has to read."""
 
     digest: str  # of the list: the same objects in the same packs give the same
-    count: int
+    ids: bytes  # of all objects, one a line, in the order in which git reads them
     to_read: list[str] | None  # None: all of them
-    known: bytes  # the packed ids of those that need not be read
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return self.ids.count(b"\n")
 
     def read(self, root: Path, missing: list[str], faults: list[str]) -> Iterator[Batch]:
         """The objects to be read; past one that git cannot read it goes on, and `faults` says so."""
         asked = self.to_read
-        read: set[str] = set()
         while asked is None or asked:
+            last = ""
             try:
                 for batch in read_objects(root, asked, missing):
-                    read.update(span.oid for span in batch.spans)
+                    last = batch.spans[-1].oid
                     yield batch
                 return
             except GitFailed as failed:
                 faults.append(str(failed))
             if len(faults) >= _MOST_FAULTS:
                 return
-            done = read.union(missing)
-            left = [
-                oid
-                for oid in (asked if asked is not None else _list(root).decode("ascii").split())
-                if oid not in done
-            ]
-            # git gave up on the first of them.
+            asked = asked if asked is not None else self.ids.decode("ascii").split()
+            # What follows the last that came is what git gave up on, or known to be missing.
+            gone = set(missing)
+            left = [oid for oid in asked[asked.index(last) + 1 if last else 0 :] if oid not in gone]
             missing += left[:1]
             asked = left[1:]
+
+    def clean(self, marked: Collection[str], memory: Memory) -> bytes:
+        """The packed ids of all objects but the marked ones."""
+        if self.digest == memory.listing and set(marked) == set(memory.marked):
+            return memory.packed
+        return packed(set(self.ids.split()).difference(oid.encode("ascii") for oid in marked))
 
 
 def list_objects(root: Path, memory: Memory) -> Listing:
     """Which objects there are and which of them are new or marked. `GitFailed` where git cannot say."""
-    listed = _list(root)
-    digest = sha256(listed).hexdigest()
-    count = listed.count(b"\n")
-    if digest == memory.listing:
-        return Listing(digest, count, list(memory.marked), memory.packed)
-    oids = listed.split()
-    known = memory.clean.intersection(oids)
-    # All are asked for at once where nothing is known: git then reads in the order of its packs.
-    to_read = [oid.decode("ascii") for oid in oids if oid not in known] if known else None
-    return Listing(digest, count, to_read, packed(known))
-
-
-def _list(root: Path) -> bytes:
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
-    return run_git(root, "cat-file", *every)
+    listed = run_git(root, "cat-file", *every)
+    digest = sha256(listed).hexdigest()
+    if digest == memory.listing:
+        return Listing(digest, listed, list(memory.marked))
+    known = memory.clean
+    # All are asked for at once where nothing is known: git then reads in the order of its packs.
+    new = [oid.decode("ascii") for oid in listed.split() if oid not in known] if known else None
+    return Listing(digest, listed, new)
 
 
 def read_objects(
@@ -182,7 +183,7 @@ def _batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
             yield Batch(view[:end], spans)
         # What is left is the beginning of an object: it moves to the front.
         filled = _keep(view, end, filled)
-        large = _header(buffer, 0, filled)
+        large = _span(_HEADER.match(buffer, 0, filled))
         if large and large.end >= len(buffer):
             yield from _windows(stream, view, filled, large)
             filled = 0
@@ -204,7 +205,7 @@ def _windows(stream: IO[bytes], view: memoryview, filled: int, large: Span) -> I
         if not read:
             raise GitFailed.at("git cat-file", "ended in the middle of an object")
         filled, left = filled + read, left - read
-        yield Batch(view[:filled], [replace(large, start=start, end=filled, whole=False)])
+        yield Batch(view[:filled], [large._replace(start=start, end=filled, whole=False)])
         filled = _keep(view, max(filled - OVERLAP, start), filled)
         start = 0
 
@@ -222,9 +223,12 @@ def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Spa
     """The objects that lie whole in the buffer, and where the first one begins that does not."""
     spans: list[Span] = []
     at = 0
-    while (line_end := buffer.find(b"\n", at, filled)) >= 0:
-        span = _header(buffer, at, filled)
+    while True:
+        span = _span(_HEADER.match(buffer, at, filled))
         if span is None:
+            line_end = buffer.find(b"\n", at, filled)
+            if line_end < 0:
+                break
             missing.append(_missing(bytes(buffer[at:line_end])))
             at = line_end + 1
             continue
@@ -240,14 +244,13 @@ def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Spa
     return spans, at
 
 
-def _header(buffer: bytearray, at: int, filled: int) -> Span | None:
-    """Where the object lies whose header begins at a position; None for half a header or `missing`."""
-    line_end = buffer.find(b"\n", at, filled)
-    fields = buffer[at:line_end].split(b" ") if 0 <= line_end - at < _LONGEST_HEADER else []
-    if len(fields) != 3 or not fields[2].isdigit():
+def _span(header: re.Match[bytes] | None) -> Span | None:
+    """Where the object lies that a header announces."""
+    if header is None:
         return None
-    start, size = line_end + 1, int(fields[2])
-    return Span(start, start + size, fields[0].decode("ascii"), fields[1].decode("ascii"), size, True)
+    oid, kind, digits = header.groups()
+    start, size = header.end(), int(digits)
+    return Span(start, start + size, oid.decode("ascii"), _KINDS[kind], size, True)
 
 
 def _missing(line: bytes) -> str:

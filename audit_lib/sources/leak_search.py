@@ -16,7 +16,7 @@ from audit_lib.sources.file_search import FileSearch, InFile, search_files
 from audit_lib.sources.git_coverage import repository_limits
 from audit_lib.sources.object_places import Placed, place_objects
 from audit_lib.sources.object_search import ObjectSearch, Progress, search_objects
-from audit_lib.sources.scan_cache import Memory, ScanCache, packed
+from audit_lib.sources.scan_cache import Memory, ScanCache
 from audit_lib.sources.sightings import Sighting, merged
 from audit_lib.sources.tree_files import NotSearched
 
@@ -54,7 +54,7 @@ def search_leaks(
     scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), scans, progress)
     objects, placed = _search_history(project.root, search, scans.memory, progress)
-    scans.store(_remember(objects, placed, files))
+    scans.store(_remember(objects, placed, files, scans.memory))
     sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]
     coverage = [
         *_object_rows(project.root, objects, search),
@@ -62,7 +62,7 @@ def search_leaks(
         *_target_rows(targets),
     ]
     return LeakSearch(
-        Sightings.of(merged(sightings)), LeakCoverage.of(coverage), len(objects.kinds), files.searched
+        Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read, files.searched
     )
 
 
@@ -89,20 +89,18 @@ def _search_history(
     return done, place_objects(root, done, search, memory)
 
 
-def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch) -> Memory:
+def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch, before: Memory) -> Memory:
     """What the next search may believe; where git failed or an object is missing, of the objects nothing."""
     complete = objects.listing is not None and not objects.failed and not objects.missing
     if not complete or objects.listing is None:
         return Memory(files=frozenset(files.clean))
-    held = {oid.encode("ascii") for oid in objects.kinds if oid not in objects.marked}
-    same = objects.listing.known if not held else packed(held.union(objects.listing.known.split()))
     return Memory(
         listing=objects.listing.digest,
         refs=placed.refs,
         marked=tuple(sorted(objects.marked)),
         commits=placed.commits,
         files=frozenset(files.clean),
-        packed=same,
+        packed=objects.listing.clean(objects.marked, before),
     )
 
 

@@ -76,7 +76,7 @@ def _read_history(root: Path, done: ObjectSearch, search: ExactSearch, memory: M
     """Walks new commits and those that brought something; the others still bring nothing."""
     blobs = {one.oid for one in done.found if one.kind == "blob"}
     names = {one.name for one in done.found if one.kind == "tree" and one.name}
-    new = [oid for oid, kind in done.kinds.items() if kind == "commit" and oid not in memory.commits]
+    new = [oid for oid in done.commits if oid not in memory.commits]
     places: dict[str, list[Introduction]] = {}
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}

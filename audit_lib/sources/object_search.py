@@ -38,7 +38,8 @@ class ObjectSearch:
     """
 
     listing: Listing | None = None
-    kinds: dict[str, str] = field(default_factory=dict)  # of the objects that were read
+    read: int = 0  # how many objects were read
+    commits: list[str] = field(default_factory=list)  # those of them that are commits
     found: list[InObject] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not wholly searched
     missing: list[str] = field(default_factory=list)
@@ -49,14 +50,16 @@ class ObjectSearch:
 def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Progress) -> ObjectSearch:
     """Every place of every value in the objects that are not known to hold nothing."""
     done = ObjectSearch()
-    worth: set[str] = set()
+    worth: dict[str, None] = {}
     faults: list[str] = []
     try:
         done.listing = list_objects(root, memory)
+        count = done.listing.count
         for batch in done.listing.read(root, done.missing, faults):
-            worth |= _worth_a_look(search, batch)
-            done.kinds.update((span.oid, span.kind) for span in batch.spans)
-            progress("git objects", len(done.kinds), done.listing.count)
+            worth |= dict.fromkeys(_worth_a_look(search, batch))
+            done.commits += [span.oid for span in batch.spans if span.kind == "commit"]
+            done.read += len(batch.spans)
+            progress("git objects", done.read, count)
     except GitFailed as failed:
         faults.append(str(failed))
     done.failed = "; ".join(dict.fromkeys(faults))
@@ -65,22 +68,24 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
         for oid in done.missing
     ]
     try:
-        done.marked = _look(root, search, [oid for oid in done.kinds if oid in worth], done)
+        done.marked = _look(root, search, list(worth), done)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
     return done
 
 
-def _worth_a_look(search: ExactSearch, batch: Batch) -> set[str]:
+def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[str]:
     """The objects of a batch that hold anything searched for, could be an archive, or point elsewhere."""
     starts = [span.start for span in batch.spans]
-    oids = {batch.spans[bisect_right(starts, at) - 1].oid for at in search.meets(cast(bytes, batch.data))}
+    for at in search.meets(cast(bytes, batch.data)):
+        yield batch.spans[bisect_right(starts, at) - 1].oid
     data = batch.data
-    for span in batch.spans:
-        beginning = bytes(data[span.start : span.start + 2])
-        if beginning in _BEGINNINGS or bytes(data[span.start + 257 : span.start + 262]) == b"ustar":
-            oids.add(span.oid)
-    return oids
+    for start, _, oid, kind, *_ in batch.spans:
+        if kind == "blob" and (
+            bytes(data[start : start + 2]) in _BEGINNINGS
+            or bytes(data[start + 257 : start + 262]) == b"ustar"
+        ):
+            yield oid
 
 
 # The first two bytes of what may be an archive or a pointer of LFS; the second look asks further.

@@ -11,7 +11,7 @@ from audit_lib.sources.git import GitFailed
 from audit_lib.sources.git_objects import Batch, list_objects, read_objects
 from audit_lib.sources.git_places import introductions
 from audit_lib.sources.object_search import Progress
-from audit_lib.sources.scan_cache import Memory, ScanCache, packed
+from audit_lib.sources.scan_cache import Memory, ScanCache
 from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
 
@@ -53,18 +53,20 @@ def _search_objects(
     listing = list_objects(root, before)
     missing: list[str] = []
     faults: list[str] = []
-    kinds: dict[str, str] = {}
+    commits: list[str] = []
     met: list[str] = []
+    read, count = 0, listing.count
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for batch in listing.read(root, missing, faults):
             texts = list(_texts(batch, done))
             shares = [texts[start::_SHARES] for start in range(_SHARES)]
             for some in pool.map(lambda share: [oid for oid, text in share if shapes.meets(text)], shares):
                 met += some
-            kinds.update((span.oid, span.kind) for span in batch.spans)
-            progress("shapes of secrets in git objects", len(kinds), listing.count)
+            commits += [span.oid for span in batch.spans if span.kind == "commit"]
+            read += len(batch.spans)
+            progress("shapes of secrets in git objects", read, count)
     # The path decides what counts, and it is known only now; what was met is read once more.
-    paths, commits = _paths(root, met, kinds, before)
+    paths, bringing = _paths(root, met, commits, before)
     marked = set()
     for batch in read_objects(root, met) if met else ():
         for oid, content in _texts(batch, PatternSearch()):
@@ -75,21 +77,20 @@ def _search_objects(
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there, or broken"))
         return now
-    held = {oid.encode("ascii") for oid in kinds if oid not in marked}
     return replace(
         now,
         listing=listing.digest,
         marked=tuple(sorted(marked)),
-        commits=dict.fromkeys(commits, ""),
-        packed=packed(held.union(listing.known.split())) if held else listing.known,
+        commits=dict.fromkeys(bringing, ""),
+        packed=listing.clean(marked, before),
     )
 
 
 def _paths(
-    root: Path, met: list[str], kinds: dict[str, str], before: Memory
+    root: Path, met: list[str], read: list[str], before: Memory
 ) -> tuple[dict[str, set[str]], set[str]]:
-    """The paths of each object that was met, and the commits that gave them."""
-    new = [oid for oid, kind in kinds.items() if kind == "commit" and oid not in before.commits]
+    """The paths of each object that was met, and the commits, read now or before, that gave them."""
+    new = [oid for oid in read if oid not in before.commits]
     paths: dict[str, set[str]] = {}
     commits = set()
     for place in introductions(root, [*new, *before.commits], set(met)) if met else ():
@@ -142,10 +143,10 @@ def _read_files(
             installed += 1
         elif file.path not in homes:
             state = cache.file_id(file.path, (file.size_bytes, *file.stamp))
-            content = b"" if state in cache.memory.files else _content(file, done)
+            content = None if state in cache.memory.files else _content(file, done)
             if content is not None and is_text(content):
                 yield _Read(file.path, state, content)
-            elif content is not None:
+            elif content is not None or state in cache.memory.files:
                 clean.add(state)
     if installed:
         done.left_out.add(NotSearched(f"{installed:,} files", "belong to installed packages or to git"))

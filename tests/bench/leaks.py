@@ -4,10 +4,12 @@ Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]
 """
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +22,13 @@ from tests.bench.history import expanded_bytes, make_history
 from tests.fakes import fake_value
 
 PLANTED = 20
+_HERE = Path(__file__).parents[2]
 TARGETS = {
     ("20 values", "git log -p --all | grep -F"): 0.40,
     ("20 values", "kingfisher's own history scan"): 0.35,
     ("500 values", "20 values"): 1.3,
-    ("unchanged re-audit", "20 values"): 0.05,
+    ("20 values and patterns, unchanged", "20 values and patterns"): 0.05,
+    ("20 values, unchanged", "20 values"): 0.05,
 }
 
 
@@ -56,14 +60,18 @@ def value_of(number: int) -> str:
 def measure(root: Path, folder: Path, pairs: int) -> None:
     """Runs each pair alternately, so that what else the machine does falls on both."""
     runs: dict[str, list[Measured]] = {}
+    (folder / "key").write_text("ab" * 32 + "\n")
+    (folder / "key").chmod(0o600)
     for number in range(pairs):
         cache = folder / f"cache{number}"
         for name, run in (
-            ("20 values", partial(ours, root, PLANTED, cache)),
-            ("unchanged re-audit", partial(ours, root, PLANTED, cache)),
+            ("20 values", partial(ours, root, PLANTED, cache / "20")),
+            ("20 values, unchanged", partial(ours, root, PLANTED, cache / "20")),
             ("git log -p --all | grep -F", partial(git_log, root, folder)),
             ("kingfisher's own history scan", partial(kingfisher, root)),
-            ("500 values", partial(ours, root, 500, folder / f"many{number}")),
+            ("500 values", partial(ours, root, 500, cache / "500")),
+            ("20 values and patterns", partial(ours, root, PLANTED, cache / "all", "--patterns")),
+            ("20 values and patterns, unchanged", partial(ours, root, PLANTED, cache / "all", "--patterns")),
         ):
             done = run()
             runs.setdefault(name, []).append(done)
@@ -84,23 +92,6 @@ def _print_ratios(runs: dict[str, list[Measured]]) -> None:
     print(f"| memory of all processes, MB | {peak:.0f} | | | 300 |")
 
 
-_OURS = """
-import sys
-from pathlib import Path
-from audit_lib.contracts import LeakTargets
-from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.project import Project
-from audit_lib.sources.leak_search import search_leaks
-from tests.bench.leaks import value_of
-keeper = Keeper(Key(b"bench" * 8, "file"))
-values = {f"V{n}": value_of(n) for n in range(int(sys.argv[2]))}
-targets = LeakTargets.of(
-    {"fingerprint": keeper.take(value), "variable": name, "names": name, "in_force": "", "kind": "leak",
-     "searched": "everywhere", "reason": ""} for name, value in values.items())
-found = search_leaks(Project("bench", Path(sys.argv[1])), keeper, targets, cache=Path(sys.argv[3]))
-print(found.sightings["fingerprint"].nunique())
-"""
-
 _KINGFISHER = """
 import sys
 from kingfisher_sdk import GitScope, Rules, Scanner, git_inputs
@@ -110,14 +101,18 @@ print(sum(len(result.findings) for result in scanner.scan_inputs(git_inputs(sys.
 """
 
 
-def ours(root: Path, values: int, cache: Path) -> Measured:
-    """The exact search, all forms, in a process of its own, its start-up counted."""
-    return _python(_OURS, str(root), str(values), str(cache))
+def ours(root: Path, values: int, cache: Path, patterns: str = "--no-patterns") -> Measured:
+    """The command on a project whose env file holds the values: all forms, its start-up counted."""
+    (root / ".env").write_text("".join(f"SERVICE_{n}_API_KEY={value_of(n)}\n" for n in range(values)))
+    command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(root), patterns, "--places", "0"]
+    own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
+    return _measured(command, _HERE, os.environ | own)
 
 
 def kingfisher(root: Path) -> Measured:
     """kingfisher's own scan of the history, unreachable objects included, its rules compiled beforehand."""
-    return _python(_KINGFISHER, str(root), str(Path(tempfile.gettempdir()) / "kingfisher-rules"))
+    rules = Path(tempfile.gettempdir()) / "kingfisher-rules"
+    return _measured([sys.executable, "-c", _KINGFISHER, str(root), str(rules)], _HERE)
 
 
 def git_log(root: Path, folder: Path) -> Measured:
@@ -126,24 +121,27 @@ def git_log(root: Path, folder: Path) -> Measured:
     return _measured(["sh", "-c", f"git log -p --all | grep -F -c -f {folder / 'values'}"], root)
 
 
-def _python(program: str, *args: str) -> Measured:
-    return _measured([sys.executable, "-c", program, *args], Path(__file__).parents[2])
-
-
-def _measured(command: list[str], folder: Path) -> Measured:
+def _measured(command: list[str], folder: Path, environment: Mapping[str, str] = os.environ) -> Measured:
     """Runs a command; its children's memory counts with its own, sampled while it runs."""
     before, started = os.times(), perf_counter()
-    process = psutil.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    process = psutil.Popen(command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, text=True)
     largest = 0
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [process, *process.children(recursive=True)]
             largest = max(largest, sum(one.memory_info().rss for one in family))
         sleep(0.05)
-    after = os.times()
+    wall, after = perf_counter() - started, os.times()
     assert process.returncode == 0
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(perf_counter() - started, cpu, largest / 1e6, int(process.stdout.read()))
+    return Measured(wall, cpu, largest / 1e6, _found(process.stdout.read()))
+
+
+def _found(output: str) -> int:
+    """How many leaks `leaks` names, or the number that a rival prints."""
+    total = re.search(r"^(\d+)(?: leaks,.*)?$", output, re.MULTILINE)
+    assert total is not None
+    return int(total[1])
 
 
 if __name__ == "__main__":
