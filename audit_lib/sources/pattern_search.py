@@ -4,7 +4,6 @@ import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed
@@ -16,7 +15,7 @@ from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
 
 _SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
-_AT_ONCE = 128  # files read ahead
+_AT_ONCE = 8 << 20  # bytes of files read ahead
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
@@ -26,7 +25,7 @@ class PatternSearch:
     """The values found, which the keeper holds, and what was not searched."""
 
     shapes: set[Shape] = field(default_factory=set)
-    searched: int = 0
+    marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)
     failed: str = ""
 
@@ -67,12 +66,11 @@ def _search_objects(
             progress("shapes of secrets in git objects", read, count)
     # The path decides what counts, and it is known only now; what was met is read once more.
     paths, bringing = _paths(root, met, commits, before)
-    marked = set()
     for batch in read_objects(root, met) if met else ():
         for oid, content in _texts(batch, PatternSearch()):
             if found_here := shapes.look(content, paths.get(oid, ())):
                 done.shapes |= found_here
-                marked.add(oid)
+                done.marked.add(oid)
     done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there, or broken"))
@@ -80,9 +78,9 @@ def _search_objects(
     return replace(
         now,
         listing=listing.digest,
-        marked=tuple(sorted(marked)),
+        marked=tuple(sorted(done.marked)),
         commits=dict.fromkeys(bringing, ""),
-        packed=listing.clean(marked, before),
+        packed=listing.clean(done.marked, before),
     )
 
 
@@ -104,6 +102,7 @@ def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
     for span in batch.spans:
         if span.size > LARGEST:
             done.left_out.add(NotSearched(f"git object {span.oid}", _TOO_LARGE))
+            done.marked.add(span.oid)
         elif span.kind != "tree" and is_text(content := batch.content(span)):
             yield span.oid, content
 
@@ -115,22 +114,35 @@ def _search_files(
     clean: set[str] = set()
     read = _read_files(root, homes, cache, done, clean)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        while some := list(islice(read, _AT_ONCE)):
+        for some in _batches(read):
             shares = [some[start::_SHARES] for start in range(_SHARES)]
             looked = pool.map(lambda share: [shapes.look(one.content, (one.path,)) for one in share], shares)
             for share, found in zip(shares, looked, strict=True):
                 done.shapes |= set().union(*found)
                 clean.update(one.state for one, shape in zip(share, found, strict=True) if not shape)
-    return clean
+    return clean - {""}
 
 
 @dataclass(frozen=True)
 class _Read:
-    """A file's beginning, and the id of its state."""
+    """A file's beginning, its state's id; "" where there is more of the file, so that it is never clean."""
 
     path: str
     state: str
     content: bytes
+
+
+def _batches(files: Iterator[_Read]) -> Iterator[list[_Read]]:
+    """Files to search at a time: enough for all threads, and bounded in memory."""
+    some: list[_Read] = []
+    size = 0
+    for file in files:
+        some.append(file)
+        size += len(file.content)
+        if size >= _AT_ONCE:
+            yield some
+            some, size = [], 0
+    yield some
 
 
 def _read_files(
@@ -143,16 +155,20 @@ def _read_files(
             installed += 1
         elif file.path not in homes:
             state = cache.file_id(file.path, (file.size_bytes, *file.stamp))
-            content = None if state in cache.memory.files else _content(file, done)
-            if content is not None and is_text(content):
-                yield _Read(file.path, state, content)
-            elif content is not None or state in cache.memory.files:
+            if state in cache.memory.files:
                 clean.add(state)
+            elif (content := _content(file, done)) is not None:
+                whole = state if len(content) <= LARGEST else ""
+                if is_text(content):
+                    yield _Read(file.path, whole, content[:LARGEST])
+                else:
+                    clean.add(whole)
     if installed:
         done.left_out.add(NotSearched(f"{installed:,} files", "belong to installed packages or to git"))
 
 
 def _content(file: TreeFile, done: PatternSearch) -> bytes | None:
+    """A file's beginning: a byte more than is searched where there is more; None where it is not readable."""
     try:
         with file.open() as opened:
             content = opened.read(LARGEST + 1)
@@ -161,7 +177,7 @@ def _content(file: TreeFile, done: PatternSearch) -> bytes | None:
         return None
     if len(content) > LARGEST:
         done.left_out.add(NotSearched(file.path, _TOO_LARGE))
-    return content[:LARGEST]
+    return content
 
 
 def is_text(content: bytes) -> bool:

@@ -10,6 +10,7 @@ from audit_lib.leak_audit import LeakAudit, find_leaks
 from audit_lib.policy import bundled_policy
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.sources.pattern_search import LARGEST
 from tests.fakes import fake_value
 from tests.planter import Plot, new_plot
 
@@ -111,3 +112,15 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.leaks, second.leaks)
     pd.testing.assert_frame_equal(first.places, second.places)
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
+
+
+def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:
+    """A re-audit names again what the search by shape has left out, of the history and of the files."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("dump.sql", b"-- rows\n" * (LARGEST // 8 + 1))
+    reasons = []
+    for _ in range(2):
+        coverage = audit(plot.root, tmp_path)[0].coverage
+        reasons.append(sorted(coverage.loc[coverage["reason"].str.contains("more than 4,194,304"), "place"]))
+    assert reasons[0] == reasons[1]
+    assert [place.split()[0] for place in reasons[0]] == ["dump.sql", "git"]
