@@ -1,4 +1,4 @@
-"""The labelled corpus before our patterns, gitleaks and detect-secrets: recall and precision, by shape.
+"""Two labelled corpora before our patterns, gitleaks and detect-secrets: recall and precision, by shape.
 
 Run by itself: python -m tests.bench patterns. gitleaks is taken from the PATH where it is.
 """
@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from audit_lib.leak_audit import find_leaks
 from audit_lib.policy import bundled_policy
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.labelled import Case, negatives, positives
+from tests import held_out, labelled
+from tests.labelled import Case
 from tests.planter import new_plot
 
 _DETECT_SECRETS = Path(sys.executable).with_name("detect-secrets")
@@ -39,37 +41,45 @@ class Found:
         line = case.text[: case.text.index(case.secrets[-1])].count("\n") + 1
         return (case.path, line) in self.places
 
+    def wrong(self, others: list[Case]) -> list[Case]:
+        """The cases that hold no secret and in whose file something was found."""
+        files = {path for path, _ in self.places}
+        return [case for case in others if case.path in files]
+
+
+_Tool = Callable[[Path, list[Case]], Found]
+
 
 def main() -> None:
-    """Print recall and precision of each tool, its recall by shape, and what it misses and cries wolf at."""
-    with tempfile.TemporaryDirectory(prefix="leaks-corpus-") as folder:
-        root = Path(folder) / "repo"
-        write_corpus(root)
-        found = {name: run(root) for name, run in _tools(Path(folder)).items()}
-    _print_totals(found)
-    _print_shapes(found)
-    for name, tool in found.items():
-        missed = [case.label for case in positives() if not tool.has(case)]
-        if len(missed) < 20:
-            print(f"\n{name} misses: {'; '.join(missed) or 'nothing'}")
+    """Print recall and precision of each tool, its recall by shape, and what ours miss and cry wolf at."""
+    for title, corpus in (("tuned on", labelled), ("held out", held_out)):
+        wanted, others = list(corpus.positives()), list(corpus.negatives())
+        with tempfile.TemporaryDirectory(prefix="leaks-corpus-") as folder:
+            root = Path(folder) / "repo"
+            write_corpus(root, [*wanted, *others])
+            tools = {name: run(root, wanted) for name, run in _tools(Path(folder)).items()}
+        print(f"### The corpus {title}\n")
+        _print_totals(tools, wanted, others)
+        _print_shapes(tools, wanted)
+        _print_faults(tools, wanted, others)
     if not shutil.which("gitleaks"):
-        print("\ngitleaks is not on the PATH and was not measured")
+        print("gitleaks is not on the PATH and was not measured")
 
 
-def _tools(folder: Path) -> dict[str, Callable[[Path], Found]]:
-    tools: dict[str, Callable[[Path], Found]] = {
+def _tools(folder: Path) -> dict[str, _Tool]:
+    tools: dict[str, _Tool] = {
         "ours": ours,
-        "ours, every provider": lambda root: ours(root, folder / "cache"),
+        "ours, every provider": partial(ours, cache=folder / "cache"),
     }
     if shutil.which("gitleaks"):
         tools[f"gitleaks {_gitleaks_version()}"] = gitleaks
     return tools | {f"detect-secrets {version('detect-secrets')}": detect_secrets}
 
 
-def write_corpus(root: Path) -> None:
+def write_corpus(root: Path, cases: Iterable[Case]) -> None:
     """All cases in one repository: files, and commit messages."""
     plot = new_plot(root)
-    for case in (*positives(), *negatives()):
+    for case in cases:
         if case.place == "message":
             plot.git("commit", "-q", "--allow-empty", "-m", case.text)
         else:
@@ -78,33 +88,36 @@ def write_corpus(root: Path) -> None:
     plot.git("commit", "-qm", "All")
 
 
-def _print_totals(found: dict[str, Found]) -> None:
-    wanted, others = list(positives()), list(negatives())
+def _print_totals(tools: dict[str, Found], wanted: list[Case], others: list[Case]) -> None:
     print("| tool | found | recall | false | precision |\n|--|--|--|--|--|")
-    for name, tool in found.items():
-        right = sum(map(tool.has, wanted))
-        files = {path for path, _ in tool.places}
-        false = sum(case.path in files for case in others)
+    for name, tool in tools.items():
+        right, false = sum(map(tool.has, wanted)), len(tool.wrong(others))
         shares = f"{right / len(wanted):.2f} | {false} of {len(others)} | {right / max(right + false, 1):.2f}"
         print(f"| {name} | {right} of {len(wanted)} | {shares} |")
 
 
-def _print_shapes(found: dict[str, Found]) -> None:
+def _print_shapes(tools: dict[str, Found], wanted: list[Case]) -> None:
     """One row for each shape: how many of its cases each tool found."""
-    print(f"\n| shape | cases | {' | '.join(found)} |\n|--|--|{'--|' * len(found)}")
-    cases = Counter(_shape(case) for case in positives())
-    counts = {
-        name: Counter(_shape(case) for case in positives() if tool.has(case)) for name, tool in found.items()
-    }
-    for shape, count in cases.items():
-        print(f"| {shape} | {count} | {' | '.join(str(counts[name][shape]) for name in found)} |")
+    print(f"\n| shape | cases | {' | '.join(tools)} |\n|--|--|{'--|' * len(tools)}")
+    counts = {name: Counter(map(_shape, filter(tool.has, wanted))) for name, tool in tools.items()}
+    for shape, count in Counter(map(_shape, wanted)).items():
+        print(f"| {shape} | {count} | {' | '.join(str(counts[name][shape]) for name in tools)} |")
+
+
+def _print_faults(tools: dict[str, Found], wanted: list[Case], others: list[Case]) -> None:
+    for name, tool in tools.items():
+        if name.startswith("ours"):
+            missed = [case.label for case in wanted if not tool.has(case)]
+            wrong = sorted({case.label for case in tool.wrong(others)})
+            print(f"\n{name}: misses {'; '.join(missed) or 'nothing'}")
+            print(f"\n{name}: wrong at {'; '.join(wrong) or 'nothing'}\n")
 
 
 def _shape(case: Case) -> str:
     return case.label.partition(":")[0].replace("|", "\\|")
 
 
-def ours(root: Path, cache: Path | None = None) -> Found:
+def ours(root: Path, wanted: list[Case], cache: Path | None = None) -> Found:
     """What `leaks` finds when nobody gave a value; with a cache, kingfisher's own rules are added."""
     keeper = Keeper(Key(b"bench" * 8, "file"))
     found = find_leaks(
@@ -118,14 +131,14 @@ def ours(root: Path, cache: Path | None = None) -> Found:
     )
     messages = set(found.places.loc[found.places["source"] == "commit message", "leak_id"])
     met = set(found.leaks.loc[found.leaks["leak_id"].isin(messages), "fingerprint"])
-    values = {value for case in positives() for value in case.secrets if keeper.fingerprint(value) in met}
+    values = {value for case in wanted for value in case.secrets if keeper.fingerprint(value) in met}
     lines = found.places[found.places["line"].notna()]
     return Found(
         {(str(path), int(line)) for path, line in zip(lines["path"], lines["line"], strict=True)}, values
     )
 
 
-def gitleaks(root: Path) -> Found:
+def gitleaks(root: Path, _: list[Case]) -> Found:
     """What gitleaks finds in the files: not in messages. The line after its own counts, too."""
     report = root.parent / "gitleaks.json"
     command = ["gitleaks", "detect", "--no-git", "-s", ".", "-r", str(report), "--exit-code", "0"]
@@ -146,7 +159,7 @@ def _gitleaks_version() -> str:
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip().partition("-")[0]
 
 
-def detect_secrets(root: Path) -> Found:
+def detect_secrets(root: Path, _: list[Case]) -> Found:
     """What detect-secrets finds in the files, without its calls to providers."""
     command = [str(_DETECT_SECRETS), "scan", "--no-verify", "--all-files", "."]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
