@@ -1,4 +1,4 @@
-"""A second labelled corpus, on which no rule was tuned: shapes and names that `tests/labelled.py` lacks."""
+"""A second labelled corpus: shapes and names that `tests/labelled.py` lacks, written before any rule for them."""
 
 # ruff: noqa: E501  a case is read as one line
 

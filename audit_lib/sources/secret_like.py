@@ -28,15 +28,16 @@ _WITHIN = re.compile(rf"(?i)(?:{_SHORT_WORDS.replace('|my', '').replace('|key|us
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)+"  # an attribute, a property, a module
     r"|.*(?:\$\{|\{\{|%\(|%d|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
-    r"|@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*"  # a path or a package, with a word in it
     r"|[~.]{0,2}/.*"
     r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
     r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*"
     r"|v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"  # a version, a number, a date
     r"|[0-9a-fA-F]{8,20}"  # the beginning of a hash
 )
+_PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REPEATED = re.compile(r"(.)\1{4}|(..)\2{3}|(...)\3{2}")
+_SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as src or v2
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
 
 
@@ -45,6 +46,8 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     if _OTHER_NAMES.search(name) or looks_made_up(value, markers):
         return False
     if _CODE.fullmatch(value) and not value.startswith("eyJ"):
+        return False
+    if _PATH.fullmatch(value) and _mean_word(value) >= _SHORTEST_WORDS:
         return False
     if _UUID.fullmatch(value) and not re.search(r"(?i)secret|token|passw", name):
         return False
@@ -64,11 +67,17 @@ def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
 
 def _is_words(value: str) -> bool:
     """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
-    letters = [part for part in _PARTS.findall(value) if part.isalpha()]
     numbers = len(re.findall(r"\d+", value))
-    if numbers > 1 or not letters:
+    mean = _mean_word(value)
+    if numbers > 1 or not mean:
         return False
-    return sum(map(len, letters)) / len(letters) >= 3.5 or (numbers == 0 and len(value) < 20)
+    return mean >= 3.5 or (numbers == 0 and len(value) < 20)
+
+
+def _mean_word(value: str) -> float:
+    """The mean length of the words in a name, path or sentence; in a generated value about 1.6."""
+    letters = [part for part in _PARTS.findall(value) if part.isalpha()]
+    return sum(map(len, letters)) / len(letters) if letters else 0.0
 
 
 def _is_varied(value: str) -> bool:

@@ -15,14 +15,15 @@ from audit_lib.sources.secret_like import looks_made_up, looks_secret
 from audit_lib.urls import url_parts
 
 SHAPES = Path(__file__).with_name("secret_shapes.yml")
-VERSION = 1  # raise it when a filter changes, so that caches are not believed
+VERSION = 2  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
 # Shapes that mean something only where people write: generated files are full of them.
 _BY_NAME = (
-    "assignment", "fallback", "operator", "two-lines", "below", "bearer", "query", "tradier", "alpaca-secret",
+    "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
+    "bearer", "query", "tradier", "alpaca-secret",
 )  # fmt: skip
 # Others' texts, and git's own files.
 _INSTALLED = re.compile(
@@ -95,7 +96,9 @@ class Shapes:
                 met.add((value, name, rule))
         if not met and not generated:
             self._empty.add(digest)
-        return met
+        # One rule may take a user's name along with the password that another gives alone.
+        alone = {value for value, *_ in met}
+        return {one for one in met if one[0].partition(":")[2] not in alone}
 
     def _value(self, value: str, name: str, by_name: bool) -> str:
         """The secret in what a rule met, of a URL its password; "" where it is none."""
