@@ -39,8 +39,8 @@ _OVERRIDES = (
     "protocol.allow=never",
     # Bounds of memory: what git would cache of a large history by default is as much again.
     "core.deltaBaseCacheLimit=32m",
-    "core.packedGitLimit=64m",
-    "core.packedGitWindowSize=8m",
+    "core.packedGitLimit=32m",
+    "core.packedGitWindowSize=4m",
     "core.bigFileThreshold=32m",
 )
 _ENVIRONMENT = {

@@ -59,11 +59,19 @@ def introductions(
             commit = field.decode("ascii", "replace").strip()
 
 
-def reach(root: Path, commits: Collection[str]) -> dict[str, str]:
-    """For each commit: commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it."""
-    left = set(commits)
-    found = {}
-    for name, refs in _REACH:
+def cloned(root: Path) -> list[str]:
+    """The commits that a clone brings: those of branches, tags and remotes."""
+    return _reached(root, _REACH[0][1])
+
+
+def reach(root: Path, commits: Collection[str], clones: Collection[str] = ()) -> dict[str, str]:
+    """For each commit: commit, note, stash, other ref, reflog or unreachable, by the refs that lead to it.
+
+    `clones` is what `cloned` gave, where it has been asked.
+    """
+    found = dict.fromkeys(set(commits).intersection(clones), _REACH[0][0])
+    left = set(commits).difference(found)
+    for name, refs in _REACH[1:] if clones else _REACH:
         if not left:
             break
         reached = set(_reached(root, refs)) & left

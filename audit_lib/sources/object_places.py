@@ -1,6 +1,7 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from audit_lib.sources.git_places import (
     Introduction,
     Refs,
     at_head,
+    cloned,
     commit_times,
     introductions,
     reach,
@@ -80,19 +82,23 @@ def _read_history(root: Path, done: ObjectSearch, search: ExactSearch, memory: M
     places: dict[str, list[Introduction]] = {}
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}
-    for place in introductions(root, [*new, *memory.commits], blobs, names) if blobs or names else ():
-        concerned.add(place.commit)
-        if place.oid in blobs:
-            places.setdefault(place.oid, []).append(place)
-        for name in names.intersection(place.path.split(b"/")):
-            named[name].append(place)
+    walks = bool(blobs or names)
+    with ThreadPoolExecutor(1) as pool:
+        # It needs nothing of the walk, and takes half as long.
+        clones = pool.submit(cloned, root) if walks and new else None
+        for place in introductions(root, [*new, *memory.commits], blobs, names) if walks else ():
+            concerned.add(place.commit)
+            if place.oid in blobs:
+                places.setdefault(place.oid, []).append(place)
+            for name in names.intersection(place.path.split(b"/")):
+                named[name].append(place)
     refs = read_refs(root)
     # While no ref has moved, what one reached it reaches still.
     known = {
         commit: by for commit, by in memory.commits.items() if by in REACHABLE and memory.refs == refs.digest
     }
     reached = {commit: known[commit] for commit in concerned & set(known)}
-    reached |= reach(root, concerned - set(known))
+    reached |= reach(root, concerned - set(known), clones.result() if clones else ())
     return _History(
         search, places, named, commit_times(root, concerned), reached, at_head(root), staged(root), refs
     )
