@@ -46,14 +46,15 @@ def find_leaks(
     """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
 
     A cache folder, outside the project, remembers what held nothing; without one nothing is written.
-    With one `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper
-    and is then searched for like a value that was given. With `as_of` a place that a later commit made
-    is left out; a file on disk has no date.
+    `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
+    then searched for like a value that was given. With `as_of` a place that a later commit made is left
+    out; a file on disk has no date.
     """
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
     if patterns:
-        shapes = Shapes(keeper, policy.placeholders, cache / "rules" if cache and every_provider else None)
+        compiled = cache / "rules" if cache else None
+        shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         met = search_patterns(project.root, shapes, homes_of(project), cache=scans, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)

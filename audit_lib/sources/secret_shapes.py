@@ -50,11 +50,19 @@ class Shape:
 class Shapes:
     """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
 
-    def __init__(self, keeper: Keeper, markers: tuple[str, ...], every_provider: Path | None = None) -> None:
-        """`every_provider` adds kingfisher's own rules, and is a folder where they lie compiled."""
+    def __init__(
+        self,
+        keeper: Keeper,
+        markers: tuple[str, ...],
+        compiled: Path | None = None,
+        *,
+        every_provider: bool = False,
+    ) -> None:
+        """`compiled` is a folder where rules lie compiled; `every_provider` adds kingfisher's own rules."""
         self._keeper = keeper
         self._markers = markers
-        self._compiled = every_provider
+        self._compiled = compiled
+        self._every_provider = every_provider
         self._empty: set[bytes] = set()
         # The versions of a file hold the same values again and again.
         self._judged = lru_cache(maxsize=100_000)(self._value)
@@ -62,7 +70,7 @@ class Shapes:
     @property
     def digest(self) -> str:
         """Names the rules and filters: with others, contents are searched anew."""
-        options = f"{VERSION} {self._compiled is not None} {self._markers}"
+        options = f"{VERSION} {self._every_provider} {self._markers}"
         return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
 
     def meets(self, content: bytes) -> bool:
@@ -85,7 +93,11 @@ class Shapes:
         digest = blake2b(content, digest_size=16).digest()
         if digest in self._empty:
             return set()
-        findings = [finding for finding in _scanner(self._compiled).scan(content) if finding.visible]
+        findings = [
+            finding
+            for finding in _scanner(self._compiled, self._every_provider).scan(content)
+            if finding.visible
+        ]
         met = set()
         for finding in findings:
             rule = finding.rule_id.rpartition(".")[2]
@@ -115,11 +127,10 @@ class Shapes:
 
 
 @cache
-def _scanner(compiled: Path | None) -> Scanner:
+def _scanner(compiled: Path | None, builtins: bool) -> Scanner:
     """The rules, once a process. Without a DetectionPolicy no comment in a file silences a finding."""
-    builtins = compiled is not None
-    rules = Rules([SHAPES], builtins=builtins, confidence="medium", cache=builtins, cache_dir=compiled)
-    return Scanner(rules)
+    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
+    return Scanner(Rules([SHAPES], builtins=builtins, confidence="medium", **stored))
 
 
 def is_installed(path: str) -> bool:

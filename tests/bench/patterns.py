@@ -57,7 +57,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="leaks-corpus-") as folder:
             root = Path(folder) / "repo"
             write_corpus(root, [*wanted, *others])
-            tools = {name: run(root, wanted) for name, run in _tools(Path(folder)).items()}
+            tools = {name: run(root, wanted) for name, run in _tools().items()}
         print(f"### The corpus {title}\n")
         _print_totals(tools, wanted, others)
         _print_shapes(tools, wanted)
@@ -66,10 +66,10 @@ def main() -> None:
         print("gitleaks is not on the PATH and was not measured")
 
 
-def _tools(folder: Path) -> dict[str, _Tool]:
+def _tools() -> dict[str, _Tool]:
     tools: dict[str, _Tool] = {
         "ours": ours,
-        "ours, every provider": partial(ours, cache=folder / "cache"),
+        "ours, every provider": partial(ours, every_provider=True),
     }
     if shutil.which("gitleaks"):
         tools[f"gitleaks {_gitleaks_version()}"] = gitleaks
@@ -117,8 +117,8 @@ def _shape(case: Case) -> str:
     return case.label.partition(":")[0].replace("|", "\\|")
 
 
-def ours(root: Path, wanted: list[Case], cache: Path | None = None) -> Found:
-    """What `leaks` finds when nobody gave a value; with a cache, kingfisher's own rules are added."""
+def ours(root: Path, wanted: list[Case], every_provider: bool = False) -> Found:
+    """What `leaks` finds when nobody gave a value; `every_provider` adds kingfisher's own rules."""
     keeper = Keeper(Key(b"bench" * 8, "file"))
     found = find_leaks(
         Project("corpus", root),
@@ -126,8 +126,7 @@ def ours(root: Path, wanted: list[Case], cache: Path | None = None) -> Found:
         bundled_policy("paiid"),
         EnvEntries.of([]),
         Inventory.of([]),
-        cache=cache,
-        every_provider=cache is not None,
+        every_provider=every_provider,
     )
     messages = set(found.places.loc[found.places["source"] == "commit message", "leak_id"])
     met = set(found.leaks.loc[found.leaks["leak_id"].isin(messages), "fingerprint"])

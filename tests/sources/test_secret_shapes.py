@@ -25,8 +25,8 @@ KNOWN_MISSES = {
 @pytest.fixture(scope="module", params=["ours", "every provider"])
 def shapes(request: pytest.FixtureRequest) -> Shapes:
     """The rules, ours alone as in a review, and with kingfisher's as in `leaks`."""
-    every = user_cache() / "rules" if request.param == "every provider" else None
-    return Shapes(Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders, every)
+    keeper, markers = Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders
+    return Shapes(keeper, markers, user_cache() / "rules", every_provider=request.param == "every provider")
 
 
 def _found(shapes: Shapes, case: Case) -> set[str]:
