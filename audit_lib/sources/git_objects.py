@@ -1,6 +1,5 @@
 """Reads every object of a git repository once, reachable or not, in batches (spec leak_search.md)."""
 
-import re
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,44 +7,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from subprocess import Popen
-from typing import IO, NamedTuple
+from typing import IO
 
 from audit_lib.sources.git import GitFailed, git_process, run_git
+from audit_lib.sources.object_stream import BATCH, Batch, batches
 from audit_lib.sources.scan_cache import Memory, packed
 
-AT_ONCE = 256 << 10  # bytes read at a time: what is searched is then still in the processor's cache
-BATCH = 4 << 20  # bytes; larger objects come in windows of this size
-OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value over their border is met
 _PIPE = 1 << 20
-_NEWLINE = 10
-_HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) ([0-9]{1,19})\n")
-_KINDS = {b"blob": "blob", b"tree": "tree", b"commit": "commit", b"tag": "tag"}
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
-_OUT_OF_STEP = "gave less of an object than its size: it is broken"
 _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which fcntl names from Python 3.10 on, on Linux only
-
-
-class Span(NamedTuple):
-    """Where an object, or a window of a large one, lies in its batch's data."""
-
-    start: int
-    end: int
-    oid: str
-    kind: str  # blob | tree | commit | tag
-    size: int  # of the whole object
-    whole: bool
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Objects as they came. `data` is overwritten by the next batch, so that nothing is copied."""
-
-    data: memoryview
-    spans: list[Span]
-
-    def content(self, span: Span) -> bytes:
-        """A copy of one object's content."""
-        return bytes(self.data[span.start : span.end])
 
 
 @dataclass(frozen=True)
@@ -75,7 +45,10 @@ class Listing:
                 faults.append(str(failed))
             if len(faults) >= _MOST_FAULTS:
                 return
-            asked = asked if asked is not None else self.ids.decode("ascii").split()
+            if asked is None:
+                # How far git came in an order of its own is not known: all are asked for again, in ours.
+                asked = self.ids.decode("ascii").split()
+                continue
             # What follows the last that came is what git gave up on, or known to be missing.
             gone = set(missing)
             left = [oid for oid in asked[asked.index(last) + 1 if last else 0 :] if oid not in gone]
@@ -111,7 +84,7 @@ def read_objects(
     """
     every = ("--batch-all-objects", "--unordered") if oids is None else ()
     with _running(root, ("cat-file", "--batch", "--buffer", *every), oids) as stream:
-        yield from _batches(stream, missing if missing is not None else [])
+        yield from batches(stream, missing if missing is not None else [])
 
 
 def read_object(root: Path, oid: str) -> Iterator[bytes]:
@@ -171,91 +144,3 @@ def _widen(pipe: IO[bytes]) -> None:
         from fcntl import fcntl  # noqa: PLC0415  there is none on Windows
 
         fcntl(pipe.fileno(), _SET_PIPE_SIZE, _PIPE)
-
-
-def _batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
-    buffer = bytearray(2 * BATCH)
-    view = memoryview(buffer)
-    filled = 0
-    while True:
-        spans, end = _spans(buffer, filled, missing)
-        if spans:
-            yield Batch(view[:end], spans)
-        # What is left is the beginning of an object: it moves to the front.
-        filled = _keep(view, end, filled)
-        large = _span(_HEADER.match(buffer, 0, filled))
-        if large and large.end >= len(buffer):
-            yield from _windows(stream, view, filled, large)
-            filled = 0
-            continue
-        read = _read(stream, view[filled : filled + AT_ONCE])
-        if not read and not filled:
-            return
-        if not read:
-            raise GitFailed.at("git cat-file", "ended in the middle of an object")
-        filled += read
-
-
-def _windows(stream: IO[bytes], view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
-    """An object that is larger than the buffer, in windows that overlap; reads up to the object's end."""
-    left = large.end + 1 - filled
-    start = large.start
-    while left:
-        read = _read(stream, view[filled : filled + left])
-        if not read:
-            raise GitFailed.at("git cat-file", "ended in the middle of an object")
-        filled, left = filled + read, left - read
-        yield Batch(view[:filled], [large._replace(start=start, end=filled, whole=False)])
-        filled = _keep(view, max(filled - OVERLAP, start), filled)
-        start = 0
-
-
-def _read(stream: IO[bytes], into: memoryview) -> int:
-    return int(stream.readinto(into))  # type: ignore[attr-defined]
-
-
-def _keep(view: memoryview, start: int, end: int) -> int:
-    view[: end - start] = bytes(view[start:end])
-    return end - start
-
-
-def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Span], int]:
-    """The objects that lie whole in the buffer, and where the first one begins that does not."""
-    spans: list[Span] = []
-    at = 0
-    while True:
-        span = _span(_HEADER.match(buffer, at, filled))
-        if span is None:
-            line_end = buffer.find(b"\n", at, filled)
-            if line_end < 0:
-                break
-            missing.append(_missing(bytes(buffer[at:line_end])))
-            at = line_end + 1
-            continue
-        if span.end >= filled:
-            break
-        if buffer[span.end] != _NEWLINE:
-            # What came before counts: it is handed on first.
-            if spans:
-                break
-            raise GitFailed.at("git cat-file", _OUT_OF_STEP)
-        spans.append(span)
-        at = span.end + 1
-    return spans, at
-
-
-def _span(header: re.Match[bytes] | None) -> Span | None:
-    """Where the object lies that a header announces."""
-    if header is None:
-        return None
-    oid, kind, digits = header.groups()
-    start, size = header.end(), int(digits)
-    return Span(start, start + size, oid.decode("ascii"), _KINDS[kind], size, True)
-
-
-def _missing(line: bytes) -> str:
-    """The id of an object that git does not have; any other line is content out of step."""
-    oid, _, state = line.partition(b" ")
-    if state != b"missing" or not re.fullmatch(rb"[0-9a-f]{40,64}", oid):
-        raise GitFailed.at("git cat-file", _OUT_OF_STEP)
-    return oid.decode("ascii")

@@ -10,7 +10,8 @@ from typing import BinaryIO, cast
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
 from audit_lib.sources.git_coverage import is_lfs_pointer
-from audit_lib.sources.git_objects import Batch, Listing, list_objects, read_object, read_objects
+from audit_lib.sources.git_objects import Listing, list_objects, read_object, read_objects
+from audit_lib.sources.object_stream import Batch
 from audit_lib.sources.scan_cache import Memory
 from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack

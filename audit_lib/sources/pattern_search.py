@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed
-from audit_lib.sources.git_objects import Batch, list_objects, read_objects
+from audit_lib.sources.git_objects import list_objects, read_objects
 from audit_lib.sources.git_places import introductions
 from audit_lib.sources.object_search import Progress
+from audit_lib.sources.object_stream import Batch
 from audit_lib.sources.scan_cache import Memory, ScanCache
 from audit_lib.sources.secret_shapes import Shape, Shapes, is_installed
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
