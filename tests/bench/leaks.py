@@ -49,7 +49,20 @@ def main() -> None:
         root = Path(folder) / "repo"
         make_history(root, gigabytes, {97 * number + 50: value_of(number) for number in range(PLANTED)})
         print(f"history: {expanded_bytes(root) / 1e9:.2f} GB expanded; {os.cpu_count()} cores")
+        (Path(folder) / "key").write_text("ab" * 32 + "\n")
+        (Path(folder) / "key").chmod(0o600)
         measure(root, Path(folder), pairs)
+        measure_own(Path(folder), pairs)
+
+
+def measure_own(folder: Path, pairs: int) -> None:
+    """Prints how long the command takes from start to table on this project's own repository."""
+    own, cache = folder / "own", folder / "caches"
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(_HERE), str(own)], check=True)
+    first = [leaks(own, cache / str(number), "--patterns").wall for number in range(pairs)]
+    again = [leaks(own, cache / "0", "--patterns").wall for _ in range(pairs)]
+    for name, walls in (("first", first), ("unchanged", again)):
+        print(f"| this repository, {name}, start to table, s | {statistics.median(walls):.2f} | | | 2 |")
 
 
 def value_of(number: int) -> str:
@@ -60,8 +73,6 @@ def value_of(number: int) -> str:
 def measure(root: Path, folder: Path, pairs: int) -> None:
     """Runs each pair alternately, so that what else the machine does falls on both."""
     runs: dict[str, list[Measured]] = {}
-    (folder / "key").write_text("ab" * 32 + "\n")
-    (folder / "key").chmod(0o600)
     for number in range(pairs):
         cache = folder / f"cache{number}"
         for name, run in (
@@ -104,6 +115,11 @@ print(sum(len(result.findings) for result in scanner.scan_inputs(git_inputs(sys.
 def ours(root: Path, values: int, cache: Path, patterns: str = "--no-patterns") -> Measured:
     """The command on a project whose env file holds the values: all forms, its start-up counted."""
     (root / ".env").write_text("".join(f"SERVICE_{n}_API_KEY={value_of(n)}\n" for n in range(values)))
+    return leaks(root, cache, patterns)
+
+
+def leaks(root: Path, cache: Path, patterns: str) -> Measured:
+    """The command on a project, with the key that lies two folders above the cache."""
     command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(root), patterns, "--places", "0"]
     own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
     return _measured(command, _HERE, os.environ | own)

@@ -1,7 +1,11 @@
 """`leaks`: what it prints, in each format, and what it never prints."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +166,28 @@ def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None
     assert outputs[0] == outputs[1] == outputs[2]
     held = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
     assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
+
+
+def test_a_terminal_sees_how_far_a_long_search_is(project: Plot, tmp_path: Path) -> None:
+    """On a terminal stderr says what is searched and how far, no value; stdout holds the table alone."""
+    impatient = "from audit_lib.commands import leaks; leaks._PATIENCE = -1; leaks.leaks()"
+    command = [sys.executable, "-c", impatient, "--project", str(project.root), "--no-patterns"]
+    own = {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "AUDIT_KEY_FILE": str(tmp_path / "none"),
+        "PATH": os.environ["PATH"],
+    }
+    ours, theirs = pty.openpty()
+    shown = subprocess.run(command, env=own, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
+    os.close(theirs)
+    told = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert re.search(r"files: \d+", told)
+    assert TOKEN not in told
+    assert "\x1b" not in shown.stdout
+    assert len(shown.stdout.splitlines()) == len(
+        run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    )
 
 
 def test_the_project_must_exist(tmp_path: Path) -> None:
