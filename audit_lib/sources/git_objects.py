@@ -95,6 +95,8 @@ def read_object(root: Path, oid: str) -> Iterator[bytes]:
         while left and (piece := stream.read(min(BATCH, left))):
             left -= len(piece)
             yield piece
+        # git still has a line end to write; with nobody to read it, it would fail.
+        stream.read()
 
 
 def stream_lines(root: Path, args: tuple[str, ...], lines: Iterable[str]) -> Iterator[bytes]:
