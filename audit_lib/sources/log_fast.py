@@ -19,7 +19,6 @@ from audit_lib.sources.log_lines import NOTICE, Line, Sighting, read_line
 from audit_lib.sources.log_tally import Period
 
 # Number of the message that no block of the formats makes.
-URL_NUMBER = 254
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class Worker:
     def _shown(self, sighting: Sighting) -> tuple[int, ...]:
         message = self.plan.formats.message_numbers.get(sighting.message, -1) + 1
         if sighting.message == SECRET_IN_URL:
-            message = URL_NUMBER
+            message = layout.URL_NUMBER
         once = 1 << MESSAGE_KINDS.index(sighting.kind) if sighting.once else 0
         fields = (sighting.method, sighting.client, sighting.route, sighting.subject)
         numbers = [self._number(text) for text in fields]

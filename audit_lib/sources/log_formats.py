@@ -91,6 +91,7 @@ class LogFormats:
 
 
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
+CLOCK_SET_BACK = "clock set back"
 
 
 def load_formats(path: Path | None = None) -> LogFormats:

@@ -8,10 +8,11 @@ import numpy as np
 
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
-from audit_lib.sources.log_fast import URL_NUMBER, ChunkRead, Filled, Plan, Worker
+from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
 from audit_lib.sources.log_fields import clean_client, clean_method, clean_route, mask_email
-from audit_lib.sources.log_formats import SECRET_IN_URL
+from audit_lib.sources.log_formats import CLOCK_SET_BACK, SECRET_IN_URL
 from audit_lib.sources.log_lines import NOTICE, REQUEST_KINDS
+from audit_lib.sources.log_steps import steps_in, with_steps
 from audit_lib.sources.log_sums import (
     EVENT,
     EVENT_NAMES,
@@ -26,6 +27,8 @@ from audit_lib.sources.log_sums import (
 )
 
 _LOW = (1 << 32) - 1
+# The reader's own events, by their numbers: layout.CLOCK_NUMBER, URL_NUMBER.
+_FIRST_OWN, _OWN = layout.CLOCK_NUMBER, (CLOCK_SET_BACK, SECRET_IN_URL)
 
 
 @dataclass
@@ -47,6 +50,7 @@ class _Gathered:
     in_period: int = 0
     extra: dict[int, dict[tuple[int, int], int]] = field(default_factory=lambda: defaultdict(dict))
     events: list[tuple[Worker | Filled, Ints]] = field(default_factory=list)
+    steps: int = 0
     workers: dict[int, Worker | Filled] = field(default_factory=dict)
 
 
@@ -63,9 +67,14 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
                 key = one | carried.day << 47, two
                 extra[key] = extra.get(key, 0) + count
         _count_once(read, carried, held, notices, extra)
-        if len(read.events):
-            gathered.events.append((read.worker, _placed(read.events, carried, held)))
+        placed = _placed(read.events, carried, held)
+        if plan.wanted.events:
+            before = carried.last, carried.lines, gathered.steps
+            placed = with_steps(placed, read.state, *before, period=plan.period)
+            gathered.steps += steps_in(placed)
         _bound(gathered, read)
+        if len(placed):
+            gathered.events.append((read.worker, placed))
         _carry(read, carried, gathered, held)
     return _sums(gathered, plan)
 
@@ -101,8 +110,7 @@ def _bound(gathered: _Gathered, read: ChunkRead) -> None:
     first = int(read.state[layout.FIRST])
     if first == NONE:
         return
-    own = 1 if len(read.events) else 0
-    for _, events in reversed(gathered.events[: len(gathered.events) - own]):
+    for _, events in reversed(gathered.events):
         waiting = events[:, layout.E_AFTER] == NONE
         if len(events) and not waiting.any():
             break
@@ -139,7 +147,7 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         gathered.dated,
         gathered.in_period,
         names.all(),
-        ("", *(block.name for block in plan.formats.messages), SECRET_IN_URL),
+        ("", *(block.name for block in plan.formats.messages), *_OWN),
         summed(_stacked(groups, (*GROUP, "count", "untimed")), GROUP, ("count", "untimed")),
         summed(_stacked(moments, (*MOMENT, "count")), MOMENT, ("count",)),
         _stacked([columns for _, columns in events], (*EVENT, *EVENT_NAMES)),
@@ -182,10 +190,11 @@ def _groups(worker: Worker | Filled, extra: dict[tuple[int, int], int], raw: _Ra
 def _decoded(one: Ints, two: Ints, raw: _Raw, plan: Plan) -> Columns:
     """The columns that the two words of a group's key hold."""
     message, status = one >> 28 & 255, one >> 36 & 1023
+    own = len(plan.formats.messages) + 1 - _FIRST_OWN
     return {
         "day": one >> 47 & 0x1FFFF,
         "kind": _kinds(plan)[np.where(message > 0, 1024 + message, status)],
-        "message": np.where(message == URL_NUMBER, len(plan.formats.messages) + 1, message),
+        "message": np.where(message >= _FIRST_OWN, message + own, message),
         "status": status,
         "client": raw.named(two >> 32, clean_client),
         "method": raw.named(one & ((1 << 28) - 1), clean_method),
@@ -200,7 +209,7 @@ def _kinds(plan: Plan) -> Ints:
         kinds[status] = KINDS.index(kind)
     for number, block in enumerate(plan.formats.messages):
         kinds[1024 + number + 1] = KINDS.index(block.kind)
-    kinds[1024 + URL_NUMBER] = KINDS.index(NOTICE)
+    kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)
     return kinds
 
 
@@ -239,4 +248,5 @@ def _events(rows: Ints, raw: _Raw, plan: Plan) -> Columns:
 def _names_a_variable(plan: Plan) -> np.ndarray:
     """For each place among the messages, whether its subject is the name of a variable or parameter."""
     messages = plan.formats.messages
-    return np.array([False, *("variable" in block.expression.groupindex for block in messages), True])
+    named = ("variable" in block.expression.groupindex for block in messages)
+    return np.array([False, *named, *(name == SECRET_IN_URL for name in _OWN)])

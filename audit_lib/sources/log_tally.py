@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.sources.log_formats import LogFormats
+from audit_lib.sources.kernel.layout import MINUTE, MOST_STEPS
+from audit_lib.sources.log_formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.sources.log_lines import LINE_LIMIT, NOTICE, Sighting, read_line
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MINUTE = 60_000_000
 
 
 class Group(NamedTuple):
@@ -91,6 +91,7 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
     tally = Tally()
     last: int | None = None
     day, held = None, period.holds(None)
+    steps = 0  # of a clock that was set back
     waiting: list[Event] = []  # events that wait for the next line with a time
     counted: set[str] = set()  # kinds that this record was already counted for
     for number, raw in enumerate(lines, 1):
@@ -99,8 +100,11 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
         if line.record:
             counted.clear()
         if line.at is not None:
-            last, day = line.at, day_of(line.at)
+            before, last, day = last, line.at, day_of(line.at)
             held = period.holds(day)
+            if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
+                steps += 1
+                tally.events.append(Event(number, last, last, before, day, Sighting(NOTICE, CLOCK_SET_BACK)))
             tally.events += [_bounded(event, last) for event in waiting]
             waiting.clear()
         tally.dated += day is not None

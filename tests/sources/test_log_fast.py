@@ -205,6 +205,21 @@ def test_every_split_of_a_file_gives_the_same_sums() -> None:
     assert [size for size in sizes if _fast(SMALL, size, 1 + size % 3) != expected] == []
 
 
+def test_a_clock_set_back_is_an_event_wherever_a_file_is_cut() -> None:
+    """Each line older than the one before it by over a minute, the first hundred of a file; no request."""
+    line = "2026-07-01 {:02}:{:02}:00 INFO:     started\n"
+    steps = "".join(line.format(10, minute) + line.format(9, minute) for minute in range(60))
+    content = (steps + line.format(10, 2) + line.format(10, 1) + steps).encode()
+    expected = _naive(content)
+    told = [row for row in expected["events"] if "clock set back" in row]
+    assert len(told) == len(expected["events"]) == 100
+    assert expected["groups"] == []
+    for size in (1, 50, 1000, 1 << 20):
+        assert _fast(content, size) == expected
+    first = Period("2026-07-02", "2026-07-02")
+    assert _fast(content, 100, period=first)["events"] == _naive(content, period=first)["events"] == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_mixture_reads_the_same_for_many_splits(seed: int) -> None:
     """Lines of every kind, damaged too, in any order, cut at many sizes."""

@@ -15,13 +15,16 @@ STRING_LIMIT = 4096
 STRING_ROOM = 6 * STRING_LIMIT
 DAY = 86_400_000_000
 MINUTE = 60_000_000
+# Events of the reader's own, beyond the messages of the formats: by their numbers.
+CLOCK_NUMBER, URL_NUMBER = 253, 254
+MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
 
 # Places in the captures of one line: client 2-3, method 4-5, path 6-7, email 8-9, variable 10-11.
 TIME_AT, STATUS_AT, TRIED_AT, CAPS = 12, 13, 14, 16
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
-(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, STATES) = range(11, 19)
+(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, STATES) = range(11, 21)
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)

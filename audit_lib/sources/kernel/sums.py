@@ -8,6 +8,7 @@ from audit_lib.sources.kernel.layout import (
     BY_CLIENT,
     BY_METHOD,
     BY_ROUTE,
+    CLOCK_NUMBER,
     DATED,
     DAY,
     E_AFTER,
@@ -23,6 +24,7 @@ from audit_lib.sources.kernel.layout import (
     EVENTS,
     FIRST,
     FIRST_DAY,
+    FIRST_LINE,
     GROUPS,
     HEAD,
     HEADS,
@@ -32,6 +34,7 @@ from audit_lib.sources.kernel.layout import (
     LINES,
     MINUTE,
     MINUTES,
+    MOST_STEPS,
     O_BIT,
     O_ONE,
     O_ROW,
@@ -43,6 +46,7 @@ from audit_lib.sources.kernel.layout import (
     PENDING,
     SETTING,
     STATE,
+    STEPS,
     TODAY,
     WANT_EVENTS,
     WANT_MINUTES,
@@ -81,18 +85,39 @@ def end_line(frame, at, record, place):
 def note_time(frame, at):
     """A line with a time: the day that follows from it, and the bound of the events that waited."""
     state, settings, rows = word(frame, STATE), word(frame, SETTING), word(frame, EVENT_ROWS)
+    last = word(state, LAST)
     if word(state, FIRST) == NONE:
         put(state, FIRST, at)
+        put(state, FIRST_LINE, word(state, LINES))
     put(state, LAST, at)
     today = at // DAY + 1
     if today != word(state, TODAY):
         put(state, TODAY, today)
         put(state, HELD, np.int64(word(settings, FIRST_DAY) <= today <= word(settings, LAST_DAY)))
+    if last != NONE and last - at > MINUTE and word(state, HELD) and word(settings, WANT_EVENTS):
+        keep_step(frame, at, last)
     for row in range(word(state, PENDING), word(state, EVENTS)):
         event = rows + 8 * EVENT * row
         if word(event, E_AFTER) == NONE:
             put(event, E_AFTER, at)
     put(state, PENDING, word(state, EVENTS))
+
+
+@jit
+def keep_step(frame, at, last):
+    """A line older than the one before it, as an event: the true instant lies between the two."""
+    state = word(frame, STATE)
+    if word(state, STEPS) < MOST_STEPS:
+        more(state, STEPS)
+        event = word(frame, EVENT_ROWS) + 8 * EVENT * word(state, EVENTS)
+        more(state, EVENTS)
+        for column in range(EVENT):
+            put(event, column, 0)
+        put(event, E_LINE, word(state, LINES))
+        put(event, E_AT, at)
+        put(event, E_BEFORE, at)
+        put(event, E_AFTER, last)
+        put(event, E_ONE, word(state, TODAY) << 47 | CLOCK_NUMBER << 28)
 
 
 @jit

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from audit_lib.sources.log_formats import CLOCK_SET_BACK
 from audit_lib.tables.detections.crowds import evidence_of
 from audit_lib.tables.detections.incidents import Incident, incident
 from audit_lib.tables.detections.rules import Rule
@@ -61,11 +62,10 @@ def _expected(usual: "pd.Series[float]", first: int, last: int) -> float:
 
 
 def _jumps(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """In each file the failures and messages that are much older than a line before them."""
-    timed = traffic.events[traffic.events["at"].notna()].sort_values(["source", "line"], kind="stable")
-    latest = timed.groupby("source", sort=False)["seconds"].cummax()
-    back = latest - timed["seconds"]
-    jumped = timed[back > rule.seconds("jump_minutes")]
+    """In each file the lines that are much older than the one before them."""
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    back = (steps["not_after_at"] - steps["at"]).dt.total_seconds()
+    jumped = steps[back > rule.seconds("jump_minutes")]
     found = []
     for source, own in jumped.groupby("source", sort=True):
         text = f"times go back by up to {back[own.index].max() / 60:.0f} minutes within one file"

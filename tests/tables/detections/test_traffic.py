@@ -29,8 +29,8 @@ def test_attacks_are_found_and_little_else(seeds: range, tmp_path: Path) -> None
 
 
 def test_mishaps_are_found_and_their_likes_are_not(seeds: range, tmp_path: Path) -> None:
-    """Newcomers, values in addresses, failures of database, server and start, and nights of failures are
-    found; of a clock set back only what failures and messages show is known."""
+    """Newcomers, values in addresses, failures of database, server and start, a clock that is set back, and
+    nights of failures are found."""
     scores: dict[str, Score] = {}
     for seed in seeds:
         scene = mishaps(seed)
@@ -38,8 +38,7 @@ def test_mishaps_are_found_and_their_likes_are_not(seeds: range, tmp_path: Path)
     for name, score in scores.items():
         if name in ("A8", "A16", "A17", "A18", "A20"):
             assert score.right == score.rows, name
-        if not name.startswith("A19"):
-            assert score.seen >= 0.8 * score.planted, name
+        assert score.seen >= 0.8 * score.planted, name
 
 
 def test_clocks_that_differ_hide_no_attack(seeds: range, tmp_path: Path) -> None:
