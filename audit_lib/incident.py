@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
 from audit_lib.sources.leak_search import search_leaks
 from audit_lib.sources.log_cache import cached_logs
-from audit_lib.tables.clients import tabulate_clients
+from audit_lib.tables.clients import tabulate_clients, tabulate_spans
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
 from audit_lib.tables.exposure_window import tabulate_exposure_windows
@@ -28,9 +29,9 @@ from audit_lib.tables.hypotheses import tabulate_hypotheses
 from audit_lib.tables.inventory import tabulate_inventory
 from audit_lib.tables.leak_targets import leak_targets
 from audit_lib.tables.leaks import tabulate_leaks
-from audit_lib.tables.requests import Access, Window, tabulate_requests
+from audit_lib.tables.requests import Access, Window, bounded, tabulate_requests
 from audit_lib.tables.scene import Scene
-from audit_lib.tables.timeline import tabulate_timeline
+from audit_lib.tables.timeline import tabulate_timeline, tabulate_written
 
 DEFAULT_SPAN = timedelta(days=7)
 
@@ -46,10 +47,17 @@ class Incident:
     leak_coverage: pd.DataFrame
     client: str = ""
     ledger_faults: tuple[Fault, ...] = ()
-    # Of the window; filled by `seen_through`.
-    timeline: pd.DataFrame = field(default_factory=pd.DataFrame)
-    windows: pd.DataFrame = field(default_factory=pd.DataFrame)  # ExposureWindows
-    hypotheses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    timeline: pd.DataFrame = field(default_factory=pd.DataFrame)  # of the window; by `seen_through`
+
+    @cached_property
+    def windows(self) -> pd.DataFrame:
+        """`ExposureWindows`, computed where they are asked for: a picker's change need not wait for them."""
+        return tabulate_exposure_windows(self.scene)
+
+    @cached_property
+    def hypotheses(self) -> pd.DataFrame:
+        """`Hypotheses`, computed where they are asked for."""
+        return tabulate_hypotheses(self.scene, self.windows)
 
     @property
     def window(self) -> Window:
@@ -113,6 +121,8 @@ def investigate(
         keeper=keeper,
     )
     targets = leak_targets(entries, inventory, rules, keeper)
+    requests = tabulate_requests(logs.minutes, logs.counts, Access.of(rules))
+    events = bounded(logs.events)
     search = search_leaks(project, keeper, targets)
     leaks, places = tabulate_leaks(search.sightings, targets)
     scene = Scene(
@@ -120,8 +130,10 @@ def investigate(
         as_of=as_of,
         policy=rules,
         secret=secret,
-        requests=tabulate_requests(logs.minutes, logs.counts, Access.of(rules)),
-        events=logs.events,
+        requests=requests,
+        events=events,
+        spans=tabulate_spans(requests),
+        written=tabulate_written(requests, events),
         clients=Clients.of([]),
         stays=tenures(ledger),
         history=history,
@@ -145,18 +157,12 @@ def investigate(
 def seen_through(incident: Incident, window: Window, secret: str | None = None) -> Incident:
     """The incident through another window or about another secret; nothing is read again."""
     about = incident.scene.secret if secret is None else secret
-    clients = tabulate_clients(incident.scene.requests, incident.scene.events, window)
-    scene = replace(incident.scene, window=window, secret=about, clients=clients)
-    # An exposure window does not depend on the window that is looked through.
-    same = about == incident.scene.secret and not incident.windows.columns.empty
-    windows = incident.windows if same else tabulate_exposure_windows(scene)
-    return replace(
-        incident,
-        scene=scene,
-        timeline=tabulate_timeline(scene),
-        windows=windows,
-        hypotheses=tabulate_hypotheses(scene, windows),
-    )
+    scene = replace(incident.scene, window=window, secret=about)
+    if window == incident.window and not incident.timeline.columns.empty:
+        return replace(incident, scene=scene)  # what happened then is the same for every secret
+    clients = tabulate_clients(scene.requests, scene.here, scene.said, scene.spans, window)
+    scene = replace(scene, clients=clients)
+    return replace(incident, scene=scene, timeline=tabulate_timeline(scene))
 
 
 def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:

@@ -4,7 +4,16 @@ Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", ne
 No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
 """
 
-from audit_lib.contracts.base import FRESHNESS, LINE_STATES, SEVERITIES, STATUSES, Contract, Instant, rows
+from audit_lib.contracts.base import (
+    FRESHNESS,
+    LINE_STATES,
+    SEVERITIES,
+    STATUSES,
+    Contract,
+    Instant,
+    rows,
+    trusted,
+)
 from audit_lib.contracts.findings import Acceptances, Attestations, Changes, Findings, LedgerFaults
 from audit_lib.contracts.incident import (
     Clients,
@@ -84,4 +93,5 @@ __all__ = [
     "Timeline",
     "Uses",
     "rows",
+    "trusted",
 ]

@@ -1,20 +1,20 @@
 """Pickers of window, address, route and secret that redraw table and figure at once, where widgets live."""
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from IPython.core.getipython import get_ipython
 
+from audit_lib.contracts import trusted
 from audit_lib.incident import Incident, seen_through
 from audit_lib.report import inert
 from audit_lib.report.incident_views import client_routes_table, client_table, route_table, secret_table
 from audit_lib.report.show import Table, as_html, as_text, show
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.tables.entities import suspect
-from audit_lib.tables.requests import Window
+from audit_lib.tables.requests import Window, totals
 
 MOST_CHOICES = 500
 STEPS = 240
@@ -60,90 +60,103 @@ def _choices(incident: Incident) -> Table:
 def _widgets(incident: Incident) -> Any:
     import ipywidgets  # noqa: PLC0415  without it the parameters do the same
 
-    state = _State(incident)
-    names = [name for name in incident.scene.clients["client"] if name][:MOST_CHOICES]
-    routes = incident.scene.requests.groupby("route")["count"].sum().sort_values(ascending=False)
-    secrets = sorted(set(incident.scene.inventory["secret"]))
+    board = Board.of(incident)
     wide = ipywidgets.Layout(width="48%")
     span = ipywidgets.SelectionRangeSlider(
         options=_instants(incident),
-        index=state.bounds(),
+        value=(pd.Timestamp(incident.window.since), pd.Timestamp(incident.window.until)),
         description="window",
         continuous_update=False,
         readout=False,  # too wide to be read there: the figure says it
         layout=ipywidgets.Layout(width="98%"),
     )
     client = ipywidgets.Combobox(
-        options=names, value=state.client, description="address", continuous_update=False, layout=wide
+        options=board.choices("address"),
+        value=board.client,
+        description="address",
+        continuous_update=False,
+        layout=wide,
     )
-    route = ipywidgets.Dropdown(
-        options=["", *map(str, routes.index[:MOST_CHOICES])], description="route", layout=wide
-    )
+    route = ipywidgets.Dropdown(options=["", *board.choices("route")], description="route", layout=wide)
     secret = ipywidgets.Dropdown(
-        options=["", *secrets], value=incident.scene.secret, description="secret", layout=wide
+        options=["", *board.choices("secret")], value=board.secret, description="secret", layout=wide
     )
-    figure, tables = ipywidgets.HTML(), ipywidgets.HTML()
+    figure, tables = ipywidgets.HTML(board.figure()), ipywidgets.HTML(board.tables())
+    names = {span: "window", client: "address", route: "route", secret: "secret"}
 
-    def redraw(change: Any = None) -> None:
-        if change is None or change["owner"] in (span, secret):
-            state.look(Window(*span.value), secret.value)
-            figure.value = _image(state.incident)
-        tables.value = "".join(map(as_html, state.tables(client.value, route.value, secret.value)))
+    def redraw(change: Any) -> None:
+        figure.value, tables.value = board.pick(names[change["owner"]], change["new"])
 
-    for widget in (span, client, route, secret):
+    for widget in names:
         widget.observe(redraw, names="value")
-    redraw()
     choices = ipywidgets.HBox([client, route, secret], layout=ipywidgets.Layout(flex_flow="row wrap"))
     return ipywidgets.VBox([span, choices, figure, tables])
 
 
 @dataclass
-class _State:
-    """What is chosen: the incident through the window and about the secret."""
+class Board:
+    """What is chosen, and the incident as seen through it."""
 
     incident: Incident
+    client: str
+    route: str
+    secret: str
 
-    @property
-    def client(self) -> str:
-        """The address that is looked at first."""
-        return self.incident.client or suspect(self.incident.scene)
+    @classmethod
+    def of(cls, incident: Incident) -> "Board":
+        """The board as the parameters chose."""
+        chosen = incident.client or suspect(incident.scene)
+        return cls(incident, chosen, "", incident.scene.secret)
 
-    def bounds(self) -> tuple[int, int]:
-        """The places of the incident's own window among the choices."""
-        choices = [at for _, at in _instants(self.incident)]
+    def choices(self, name: str) -> list[str]:
+        """The addresses, routes or secrets that can be picked, the busiest first."""
+        scene = self.incident.scene
+        if name == "secret":
+            return sorted(set(scene.inventory["secret"]))
+        if name == "route":
+            routes = totals(scene.requests, "route").sort_values(ascending=False, kind="stable")
+            return list(map(str, routes.index[:MOST_CHOICES]))
+        return [name for name in scene.clients["client"] if name][:MOST_CHOICES]
+
+    def pick(self, name: str, choice: Any) -> tuple[str, str]:
+        """The figure and the tables after a choice, as HTML; what the choice leaves as it is is kept."""
+        with trusted():
+            if name == "window":
+                window = Window(*choice)
+                if window.since < window.until:
+                    self.incident = seen_through(self.incident, window)
+            elif name == "address":
+                self.client = choice
+            elif name == "route":
+                self.route = choice
+            else:
+                self.secret = choice
+                self.incident = seen_through(self.incident, self.incident.window, choice)
+            return self.figure(), self.tables()
+
+    def figure(self) -> str:
+        """The timeline as an image, and its window."""
+        drawn = timeline_figure(self.incident, self.client, self.route)
+        encoded = base64.b64encode(drawn.svg.encode()).decode("ascii")
         window = self.incident.window
-        return choices.index(pd.Timestamp(window.since)), choices.index(pd.Timestamp(window.until))
+        said = f"<p>{window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC</p>"
+        source = f"data:image/svg+xml;base64,{encoded}"
+        return f'{said}<img src="{source}" alt="{inert.html(drawn.alt)}" style="width:100%">'
 
-    def look(self, window: Window, secret: str) -> None:
-        """Choose a window and a secret."""
-        if window.since < window.until:
-            self.incident = seen_through(self.incident, window, secret)
-
-    def tables(self, client: str, route: str, secret: str) -> list[Table]:
+    def tables(self) -> str:
         """The tables of what is chosen."""
-        found = [client_table(self.incident, client), client_routes_table(self.incident, client)]
-        chosen: tuple[tuple[str, Callable[[Incident, str], Table]], ...] = (
-            (route, route_table),
-            (secret, secret_table),
-        )
-        return found + [table(self.incident, name) for name, table in chosen if name]
+        found = [client_table(self.incident, self.client), client_routes_table(self.incident, self.client)]
+        found += [route_table(self.incident, self.route)] if self.route else []
+        found += [secret_table(self.incident, self.secret)] if self.secret else []
+        return "".join(map(as_html, found))
 
 
 def _instants(incident: Incident) -> list[tuple[str, pd.Timestamp]]:
     """The instants between which a window can be chosen: what the logs show, and its own ends."""
     since, until = pd.Timestamp(incident.window.since), pd.Timestamp(incident.window.until)
-    first = min([since, *incident.scene.requests["not_before_at"].dropna().head(1)])
+    first = min([since, *incident.scene.written["at"].nsmallest(1)])
     # Two thirds of the steps lie in and near the window: there it must be fine.
     near = pd.date_range(since - (until - since), until + (until - since), periods=2 * STEPS // 3)
     far = pd.date_range(first, pd.Timestamp(incident.scene.as_of), periods=STEPS // 3)
     every = {at.round("min") for at in [*near, *far] if first <= at <= pd.Timestamp(incident.scene.as_of)}
     return [(f"{at:%Y-%m-%d %H:%M}", at) for at in sorted(every | {since, until})]
-
-
-def _image(incident: Incident) -> str:
-    drawn = timeline_figure(incident)
-    encoded = base64.b64encode(drawn.svg.encode()).decode("ascii")
-    window = incident.window
-    said = f"<p>{window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} UTC</p>"
-    source = f"data:image/svg+xml;base64,{encoded}"
-    return f'{said}<img src="{source}" alt="{inert.html(drawn.alt)}" style="width:100%">'

@@ -9,11 +9,12 @@ from audit_lib.incident import Incident
 from audit_lib.report import inert
 from audit_lib.report.drawing import MUTED, Axes, Figure, panels, style, svg
 from audit_lib.report.show import as_text, show
-from audit_lib.tables.requests import Window
+from audit_lib.tables.requests import Window, maybe_within
+from audit_lib.tables.timeline import tabulate_lane
 
 LANES = (
-    "failures", "failed logins", "successes", "change", "commit", "leak", "boot", "failed start",
-    "database failure", "log gap",
+    "failures", "failed logins", "successes", "this address", "this route", "exposed", "change", "commit",
+    "leak", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 CLASSES = {
@@ -29,9 +30,15 @@ OTHER = "#1f2328"
 MOST_TICKS = 8
 
 
-def timeline_figure(incident: Incident) -> Figure:
-    """The timeline on one drawing, times in UTC; what is drawn stands beside it as text."""
-    table = incident.timeline
+def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Figure:
+    """The timeline on one drawing, times in UTC; what is drawn stands beside it as text.
+
+    An address and a route have lanes of their own where they are picked.
+    """
+    parts = [incident.timeline, _exposed(incident)]
+    for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
+        parts += [tabulate_lane(incident.scene, lane, key, name)] if name else []
+    table = pd.concat([part for part in parts if len(part)] or parts[:1])
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
     window = incident.window
@@ -39,6 +46,15 @@ def timeline_figure(incident: Incident) -> Figure:
     lanes = [lane for lane in LANES if lane in counts]
     drawn = table.groupby(["kind", "subject"], sort=True)["count"].sum().reset_index()
     return Figure(_draw(table, lanes, window, alt), as_text(show(drawn)), alt)
+
+
+def _exposed(incident: Incident) -> pd.DataFrame:
+    """The exposure windows as bars: from the earliest beginning to the latest end."""
+    windows = incident.windows if incident.scene.secret else incident.windows[incident.windows["leaked"]]
+    bars = windows.rename(columns={"begins_at": "not_before_at", "ends_at": "not_after_at"})
+    bars = bars.assign(kind="exposed", subject=bars["secret"], count=1, text="", evidence="")
+    bars["at"] = pd.Series(pd.NaT, index=bars.index, dtype=bars["not_before_at"].dtype)
+    return bars.loc[maybe_within(bars, incident.window), list(incident.timeline.columns)]
 
 
 def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> str:

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import blake2b, sha256
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.contracts import LogCounts, LogEvents, LogMinutes, Sources
+from audit_lib.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
@@ -24,8 +25,13 @@ from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.logs import LogRead, read_logs
 from audit_lib.sources.scan_cache import user_cache
 
-VERSION = b"1"  # of what is stored: another one is another key
-FRAMES = {"sources": Sources, "counts": LogCounts, "events": LogEvents, "minutes": LogMinutes}
+VERSION = b"2"  # of what is stored: another one is another key
+FRAMES: dict[str, type[Contract]] = {
+    "sources": Sources,
+    "counts": LogCounts,
+    "events": LogEvents,
+    "minutes": LogMinutes,
+}
 # Text that other people wrote: a request may bear a value in its path.
 _FOREIGN = ("route", "client", "subject")
 _MAC = 32
@@ -37,6 +43,9 @@ KEPT = 4  # caches of older contents that are left
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) -> LogRead:
     """All logs of a project, known values removed from routes, clients and subjects.
 
+    Of the frames, but for the sources, texts are categories, and the minutes stand in the order of time:
+    millions of rows are then sliced and summed within a moment.
+
     What was read before is believed where every file's bytes, time and mode are the same, under the same
     key and formats; a MAC under the key protects it. Under a throw-away key nothing is stored. A cache
     that is lost, foreign or broken means reading again. Safe to delete.
@@ -45,13 +54,13 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) ->
     strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
     search = ExactSearch(keeper, strong, {})
     if keeper.key.origin == "throw-away":
-        return _clean(read_logs(project, None), search)
+        return _coded(_clean(read_logs(project, None), search))
     secret = keeper.key.derive("log cache")
     home = (folder or user_cache()) / "logs"
     path = home / f"{_digest(project, secret, search.digest)}.npz"
     found = _load(path, secret)
     if found is None:
-        found = _clean(read_logs(project, None), search)
+        found = _coded(_clean(read_logs(project, None), search))
         _store(path, secret, found)
     return found
 
@@ -92,6 +101,18 @@ def _clean(logs: LogRead, search: ExactSearch) -> LogRead:
     return logs
 
 
+def _coded(logs: LogRead) -> LogRead:
+    """The frames with texts as categories, the minutes in the order of time."""
+    minutes = logs.minutes.sort_values("minute_at", kind="stable", ignore_index=True)
+    frames = {"counts": logs.counts, "events": logs.events, "minutes": minutes}
+    return replace(logs, **{name: frame.astype(_categories(FRAMES[name])) for name, frame in frames.items()})
+
+
+def _categories(contract: type[Contract]) -> dict[str, str]:
+    texts = contract.types().items()
+    return {name: "category" for name, dtype in texts if isinstance(dtype, pd.StringDtype)}
+
+
 def _store(path: Path, secret: bytes, logs: LogRead) -> None:
     """Keep it for the user alone; a cache that cannot be written is none."""
     arrays = {name: array for key in FRAMES for name, array in _packed(key, getattr(logs, key))}
@@ -122,35 +143,35 @@ def _load(path: Path, secret: bytes) -> LogRead | None:
 
 def _packed(key: str, frame: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     """Each column as plain arrays: text as codes into a list of its texts, numbers with a mask of nulls."""
-    yield f"{key}/rows", np.array([len(frame)])
-    for column in frame:
-        values = frame[column]
+    for column, values in frame.items():
         name = f"{key}/{column}"
         if isinstance(values.dtype, pd.DatetimeTZDtype):
             yield f"{name}/at", values.astype("int64").to_numpy()
-        elif pd.api.types.is_string_dtype(values.dtype):
-            codes, texts = pd.factorize(values)
-            yield f"{name}/codes", codes.astype(np.int32)
-            packed = json.dumps([str(text) for text in texts]).encode("ascii")
+        elif isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+            texts = values.astype("category").cat
+            yield f"{name}/codes", texts.codes.to_numpy()
+            packed = json.dumps([str(text) for text in texts.categories]).encode("ascii")
             yield f"{name}/texts", np.frombuffer(packed, dtype=np.uint8)
         else:
-            yield f"{name}/null", values.isna().to_numpy()
-            yield f"{name}/numbers", values.astype("Int64").fillna(0).to_numpy(dtype="int64")
+            yield f"{name}/null", np.flatnonzero(values.isna())
+            numbers = values.astype("Int64").fillna(0).to_numpy(dtype="int64")
+            least = np.result_type(*map(np.min_scalar_type, (numbers.min(initial=0), numbers.max(initial=0))))
+            yield f"{name}/numbers", numbers.astype(least)
 
 
 def _unpacked(key: str, arrays: Any) -> pd.DataFrame:
-    """The frame as its contract types it; it was validated before it was stored."""
-    empty = FRAMES[key].of([])
-    columns = {}
-    for column in empty:
-        name, dtype = f"{key}/{column}", empty[column].dtype
+    """The frame as it was stored; it was validated before."""
+    columns: dict[str, Any] = {}
+    for column, dtype in FRAMES[key].types().items():
+        name = f"{key}/{column}"
         if f"{name}/at" in arrays:
-            at = arrays[f"{name}/at"].view("datetime64[us]")
-            columns[column] = pd.Series(at).dt.tz_localize("UTC")
+            columns[column] = pd.DatetimeIndex(arrays[f"{name}/at"].view("datetime64[us]"), tz="UTC")
         elif f"{name}/codes" in arrays:
-            texts = np.array([*json.loads(arrays[f"{name}/texts"].tobytes()), None], dtype=object)
-            columns[column] = pd.Series(texts[arrays[f"{name}/codes"]], dtype=dtype)
+            texts = pd.Index(json.loads(arrays[f"{name}/texts"].tobytes()), dtype="str")
+            coded = pd.Categorical.from_codes(arrays[f"{name}/codes"], texts)
+            columns[column] = coded.astype(dtype) if key == "sources" else coded
         else:
-            numbers = pd.Series(arrays[f"{name}/numbers"]).astype("Int64")
-            columns[column] = numbers.mask(pd.Series(arrays[f"{name}/null"])).astype(dtype)
-    return pd.DataFrame(columns)
+            numbers = pd.Series(arrays[f"{name}/numbers"]).astype("int64" if dtype == "int64" else "Int64")
+            numbers.iloc[arrays[f"{name}/null"]] = pd.NA
+            columns[column] = numbers.astype(dtype)
+    return pd.DataFrame(columns, copy=False)

@@ -1,19 +1,24 @@
 """Who sent the requests of a window, and what is known of each from before it."""
 
 import ipaddress
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from audit_lib.contracts import Clients
-from audit_lib.tables.requests import REFUSED, Window, bounded, maybe_within, surely_within
+from audit_lib.tables.requests import REFUSED, Window, named, parts_within, succeeded, surely_within, totals
+
+Instants = np.ndarray[Any, np.dtype[np.int64]]
 
 BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (detections.md, 1)
 HISTORY = pd.Timedelta(days=7)  # less than a week of logs before the window tells no newcomer from a regular
 FAILURES = ("unauthorized", "forbidden", "login_failed")
 
 
+@lru_cache(maxsize=1 << 17)
 def network(client: str) -> str:
     """The /24 or /64 of an address; "" for what is none."""
     try:
@@ -23,6 +28,7 @@ def network(client: str) -> str:
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
 
 
+@lru_cache(maxsize=1 << 17)
 def is_internal(client: str) -> bool:
     """Whether an address is of the application's own network: private, loopback or link-local."""
     try:
@@ -39,46 +45,57 @@ _DOCUMENTATION = tuple(
 )
 
 
-def tabulate_clients(requests: pd.DataFrame, events: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """`Clients`: everyone who may have sent a request in the window, the most failures first."""
-    here = requests[maybe_within(requests, window)]
-    before = requests[(requests["not_after_at"] < window.since) & _succeeded(requests)]
-    past = before.groupby("client")["count"].sum()
+def tabulate_spans(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each client, its index: `first_at` and `last_at` in all requests."""
+    by_client = requests.groupby("client", observed=True)
+    return named(by_client.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max")))
+
+
+def tabulate_clients(
+    requests: pd.DataFrame, here: pd.DataFrame, said: pd.DataFrame, spans: pd.DataFrame, window: Window
+) -> pd.DataFrame:
+    """`Clients`: everyone who may have sent a request in the window, the most failures first.
+
+    `here` are the requests and `said` the events that may lie in the window, `spans` as `tabulate_spans`.
+    """
+    past = _successes_before(requests, window)
     networks = {network(client) for client in past.index} - {""}
-    history = bool(len(requests)) and requests["not_before_at"].min() <= window.since - HISTORY
-    bursts = worst_bursts(events, window)
-    by_client = requests.groupby("client")
-    first = by_client["not_before_at"].min().to_dict()
-    last = by_client["not_after_at"].max().to_dict()
-    rows: list[dict[str, Any]] = []
-    for name, group in here.groupby("client"):
-        client = str(name)
-        row = _row(client, group, window) | {
-            "successes_before": int(past.get(client, 0)),
-            "worst_burst": bursts.get(client, 0),
-            "first_at": first[client],
-            "last_at": last[client],
+    history = reaches_back(requests, window)
+    routes = here[["client", "route"]].drop_duplicates().groupby("client", observed=True).size()
+    frame = pd.DataFrame(
+        {
+            "requests": totals(here, "client"),
+            "failures": totals(here, "client", here["status"].isin(REFUSED)),
+            "successes": totals(here, "client", succeeded(here)),
+            "may_be": totals(here, "client", ~surely_within(here, window)),
+            "successes_before": past,
+            "worst_burst": pd.Series(worst_bursts(said), dtype="int64"),
+            "routes": named(routes),
         }
-        rows.append(row | {"classification": _classification(row, networks, history)})
-    rows.sort(key=lambda row: (-row["failures"], -row["requests"], row["client"]))
-    return Clients.of(rows)
+    )
+    frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
+    frame = frame.join(spans).reset_index().astype({"client": "str"})
+    frame["network"] = [network(client) for client in frame["client"]]
+    frame["classification"] = [
+        _classification(row, networks, history) for row in frame.to_dict(orient="records")
+    ]
+    order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
+    return Clients.checked(order[list(Clients.types())])
 
 
-def _succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
-    return requests["protected"] & requests["status"].between(200, 299)
+def _successes_before(requests: pd.DataFrame, window: Window) -> "pd.Series[int]":
+    """How many successes of each client surely lie before the window."""
+    earlier = Window(datetime.min.replace(year=1971, tzinfo=UTC), window.since)
+    sums = [
+        totals(part, "client", succeeded(part) & (part["not_after_at"] < window.since))
+        for part in parts_within(requests, earlier)
+    ]
+    return sums[0].add(sums[1], fill_value=0).astype("int64")
 
 
-def _row(client: str, group: pd.DataFrame, window: Window) -> dict[str, Any]:
-    sure = surely_within(group, window)
-    return {
-        "client": client,
-        "network": network(client),
-        "requests": int(group["count"].sum()),
-        "failures": int(group.loc[group["status"].isin(REFUSED), "count"].sum()),
-        "successes": int(group.loc[_succeeded(group), "count"].sum()),
-        "may_be": int(group.loc[~sure, "count"].sum()),
-        "routes": int(group["route"].nunique()),
-    }
+def reaches_back(requests: pd.DataFrame, window: Window) -> bool:
+    """Whether the logs reach a week back before the window, so that a newcomer can be told."""
+    return bool(len(requests)) and requests["not_before_at"].min() <= window.since - HISTORY
 
 
 def _classification(row: dict[str, Any], networks: set[str], history: bool) -> str:
@@ -95,17 +112,21 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
     return "new address" if row["network"] in networks else "new network"
 
 
-def worst_bursts(events: pd.DataFrame, window: Window) -> dict[str, int]:
-    """For each client the most failures that surely lie within ten minutes of each other."""
-    rows = bounded(events[events["kind"].isin(FAILURES)])
-    rows = rows[maybe_within(rows, window) & rows["not_before_at"].notna() & rows["not_after_at"].notna()]
-    return {str(client): burst(group) for client, group in rows.groupby("client")}
+def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
+    """For each client the most failures of these events that surely lie within ten minutes of each other."""
+    both = said["not_before_at"].notna() & said["not_after_at"].notna()
+    rows = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
+    low, high = (rows[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
+    names, firsts = np.unique(rows["client"].to_numpy(dtype=object), return_index=True)
+    ends = np.append(firsts, len(rows))[1:]
+    return {
+        str(name): burst(low[first:end], high[first:end])
+        for name, first, end in zip(names, firsts, ends, strict=True)
+    }
 
 
-def burst(rows: pd.DataFrame) -> int:
-    """The most events of a frame with bounds that surely lie within ten minutes."""
-    low = rows["not_before_at"].astype("int64").to_numpy()
-    high = rows["not_after_at"].astype("int64").to_numpy()
+def burst(low: Instants, high: Instants) -> int:
+    """The most events with these bounds, in microseconds, that surely lie within ten minutes."""
     span = BURST // pd.Timedelta(microseconds=1)
     short = high - low <= span
     low, high = np.sort(low[short]), np.sort(high[short])

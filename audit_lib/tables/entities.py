@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit_lib.contracts import rows
 from audit_lib.tables.clients import network
-from audit_lib.tables.requests import REFUSED, Window
+from audit_lib.tables.requests import REFUSED, Window, named, succeeded, totals
 from audit_lib.tables.scene import Scene
 
 
@@ -61,7 +61,7 @@ def client_routes(scene: Scene, client: str) -> pd.DataFrame:
 def neighbours(scene: Scene, client: str) -> pd.DataFrame:
     """One row for each other address of the same /24 or /64, in all logs."""
     home = network(client)
-    names = {name for name in scene.requests["client"].unique() if name != client and home}
+    names = {name for name in scene.spans.index if name != client and home}
     near = {name for name in names if network(name) == home}
     return _by(scene.requests[scene.requests["client"].isin(near)], "client")
 
@@ -77,7 +77,7 @@ def pivot(scene: Scene, client: str) -> pd.DataFrame:
     routes = set(here.loc[here["client"] == client, "route"])
     others = here[here["route"].isin(routes) & (here["client"] != client)]
     found = _by(others, "client")
-    shared = others.groupby("client")["route"].nunique()
+    shared = others.groupby("client", observed=True)["route"].nunique()
     classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
     found.insert(1, "routes in common", found["client"].map(shared).astype("int64"))
     found.insert(1, "class", found["client"].map(classes))
@@ -132,23 +132,20 @@ def secret_facts(scene: Scene, freshness: pd.DataFrame, secret: str) -> pd.DataF
 
 
 def _split(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    good = requests["protected"] & requests["status"].between(200, 299)
-    return requests[good], requests[requests["status"].isin(REFUSED)]
+    return requests[succeeded(requests)], requests[requests["status"].isin(REFUSED)]
 
 
 def _by(requests: pd.DataFrame, key: str) -> pd.DataFrame:
     """One row for each client or route: requests, refusals, successes, first and last, the busiest first."""
     good, bad = _split(requests)
-    groups = requests.groupby(key)
-    frame = pd.DataFrame(
-        {
-            "requests": groups["count"].sum(),
-            "refused": bad.groupby(key)["count"].sum(),
-            "2xx, protected": good.groupby(key)["count"].sum(),
-            "first_at": groups["not_before_at"].min(),
-            "last_at": groups["not_after_at"].max(),
-        }
-    )
+    groups = requests.groupby(key, observed=True)
+    spans = named(groups.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max")))
+    sums = {
+        "requests": totals(requests, key),
+        "refused": totals(bad, key),
+        "2xx, protected": totals(good, key),
+    }
+    frame = pd.DataFrame(sums).join(spans, how="right")
     counts = ["requests", "refused", "2xx, protected"]
     frame[counts] = frame[counts].fillna(0).astype("int64")
     frame = frame.rename_axis(key).reset_index()

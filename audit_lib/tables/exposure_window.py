@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.contracts import Couplings, ExposureWindows, Uses, rows
 from audit_lib.ledger.tenures import Tenure
-from audit_lib.tables.requests import Window, maybe_within, surely_within
+from audit_lib.tables.requests import Window, succeeded, surely_within, totals, within
 from audit_lib.tables.scene import Scene, leaked_secrets
 from audit_lib.tables.timeline import BOOT
 
@@ -137,16 +137,18 @@ def span(row: Any, as_of: datetime) -> Window:
 
 def tabulate_uses(scene: Scene, window: Window) -> pd.DataFrame:
     """`Uses`: every source with a 2xx on a protected route in an exposure window, newcomers first."""
-    good = scene.requests[scene.requests["protected"] & scene.requests["status"].between(200, 299)]
-    here = good[maybe_within(good, window)]
+    here = within(scene.requests, window)
+    here = here[succeeded(here)]
     classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
-    found = [_use(str(client), group, window, classes) for client, group in here.groupby("client")]
+    found = [
+        _use(str(client), group, window, classes) for client, group in here.groupby("client", observed=True)
+    ]
     found.sort(key=lambda use: (_NOVELTY.index(use["classification"]), -use["successes"], use["client"]))
     return Uses.of(found)
 
 
 def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, str]) -> dict[str, Any]:
-    routes = group.groupby("route")["count"].sum().sort_values(ascending=False, kind="stable")
+    routes = totals(group, "route").sort_values(ascending=False, kind="stable")
     more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
     return {
         "client": client,

@@ -9,6 +9,7 @@ from audit_lib.clock import iso
 from audit_lib.contracts import Hypotheses, rows
 from audit_lib.tables import incident_facts as facts
 from audit_lib.tables.case import Case
+from audit_lib.tables.clients import reaches_back
 from audit_lib.tables.exposure_window import span
 from audit_lib.tables.scene import Scene
 
@@ -150,10 +151,10 @@ def _leaked_and_used(known: Facts) -> Case:
     case.pro(1, f"known to have leaked: {names}", len(leaked))
     case.pro(4, f"after it sources that were never seen before succeeded at once: {_names(used)}", used)
     case.contra(2, "no leak of the secret is known", not len(leaked))
-    no_new = bool(len(leaked)) and not used and facts.history_reaches(known.scene)
+    no_new = bool(len(leaked)) and not used and reaches_back(known.scene.requests, known.scene.window)
     case.contra(2, "no new source succeeded on a protected route", no_new)
     case.lacks("the logs do not say which token a request bore")
-    case.lacks(_NO_HISTORY, not facts.history_reaches(known.scene))
+    case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
     return case
 
@@ -211,10 +212,10 @@ def _quiet_misuse(known: Facts) -> Case:
     quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
     case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
     case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
-    no_new = not quiet and facts.history_reaches(known.scene) and not known.collapsed
+    no_new = not quiet and reaches_back(known.scene.requests, known.scene.window) and not known.collapsed
     case.contra(2, "no new source succeeded on a protected route", no_new)
     case.lacks("whose address it is: new users look the same", quiet)
-    case.lacks(_NO_HISTORY, not facts.history_reaches(known.scene))
+    case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
     return case
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.clients import is_internal, worst_bursts
-from audit_lib.tables.requests import REFUSED, Window, bounded, maybe_within
+from audit_lib.tables.requests import REFUSED, Window, maybe_within, totals, within
 from audit_lib.tables.scene import Scene
 
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
@@ -77,18 +78,21 @@ def changes_near(scene: Scene) -> tuple[Change, ...]:
 def _change(scene: Scene, stay: Tenure) -> Change:
     assert stay.absent is not None
     span = Window(stay.absent.at - BEFORE, max(scene.window.until, stay.first.at + GRACE))
-    good, bad = _protected(scene.requests[maybe_within(scene.requests, span)])
+    good, bad = _protected(within(scene.requests, span))
     before = good[
         (good["not_after_at"] >= stay.absent.at - BEFORE) & (good["not_before_at"] <= stay.first.at)
     ]
     after = bad[(bad["not_before_at"] >= stay.absent.at) & (bad["not_before_at"] <= stay.first.at + GRACE)]
-    failed = after.groupby("client")["not_before_at"].min().to_dict()
-    worked = before.groupby("client")["not_before_at"].min().to_dict()
+    failed = _by_client(after).min().to_dict()
+    worked = _by_client(before).min().to_dict()
     stale = [str(name) for name, at in failed.items() if name and name in worked and worked[name] <= at]
-    last = after.groupby("client")["not_before_at"].max().to_dict()
-    later = good.groupby("client")["not_before_at"].max().to_dict()
+    last, later = _by_client(after).max().to_dict(), _by_client(good).max().to_dict()
     recovered = [client for client in stale if later[client] > last[client]]
     return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)))
+
+
+def _by_client(requests: pd.DataFrame) -> Any:
+    return requests.groupby("client", observed=True)["not_before_at"]
 
 
 def _protected(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -99,17 +103,23 @@ def _protected(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def longest_break(scene: Scene) -> Break | None:
     """The longest stretch of five minutes or more in which 90 % of all protected requests failed."""
-    good, bad = _protected(scene.here)
-    parts = [_by_slot(frame, scene.window).rename(name) for name, frame in (("good", good), ("bad", bad))]
-    slots = _slots(pd.concat(parts, axis=1).fillna(0).astype("int64"))
+    asked = scene.here[scene.here["protected"] & scene.here["timed"]]
+    asked = asked.assign(
+        slot=asked["not_before_at"].dt.floor(SLOT),
+        good=asked["count"].where(asked["status"].between(200, 299), 0),
+        bad=asked["count"].where(asked["status"].isin(REFUSED), 0),
+    )
+    sums = asked.groupby("slot")[["good", "bad"]].sum()
+    sums = sums[sums["good"] + sums["bad"] > 0]
+    failed = sums["bad"] >= BROKEN * (sums["good"] + sums["bad"])
+    told = {slot.at: slot for slot in _slots(asked[asked["slot"].isin(sums.index[failed])])}
     runs: list[list[_Slot]] = [[]]
-    for slot in slots:
-        if runs[-1] and slot.at - runs[-1][-1].at > SILENCE:
+    for at in sums.index:
+        slot = told.get(at)
+        if runs[-1] and (slot is None or not slot.broken or at - runs[-1][-1].at > SILENCE):
             runs.append([])
-        if slot.failures >= BROKEN * slot.requests and len(slot.failing) >= BROKEN * len(slot.clients):
+        if slot is not None and slot.broken:
             runs[-1].append(slot)
-        elif runs[-1]:
-            runs.append([])
     found = (_break(run) for run in runs if run)
     return max(found, key=lambda one: (one.failures, one.minutes), default=None)
 
@@ -124,29 +134,24 @@ class _Slot:
     clients: frozenset[str]
     failing: frozenset[str]  # of them, who had no success: one guesser alone breaks nothing
 
-
-def _by_slot(requests: pd.DataFrame, window: Window) -> "pd.Series[int]":
-    """How many timed requests each client sent in each five minutes of the window."""
-    timed = requests[requests["timed"] & maybe_within(requests, window)]
-    slot = timed["not_before_at"].dt.floor(SLOT).rename("slot")
-    return timed.groupby([slot, "client"])["count"].sum()
+    @property
+    def broken(self) -> bool:
+        """Whether nearly everyone failed, not only nearly every request."""
+        return len(self.failing) >= BROKEN * len(self.clients)
 
 
-def _slots(counts: pd.DataFrame) -> list[_Slot]:
-    """The five minutes that have any request, in order; `counts` by slot and client."""
-    found: dict[pd.Timestamp, list[tuple[str, int, int]]] = {}
-    for (at, client), good, bad in zip(counts.index, counts["good"], counts["bad"], strict=True):
-        found.setdefault(at, []).append((client, int(good), int(bad)))
-    return [
-        _Slot(
+def _slots(asked: pd.DataFrame) -> Iterator[_Slot]:
+    """The five minutes of these requests, of which nearly all failed."""
+    sums = asked.groupby(["slot", "client"], observed=True)[["good", "bad"]].sum()
+    sums = sums[sums["good"] + sums["bad"] > 0].reset_index()
+    for at, group in sums.groupby("slot"):
+        yield _Slot(
             at,
-            requests=sum(good + bad for _, good, bad in told),
-            failures=sum(bad for _, _, bad in told),
-            clients=frozenset(client for client, _, _ in told),
-            failing=frozenset(client for client, good, _ in told if not good),
+            requests=int(group["good"].sum() + group["bad"].sum()),
+            failures=int(group["bad"].sum()),
+            clients=frozenset(group["client"]),
+            failing=frozenset(group.loc[group["good"] == 0, "client"]),
         )
-        for at, told in sorted(found.items())
-    ]
 
 
 def _break(run: list[_Slot]) -> Break:
@@ -173,7 +178,7 @@ def newcomers(scene: Scene) -> tuple[Newcomer, ...]:
 
 def burst_sources(scene: Scene) -> dict[str, int]:
     """The sources with ten or more failures surely within ten minutes; "" where no address is named."""
-    found = worst_bursts(scene.events, scene.window)
+    found = worst_bursts(scene.said)
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return {client: count for client, count in ordered if count >= BURST}
 
@@ -185,7 +190,7 @@ def collapsed(scene: Scene) -> tuple[float, int]:
     """
     here = scene.here[scene.here["client"] != ""]
     total = int(here["count"].sum())
-    by_client = here.groupby("client")["count"].sum().sort_values(ascending=False)
+    by_client = totals(here, "client").sort_values(ascending=False)
     inside = [count for client, count in by_client.items() if is_internal(str(client))][:3]
     return (sum(inside) / total if total else 0.0), total
 
@@ -221,16 +226,9 @@ def _overlapping(scene: Scene, name: str, other: str) -> Iterator[tuple[Tenure, 
 
 def failures_in(scene: Scene) -> tuple[int, int, int]:
     """Refused requests, failed logins and rate-limited requests that may lie in the window."""
-    events = bounded(scene.events)
-    here = events[maybe_within(events, scene.window)]
-    kinds = here["kind"].value_counts()
+    kinds = scene.said["kind"].value_counts()
     refused = int(kinds.get("unauthorized", 0) + kinds.get("forbidden", 0))
     return refused, int(kinds.get("login_failed", 0)), int(kinds.get("rate_limited", 0))
-
-
-def history_reaches(scene: Scene) -> bool:
-    """Whether the logs reach a week back before the window, so that a newcomer can be told."""
-    return bool(len(scene.requests)) and scene.requests["not_before_at"].min() <= scene.window.since - BEFORE
 
 
 def untimed_share(scene: Scene) -> float:

@@ -6,13 +6,16 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 
 from audit_lib.contracts import Requests
 from audit_lib.policy import Policy
 from audit_lib.secrecy.values import matches_glob
 
 REFUSED = (401, 403)
+TEXTS = ("source", "client", "method", "route")
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
 _DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
@@ -52,17 +55,25 @@ def tabulate_requests(minutes: pd.DataFrame, counts: pd.DataFrame, access: Acces
 
     An untimed request lies on or after its day, and before the end of the next day that its file names.
     """
+    if not minutes["minute_at"].is_monotonic_increasing:
+        minutes = minutes.sort_values("minute_at", kind="stable")
     timed = minutes.assign(
         not_before_at=minutes["minute_at"], not_after_at=minutes["minute_at"] + _MINUTE, timed=True
     )
-    parts = [timed, _untimed(counts)]
-    columns = [name for name in Requests.to_schema().columns if name != "protected"]
-    frame = pd.concat([part[columns] for part in parts if len(part)] or [timed[columns]], ignore_index=True)
-    refusing = set(frame.loc[frame["status"].isin(REFUSED), "route"])
-    rules = {route: access.protects(route, refusing) for route in frame["route"].unique()}
-    frame["protected"] = frame["route"].map(rules).astype(bool) if len(frame) else pd.Series(dtype=bool)
-    # Both parts stand in an order of their own: sorting millions of rows anew would take seconds.
-    return Requests.checked(frame[list(Requests.to_schema().columns)])
+    parts = [_untimed(counts), timed]
+    columns = {name: _below(name, parts) for name in Requests.types() if name != "protected"}
+    route, status = columns["route"], columns["status"]
+    refusing = set(route.categories[np.unique(route.codes[np.isin(status, REFUSED)])])
+    rules = np.array([access.protects(name, refusing) for name in route.categories], dtype=bool)
+    frame = pd.DataFrame(columns | {"protected": rules[route.codes]}, copy=False)
+    return Requests.checked(frame[list(Requests.types())])
+
+
+def _below(name: str, parts: Iterable[pd.DataFrame]) -> Any:
+    """A column of frames below each other; of text the categories, in their order."""
+    if name in TEXTS:
+        return union_categoricals([part[name].astype("category") for part in parts], sort_categories=True)
+    return pd.concat([part[name] for part in parts], ignore_index=True).array
 
 
 def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +102,39 @@ def _following_days(counts: pd.DataFrame) -> dict[tuple[Any, Any], str]:
     return found
 
 
+def within(requests: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The requests that may lie in a window."""
+    return pd.concat(parts_within(requests, window))
+
+
+def parts_within(requests: pd.DataFrame, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The untimed and the timed ones that may lie in a window: these stand in order, so a slice is cut."""
+    untimed = int(requests["timed"].searchsorted(True))
+    starts = requests["not_before_at"].iloc[untimed:]
+    first = starts.searchsorted(pd.Timestamp(window.since) - _MINUTE, side="left")
+    last = starts.searchsorted(pd.Timestamp(window.until), side="right")
+    loose = requests.iloc[:untimed]
+    timed = requests.iloc[untimed + int(first) : untimed + int(last)]
+    return loose[maybe_within(loose, window)], timed
+
+
+def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got a 2xx on a protected route."""
+    return requests["protected"] & requests["status"].between(200, 299)
+
+
+def totals(requests: pd.DataFrame, key: str, chosen: "pd.Series[bool] | None" = None) -> "pd.Series[int]":
+    """How many of the requests that are chosen each client or route has; of none there is no row."""
+    counts = requests["count"] if chosen is None else requests["count"].where(chosen, 0)
+    sums = named(counts.groupby(requests[key], observed=True).sum())
+    return sums[sums > 0]
+
+
+def named(grouped: Any) -> Any:
+    """What was grouped by a category, under its texts: pandas 3.1 cannot align over 127 categories."""
+    return grouped.set_axis(grouped.index.astype("str"))
+
+
 def surely_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
     """Which rows (with bounds) lie in the window whatever their true time."""
     return (frame["not_before_at"] >= window.since) & (frame["not_after_at"] <= window.until)
@@ -103,8 +147,9 @@ def maybe_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
 
 
 def bounded(events: pd.DataFrame) -> pd.DataFrame:
-    """LogEvents whose bounds are their own instant where they carry one."""
+    """LogEvents whose bounds are their own instant where they carry one, texts as categories."""
     return events.assign(
         not_before_at=events["at"].fillna(events["not_before_at"]),
         not_after_at=events["at"].fillna(events["not_after_at"]),
+        **{name: events[name].astype("category") for name in (*TEXTS, "kind", "message", "subject")},
     )

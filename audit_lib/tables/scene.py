@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.policy import Policy
-from audit_lib.tables.requests import Window, maybe_within
+from audit_lib.tables.requests import Window, maybe_within, within
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Scene:
     policy: Policy
     secret: str  # the one under suspicion; "" where none is named
     requests: pd.DataFrame  # Requests, all that were read
-    events: pd.DataFrame  # LogEvents, all that were read
+    events: pd.DataFrame  # LogEvents, all that were read, `bounded`
+    spans: pd.DataFrame  # of each client the first and last instant in all that was read
+    written: pd.DataFrame  # source, at: the instants at which each log was written
     clients: pd.DataFrame  # Clients, of the window
     stays: tuple[Tenure, ...]
     history: pd.DataFrame  # EnvHistory
@@ -33,7 +35,12 @@ class Scene:
     @cached_property
     def here(self) -> pd.DataFrame:
         """The requests that may lie in the window: of millions a few, so they are chosen once."""
-        return self.requests[maybe_within(self.requests, self.window)]
+        return within(self.requests, self.window)
+
+    @cached_property
+    def said(self) -> pd.DataFrame:
+        """The events that may lie in the window."""
+        return self.events[maybe_within(self.events, self.window)]
 
     def fingerprints(self, secret: str) -> frozenset[str]:
         """Every value that a secret has or had, by ledger, history and env files."""

@@ -7,7 +7,6 @@ import pandas as pd
 
 from audit_lib.contracts import Symptoms, rows
 from audit_lib.tables.incident_facts import failures_in, longest_break, newcomers, unpaired
-from audit_lib.tables.requests import bounded, maybe_within
 from audit_lib.tables.scene import Scene
 
 
@@ -16,9 +15,7 @@ def tabulate_symptoms(scene: Scene) -> pd.DataFrame:
 
     The lines of the guide that name each are the policy's [emergency].
     """
-    events = bounded(scene.events)
-    here = events[maybe_within(events, scene.window)]
-    told = [*_triggers(scene, here), *_troubles(scene, here)]
+    told = [*_triggers(scene, scene.said), *_troubles(scene, scene.said)]
     table = scene.policy.options.get("emergency", {})
     lines = table if isinstance(table, Mapping) else {}
     return Symptoms.of(row | {"guide_lines": str(lines.get(row["guide_lines"], ""))} for row in told)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.contracts import Timeline, rows
 from audit_lib.ledger.tenures import Tenure
-from audit_lib.tables.requests import REFUSED, Window, bounded, maybe_within
+from audit_lib.tables.requests import REFUSED, Window, maybe_within, succeeded
 from audit_lib.tables.scene import Scene
 
 BOOT = "secrets valid"
@@ -21,14 +21,14 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 _SHOWN = ("secret in a url", "value in a validation error")
-_COUNTED = {"failures": "401 or 403", "successes": "2xx on protected routes"}
+_COUNTED = {"failures": "401 or 403", "successes": "2xx on protected routes", "requests": "requests"}
 
 
 def tabulate_timeline(scene: Scene) -> pd.DataFrame:
     """`Timeline` of a window. Requests are grouped by source class and minute, hour or day."""
     told = [
         *_traffic(scene),
-        *_messages(bounded(scene.events), scene.window),
+        *_messages(scene.said, scene.window),
         *changes(scene.stays),
         *_commits(scene.history),
         *_leaks(scene.leaks),
@@ -62,53 +62,65 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
 
 def _traffic(scene: Scene) -> Iterator[dict[str, Any]]:
     """Failures, and successes on protected routes, by source class and time."""
-    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
-    good = scene.here["status"].between(200, 299) & scene.here["protected"]
-    refused = bounded(scene.events[scene.events["status"].isin(REFUSED)])
+    refused = scene.said[scene.said["status"].isin(REFUSED)]
     refused = refused.assign(timed=refused["at"].notna(), count=1)
-    for kind, frame in (("failures", refused), ("successes", scene.here[good])):
-        here = frame[maybe_within(frame, scene.window)]
-        slot = here["not_before_at"].dt.floor(bucket(scene.window))
-        groups = here.assign(subject=here["client"].map(classes), slot=slot).groupby(
-            ["slot", "timed", "subject", "source"], dropna=False, sort=True
-        )
-        for (_, timed, subject, source), group in groups:
-            low, high = group["not_before_at"].min(), group["not_after_at"].max()
-            names = ", ".join(sorted(set(group["client"]))[:3])
-            total = int(group["count"].sum())
-            text = f"{_COUNTED[kind]}: {total} from {group['client'].nunique()} ({names})"
-            place = f"{source}:{group['line'].min()}" if "line" in group else str(source)
-            row = _row(kind, (low, high), str(subject), text, place)
-            yield row | {"at": low if timed else None, "count": total}
+    yield from _groups("failures", refused, scene)
+    yield from _groups("successes", scene.here[succeeded(scene.here)], scene)
 
 
-def _messages(events: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
+def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, Any]]:
+    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
+    slot = here["not_before_at"].dt.floor(bucket(scene.window))
+    here = here.assign(subject=here["client"].map(classes).astype("str"), slot=slot)
+    if "line" not in here:
+        here = here.assign(line=0)
+    keys = ["slot", "timed", "subject", "source"]
+    groups = here.groupby(keys, dropna=False, observed=True)
+    sums = groups.agg(
+        low=("not_before_at", "min"),
+        high=("not_after_at", "max"),
+        count=("count", "sum"),
+        line=("line", "min"),
+    )
+    names = here[[*keys, "client"]].drop_duplicates().astype({"client": "str"}).sort_values("client")
+    by_group = names.groupby(keys, dropna=False, observed=True)["client"]
+    few = by_group.head(3).groupby([names[key] for key in keys], dropna=False, observed=True)
+    sums = sums.assign(clients=by_group.size(), names=few.agg(", ".join))
+    for (_, timed, subject, source), group in zip(sums.index, sums.itertuples(), strict=True):
+        text = f"{_COUNTED[kind]}: {group.count} from {group.clients} ({group.names})"
+        place = f"{source}:{group.line}" if group.line else str(source)
+        row = _row(kind, (group.low, group.high), str(subject), text, place)
+        yield row | {"at": group.low if timed else None, "count": int(group.count)}
+
+
+def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
     """What the application said: failed logins by time, all others one by one."""
-    here = events[maybe_within(events, window)]
     failed = here[here["kind"] == "login_failed"]
-    slots = failed["not_before_at"].dt.floor(bucket(window))
-    for _, group in failed.groupby(["source", slots], dropna=False):
-        first = group.iloc[0]
-        text = f"failed logins: {len(group)} of {group['subject'].nunique()} accounts"
-        low, high = group["not_before_at"].min(), group["not_after_at"].max()
-        place = f"{first['source']}:{first['line']}"
-        yield _row("failed logins", (low, high), "application", text, place) | {
-            "at": low,
-            "count": len(group),
-        }
-    for event in rows(here):
+    slots = failed["not_before_at"].dt.floor(bucket(window)).rename("slot")
+    groups = failed.groupby(["source", slots], dropna=False, observed=True)
+    sums = groups.agg(
+        low=("not_before_at", "min"),
+        high=("not_after_at", "max"),
+        count=("line", "size"),
+        line=("line", "first"),
+        accounts=("subject", "nunique"),
+    )
+    for (source, _), group in zip(sums.index, sums.itertuples(), strict=True):
+        text = f"failed logins: {group.count} of {group.accounts} accounts"
+        row = _row("failed logins", (group.low, group.high), "application", text, f"{source}:{group.line}")
+        yield row | {"at": group.low, "count": int(group.count)}
+    told = here["message"].isin((BOOT, *_SHOWN)) | here["kind"].isin(_MESSAGES.keys() - {"login_failed"})
+    for event in rows(here[told]):
         place = f"{event.source}:{event.line}"
         bounds = (event.not_before_at, event.not_after_at)
         if event.message == BOOT:
             yield _row("boot", bounds, event.source, "started; all required secrets were there", place)
         elif event.message in _SHOWN:
-            yield _row(
-                "leak", bounds, event.subject or "a value", f"a log line shows it: {event.message}", place
-            )
-        elif event.kind in _MESSAGES and event.kind != "login_failed":
-            kind = _MESSAGES[event.kind]
+            shown = f"a log line shows it: {event.message}"
+            yield _row("leak", bounds, event.subject or "a value", shown, place)
+        else:
             text = event.message or event.kind.replace("_", " ")
-            yield _row(kind, bounds, event.subject or "application", text, place)
+            yield _row(_MESSAGES[event.kind], bounds, event.subject or "application", text, place)
 
 
 def changes(stays: Iterable[Tenure]) -> Iterator[dict[str, Any]]:
@@ -140,18 +152,30 @@ def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 
+def tabulate_lane(scene: Scene, lane: str, key: str, name: str) -> pd.DataFrame:
+    """The requests of one client or route as rows like `Timeline`'s, by source class and time."""
+    mine = scene.here[scene.here[key] == name]
+    told = [row | {"kind": lane} for row in _groups("requests", mine, scene)]
+    return pd.DataFrame(told, columns=list(Timeline.types())).astype(Timeline.types())
+
+
+def tabulate_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """One row for each instant at which a log was written: `source`, `at`, in the order of both."""
+    timed = requests.loc[requests["timed"], ["source", "not_before_at"]].set_axis(["source", "at"], axis=1)
+    said = events.loc[events["at"].notna(), ["source", "at"]]
+    parts = [part.drop_duplicates().astype({"source": "str"}) for part in (timed, said)]
+    return pd.concat(parts).drop_duplicates().sort_values(["source", "at"], ignore_index=True)
+
+
 def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
     """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
-    near = Window(scene.window.since - AROUND, scene.window.until + AROUND)
-    requests = scene.requests[scene.requests["timed"] & maybe_within(scene.requests, near)]
-    timed = requests[["source", "not_before_at"]].set_axis(["source", "at"], axis=1)
-    said = scene.events.loc[scene.events["at"].notna(), ["source", "at"]]
-    instants = pd.concat([timed, said]).drop_duplicates()
-    for source, group in instants.groupby("source"):
-        at = group["at"].drop_duplicates().sort_values().reset_index(drop=True)
+    near = scene.written["at"].between(scene.window.since - AROUND, scene.window.until + AROUND)
+    for source, group in scene.written[near].groupby("source"):
+        at = group["at"].reset_index(drop=True)
         spans = at.diff()
-        usual = spans[spans > pd.Timedelta(0)].quantile(0.9)
-        for index in spans[(spans > QUIET) & (spans > UNUSUAL * usual)].index:
+        long = spans[spans > QUIET]
+        usual = spans.quantile(0.9) if len(long) else QUIET
+        for index in long.index[long > UNUSUAL * usual]:
             hours = spans[index] / pd.Timedelta(hours=1)
             text = f"no line with a time for {hours:.0f} hours"
             yield _row("log gap", (at[index - 1], at[index]), str(source), text, str(source))

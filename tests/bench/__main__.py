@@ -5,7 +5,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-BENCHES = ("freshness", "detections", "baseline", "logs", "leaks", "patterns")
+BENCHES = ("freshness", "detections", "baseline", "logs", "leaks", "patterns", "incident")
 PACKAGES = (
     "pandas",
     "numpy",

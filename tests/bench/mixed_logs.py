@@ -35,10 +35,10 @@ PRINTS = [
 
 
 class _Lines:
-    """Lines of a mixed log; time goes on by a few milliseconds a line."""
+    """Lines of a mixed log; time goes on by less than `step` milliseconds a line."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, seed: int, step: int = 200) -> None:
+        self.random, self.step = random.Random(seed), step
         self.now = START
         self.shares: dict[Callable[[], str], float] = {
             self.uvicorn: 0.20,
@@ -58,7 +58,7 @@ class _Lines:
 
     def line(self) -> str:
         """The next line, in a format by chance."""
-        self.now += timedelta(milliseconds=self.random.randrange(200))
+        self.now += timedelta(milliseconds=self.random.randrange(self.step))
         (write,) = self.random.choices([*self.shares], [*self.shares.values()])
         return write()
 
@@ -101,6 +101,12 @@ class _Lines:
         size = self.random.randrange(5000)
         request = f'"GET {self.route()} HTTP/1.1" {self.status()[0]} {size}'
         return f'{self.client()} - - [{stamp}] {request} "-" "curl/8.5"'
+
+
+def mixed_text(count: int, step: int, seed: int = 1) -> str:
+    """So many lines of a mixed log, less than `step` milliseconds apart, from the start on."""
+    lines = _Lines(seed, step)
+    return "".join(f"{lines.line()}\n" for _ in range(count))
 
 
 def write_mixed(path: Path, size: int, seed: int = 1) -> None:
