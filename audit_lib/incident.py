@@ -9,8 +9,8 @@ import pandas as pd
 
 from audit_lib.clock import iso, parse_instant
 from audit_lib.contracts import Clients, LeakPlaces, Leaks, Sources
-from audit_lib.errors import BadInput, Fault
-from audit_lib.ledger import read_ledger
+from audit_lib.errors import BadInput
+from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.onboarding.choice import choose_policy
 from audit_lib.policy import Policy
@@ -20,6 +20,7 @@ from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
 from audit_lib.sources.leak_search import search_leaks
 from audit_lib.sources.log_cache import cached_logs
+from audit_lib.sources.scan_cache import user_cache
 from audit_lib.tables.clients import tabulate_clients, tabulate_spans
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
@@ -32,6 +33,7 @@ from audit_lib.tables.leaks import tabulate_leaks
 from audit_lib.tables.requests import Access, Window, bounded, tabulate_requests
 from audit_lib.tables.scene import Scene
 from audit_lib.tables.timeline import tabulate_timeline, tabulate_written
+from audit_lib.tables.window_detections import tabulate_window_detections
 
 DEFAULT_SPAN = timedelta(days=7)
 
@@ -45,8 +47,9 @@ class Incident:
     sources: pd.DataFrame
     freshness: pd.DataFrame
     leak_coverage: pd.DataFrame
+    ledger: Ledger
+    log_counts: pd.DataFrame  # LogCounts, all that were read
     client: str = ""
-    ledger_faults: tuple[Fault, ...] = ()
     timeline: pd.DataFrame = field(default_factory=pd.DataFrame)  # of the window; by `seen_through`
 
     @cached_property
@@ -58,6 +61,11 @@ class Incident:
     def hypotheses(self) -> pd.DataFrame:
         """`Hypotheses`, computed where they are asked for."""
         return tabulate_hypotheses(self.scene, self.windows)
+
+    @cached_property
+    def detections(self) -> pd.DataFrame:
+        """`Detections` of the window, computed where they are asked for."""
+        return tabulate_window_detections(self.scene, self.sources, self.log_counts, self.ledger)
 
     @property
     def window(self) -> Window:
@@ -123,7 +131,7 @@ def investigate(
     targets = leak_targets(entries, inventory, rules, keeper)
     requests = tabulate_requests(logs.minutes, logs.counts, Access.of(rules))
     events = bounded(logs.events)
-    search = search_leaks(project, keeper, targets)
+    search = search_leaks(project, keeper, targets, cache=user_cache())
     leaks, places = tabulate_leaks(search.sightings, targets)
     scene = Scene(
         window=chosen_window(question, secret, leaks, history, as_of),
@@ -149,7 +157,8 @@ def investigate(
         freshness=tabulate_freshness(inventory, evidence, rules, as_of),
         leak_coverage=search.coverage,
         client=question.client.strip(),
-        ledger_faults=ledger.faults,
+        ledger=ledger,
+        log_counts=logs.counts,
     )
     return seen_through(found, scene.window)
 

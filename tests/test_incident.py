@@ -11,7 +11,7 @@ from audit_lib.incident import Incident, Question, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.sample import build_sample
-from tests.incidents import AS_OF, INCIDENT, KINDS, Planted, plant
+from tests.incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 
 SEEDS = range(1)
 LONG_SEEDS = range(1, 10)
@@ -62,6 +62,21 @@ def test_what_cannot_be_asked_is_said_in_one_line(tmp_path: Path, question: Ques
     project = load_project(tmp_path)
     with pytest.raises(BadInput, match=fault):
         investigate(project, question, AS_OF, keeper_of(project))
+
+
+def test_detections_speak_of_the_window(tmp_path: Path) -> None:
+    """A burst is found in its window with its lines; in a later window it is told to lie before it."""
+    plant(tmp_path, "brute force", 0)
+    project = load_project(tmp_path)
+    keeper = keeper_of(project)
+    there = investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper).detections
+    burst = there[there["detection"] == "A1"].iloc[0]
+    assert (burst["verdict"], burst["subject"]) == ("found", STRANGER)
+    assert burst["evidence"].startswith("backend/logs/backend.log:")
+    later = Question((INCIDENT + pd.Timedelta(days=2)).isoformat())
+    after = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
+    assert tuple(after.loc["A1", ["verdict", "reason"]]) == ("none", "only before the window")
+    assert set(after.index) == {f"A{number}" for number in range(1, 21)}
 
 
 def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     best = found.hypotheses.iloc[0]
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC)"
     yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")
-    for fault in found.ledger_faults:
+    for fault in found.ledger.faults:
         yield f"the ledger is not whole: {fault}"
     yield f"published in {out}:"
     hints = {"incident.html": "open this in a browser", "incident.ipynb": "or this in JupyterLab"}

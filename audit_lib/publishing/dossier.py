@@ -66,6 +66,7 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
     scene = incident.scene
     tables = {
         "timeline": incident.timeline,
+        "detections": incident.detections,
         "hypotheses": incident.hypotheses,
         "exposure_windows": incident.windows.drop(columns="fingerprint"),
         "addresses": scene.clients,

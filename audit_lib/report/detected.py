@@ -1,8 +1,9 @@
 """What was detected, for readers: incidents with the gravest first, then what was not found or not said."""
 
+from typing import Protocol
+
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.contracts import SEVERITIES
 from audit_lib.report.show import Table, Tables, show, together
 
@@ -10,14 +11,22 @@ MOST_ROWS = 20
 MOST_PLACES = 3
 
 
-def detections_tables(audit: Audit) -> Tables:
-    """What was detected, and what was not or cannot be said."""
-    return together(detections_table(audit), not_detected_table(audit))
+class Searched(Protocol):
+    """An audit or an incident: what has `detections`, by the contract Detections."""
+
+    @property
+    def detections(self) -> pd.DataFrame:
+        """The frame."""
 
 
-def detections_table(audit: Audit) -> Table:
+def detections_tables(searched: Searched, rest: str = "report.json") -> Tables:
+    """What was detected, and what was not or cannot be said; `rest` is the file that holds every row."""
+    return together(detections_table(searched, rest), not_detected_table(searched))
+
+
+def detections_table(searched: Searched, rest: str = "report.json") -> Table:
     """The incidents that were detected, the gravest first; those beyond twenty are counted."""
-    found = audit.detections[audit.detections["verdict"].eq("found")]
+    found = searched.detections[searched.detections["verdict"].eq("found")]
     rank = found["severity"].map({severity: -place for place, severity in enumerate(SEVERITIES)})
     rows = found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
     view = pd.DataFrame(
@@ -33,13 +42,13 @@ def detections_table(audit: Audit) -> Table:
         }
     )
     left = len(view) - MOST_ROWS
-    note = f"{left} more are in report.json" if left > 0 else ""
+    note = f"{left} more are in {rest}" if left > 0 else ""
     return show(view.head(MOST_ROWS), "Detected in the logs", note, empty="no detection found anything")
 
 
-def not_detected_table(audit: Audit) -> Table:
+def not_detected_table(searched: Searched) -> Table:
     """What was looked for and not found, and what the logs do not allow to say, by its reason."""
-    rest = audit.detections[audit.detections["verdict"].ne("found")]
+    rest = searched.detections[searched.detections["verdict"].ne("found")]
     groups = rest.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
     view = groups.sort_values("verdict", ascending=False, kind="stable")[["verdict", "detection", "reason"]]
     note = "The policy states what each detection is and where it comes from: [detections]"

@@ -5,7 +5,8 @@ import pandas as pd
 from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.incident import Incident
-from audit_lib.report.show import Table, show
+from audit_lib.report.detected import detections_tables
+from audit_lib.report.show import Table, Tables, show
 from audit_lib.tables.entities import (
     client_facts,
     client_routes,
@@ -43,7 +44,7 @@ def summary_table(incident: Incident) -> Table:
         "logs read": f"{(logs['state'] == 'read').sum()} of {len(logs)}, back to "
         + ("no date" if pd.isna(reach) else f"{reach:%Y-%m-%d}"),
         "requests surely in the window": str(inside),
-        "ledger": "; ".join(map(str, incident.ledger_faults)) or "whole",
+        "ledger": "; ".join(map(str, incident.ledger.faults)) or "whole",
     }
     return show(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), "What is looked into")
 
@@ -63,6 +64,11 @@ def hypotheses_table(incident: Incident) -> Table:
     """Each explanation with what speaks for and against it."""
     frame = incident.hypotheses.drop(columns="weight")
     return show(frame, "What may explain it", note="Ordered by the points for and against; no probability.")
+
+
+def detected_tables(incident: Incident) -> Tables:
+    """What the detections A1-A20 come to in the window, and what they cannot say."""
+    return detections_tables(incident, "detections.csv of the evidence package")
 
 
 def timeline_table(incident: Incident) -> Table:

@@ -172,6 +172,6 @@ def _unpacked(key: str, arrays: Any) -> pd.DataFrame:
             columns[column] = coded.astype(dtype) if key == "sources" else coded
         else:
             numbers = pd.Series(arrays[f"{name}/numbers"]).astype("int64" if dtype == "int64" else "Int64")
-            numbers.iloc[arrays[f"{name}/null"]] = pd.NA
-            columns[column] = numbers.astype(dtype)
+            absent = numbers.index.isin(arrays[f"{name}/null"])
+            columns[column] = numbers.mask(absent).astype(dtype) if absent.any() else numbers.astype(dtype)
     return pd.DataFrame(columns, copy=False)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.contracts import Clients
+from audit_lib.contracts import Clients, rows
 from audit_lib.tables.requests import REFUSED, Window, named, parts_within, succeeded, surely_within, totals
 
-Instants = np.ndarray[Any, np.dtype[np.int64]]
+Instants = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (detections.md, 1)
 HISTORY = pd.Timedelta(days=7)  # less than a week of logs before the window tells no newcomer from a regular
@@ -48,7 +48,8 @@ _DOCUMENTATION = tuple(
 def tabulate_spans(requests: pd.DataFrame) -> pd.DataFrame:
     """One row for each client, its index: `first_at` and `last_at` in all requests."""
     by_client = requests.groupby("client", observed=True)
-    return named(by_client.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max")))
+    spans = by_client.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max"))
+    return pd.DataFrame(named(spans))
 
 
 def tabulate_clients(
@@ -76,9 +77,7 @@ def tabulate_clients(
     frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
     frame = frame.join(spans).reset_index().astype({"client": "str"})
     frame["network"] = [network(client) for client in frame["client"]]
-    frame["classification"] = [
-        _classification(row, networks, history) for row in frame.to_dict(orient="records")
-    ]
+    frame["classification"] = [_classification(row._asdict(), networks, history) for row in rows(frame)]
     order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
     return Clients.checked(order[list(Clients.types())])
 
@@ -115,10 +114,10 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
 def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
     """For each client the most failures of these events that surely lie within ten minutes of each other."""
     both = said["not_before_at"].notna() & said["not_after_at"].notna()
-    rows = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
-    low, high = (rows[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
-    names, firsts = np.unique(rows["client"].to_numpy(dtype=object), return_index=True)
-    ends = np.append(firsts, len(rows))[1:]
+    told = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
+    low, high = (told[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
+    names, firsts = np.unique(told["client"].to_numpy(dtype=object), return_index=True)
+    ends = np.append(firsts, len(told))[1:]
     return {
         str(name): burst(low[first:end], high[first:end])
         for name, first, end in zip(names, firsts, ends, strict=True)

@@ -146,7 +146,7 @@ def _slots(asked: pd.DataFrame) -> Iterator[_Slot]:
     sums = sums[sums["good"] + sums["bad"] > 0].reset_index()
     for at, group in sums.groupby("slot"):
         yield _Slot(
-            at,
+            pd.Timestamp(str(at)),
             requests=int(group["good"].sum() + group["bad"].sum()),
             failures=int(group["bad"].sum()),
             clients=frozenset(group["client"]),

@@ -126,7 +126,7 @@ def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
 def totals(requests: pd.DataFrame, key: str, chosen: "pd.Series[bool] | None" = None) -> "pd.Series[int]":
     """How many of the requests that are chosen each client or route has; of none there is no row."""
     counts = requests["count"] if chosen is None else requests["count"].where(chosen, 0)
-    sums = named(counts.groupby(requests[key], observed=True).sum())
+    sums: pd.Series[int] = named(counts.groupby(requests[key], observed=True).sum())
     return sums[sums > 0]
 
 

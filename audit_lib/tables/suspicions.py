@@ -30,8 +30,9 @@ def _days(scene: Scene) -> Iterator[dict[str, Any]]:
     dated = scene.events[scene.events["kind"].isin(_FAILURES) & both]
     keys = [dated["not_before_at"].dt.floor("D").rename("day"), dated["client"]]
     counts = dated.groupby(keys, observed=True).size()
+    loud = counts[counts >= BURST].nlargest(MOST, keep="all")
     # Only the busiest are shown, so only of those is more than the count asked for.
-    for (day, client), count in counts[counts >= BURST].nlargest(MOST, keep="all").items():
+    for day, client, count in loud.rename("count").reset_index().itertuples(index=False):
         group = dated[(keys[0] == day) & (dated["client"] == client)]
         first = group.iloc[0]
         low, high = group["not_before_at"].min(), group["not_after_at"].max()

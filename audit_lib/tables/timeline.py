@@ -86,7 +86,7 @@ def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, A
     by_group = names.groupby(keys, dropna=False, observed=True)["client"]
     few = by_group.head(3).groupby([names[key] for key in keys], dropna=False, observed=True)
     sums = sums.assign(clients=by_group.size(), names=few.agg(", ".join))
-    for (_, timed, subject, source), group in zip(sums.index, sums.itertuples(), strict=True):
+    for (_, timed, subject, source), group in zip(sums.index, rows(sums), strict=True):
         text = f"{_COUNTED[kind]}: {group.count} from {group.clients} ({group.names})"
         place = f"{source}:{group.line}" if group.line else str(source)
         row = _row(kind, (group.low, group.high), str(subject), text, place)
@@ -105,7 +105,7 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
         line=("line", "first"),
         accounts=("subject", "nunique"),
     )
-    for (source, _), group in zip(sums.index, sums.itertuples(), strict=True):
+    for (source, _), group in zip(sums.index, rows(sums), strict=True):
         text = f"failed logins: {group.count} of {group.accounts} accounts"
         row = _row("failed logins", (group.low, group.high), "application", text, f"{source}:{group.line}")
         yield row | {"at": group.low, "count": int(group.count)}

@@ -101,9 +101,10 @@ def table(folder: Path, scratch: Path) -> list[str]:
     ]
     first, again = runs
     size = sum(path.stat().st_size for path in (folder / "backend" / "logs").iterdir())
+    cache = sum(path.stat().st_size for path in scratch.rglob("*.npz"))
     told = [
-        f"{size / 1e9:.2f} GB of logs, {again['rows']:,} rows of requests; the cache takes "
-        f"{sum(path.stat().st_size for path in scratch.rglob('*.npz')) / 1e6:.0f} MB; peak {again['peak']} MiB",
+        f"{size / 1e9:.2f} GB of logs, {again['rows']:,} rows of requests; "
+        f"the cache takes {cache / 1e6:.0f} MB; peak {again['peak']} MiB",
         "",
         "| What | Wall, s | Processor, s |",
         "|--|--|--|",
