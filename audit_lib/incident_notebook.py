@@ -5,6 +5,8 @@ Importing it installs the guard (by `audit_lib.notebook`): from then on no outpu
 
 from pathlib import Path
 
+import nbformat
+
 from audit_lib.audit import instant_of
 from audit_lib.errors import BadInput, Fault
 from audit_lib.incident import Incident, Question, investigate
@@ -76,13 +78,13 @@ __all__ = [
 _keepers: list[Keeper] = []
 
 
-def write_package(incident: Incident, folder: str) -> Table:
+def write_package(incident: Incident, folder: str, notebook: str = "") -> Table:
     """Write this session's evidence package (tables, quoted lines, notes) as evidence.zip into a folder.
 
-    The notebook itself is saved by JupyterLab; `investigate` packs an executed one as well.
+    `notebook` is the file that JupyterLab has saved, to be packed as well; "" packs none.
 
     Raises:
-        BadInput: the folder is none, or holds an evidence.zip already.
+        BadInput: the folder is none, or holds an evidence.zip already; the notebook cannot be read.
         Refused: a secret value would be in it; nothing is written.
     """
     path = Path(folder).expanduser() / "evidence.zip"
@@ -90,12 +92,22 @@ def write_package(incident: Incident, folder: str) -> Table:
         raise BadInput.at("folder", "is no folder, or has an evidence.zip already: name another")
     if not _keepers:
         raise BadInput.at("incident", "was opened by `investigate`, which has packed it already")
-    content = package(incident, {})
+    content = package(incident, {"incident.ipynb": _saved(notebook)} if notebook else {})
     search_package(content, incident, _keepers[-1])
     path.write_bytes(content)
     return show(
         notes_frame(), f"Written with {len(content):,} bytes; its observations", empty="no observation"
     )
+
+
+def _saved(notebook: str) -> str:
+    """A saved notebook without values; `BadInput` where it is none."""
+    try:
+        text = Path(notebook).expanduser().read_text("utf-8")
+        nbformat.reads(text, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        raise BadInput.at("notebook", "cannot be read as a notebook: save it, and name its file") from None
+    return guard.scrub(text)
 
 
 def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
@@ -105,6 +117,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     secret: str = "",
     client: str = "",
     as_of: str = "",
+    policy: str = "",
 ) -> Incident:
     """The incident that a notebook's parameters name: handed over by `investigate`, or computed here.
 
@@ -120,6 +133,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         "secret": secret,
         "client": client,
         "as_of": as_of,
+        "policy": policy,
     }
     handed = handoff.receive(given)
     if isinstance(handed, Incident):
@@ -134,7 +148,8 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         keeper = keeper_of(opened)
         watcher = guard.install(keeper)
         moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
-        found = investigate(opened, Question(since, until, secret, client), moment, keeper)
+        question = Question(since, until, secret, client)
+        found = investigate(opened, question, moment, keeper, policy=policy)
     _keepers.append(keeper)
     classes = classes_of(found, keeper)
     watcher.classify(classes.sealed, classes.open, classes.public)

@@ -30,7 +30,7 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     question = Question(given["since"], given["until"], given["secret"], given["client"])
     values = parse_env_options(given["env"], sys.stdin.buffer)
     asked = {"project": str(project.root), "as_of": iso(moment)}
-    asked |= {name: given[name] for name in ("since", "until", "secret", "client")}
+    asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy")}
     warm_up = "import audit_lib.incident_notebook"
     with publishing(out) as folder, started(SOURCE, asked, warm_up=warm_up) as finish:
         found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
