@@ -3,6 +3,8 @@
 Importing it installs the guard (by `audit_lib.notebook`): from then on no output holds a value.
 """
 
+import atexit
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
@@ -76,6 +78,8 @@ __all__ = [
 
 # Of the incidents opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []
+_opened = ExitStack()
+atexit.register(_opened.close)
 
 
 def write_package(incident: Incident, folder: str, notebook: str = "") -> Table:
@@ -143,13 +147,13 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         raise BadInput(Fault(name, "is no text: write it in quotes") for name in wrong)
     if project and not Path(project).expanduser().is_dir():
         raise BadInput.at("project", "is no folder")
-    with project_folder(project) as root:
-        opened = load_project(root)
-        keeper = keeper_of(opened)
-        watcher = guard.install(keeper)
-        moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
-        question = Question(since, until, secret, client)
-        found = investigate(opened, question, moment, keeper, policy=policy)
+    # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
+    opened = load_project(_opened.enter_context(project_folder(project)))
+    keeper = keeper_of(opened)
+    watcher = guard.install(keeper)
+    moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
+    question = Question(since, until, secret, client)
+    found = investigate(opened, question, moment, keeper, policy=policy)
     _keepers.append(keeper)
     classes = classes_of(found, keeper)
     watcher.classify(classes.sealed, classes.open, classes.public)

@@ -14,6 +14,7 @@ from audit_lib.sample import build_sample
 from tests.incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 
 SEEDS = range(1)
+PLACES = r":\d+$|^commit [0-9a-f]+$|^ledger "  # a line of a log or of the ledger, a commit
 LONG_SEEDS = range(1, 10)
 
 
@@ -40,6 +41,7 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
     found = looked_into(tmp_path, plan)
     table = found.hypotheses
     assert (table.iloc[0]["hypothesis"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
+    assert found.cited["evidence"].str.contains(PLACES).all()
     if plan.exposed:
         begins, ends = plan.exposed
         mine = found.windows[(found.windows["secret"] == plan.of) & ~found.windows["open"]]

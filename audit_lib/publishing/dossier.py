@@ -17,7 +17,7 @@ from audit_lib.publishing.publish import MANIFEST
 from audit_lib.publishing.scratch import scratch_folder
 from audit_lib.publishing.seal import Classes, Sealing, classify, plan, public_text, seal
 from audit_lib.report.csv_file import findings_csv
-from audit_lib.report.incident_views import record
+from audit_lib.report.incident_views import exposed_uses, record
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
 from audit_lib.secrecy import guard
@@ -64,17 +64,19 @@ def write_incident(
 def package(incident: Incident, more: Mapping[str, str]) -> bytes:
     """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same incident."""
     scene = incident.scene
+    uses = exposed_uses(incident)
     tables = {
-        "timeline": incident.timeline,
+        "timeline": incident.cited,
         "detections": incident.detections,
         "hypotheses": incident.hypotheses,
         "exposure_windows": incident.windows.drop(columns="fingerprint"),
+        "uses": uses,
         "addresses": scene.clients,
         "steps": tabulate_steps(scene, incident.windows, incident.hypotheses),
         "symptoms": tabulate_symptoms(scene),
         "record": record(incident),
         "observations": notes_frame(),
-        "quoted_lines": quote_lines(incident.project.root, incident.timeline["evidence"]),
+        "quoted_lines": quote_lines(incident.project.root, [*incident.cited["evidence"], *uses["evidence"]]),
     }
     texts = {f"tables/{name}.csv": guard.scrub(findings_csv(frame)) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}

@@ -17,10 +17,10 @@ from audit_lib.tables.entities import (
     secrets_then,
     suspect,
 )
-from audit_lib.tables.exposure_window import span, tabulate_couplings, tabulate_uses
+from audit_lib.tables.exposure_window import span, tabulate_couplings
 from audit_lib.tables.incident_record import record_frame
 from audit_lib.tables.incident_steps import tabulate_steps
-from audit_lib.tables.requests import surely_within
+from audit_lib.tables.requests import Window, surely_within
 from audit_lib.tables.suspicions import tabulate_suspicions
 from audit_lib.tables.symptoms import tabulate_symptoms
 
@@ -73,7 +73,7 @@ def detected_tables(incident: Incident) -> Tables:
 
 def timeline_table(incident: Incident) -> Table:
     """What happened, in order; the first rows where there are many."""
-    frame = incident.timeline
+    frame = incident.cited
     shown = frame.drop(columns=["at"])
     quiet = shown[shown["kind"] != "successes"]
     busy = shown if len(shown) <= MOST_ROWS else quiet
@@ -91,11 +91,22 @@ def exposure_table(incident: Incident) -> Table:
 
 def uses_table(incident: Incident) -> Table:
     """Who succeeded on protected routes within the first exposure window, newcomers first."""
-    chosen = list(rows(incident.windows))[:1]
-    window = span(chosen[0], incident.scene.as_of) if chosen else incident.window
-    name = f"the exposure window of {chosen[0].secret}" if chosen else "the window"
+    secret, _ = _exposed(incident)
+    name = f"the exposure window of {secret}" if secret else "the window"
     note = "The logs do not say which token a request bore: each of these may have used it."
-    return show(tabulate_uses(incident.scene, window), f"Successes on protected routes in {name}", note)
+    return show(exposed_uses(incident), f"Successes on protected routes in {name}", note)
+
+
+def exposed_uses(incident: Incident) -> pd.DataFrame:
+    """`Uses` of the first exposure window; where there is none, of the window that is looked at."""
+    return incident.uses(_exposed(incident)[1])
+
+
+def _exposed(incident: Incident) -> tuple[str, Window]:
+    """The first exposure window and its secret, "" where there is none."""
+    for row in rows(incident.windows):
+        return str(row.secret), span(row, incident.scene.as_of)
+    return "", incident.window
 
 
 def couplings_table(incident: Incident) -> Table:
