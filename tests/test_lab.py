@@ -1,4 +1,4 @@
-"""The incident notebook in a real JupyterLab and a real Chromium: run all, pick an address, see the table."""
+"""The incident notebook in a real JupyterLab and Chromium: run all, pick an address, see table and figure."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
 
 
 def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
-    """After "Run All Cells" the figure is there; an address that is picked has its table at once."""
+    """After "Run All Cells" the figure is there; an address that is picked has its table and lane at once."""
     work = tmp_path / "work"
     work.mkdir()
     build_sample(tmp_path / "sample")
@@ -33,10 +33,14 @@ def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
         page.wait_for_selector(".jp-RenderedSVG, .jp-RenderedImage", state="attached", timeout=90_000)
         cell = page.locator('.jp-CodeCell:has-text("report.pickers")')
         cell.locator(f'caption:has-text("Address {ATTACKER}")').wait_for(timeout=60_000)
+        drawn = cell.locator("img[alt^=Timeline]")
+        before = drawn.get_attribute("src")
         box = cell.locator("input[list]")
         box.fill(REGULAR)
         box.press("Enter")
         cell.locator(f'caption:has-text("Address {REGULAR}")').wait_for(timeout=20_000)
         assert not cell.locator(f'caption:has-text("Address {ATTACKER}")').count()
+        assert drawn.get_attribute("src") != before
+        assert "this address" in (drawn.get_attribute("alt") or "")
         page.screenshot(path=str(tmp_path / "lab.png"))
         assert (tmp_path / "lab.png").stat().st_size > 10_000

@@ -44,9 +44,18 @@ def summary_table(incident: Incident) -> Table:
         "logs read": f"{(logs['state'] == 'read').sum()} of {len(logs)}, back to "
         + ("no date" if pd.isna(reach) else f"{reach:%Y-%m-%d}"),
         "requests surely in the window": str(inside),
+        "deploys": _deploys(incident),
         "ledger": "; ".join(map(str, incident.ledger.faults)) or "whole",
     }
     return show(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), "What is looked into")
+
+
+def _deploys(incident: Incident) -> str:
+    """How many starts the logs show, which is the nearest to a deploy that any source tells."""
+    starts = int(incident.timeline["kind"].isin(("boot", "failed start")).sum())
+    if not starts:
+        return "unknown: no start is in the logs, and no other source tells of a deploy"
+    return f"starts in the logs (boot): {starts}; whether one was a deploy is in no source"
 
 
 def read_table(incident: Incident) -> Table:

@@ -54,7 +54,16 @@ def _exposed(incident: Incident) -> pd.DataFrame:
     bars = windows.rename(columns={"begins_at": "not_before_at", "ends_at": "not_after_at"})
     bars = bars.assign(kind="exposed", subject=bars["secret"], count=1, text="", evidence="")
     bars["at"] = pd.Series(pd.NaT, index=bars.index, dtype=bars["not_before_at"].dtype)
-    return bars.loc[maybe_within(bars, incident.window), list(incident.timeline.columns)]
+    bars = bars.loc[maybe_within(bars, incident.window), list(incident.timeline.columns)]
+    # Of many values that were exposed all the while one bar is drawn: more on top of it say nothing.
+    since, until = pd.Timestamp(incident.window.since), pd.Timestamp(incident.window.until)
+    low, high = bars["not_before_at"].fillna(since), bars["not_after_at"].fillna(until)
+    bars = bars.assign(
+        not_before_at=low.mask(low < since, since), not_after_at=high.mask(high > until, until)
+    )
+    same = bars.groupby(["not_before_at", "not_after_at"])["subject"]
+    count, names = same.transform("size"), same.transform(lambda group: ", ".join(sorted(set(group))))
+    return bars.assign(count=count, subject=names).drop_duplicates(["not_before_at", "not_after_at"])
 
 
 def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.tables.incident_facts import BURST
 from audit_lib.tables.scene import Scene
 
 COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12
+MARGIN = pd.Timedelta(hours=12)
 _FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
 
 
@@ -42,8 +42,8 @@ def _days(scene: Scene) -> Iterator[dict[str, Any]]:
             "first_at": low,
             "last_at": high,
             "count": int(count),
-            "since": iso(low - pd.Timedelta(hours=12)),
-            "until": iso(high + pd.Timedelta(hours=12)),
+            "since": f"{low - MARGIN:%Y-%m-%dT%H:%MZ}",
+            "until": f"{high + MARGIN:%Y-%m-%dT%H:%MZ}",
             "secret": "",
             "client": str(client),
             "evidence": f"{first['source']}:{first['line']}",
