@@ -60,6 +60,12 @@ class Incident:
         """`ExposureWindows`, computed where they are asked for: a picker's change need not wait for them."""
         return tabulate_exposure_windows(self.scene)
 
+    @property
+    def concerned(self) -> pd.DataFrame:
+        """The exposure windows that this incident is about: of a secret that is named, or leaked and used."""
+        used = self.hypotheses.iloc[0]["hypothesis"] == "leaked and used"
+        return self.windows if self.scene.secret or used else self.windows.iloc[:0]
+
     @cached_property
     def hypotheses(self) -> pd.DataFrame:
         """`Hypotheses`, computed where they are asked for."""

@@ -1,5 +1,6 @@
 """An incident from its sources to its explanation: seven kinds, planted in generated projects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from audit_lib.errors import BadInput
 from audit_lib.incident import Incident, Question, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.report.incident_views import record
 from audit_lib.sample import build_sample
 from tests.incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 
@@ -88,6 +90,19 @@ def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -
     assert set(found.hypotheses["verdict"]) <= {"unknown", "unlikely"}
     assert (found.hypotheses["missing"] != "").any()
     assert found.timeline.empty
+
+
+def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None:
+    """A brute force is recorded without a secret, though some have leaked; one that is named is told."""
+    build_sample(tmp_path / "sample")
+    project = load_project(tmp_path / "sample")
+    as_of, keeper = instant_of(project, ""), keeper_of(project)
+    asked = Question("2026-08-19", "2026-08-22")
+    for secret, told in (("", "not known"), ("API_TOKEN", "API_TOKEN")):
+        found = investigate(project, replace(asked, secret=secret), as_of, keeper)
+        fields = record(found).set_index("field")["value"]
+        assert fields["secret"] == told
+        assert (fields["replaced"] == "not known") is (not secret)
 
 
 def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:

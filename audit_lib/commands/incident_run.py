@@ -7,7 +7,8 @@ from typing import Any
 
 from audit_lib.audit import instant_of
 from audit_lib.clock import iso
-from audit_lib.incident import Question, investigate
+from audit_lib.contracts import rows
+from audit_lib.incident import Incident, Question, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.onboarding.choice import choose_policy
 from audit_lib.project import Project
@@ -18,6 +19,9 @@ from audit_lib.report import inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.guard import forbid_core_dumps
 from audit_lib.sources.given import parse_env_options
+from audit_lib.tables.suspicions import tabulate_suspicions
+
+MOST = 3
 
 
 def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
@@ -40,9 +44,19 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     best = found.hypotheses.iloc[0]
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC)"
     yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")
+    yield from _elsewhere(found)
     for fault in found.ledger.faults:
         yield f"the ledger is not whole: {fault}"
     yield f"published in {out}:"
     hints = {"incident.html": "open this in a browser", "incident.ipynb": "or this in JupyterLab"}
     for name in ARTEFACTS:
         yield f"  {name}" + (f"  <- {hints[name]}" if name in hints else "")
+
+
+def _elsewhere(found: Incident) -> Iterator[str]:
+    """What stands out in all that was read, with the options that look into it."""
+    for row in rows(tabulate_suspicions(found.scene)[:MOST]):
+        if row.since:
+            client = f" --client {row.client}" if row.client else ""
+            text = f"{row.count} {row.what}: --since {row.since} --until {row.until}{client}"
+            yield inert.plain(f"stands out: {text}")

@@ -113,7 +113,7 @@ def exposed_uses(incident: Incident) -> pd.DataFrame:
 
 def _exposed(incident: Incident) -> tuple[str, Window]:
     """The first exposure window and its secret, "" where there is none."""
-    for row in rows(incident.windows):
+    for row in rows(incident.concerned):
         return str(row.secret), span(row, incident.scene.as_of)
     return "", incident.window
 
@@ -220,4 +220,4 @@ def record_table(incident: Incident) -> Table:
 def record(incident: Incident) -> pd.DataFrame:
     """The incident's record as a frame."""
     steps = tabulate_steps(incident.scene, incident.windows, incident.hypotheses)
-    return record_frame(incident.name, incident.scene, incident.windows, incident.hypotheses, steps)
+    return record_frame(incident.name, incident.scene, incident.concerned, incident.hypotheses, steps)

@@ -27,7 +27,9 @@ def record_frame(
         ),
         ("discovered", NOT_KNOWN, "write it down: when was it seen, by whom"),
         ("revoked", NOT_KNOWN, "no provider is asked: write it down"),
-        ("replaced", _at(replaced.ends_earliest_at, "after ") if replaced else "not yet, as far as is seen",
+        ("replaced",
+         _at(replaced.ends_earliest_at, "after ") if replaced
+         else "not yet, as far as is seen" if first else NOT_KNOWN,
          replaced.ends_by if replaced else (first.ends_by if first else "")),
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a look at the new value after it took effect"),

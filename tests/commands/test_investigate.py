@@ -43,6 +43,7 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     """The sample's brute force is the first explanation, with its address; no cell failed."""
     folder, said = published
     assert "first explanation: brute force (likely)" in said
+    assert "stands out: 40 unauthorized: --since 2026-08-19T15:00Z --until 2026-08-20T18:00Z" in said
     assert "203.0.113.45" in (folder / "incident.html").read_text("utf-8")
     cells = nbformat.read(folder / "incident.ipynb", as_version=4).cells
     assert not [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
