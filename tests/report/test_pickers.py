@@ -1,0 +1,99 @@
+"""What a picker redraws is what opening anew would show; nobody can pick, so nothing is drawn."""
+
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+
+from audit_lib.contracts import Requests
+from audit_lib.incident import Incident, Question, investigate, seen_through
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import load_project
+from audit_lib.report.pickers import Board, StaticPickers, pickers
+from audit_lib.tables.entities import client_routes, neighbours, route_clients
+from audit_lib.tables.requests import Window, within
+from tests.incidents import AS_OF, INCIDENT, STRANGER, plant
+
+
+@pytest.fixture(scope="module")
+def incident(tmp_path_factory: pytest.TempPathFactory) -> Incident:
+    """A value that leaked and was used."""
+    folder = tmp_path_factory.mktemp("planted")
+    plant(folder, "leaked and used", 0)
+    project = load_project(folder)
+    return investigate(project, Question("2026-09-10"), AS_OF, keeper_of(project))
+
+
+def test_a_redraw_is_the_same_as_opening_anew(incident: Incident) -> None:
+    """Frames that are built without checks, while somebody waits, equal those that are checked."""
+    window = Window(INCIDENT - timedelta(days=1), INCIDENT + timedelta(days=1))
+    board = Board.of(incident)
+    board.pick("window", (window.since, window.until))
+    board.pick("secret", "API_TOKEN")
+    anew = seen_through(incident, window, "API_TOKEN")
+    for name in ("timeline", "windows", "hypotheses"):
+        pd.testing.assert_frame_equal(getattr(board.incident, name), getattr(anew, name))
+    pd.testing.assert_frame_equal(board.incident.scene.clients, anew.scene.clients)
+
+
+def test_what_is_picked_has_its_table_and_its_lane(incident: Incident) -> None:
+    """An address, a route and a secret each show in the tables; address and route in the figure too."""
+    board = Board.of(incident)
+    figure, tables = board.pick("address", STRANGER)
+    assert "this address" in figure
+    assert f"Address {STRANGER}" in tables
+    figure, tables = board.pick("route", "/api/orders")
+    assert "this route" in figure
+    assert "Route /api/orders" in tables
+    figure, tables = board.pick("secret", "API_TOKEN")
+    assert "exposed" in figure
+    assert "Secret API_TOKEN" in tables
+
+
+def test_a_window_that_ends_before_it_begins_changes_nothing(incident: Incident) -> None:
+    """Both ends on one instant leave the window as it was."""
+    board = Board.of(incident)
+    board.pick("window", (INCIDENT, INCIDENT))
+    assert board.incident.window == incident.window
+
+
+def test_where_nobody_can_pick_the_choices_are_shown(incident: Incident) -> None:
+    """Outside of a front end the pickers are a table that names the parameters."""
+    shown = pickers(incident)
+    assert isinstance(shown, StaticPickers)
+    assert "parameters" in shown._repr_mimebundle_()["text/plain"]
+
+
+def test_a_window_holds_its_rows_alone() -> None:
+    """Of timed rows a slice is cut, with the minute in which the window begins; bounds may reach in."""
+    start = pd.Timestamp("2026-09-01", tz="UTC")
+    minutes = [start + pd.Timedelta(minutes=number) for number in range(6)]
+    late = pd.Timedelta(seconds=59)
+    told = [(None, start, False), (start, None, False), (start - 2 * late, start - late, False)]
+    told += [(at, at + late, True) for at in minutes]
+    frame = Requests.of(
+        {"not_before_at": low, "not_after_at": high, "timed": timed, "status": 200, "count": 1}
+        | dict.fromkeys(("source", "client", "method", "route"), "x")
+        | {"protected": True}
+        for low, high, timed in told
+    )
+    window = Window(minutes[1] + pd.Timedelta(seconds=30), minutes[3])
+    assert within(frame, window).index.tolist() == [1, 4, 5, 6]
+
+
+def test_more_clients_than_a_byte_counts_are_told_apart(incident: Incident) -> None:
+    """With 300 addresses, of which a window holds some, tables by address and route are whole."""
+    at = pd.Timestamp("2026-09-01", tz="UTC")
+    frame = Requests.of(
+        {"source": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
+        | {"client": f"203.0.113.{number % 250}-{number}", "method": "GET", "protected": True}
+        | {"route": "/busy" if number > 200 else "/quiet", "count": 1}
+        for number in range(300)
+    )
+    scene = seen_through(incident, incident.window).scene
+    scene.__dict__["here"] = frame
+    found = route_clients(scene, "/busy")
+    assert len(found) == 99
+    assert found["requests"].eq(1).all()
+    assert client_routes(scene, STRANGER)["requests"].sum() == 30
+    assert neighbours(scene, STRANGER)["client"].tolist() == ["203.0.113.77"]
