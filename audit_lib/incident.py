@@ -24,7 +24,7 @@ from audit_lib.sources.log_cache import cached_logs
 from audit_lib.sources.log_places import Wanted, find_lines
 from audit_lib.sources.scan_cache import user_cache
 from audit_lib.tables.cited import cited_timeline, cited_uses
-from audit_lib.tables.clients import tabulate_clients, tabulate_spans
+from audit_lib.tables.clients import tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
 from audit_lib.tables.exposure_window import tabulate_exposure_windows, tabulate_uses
@@ -163,6 +163,7 @@ def investigate(
         requests=requests,
         events=events,
         spans=tabulate_spans(requests),
+        daily=tabulate_daily(requests),
         written=tabulate_written(requests, events),
         clients=Clients.of([]),
         stays=tenures(ledger),
@@ -191,9 +192,12 @@ def seen_through(incident: Incident, window: Window, secret: str | None = None) 
     scene = replace(incident.scene, window=window, secret=about)
     if window == incident.window and not incident.timeline.columns.empty:
         return replace(incident, scene=scene)  # what happened then is the same for every secret
-    clients = tabulate_clients(scene.requests, scene.here, scene.said, scene.spans, window)
+    clients = tabulate_clients(scene.requests, scene.here, scene.said, scene.spans, scene.daily, window)
     scene = replace(scene, clients=clients)
-    return replace(incident, scene=scene, timeline=tabulate_timeline(scene))
+    moved = replace(incident, scene=scene, timeline=tabulate_timeline(scene))
+    if about == incident.scene.secret and "windows" in vars(incident):
+        vars(moved)["windows"] = incident.windows  # they do not depend on the window that is looked through
+    return moved
 
 
 def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:

@@ -1,7 +1,6 @@
 """Who sent the requests of a window, and what is known of each from before it."""
 
 import ipaddress
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -52,14 +51,29 @@ def tabulate_spans(requests: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(named(spans))
 
 
-def tabulate_clients(
-    requests: pd.DataFrame, here: pd.DataFrame, said: pd.DataFrame, spans: pd.DataFrame, window: Window
+def tabulate_daily(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each day and client: `day`, `client`, `count` of the timed successes."""
+    chosen = requests["timed"] & succeeded(requests)
+    good = requests.loc[chosen, ["not_before_at", "client", "count"]]
+    days = good["not_before_at"].dt.floor("D").rename("day")
+    sums = good.groupby([days, "client"], observed=True)["count"].sum()
+    return sums.reset_index().astype({"client": "str"})
+
+
+def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made yet
+    requests: pd.DataFrame,
+    here: pd.DataFrame,
+    said: pd.DataFrame,
+    spans: pd.DataFrame,
+    daily: pd.DataFrame,
+    window: Window,
 ) -> pd.DataFrame:
     """`Clients`: everyone who may have sent a request in the window, the most failures first.
 
-    `here` are the requests and `said` the events that may lie in the window, `spans` as `tabulate_spans`.
+    `here` are the requests and `said` the events that may lie in the window, `spans` and `daily` as
+    `tabulate_spans` and `tabulate_daily` give them.
     """
-    past = _successes_before(requests, window)
+    past = _successes_before(requests, daily, window)
     networks = {network(client) for client in past.index} - {""}
     history = reaches_back(requests, window)
     routes = here[["client", "route"]].drop_duplicates().groupby("client", observed=True).size()
@@ -82,14 +96,18 @@ def tabulate_clients(
     return Clients.checked(order[list(Clients.types())])
 
 
-def _successes_before(requests: pd.DataFrame, window: Window) -> "pd.Series[int]":
-    """How many successes of each client surely lie before the window."""
-    earlier = Window(datetime.min.replace(year=1971, tzinfo=UTC), window.since)
+def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Window) -> "pd.Series[int]":
+    """How many successes of each client surely lie before the window: whole days, then a part of one."""
+    day = pd.Timestamp(window.since).floor("D")
+    loose = requests.iloc[: int(requests["timed"].searchsorted(True))]
+    _, rest = parts_within(requests, Window(day.to_pydatetime(), window.since))
     sums = [
         totals(part, "client", succeeded(part) & (part["not_after_at"] < window.since))
-        for part in parts_within(requests, earlier)
+        for part in (loose, rest[rest["not_before_at"] >= day])
     ]
-    return sums[0].add(sums[1], fill_value=0).astype("int64")
+    days = daily[daily["day"] < day].groupby("client")["count"].sum()
+    counts: pd.Series[int] = pd.concat([days, *sums]).groupby(level=0).sum()
+    return counts
 
 
 def reaches_back(requests: pd.DataFrame, window: Window) -> bool:
