@@ -25,7 +25,7 @@ from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.logs import LogRead, read_logs
 from audit_lib.sources.scan_cache import user_cache
 
-VERSION = b"2"  # of what is stored: another one is another key
+VERSION = b"3"  # of what is stored and how logs are read: another one is another key
 FRAMES: dict[str, type[Contract]] = {
     "sources": Sources,
     "counts": LogCounts,

@@ -10,11 +10,12 @@ import pandas as pd
 
 from audit_lib.project import Project
 from audit_lib.sources.files import Unreadable, open_source
+from audit_lib.sources.kernel.layout import MINUTE
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_lines import LINE_LIMIT, Line, read_line
 from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.log_stream import BROKEN, Bomb, unpacked
-from audit_lib.sources.log_tally import MINUTE, day_of
+from audit_lib.sources.log_tally import day_of
 
 _CHUNK = 1 << 20
 _END = 1 << 62
@@ -101,7 +102,7 @@ def _bounds(wanted: Wanted, known: pd.DataFrame) -> tuple[int, int]:
     """The lines between which it must stand, by the events of its file.
 
     Times that step back widen the span: before it every event is earlier, and behind it every one is later.
-    A success that was written late, among later events, is not found.
+    A clock that was set back is an event too, so that what was written late is found behind it.
     """
     if wanted.timed:
         known, width = known[known["at"].notna()], pd.Timedelta(minutes=1)

@@ -36,7 +36,7 @@ def instant(day: int) -> datetime:
         (MINUTE, True, "192.0.2.7", 3),
         (instant(23), False, "192.0.2.8", 4),
         (instant(24), False, "192.0.2.8", 6),
-        (MINUTE, True, "192.0.2.9", None),  # written late, among later events
+        (MINUTE, True, "192.0.2.9", 7),  # written late, among later events
         (MINUTE, True, "192.0.2.8", None),  # it carries no time, so it is not of this minute
         (instant(25), False, "192.0.2.8", None),
     ],
