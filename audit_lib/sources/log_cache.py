@@ -155,7 +155,8 @@ def _packed(key: str, frame: pd.DataFrame) -> Iterator[tuple[str, Any]]:
         else:
             yield f"{name}/null", np.flatnonzero(values.isna())
             numbers = values.astype("Int64").fillna(0).to_numpy(dtype="int64")
-            least = np.result_type(*map(np.min_scalar_type, (numbers.min(initial=0), numbers.max(initial=0))))
+            bounds = np.min(numbers, initial=0), np.max(numbers, initial=0)
+            least = np.result_type(*map(np.min_scalar_type, bounds))
             yield f"{name}/numbers", numbers.astype(least)
 
 

@@ -46,7 +46,7 @@ def buffer_size(size: int = CHUNK) -> int:
 
 def _fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> tuple[int, bool]:
     """Reads until so many bytes are there; how many there are, and whether the stream has ended."""
-    view = memoryview(buffer)  # type: ignore[arg-type]
+    view = buffer.data
     while filled < upto:
         count = file.readinto(view[filled:upto])  # type: ignore[attr-defined]
         if not count:

@@ -150,4 +150,4 @@ def burst(low: Instants, high: Instants) -> int:
     ends = np.searchsorted(high, low + span, side="right")
     # Of short ones, those that began earlier also ended within the span: what is left lies inside it.
     starts = np.searchsorted(low, low, side="left")
-    return int((ends - starts).max(initial=0))
+    return int(np.max(ends - starts, initial=0))

@@ -100,7 +100,7 @@ def errors(traffic: Traffic, rule: Rule) -> list[Incident]:
 
 def _most(windows: Numbers, count: Numbers) -> int:
     """The largest sum of one window."""
-    return int(np.bincount((windows - windows[0]).astype("int64"), count).max())
+    return int(np.max(np.bincount((windows - windows[0]).astype("int64"), count)))
 
 
 def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Incident]:
