@@ -73,7 +73,9 @@ def leads_out(text: str, root: Path) -> bool:
     """Whether a link leads a path out of the project; also where it cannot be followed at all."""
     fixed = list(takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts))
     try:
-        return not root.joinpath(*fixed).resolve().is_relative_to(root)
+        end = root.joinpath(*fixed).resolve()
+        # From Python 3.13 on a circle of links is no error: it is left in the path.
+        return not end.is_relative_to(root) or any(part.is_symlink() for part in (end, *end.parents))
     except (OSError, ValueError, RuntimeError):
         return True
 

@@ -39,5 +39,5 @@ def _days(numbers: Ints) -> np.ndarray:
 
 def _instants(micros: Ints) -> pd.DatetimeIndex:
     stamps = micros.astype("datetime64[us]")
-    stamps[micros == NONE] = np.datetime64("NaT")
+    stamps[micros == NONE] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(stamps, tz="UTC")
