@@ -1,6 +1,7 @@
 """Runs the benchmarks: all of them, or those named. `python -m tests.bench [logs] [leaks] …`"""
 
 import importlib
+import os
 import platform
 import sys
 from importlib.metadata import version
@@ -24,6 +25,8 @@ def main(names: list[str]) -> None:
         sys.exit(f"{', '.join(unknown)}: no such benchmark; there are {', '.join(BENCHES)}")
     print(f"Python {platform.python_version()}, {platform.machine()}; ", end="")
     print(", ".join(f"{package} {version(package)}" for package in PACKAGES))
+    # As for a user: what Python compiled in the run before is kept.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.argv = sys.argv[:1]
     for name in names or BENCHES:
         print(f"\n## {name}\n", flush=True)

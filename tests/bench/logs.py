@@ -101,10 +101,8 @@ def _tasks(mixed: Path, folder: Path) -> Iterator[Task]:
 
 def run(command: list[str]) -> Run:
     """One run of a command, with nothing of its output."""
-    # As for a user: what Python compiled in the run before is kept.
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     started = perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
