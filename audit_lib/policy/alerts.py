@@ -3,20 +3,12 @@
 from dataclasses import dataclass
 
 from audit_lib.contracts import SEVERITIES
+from audit_lib.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.toml_file import Table
 
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGINS = ("unauthorized", "forbidden", "login_failed", "jwt_invalid")
-KINDS = (
-    *LOGINS,
-    "rate_limited",
-    "csrf_blocked",
-    "database_failure",
-    "secret_validation_failed",
-    "startup_failed",
-    "validation_error",
-    "notice",
-)
+KINDS = (*REQUEST_KINDS.values(), *MESSAGE_KINDS)
 RECORDS = ("rotation", "acceptance", "attestation", "repair", "key bridge")
 
 

@@ -25,7 +25,6 @@ from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.logs import LogRead, read_logs
 from audit_lib.sources.scan_cache import user_cache
 
-VERSION = b"3"  # of what is stored and how logs are read: another one is another key
 FRAMES: dict[str, type[Contract]] = {
     "sources": Sources,
     "counts": LogCounts,
@@ -68,7 +67,11 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) ->
 def _digest(project: Project, secret: bytes, values: str) -> str:
     """A keyed digest of everything that decides what reading gives."""
     formats = resources.files("audit_lib").joinpath("log_formats.toml").read_bytes()
-    total = blake2b(VERSION + formats + values.encode(), key=secret, digest_size=20)
+    total = blake2b(formats + values.encode(), key=secret, digest_size=20)
+    # Other code may read or store otherwise: no number has to be raised by hand.
+    here = Path(__file__).parent
+    for module in (here.parent / "log_kinds.py", *sorted(here.rglob("*.py"))):
+        total.update(module.read_bytes())
     total.update(str(project.root).encode("utf-8", "surrogateescape"))
     for source in project.log_sources:
         total.update(repr(source).encode("utf-8", "surrogateescape"))

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from audit_lib.log_kinds import MESSAGE_KINDS, NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Bytes, Groups, Ints, Program, Strings, Tables, Work
 from audit_lib.sources.kernel.native import Entry, load_entry
 from audit_lib.sources.kernel.program import compile_formats
 from audit_lib.sources.log_chunks import CHUNK, buffer_size, chunks
-from audit_lib.sources.log_formats import MESSAGE_KINDS, SECRET_IN_URL, LogFormats
-from audit_lib.sources.log_lines import NOTICE, Line, Sighting, read_line
+from audit_lib.sources.log_formats import SECRET_IN_URL, LogFormats
+from audit_lib.sources.log_lines import Line, Sighting, read_line
 from audit_lib.sources.log_tally import Period
 
 # Number of the message that no block of the formats makes.

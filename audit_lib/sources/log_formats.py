@@ -9,21 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.errors import BadInput, Fault
+from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.templates import Part, expression, parse_template
 
 BUNDLED = Path(__file__).parents[1] / "log_formats.toml"
 
-# design.md: kinds of an application message; a notice is an event that is no failure.
-MESSAGE_KINDS = (
-    "login_failed",
-    "jwt_invalid",
-    "csrf_blocked",
-    "database_failure",
-    "secret_validation_failed",
-    "startup_failed",
-    "validation_error",
-    "notice",
-)
 _JSON_LISTS = ("time", "text", "status", "client", "method", "path", "level", "labels")
 _COMMON = {"name", "template", "pattern", "literal", "examples", "counter_examples"}
 _MORE = {

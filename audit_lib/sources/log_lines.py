@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.sources.log_fields import (
     clean_client,
     clean_method,
@@ -19,8 +20,6 @@ from audit_lib.sources.log_json import json_fields
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
-NOTICE = "notice"
-REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 _DEPTH = 6
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")

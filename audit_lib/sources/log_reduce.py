@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
 from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
 from audit_lib.sources.log_fields import clean_client, clean_method, clean_route, mask_email
 from audit_lib.sources.log_formats import CLOCK_SET_BACK, SECRET_IN_URL
-from audit_lib.sources.log_lines import NOTICE, REQUEST_KINDS
 from audit_lib.sources.log_steps import steps_in, with_steps
 from audit_lib.sources.log_sums import (
     EVENT,

@@ -6,9 +6,8 @@ from datetime import date
 
 import numpy as np
 
+from audit_lib.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.sources.kernel.layout import NONE, Ints
-from audit_lib.sources.log_formats import MESSAGE_KINDS
-from audit_lib.sources.log_lines import REQUEST_KINDS
 from audit_lib.sources.log_tally import Tally
 
 KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
+from audit_lib.log_kinds import NOTICE
 from audit_lib.sources.kernel.layout import MINUTE, MOST_STEPS
 from audit_lib.sources.log_formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.sources.log_lines import LINE_LIMIT, NOTICE, Sighting, read_line
+from audit_lib.sources.log_lines import LINE_LIMIT, Sighting, read_line
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

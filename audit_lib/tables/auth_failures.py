@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.sources.log_formats import MESSAGE_KINDS
+from audit_lib.log_kinds import MESSAGE_KINDS
 
 REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited")
 KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from audit_lib.ledger.entry import KINDS as RECORD_KINDS
+from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.policy import bundled_policy, load_policy
 from audit_lib.policy.alerts import KINDS, RECORDS
-from audit_lib.sources.log_formats import MESSAGE_KINDS
 from tests.policy.test_file import HEAD, faults_of
 
 ALERT = '[[alerts]]\nname = "x"\n'

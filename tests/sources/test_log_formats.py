@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.errors import BadInput
+from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.log_fields import parse_time
-from audit_lib.sources.log_formats import MESSAGE_KINDS, Block, load_formats
+from audit_lib.sources.log_formats import Block, load_formats
 from audit_lib.sources.log_json import json_fields
 from audit_lib.sources.log_lines import read_line, written_lines
 

@@ -5,6 +5,7 @@ from itertools import pairwise, product, takewhile
 
 import numpy as np
 
+from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.kernel.classes import ALL, BITS, BYTES, FIRST_OF_TIME, HEADS, RUNS, TIMES, TURNS
 from audit_lib.sources.kernel.layout import (
     ANY_LEAD,
@@ -30,7 +31,7 @@ from audit_lib.sources.kernel.layout import (
     name_slot,
 )
 from audit_lib.sources.kernel.zones import zone_offsets
-from audit_lib.sources.log_formats import MESSAGE_KINDS, Block, LogFormats
+from audit_lib.sources.log_formats import Block, LogFormats
 from audit_lib.sources.templates import LEVELS, Part
 
 # Operations: what each does with its arguments is said in match.py.

@@ -52,6 +52,7 @@ from audit_lib.sources.kernel.layout import (
     WANT_MINUTES,
     WITHIN,
 )
+from audit_lib.sources.kernel.line import nothing
 from audit_lib.sources.kernel.match import NONE
 from audit_lib.sources.kernel.memory import inlined, jit, put, word
 from audit_lib.sources.kernel.tables import add
@@ -109,15 +110,10 @@ def keep_step(frame, at, last):
     state = word(frame, STATE)
     if word(state, STEPS) < MOST_STEPS:
         more(state, STEPS)
-        event = word(frame, EVENT_ROWS) + 8 * EVENT * word(state, EVENTS)
+        row = word(state, EVENTS)
         more(state, EVENTS)
-        for column in range(EVENT):
-            put(event, column, 0)
-        put(event, E_LINE, word(state, LINES))
-        put(event, E_AT, at)
-        put(event, E_BEFORE, at)
-        put(event, E_AFTER, last)
-        put(event, E_ONE, word(state, TODAY) << 47 | CLOCK_NUMBER << 28)
+        keep_event(frame, row, at, word(state, TODAY) << 47 | CLOCK_NUMBER << 28, nothing(0))
+        put(word(frame, EVENT_ROWS) + 8 * EVENT * row, E_AFTER, last)
 
 
 @jit

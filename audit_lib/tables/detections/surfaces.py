@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit_lib.sources.log_formats import SECRET_IN_URL
 from audit_lib.tables.detections.crowds import evidence_of
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule
@@ -13,7 +14,6 @@ from audit_lib.tables.detections.traffic import BEGUN, Traffic, fits
 
 Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
-SECRET_IN_URL = "secret in a url"  # noqa: S105  a message's name in log_formats.toml
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 
 

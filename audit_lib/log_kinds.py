@@ -1,0 +1,14 @@
+"""The kinds under which requests and messages of a log are counted (design.md, "Public contract")."""
+
+REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
+NOTICE = "notice"  # an event that is no failure
+MESSAGE_KINDS = (
+    "login_failed",
+    "jwt_invalid",
+    "csrf_blocked",
+    "database_failure",
+    "secret_validation_failed",
+    "startup_failed",
+    "validation_error",
+    NOTICE,
+)
