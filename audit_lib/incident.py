@@ -1,7 +1,6 @@
 """One incident from sources to explanations: read top to bottom, `investigate` is the program."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,9 +20,7 @@ from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
 from audit_lib.sources.leak_search import search_leaks
 from audit_lib.sources.log_cache import cached_logs
-from audit_lib.sources.log_places import Wanted, find_lines
 from audit_lib.sources.scan_cache import user_cache
-from audit_lib.tables.cited import cited_timeline, cited_uses
 from audit_lib.tables.clients import tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.evidence import collect_evidence
@@ -76,18 +73,9 @@ class Incident:
         """`Detections` of the window, computed where they are asked for."""
         return tabulate_window_detections(self.scene, self.sources, self.log_counts, self.ledger)
 
-    @cached_property
-    def cited(self) -> pd.DataFrame:
-        """The timeline with the line of each success; the logs are looked into where it is asked for."""
-        return cited_timeline(self.scene, self.timeline, self.find_lines)
-
     def uses(self, window: Window) -> pd.DataFrame:
-        """`Uses` of an exposure window, each with the line of its first success."""
-        return cited_uses(self.scene, tabulate_uses(self.scene, window), window, self.find_lines)
-
-    def find_lines(self, wanted: Sequence[Wanted]) -> list[int | None]:
-        """The lines of successes in the project's logs as they are now."""
-        return find_lines(self.project, wanted, self.scene.events)
+        """`Uses` of an exposure window."""
+        return tabulate_uses(self.scene, window)
 
     @property
     def window(self) -> Window:

@@ -43,7 +43,7 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
     found = looked_into(tmp_path, plan)
     table = found.hypotheses
     assert (table.iloc[0]["hypothesis"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
-    assert found.cited["evidence"].str.contains(PLACES).all()
+    assert found.timeline["evidence"].str.contains(PLACES).all()
     if plan.exposed:
         begins, ends = plan.exposed
         mine = found.windows[(found.windows["secret"] == plan.of) & ~found.windows["open"]]

@@ -31,6 +31,7 @@ class Requests(Contract):
     route: Series[pd.CategoricalDtype]
     protected: Series[bool]  # the policy says so, or it has refused somebody
     count: Series[int]
+    line: Series[int]  # of the first
 
 
 class Clients(Contract):

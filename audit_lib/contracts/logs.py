@@ -19,6 +19,8 @@ class LogCounts(Contract):
     route: Series[str]  # path without query, identifiers collapsed
     count: Series[int]
     untimed: Series[int]  # how many of `count` carry no time of their own
+    line: Series[int]  # of the first
+    untimed_line: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # of the first without a time; null: none
 
 
 class LogEvents(Contract):
@@ -77,6 +79,7 @@ class LogMinutes(Contract):
     method: Series[str]
     route: Series[str]
     count: Series[int]
+    line: Series[int]  # of the first
 
 
 class Alerts(Contract):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.incident import Incident
@@ -63,10 +64,11 @@ def write_incident(
 
 def package(incident: Incident, more: Mapping[str, str]) -> bytes:
     """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same incident."""
-    scene = incident.scene
+    scene, happened = incident.scene, incident.timeline
     uses = exposed_uses(incident)
+    evidence = pd.concat([happened["evidence"], uses["evidence"]])
     tables = {
-        "timeline": incident.cited,
+        "timeline": happened,
         "detections": incident.detections,
         "hypotheses": incident.hypotheses,
         "exposure_windows": incident.windows.drop(columns="fingerprint"),
@@ -76,7 +78,7 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
         "symptoms": tabulate_symptoms(scene),
         "record": record(incident),
         "observations": notes_frame(),
-        "quoted_lines": quote_lines(incident.project.root, [*incident.cited["evidence"], *uses["evidence"]]),
+        "quoted_lines": quote_lines(incident.project.root, evidence),
     }
     texts = {f"tables/{name}.csv": guard.scrub(findings_csv(frame)) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}

@@ -82,7 +82,7 @@ def detected_tables(incident: Incident) -> Tables:
 
 def timeline_table(incident: Incident) -> Table:
     """What happened, in order; the first rows where there are many."""
-    frame = incident.cited
+    frame = incident.timeline
     shown = frame.drop(columns=["at"])
     quiet = shown[shown["kind"] != "successes"]
     busy = shown if len(shown) <= MOST_ROWS else quiet

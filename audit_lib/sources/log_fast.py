@@ -47,11 +47,14 @@ class Plan:
 
 @dataclass
 class ChunkRead:
-    """What one chunk gave, apart from the groups with a date, which its worker's tables hold."""
+    """What one chunk gave, apart from the groups with a date, which its worker's tables hold.
+
+    `head` are the groups before its first date: of each the two words of its key, its count and its mark.
+    """
 
     worker: "Worker | Filled"
     state: Ints
-    head: tuple[Ints, Ints, Ints]
+    head: Ints
     onces: Ints
     events: Ints
 
@@ -85,6 +88,7 @@ class Worker:
         )
         self._buffer = np.zeros(1, np.uint8)
         self._frame = np.zeros(layout.FRAME, np.int64)
+        self._chunks = 0
 
     def read(self, buffer: Bytes, size: int) -> ChunkRead:
         """Reads the whole lines of a buffer, which is changed where it holds NULs or colours."""
@@ -92,6 +96,8 @@ class Worker:
         state[:] = 0
         state[layout.LAST] = state[layout.FIRST] = NONE
         state[layout.HELD] = 1
+        state[layout.CHUNK] = self._chunks
+        self._chunks += 1
         self.tables = self.tables._replace(head=layout.new_groups(256))
         self._buffer = buffer
         self._link()
@@ -115,7 +121,7 @@ class Worker:
         return ChunkRead(
             self,
             state.copy(),
-            (head.one[used], head.two[used], head.counts[used]),
+            np.stack([head.one[used], head.two[used], head.counts[used], head.marks[used]], axis=1),
             self._work.onces[: state[layout.ONCES]].copy(),
             self._work.events[: state[layout.EVENTS]].copy(),
         )

@@ -33,7 +33,8 @@ def events_frame(files: Sequence[FileSums]) -> pd.DataFrame:
 def minutes_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
     frame = _frame(files, lambda sums: sums.moments, LogMinutes)
-    return LogMinutes.checked(frame.sort_values(list(frame.columns[:-1]), kind="stable"))
+    keys = ["source", "minute_at", "status", "client", "method", "route"]
+    return LogMinutes.checked(frame.sort_values(keys, kind="stable"))
 
 
 def _frame(

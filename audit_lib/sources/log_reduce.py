@@ -1,34 +1,39 @@
 """Puts the chunks of one file together in their order: no chunk knows what stood before it."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
+from audit_lib.log_kinds import NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
+from audit_lib.sources.log_decode import (
+    LOW,
+    Texts,
+    counted,
+    decode_events,
+    decode_groups,
+    decode_moments,
+    messages,
+)
 from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
-from audit_lib.sources.log_fields import clean_client, clean_method, clean_route, mask_email
-from audit_lib.sources.log_formats import CLOCK_SET_BACK, SECRET_IN_URL
 from audit_lib.sources.log_steps import steps_in, with_steps
 from audit_lib.sources.log_sums import (
     EVENT,
     EVENT_NAMES,
     GROUP,
-    KINDS,
+    GROUP_LINES,
+    GROUP_SUMS,
     MOMENT,
+    MOMENT_LINES,
+    MOMENT_SUMS,
     Columns,
     LogSums,
     Names,
     day_text,
     summed,
 )
-
-_LOW = (1 << 32) - 1
-# The reader's own events, by their numbers: layout.CLOCK_NUMBER, URL_NUMBER.
-_FIRST_OWN, _OWN = layout.CLOCK_NUMBER, (CLOCK_SET_BACK, SECRET_IN_URL)
 
 
 @dataclass
@@ -42,16 +47,35 @@ class _Carried:
 
 
 @dataclass
+class _Share:
+    """What one worker counted: `begun` are the lines before each of its chunks, `extra` counts and lines."""
+
+    worker: Worker | Filled
+    begun: list[int] = field(default_factory=list)
+    extra: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, key: tuple[int, int], count: int, line: int) -> None:
+        """Adds what the worker could not count itself: it did not know what stood before its chunk."""
+        before, first = self.extra.get(key, (0, line))
+        self.extra[key] = before + count, min(first, line)
+
+    def counts(self) -> Ints:
+        """One row a group: the two words of its key, its count, its first line."""
+        extra = [(*key, *value) for key, value in self.extra.items()]
+        own = counted(self.worker.tables.groups, self.begun)
+        return np.concatenate([own, np.array(extra, np.int64).reshape(-1, 4)])
+
+
+@dataclass
 class _Gathered:
     """What the chunks gave so far, beside what their workers hold."""
 
     state: Ints = field(default_factory=lambda: np.zeros(layout.STATES, np.int64))
     dated: int = 0
     in_period: int = 0
-    extra: dict[int, dict[tuple[int, int], int]] = field(default_factory=lambda: defaultdict(dict))
     events: list[tuple[Worker | Filled, Ints]] = field(default_factory=list)
     steps: int = 0
-    workers: dict[int, Worker | Filled] = field(default_factory=dict)
+    shares: dict[int, _Share] = field(default_factory=dict)
 
 
 def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
@@ -60,13 +84,12 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
     notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
     for read in reads:
         held = plan.period.holds(day_text(carried.day))
-        extra = gathered.extra[id(read.worker)]
-        gathered.workers[id(read.worker)] = read.worker
-        if held:
-            for one, two, count in zip(*(column.tolist() for column in read.head), strict=True):
-                key = one | carried.day << 47, two
-                extra[key] = extra.get(key, 0) + count
-        _count_once(read, carried, held, notices, extra)
+        share = gathered.shares.setdefault(id(read.worker), _Share(read.worker))
+        share.begun.append(carried.lines)
+        for one, two, count, mark in read.head.tolist() if held else ():
+            share.add((one | carried.day << 47, two), count, carried.lines + (mark & LOW))
+        for key, line in _counted_once(read, carried, held, notices):
+            share.add(key, 1, carried.lines + line)
         placed = _placed(read.events, carried, held)
         if plan.wanted.events:
             before = carried.last, carried.lines, gathered.steps
@@ -79,19 +102,17 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
     return _sums(gathered, plan)
 
 
-def _count_once(
-    read: ChunkRead, carried: _Carried, held: bool, notices: list[bool], extra: dict[tuple[int, int], int]
-) -> None:
+def _counted_once(
+    read: ChunkRead, carried: _Carried, held: bool, notices: list[bool]
+) -> Iterator[tuple[tuple[int, int], int]]:
     """Messages before the chunk's first record: the record may have begun, and counted them, before."""
-    for bit, one, two, row in read.onces.tolist():
+    for bit, one, two, row, line in read.onces.tolist():
         in_head = one >> 47 == 0
         if carried.opened & bit or (in_head and not held):
             if row >= 0:
                 read.events[row, layout.E_ONCE] = -1
-            continue
-        if not notices[one >> 28 & 255]:
-            key = (one | carried.day << 47 if in_head else one), two
-            extra[key] = extra.get(key, 0) + 1
+        elif not notices[one >> 28 & 255]:
+            yield (one | carried.day << 47 if in_head else one, two), line
 
 
 def _placed(events: Ints, carried: _Carried, held: bool) -> Ints:
@@ -132,12 +153,13 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     names, state = Names(), gathered.state
     groups, moments, events = [], [], []
-    for number, worker in gathered.workers.items():
-        raw = _Raw(layout.texts(worker.tables.strings), names)
-        groups.append(_groups(worker, gathered.extra[number], raw, plan))
-        moments.append(_moments(worker, raw))
+    for share in gathered.shares.values():
+        worker = share.worker
+        texts = Texts(layout.texts(worker.tables.strings), names)
+        groups.append(decode_groups(share.counts(), texts, plan))
+        moments.append(decode_moments(counted(worker.tables.minutes, share.begun), texts))
         own = [(order, rows) for order, (other, rows) in enumerate(gathered.events) if other is worker]
-        events += [(order, _events(rows, raw, plan)) for order, rows in own]
+        events += [(order, decode_events(rows, texts, plan)) for order, rows in own]
     events.sort(key=lambda pair: pair[0])
     return LogSums(
         int(state[layout.LINES]),
@@ -147,106 +169,12 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         gathered.dated,
         gathered.in_period,
         names.all(),
-        ("", *(block.name for block in plan.formats.messages), *_OWN),
-        summed(_stacked(groups, (*GROUP, "count", "untimed")), GROUP, ("count", "untimed")),
-        summed(_stacked(moments, (*MOMENT, "count")), MOMENT, ("count",)),
+        messages(plan),
+        summed(_stacked(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)), GROUP, GROUP_SUMS, GROUP_LINES),
+        summed(_stacked(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)), MOMENT, MOMENT_SUMS, MOMENT_LINES),
         _stacked([columns for _, columns in events], (*EVENT, *EVENT_NAMES)),
     )
 
 
 def _stacked(parts: list[Columns], names: tuple[str, ...]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts] or [np.zeros(0, np.int64)]) for name in names}
-
-
-class _Raw:
-    """A worker's strings, which become names by the rule of the field that they are used in."""
-
-    def __init__(self, texts: list[bytes], names: Names) -> None:
-        self._texts, self._names = texts, names
-        self._known: dict[Callable[[bytes], str], Ints] = {}
-
-    def named(self, numbers: Ints, rule: Callable[[bytes], str]) -> Ints:
-        """The names' numbers of a column of strings' numbers."""
-        known = self._known.setdefault(rule, np.full(len(self._texts), -1, np.int64))
-        for place in np.unique(numbers[known[numbers] < 0]).tolist():
-            known[place] = self._names[rule(self._texts[place])]
-        return known[numbers]
-
-
-def _as_it_is(raw: bytes) -> str:
-    return raw.decode("ascii")
-
-
-def _groups(worker: Worker | Filled, extra: dict[tuple[int, int], int], raw: _Raw, plan: Plan) -> Columns:
-    table = worker.tables.groups
-    used = table.counts > 0
-    more = np.array([(one, two, count) for (one, two), count in extra.items()], np.int64).reshape(-1, 3)
-    one = np.concatenate([table.one[used], more[:, 0]])
-    two = np.concatenate([table.two[used], more[:, 1]])
-    count = np.concatenate([table.counts[used], more[:, 2]])
-    return _decoded(one, two, raw, plan) | {"count": count, "untimed": np.where(one >> 46 & 1, count, 0)}
-
-
-def _decoded(one: Ints, two: Ints, raw: _Raw, plan: Plan) -> Columns:
-    """The columns that the two words of a group's key hold."""
-    message, status = one >> 28 & 255, one >> 36 & 1023
-    own = len(plan.formats.messages) + 1 - _FIRST_OWN
-    return {
-        "day": one >> 47 & 0x1FFFF,
-        "kind": _kinds(plan)[np.where(message > 0, 1024 + message, status)],
-        "message": np.where(message >= _FIRST_OWN, message + own, message),
-        "status": status,
-        "client": raw.named(two >> 32, clean_client),
-        "method": raw.named(one & ((1 << 28) - 1), clean_method),
-        "route": raw.named(two & _LOW, clean_route),
-    }
-
-
-def _kinds(plan: Plan) -> Ints:
-    """The place in KINDS of each status, and of each message at 1024 and on."""
-    kinds = np.zeros(1024 + 256, np.int64)
-    for status, kind in REQUEST_KINDS.items():
-        kinds[status] = KINDS.index(kind)
-    for number, block in enumerate(plan.formats.messages):
-        kinds[1024 + number + 1] = KINDS.index(block.kind)
-    kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)
-    return kinds
-
-
-def _moments(worker: Worker | Filled, raw: _Raw) -> Columns:
-    table = worker.tables.minutes
-    used = table.counts > 0
-    one, two = table.one[used], table.two[used]
-    return {
-        "minute": one >> 36,
-        "status": one >> 26 & 1023,
-        "client": raw.named(two >> 32, clean_client),
-        "method": raw.named(one & ((1 << 26) - 1), clean_method),
-        "route": raw.named(two & _LOW, clean_route),
-        "count": table.counts[used],
-    }
-
-
-def _events(rows: Ints, raw: _Raw, plan: Plan) -> Columns:
-    columns = _decoded(rows[:, layout.E_ONE], rows[:, layout.E_TWO], raw, plan)
-    before, after = rows[:, layout.E_BEFORE], rows[:, layout.E_AFTER]
-    swapped = (before != NONE) & (after != NONE) & (before > after)
-    subjects, plain = rows[:, layout.E_SUBJECT], _names_a_variable(plan)[columns["message"]]
-    subject = np.zeros(len(rows), np.int64)
-    # Only what a format names a variable stays as it is: anything else could be a password.
-    subject[plain] = raw.named(subjects[plain], _as_it_is)
-    subject[~plain & (subjects > 0)] = raw.named(subjects[~plain & (subjects > 0)], mask_email)
-    return columns | {
-        "line": rows[:, layout.E_LINE],
-        "at": rows[:, layout.E_AT],
-        "not_before": np.where(swapped, after, before),
-        "not_after": np.where(swapped, before, after),
-        "subject": subject,
-    }
-
-
-def _names_a_variable(plan: Plan) -> np.ndarray:
-    """For each place among the messages, whether its subject is the name of a variable or parameter."""
-    messages = plan.formats.messages
-    named = ("variable" in block.expression.groupindex for block in messages)
-    return np.array([False, *named, *(name == SECRET_IN_URL for name in _OWN)])

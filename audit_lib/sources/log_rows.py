@@ -20,7 +20,7 @@ def rows_of(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:
             frame[name] = np.array(KINDS, object)[numbers]
         elif name == "day":
             frame[name] = _days(numbers)
-        elif name == "status":
+        elif name in ("status", "untimed_line"):
             frame[name] = pd.array(numbers, "Int64")
             frame[name][numbers == 0] = pd.NA  # type: ignore[index]
         elif name == "minute":

@@ -12,10 +12,13 @@ from audit_lib.sources.log_tally import Tally
 
 KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)
 GROUP = ("day", "kind", "status", "client", "method", "route")
+GROUP_SUMS, GROUP_LINES = ("count", "untimed"), ("line", "untimed_line")
 MOMENT = ("minute", "status", "client", "method", "route")
+MOMENT_SUMS, MOMENT_LINES = ("count",), ("line",)
 EVENT = ("line", "at", "not_before", "not_after", "day", "kind", "message", "status")
 EVENT_NAMES = ("client", "method", "route", "subject")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_NO_LINE = 1 << 62  # higher than any
 
 Columns = dict[str, Ints]
 
@@ -26,7 +29,8 @@ class LogSums:
 
     Columns hold numbers: days since 1970 and one (0: none), kinds by their place in KINDS, status 0 for none,
     instants in microseconds since 1970 UTC (NONE: none), message by its place in `messages`, and names by
-    their place in `names`. `groups` has `count` and `untimed`, `moments` has `count`.
+    their place in `names`. `groups` has `count` and `untimed`, `moments` has `count`; both have the `line` of
+    their first, `groups` also that of the first without a time (0: none).
     """
 
     lines: int
@@ -77,13 +81,20 @@ def sums_of(tally: Tally) -> LogSums:
             names[group.client],
             names[group.method],
             names[group.route],
-            *pair,
+            *counted,
         )
-        for group, pair in tally.counts.items()
+        for group, counted in tally.counts.items()
     ]
     moments = [
-        (moment.minute, moment.status, names[moment.client], names[moment.method], names[moment.route], count)
-        for moment, count in tally.moments.items()
+        (
+            moment.minute,
+            moment.status,
+            names[moment.client],
+            names[moment.method],
+            names[moment.route],
+            *counted,
+        )
+        for moment, counted in tally.moments.items()
     ]
     events = [
         (
@@ -106,8 +117,8 @@ def sums_of(tally: Tally) -> LogSums:
         tally.in_period,
         names.all(),
         messages.all(),
-        _columns(groups, (*GROUP, "count", "untimed")),
-        _columns(moments, (*MOMENT, "count")),
+        _columns(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)),
+        _columns(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)),
         _columns(events, (*EVENT, *EVENT_NAMES)),
     )
 
@@ -117,8 +128,8 @@ def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
     return {name: table[:, place] for place, name in enumerate(names)}
 
 
-def summed(columns: Columns, by: Sequence[str], values: Sequence[str]) -> Columns:
-    """One row for each group of the columns `by`, in their order, with the sums of `values`."""
+def summed(columns: Columns, by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()) -> Columns:
+    """One row for each group of the columns `by`, in their order: sums of `values`, the first of `lines`."""
     size = len(columns[values[0]])
     key, width = np.zeros(size, np.int64), 1
     for name in by:
@@ -129,7 +140,15 @@ def summed(columns: Columns, by: Sequence[str], values: Sequence[str]) -> Column
         key, width = key * max(1, len(distinct)) + place, width * max(1, len(distinct))
     _, first, group = np.unique(key, return_index=True, return_inverse=True)
     sums = {name: np.bincount(group, columns[name], len(first)).astype(np.int64) for name in values}
-    return {name: columns[name][first] for name in by} | sums
+    firsts = {name: _least(columns[name], group, len(first)) for name in lines}
+    return {name: columns[name][first] for name in by} | sums | firsts
+
+
+def _least(lines: Ints, group: Ints, size: int) -> Ints:
+    """The lowest line of each group; 0, which is none, where no row has one."""
+    least = np.full(size, _NO_LINE, np.int64)
+    np.minimum.at(least, group, np.where(lines > 0, lines, _NO_LINE))
+    return np.where(least < _NO_LINE, least, 0)
 
 
 def renamed(

@@ -1,6 +1,5 @@
 """What the lines of one log file add up to: counts, events with their bounds, and where each line ended."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -49,14 +48,18 @@ class Event(NamedTuple):
 
 @dataclass
 class Tally:
-    """The sums of one file. `counts` holds pairs: all lines of a group, and those without a time."""
+    """The sums of one file.
+
+    `counts` holds for each group its lines, those without a time, the first line, and the first without a
+    time (0: none); `moments` holds how many, and the first line.
+    """
 
     lines: int = 0
     read: int = 0
     not_understood: int = 0
     blank: int = 0
     counts: dict[Group, list[int]] = field(default_factory=dict)
-    moments: Counter[Moment] = field(default_factory=Counter)
+    moments: dict[Moment, list[int]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     dated: int = 0  # lines with a date, their own or one before them
     in_period: int = 0  # those of them that lie in the period
@@ -137,12 +140,14 @@ def _add(tally: Tally, event: Event) -> Event | None:
     shown = event.sighting
     if shown.kind != NOTICE:
         group = Group(event.day, shown.kind, shown.status, shown.client, shown.method, shown.route)
-        pair = tally.counts.setdefault(group, [0, 0])
-        pair[0] += 1
-        pair[1] += event.at is None
+        counted = tally.counts.setdefault(group, [0, 0, event.line, 0])
+        counted[0] += 1
+        if event.at is None:
+            counted[1] += 1
+            counted[3] = counted[3] or event.line
     if shown.status and event.at is not None:
         moment = Moment(event.at // MINUTE, shown.status, shown.client, shown.method, shown.route)
-        tally.moments[moment] += 1
+        tally.moments.setdefault(moment, [0, event.line])[0] += 1
     return event if shown.kind != "other" else None
 
 

@@ -149,6 +149,8 @@ def tabulate_uses(scene: Scene, window: Window) -> pd.DataFrame:
 
 def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, str]) -> dict[str, Any]:
     routes = totals(group, "route").sort_values(ascending=False, kind="stable")
+    known = group[group["timed"]] if group["timed"].any() else group
+    first = known.sort_values(["not_before_at", "source", "line"], na_position="first").iloc[0]
     more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
     return {
         "client": client,
@@ -158,7 +160,7 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
         "successes": int(group["count"].sum()),
         "may_be": int(group.loc[~surely_within(group, window), "count"].sum()),
         "routes": ", ".join(f"{route} ({count})" for route, count in routes.head(4).items()) + more,
-        "evidence": ", ".join(sorted(set(group["source"]))),
+        "evidence": f"{first['source']}:{first['line']}",
     }
 
 

@@ -87,6 +87,7 @@ def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
         not_after_at=after.astype("datetime64[us, UTC]") + _DAY,
         timed=False,
         count=rows["untimed"],
+        line=rows["untimed_line"].astype("int64"),
     )
 
 

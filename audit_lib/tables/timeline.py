@@ -72,8 +72,6 @@ def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, A
     classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
     slot = here["not_before_at"].dt.floor(bucket(scene.window))
     here = here.assign(subject=here["client"].map(classes).astype("str"), slot=slot)
-    if "line" not in here:
-        here = here.assign(line=0)
     keys = ["slot", "timed", "subject", "source"]
     groups = here.groupby(keys, dropna=False, observed=True)
     sums = groups.agg(
@@ -88,8 +86,7 @@ def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, A
     sums = sums.assign(clients=by_group.size(), names=few.agg(", ".join))
     for (_, timed, subject, source), group in zip(sums.index, rows(sums), strict=True):
         text = f"{_COUNTED[kind]}: {group.count} from {group.clients} ({group.names})"
-        place = f"{source}:{group.line}" if group.line else str(source)
-        row = _row(kind, (group.low, group.high), str(subject), text, place)
+        row = _row(kind, (group.low, group.high), str(subject), text, f"{source}:{group.line}")
         yield row | {"at": group.low if timed else None, "count": int(group.count)}
 
 
@@ -160,22 +157,24 @@ def tabulate_lane(scene: Scene, lane: str, key: str, name: str) -> pd.DataFrame:
 
 
 def tabulate_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each instant at which a log was written: `source`, `at`, in the order of both."""
-    timed = requests.loc[requests["timed"], ["source", "not_before_at"]].set_axis(["source", "at"], axis=1)
-    said = events.loc[events["at"].notna(), ["source", "at"]]
-    parts = [part.drop_duplicates().astype({"source": "str"}) for part in (timed, said)]
-    return pd.concat(parts).drop_duplicates().sort_values(["source", "at"], ignore_index=True)
+    """One row for each instant at which a log was written: `source`, `at`, `line`, in the order of both."""
+    timed = requests.loc[requests["timed"], ["source", "not_before_at", "line"]]
+    said = events.loc[events["at"].notna(), ["source", "at", "line"]]
+    parts = [part.astype({"source": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
+    firsts = [part.groupby(["source", "at"], as_index=False, sort=False)["line"].min() for part in parts]
+    written: pd.DataFrame = pd.concat(firsts).groupby(["source", "at"], as_index=False)["line"].min()
+    return written
 
 
 def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
     """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
     near = scene.written["at"].between(scene.window.since - AROUND, scene.window.until + AROUND)
     for source, group in scene.written[near].groupby("source"):
-        at = group["at"].reset_index(drop=True)
+        at, line = group["at"].reset_index(drop=True), group["line"].to_numpy()
         spans = at.diff()
         long = spans[spans > QUIET]
         usual = spans.quantile(0.9) if len(long) else QUIET
         for index in long.index[long > UNUSUAL * usual]:
             hours = spans[index] / pd.Timedelta(hours=1)
             text = f"no line with a time for {hours:.0f} hours"
-            yield _row("log gap", (at[index - 1], at[index]), str(source), text, str(source))
+            yield _row("log gap", (at[index - 1], at[index]), str(source), text, f"{source}:{line[index]}")

@@ -245,7 +245,7 @@ def test_requests_with_a_time_are_counted_by_the_minute(tmp_path: Path) -> None:
     """LogMinutes holds successes and failures by minute, client and route."""
     line = b'2026-08-01T10:00:%02dZ INFO: 1.1.1.1:1 - "GET /a HTTP/1.1" %d x\n'
     read = _logs(tmp_path, a_log=b"".join(line % (second, 200 + second % 2) for second in range(60)))
-    assert read.minutes[["status", "count"]].to_numpy().tolist() == [[200, 30], [201, 30]]
+    assert read.minutes[["status", "count", "line"]].to_numpy().tolist() == [[200, 30, 1], [201, 30, 2]]
     assert read.minutes["minute_at"].dt.second.tolist() == [0, 0]
     assert read.events.empty
 

@@ -17,7 +17,7 @@ QUARTER = Quarter(2026, 3)
 
 def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
     columns = ("day", "kind", "count", "untimed")
-    blank = {"source": "app.log", "client": "", "method": "", "route": ""}
+    blank = {"source": "app.log", "client": "", "method": "", "route": "", "line": 1}
     return LogCounts.of(blank | dict(zip(columns, row, strict=True)) for row in rows)
 
 

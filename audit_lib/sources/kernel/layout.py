@@ -24,14 +24,14 @@ TIME_AT, STATUS_AT, TRIED_AT, CAPS = 12, 13, 14, 16
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
-(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, STATES) = range(11, 21)
+(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK, STATES) = range(11, 22)
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)
 HAS_CR, SETTINGS = range(7, 9)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
-O_BIT, O_ONE, O_TWO, O_ROW, ONCE = range(5)
+O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)
 # Columns of a block. LEAD and what follows it say cheaply that a block cannot match: see `fits`.
 (FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(11)
 (CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, SHARED, BLOCK) = range(11, 19)
@@ -82,12 +82,13 @@ class Strings(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Counts by a key of two words."""
+    """Counts by a key of two words, and where each was seen first."""
 
     one: Ints
     two: Ints
     counts: Ints
-    size: Ints
+    marks: Ints  # the worker's chunk in the upper half, the line in it in the lower
+    size: Ints  # one element: how many there are
 
 
 class Tables(NamedTuple):
@@ -118,9 +119,10 @@ class Work(NamedTuple):
 (BUFFER, OPS, TEXT, CLASSES, BLOCKS, CANDIDATES, ORDER, ANYWHERE, PAIRS, STRIDE) = range(10)
 (PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10, 14)
 (SLOTS, STARTS, ARENA, STRINGS) = range(14, 18)
-(GROUPS, HEADS, MINUTES) = range(18, 30, 4)  # of each: one, two, counts, size
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(30, 40)
-ARRAYS = 40
+(GROUPS, HEADS, MINUTES) = range(18, 33, 5)  # of each what follows
+(G_ONE, G_TWO, G_COUNT, G_MARK, G_SIZE) = range(5)
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(33, 43)
+ARRAYS = 43
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since eight are looked at where one may be the last.
 SLACK = 8
@@ -139,8 +141,8 @@ def new_strings(capacity: int = 1 << 12, arena: int = 1 << 17) -> Strings:
 
 def new_groups(capacity: int = 1 << 12) -> Groups:
     """Room for half as many groups as `capacity`."""
-    one, two, counts = (np.zeros(capacity, np.int64) for _ in range(3))
-    return Groups(one, two, counts, np.zeros(1, np.int64))
+    one, two, counts, marks = (np.zeros(capacity, np.int64) for _ in range(4))
+    return Groups(one, two, counts, marks, np.zeros(1, np.int64))
 
 
 def texts(strings: Strings) -> list[bytes]:

@@ -17,6 +17,7 @@ from audit_lib.sources.kernel.layout import (
     EVENT,
     EVENT_ROWS,
     EVENTS,
+    G_SIZE,
     GROUPS,
     GROW,
     HAS_CR,
@@ -98,7 +99,7 @@ def is_blank(pos, end):
 @inlined
 def lacks_room(frame, table):
     """Whether a table of groups might have no room for what one line adds."""
-    return 2 * (word(word(frame, table + 3), 0) + 4) >= word(frame, ARRAYS + table)
+    return 2 * (word(word(frame, table + G_SIZE), 0) + 4) >= word(frame, ARRAYS + table)
 
 
 @inlined

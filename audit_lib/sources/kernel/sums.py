@@ -8,6 +8,7 @@ from audit_lib.sources.kernel.layout import (
     BY_CLIENT,
     BY_METHOD,
     BY_ROUTE,
+    CHUNK,
     CLOCK_NUMBER,
     DATED,
     DAY,
@@ -36,6 +37,7 @@ from audit_lib.sources.kernel.layout import (
     MINUTES,
     MOST_STEPS,
     O_BIT,
+    O_LINE,
     O_ONE,
     O_ROW,
     O_TWO,
@@ -136,6 +138,7 @@ def sight(frame, at, shown):
         put(state, EVENTS, row + 1)
         keep_event(frame, row, at, one, shown)
     one |= shown.method * word(settings, BY_METHOD)
+    mark = word(state, CHUNK) << 32 | word(state, LINES)
     if shown.once and word(state, BEGUN) == 0:
         rows = word(frame, ONCE_ROWS) + 8 * ONCE * word(state, ONCES)
         more(state, ONCES)
@@ -143,11 +146,12 @@ def sight(frame, at, shown):
         put(rows, O_ONE, one)
         put(rows, O_TWO, two)
         put(rows, O_ROW, row)
+        put(rows, O_LINE, word(state, LINES))
     elif not shown.notice:
-        add(frame, GROUPS if today else HEADS, one, two, 1)
+        add(frame, GROUPS if today else HEADS, one, two, 1, mark)
     if status and not untimed and word(settings, WANT_MINUTES):
         minute = (at // MINUTE) << 36 | status << 26 | shown.method
-        add(frame, MINUTES, minute, shown.client << 32 | shown.route, 1)
+        add(frame, MINUTES, minute, shown.client << 32 | shown.route, 1, mark)
 
 
 @inlined

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from audit_lib.sources.kernel.layout import ARENA, ARRAYS, GROUPS, HEADS, SLOTS, STARTS, STRINGS
+from audit_lib.sources.kernel.layout import (
+    ARENA,
+    ARRAYS,
+    G_COUNT,
+    G_MARK,
+    G_ONE,
+    G_SIZE,
+    G_TWO,
+    GROUPS,
+    HEADS,
+    SLOTS,
+    STARTS,
+    STRINGS,
+)
 from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, put_byte, same, word
 
 
@@ -52,9 +65,9 @@ def number_of(frame, pos, end):
 
 
 @jit
-def add(frame, table, one, two, count):
-    """Adds to the count of a key."""
-    ones, twos, counts = word(frame, table), word(frame, table + 1), word(frame, table + 2)
+def add(frame, table, one, two, count, mark):
+    """Adds to the count of a key, which is given the mark if it is new."""
+    ones, twos, counts = word(frame, table + G_ONE), word(frame, table + G_TWO), word(frame, table + G_COUNT)
     mask = word(frame, ARRAYS + table) - 1
     slot = mixed(one, two) & mask
     while word(counts, slot):
@@ -65,16 +78,20 @@ def add(frame, table, one, two, count):
     put(ones, slot, one)
     put(twos, slot, two)
     put(counts, slot, count)
-    put(word(frame, table + 3), 0, word(word(frame, table + 3), 0) + 1)
+    put(word(frame, table + G_MARK), slot, mark)
+    size = word(frame, table + G_SIZE)
+    put(size, 0, word(size, 0) + 1)
 
 
 @jit
 def refill(frame):
     """Copies the groups into those that stand in the place of the heads."""
-    ones, twos, counts = word(frame, GROUPS), word(frame, GROUPS + 1), word(frame, GROUPS + 2)
+    ones, twos = word(frame, GROUPS + G_ONE), word(frame, GROUPS + G_TWO)
+    counts, marks = word(frame, GROUPS + G_COUNT), word(frame, GROUPS + G_MARK)
     for slot in range(word(frame, ARRAYS + GROUPS)):
-        if word(counts, slot):
-            add(frame, HEADS, word(ones, slot), word(twos, slot), word(counts, slot))
+        count = word(counts, slot)
+        if count:
+            add(frame, HEADS, word(ones, slot), word(twos, slot), count, word(marks, slot))
 
 
 @jit

@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from audit_lib.tables.detections.crowds import evidence_of
-from audit_lib.tables.detections.incidents import Incident, incident
+from audit_lib.tables.detections.incidents import Incident, incident, places
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -170,10 +169,15 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
                     subject="requests",
                     first_at=_instant(first + low),
                     last_at=_instant(first + high + 1),
-                    evidence=evidence_of(own if len(own) else traffic.requests),
+                    evidence=places(own if len(own) else _around(traffic.requests, hours, low, high)),
                 )
             )
     return found
+
+
+def _around(requests: pd.DataFrame, hours: "pd.Series[float]", low: int, high: int) -> pd.DataFrame:
+    """The last request before some hours of silence, and the first after them."""
+    return pd.concat([requests[hours < low].tail(1), requests[hours > high].head(1)])
 
 
 def _runs(marked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.sources.log_formats import CLOCK_SET_BACK
-from audit_lib.tables.detections.crowds import evidence_of
-from audit_lib.tables.detections.incidents import Incident, incident
+from audit_lib.tables.detections.incidents import Incident, incident, places
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -29,6 +28,7 @@ def _gaps(traffic: Traffic, rule: Rule) -> list[Incident]:
         if missed < rule["expected"]:
             continue
         edges = traffic.requests[traffic.requests["minute"].isin((first, last))]
+        edges = edges.sort_values(["minute", "source", "line"]).drop_duplicates(["minute", "source"])
         hours = (last - first) / 60
         text = f"no request for {hours:.1f} hours where {missed:.0f} are usual: silence, or a gap in the log"
         times = [pd.Timestamp(minute * 60, unit="s", tz="UTC") for minute in (first, last)]
@@ -40,7 +40,7 @@ def _gaps(traffic: Traffic, rule: Rule) -> list[Incident]:
                 subject="requests",
                 first_at=times[0],
                 last_at=times[1],
-                evidence=evidence_of(edges),
+                evidence=places(edges),
             )
         )
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from audit_lib.tables.detections.incidents import Incident, earliest, incident, places, runs
+from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -75,8 +75,3 @@ def top_talkers(traffic: Traffic, rule: Rule) -> list[Incident]:
         text = f"{count / total:.0%} of all failed logins"
         found.append(incident(own, text, rule.severity, client=str(client), count=int(count)))
     return found
-
-
-def evidence_of(requests: pd.DataFrame) -> tuple[str, ...]:
-    """The files that requests counted by the minute stand in: their lines are not kept."""
-    return places(requests[["source"]])

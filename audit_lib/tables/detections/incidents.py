@@ -50,9 +50,7 @@ def incident(events: pd.DataFrame, classification: str, severity: str, **more: A
 
 
 def places(events: pd.DataFrame) -> tuple[str, ...]:
-    """`file:line` of the first events and of the last; a file alone where lines are not kept."""
-    if "line" not in events:
-        return tuple(sorted(set(events["source"])))[:PLACES]
+    """`file:line` of the first events and of the last; of requests in a minute that of the first."""
     if len(events) > PLACES:
         events = pd.concat([events.head(PLACES - 1), events.tail(1)])
     pairs = zip(events["source"], events["line"], strict=True)

@@ -71,7 +71,7 @@ def _first_answer(traffic: Traffic, rule: Rule, row: Any) -> Incident:
     text = f"first answer on {row.route} to a network not seen for {rule['days']:.0f} days"
     text += f", after {tried.sum()} failed logins" if tried.any() else ""
     severity = "medium" if tried.sum() >= 5 else rule.severity
-    evidence = (*dict.fromkeys(_places(failures[tried])), row.source)
+    evidence = (*dict.fromkeys(_places(failures[tried])), f"{row.source}:{row.line}")
     return Incident(
         text, severity, 1, subject=row.network, first_at=row.at, last_at=row.at, evidence=evidence
     )

@@ -7,8 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from audit_lib.sources.log_formats import SECRET_IN_URL
-from audit_lib.tables.detections.crowds import evidence_of
-from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
+from audit_lib.tables.detections.incidents import Incident, earliest, incident, places, runs
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule
 from audit_lib.tables.detections.traffic import BEGUN, Traffic, fits
 
@@ -72,7 +71,7 @@ def _of(run: pd.DataFrame, text: str, severity: str, client: str) -> Incident:
         clients=frozenset(run["client"]) - {""},
         first_at=run["at"].iloc[0],
         last_at=run["at"].iloc[-1],
-        evidence=evidence_of(run),
+        evidence=places(run),
     )
 
 

@@ -30,10 +30,10 @@ class Change:
 class Traffic:
     """The logs of a period as detections need them.
 
-    `requests`, by the minute, in order of time: at, minute, seconds, source, client, network, method, route,
-    status, count, failed, succeeded, protected. `failures`, those with a time, in its order: at, seconds,
-    source, line, client, network, method, route, protected, environment (of the log, "" where it is not
-    known). `events`: LogEvents with `seconds`, null where a line carries no time.
+    `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
+    network, method, route, status, count, failed, succeeded, protected. `failures`, those with a time, in its
+    order: at, seconds, source, line, client, network, method, route, protected, environment (of the log, ""
+    where it is not known). `events`: LogEvents with `seconds`, null where a line carries no time.
     """
 
     requests: pd.DataFrame

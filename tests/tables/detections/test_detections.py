@@ -93,6 +93,20 @@ def test_a_detection_fires_by_its_definition(detection: str, tmp_path: Path) -> 
     assert verdicts(detections(tmp_path, silent))[detection] != "found"
 
 
+@pytest.mark.parametrize("detection", PAIRS)
+def test_the_evidence_is_lines_of_what_was_found(detection: str, tmp_path: Path) -> None:
+    """Each piece of evidence is file:line, also of requests counted by the minute; the lines are there."""
+    frame = detections(tmp_path, PAIRS[detection][0])
+    found = frame[frame["detection"].eq(detection) & frame["verdict"].eq("found")]
+    lines = (tmp_path / "app.log").read_text("utf-8").splitlines()
+    for subject, evidence in zip(found["subject"], found["evidence"], strict=True):
+        places = [place.rsplit(":", 1) for place in evidence.split("; ")]
+        assert {name for name, _ in places} == {"app.log"}
+        quoted = [lines[int(number) - 1] for _, number in places]
+        if subject in {EVIL, USER}:
+            assert all(subject in line for line in quoted)
+
+
 def test_an_incident_names_source_time_count_and_lines(tmp_path: Path) -> None:
     """The row of a burst holds who, from when to when, how many, and file:line of each."""
     found = detections(tmp_path, [(0, USER, API, 200), *_failures(5, 60, start=60)])
