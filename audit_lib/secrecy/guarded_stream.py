@@ -48,7 +48,8 @@ class GuardedStream(io.TextIOBase):
 
     def flush(self) -> None:
         """Pass on to the stream beneath; what may begin a value stays back."""
-        self._target.flush()
+        if not self._target.closed:  # a stream that is thrown away flushes once more
+            self._target.flush()
 
     def release(self) -> None:
         """Write what was held back, at the end of the process."""
