@@ -17,7 +17,7 @@ import numpy as np
 from audit_lib.errors import BadInput, Fault
 from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
 from audit_lib.sources.log_sums import KINDS, LogSums, day_text, renamed, summed
 
@@ -105,7 +105,7 @@ def failures(
     wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
     plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
     opened = _openable(paths)
-    sums = _on_cluster(opened, plan, scheduler) if scheduler else [_sums(path, plan) for path in opened]
+    sums = _on_cluster(opened, plan, scheduler) if scheduler else _read(opened, plan)
     click.echo(_summary(sums), err=True)
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
@@ -156,11 +156,16 @@ def _openable(paths: Iterable[str]) -> list[str]:
     return list(kept.values())
 
 
-def _sums(path: str, plan: Plan) -> LogSums:
+def _read(paths: Sequence[str], plan: Plan) -> list[LogSums]:
+    total = bytes_in(Path(), paths)
+    return [_sums(path, plan, total) for path in paths]
+
+
+def _sums(path: str, plan: Plan, total: int) -> LogSums:
     try:
         with _opened(path) as file:
             stream = Stream(file)
-            sums = read_log(cast(BinaryIO, stream), plan)
+            sums = read_log(cast(BinaryIO, stream), plan, total)
     except Bomb:
         raise BadInput.at(path, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
     except OSError as error:

@@ -20,7 +20,10 @@ def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Itera
     """
     buffer, filled = next(buffers), 0
     while True:
-        filled, ended = _fill(file, buffer, filled, filled + size)
+        # A line that is too long already leaves no room for a chunk: it is skipped first.
+        ended = False
+        if filled <= LINE_LIMIT + 1:
+            filled, ended = _fill(file, buffer, filled, filled + size)
         stop = _after_last_line(buffer, filled)
         while not stop and not ended:
             if filled > LINE_LIMIT + 1:

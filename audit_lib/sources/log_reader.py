@@ -2,18 +2,23 @@
 
 import io
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, cast
 
-from audit_lib.sources.kernel.native import NotCompiled, load_entry
+from audit_lib.sources.kernel.native import NotCompiled, is_at_hand, load_entry
 from audit_lib.sources.log_fast import Plan, read_chunks
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_sums import LogSums, sums_of
 from audit_lib.sources.log_tally import raw_lines, tally_lines
 
-# Up to this size the naive reader is done before the fast one would have been compiled.
-FAST_FROM = 16 << 20
+# From this size on the fast reader, once it is compiled, is done before the naive one.
+FAST_FROM = 1 << 18
+# Up to this size, of all files together, the naive reader is done before the fast one is compiled.
+COMPILE_FROM = 16 << 20
 
 
 class _Chained(io.RawIOBase):
@@ -34,10 +39,18 @@ class _Chained(io.RawIOBase):
         return len(piece)
 
 
-def read_log(file: BinaryIO, plan: Plan, fast_from: int = FAST_FROM) -> LogSums:
-    """The sums of one unpacked stream. Both readers give the same; a test holds them to it."""
+def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_FROM) -> LogSums:
+    """The sums of one unpacked stream. Both readers give the same; a test holds them to it.
+
+    `total` are the bytes of all files that are to be read, as far as they are known: of many small ones the
+    fast reader is worth its compilation, too.
+    """
     first = _read_up_to(file, fast_from)
-    if len(first) < fast_from:
+    enough = len(first) >= fast_from
+    if enough and total < COMPILE_FROM and not is_at_hand():
+        first += _read_up_to(file, COMPILE_FROM - len(first))
+        enough = len(first) >= COMPILE_FROM
+    if not enough:
         return read_naively(io.BytesIO(first), plan)
     whole = _Chained(first, file)
     if not _is_compiled():
@@ -54,6 +67,15 @@ def _is_compiled() -> bool:
         print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
         return False
     return True
+
+
+def bytes_in(root: Path, paths: Iterable[str]) -> int:
+    """How many bytes the files hold, as they lie on the disk; of what cannot be asked, none."""
+    total = 0
+    for path in paths:
+        with suppress(OSError, ValueError):
+            total += root.joinpath(path).lstat().st_size
+    return total
 
 
 def read_naively(file: BinaryIO, plan: Plan) -> LogSums:

@@ -17,7 +17,7 @@ from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.sources.log_paths import log_paths
-from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
 from audit_lib.sources.log_sums import LogSums
 from audit_lib.sources.log_tally import Period
@@ -46,6 +46,7 @@ class _Plan:
     formats: LogFormats
     quarter: Quarter | None
     scheduler: str
+    total: int  # bytes of all files
 
 
 def read_logs(
@@ -61,19 +62,28 @@ def read_logs(
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
     files: list[FileSums] = []
-    seen: set[str] = set()
-    for source in project.log_sources:
-        paths = [path for path in log_paths(project.root, source.pattern) if path not in seen]
-        seen.update(paths)
+    named = _named(project)
+    total = sum(bytes_in(project.root, paths) for _, paths in named)
+    for source, paths in named:
         rows += [] if paths else [_missing(source)]
+        zone = ZoneInfo(source.time_zone)
+        plan = _Plan(project.root, frozenset(paths), zone, formats, quarter, scheduler, total)
         for path in paths:
-            plan = _Plan(
-                project.root, frozenset(paths), ZoneInfo(source.time_zone), formats, quarter, scheduler
-            )
             row, sums = _read_file(plan, path)
             rows.append(_row(source, path) | row)
             files += [FileSums(path, sums)] if sums else []
     return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
+
+
+def _named(project: Project) -> list[tuple[LogSource, list[str]]]:
+    """Each log source with its paths; a path belongs to the first that names it."""
+    seen: set[str] = set()
+    named = []
+    for source in project.log_sources:
+        paths = [path for path in log_paths(project.root, source.pattern) if path not in seen]
+        seen.update(paths)
+        named.append((source, paths))
+    return named
 
 
 def _row(source: LogSource, path: str) -> dict[str, Any]:
@@ -126,7 +136,7 @@ def _sums(plan: _Plan, path: str, source: OpenSource) -> tuple[LogSums, str]:
 
         return read_on_cluster([str(plan.root / path)], how, plan.scheduler)[0], ""
     stream = Stream(source.file)
-    sums = read_log(cast(BinaryIO, stream), how)
+    sums = read_log(cast(BinaryIO, stream), how, plan.total)
     broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
     return sums, broken
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from audit_lib.sources import log_reader
 from audit_lib.sources.kernel.layout import NONE
 from audit_lib.sources.log_fast import Plan, Wanted, read_chunks
 from audit_lib.sources.log_formats import load_formats
@@ -282,6 +283,15 @@ def test_tables_grow_without_losing_anything() -> None:
     assert _fast(content, 1 << 17) == _naive(content)
 
 
+@pytest.mark.parametrize("before", [1, 20_000])
+@pytest.mark.parametrize("size", [5 << 19, 7 << 20])
+def test_a_line_longer_than_a_chunk_hides_nothing_behind_it(before: int, size: int) -> None:
+    """Of a file whose line begins in one chunk and ends chunks later every line is counted."""
+    line = b'2026-08-02T10:00:00Z INFO:     203.0.113.7:1 - "GET /a HTTP/1.1" 401 Unauthorized\n'
+    content = line * before + b"x" * size + b"\n" + line * 2_000
+    assert _fast(content, 3 << 20) == _naive(content)
+
+
 def test_what_is_not_wanted_is_not_counted_apart() -> None:
     """Without client and route the same counts stand in fewer groups."""
     content = _mixture(3, 400)
@@ -298,7 +308,23 @@ def test_what_is_not_wanted_is_not_counted_apart() -> None:
 def test_the_reader_is_chosen_by_size(extra: int) -> None:
     """Below, at and above the size from which the fast reader reads, the sums are the same."""
     plan = Plan(FORMATS, UTC)
-    assert _rows(read_log(io.BytesIO(SMALL), plan, len(SMALL) + extra)) == _naive(SMALL)
+    assert _rows(read_log(io.BytesIO(SMALL), plan, fast_from=len(SMALL) + extra)) == _naive(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("at_hand", "total", "fast"),
+    [(True, 0, True), (False, 0, False), (False, log_reader.COMPILE_FROM, True)],
+)
+def test_many_small_logs_are_worth_the_compilation(
+    monkeypatch: pytest.MonkeyPatch, *, at_hand: bool, total: int, fast: bool
+) -> None:
+    """A file below the limit is read fast where the kernel lies ready, or where all files are beyond it."""
+    used: list[bool] = []
+    monkeypatch.setattr(log_reader, "is_at_hand", lambda: at_hand)
+    monkeypatch.setattr(log_reader, "_is_compiled", lambda: used.append(True) or True)
+    plan = Plan(FORMATS, UTC)
+    assert _rows(read_log(io.BytesIO(SMALL), plan, total, fast_from=len(SMALL))) == _naive(SMALL)
+    assert used == [True] * fast
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real logs lie beside the repository only")

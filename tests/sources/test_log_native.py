@@ -65,7 +65,7 @@ def test_where_nothing_can_be_compiled_logs_are_read_slowly(tmp_path: Path) -> N
     log.write_text(line * 40)
     program = (
         "import sys; import llvmlite.binding as llvm; from audit_lib.sources import log_reader as reader;"
-        "reader.read_log.__defaults__ = (100,);"
+        "reader.COMPILE_FROM, reader.read_log.__defaults__ = 0, (0, 100);"
         "llvm.get_host_cpu_name = llvm.get_host_cpu_name if sys.argv.pop(1) == 'fast' else None;"
         "from audit_lib.commands.failures import failures; failures()"
     )

@@ -23,7 +23,18 @@ __all__ = ["AWAY", "MISS", "NONE", "forget", "match", "run_end"]
 
 AWAY = np.int64(-2)  # neither a match nor none: the naive reader decides
 
-_LEVELS = np.array([int.from_bytes(level.ljust(8, b"\0"), "little") for level in LEVELS], np.int64)
+# The names of levels as numbers, with the mask of their bytes and their lengths.
+_LEVELS = np.array(
+    [
+        [
+            int.from_bytes(part.ljust(8, b"\0"), "little", signed=True)
+            for part in (level, b"\xff" * len(level))
+        ]
+        + [len(level)]
+        for level in LEVELS
+    ],
+    np.int64,
+)
 # Places of the memo, behind those of times.py: of runs of a class address and end, by turns.
 _RUN_SEEN = 3
 _PEER, _WORD = np.int64(BITS["peer"]), np.int64(BITS["word"])
@@ -41,15 +52,12 @@ def forget(frame):
 @jit
 def level_end(pos, end):
     """The end of a level's name, or MISS."""
-    name, at = 0, pos
-    while at < end and at < pos + 9 and 65 <= byte(at) <= 90:
-        name |= byte(at) << (8 * min(at - pos, 7))
-        at += 1
-    if at - pos > 8:
-        return MISS
-    for level in _LEVELS:
-        if name == level:
-            return at
+    text = eight(pos)
+    for row in range(len(_LEVELS)):
+        if text & _LEVELS[row, 1] == _LEVELS[row, 0]:
+            at = pos + _LEVELS[row, 2]
+            if at <= end and (at == end or byte(at) < 65 or byte(at) > 90):
+                return at
     return MISS
 
 

@@ -11,11 +11,10 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import llvmlite.binding as llvm
-from filelock import FileLock
 
 Entry = Callable[[int, int], int]
 _SOURCES = Path(__file__).parent
@@ -38,6 +37,14 @@ def load_entry() -> Entry:
         return _loaded()
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
+
+
+def is_at_hand() -> bool:
+    """Whether the kernel need not be compiled first: it is loaded, or lies ready."""
+    try:
+        return load_entry.cache_info().currsize > 0 or _stored() is not None
+    except Exception:  # a machine that LLVM does not know: `load_entry` says so where it is needed
+        return False
 
 
 def _loaded() -> Entry:
@@ -77,6 +84,8 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
 
 def _compiled_once(machine: llvm.TargetMachine) -> bytes:
     """Compiles and keeps the code, while other processes that want it wait."""
+    from filelock import FileLock  # noqa: PLC0415  slow to import, and seldom needed
+
     try:
         path = _path()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,14 +116,23 @@ def _compiled(machine: llvm.TargetMachine) -> bytes:
 def _path() -> Path:
     """Where the code for these sources, versions and this processor lies."""
     digest = sha256()
-    for name in ("numba", "llvmlite", "numpy"):
-        digest.update(f"{name} {version(name)}\n".encode())
+    # What these files say is the version, and reading them takes less than asking for the metadata.
+    for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
+        digest.update(_beside(name).joinpath(place).read_bytes())
     features = llvm.get_host_cpu_features().flatten()
     digest.update(f"{sys.version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}".encode())
     for path in (*sorted(_SOURCES.glob("*.py")), _SOURCES.parent / "templates.py"):
         digest.update(path.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.o")
+
+
+def _beside(package: str) -> Path:
+    """The folder of a package, which is not imported."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise OSError(f"{package} is not installed")
+    return Path(spec.origin).parent
 
 
 def _stored() -> bytes | None:
