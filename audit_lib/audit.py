@@ -21,6 +21,7 @@ from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project
 from audit_lib.report.identities import mask_client, mask_frame
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.sources.deploys import read_deploys
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
@@ -101,8 +102,9 @@ def run_audit(
     logs = read_logs(project, period, formats, scheduler=scheduler)
     ledger = read_ledger(project.ledger_dir, keeper.key, moment)
     history = env_history(project, keeper)
+    deploys = read_deploys(project, keeper, moment)
     documents = document_sources(project, chosen, ledger)
-    sources = Sources.checked(pd.concat([env_sources, logs.sources, documents]))
+    sources = Sources.checked(pd.concat([env_sources, logs.sources, deploys.sources, documents]))
 
     inventory = tabulate_inventory(entries, chosen, project, keeper, sources)
     drift = compare_places(inventory, entries, chosen, keeper)
@@ -118,7 +120,8 @@ def run_audit(
     )
     freshness = tabulate_freshness(inventory, evidence, chosen, moment)
     end = min(period.end, moment)
-    traffic = gather(logs.sources, logs.counts, logs.events, logs.minutes, ledger, sought, period.start, end)
+    read = logs.sources, logs.counts, logs.events, logs.minutes
+    traffic = gather(*read, ledger, sought, period.start, end, deploys.deploys)
     detected = detect(traffic, sought)
     # A finding's id must not change with how addresses are shown.
     masked = tabulate(detected, partial(mask_client, key=keeper.key))

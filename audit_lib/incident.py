@@ -16,6 +16,7 @@ from audit_lib.onboarding.choice import choose_policy
 from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.sources.deploys import read_deploys
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
 from audit_lib.sources.leak_search import search_leaks
@@ -123,7 +124,8 @@ def investigate(
     logs = cached_logs(project, keeper)
     ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
     history = env_history(project, keeper)
-    sources = Sources.checked(pd.concat([env_sources, logs.sources]))
+    deploys = read_deploys(project, keeper, as_of)
+    sources = Sources.checked(pd.concat([env_sources, logs.sources, deploys.sources]))
 
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
     secret = known_secret(question.secret, rules, inventory)
@@ -156,6 +158,7 @@ def investigate(
         clients=Clients.of([]),
         stays=tenures(ledger),
         history=history,
+        deploys=deploys.deploys,
         inventory=inventory,
         drift=drift,
         leaks=Leaks.checked(leaks),

@@ -114,3 +114,34 @@ def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
     assert "likely" not in set(quiet.hypotheses["verdict"])
     last = investigate(project, Question(), as_of, keeper)
     assert last.hypotheses.iloc[0]["hypothesis"] == "pair break"
+
+
+def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:
+    """The sample's deploys stand in timeline and record with their lines; outside the list it is unknown."""
+    build_sample(tmp_path / "sample")
+    project = load_project(tmp_path / "sample")
+    as_of, keeper = instant_of(project, ""), keeper_of(project)
+    found = investigate(project, Question("2026-08-19", "2026-08-22"), as_of, keeper)
+    deploys = found.timeline[found.timeline["kind"] == "deploy"]
+    assert deploys["evidence"].tolist() == [f"evidence/deploys-backend.json:{line}" for line in (6, 5)]
+    assert deploys["text"].str.startswith(("failed (build_failed)", "took effect (deactivated)")).all()
+    fields = record(found).set_index("field")
+    assert tuple(fields.loc["deploys"]) == (
+        "production/backend: 1 failed, 1 took effect",
+        "evidence/deploys-backend.json",
+    )
+    early = investigate(project, Question("2026-07-01", "2026-07-02"), as_of, keeper)
+    told = record(early).set_index("field").loc["deploys", "value"]
+    assert told == "production/backend: none; before 2026-07-15T11:00:04Z the list tells of none: unknown"
+
+
+def test_without_a_deploy_list_no_deploy_is_denied(tmp_path: Path) -> None:
+    """Starts in the logs are the nearest, and where there is none it is unknown."""
+    found = looked_into(tmp_path, plant(tmp_path, "pair break", 0))
+    told, evidence = tuple(record(found).set_index("field").loc["deploys"])
+    assert told == "starts in the logs (boot): 1; whether one was a deploy is in no source"
+    assert "[[deploys]]" in evidence
+    empty = investigate(
+        load_project(tmp_path), Question("2026-09-10", "2026-09-11"), AS_OF, keeper_of(load_project(tmp_path))
+    )
+    assert record(empty).set_index("field").loc["deploys", "value"].startswith("unknown: no start")

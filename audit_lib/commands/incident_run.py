@@ -18,6 +18,7 @@ from audit_lib.publishing.runner import started
 from audit_lib.report import inert
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.guard import forbid_core_dumps
+from audit_lib.sources.deploys import KIND as DEPLOYS
 from audit_lib.sources.given import parse_env_options
 from audit_lib.tables.suspicions import tabulate_suspicions
 
@@ -45,6 +46,9 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC)"
     yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")
     yield from _elsewhere(found)
+    lists = found.sources[found.sources["kind"] == DEPLOYS]
+    for source in rows(lists[lists["reason"] != ""]):
+        yield inert.plain(f"the deploy list is not whole: {source.source}: {source.reason}")
     for fault in found.ledger.faults:
         yield f"the ledger is not whole: {fault}"
     yield f"published in {out}:"

@@ -26,7 +26,7 @@ from audit_lib.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.contracts.inputs import EnvEntries, EnvHistory, Sources
+from audit_lib.contracts.inputs import Deploys, EnvEntries, EnvHistory, Sources
 from audit_lib.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -62,6 +62,7 @@ __all__ = [
     "Clients",
     "Contract",
     "Couplings",
+    "Deploys",
     "Detections",
     "Drift",
     "EnvEntries",

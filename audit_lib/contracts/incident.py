@@ -8,8 +8,8 @@ from audit_lib.contracts.base import Contract, Instant
 
 SOURCE_CLASSES = ("known", "new address", "new network", "no history", "failing only", "internal", "unnamed")
 TIMELINE_KINDS = (
-    "failures", "successes", "failed logins", "change", "commit", "boot", "failed start", "leak",
-    "database failure", "log gap",
+    "failures", "successes", "failed logins", "change", "commit", "deploy", "boot", "failed start",
+    "leak", "database failure", "log gap",
 )  # fmt: skip
 VERDICTS = ("likely", "possible", "unlikely", "unknown")
 

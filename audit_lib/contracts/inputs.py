@@ -11,7 +11,7 @@ class Sources(Contract):
     """One row for each source that was expected or found, supplied or not."""
 
     source: Series[str]  # the path within the project, or "--env production/backend"
-    # env file | example | backup | given values | log | export | guide | policy | ledger | git | folder
+    # env file | example | backup | given values | log | deploy list | guide | policy | ledger | git | …
     kind: Series[str]
     environment: Series[str]  # "" where it has none
     service: Series[str]
@@ -43,6 +43,30 @@ class EnvEntries(Contract):
     name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     fingerprint: Series[str] = pa.Field(nullable=True)  # null where there is no name or the value is empty
     faults: Series[str]  # comma-separated: duplicate, export, quoted, spaces, crlf, bom, dollar, …
+
+
+DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
+
+
+class Deploys(Contract):
+    """One row for each deploy of a platform's list; it took effect, if at all, between its instants.
+
+    A list tells of what lies between its first and its last entry; of what lies outside it says nothing.
+    """
+
+    source: Series[str]
+    line: Series[int]  # where the entry begins
+    deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
+    environment: Series[str]  # "" where it is not known, as with the service
+    service: Series[str]
+    outcome: Series[str] = pa.Field(isin=DEPLOY_OUTCOMES)
+    status: Series[str]  # the platform's own word
+    trigger: Series[str]
+    commit: Series[str]
+    message: Series[str]  # the commit's first line, without known values
+    began_at: Series[Instant]
+    ended_at: Series[Instant] = pa.Field(nullable=True)  # null: it had not ended, or nobody says when
+    evidence: Series[str]  # file:line; with the id where one line holds several
 
 
 class EnvHistory(Contract):

@@ -18,6 +18,9 @@ _AUDIT_HEAD = """\
 _AUDIT_TAIL = """
 # Values that lie on a platform alone are given without being stored:
 #   python -m audit_lib review --project . --env production/backend=-
+# Deploys, as the platform lists them, are told in an investigation (README, After an incident):
+#   [[deploys]]
+#   pattern = "evidence/deploys*.json"
 """
 _POLICY_HEAD = """\
 # What this application demands of each of its variables. Written by `python -m audit_lib init` from

@@ -4,6 +4,7 @@ from audit_lib.project.load import load_project
 from audit_lib.project.places import (
     ALIASES,
     ENVIRONMENTS,
+    DeploySource,
     EnvSource,
     GivenValues,
     LogSource,
@@ -14,6 +15,7 @@ from audit_lib.project.places import (
 __all__ = [
     "ALIASES",
     "ENVIRONMENTS",
+    "DeploySource",
     "EnvSource",
     "GivenValues",
     "LogSource",

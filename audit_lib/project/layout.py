@@ -7,7 +7,14 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.clock import parse_instant
 from audit_lib.errors import BadInput, Fault
-from audit_lib.project.places import ENVIRONMENTS, EnvSource, LogSource, Project, environment_name
+from audit_lib.project.places import (
+    ENVIRONMENTS,
+    DeploySource,
+    EnvSource,
+    LogSource,
+    Project,
+    environment_name,
+)
 from audit_lib.toml_file import Table, parse_toml, read_text_file
 
 
@@ -27,6 +34,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         environments=_environments(table),
         env_sources=tuple(_env_source(inner) for inner in table.tables("env", "path")),
         log_sources=tuple(_log_source(inner, zone) for inner in table.tables("log", "pattern")),
+        deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
         exports=_exports(table),
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),
@@ -55,11 +63,13 @@ def link_faults(project: Project, place: str) -> list[Fault]:
     """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
     sources = [source.path for source in project.env_sources]
     patterns = [source.pattern for source in project.log_sources]
+    lists = [source.pattern for source in project.deploy_sources]
     named = [
         project.guide,
         project.policy if "/" in project.policy else "",
         *sources,
         *patterns,
+        *lists,
         *project.exports,
     ]
     return [
@@ -148,6 +158,16 @@ def _log_source(table: Table, zone: str) -> LogSource:
     return source
 
 
+def _deploy_source(table: Table) -> DeploySource:
+    source = DeploySource(
+        pattern=_path(table, "pattern", needed=True),
+        service=_service(table),
+        environment=_environment(table, needed=False),
+    )
+    table.close()
+    return source
+
+
 def _service(table: Table, *, needed: bool = False) -> str:
     service = table.text("service", needed=needed)
     if service and not re.fullmatch(r"\w[\w.-]{0,79}", service):
@@ -186,5 +206,6 @@ def _exports(table: Table) -> tuple[str, ...]:
 def _double_faults(project: Project, place: str) -> list[Fault]:
     paths = [source.path for source in project.env_sources if source.path]
     patterns = [source.pattern for source in project.log_sources if source.pattern]
-    twice = sorted({text for texts in (paths, patterns) for text in texts if texts.count(text) > 1})
+    lists = [source.pattern for source in project.deploy_sources if source.pattern]
+    twice = sorted({text for texts in (paths, patterns, lists) for text in texts if texts.count(text) > 1})
     return [Fault(place, f"{text} is named twice") for text in twice]

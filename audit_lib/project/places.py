@@ -1,4 +1,4 @@
-"""Where one application's evidence lies: env files, logs, exports, the ledger."""
+"""Where one application's evidence lies: env files, logs, deploy lists, exports, the ledger."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,15 @@ class LogSource:
 
 
 @dataclass(frozen=True)
+class DeploySource:
+    """Deploy lists of the platform by pattern, relative to the project, and what they are of."""
+
+    pattern: str
+    service: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True)
 class GivenValues:
     """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
 
@@ -52,6 +61,7 @@ class Project:
     environments: tuple[str, ...] = ENVIRONMENTS  # those that the application has
     env_sources: tuple[EnvSource, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
+    deploy_sources: tuple[DeploySource, ...] = ()
     exports: tuple[str, ...] = ()
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read

@@ -7,6 +7,7 @@ from audit_lib.contracts import rows
 from audit_lib.incident import Incident
 from audit_lib.report.detected import detections_tables
 from audit_lib.report.show import Table, Tables, show
+from audit_lib.tables.deploys import deploys_told
 from audit_lib.tables.entities import (
     client_facts,
     client_routes,
@@ -44,18 +45,10 @@ def summary_table(incident: Incident) -> Table:
         "logs read": f"{(logs['state'] == 'read').sum()} of {len(logs)}, back to "
         + ("no date" if pd.isna(reach) else f"{reach:%Y-%m-%d}"),
         "requests surely in the window": str(inside),
-        "deploys": _deploys(incident),
+        "deploys": deploys_told(incident.scene, incident.timeline)[0],
         "ledger": "; ".join(map(str, incident.ledger.faults)) or "whole",
     }
     return show(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), "What is looked into")
-
-
-def _deploys(incident: Incident) -> str:
-    """How many starts the logs show, which is the nearest to a deploy that any source tells."""
-    starts = int(incident.timeline["kind"].isin(("boot", "failed start")).sum())
-    if not starts:
-        return "unknown: no start is in the logs, and no other source tells of a deploy"
-    return f"starts in the logs (boot): {starts}; whether one was a deploy is in no source"
 
 
 def read_table(incident: Incident) -> Table:
@@ -220,4 +213,7 @@ def record_table(incident: Incident) -> Table:
 def record(incident: Incident) -> pd.DataFrame:
     """The incident's record as a frame."""
     steps = tabulate_steps(incident.scene, incident.windows, incident.hypotheses)
-    return record_frame(incident.name, incident.scene, incident.concerned, incident.hypotheses, steps)
+    deploys = deploys_told(incident.scene, incident.timeline)
+    return record_frame(
+        incident.name, incident.scene, incident.concerned, incident.hypotheses, steps, deploys
+    )

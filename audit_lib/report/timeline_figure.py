@@ -14,7 +14,7 @@ from audit_lib.tables.timeline import tabulate_lane
 
 LANES = (
     "failures", "failed logins", "successes", "this address", "this route", "exposed", "change", "commit",
-    "leak", "boot", "failed start", "database failure", "log gap",
+    "leak", "deploy", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 CLASSES = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from audit_lib.errors import BadInput
 from audit_lib.ledger.keys import demo_key
+from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files
 from audit_lib.sample.logs import log_files
@@ -36,6 +37,7 @@ def build_sample(folder: Path) -> None:
         **audit_files(),
         **env_files(held, AS_OF),
         **log_files(held),
+        DEPLOYS: deploy_list(),
     }
     _write(folder, files)
     write_repository(folder, _history(held, files))

@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
+from audit_lib.sample.deploys import DEPLOYS
 from audit_lib.sample.timeline import PUBLISHED
 
 GUIDE = "docs/SECRETS.md"
@@ -70,7 +71,8 @@ def audit_files() -> dict[str, bytes]:
     """audit.toml and the sample's own policy: the bundled one, and what is known of this application."""
     envs = "".join(_env_block(*source) for source in ENV_SOURCES)
     logs = "".join(_block("log", pattern=p, service=s, environment=e) for p, s, e in LOG_SOURCES)
-    return {"audit.toml": (AUDIT + envs + logs).encode(), "policy.toml": _policy().encode()}
+    deploys = _block("deploys", pattern=DEPLOYS, service="backend", environment="production")
+    return {"audit.toml": (AUDIT + envs + logs + deploys).encode(), "policy.toml": _policy().encode()}
 
 
 def _env_block(path: str, environment: str, service: str, flag: str) -> str:

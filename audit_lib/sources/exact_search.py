@@ -10,9 +10,11 @@ from hashlib import sha256
 from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, value_matcher
+from audit_lib.secrecy.strength import strength_bits
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 1
+STRONG_BITS = 40
 _SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
 # What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
 # The number of signs is bounded, so that a file of blanks costs no more than any other.
@@ -128,6 +130,15 @@ class ExactSearch:
             if "base64" in hit.encoding:
                 places.append(replace(hit, start=start, end=end, encoding=f"{hit.encoding}, wrapped"))
         return _outside(places, exact)
+
+
+def strong_search(keeper: Keeper) -> ExactSearch:
+    """The search for the values that texts of other people are rid of by `scrub`.
+
+    A weak value, such as a user's name, stands in texts by chance.
+    """
+    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
+    return ExactSearch(keeper, strong, {})
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ import pandas as pd
 from audit_lib.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.strength import strength_bits
-from audit_lib.sources.exact_search import ExactSearch
+from audit_lib.sources.exact_search import ExactSearch, strong_search
 from audit_lib.sources.files import Unreadable, open_source
 from audit_lib.sources.log_paths import log_paths
 from audit_lib.sources.logs import LogRead, read_logs
@@ -35,7 +34,6 @@ FRAMES: dict[str, type[Contract]] = {
 _FOREIGN = ("route", "client", "subject")
 _MAC = 32
 _CHUNK = 1 << 20
-STRONG_BITS = 40
 KEPT = 4  # caches of older contents that are left
 
 
@@ -49,9 +47,7 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) ->
     key and formats; a MAC under the key protects it. Under a throw-away key nothing is stored. A cache
     that is lost, foreign or broken means reading again. Safe to delete.
     """
-    # A weak value, such as a user's name, stands in texts by chance.
-    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
-    search = ExactSearch(keeper, strong, {})
+    search = strong_search(keeper)
     if keeper.key.origin == "throw-away":
         return _coded(_clean(read_logs(project, None), search))
     secret = keeper.key.derive("log cache")

@@ -9,8 +9,13 @@ from audit_lib.tables.scene import Scene
 NOT_KNOWN = "not known"
 
 
-def record_frame(
-    name: str, scene: Scene, windows: pd.DataFrame, hypotheses: pd.DataFrame, steps: pd.DataFrame
+def record_frame(  # noqa: PLR0917  what a record is made of
+    name: str,
+    scene: Scene,
+    windows: pd.DataFrame,
+    hypotheses: pd.DataFrame,
+    steps: pd.DataFrame,
+    deploys: tuple[str, str],
 ) -> pd.DataFrame:
     """One row for each field: `field`, `value`, `evidence`. A field that nothing proves says so."""
     first = next(iter(rows(windows)), None)
@@ -33,6 +38,7 @@ def record_frame(
          replaced.ends_by if replaced else (first.ends_by if first else "")),
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a look at the new value after it took effect"),
+        ("deploys", *deploys),
         ("root cause", f"{best['hypothesis']} ({best['verdict']})", best["speaks_for"]),
         ("actions", "; ".join(steps["action"]), "the steps above, in order"),
     ]  # fmt: skip

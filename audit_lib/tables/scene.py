@@ -28,6 +28,7 @@ class Scene:
     clients: pd.DataFrame  # Clients, of the window
     stays: tuple[Tenure, ...]
     history: pd.DataFrame  # EnvHistory
+    deploys: pd.DataFrame  # Deploys, of all lists that were read
     inventory: pd.DataFrame
     drift: pd.DataFrame
     leaks: pd.DataFrame

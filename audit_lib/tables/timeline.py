@@ -31,6 +31,7 @@ def tabulate_timeline(scene: Scene) -> pd.DataFrame:
         *_messages(scene.said, scene.window),
         *changes(scene.stays),
         *_commits(scene.history),
+        *_deploys(scene.deploys),
         *_leaks(scene.leaks),
         *_gaps(scene),
     ]
@@ -140,6 +141,20 @@ def _commits(history: pd.DataFrame) -> Iterator[dict[str, Any]]:
         at = group["committed_at"].iloc[0]
         place = f"commit {str(commit)[:12]}"
         yield _row("commit", (at, at), str(source), text, place) | {"count": len(names)}
+
+
+def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Each deploy of the platform's lists, between its beginning and its end."""
+    for deploy in rows(deploys):
+        words = [
+            f"{deploy.outcome} ({deploy.status})" if deploy.status else "what became of it is not told",
+            f"commit {deploy.commit[:12]}" if deploy.commit else "",
+            deploy.message,
+            f"set off by {deploy.trigger}" if deploy.trigger else "",
+        ]
+        place = "/".join(filter(None, (deploy.environment, deploy.service))) or deploy.source
+        row = _row("deploy", (deploy.began_at, deploy.ended_at), place, "; ".join(filter(None, words)), "")
+        yield row | {"at": deploy.began_at, "evidence": deploy.evidence}
 
 
 def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -35,6 +35,7 @@ def tabulate_window_detections(
         detection_policy(scene.policy),
         span.since,
         span.until,
+        scene.deploys,
     )
     return _of_window(tabulate(detect(traffic, detection_policy(scene.policy))), scene.window)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from audit_lib.errors import BadInput
-from audit_lib.project import EnvSource, LogSource, load_project
+from audit_lib.project import DeploySource, EnvSource, LogSource, load_project
 from tests.applications import write
 
 ENV = '[[env]]\npath = "a/.env"\nenvironment = "development"\nservice = "web"\n'
 PRODUCTION = 'environment = "PROD"  # in any letter case\nservice = "web"\n'
 EXAMPLE = 'service = "web"\nexample = true\n'
 LOG = '[[log]]\npattern = "logs/*.log"\n'
+DEPLOYS = '[[deploys]]\npattern = "evidence/deploys*.json"\n'
 
 
 def faults_of(text: str, folder: Path) -> list[str]:
@@ -48,6 +49,8 @@ key = "demo"
 pattern = "old/*.log*"
 environment = "staging"
 time_zone = "Asia/Tokyo"
+{DEPLOYS}environment = "prod"
+service = "web"
 """
     write(tmp_path, {"audit.toml": text})
     project = load_project(tmp_path, tmp_path / "elsewhere")
@@ -64,6 +67,7 @@ time_zone = "Asia/Tokyo"
         LogSource("logs/*.log", "web", "", "Europe/Berlin"),
         LogSource("old/*.log*", "", "staging", "Asia/Tokyo"),
     )
+    assert project.deploy_sources == (DeploySource("evidence/deploys*.json", "web", "production"),)
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")
 
 
@@ -121,6 +125,13 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
         (env('".env"') + "example = 1\n", "audit.toml: env #1 (.env): example is not true or false"),
         (env('".env"') + "owner = 1\n", "audit.toml: env #1 (.env): has an unknown key owner"),
         (ENV + ENV, "audit.toml: a/.env is named twice"),
+        (DEPLOYS + DEPLOYS, "audit.toml: evidence/deploys*.json is named twice"),
+        (DEPLOYS + 'environment = "live"\n', "environment is none of development, staging"),
+        (
+            DEPLOYS + 'time_zone = "UTC"\n',
+            "deploys #1 (evidence/deploys*.json): has an unknown key time_zone",
+        ),
+        ('[[deploys]]\npattern = "../x"\n', "deploys #1 (../x): pattern leads out of the project with .."),
         (LOG + LOG, "audit.toml: logs/*.log is named twice"),
         ('[[log]]\npattern = "../*.log"\n', "log #1 (../*.log): pattern leads out of the project with .."),
         ('[[log]]\nservice = "web"\n', "audit.toml: log #1: has no pattern"),
@@ -145,6 +156,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         (env('"link.env"'), "link.env"),
         (env('"loop/.env"'), "loop/.env"),
         ('[[log]]\npattern = "out/*.log"\n', "out/*.log"),
+        ('[[deploys]]\npattern = "out/*.json"\n', "out/*.json"),
         ('guide = "out/guide.md"\n', "out/guide.md"),
         ('exports = ["out/render.yaml"]\n', "out/render.yaml"),
     ],

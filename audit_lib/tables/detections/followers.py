@@ -13,6 +13,7 @@ from audit_lib.tables.detections.traffic import Change, Traffic
 HOUR, DAY = 3600, 86400
 HOURS = pd.Timedelta(hours=1)
 UNRECORDED = "unrecorded change"
+BEGUN = ("start", "deploy")
 STALE = ("recovered", "stuck", "stale client")
 REPLAY = "may replay the old value"
 
@@ -31,6 +32,8 @@ class After:
         """What its clients are, for the incidents that they explain."""
         if self.change.name == UNRECORDED:
             return "clients that succeeded until a change on no record (A11)"
+        if self.change.name in BEGUN:
+            return f"clients that succeeded until a {self.change.name} on record (A9)"
         return f"clients that still use the old {self.change.name} (A9)"
 
     @property
@@ -45,10 +48,10 @@ class After:
 
 
 def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tuple[After, ...]:
-    """Each rotation of a secret that callers use, and each start after which known callers fail."""
+    """Each rotation of a secret that callers use; each start or deploy after which known callers fail."""
     found = []
     for change in traffic.changes:
-        start = change.name == "start"
+        start = change.name in BEGUN
         if not start and policy.caller_secrets and change.name not in policy.caller_secrets:
             continue
         after = _after(traffic, change, policy.grace("deploy" if start else change.name), rule)

@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.tables.detections.followers import REPLAY, STALE, After
+from audit_lib.tables.detections.followers import BEGUN, REPLAY, STALE, After
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Change
@@ -58,8 +58,11 @@ def _classed(change: Change, kinds: "pd.Series[str]", rule: Rule, client: str, o
 
 
 def _named(change: Change) -> str:
-    when = f"{change.at:%Y-%m-%d}" if change.until > change.at else f"{change.at:%Y-%m-%d %H:%M}"
-    return f"the start of {when}" if change.name == "start" else f"the rotation of {change.name} ({when})"
+    of_day = change.until - change.at > pd.Timedelta(hours=12)
+    when = f"{change.at:%Y-%m-%d}" if of_day else f"{change.at:%Y-%m-%d %H:%M}"
+    if change.name in BEGUN:
+        return f"the {change.name} of {when}"
+    return f"the rotation of {change.name} ({when})"
 
 
 def _summary(one: After, rule: Rule) -> Incident:

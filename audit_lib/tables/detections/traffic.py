@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.clock import parse_instant
+from audit_lib.contracts import Deploys, rows
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.values import matches_glob
 from audit_lib.tables.detections.rules import DetectionPolicy
@@ -17,9 +18,9 @@ BEGUN = ("secrets valid", "secrets invalid")
 
 @dataclass(frozen=True)
 class Change:
-    """A rotation or a start on record: it happened at some instant from `at` to `until`."""
+    """A rotation, a deploy or a start on record: it happened at some instant from `at` to `until`."""
 
-    name: str  # the secret; "start" for a start of the application
+    name: str  # the secret; "start" or "deploy" of the application
     at: pd.Timestamp
     until: pd.Timestamp
     place: str
@@ -60,8 +61,9 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     rules: DetectionPolicy,
     start: datetime,
     end: datetime,
+    deploys: pd.DataFrame | None = None,
 ) -> Traffic:
-    """The traffic of the period from `start` until `end`, by the frames of LogRead."""
+    """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`."""
     places = dict(zip(sources["source"], sources["environment"], strict=True))
     requests = _requests(minutes, rules)
     seconds = _seconds(events["at"])
@@ -74,7 +76,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         failures=failures,
         events=timed,
         counts=counts,
-        changes=_changes(ledger, timed),
+        changes=_changes(ledger, timed, _near(deploys, start, end)),
         first_day=start.date().isoformat(),
         days=max(0, -int(-(end - start).total_seconds() // 86400)),
         days_read=int(counts["day"].nunique()),
@@ -160,14 +162,26 @@ def _is_proxy(client: str, rules: DetectionPolicy) -> bool:
     return any(address in network for network in rules.proxy_networks if network.version == address.version)
 
 
-def _changes(ledger: Ledger, events: pd.DataFrame) -> tuple[Change, ...]:
-    """Rotations of the ledger and starts in the logs, in order of time."""
+def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.DataFrame:
+    """The deploys that may have put something in place in the period, or in the two days before it."""
+    if deploys is None:
+        return Deploys.of([])
+    ended = deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()
+    near = deploys["ended_at"].ge(start - timedelta(days=2)) & deploys["began_at"].le(end)
+    return deploys[ended & near]
+
+
+def _changes(ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame) -> tuple[Change, ...]:
+    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
     found = []
     for entry in ledger.of_kind("rotation"):
         at = parse_instant(str(entry.body["claimed_at"]), entry.place)
         until = at + timedelta(days=1) if entry.body.get("day_only") else at
         name, where = str(entry.body["secret"]), str(entry.body["environment"])
         found.append(Change(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+    for deploy in rows(deploys):
+        bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
+        found.append(Change("deploy", *bounds, deploy.evidence, deploy.environment))
     starts = events[events["message"].isin(BEGUN) & events["at"].notna()]
     for at, source, line in zip(starts["at"], starts["source"], starts["line"], strict=True):
         found.append(Change("start", at, at, f"{source}:{line}"))

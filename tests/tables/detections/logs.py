@@ -30,6 +30,7 @@ def detections(
     days: int = 1,
     ledger: Ledger | None = None,
     policy: str = "paiid",
+    deploys: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """`Detections` of a log with these requests, in order of time; a text is a line as it stands."""
     given = list(asks)
@@ -41,7 +42,7 @@ def detections(
     rules = detection_policy(bundled_policy(policy))
     end = START + timedelta(days=days)
     traffic = gather(
-        read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end
+        read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end, deploys
     )
     return tabulate(detect(traffic, rules))
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.clock import iso
+from audit_lib.contracts import Deploys
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from tests.tables.detections.logs import START, Ask, detections
@@ -34,6 +35,14 @@ def _ledger(folder: Path, secret: str = "API_TOKEN", *, day_only: bool = False) 
 
 def _asks(client: str, start: float, count: int, status: int, every: float = 600) -> list[Ask]:
     return [(start + number * every, client, API, status) for number in range(count)]
+
+
+def _deploys(outcome: str = "took effect") -> pd.DataFrame:
+    at = START + pd.Timedelta(seconds=ROTATED)
+    names = ("deploy", "environment", "service", "status", "trigger", "commit", "message")
+    row = {"source": "deploys.json", "line": 3, "outcome": outcome, "evidence": "deploys.json:3"}
+    span = {"began_at": at - pd.Timedelta(minutes=3), "ended_at": at}
+    return Deploys.of([row | span | dict.fromkeys(names, "")])
 
 
 BEFORE = _asks(USER, HOUR, 10, 200)
@@ -105,3 +114,36 @@ def test_a_change_on_no_record_explains_many_sources_not_few(
     assert len(bursts) == failing
     assert bursts["severity"].eq("info").all() == explained
     assert bursts["classification"].str.contains("A11").all() == explained
+
+
+SECOND = "192.0.2.5"
+BOTH = [
+    ask
+    for user in (USER, SECOND)
+    for ask in [*_asks(user, HOUR, 10, 200), *_asks(user, ROTATED + 60, 4, 401)]
+]
+
+
+def test_a_deploy_that_many_known_sources_fail_after_is_named(tmp_path: Path) -> None:
+    """A deploy of the platform's list stands beside the failures, with its line; one that failed does not."""
+    found = detections(tmp_path, BOTH, deploys=_deploys())
+    rows = found[found["detection"].eq("A9")].set_index("subject")
+    assert rows.loc["deploy", "classification"].startswith("after the deploy of 2026-09-01 09:57: 2 stale")
+    assert rows.loc["deploy", "evidence"] == "deploys.json:3"
+    failed = detections(tmp_path, BOTH, deploys=_deploys("failed"))
+    assert "deploy" not in set(failed["subject"])
+
+
+def test_one_source_that_fails_after_a_deploy_is_not_explained_by_it(tmp_path: Path) -> None:
+    """An attack from a known address looks so: a deploy concerns many."""
+    found = detections(tmp_path, SOURCES["recovered"], deploys=_deploys())
+    assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
+
+
+def test_a_step_at_a_deploy_is_on_record(tmp_path: Path) -> None:
+    """A11 is told of a step without a deploy, and not of the same step with one."""
+    asks = [ask for number in range(6) for ask in _asks(f"192.0.2.{number}", 60 * number, 60, 200)]
+    asks += [ask for number in range(6) for ask in _asks(f"192.0.2.{number}", ROTATED + 60 * number, 60, 401)]
+    for deploys, verdict in ((None, "found"), (_deploys(), "none")):
+        found = detections(tmp_path, asks, deploys=deploys).set_index("detection")
+        assert found.loc[["A11"], "verdict"].tolist() == [verdict]
