@@ -11,6 +11,7 @@ from audit_lib.clock import iso, parse_instant
 from audit_lib.contracts import Clients, LeakPlaces, Leaks, Sources
 from audit_lib.errors import BadInput
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.revocations import revocations
 from audit_lib.ledger.tenures import tenures
 from audit_lib.onboarding.choice import choose_policy
 from audit_lib.policy import Policy
@@ -51,6 +52,7 @@ class Incident:
     ledger: Ledger
     log_counts: pd.DataFrame  # LogCounts, all that were read
     client: str = ""
+    discovered: str = ""  # when it was seen first, as somebody says
     timeline: pd.DataFrame = field(default_factory=pd.DataFrame)  # of the window; by `seen_through`
 
     @cached_property
@@ -97,12 +99,13 @@ class Incident:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: a window, a secret, an address; "" is not given."""
+    """What is asked: a window, a secret, an address, and when it was seen first; "" is not given."""
 
     since: str = ""
     until: str = ""
     secret: str = ""
     client: str = ""
+    discovered: str = ""
 
 
 def investigate(
@@ -120,6 +123,7 @@ def investigate(
         BadInput: a date, secret, policy or ledger that cannot be used.
     """
     rules = choose_policy(project, policy)
+    discovered = seen_first(question.discovered, as_of)
     env_sources, entries = read_env_sources(project, given, keeper, rules)
     logs = cached_logs(project, keeper)
     ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
@@ -157,6 +161,7 @@ def investigate(
         written=tabulate_written(requests, events),
         clients=Clients.of([]),
         stays=tenures(ledger),
+        revocations=revocations(ledger),
         history=history,
         deploys=deploys.deploys,
         inventory=inventory,
@@ -171,6 +176,7 @@ def investigate(
         freshness=tabulate_freshness(inventory, evidence, rules, as_of),
         leak_coverage=search.coverage,
         client=question.client.strip(),
+        discovered=discovered,
         ledger=ledger,
         log_counts=logs.counts,
     )
@@ -189,6 +195,21 @@ def seen_through(incident: Incident, window: Window, secret: str | None = None) 
     if about == incident.scene.secret and "windows" in vars(incident):
         vars(moved)["windows"] = incident.windows  # they do not depend on the window that is looked through
     return moved
+
+
+def seen_first(text: str, as_of: datetime) -> str:
+    """When an incident was discovered, in words; `BadInput` where it is no date, or lies in the future."""
+    if not text:
+        return ""
+    instant = parse_instant(text, "discovered")
+    day = _is_day(text)
+    if (instant.replace(hour=0, minute=0, second=0) if day else instant) > as_of:
+        raise BadInput.at("discovered", f"is after {iso(as_of)}, as of which it is investigated")
+    return f"on {instant:%Y-%m-%d}" if day else iso(instant)
+
+
+def _is_day(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
 
 
 def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
@@ -211,7 +232,7 @@ def chosen_window(
     until = min(until, as_of)
     if question.since:
         since = parse_instant(question.since, "since")
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", question.since.strip()):
+        if _is_day(question.since):
             since = since.replace(hour=0, minute=0, second=0)
     else:
         mine = leaks.loc[(leaks["variable"] == secret) & (leaks["kind"] == "leak"), "first_at"]

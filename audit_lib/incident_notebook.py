@@ -122,6 +122,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     client: str = "",
     as_of: str = "",
     policy: str = "",
+    discovered: str = "",
 ) -> Incident:
     """The incident that a notebook's parameters name: handed over by `investigate`, or computed here.
 
@@ -138,6 +139,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         "client": client,
         "as_of": as_of,
         "policy": policy,
+        "discovered": discovered,
     }
     handed = handoff.receive(given)
     if isinstance(handed, Incident):
@@ -152,7 +154,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     keeper = keeper_of(opened)
     watcher = guard.install(keeper)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
-    question = Question(since, until, secret, client)
+    question = Question(since, until, secret, client, discovered)
     found = investigate(opened, question, moment, keeper, policy=policy)
     _keepers.append(keeper)
     classes = classes_of(found, keeper)

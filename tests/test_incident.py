@@ -9,7 +9,8 @@ import pytest
 from audit_lib.audit import instant_of
 from audit_lib.errors import BadInput
 from audit_lib.incident import Incident, Question, investigate
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.incident_views import record
 from audit_lib.sample import build_sample
@@ -58,6 +59,8 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
         (Question(since="yesterday"), "since: is not a date or time"),
         (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
         (Question(secret="NO_SUCH_NAME"), "secret: is the name of no variable"),
+        (Question(discovered="at night"), "discovered: is not a date or time"),
+        (Question(discovered="2026-09-20T00:00:01Z"), "discovered: is after 2026-09-20T00:00:00Z"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_one_line(tmp_path: Path, question: Question, fault: str) -> None:
@@ -114,6 +117,31 @@ def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
     assert "likely" not in set(quiet.hypotheses["verdict"])
     last = investigate(project, Question(), as_of, keeper)
     assert last.hypotheses.iloc[0]["hypothesis"] == "pair break"
+
+
+def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path: Path) -> None:
+    """As given and as recorded: claims; else the instant of opening, and what record is missing."""
+    plan = plant(tmp_path, "leaked and used", 0)
+    found = looked_into(tmp_path, plan)
+    fields = record(found).set_index("field")
+    assert fields.loc["discovered", "value"] == "opened as of 2026-09-20T00:00:00Z"
+    assert fields.loc["revoked", "value"] == "not known"
+    assert "--revoked" in fields.loc["revoked", "evidence"]
+    for value, name in ((found.concerned.iloc[0]["fingerprint"], "Ada"), ("0" * 64, "Bo")):
+        body = {"secret": plan.of, "environment": "production", "service": "backend", "day_only": True}
+        body |= {"claimed_at": "2026-09-17T00:00:00Z", "fingerprint": value, "by": name, "proof": "401"}
+        append(tmp_path / ".audit" / "ledger", demo_key(), Draft("revocation", body), AS_OF, name.lower())
+    project = load_project(tmp_path)
+    asked = Question("2026-09-15", discovered="2026-09-20")
+    again = investigate(project, asked, AS_OF, keeper_of(project))
+    fields = record(again).set_index("field")
+    assert tuple(fields.loc["discovered"]) == ("on 2026-09-20", "as given (discovered): a claim")
+    assert fields.loc["revoked", "value"] == "on 2026-09-17"
+    told = "ledger ada#1, recorded 2026-09-20T00:00:00Z by Ada; proof: 401; no provider was asked"
+    assert fields.loc["revoked", "evidence"] == told
+    lines = again.timeline[again.timeline["evidence"] == "ledger ada#1"]
+    assert lines["text"].tolist() == ["recorded as revoked by Ada"]
+    assert lines["at"].isna().all()
 
 
 def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     choose_policy(project, given["policy"])  # a broken one is told before a kernel is started
     keeper = keeper_of(project)
     watcher = guard.install(keeper)
-    question = Question(given["since"], given["until"], given["secret"], given["client"])
+    question = Question(*(given[name] for name in ("since", "until", "secret", "client", "discovered")))
     values = parse_env_options(given["env"], sys.stdin.buffer)
     asked = {"project": str(project.root), "as_of": iso(moment)}
-    asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy")}
+    asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy", "discovered")}
     warm_up = "import audit_lib.incident_notebook"
     with publishing(out) as folder, started(SOURCE, asked, warm_up=warm_up) as finish:
         found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)

@@ -27,6 +27,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--until", default="", help="End of the window (UTC); by default --as-of.")
 @click.option("--secret", default="", help="The NAME of the secret under suspicion, never its value.")
 @click.option("--client", default="", help="An address to look at.")
+@click.option("--discovered", default="", help="When it was seen first (UTC), for the record.")
 @as_of_option
 @click.option("--out", type=_PATH, help="The folder; by default reports/PROJECT-incident-DAY.")
 @options(policy_option, env_option, ledger_option)

@@ -24,12 +24,14 @@ from audit_lib.commands.options import (
 )
 from audit_lib.contracts import rows
 from audit_lib.errors import BadInput
-from audit_lib.ledger import Draft, Entry, append
+from audit_lib.ledger import Draft, Entry, append, read_ledger
 from audit_lib.ledger.keys import key_file, load_key, make_key
+from audit_lib.ledger.tenures import Home, tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.tables.drift import compare_places
 from audit_lib.tables.inventory import tabulate_inventory
+from audit_lib.tables.observations import Links
 from audit_lib.tables.snapshot import snapshot_draft
 
 
@@ -61,18 +63,29 @@ def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
     return append(project.ledger_dir, key, draft, at, writer)
 
 
+REVOKED = ("current", "previous")
+
+
 @click.command()
 @click.argument("secret")
 @options(project_option)
 @click.option("--environment", required=True, help="development, staging or production.")
 @click.option("--service", default="", help="Needed where more than one service has the secret.")
-@click.option("--at", "claimed", default="", help="When it was rotated; by default now.")
+@click.option(
+    "--revoked",
+    type=click.Choice(REVOKED),
+    help="Record instead that its provider revoked the value in place, or the one before it.",
+)
+@click.option(
+    "--proof", default="", help="What shows that it was revoked, such as its refusal by the provider."
+)
+@click.option("--at", "claimed", default="", help="When it was rotated or revoked; by default now.")
 @click.option("--by", default="", help="Who did it; by default the writer.")
 @click.option("--ticket", default="", help="The ticket.")
 @click.option("--reason", default="", help="Why: planned, leaked, somebody left.")
 @options(env_option, policy_option, ledger_option, writer_option)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated.
+    """Record that SECRET was rotated, or with --revoked that a value of it was revoked.
 
     The date is a claim. What is proved is that the value now in place existed when this was recorded;
     take a snapshot just before a rotation, and its age is known to the minute.
@@ -88,18 +101,45 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         "secret": row.secret,
         "environment": row.environment,
         "service": row.service,
-        "source": row.source,
         "claimed_at": iso(moment),
         "day_only": day_only,
-        "fingerprint": row.fingerprint if row.state == "present" else None,
         "by": given["by"] or writer,
         "ticket": given["ticket"],
         "reason": given["reason"],
     }
+    if given["revoked"]:
+        body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
+        entry = append(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
+        value = f"the {given['revoked']} value of {row.secret} in {row.environment}/{row.service}"
+        click.echo(f"{entry.place}: {value}, revoked {iso(moment)}: a claim, no provider was asked")
+        return
+    if given["proof"]:
+        raise BadInput.at("--proof", "goes with --revoked")
+    body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
     entry = append(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
     click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {iso(moment)}")
     if body["fingerprint"] is None:
         click.echo("its value was not at hand (--env), so this is a claim that proves nothing", err=True)
+
+
+def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
+    """The fingerprint of the value that was revoked: the one in place, or the last other one before it."""
+    if which == "current":
+        if row.state != "present":
+            raise BadInput.at("--revoked", "the value in place is not at hand: give it with --env")
+        return str(row.fingerprint)
+    if row.state == "not supplied":
+        raise BadInput.at("--revoked", "which value is in place is not known: give it with --env")
+    ledger = read_ledger(context.project.ledger_dir, key)
+    links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
+    home = Home(row.secret, row.environment, row.service)
+    stays = [stay for stay in tenures(ledger) if stay.home == home]
+    seen = [links.now(stay.fingerprint, keys[stay.last.place]) for stay in stays]
+    others = [one for one in seen if not links.same(one, row.fingerprint or "")]
+    # Under a key that is gone it has a fingerprint that nothing can be compared with.
+    if not others or ":" in others[-1]:
+        raise BadInput.at("--revoked", "the ledger saw no other value before the one in place")
+    return others[-1]
 
 
 def _tables(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

@@ -16,7 +16,7 @@ from audit_lib.clock import iso, parse_instant
 from audit_lib.errors import BadInput, Fault
 from audit_lib.secrecy.keeper import Key
 
-KINDS = ("snapshot", "rotation", "acceptance", "attestation", "signoff", "key bridge", "repair")
+KINDS = ("snapshot", "rotation", "revocation", "acceptance", "attestation", "signoff", "key bridge", "repair")
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 

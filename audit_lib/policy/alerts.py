@@ -9,7 +9,7 @@ from audit_lib.toml_file import Table
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGINS = ("unauthorized", "forbidden", "login_failed", "jwt_invalid")
 KINDS = (*REQUEST_KINDS.values(), *MESSAGE_KINDS)
-RECORDS = ("rotation", "acceptance", "attestation", "repair", "key bridge")
+RECORDS = ("rotation", "revocation", "acceptance", "attestation", "repair", "key bridge")
 
 
 @dataclass(frozen=True)

@@ -215,5 +215,11 @@ def record(incident: Incident) -> pd.DataFrame:
     steps = tabulate_steps(incident.scene, incident.windows, incident.hypotheses)
     deploys = deploys_told(incident.scene, incident.timeline)
     return record_frame(
-        incident.name, incident.scene, incident.concerned, incident.hypotheses, steps, deploys
+        incident.name,
+        incident.scene,
+        incident.concerned,
+        incident.hypotheses,
+        steps,
+        deploys,
+        incident.discovered,
     )

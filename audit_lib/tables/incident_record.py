@@ -16,6 +16,7 @@ def record_frame(  # noqa: PLR0917  what a record is made of
     hypotheses: pd.DataFrame,
     steps: pd.DataFrame,
     deploys: tuple[str, str],
+    discovered: str,
 ) -> pd.DataFrame:
     """One row for each field: `field`, `value`, `evidence`. A field that nothing proves says so."""
     first = next(iter(rows(windows)), None)
@@ -30,8 +31,8 @@ def record_frame(  # noqa: PLR0917  what a record is made of
             _at(first.begins_at) if first else NOT_KNOWN,
             first.begins_by if first else "no exposure window",
         ),
-        ("discovered", NOT_KNOWN, "write it down: when was it seen, by whom"),
-        ("revoked", NOT_KNOWN, "no provider is asked: write it down"),
+        ("discovered", *_discovered(scene, discovered)),
+        ("revoked", *_revoked(scene, first.fingerprint if first else "")),
         ("replaced",
          _at(replaced.ends_earliest_at, "after ") if replaced
          else "not yet, as far as is seen" if first else NOT_KNOWN,
@@ -43,6 +44,25 @@ def record_frame(  # noqa: PLR0917  what a record is made of
         ("actions", "; ".join(steps["action"]), "the steps above, in order"),
     ]  # fmt: skip
     return pd.DataFrame(fields, columns=["field", "value", "evidence"])
+
+
+def _discovered(scene: Scene, discovered: str) -> tuple[str, str]:
+    """When it was seen first, as somebody says; else the instant as of which the investigation was opened."""
+    if discovered:
+        return discovered, "as given (discovered): a claim"
+    return f"opened as of {iso(scene.as_of)}", "when it was seen first nobody said: give discovered"
+
+
+def _revoked(scene: Scene, fingerprint: str) -> tuple[str, str]:
+    """The first record that the value was revoked, and who says so."""
+    said = [one for one in scene.revocations if one.fingerprint == fingerprint]
+    if said:
+        first = min(said, key=lambda one: (one.until, one.place))
+        return first.when, first.said
+    return (
+        NOT_KNOWN,
+        "no provider is asked, and no record says so: record SECRET --revoked previous --proof …",
+    )
 
 
 def _after(scene: Scene, secret: str, ends_by: str) -> str:

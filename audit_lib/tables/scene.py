@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from audit_lib.contracts import rows
+from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.policy import Policy
 from audit_lib.tables.requests import Window, maybe_within, within
@@ -27,6 +28,7 @@ class Scene:
     written: pd.DataFrame  # source, at: the instants at which each log was written
     clients: pd.DataFrame  # Clients, of the window
     stays: tuple[Tenure, ...]
+    revocations: tuple[Revocation, ...]
     history: pd.DataFrame  # EnvHistory
     deploys: pd.DataFrame  # Deploys, of all lists that were read
     inventory: pd.DataFrame

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import Timeline, rows
+from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.requests import REFUSED, Window, maybe_within, succeeded
 from audit_lib.tables.scene import Scene
@@ -30,6 +31,7 @@ def tabulate_timeline(scene: Scene) -> pd.DataFrame:
         *_traffic(scene),
         *_messages(scene.said, scene.window),
         *changes(scene.stays),
+        *_revoked(scene.revocations),
         *_commits(scene.history),
         *_deploys(scene.deploys),
         *_leaks(scene.leaks),
@@ -131,6 +133,13 @@ def changes(stays: Iterable[Tenure]) -> Iterator[dict[str, Any]]:
         what = "first value" if stay.absent.fingerprint is None else "another value"
         subject = str(stay.home)
         yield _row("change", (stay.absent.at, stay.first.at), subject, f"{what}; {by}", evidence)
+
+
+def _revoked(revocations: Iterable[Revocation]) -> Iterator[dict[str, Any]]:
+    """Each value that somebody says to have been revoked."""
+    for one in revocations:
+        bounds = (pd.Timestamp(one.claimed_at), pd.Timestamp(one.until))
+        yield _row("change", bounds, str(one.home), f"recorded as revoked by {one.by}", one.place)
 
 
 def _commits(history: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("investigate")
     build_sample(folder / "sample")
     given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
+    given += ["--discovered", "2026-08-20T05:10+02:00"]
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     return folder / "out", done.output
@@ -58,6 +59,7 @@ def test_the_package_holds_what_its_manifest_says(published: tuple[Path, str]) -
     listed = json.loads(contents.pop("MANIFEST.json"))["files"]
     assert listed == {name: sha256(content).hexdigest() for name, content in contents.items()}
     assert b"Failed login attempt" in contents["tables/quoted_lines.csv"]
+    assert b'"discovered","2026-08-20T03:10:00Z","as given' in contents["tables/record.csv"]
 
 
 @pytest.mark.long

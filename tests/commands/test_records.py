@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import load_key
+from audit_lib.ledger.revocations import revocations
 from tests.fakes import fake_value
 
 Run = Callable[..., Result]
@@ -109,6 +110,42 @@ def test_a_rotation_is_recorded_with_the_value_in_place(run: Run, project: Path,
     ]
     assert rotation.body["fingerprint"] == seen[1] != seen[0]
     assert (rotation.body["claimed_at"], rotation.body["day_only"]) == ("2026-09-30T00:00:00Z", True)
+
+
+REVOKED = ("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", "--revoked")
+
+
+def test_a_revocation_names_the_value_that_was_revoked(run: Run, project: Path, tmp_path: Path) -> None:
+    """The one in place, or the last other one, also across a change of the key: who, when, what proof."""
+    run("snapshot", "--writer", "ci")
+    write_env(project, 2)
+    run("snapshot", "--writer", "ci")
+    run("key", "change", "--writer", "ci")
+    told = run(*REVOKED, "current", "--at", "2026-09-30", "--by", "Ada", "--proof", "it answers 401").stdout
+    assert "the current value of API_TOKEN in production/backend, revoked 2026-09-30" in told
+    assert "no provider was asked" in told
+    write_env(project, 3)
+    run("snapshot", "--writer", "ci")
+    run(*REVOKED, "previous")
+    ledger = entries(tmp_path, project)
+    second = next(
+        row["fingerprint"]
+        for row in ledger.of_kind("snapshot")[2].body["secrets"]
+        if row["secret"] == "API_TOKEN"
+    )
+    first, again = revocations(ledger)
+    assert (first.fingerprint, again.fingerprint) == (second, second)
+    assert (first.when, first.by, first.proof) == ("on 2026-09-30", "Ada", "it answers 401")
+    assert "no provider was asked" in first.said
+
+
+def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project: Path) -> None:
+    """Without an earlier value, or with one under a key that is gone, the record says what is missing."""
+    run("snapshot", "--writer", "ci")
+    assert "saw no other value" in run(*REVOKED, "previous", code=2).stderr
+    (project / "backend" / ".env").unlink()
+    assert "give it with --env" in run(*REVOKED, "current", code=2).stderr
+    assert "give it with --env" in run(*REVOKED, "previous", code=2).stderr
 
 
 @pytest.mark.parametrize(
