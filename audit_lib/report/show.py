@@ -20,6 +20,7 @@ from audit_lib.report import inert
 from audit_lib.report.columns import Column, column
 
 TEXT_WIDTH = 128
+MOST_TEXTS = 3  # columns of text that stand side by side on a narrow page
 _NARROWEST, _LONGEST_WORD = 8, 28
 _BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
@@ -107,9 +108,10 @@ def as_html(table: Table) -> str:
         for column in table.columns
     )
     body = "\n".join(f"<tr>{_html_row(row, table.columns)}</tr>" for row in table.rows)
-    # On a phone a table of sentences reads as cards; one of numbers is scrolled.
+    # On a phone a table of sentences, or of many texts, reads as cards; one of numbers is scrolled.
     sentences = len(table.columns) > 3 and any(len(text) > 40 for row in table.rows for text in row)
-    kind = " ".join(filter(None, ("audit", "wide" if sentences else "", table.kind)))
+    texts = sum(not column.numeric for column in table.columns)
+    kind = " ".join(filter(None, ("audit", "wide" if sentences or texts > MOST_TEXTS else "", table.kind)))
     head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
     return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
 

@@ -17,6 +17,7 @@ from audit_lib.policy import bundled_policy
 from audit_lib.publishing.dossier import ARTEFACTS
 from audit_lib.sample import build_sample
 from audit_lib.tables.first_steps import steps
+from tests.browser import browser
 
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
@@ -60,6 +61,18 @@ def test_the_package_holds_what_its_manifest_says(published: tuple[Path, str]) -
     assert listed == {name: sha256(content).hexdigest() for name, content in contents.items()}
     assert b"Failed login attempt" in contents["tables/quoted_lines.csv"]
     assert b'"discovered","2026-08-20T03:10:00Z","as given' in contents["tables/record.csv"]
+
+
+def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> None:
+    """At 400 px what stands out, and where it leaked, need no scrolling: a card a row."""
+    with browser() as chromium:
+        page = chromium.new_page(viewport={"width": 400, "height": 900})
+        page.goto((published[0] / "incident.html").as_uri())
+        for title in ("What stands out", "Where it leaked", "What to do", "In force in the window"):
+            table = page.locator("table", has=page.locator("caption", has_text=title))
+            assert table.evaluate("table => table.scrollWidth") <= 400, title
+            assert table.locator("tbody tr").first.evaluate("row => getComputedStyle(row).display") == "block"
+        assert page.evaluate("document.documentElement.scrollWidth") == 400
 
 
 @pytest.mark.long
