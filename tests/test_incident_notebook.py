@@ -1,0 +1,91 @@
+"""The incident notebook in real kernels as a front end runs it: with widgets, and where they are missing."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.session import Session
+from nbclient import NotebookClient
+
+from audit_lib.audit import instant_of
+from audit_lib.incident import Question, investigate
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import load_project
+from audit_lib.report.incident_views import exposure_table
+from audit_lib.report.pickers import Board
+from audit_lib.report.show import as_text
+from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.sample import build_sample
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WINDOW = {"since": "2026-08-19", "until": "2026-08-22"}
+PICKED = {"client": "192.0.2.44", "secret": "API_TOKEN"}
+
+
+class Watched(Session):
+    """A front end with a person: it names the cell in each request, as JupyterLab does."""
+
+    def msg(self, msg_type: str, *args: Any, **more: Any) -> dict[str, Any]:
+        """A message, an execution with the cell's name."""
+        message: dict[str, Any] = super().msg(msg_type, *args, **more)
+        if msg_type == "execute_request":
+            message["metadata"] = {**message["metadata"], "cellId": "a-cell"}
+        return message
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample project."""
+    folder = tmp_path_factory.mktemp("watched") / "sample"
+    build_sample(folder)
+    return folder
+
+
+def run(folder: Path, given: dict[str, str], *, path: Path | None = None, cells: str = "") -> dict[str, Any]:
+    """The outputs of the notebook's cells by what they call; `path` is searched first for modules."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for name, text in given.items():
+        code[1].source = code[1].source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
+    notebook.cells = code[:3] + [cell for cell in code[3:] if cells in cell.source]
+    root = str(NOTEBOOK.parents[1])
+    searched = os.pathsep.join([*([str(path)] if path else []), root])
+    environment = os.environ | {"PYTHONPATH": searched, "IPYTHONDIR": str(folder / "ipython")}
+    manager = AsyncKernelManager(kernel_name="python3", session=Watched(), transport_encryption="required")
+    client = NotebookClient(notebook, km=manager, timeout=120, resources={"metadata": {"path": str(folder)}})
+    client.execute(env=environment)
+    return {cell.source.partition("(")[0]: cell.outputs for cell in notebook.cells if cell.outputs}
+
+
+def test_with_widgets_a_front_end_gets_pickers(sample: Path, tmp_path: Path) -> None:
+    """Where somebody watches and widgets are there, the cell shows them."""
+    shown = run(tmp_path, WINDOW | {"project": str(sample)}, cells="pickers")
+    assert WIDGET in shown["report.pickers"][0]["data"]
+
+
+def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path) -> None:
+    """In a kernel that cannot import ipywidgets every cell runs, and shows what the pickers would."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "ipywidgets.py").write_text('raise ImportError("not installed")\n', "utf-8")
+    shown = run(tmp_path, WINDOW | PICKED | {"project": str(sample)}, path=tmp_path / "first")
+    assert not [out for outputs in shown.values() for out in outputs if out.output_type == "error"]
+    chosen = shown["report.pickers"][0]["data"]
+    assert WIDGET not in chosen
+    for text in (*PICKED.values(), "2026-08-19 00:00 to 2026-08-22"):
+        assert text in chosen["text/plain"]
+
+    project = load_project(sample)
+    asked = Question(WINDOW["since"], WINDOW["until"])
+    board = Board.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
+    board.pick("address", PICKED["client"])
+    _, tables = board.pick("secret", PICKED["secret"])
+    for name in ("report.client_table", "report.client_routes_table"):
+        assert shown[name][0]["data"]["text/html"] in tables
+    drawn = timeline_figure(board.incident)
+    assert shown["report.timeline_figure"][0]["data"]["text/plain"] == f"{drawn.alt}\n\n{drawn.data}"
+    exposed = exposure_table(board.incident)
+    assert shown["report.exposure_table"][0]["data"]["text/plain"] == as_text(exposed)
