@@ -16,17 +16,25 @@ from audit_lib.__main__ import main
 from audit_lib.policy import bundled_policy
 from audit_lib.publishing.dossier import ARTEFACTS
 from audit_lib.sample import build_sample
+from audit_lib.sample.deploys import DEPLOYS
 from audit_lib.tables.first_steps import steps
 from tests.browser import browser
+from tests.payloads import MARKUP, payloads
+from tests.test_injection import FOREIGN
 
+MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder and the output of an investigation of the sample's planted brute force."""
+    """Folder and output of an investigation of the sample's brute force, with deploys of an attacker."""
     folder = tmp_path_factory.mktemp("investigate")
     build_sample(folder / "sample")
+    with (folder / "sample" / DEPLOYS).open("a", encoding="utf-8") as listed:
+        for text in MESSAGES:
+            commit = {"id": "0" * 40, "message": text}
+            listed.write(json.dumps({"createdAt": "2026-08-20T12:00:00Z", "commit": commit}) + "\n")
     given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
     given += ["--discovered", "2026-08-20T05:10+02:00"]
     done = CliRunner().invoke(main, given)
@@ -73,6 +81,18 @@ def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> 
             assert table.evaluate("table => table.scrollWidth") <= 400, title
             assert table.locator("tbody tr").first.evaluate("row => getComputedStyle(row).display") == "block"
         assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
+def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> None:
+    """Commit messages of a deploy list are shown as text: in Chromium nothing lives, nothing is asked."""
+    with browser() as chromium:
+        page = chromium.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((published[0] / "incident.html").as_uri())
+        assert page.evaluate(FOREIGN) == []
+        assert page.locator("td", has_text="127.0.0.1:9").count() >= len(MESSAGES)
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 @pytest.mark.long
