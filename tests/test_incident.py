@@ -127,9 +127,11 @@ def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path
     assert fields.loc["discovered", "value"] == "opened as of 2026-09-20T00:00:00Z"
     assert fields.loc["revoked", "value"] == "not known"
     assert "--revoked" in fields.loc["revoked", "evidence"]
-    for value, name in ((found.concerned.iloc[0]["fingerprint"], "Ada"), ("0" * 64, "Bo")):
+    # Of another value the record is the earlier one, and says nothing of this one.
+    mine = found.concerned.iloc[0]["fingerprint"]
+    for value, name, day in ((mine, "Ada", "2026-09-17"), ("0" * 64, "Bo", "2026-09-16")):
         body = {"secret": plan.of, "environment": "production", "service": "backend", "day_only": True}
-        body |= {"claimed_at": "2026-09-17T00:00:00Z", "fingerprint": value, "by": name, "proof": "401"}
+        body |= {"claimed_at": f"{day}T00:00:00Z", "fingerprint": value, "by": name, "proof": "401"}
         append(tmp_path / ".audit" / "ledger", demo_key(), Draft("revocation", body), AS_OF, name.lower())
     project = load_project(tmp_path)
     asked = Question("2026-09-15", discovered="2026-09-20")

@@ -35,6 +35,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         for text in MESSAGES:
             commit = {"id": "0" * 40, "message": text}
             listed.write(json.dumps({"createdAt": "2026-08-20T12:00:00Z", "commit": commit}) + "\n")
+        listed.write('{"createdAt": "yesterday"}\n')
     given = ["investigate", "--project", str(folder / "sample"), *WINDOW, "--out", str(folder / "out")]
     given += ["--discovered", "2026-08-20T05:10+02:00"]
     done = CliRunner().invoke(main, given)
@@ -69,6 +70,13 @@ def test_the_package_holds_what_its_manifest_says(published: tuple[Path, str]) -
     assert listed == {name: sha256(content).hexdigest() for name, content in contents.items()}
     assert b"Failed login attempt" in contents["tables/quoted_lines.csv"]
     assert b'"discovered","2026-08-20T03:10:00Z","as given' in contents["tables/record.csv"]
+
+
+def test_a_deploy_list_that_is_not_whole_is_told(published: tuple[Path, str]) -> None:
+    """The command names the entry and its fault, and goes on."""
+    number = 7 + len(MESSAGES) + 1
+    place = f"{DEPLOYS}:{number + 2}: entry #{number}: createdAt is not a date or time"
+    assert f"the deploy list is not whole: {DEPLOYS}: {place}" in published[1]
 
 
 def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> None:
