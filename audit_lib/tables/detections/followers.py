@@ -54,10 +54,21 @@ def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tupl
         start = change.name in BEGUN
         if not start and policy.caller_secrets and change.name not in policy.caller_secrets:
             continue
-        after = _after(traffic, change, policy.grace("deploy" if start else change.name), rule)
+        hours = policy.grace("deploy" if start else change.name)
+        if start and _failing(traffic, change, hours) < rule["deploy_clients"]:
+            continue
+        after = _after(traffic, change, hours, rule)
         if not start or _shared(traffic, after, rule):
             found.append(after)
     return tuple(found)
+
+
+def _failing(traffic: Traffic, change: Change, hours: float) -> int:
+    """How many sources fail within the time to follow: most of many deploys need no closer look."""
+    seconds = traffic.failures["seconds"].to_numpy()
+    low, high = change.at.timestamp(), (change.until + hours * HOURS).timestamp()
+    near = traffic.failures.iloc[seconds.searchsorted(low) : seconds.searchsorted(high, "right")]
+    return int(near.loc[near["protected"], "client"].nunique())
 
 
 def after_steps(
@@ -100,8 +111,7 @@ def _after(traffic: Traffic, change: Change, hours: float, rule: Rule) -> After:
     table = window.groupby("client", sort=True, as_index=False).agg(
         first_at=("at", "first"), last_at=("at", "last"), count=("at", "size")
     )
-    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
-    good = good[good["client"].isin(set(table["client"]))]
+    good = traffic.answered[traffic.answered["client"].isin(set(table["client"]))]
     before = good[good["seconds"].between(start - rule["days_before"] * DAY, start, "left")]
     tried = failures.loc[failures["seconds"].lt(start), "client"]
     strange = ~window["client"].isin({*good["client"], *tried})

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import pandas as pd
 
@@ -50,6 +51,11 @@ class Traffic:
     unnamed: int  # requests whose line names no client
     collapsed: str  # why sources cannot be told apart; "" where they can
     failed_statuses: tuple[int, ...]
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The successes on protected routes: of many changes each is held against them."""
+        return self.requests[self.requests["succeeded"] & self.requests["protected"]]
 
 
 def gather(  # noqa: PLR0917  what an audit knows of its logs
