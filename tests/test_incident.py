@@ -72,7 +72,8 @@ def test_what_cannot_be_asked_is_said_in_one_line(tmp_path: Path, question: Ques
 
 
 def test_detections_speak_of_the_window(tmp_path: Path) -> None:
-    """A burst is found in its window with its lines; in a later window it is told to lie before it."""
+    """A burst is found in its window with its lines; in a later window it is told to lie before it, and
+    that there is none in it only where nothing speaks against that."""
     plant(tmp_path, "brute force", 0)
     project = load_project(tmp_path)
     keeper = keeper_of(project)
@@ -84,6 +85,11 @@ def test_detections_speak_of_the_window(tmp_path: Path) -> None:
     after = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
     assert tuple(after.loc["A1", ["verdict", "reason"]]) == ("none", "only before the window")
     assert set(after.index) == {f"A{number}" for number in range(1, 21)}
+    with (tmp_path / "backend/logs/backend.log").open("a", encoding="utf-8") as log:
+        log.write(f'INFO:     {STRANGER}:1 - "GET /api/account HTTP/1.1" 401 Unauthorized\n')
+    unsure = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
+    assert unsure.loc["A1", "verdict"] == "unknown"
+    assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins carry no time of their own"
 
 
 def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:

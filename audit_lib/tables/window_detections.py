@@ -1,12 +1,13 @@
 """What the detections A1-A20 come to for an incident: in its window, learnt from the weeks before it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
 
 from audit_lib.contracts import Detections
 from audit_lib.ledger import Ledger
-from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
+from audit_lib.tables.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.tables.requests import Window, maybe_within, within
 from audit_lib.tables.scene import Scene
 
@@ -37,7 +38,7 @@ def tabulate_window_detections(
         span.until,
         scene.deploys,
     )
-    return _of_window(tabulate(detect(traffic, detection_policy(scene.policy))), scene.window)
+    return _of_window(detect(traffic, detection_policy(scene.policy)), scene.window)
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -45,16 +46,20 @@ def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(coded, "str")).reset_index(drop=True)
 
 
-def _of_window(found: pd.DataFrame, window: Window) -> pd.DataFrame:
+def _of_window(detected: tuple[Detected, ...], window: Window) -> pd.DataFrame:
     """The rows that may lie in the window; a detection that found something before it alone has one row."""
+    found = tabulate(detected)
     bounds = found.rename(columns={"first_at": "not_before_at", "last_at": "not_after_at"})
-    here = found["verdict"].ne("found") | maybe_within(bounds, window)
-    earlier = found[~here & ~found["detection"].isin(found.loc[here, "detection"])]
-    left = earlier.drop_duplicates("detection")[["detection"]]
-    blank = dict.fromkeys(("subject", "classification", "evidence"), "")
-    none = left.assign(verdict="none", reason=_BEFORE, count=0, severity="info", first_at=None, **blank)
-    kept = pd.concat([found[here], none.assign(last_at=None).astype(Detections.types())[list(found)]])
-    return Detections.checked(kept.sort_values("detection", key=_number, kind="stable"))
+    kept = found[found["verdict"].ne("found") | maybe_within(bounds, window)]
+    told = set(kept["detection"])
+    earlier = tabulate(_silent(one) for one in detected if one.detection not in told)
+    return Detections.checked(pd.concat([kept, earlier]).sort_values("detection", key=_number, kind="stable"))
+
+
+def _silent(one: Detected) -> Detected:
+    """The detection as if it had found nothing, which it has not in the window."""
+    reason = "; ".join(filter(None, (_BEFORE, one.doubt)))
+    return replace(one, verdict="unknown" if one.doubt else "none", reason=reason, incidents=())
 
 
 def _number(detections: "pd.Series[str]") -> "pd.Series[int]":

@@ -69,13 +69,17 @@ class Detection:
 
 @dataclass(frozen=True)
 class Detected:
-    """What one detection came to: incidents, or a verdict and its reason."""
+    """What one detection came to: incidents, or a verdict and its reason.
+
+    `doubt` is why there may be more than was found; where nothing was, it is the reason.
+    """
 
     detection: str
     severity: str
     verdict: str
     reason: str
     incidents: tuple[Incident, ...] = ()
+    doubt: str = ""
 
 
 def _of_traffic(find: Callable[[Traffic, Rule], list[Incident]]) -> Find:
@@ -145,13 +149,13 @@ def _apply(detection: Detection, parts: Parts) -> Detected:
         return Detected(detection.id, "medium", "unknown", text)
     made = partial(Detected, detection.id, rule.severity)
     if reason := cannot_apply(detection.needs, parts.traffic):
-        return made("unknown", reason)
+        return made("unknown", reason, doubt=reason)
+    doubt = proves_nothing(detection.needs, parts.traffic, parts.policy)
+    doubt = doubt or _special(detection, rule, parts)
     incidents = [_explained(found, detection, parts) for found in detection.find(parts, rule)]
     if incidents:
-        return made("found", "", tuple(sorted(incidents, key=_order)))
-    reason = proves_nothing(detection.needs, parts.traffic, parts.policy.failure_declared)
-    reason = reason or _special(detection, rule, parts)
-    return made("unknown" if reason else "none", reason)
+        return made("found", "", tuple(sorted(incidents, key=_order)), doubt)
+    return made("unknown" if doubt else "none", doubt, doubt=doubt)
 
 
 def _special(detection: Detection, rule: Rule, parts: Parts) -> str:

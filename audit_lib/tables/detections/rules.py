@@ -68,6 +68,8 @@ class DetectionPolicy:
     access: Access
     sensitive_routes: tuple[str, ...]
     proxy_networks: tuple[Network, ...]
+    public_addresses: int | None  # so many show that clients are callers; None: the policy does not say
+    clients_declared: bool  # the policy says that clients are callers, however few
     caller_secrets: tuple[str, ...]  # those whose rotation callers notice; (): any
     grace_hours: Mapping[str, float]  # by secret; "default" for the rest
     limiter_declared: bool  # the policy says that 429 is wired
@@ -98,6 +100,8 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
         access=Access.of(policy),
         sensitive_routes=table.texts("sensitive_routes"),
         proxy_networks=_networks(table),
+        public_addresses=table.number("public_addresses", None, least=1),
+        clients_declared=bool(table.text("clients", among=("real",))),
         caller_secrets=table.texts("caller_secrets"),
         grace_hours=_hours(table),
         limiter_declared=table.flag("limits_requests"),

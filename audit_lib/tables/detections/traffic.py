@@ -1,6 +1,8 @@
 """What detections look at: requests by the minute, failed logins with their lines, changes on record."""
 
 import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -49,6 +51,7 @@ class Traffic:
     untimed_requests: int
     untimed_failures: int
     unnamed: int  # requests whose line names no client
+    addresses: int  # public ones that requests come from
     collapsed: str  # why sources cannot be told apart; "" where they can
     failed_statuses: tuple[int, ...]
 
@@ -77,6 +80,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     failures = _failures(timed.assign(environment=events["source"].map(places)), requests, rules)
     asked = counts[counts["status"].notna()]
     refused = asked[asked["status"].isin(rules.failed_statuses)]
+    private = _private(asked, rules)
     return Traffic(
         requests=requests,
         failures=failures,
@@ -89,7 +93,8 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         untimed_requests=int(asked["untimed"].sum()),
         untimed_failures=int(refused["untimed"].sum()),
         unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
-        collapsed=_collapse(asked, rules),
+        addresses=sum(not inside for inside in private.values()),
+        collapsed=_collapse(asked, private),
         failed_statuses=rules.failed_statuses,
     )
 
@@ -149,10 +154,10 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
     return frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
 
 
-def _collapse(asked: pd.DataFrame, rules: DetectionPolicy) -> str:
+def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
     """Whether nearly all requests seem to come from a proxy (spec/detections.md, "Common gates")."""
     sums = asked.groupby("client")["count"].sum().drop("", errors="ignore")
-    inside = sums[[_is_proxy(str(client), rules) for client in sums.index]].sort_values(ascending=False)
+    inside = sums[[private.get(client, False) for client in sums.index]].sort_values(ascending=False)
     share = inside.head(3).sum() / sums.sum() if sums.sum() else 0.0
     if share <= 0.95:
         return ""
@@ -160,12 +165,14 @@ def _collapse(asked: pd.DataFrame, rules: DetectionPolicy) -> str:
     return f"{share:.0%} of the requests come from {number} private addresses: a proxy hides who asked"
 
 
-def _is_proxy(client: str, rules: DetectionPolicy) -> bool:
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return False
-    return any(address in network for network in rules.proxy_networks if network.version == address.version)
+def _private(asked: pd.DataFrame, rules: DetectionPolicy) -> dict[str, bool]:
+    """For each client that is an address whether it is one that a proxy has."""
+    found = {}
+    for client in asked["client"].unique():
+        with suppress(ValueError):
+            address = ipaddress.ip_address(client)
+            found[str(client)] = any(address in network for network in rules.proxy_networks)
+    return found
 
 
 def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Small logs as frames, for tests of detections: requests at given minutes, read by the real reader."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.ledger import Ledger
-from audit_lib.policy import bundled_policy
+from audit_lib.policy import Policy, bundled_policy
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
+from audit_lib.tables.detections.rules import DetectionPolicy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 Ask = tuple[float, str, str, int]  # seconds since START, client, route, status
@@ -31,20 +33,31 @@ def detections(
     ledger: Ledger | None = None,
     policy: str = "paiid",
     deploys: pd.DataFrame | None = None,
+    **declared: object,
 ) -> pd.DataFrame:
-    """`Detections` of a log with these requests, in order of time; a text is a line as it stands."""
+    """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
+
+    `declared` lies over the policy's [detections]; None takes a key out of it.
+    """
     given = list(asks)
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
     (folder / "app.log").write_text(text, "utf-8")
     project = Project("test", folder, log_sources=(LogSource("app.log"),))
     read = read_logs(project, None)
-    rules = detection_policy(bundled_policy(policy))
+    rules = _rules(bundled_policy(policy), declared)
     end = START + timedelta(days=days)
     traffic = gather(
         read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end, deploys
     )
     return tabulate(detect(traffic, rules))
+
+
+def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
+    table = {
+        key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
+    }
+    return detection_policy(replace(policy, options={**policy.options, "detections": table}))
 
 
 def verdicts(found: pd.DataFrame) -> dict[str, str]:

@@ -82,7 +82,9 @@ def test_a_stale_client_is_no_attack(tmp_path: Path) -> None:
 
 def test_the_rotation_of_a_secret_that_callers_do_not_use_explains_nothing(tmp_path: Path) -> None:
     """Failures after a new provider key are not joined with it."""
-    found = detections(tmp_path, SOURCES["recovered"], ledger=_ledger(tmp_path, "TRADIER_API_KEY"))
+    found = detections(
+        tmp_path, SOURCES["recovered"], ledger=_ledger(tmp_path, "TRADIER_API_KEY"), clients="real"
+    )
     assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
 
 
@@ -90,7 +92,7 @@ def test_of_a_day_alone_two_failures_in_a_row_are_asked_for(tmp_path: Path) -> N
     """Where only the rotation's day is recorded one stray failure makes no stale client."""
     stray = [(ROTATED, USER, API, 401), *_asks(USER, ROTATED + 60, 5, 200)]
     known, ledger = _asks(USER, -HOUR, 3, 200), _ledger(tmp_path, day_only=True)
-    found = detections(tmp_path, [*known, *stray], ledger=ledger)
+    found = detections(tmp_path, [*known, *stray], ledger=ledger, clients="real")
     assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
     row = [*_asks(USER, ROTATED, 2, 401), *_asks(USER, ROTATED + HOUR, 5, 200)]
     found = detections(tmp_path, [*known, *row], ledger=ledger)
