@@ -16,7 +16,17 @@ from audit_lib.policy import bundled_policy
 from audit_lib.tables.detections import Traffic, detect, detection_policy, tabulate
 from audit_lib.tables.detections.rules import DetectionPolicy
 from tests.traffic.incidents import Truth
-from tests.traffic.scenes import attacked, changed, clean, detections_of, instant, mishaps, skewed, traffic_of
+from tests.traffic.scenes import (
+    attacked,
+    changed,
+    clean,
+    detections_of,
+    hopped,
+    instant,
+    mishaps,
+    skewed,
+    traffic_of,
+)
 from tests.traffic.score import Score, add, alarms, lies_on, wilson
 
 OFFSETS = (
@@ -69,7 +79,14 @@ def measured(scenes: int) -> tuple[dict[str, Score], dict[str, list[float]], int
     with tempfile.TemporaryDirectory(prefix="audit-bench-") as folder:
         for seed in range(scenes):
             for number, scene in enumerate(
-                (clean(seed), attacked(seed), changed(seed), changed(seed, recorded=False), mishaps(seed))
+                (
+                    clean(seed),
+                    attacked(seed),
+                    changed(seed),
+                    changed(seed, recorded=False),
+                    mishaps(seed),
+                    hopped(seed),
+                )
             ):
                 traffic = traffic_of(scene, Path(folder) / f"{seed}-{number}")
                 found = tabulate(detect(traffic, rules))

@@ -16,8 +16,9 @@ from audit_lib.project import LogSource, Project
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.detections import Traffic, detect, detection_policy, gather, tabulate
 from tests.traffic.background import DAY, HOUR, Line, ordinary
-from tests.traffic.incidents import ATTACKS, Truth, broken, silent, storm
+from tests.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm
 from tests.traffic.mishaps import MISHAPS, decoys, set_back
+from tests.traffic.networks import HOPPERS, office
 
 START = datetime(2026, 6, 1, tzinfo=UTC)  # a Monday
 DAYS = 28
@@ -41,11 +42,20 @@ def clean(seed: object) -> Scene:
 
 def attacked(seed: object) -> Scene:
     """Each attack once, on days of its own, at any hour."""
-    chance = random.Random(f"attacked {seed}")
-    lines, truths = list(ordinary(seed, DAYS)), []
-    for number, plant in enumerate(ATTACKS):
-        day = 15 + number
-        added, truth = plant(chance, day * DAY + chance.uniform(5, 18) * HOUR, f"{plant.__name__} {seed}")
+    return _with(ATTACKS, random.Random(f"attacked {seed}"), list(ordinary(seed, DAYS)))
+
+
+def hopped(seed: object) -> Scene:
+    """Each attack that only a network shows once, beside an office whose people share one."""
+    lines = [*ordinary(seed, DAYS), *office(seed, DAYS)]
+    return _with(HOPPERS, random.Random(f"hopped {seed}"), lines)
+
+
+def _with(plants: Iterable[Plant], chance: random.Random, lines: list[Line]) -> Scene:
+    """Lines with each incident planted, on days of their own from the fifteenth."""
+    truths = []
+    for day, plant in enumerate(plants, 15):
+        added, truth = plant(chance, day * DAY + chance.uniform(5, 18) * HOUR, f"{plant.__name__} {day}")
         truths.append(truth)
         lines += added
     return _scene(lines, truths)
@@ -107,7 +117,8 @@ def written(line: Line) -> str:
     at = iso(instant(line.at + line.shift))
     if line.text:
         return f"{at} {line.text}\n"
-    return f'{at} INFO:     {line.client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
+    client = f"[{line.client}]" if ":" in line.client else line.client
+    return f'{at} INFO:     {client}:0 - "GET {line.route} HTTP/1.1" {line.status} X\n'
 
 
 def traffic_of(scene: Scene, folder: Path) -> Traffic:

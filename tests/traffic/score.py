@@ -1,5 +1,6 @@
 """Holds detections against the truth: what was seen, what was missed, what was a false alarm."""
 
+import ipaddress
 import math
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from audit_lib.tables.detections.traffic import network_of
 from tests.traffic.incidents import Truth
+from tests.traffic.networks import BY_NETWORK
 from tests.traffic.scenes import START, Scene
 
 ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A20")
@@ -70,8 +72,16 @@ def lies_on(row: object, truth: Truth) -> bool:
     if asked and "go back" not in str(row.classification):  # type: ignore[attr-defined]
         return False
     subject = str(row.subject)  # type: ignore[attr-defined]
-    named = subject.partition("/")[0].count(".") == 3
-    return not named or subject in truth.clients | {network_of(client) for client in truth.clients}
+    return not _is_source(subject) or subject in truth.clients | set(map(network_of, truth.clients))
+
+
+def _is_source(subject: str) -> bool:
+    """Whether it is an address or a network."""
+    try:
+        ipaddress.ip_network(subject)
+    except ValueError:
+        return False
+    return True
 
 
 def _may_speak(row: object, truth: Truth) -> bool:
@@ -79,6 +89,8 @@ def _may_speak(row: object, truth: Truth) -> bool:
     detection = row.detection  # type: ignore[attr-defined]
     if detection in ALONE or truth.detection == "A14":
         return bool(detection == truth.detection)
+    if detection == "A5" and truth.form in BY_NETWORK:
+        return False  # one network that hops is no crowd
     if detection in ATTACKS:
         return truth.attack
     # The nights go on for three weeks: a row that names no source is right about them by its subject.

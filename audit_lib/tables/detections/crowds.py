@@ -12,7 +12,7 @@ HOUR = 3600
 
 
 def distributed(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A5: on one route many sources fail a few times each, in one window."""
+    """A5: on one route addresses of many networks fail a few times each, in one window."""
     events = traffic.failures[traffic.failures["client"].ne("")]
     marked = set[int]()
     for _, own in events.groupby("route", sort=True):
@@ -21,14 +21,21 @@ def distributed(traffic: Traffic, rule: Rule) -> list[Incident]:
     return earliest(
         wide,
         runs(wide, "route", rule.seconds("minutes")),
-        lambda route, run: incident(
-            run, f"{run['client'].nunique()} sources fail a few times each", rule.severity, subject=route
-        ),
+        lambda route, run: incident(run, _spread(run), rule.severity, subject=route),
     )
 
 
+def _spread(run: pd.DataFrame) -> str:
+    addresses, networks = run["client"].nunique(), run["network"].nunique()
+    return f"{addresses} addresses of {networks} networks fail a few times each"
+
+
 def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
-    """The events of one route that lie in a window of many sources; windows start every five minutes."""
+    """The events of one route that lie in a window of many sources; windows start every five minutes.
+
+    An address that fails often is left out. A network is one source, whatever addresses it hops through,
+    and counts no more than an address may: else a /64 and a few bystanders would be a crowd.
+    """
     found: list[int] = []
     hops = int(rule.seconds("minutes") // HOP)
     bins = (own["seconds"] // HOP).to_numpy().astype("int64")
@@ -37,9 +44,10 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
     for place in np.flatnonzero(high - low >= rule["failures"]):
         window = own.iloc[low[place] : high[place]]
         sums = window.groupby("client").size()
-        few = sums[sums <= rule["most_per_source"]]
-        if len(few) >= rule["sources"] and few.sum() >= rule["failures"]:
-            found += window.index[window["client"].isin(few.index)].tolist()
+        few = window[window["client"].isin(sums.index[sums <= rule["most_per_source"]])]
+        shares = few.groupby("network").size().clip(upper=rule["most_per_source"])
+        if len(shares) >= rule["sources"] and shares.sum() >= rule["failures"]:
+            found += few.index.tolist()
     return found
 
 

@@ -1,12 +1,12 @@
 """A1-A4, A6: failed logins of one source, quick, slow, over days, and over many routes."""
 
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit_lib.tables.detections.both import by_both, in_order, named
 from audit_lib.tables.detections.incidents import Incident, dense, earliest, incident, levels, runs
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
@@ -14,28 +14,18 @@ from audit_lib.tables.detections.traffic import Traffic
 LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond the window
 
 
-def _by_both(failures: pd.DataFrame, find: Callable[[pd.DataFrame, str], list[Incident]]) -> list[Incident]:
-    """What is found by address, and by /24 and /64 among the addresses that do not stand out alone."""
-    by_client = find(failures, "client")
-    loud = {client for found in by_client for client in (*found.clients, found.subject)}
-    quiet = failures[~failures["client"].isin(loud)]
-    several = quiet.groupby("network")["client"].nunique()
-    shared = quiet[quiet["network"].isin(several[several > 1].index)]
-    return by_client + find(shared, "network")
-
-
 def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A1: fail2ban's window and CrowdSec's bucket, by address and network."""
-    return _by_both(traffic.failures, lambda failures, key: _bursts(failures, key, rule))
+    return by_both(traffic.failures, lambda failures, key: _bursts(failures, key, rule))
 
 
 def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
-    events = _by(failures, key)
+    events = in_order(failures, key)
     window = dense(events, key, int(rule["failures"]), rule.seconds("minutes"))
     bucket = levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])
     loud = events.assign(window=window, bucket=bucket)[window | bucket]
     gap = rule.seconds("minutes") + LATE
-    return earliest(loud, runs(loud, key, gap), lambda name, run: _burst(run, rule, **_named(key, name)))
+    return earliest(loud, runs(loud, key, gap), lambda name, run: _burst(run, rule, **named(key, name)))
 
 
 def _burst(run: pd.DataFrame, rule: Rule, **named: str) -> Incident:
@@ -48,18 +38,18 @@ def _burst(run: pd.DataFrame, rule: Rule, **named: str) -> Incident:
 
 def slow(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A2: the slow bucket of one source, an address or a network, overflows."""
-    return _by_both(traffic.failures, lambda failures, key: _slow(failures, key, rule))
+    return by_both(traffic.failures, lambda failures, key: _slow(failures, key, rule))
 
 
 def _slow(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
-    events = _by(failures, key)
+    events = in_order(failures, key)
     over = events[levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])]
     hour = rule["capacity"] * rule["leak_seconds"]
     text = "failed logins faster than the slow bucket leaks"
     return earliest(
         over,
         runs(over, key, hour),
-        lambda name, run: incident(_whole(events, run, key, hour), text, rule.severity, **_named(key, name)),
+        lambda name, run: incident(_whole(events, run, key, hour), text, rule.severity, **named(key, name)),
     )
 
 
@@ -71,21 +61,26 @@ def _whole(events: pd.DataFrame, over: pd.DataFrame, key: str, before: float) ->
 
 
 def spaced(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A3: failures with long pauses, none longer than the queue, and no success between."""
-    failures = traffic.failures[traffic.failures["protected"]].assign(failed=True)
+    """A3: failures of one source, an address or a network, with long pauses, none longer than the queue, and
+    no success between."""
+    guarded = traffic.failures[traffic.failures["protected"]]
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
-    steps = pd.concat([failures, good.assign(failed=False)[["client", "seconds", "failed", "at", "source"]]])
-    steps = _by(steps, "client")
-    steps["run"] = (~steps["failed"].astype(bool)).groupby(steps["client"], sort=False).cumsum()
+    return by_both(guarded, lambda failures, key: _spaced(failures, good, key, rule))
+
+
+def _spaced(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    own = good.loc[good[key].isin(set(failures[key])), ["client", "network", "seconds", "at", "source"]]
+    steps = in_order(pd.concat([failures.assign(failed=True), own.assign(failed=False)]), key)
+    steps["run"] = (~steps["failed"].astype(bool)).groupby(steps[key], sort=False).cumsum()
     steps = steps[steps["failed"].astype(bool)].astype({"line": "int64"})
-    steps["who"] = steps["client"] + "\0" + steps["run"].astype("str")
+    steps["who"] = steps[key] + "\0" + steps["run"].astype("str")
     seconds = steps["seconds"].to_numpy()
     found = [
         run
         for run in runs(steps, "who", rule.seconds("gap_minutes"), int(rule["failures"]))
         if _pause(run.of(seconds)) > rule.seconds("median_minutes")
     ]
-    return earliest(steps, found, lambda _, run: _spaced(run, rule))
+    return earliest(steps, found, lambda _, run: _patient(run, key, rule))
 
 
 def _pause(seconds: npt.NDArray[np.float64]) -> float:
@@ -93,20 +88,20 @@ def _pause(seconds: npt.NDArray[np.float64]) -> float:
     return float(np.median(np.diff(seconds)))
 
 
-def _spaced(run: pd.DataFrame, rule: Rule) -> Incident:
+def _patient(run: pd.DataFrame, key: str, rule: Rule) -> Incident:
     pause = _pause(run["seconds"].to_numpy()) / 60
     text = f"failed logins with pauses of {pause:.0f} minutes, no success between"
-    return incident(run, text, rule.severity, client=run["client"].iloc[0])
+    return incident(run, text, rule.severity, **named(key, run[key].iloc[0]))
 
 
 def over_days(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A4: failures of one source, an address or a network, on several days, never many at once."""
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
-    return _by_both(traffic.failures, lambda failures, key: _over_days(failures, good, key, rule))
+    return by_both(traffic.failures, lambda failures, key: _over_days(failures, good, key, rule))
 
 
 def _over_days(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
-    events = _by(failures, key)
+    events = in_order(failures, key)
     crowded = dense(events, key, int(rule["most_in_window"]) + 1, rule.seconds("minutes"))
     days = events["at"].dt.floor("D").groupby(events[key]).nunique()
     sums = events.groupby(key).size()
@@ -119,7 +114,7 @@ def _over_days(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule)
         text, severity = f"few failed logins at a time on {days[name]} days", rule.severity
         if successes.get(name, 0) > len(own):
             text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
-        return incident(own, text, severity, **_named(key, name))
+        return incident(own, text, severity, **named(key, name))
 
     patient = events[events[key].isin(chosen)]
     return earliest(patient, runs(patient, key), build)
@@ -129,11 +124,11 @@ def many_routes(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A6: one source, an address or a network, is refused on many protected routes: a token is guessed, or
     an old one is in use."""
     guarded = traffic.failures[traffic.failures["protected"]]
-    return _by_both(guarded, lambda failures, key: _many_routes(failures, key, rule))
+    return by_both(guarded, lambda failures, key: _many_routes(failures, key, rule))
 
 
 def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
-    events = _by(failures, key)
+    events = in_order(failures, key)
     # A route counts anew once it lies outside the window, so each event asks for the routes before it.
     fresh = events[~events.duplicated([key, "route", "seconds"])]
     wide = fresh[_many(fresh, key, rule)]
@@ -144,7 +139,7 @@ def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]
             run,
             f"refused on {run['route'].nunique()} protected routes",
             rule.severity,
-            **_named(key, name),
+            **named(key, name),
         ),
     )
 
@@ -166,13 +161,3 @@ def _many(fresh: pd.DataFrame, key: str, rule: Rule) -> list[bool]:
             marked[done : high + 1] = [True] * (high + 1 - done)
             done = high + 1
     return marked
-
-
-def _by(failures: pd.DataFrame, key: str) -> pd.DataFrame:
-    named = failures[failures["client"].ne("")]
-    keys = [key, "seconds", "source", *(["line"] if "line" in named else [])]
-    return named.sort_values(keys, kind="stable").reset_index(drop=True)
-
-
-def _named(key: str, name: str) -> dict[str, str]:
-    return {"client": name} if key == "client" else {"subject": name}

@@ -65,6 +65,7 @@ class DetectionPolicy:
     failed_statuses: tuple[int, ...]
     failed_messages: tuple[str, ...]  # used where no status tells a failed login
     ambiguous_routes: tuple[str, ...]  # a failed status there can follow a right password
+    let_in_minutes: float  # after so many an answer no longer speaks for who failed; 0: none does
     access: Access
     sensitive_routes: tuple[str, ...]
     proxy_networks: tuple[Network, ...]
@@ -97,6 +98,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
         failed_statuses=tuple(map(int, statuses)) if table.has("failure") else (401, 403),
         failed_messages=messages,
         ambiguous_routes=failure.texts("ambiguous_routes"),
+        let_in_minutes=_number(table, "let_in_minutes") if table.has("let_in_minutes") else 0.0,
         access=Access.of(policy),
         sensitive_routes=table.texts("sensitive_routes"),
         proxy_networks=_networks(table),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.contracts import rows
-from audit_lib.tables.detections.incidents import MOST, Incident, counted, incident
+from audit_lib.tables.detections.both import by_both
+from audit_lib.tables.detections.incidents import MOST, Incident, counted, incident, places
 from audit_lib.tables.detections.rules import Rule
 from audit_lib.tables.detections.traffic import Traffic
 
@@ -14,40 +15,62 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A7: several failures, then an answer on a protected route, by a source without one for a day.
+    """A7: several failures of one source, an address or a network, then an answer to it on a protected route,
+    the first for a day.
 
     Successes are kept by the minute: one in the minute of the last failure may lie before it, and is said.
     """
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
+    good = good[good["client"].ne("")].drop_duplicates(["client", "seconds"])
     failures = traffic.failures[traffic.failures["client"].ne("")]
-    sums = failures.groupby("client").size()
+    return by_both(failures, lambda failures, key: _after_failures(failures, good, key, rule), good)
+
+
+def _after_failures(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    sums = failures.groupby(key).size()
+    chosen = set(sums[sums >= rule["failures"]].index) & set(good[key])
+    answers = dict(list(good[good[key].isin(chosen)].groupby(key)))
     found = []
-    chosen = set(sums[sums >= rule["failures"]].index) & set(good["client"])
-    answers = dict(list(good[good["client"].isin(chosen)].groupby("client")))
-    for client, own in failures[failures["client"].isin(chosen)].groupby("client", sort=True):
-        found += _first_success(own, answers[client].drop_duplicates("seconds"), rule)
+    for name, own in failures[failures[key].isin(chosen)].groupby(key, sort=True):
+        found += _first_success(own, answers[name], key, rule)
     return found
 
 
-def _first_success(own: pd.DataFrame, successes: pd.DataFrame, rule: Rule) -> list[Incident]:
+def _first_success(own: pd.DataFrame, answers: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
     """The first success of a source that its own failures lead up to."""
-    starts, times = successes["seconds"].to_numpy(), own["seconds"].to_numpy()
+    starts, times = answers["seconds"].to_numpy(), own["seconds"].to_numpy()
     low = np.searchsorted(times, starts - rule.seconds("minutes"))
     high = np.searchsorted(times, starts + MINUTE)
-    for place in np.flatnonzero(high - low >= rule["failures"]):
-        start, before = starts[place], own.iloc[low[place] : high[place]]
-        first = before["seconds"].iloc[0]
-        earlier = (starts >= first - rule["quiet_hours"] * HOUR) & (starts <= first - MINUTE)
-        if earlier.any():
-            continue
-        sure = (before["seconds"] < start).sum() >= rule["failures"]
-        text = f"{len(before)} failed logins, then an answer on {successes['route'].iloc[place]}"
-        text += "" if sure else " in the same minute: which came first is not known"
-        severity = rule.severity if sure else "medium"
-        last = pd.Timestamp(start, unit="s", tz="UTC")
-        at_last = max(before["at"].iloc[-1], last)
-        return [incident(before, text, severity, client=str(before["client"].iloc[0]), last_at=at_last)]
+    enough = np.flatnonzero(high - low >= rule["failures"])
+    firsts = times[low[enough]]
+    day_before = np.searchsorted(starts, firsts - rule["quiet_hours"] * HOUR)
+    for place in enough[day_before == np.searchsorted(starts, firsts - MINUTE, side="right")]:
+        answer, before = answers.iloc[place], own.iloc[low[place] : high[place]]
+        # An address that was let in before is a person, and no part of what another does. In the same
+        # minute it may have been let in by what the other found.
+        first, last = before["seconds"].iloc[0] - MINUTE, answer["seconds"]
+        known = set(answers.loc[answers["seconds"].between(first, last, inclusive="left"), "client"])
+        before = before[~before["client"].isin(known - {answer["client"]})]
+        if len(before) >= rule["failures"]:
+            return [_let_in(before, answer, key, rule)]
     return []
+
+
+def _let_in(before: pd.DataFrame, answer: "pd.Series[Any]", key: str, rule: Rule) -> Incident:
+    """The incident, under the address that was answered: it is who got in."""
+    sure = (before["seconds"] < answer["seconds"]).sum() >= rule["failures"]
+    text = f"{len(before)} failed logins"
+    text += f" of {before['client'].nunique()} addresses of its network" if key == "network" else ""
+    text += f", then an answer on {answer['route']}"
+    text += "" if sure else " in the same minute: which came first is not known"
+    return incident(
+        before,
+        text,
+        rule.severity if sure else "medium",
+        client=str(answer["client"]),
+        last_at=max(before["at"].iloc[-1], pd.Timestamp(answer["seconds"], unit="s", tz="UTC")),
+        evidence=(*places(before), f"{answer['source']}:{answer['line']}"),
+    )
 
 
 def first_seen(traffic: Traffic, rule: Rule) -> list[Incident]:

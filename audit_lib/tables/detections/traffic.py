@@ -36,7 +36,8 @@ class Traffic:
 
     `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
     network, method, route, status, count, failed, succeeded, protected. `failures`, those with a time, in its
-    order: at, seconds, source, line, client, network, method, route, protected, environment (of the log, ""
+    order: at, seconds, source, line, client, network, method, route, protected, let_in_at (the minute in
+    which its address is answered on a protected route soon after; null: none), environment (of the log, ""
     where it is not known). `events`: LogEvents with `seconds`, null where a line carries no time.
     """
 
@@ -151,7 +152,21 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
     )
     columns = ["at", "seconds", "source", "line", "client", "network", "method", "route"]
     columns += ["protected", "environment"]
-    return frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
+    frame = frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
+    return frame.assign(let_in_at=_let_in_at(frame, requests, rules.let_in_minutes * 60))
+
+
+def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":
+    """The minute of the next answer to the same address on a protected route; null where none is near."""
+    good = requests[requests["succeeded"] & requests["protected"] & requests["client"].ne("")]
+    answers = good[["client", "seconds"]].drop_duplicates()
+    tries = failures[["client"]].assign(minute=failures["seconds"] // 60 * 60)
+    answers = answers.rename(columns={"seconds": "answered"})
+    merged = pd.merge_asof(
+        tries, answers, left_on="minute", right_on="answered", by="client", direction="forward"
+    )
+    near = (merged["answered"] - failures["seconds"]).le(seconds) & (seconds > 0)
+    return pd.to_datetime(merged["answered"].where(near), unit="s", utc=True)
 
 
 def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:

@@ -41,8 +41,8 @@ PAIRS: dict[str, tuple[Sequence[Ask | str], Sequence[Ask | str]]] = {
         [ask for day in range(2) for ask in _failures(6, 900, start=day * DAY)],
     ),
     "A5": (
-        [ask for source in range(5) for ask in _failures(5, 30, f"203.0.113.{source}")],
-        [ask for source in range(4) for ask in _failures(7, 30, f"203.0.113.{source}")],
+        [ask for source in range(5) for ask in _failures(5, 30, f"203.0.{source}.9")],
+        [ask for source in range(4) for ask in _failures(7, 30, f"203.0.{source}.9")],
     ),
     "A6": (
         [(number, EVIL, f"/api/r{'abcdefghij'[number]}", 401) for number in range(8)],
@@ -121,6 +121,7 @@ def test_an_incident_names_source_time_count_and_lines(tmp_path: Path) -> None:
     [
         ("A1", [0]),
         ("A2", [0, 90]),
+        ("A3", [0]),
         ("A4", [0, DAY, 2 * DAY]),
         ("A6", [0, 20]),
     ],
@@ -129,7 +130,7 @@ def test_a_network_is_a_source_where_no_address_stands_out(
     detection: str, each: list[float], tmp_path: Path
 ) -> None:
     """A few failures from each of six addresses of a /24, and of a /64, are found as the network's."""
-    apart = 1000 if detection == "A4" else 1
+    apart = 1000 if detection in ("A3", "A4") else 1
     asks = [
         (at + number * apart, address.format(number), f"/api/{LETTERS[number + 6 * place]}", 401)
         for place, at in enumerate(each)

@@ -41,6 +41,7 @@ def test_the_failed_login_is_declared_by_the_application_alone() -> None:
         ({"A8": {"definition": "x", "source": "y", "days": True}}, ["days is not a number"]),
         ({"failure": {}}, ["declares neither"]),
         ({"failure": {"statuses": [99]}}, ["statuses is not a list of HTTP statuses", "declares neither"]),
+        ({"let_in_minutes": "10"}, ["let_in_minutes is not a number"]),
         ({"clients": "proxied"}, ["clients is none of real"]),
         ({"public_addresses": 0}, ["public_addresses is less than 1"]),
         ({"proxy_networks": ["10.0.0.0/99"]}, ["proxy_networks holds"]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.traffic.scenes import START, attacked, changed, clean, detections_of, mishaps, skewed
+from tests.traffic.scenes import START, attacked, changed, clean, detections_of, hopped, mishaps, skewed
 from tests.traffic.score import Score, add, alarms
 
 ATTACKS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A12", "A13", "A15")
@@ -26,6 +26,23 @@ def test_attacks_are_found_and_little_else(seeds: range, tmp_path: Path) -> None
         score = scores[detection]
         assert score.seen >= 0.8 * score.planted, detection
         assert score.right >= 0.9 * score.rows, detection
+
+
+def test_hopping_attackers_are_found_by_their_network_and_an_office_is_not(
+    seeds: range, tmp_path: Path
+) -> None:
+    """Of attacks that only a /24 or /64 shows at least 80 % are seen, and 90 % of all alarms are right."""
+    scores: dict[str, Score] = {}
+    for seed in seeds:
+        scene = hopped(seed)
+        add(scores, scene, detections_of(scene, tmp_path / str(seed)))
+    for detection in ("A1", "A3", "A5", "A7"):
+        score = scores[detection]
+        assert score.seen >= 0.8 * score.planted, detection
+        assert score.right >= 0.9 * score.rows, detection
+    assert {name for name in scores if " by " in name} == {
+        f"{detection} by /{bits}" for detection in ("A1", "A3", "A7") for bits in (24, 64)
+    }
 
 
 def test_mishaps_are_found_and_their_likes_are_not(seeds: range, tmp_path: Path) -> None:
