@@ -69,6 +69,8 @@ def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper
     for shape in sorted(set(shapes)):
         if shape.fingerprint not in known:
             found.setdefault(shape.fingerprint, []).append(shape)
+    if not found:
+        return targets
     rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(rows)]))
 

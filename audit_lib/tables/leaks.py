@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.contracts import LeakCoverage, LeakPlaces, Leaks
+from audit_lib.contracts import LeakCoverage, LeakPlaces, Leaks, rows
 from audit_lib.sources.pattern_search import PatternSearch
 
 _ORDER = {"leak": 0, "pattern": 1, "truncated": 2, "weak default": 3, "template": 4}
@@ -21,13 +21,17 @@ def tabulate_leaks(
     """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
-    known = {target["fingerprint"]: target for target in targets.to_dict("records")}
+    known = {target.fingerprint: target for target in rows(targets)}
+    met: dict[tuple[str, str], list[Any]] = {}
+    for sighting in rows(sightings):
+        met.setdefault((sighting.fingerprint, sighting.matched), []).append(sighting)
     leaks: list[dict[str, Any]] = []
     places: list[dict[str, Any]] = []
-    for (fingerprint, matched), group in sightings.groupby(["fingerprint", "matched"], sort=True):
-        leak = _leak(str(fingerprint), str(matched), group, known[fingerprint])
+    for fingerprint, matched in sorted(met):
+        group = sorted(met[fingerprint, matched], key=_by_age)
+        leak = _leak(matched, group, known[fingerprint])
         leaks.append(leak)
-        places += [{"leak_id": leak["leak_id"], **row} for row in _places(group)]
+        places += [{"leak_id": leak["leak_id"]} | _place(sighting) for sighting in group]
     leaks.sort(
         key=lambda leak: (_ORDER[leak["kind"]], leak["in_force"] == "", leak["variable"], leak["leak_id"])
     )
@@ -41,38 +45,56 @@ def leak_id(fingerprint: str, matched: str) -> str:
     return f"leak-{sha256(f'leak {matched} {fingerprint}'.encode()).hexdigest()[:10]}"
 
 
-def _leak(fingerprint: str, matched: str, group: pd.DataFrame, target: dict[Any, Any]) -> dict[str, Any]:
-    committed = group[group["commit"] != ""].sort_values(
-        ["authored_at", "committed_at", "commit", "path"], na_position="last", kind="stable"
+def _by_age(sighting: Any) -> tuple[Any, ...]:
+    """Orders sightings by author time, those without one last; then by place."""
+    at, line = sighting.authored_at, sighting.line
+    return (
+        (at is None, at or 0),
+        sighting.source,
+        sighting.path,
+        (line is None, line or 0),
+        sighting.commit,
+        sighting.encoding,
     )
-    first = committed.iloc[0] if len(committed) else None
-    kind = "truncated" if matched == "truncated" else target["kind"]
+
+
+def _by_commit(sighting: Any) -> tuple[Any, ...]:
+    at, committed_at = sighting.authored_at, sighting.committed_at
+    return (
+        (at is None, at or 0),
+        (committed_at is None, committed_at or 0),
+        sighting.commit,
+        sighting.path,
+    )
+
+
+def _leak(matched: str, group: list[Any], target: Any) -> dict[str, Any]:
+    first = min((one for one in group if one.commit), key=_by_commit, default=None)
+    kind = "truncated" if matched == "truncated" else target.kind
     return {
-        "leak_id": leak_id(fingerprint, matched),
-        "variable": target["variable"],
+        "leak_id": leak_id(target.fingerprint, matched),
+        "variable": target.variable,
         "kind": kind,
         "matched": "pattern" if kind == "pattern" else matched,
-        "fingerprint": fingerprint,
-        "first_commit": first["commit"] if first is not None else "",
-        "first_at": first["authored_at"] if first is not None else None,
-        "first_committed_at": first["committed_at"] if first is not None else None,
-        "at_head": bool(group["at_head"].any()),
-        "reachable": bool(group["reachable"].any()),
-        "in_force": target["in_force"],
-        "occurrences": int(group["occurrences"].sum()),
+        "fingerprint": target.fingerprint,
+        "first_commit": first.commit if first else "",
+        "first_at": first.authored_at if first else None,
+        "first_committed_at": first.committed_at if first else None,
+        "at_head": any(one.at_head for one in group),
+        "reachable": any(one.reachable for one in group),
+        "in_force": target.in_force,
+        "occurrences": sum(one.occurrences for one in group),
     }
 
 
-def _places(group: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = ["source", "path", "line", "commit", "encoding"]
-    ordered = group.sort_values(["authored_at", *columns], na_position="last", kind="stable")
-    return [{str(key): value for key, value in row.items()} for row in ordered[columns].to_dict("records")]
+def _place(sighting: Any) -> dict[str, Any]:
+    return {name: getattr(sighting, name) for name in ("source", "path", "line", "commit", "encoding")}
 
 
 def pattern_coverage(met: PatternSearch) -> pd.DataFrame:
     """`LeakCoverage` of the search by patterns."""
     state = "incomplete" if met.failed else "partly" if met.left_out else "searched"
-    rows: list[dict[str, Any]] = [
+    parts: list[dict[str, Any]] = [
         {"part": "patterns", "place": ".", "state": state, "count": None, "reason": met.failed}
     ]
     for one in sorted(met.left_out):
@@ -83,5 +105,5 @@ def pattern_coverage(met: PatternSearch) -> pd.DataFrame:
             "count": 1,
             "reason": one.reason,
         }
-        rows.append(row)
-    return LeakCoverage.of(rows)
+        parts.append(row)
+    return LeakCoverage.of(parts)
