@@ -75,4 +75,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # Where it is installed, pandera imports it to make up frames, which tests alone do.
+    sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]
     sys.exit(main())

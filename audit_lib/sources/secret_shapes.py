@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b, sha256
 from pathlib import Path
-
-from kingfisher_sdk import Rules, Scanner
+from typing import TYPE_CHECKING
 
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.sources.secret_like import looks_made_up, looks_secret
 from audit_lib.urls import url_parts
+
+if TYPE_CHECKING:
+    from kingfisher_sdk import Scanner
 
 SHAPES = Path(__file__).with_name("secret_shapes.yml")
 VERSION = 2  # raise it when a filter changes, so that caches are not believed
@@ -127,8 +129,10 @@ class Shapes:
 
 
 @cache
-def _scanner(compiled: Path | None, builtins: bool) -> Scanner:
+def _scanner(compiled: Path | None, builtins: bool) -> "Scanner":
     """The rules, once a process. Without a DetectionPolicy no comment in a file silences a finding."""
+    from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
+
     stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
     return Scanner(Rules([SHAPES], builtins=builtins, confidence="medium", **stored))
 
