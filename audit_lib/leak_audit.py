@@ -1,5 +1,6 @@
 """The search for leaks from values to tables: what is searched for, where it is, which leaks that makes."""
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from audit_lib.contracts import LeakCoverage
 from audit_lib.policy import Policy
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.sources.git_objects import Listing, begin_listing
 from audit_lib.sources.leak_search import homes_of, quiet, search_leaks
 from audit_lib.sources.object_search import Progress
 from audit_lib.sources.pattern_search import search_patterns
@@ -39,6 +41,7 @@ def find_leaks(
     patterns: bool = True,
     every_provider: bool = False,
     as_of: datetime | None = None,
+    listing: "Future[Listing] | None" = None,
     cache: Path | None = None,
     fresh: bool = False,
     progress: Progress = quiet,
@@ -47,19 +50,24 @@ def find_leaks(
 
     A cache folder, outside the project, remembers what held nothing; without one nothing is written.
     `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
-    then searched for like a value that was given. With `as_of` a place that a later commit made is left
-    out; a file on disk has no date.
+    then searched for like a value that was given. The objects are those of the `listing`, by default
+    those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
+    a later commit made is left out; a file on disk has no date.
     """
+    listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
     if patterns:
         compiled = cache / "rules" if cache else None
         shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
-        met = search_patterns(project.root, shapes, homes_of(project), cache=scans, progress=progress)
+        homes = homes_of(project)
+        met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)
         coverage.append(pattern_coverage(met))
-    search = search_leaks(project, keeper, targets, cache=cache, fresh=fresh, progress=progress)
+    search = search_leaks(
+        project, keeper, targets, listing=listing, cache=cache, fresh=fresh, progress=progress
+    )
     leaks, places = tabulate_leaks(search.sightings, targets, as_of)
     coverage = [search.coverage, *coverage]
     return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.exact_search import ExactSearch
 from audit_lib.sources.file_search import FileSearch, InFile, search_files
 from audit_lib.sources.git_coverage import repository_limits
+from audit_lib.sources.git_objects import Listing, begin_listing
 from audit_lib.sources.object_places import Placed, place_objects
 from audit_lib.sources.object_search import ObjectSearch, Progress, search_objects
 from audit_lib.sources.scan_cache import Memory, ScanCache
@@ -40,20 +42,24 @@ def search_leaks(
     keeper: Keeper,
     targets: pd.DataFrame,
     *,
+    listing: "Future[Listing] | None" = None,
     cache: Path | None = None,
     fresh: bool = False,
     progress: Progress = quiet,
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
 
+    The objects are those of the `listing`, where one has been begun.
+
     A cache folder remembers contents that held nothing: it holds no value, and
     with `fresh` it is not believed.
     A repository that cannot be read is a row "incomplete" of the coverage, never an error.
     """
+    listing = listing or begin_listing(project.root)
     search = _search_for(keeper, targets)
     scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), scans, progress)
-    objects, placed = _search_history(project.root, search, scans.memory, progress)
+    objects, placed = _search_history(project.root, search, scans.memory, listing, progress)
     scans.store(_remember(objects, placed, files, scans.memory))
     sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]
     coverage = [
@@ -81,17 +87,17 @@ def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
 
 
 def _search_history(
-    root: Path, search: ExactSearch, memory: Memory, progress: Progress
+    root: Path, search: ExactSearch, memory: Memory, listing: "Future[Listing]", progress: Progress
 ) -> tuple[ObjectSearch, Placed]:
     if not os.path.lexists(root / ".git"):
         return ObjectSearch(), Placed([])
-    done = search_objects(root, search, memory, progress)
+    done = search_objects(root, search, memory, listing, progress)
     return done, place_objects(root, done, search, memory)
 
 
 def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch, before: Memory) -> Memory:
     """What the next search may believe; where git failed or an object is missing, of the objects nothing."""
-    complete = objects.listing is not None and not objects.failed and not objects.missing
+    complete = not objects.failed and not objects.missing and objects.read >= objects.asked
     if not complete or objects.listing is None:
         return Memory(files=frozenset(files.clean))
     return Memory(

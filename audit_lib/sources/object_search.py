@@ -3,6 +3,7 @@
 import io
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -10,8 +11,8 @@ from typing import BinaryIO, cast
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
 from audit_lib.sources.git_coverage import is_lfs_pointer
-from audit_lib.sources.git_objects import Listing, list_objects, read_object, read_objects
-from audit_lib.sources.object_stream import Batch
+from audit_lib.sources.git_objects import Listing, read_object
+from audit_lib.sources.object_stream import Batch, Span
 from audit_lib.sources.scan_cache import Memory
 from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack
@@ -39,28 +40,33 @@ class ObjectSearch:
     """
 
     listing: Listing | None = None
-    read: int = 0  # how many objects were read
+    asked: int = 0  # how many objects were to be read
+    read: int = 0  # and how many were
     commits: list[str] = field(default_factory=list)  # those of them that are commits
     found: list[InObject] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not wholly searched
+    looked: set[str] = field(default_factory=set)
+    large: dict[str, None] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
 
 
-def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Progress) -> ObjectSearch:
+def search_objects(
+    root: Path, search: ExactSearch, memory: Memory, listing: "Future[Listing]", progress: Progress
+) -> ObjectSearch:
     """Every place of every value in the objects that are not known to hold nothing."""
     done = ObjectSearch()
-    worth: dict[str, None] = {}
     faults: list[str] = []
     try:
-        done.listing = list_objects(root, memory)
-        count = done.listing.count
-        for batch in done.listing.read(root, done.missing, faults):
-            worth |= dict.fromkeys(_worth_a_look(search, batch))
-            done.commits += [span.oid for span in batch.spans if span.kind == "commit"]
-            done.read += len(batch.spans)
-            progress("git objects", done.read, count)
+        done.listing = listing.result()
+        asked = done.listing.to_read(memory)
+        done.asked = done.listing.count if asked is None else len(asked)
+        for batch in done.listing.read(root, asked, done.missing, faults):
+            _search_batch(batch, search, done)
+            progress("git objects", done.read, done.listing.count)
+        for oid in done.large:
+            _search_large(root, oid, search, done)
     except GitFailed as failed:
         faults.append(str(failed))
     done.failed = "; ".join(dict.fromkeys(faults))
@@ -68,56 +74,56 @@ def search_objects(root: Path, search: ExactSearch, memory: Memory, progress: Pr
         NotSearched(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
         for oid in done.missing
     ]
-    try:
-        done.marked = _look(root, search, list(worth), done)
-    except GitFailed as failed:
-        done.failed = done.failed or str(failed)
+    done.marked = {hit.oid for hit in done.found}
+    done.marked |= {part.place.removeprefix("git object ") for part in done.left_out}
     return done
 
 
-def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[str]:
+def _search_batch(batch: Batch, search: ExactSearch, done: ObjectSearch) -> None:
+    """Looks into each object once, though git may give it again after it failed; large ones are put off."""
+    done.commits += [span.oid for span in batch.spans if span.kind == "commit"]
+    done.read += batch.begun
+    for span in dict.fromkeys(_worth_a_look(search, batch)):
+        if not span.whole:
+            done.large[span.oid] = None
+        elif span.oid not in done.looked:
+            done.looked.add(span.oid)
+            _look(span, batch.content(span), search, done)
+
+
+def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
     """The objects of a batch that hold anything searched for, could be an archive, or point elsewhere."""
     starts = [span.start for span in batch.spans]
     for at in search.meets(cast(bytes, batch.data)):
-        yield batch.spans[bisect_right(starts, at) - 1].oid
+        yield batch.spans[bisect_right(starts, at) - 1]
     data = batch.data
-    for start, _, oid, kind, *_ in batch.spans:
-        if kind == "blob" and (
+    for span in batch.spans:
+        start = span.start
+        if span.kind == "blob" and (
             bytes(data[start : start + 2]) in _BEGINNINGS
             or bytes(data[start + 257 : start + 262]) == b"ustar"
         ):
-            yield oid
+            yield span
 
 
-# The first two bytes of what may be an archive or a pointer of LFS; the second look asks further.
+# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
 _BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
 _ELSEWHERE = "points to a content that git LFS keeps elsewhere"
 
 
-def _look(root: Path, search: ExactSearch, oids: list[str], done: ObjectSearch) -> set[str]:
-    """Searches the objects one by one; returns those that hold a value or could not be searched wholly."""
-    marked: set[str] = set()
-    large: dict[str, None] = {}
-    for batch in read_objects(root, oids) if oids else ():
-        for span in batch.spans:
-            if not span.whole:
-                large[span.oid] = None
-                continue
-            content = batch.content(span)
-            hits = [_placed(span.oid, span.kind, content, found) for found in search.look(content)]
-            if span.kind == "blob" and is_lfs_pointer(content):
-                done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
-            elif span.kind == "blob":
-                hits += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
-            done.found += hits
-            marked.update(hit.oid for hit in hits)
-    for oid in large:
-        hits = [InObject(oid, "blob", found) for found in search.look_in_pieces(read_object(root, oid))]
-        head = next(read_object(root, oid), b"")[:HEAD]
-        hits += _inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done)
-        done.found += hits
-        marked.update(hit.oid for hit in hits)
-    return marked | {part.place.removeprefix("git object ") for part in done.left_out}
+def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:
+    done.found += [_placed(span.oid, span.kind, content, found) for found in search.look(content)]
+    if span.kind == "blob" and is_lfs_pointer(content):
+        done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
+    elif span.kind == "blob":
+        done.found += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
+
+
+def _search_large(root: Path, oid: str, search: ExactSearch, done: ObjectSearch) -> None:
+    """Searches an object that is read again, in pieces."""
+    done.found += [InObject(oid, "blob", found) for found in search.look_in_pieces(read_object(root, oid))]
+    head = next(read_object(root, oid), b"")[:HEAD]
+    done.found += _inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done)
 
 
 def _inside(

@@ -1,11 +1,13 @@
 """Takes the stream that `git cat-file --batch` writes apart into objects, in batches of bounded memory."""
 
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from audit_lib.sources.git import GitFailed
+from audit_lib.sources.git_stream import read_into
 
 AT_ONCE = 256 << 10  # bytes read at a time: what is searched is then still in the processor's cache
 BATCH = 4 << 20  # bytes; larger objects come in windows of this size
@@ -34,12 +36,17 @@ class Batch:
     data: memoryview
     spans: list[Span]
 
+    @property
+    def begun(self) -> int:
+        """How many objects begin in it: before a later window of a large one no header stands."""
+        return sum(span.start > 0 for span in self.spans)
+
     def content(self, span: Span) -> bytes:
         """A copy of one object's content."""
         return bytes(self.data[span.start : span.end])
 
 
-def batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
+def batches(stream: io.RawIOBase, missing: list[str]) -> Iterator[Batch]:
     """The objects as they come; ids of those that are not there go into `missing`.
 
     Raises `GitFailed` where the stream ends in the middle of an object or is out of step.
@@ -58,7 +65,7 @@ def batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
             yield from _windows(stream, view, filled, large)
             filled = 0
             continue
-        read = _read(stream, view[filled : filled + AT_ONCE])
+        read = read_into(stream, view[filled : filled + AT_ONCE])
         if not read and not filled:
             return
         if not read:
@@ -66,22 +73,26 @@ def batches(stream: IO[bytes], missing: list[str]) -> Iterator[Batch]:
         filled += read
 
 
-def _windows(stream: IO[bytes], view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
+def _windows(stream: io.RawIOBase, view: memoryview, filled: int, large: Span) -> Iterator[Batch]:
     """An object that is larger than the buffer, in windows that overlap; reads up to the object's end."""
     left = large.end + 1 - filled
     start = large.start
     while left:
-        read = _read(stream, view[filled : filled + left])
-        if not read:
-            raise GitFailed.at("git cat-file", "ended in the middle of an object")
+        read = _fill(stream, view[filled : filled + left])
         filled, left = filled + read, left - read
         yield Batch(view[:filled], [large._replace(start=start, end=filled, whole=False)])
         filled = _keep(view, max(filled - OVERLAP, start), filled)
         start = 0
 
 
-def _read(stream: IO[bytes], into: memoryview) -> int:
-    return int(stream.readinto(into))  # type: ignore[attr-defined]
+def _fill(stream: io.RawIOBase, view: memoryview) -> int:
+    filled = 0
+    while filled < len(view):
+        read = read_into(stream, view[filled:])
+        if not read:
+            raise GitFailed.at("git cat-file", "ended in the middle of an object")
+        filled += read
+    return filled
 
 
 def _keep(view: memoryview, start: int, end: int) -> int:

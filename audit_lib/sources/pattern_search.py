@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audit_lib.sources.git import GitFailed
-from audit_lib.sources.git_objects import list_objects, read_objects
+from audit_lib.sources.git_objects import Listing, read_objects
 from audit_lib.sources.git_places import introductions
 from audit_lib.sources.object_search import Progress
 from audit_lib.sources.object_stream import Batch
@@ -32,14 +32,22 @@ class PatternSearch:
 
 
 def search_patterns(
-    root: Path, shapes: Shapes, homes: Collection[str], *, cache: ScanCache, progress: Progress
+    root: Path,
+    shapes: Shapes,
+    homes: Collection[str],
+    listing: "Future[Listing]",
+    *,
+    cache: ScanCache,
+    progress: Progress,
 ) -> PatternSearch:
-    """Everything that looks like a secret in the history, the messages and the files of a project."""
+    """Everything that looks like a secret in the objects listed, the messages and the files of a project."""
     done = PatternSearch()
     memory = Memory(files=frozenset(_search_files(root, shapes, homes, cache, done)))
     if os.path.lexists(root / ".git"):
         try:
-            memory = _search_objects(root, shapes, cache.memory, memory, done, progress=progress)
+            memory = _search_objects(
+                root, shapes, listing.result(), done, before=cache.memory, now=memory, progress=progress
+            )
         except GitFailed as failed:
             done.failed = str(failed)
     cache.store(memory)
@@ -47,23 +55,30 @@ def search_patterns(
 
 
 def _search_objects(
-    root: Path, shapes: Shapes, before: Memory, now: Memory, done: PatternSearch, *, progress: Progress
+    root: Path,
+    shapes: Shapes,
+    listing: Listing,
+    done: PatternSearch,
+    *,
+    before: Memory,
+    now: Memory,
+    progress: Progress,
 ) -> Memory:
     """Searches new objects; returns what may be believed next time."""
-    listing = list_objects(root, before)
+    asked = listing.to_read(before)
     missing: list[str] = []
     faults: list[str] = []
     commits: list[str] = []
     met: list[str] = []
     read, count = 0, listing.count
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for batch in listing.read(root, missing, faults):
+        for batch in listing.read(root, asked, missing, faults):
             texts = list(_texts(batch, done))
             shares = [texts[start::_SHARES] for start in range(_SHARES)]
             for some in pool.map(lambda share: [oid for oid, text in share if shapes.meets(text)], shares):
                 met += some
             commits += [span.oid for span in batch.spans if span.kind == "commit"]
-            read += len(batch.spans)
+            read += batch.begun
             progress("shapes of secrets in git objects", read, count)
     # The path decides what counts, and it is known only now; what was met is read once more.
     paths, bringing = _paths(root, met, commits, before)
@@ -75,6 +90,8 @@ def _search_objects(
     done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there, or broken"))
+        return now
+    if read < (count if asked is None else len(asked)):
         return now
     return replace(
         now,

@@ -34,7 +34,7 @@ class Memory:
         return frozenset(self.packed.split(b"\n")) - {b""}
 
     def lines(self, digest: str) -> bytes:
-        """The memory of the search that a digest names, as bytes in a total order."""
+        """The memory of the search that a digest names, as bytes."""
         commits = " ".join(
             f"{commit}:{reach.replace(' ', '-')}" for commit, reach in sorted(self.commits.items())
         )
@@ -61,7 +61,7 @@ class Memory:
 
 def packed(ids: Iterable[bytes]) -> bytes:
     """Ids as a memory keeps them."""
-    return b"\n".join(sorted(ids))
+    return b"\n".join(ids)
 
 
 class ScanCache:

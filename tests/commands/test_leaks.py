@@ -195,3 +195,9 @@ def test_the_project_must_exist(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["leaks", "--project", str(tmp_path / "nowhere")])
     assert done.exit_code == 2
     assert len(done.output.splitlines()) == 1
+
+
+def test_git_lists_before_tables_are_imported() -> None:
+    """The command's own module imports no pandas: git lists objects while that is imported."""
+    code = "import sys, audit_lib.commands.leaks; sys.exit(bool({'pandas', 'pandera'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

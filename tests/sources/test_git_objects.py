@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.sources.git_objects import read_object
+from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.sources.git_objects import begin_listing, read_object
+from audit_lib.sources.leak_search import search_leaks
 from tests.fakes import fake_value
 from tests.planter import Plot, new_plot
-from tests.sources.test_leak_search import met, search
+from tests.sources.test_leak_search import met, search, targets_of
 
 
 @pytest.mark.parametrize("size", [0, 100, 9 << 20])
@@ -56,3 +59,18 @@ def _spoil(path: Path, start: int) -> None:
     content = bytearray(path.read_bytes())
     content[start + 50 : start + 90] = bytes(40)
     path.write_bytes(content)
+
+
+def test_objects_that_vanish_are_not_remembered_as_clean(tmp_path: Path) -> None:
+    """What was listed and is gone before it is read was not searched: the next search is a full one."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.txt", "a")
+    gone = plot.git("hash-object", "-w", "--stdin", stdin=b"soon gone")
+    listing = begin_listing(plot.root)
+    listing.result()
+    (plot.root / ".git" / "objects" / gone[:2] / gone[2:]).unlink()
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": fake_value("vanish")})
+    search_leaks(Project("p", plot.root), keeper, targets, listing=listing, cache=tmp_path / "cache")
+    again = search(plot.root, {"TOKEN": fake_value("vanish")}, tmp_path)[0]
+    assert again.new_objects == 6
