@@ -138,7 +138,7 @@ def test_a_deploy_that_many_known_sources_fail_after_is_named(tmp_path: Path) ->
 
 def test_one_source_that_fails_after_a_deploy_is_not_explained_by_it(tmp_path: Path) -> None:
     """An attack from a known address looks so: a deploy concerns many."""
-    found = detections(tmp_path, SOURCES["recovered"], deploys=_deploys())
+    found = detections(tmp_path, SOURCES["recovered"], deploys=_deploys(), clients="real")
     assert found.loc[found["detection"].eq("A9"), "verdict"].tolist() == ["none"]
 
 
