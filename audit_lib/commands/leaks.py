@@ -10,6 +10,8 @@ import click
 
 from audit_lib.project import load_project
 from audit_lib.sources.git_objects import begin_listing
+from audit_lib.sources.scan_cache import user_cache
+from audit_lib.sources.secret_shapes import begin_rules
 
 _PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
 _HELP = """
@@ -74,6 +76,8 @@ def leaks(
     """Find leaked secrets."""
     project = load_project(root, ledger)
     listing = begin_listing(project.root)
+    if patterns:
+        begin_rules(user_cache() / "rules", every_provider=every_provider)
     # The import of what makes tables takes longer than git, which goes on meanwhile.
     from audit_lib.commands.leak_run import printed, search  # noqa: PLC0415
 

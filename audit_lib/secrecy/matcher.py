@@ -39,7 +39,7 @@ class Matcher:
 
     def _compile(self) -> hyperscan.Database:
         # Escaped bytes, not literals: the literal interface ends a pattern at a zero byte.
-        escaped = ["".join(f"\\x{byte:02x}" for byte in form[:_LONGEST_PATTERN]) for form in self._forms]
+        escaped = ["\\x" + form[:_LONGEST_PATTERN].hex("|").replace("|", "\\x") for form in self._forms]
         database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         database.compile(
             expressions=[text.encode() for text in escaped],

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b, sha256
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from audit_lib.secrecy.keeper import Keeper
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from kingfisher_sdk import Scanner
 
 SHAPES = Path(__file__).with_name("secret_shapes.yml")
+_COMPILING = Lock()
 VERSION = 2  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
@@ -128,9 +131,23 @@ class Shapes:
         return value
 
 
-@cache
+def begin_rules(compiled: Path, *, every_provider: bool) -> None:
+    """Compiles the rules while the caller goes on, unless some lie compiled in the folder."""
+    if not compiled.is_dir() or not any(compiled.iterdir()):
+        pool = ThreadPoolExecutor(1)
+        pool.submit(_scanner, compiled, every_provider)  # a fault comes again where the rules are used
+        pool.shutdown(wait=False)
+
+
 def _scanner(compiled: Path | None, builtins: bool) -> "Scanner":
-    """The rules, once a process. Without a DetectionPolicy no comment in a file silences a finding."""
+    """The rules, once a process."""
+    with _COMPILING:
+        return _compiled(compiled, builtins)
+
+
+@cache
+def _compiled(compiled: Path | None, builtins: bool) -> "Scanner":
+    """Without a DetectionPolicy no comment in a file silences a finding."""
     from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
