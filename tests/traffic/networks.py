@@ -72,10 +72,24 @@ def hopping_got_in(hosts: Hosts, form: str) -> Plant:
     return plant
 
 
+def hopping_scan(hosts: Hosts, form: str) -> Plant:
+    """Thirty names that are not there, asked for by ten addresses in turn."""
+
+    def plant(chance: random.Random, at: float, label: str) -> Planted:
+        names = [f"/{''.join(chance.sample('bcdfghjklmnpqrstvwxz', 7))}" for _ in range(30)]
+        clients = hosts(chance, 10)
+        lines = [
+            Line(at + 2 * number, clients[number % 10], name, 404, label) for number, name in enumerate(names)
+        ]
+        return planted("A15", label, lines, form=form)
+
+    return plant
+
+
 HOPPERS: tuple[Plant, ...] = tuple(
     plant(hosts, form)
     for hosts, form in zip((_of_24, _of_64), BY_NETWORK, strict=True)
-    for plant in (hopping_burst, hopping_spaced, hopping_got_in)
+    for plant in (hopping_burst, hopping_spaced, hopping_got_in, hopping_scan)
 )
 
 

@@ -2,11 +2,13 @@
 
 import ipaddress
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from audit_lib.tables.detections.traffic import network_of
+from tests.traffic.background import Line
 from tests.traffic.incidents import Truth
 from tests.traffic.networks import BY_NETWORK
 from tests.traffic.scenes import START, Scene
@@ -44,15 +46,22 @@ def add(scores: dict[str, Score], scene: Scene, found: pd.DataFrame) -> None:
 
 
 def loudest(scene: Scene) -> list[Truth]:
-    """A14's truth, counted line by line: the sources of 10 and more failures that are a fifth of all."""
-    times: dict[str, list[float]] = {}
-    for line in scene.lines:
-        if line.status in (401, 403):
-            times.setdefault(line.client, []).append(line.at)
-    total = sum(map(len, times.values()))
+    """A14's truth, counted line by line: the sources of 10 and more failures that are a fifth of all; of the
+    addresses that are none together those of a network."""
+    failed = [line for line in scene.lines if line.status in (401, 403)]
+    alone = _fifths(failed, lambda client: client, len(failed))
+    loud = {truth.label for truth in alone}
+    quiet = [line for line in failed if line.client not in loud]
+    return alone + [one for one in _fifths(quiet, network_of, len(failed)) if len(one.clients) > 1]
+
+
+def _fifths(lines: list[Line], source: Callable[[str], str], total: int) -> list[Truth]:
+    by_source: dict[str, list[Line]] = {}
+    for line in lines:
+        by_source.setdefault(source(line.client), []).append(line)
     return [
-        Truth("A14", client, frozenset({client}), min(own), max(own), attack=False)
-        for client, own in times.items()
+        Truth("A14", name, frozenset(line.client for line in own), own[0].at, own[-1].at, attack=False)
+        for name, own in by_source.items()
         if len(own) >= 10 and len(own) * 5 >= total
     ]
 

@@ -14,12 +14,14 @@ def by_both(
     failures: pd.DataFrame,
     find: Callable[[pd.DataFrame, str], list[Incident]],
     answered: pd.DataFrame | None = None,
+    *,
+    people: bool = True,
 ) -> list[Incident]:
     """What is found by address, and by /24 and /64 among the addresses that do not stand out alone.
 
     A network is a source of its own where several addresses act in it: those that failed, and those of
-    `answered`, if it is given; if not, an incident of a network that is due to addresses which are let in
-    soon after is one of people.
+    `answered`, if it is given; if not, and unless `people` do not come into it, an incident of a network that
+    is due to addresses which are let in soon after is one of people.
     """
     by_client = find(failures, "client")
     loud = {client for found in by_client for client in (*found.clients, found.subject)}
@@ -30,7 +32,7 @@ def by_both(
     several = acting.groupby("network")["client"].nunique()
     shared = quiet[quiet["network"].isin(several[several > 1].index)]
     by_network = find(shared, "network")
-    if answered is None and shared["let_in_at"].notna().any():
+    if people and answered is None and shared["let_in_at"].notna().any():
         strange = find(shared[shared["let_in_at"].isna()], "network")
         by_network = [_of_people(one) if _is_of_people(one, shared, strange) else one for one in by_network]
     return by_client + by_network

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from audit_lib.tables.detections.both import by_both, named
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import Rule
-from audit_lib.tables.detections.traffic import Traffic
+from audit_lib.tables.detections.traffic import Traffic, network_of
 
 HOP = 300  # seconds between the windows that are looked at
 HOUR = 3600
@@ -54,32 +55,54 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
 def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A12: requests answered 429, by source and hour; of all sources where a proxy hides them."""
     hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
-    key = "all" if traffic.collapsed else "client"
-    hits = hits.assign(all="all", hour=hits["seconds"] // HOUR)
+    hits = _with_networks(hits).assign(all="all", hour=hits["seconds"] // HOUR)
+    if traffic.collapsed:
+        return _over_limit(hits, "all", traffic, rule)
+    return by_both(hits, lambda rows, key: _over_limit(rows, key, traffic, rule), people=False)
+
+
+def _over_limit(hits: pd.DataFrame, key: str, traffic: Traffic, rule: Rule) -> list[Incident]:
     per_hour = hits.groupby([key, "hour"])["line"].transform("size")
     loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "source", "line"], kind="stable")
-    return earliest(loud, runs(loud, key, HOUR), lambda name, run: _limited(traffic, rule, name, run))
+    return earliest(
+        loud, runs(loud, key, HOUR), lambda name, run: _limited(traffic, rule, named(key, name), run)
+    )
 
 
-def _limited(traffic: Traffic, rule: Rule, name: str, run: pd.DataFrame) -> Incident:
+def _limited(traffic: Traffic, rule: Rule, source: dict[str, str], run: pd.DataFrame) -> Incident:
     peak = int(run.groupby("hour").size().max())
     severity = "critical" if peak >= rule["critical_hits"] else rule.severity
     text = f"{peak} requests over the limit in an hour"
     if traffic.collapsed:
         return incident(run, f"{text}; the limiter may count the proxy as one client", severity)
-    return incident(run, text, severity, client=name)
+    return incident(run, text, severity, **source)
 
 
 def top_talkers(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A14: the sources that hold a large share of all failures. Exact also where lines carry no time."""
-    refused = traffic.counts[traffic.counts["status"].isin(traffic.failed_statuses).fillna(False)]
-    sums = refused.groupby("client")["count"].sum().drop("", errors="ignore").sort_index()
+    refused = _failed(traffic.counts, traffic)
     total = int(refused["count"].sum())
+    return by_both(refused, lambda rows, key: _loudest(rows, key, total, traffic, rule), people=False)
+
+
+def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule: Rule) -> list[Incident]:
+    sums = refused[refused["client"].ne("")].groupby(key)["count"].sum().sort_index()
     loud = sums[(sums >= rule["failures"]) & (sums >= rule["share"] * total)]
+    events, quiet = _failed(traffic.events, traffic), set(refused["client"])
     found = []
-    for client, count in loud.sort_values(ascending=False, kind="stable").items():
-        own = traffic.events[traffic.events["client"].eq(str(client))]
-        own = own[own["status"].isin(traffic.failed_statuses).fillna(False)]
+    for name, count in loud.sort_values(ascending=False, kind="stable").items():
+        own = events[events[key].eq(str(name)) & events["client"].isin(quiet)]
         text = f"{count / total:.0%} of all failed logins"
-        found.append(incident(own, text, rule.severity, client=str(client), count=int(count)))
+        found.append(incident(own, text, rule.severity, **named(key, str(name)), count=int(count)))
     return found
+
+
+def _failed(rows: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
+    """The failed logins among counts or events, each with its network."""
+    failed = rows[rows["status"].isin(traffic.failed_statuses).fillna(False)]
+    return _with_networks(failed)
+
+
+def _with_networks(rows: pd.DataFrame) -> pd.DataFrame:
+    networks = {client: network_of(client) for client in rows["client"].unique()}
+    return rows.assign(network=rows["client"].map(networks).astype("str"))

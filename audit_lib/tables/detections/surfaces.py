@@ -1,12 +1,14 @@
 """A15-A18: scanning, server and database errors, secrets in addresses, starts that failed."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from audit_lib.sources.log_formats import SECRET_IN_URL
+from audit_lib.tables.detections.both import by_both, named
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, places, runs
 from audit_lib.tables.detections.rules import DetectionPolicy, Rule
 from audit_lib.tables.detections.traffic import BEGUN, Traffic, fits
@@ -23,51 +25,61 @@ def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Inci
 
 def _probing(traffic: Traffic, rule: Rule) -> list[Incident]:
     asked = traffic.requests[traffic.requests["status"].isin(PROBED) & traffic.requests["client"].ne("")]
-    asked = asked.sort_values(["client", "seconds", "route"], kind="stable")
+    return by_both(asked, lambda rows, key: _probes(rows, key, rule), people=False)
+
+
+def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    asked = asked.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
     at, routes = (asked["seconds"] // span).to_numpy(), asked["route"].to_numpy()
     found = [
         run
-        for run in runs(asked, "client", span, int(rule["routes"]))
+        for run in runs(asked, key, span, int(rule["routes"]))
         if max(Counter(at for at, _ in {*zip(run.of(at), run.of(routes), strict=True)}).values())
         > rule["routes"]
     ]
 
-    def build(client: str, run: pd.DataFrame) -> Incident:
+    def build(name: str, run: pd.DataFrame) -> Incident:
         text = f"{run['route'].nunique()} routes asked for that are not there or not allowed"
-        return _of(run, text, rule.severity, client)
+        return _of(run, text, rule.severity, named(key, name))
 
     return earliest(asked, found, build)
 
 
 def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Incident]:
     hits = traffic.requests[fits(traffic.requests["route"], policy.sensitive_routes)]
-    hits = hits[hits["client"].ne("")].sort_values(["client", "seconds", "route"], kind="stable")
+    return by_both(
+        hits[hits["client"].ne("")], lambda rows, key: _sensitive_of(rows, key, rule), people=False
+    )
+
+
+def _sensitive_of(hits: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    hits = hits.sort_values([key, "seconds", "route"], kind="stable")
     answered, count = hits["succeeded"].to_numpy(), hits["count"].to_numpy()
     found = [
         run
-        for run in runs(hits, "client", 3600)
+        for run in runs(hits, key, 3600)
         if run.of(answered).any() or run.of(count).sum() >= rule["sensitive_hits"]
     ]
-    return earliest(hits, found, lambda client, run: _asked(client, run, rule))
+    return earliest(hits, found, lambda name, run: _asked(run, rule, named(key, name)))
 
 
-def _asked(client: str, run: pd.DataFrame, rule: Rule) -> Incident:
+def _asked(run: pd.DataFrame, rule: Rule, source: dict[str, str]) -> Incident:
     answered = sorted(set(run.loc[run["succeeded"], "route"]))
     if answered:
         text = f"{answered[0]} was asked for and answered: it must not be served"
-        return _of(run, text, "critical", client)
+        return _of(run, text, "critical", source)
     text = f"{run['count'].sum()} requests for files such as {run['route'].iloc[0]}, none answered"
-    return _of(run, text, rule.severity, client)
+    return _of(run, text, rule.severity, source)
 
 
-def _of(run: pd.DataFrame, text: str, severity: str, client: str) -> Incident:
+def _of(run: pd.DataFrame, text: str, severity: str, source: dict[str, Any]) -> Incident:
     """An incident of requests that are counted by the minute."""
     return Incident(
         text,
         severity,
         int(run["count"].sum()),
-        client=client,
+        **source,
         clients=frozenset(run["client"]) - {""},
         first_at=run["at"].iloc[0],
         last_at=run["at"].iloc[-1],
@@ -84,16 +96,18 @@ def errors(traffic: Traffic, rule: Rule) -> list[Incident]:
         incident(run, "the database could not be used", rule.severity, subject="database") for run in database
     ]
     bad = traffic.requests[traffic.requests["status"].ge(500)]
-    bad = bad.sort_values(["client", "seconds", "route"], kind="stable")
+    return found + by_both(bad, lambda rows, key: _surges(rows, key, rule), people=False)
+
+
+def _surges(bad: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+    bad = bad.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
     windows, count = (bad["seconds"] // span).to_numpy(), bad["count"].to_numpy()
-    surges = [
-        run for run in runs(bad, "client", span) if _most(run.of(windows), run.of(count)) > rule["errors"]
-    ]
-    return found + earliest(
+    surges = [run for run in runs(bad, key, span) if _most(run.of(windows), run.of(count)) > rule["errors"]]
+    return earliest(
         bad,
         surges,
-        lambda client, run: _of(run, f"{run['count'].sum()} server errors", rule.severity, client),
+        lambda name, run: _of(run, f"{run['count'].sum()} server errors", rule.severity, named(key, name)),
     )
 
 

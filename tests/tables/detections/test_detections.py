@@ -144,6 +144,32 @@ def test_a_network_is_a_source_where_no_address_stands_out(
     assert subjects == {"203.0.113.0/24", "2001:db8:1:2::/64"}
 
 
+@pytest.mark.parametrize(
+    ("detection", "status", "apart"), [("A12", 429, 60), ("A14", 401, 7200), ("A15", 404, 1), ("A16", 500, 9)]
+)
+def test_what_a_network_does_by_many_addresses_is_its_own(
+    detection: str, status: int, apart: float, tmp_path: Path
+) -> None:
+    """Four answers to each of six addresses of a /24, and of a /64, are as many to the network; what one
+    address does alone is not told again of its network."""
+    asks = [
+        (
+            place * apart,
+            address.format(place % 6 + 1),
+            f"/{LETTERS[place % 18]}{LETTERS[place // 9]}x",
+            status,
+        )
+        for place in range(24)
+        for address in ("203.0.113.{}", "[2001:db8:1:2::{}]")
+    ]
+    found = detections(tmp_path, asks, days=3)
+    subjects = set(found.loc[found["detection"].eq(detection), "subject"])
+    assert subjects == {"203.0.113.0/24", "2001:db8:1:2::/64"}
+    alone = [(at, EVIL if "203" in client else OTHER, route, status) for at, client, route, status in asks]
+    found = detections(tmp_path, [*alone, (0, "203.0.113.8", API, status)], days=3)
+    assert set(found.loc[found["detection"].eq(detection), "subject"]) == {EVIL, OTHER}
+
+
 def _same(asks: list[Ask]) -> list[Ask]:
     return [(at, client, API, status) for at, client, _, status in asks]
 
