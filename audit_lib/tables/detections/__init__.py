@@ -163,6 +163,9 @@ def _special(detection: Detection, rule: Rule, parts: Parts) -> str:
     traffic = parts.traffic
     if detection.id == "A12" and not parts.policy.limiter_declared:
         return "no answer 429, and the policy does not say that a limiter is at work (limits_requests)"
+    clients = traffic.requests["client"].nunique()
+    if detection.id == "A10" and not traffic.collapsed and clients < rule["clients"]:
+        return f"{clients} source in the logs; that all fail at once takes {rule['clients']:.0f}"
     days = traffic.requests["seconds"].agg(["min", "max"]).diff().iloc[-1] / 86400
     if detection.id in ("A8", "A13") and days < rule["days"]:
         return f"the requests with a time span {days:.0f} days, and the baseline needs {rule['days']:.0f}"

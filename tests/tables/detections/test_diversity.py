@@ -44,7 +44,7 @@ def test_private_addresses_do_not_count(address: str, tmp_path: Path) -> None:
 
 def test_a_policy_may_declare_that_clients_are_callers(tmp_path: Path) -> None:
     """One address is enough where the policy says that it is the caller's, but a proxy's is never."""
-    assert _unknown(tmp_path, _callers(1), clients="real") == UNKNOWN_ANYWAY
+    assert _unknown(tmp_path, _callers(1), clients="real") == UNKNOWN_ANYWAY | {"A10"}
     assert _unknown(tmp_path, _callers(1, "10.0.0.{}"), clients="real") >= BY_SOURCE
 
 
@@ -59,3 +59,11 @@ def test_what_is_found_of_few_addresses_stays_found(tmp_path: Path) -> None:
     """A burst has its lines as evidence, whoever sent them."""
     burst = [(number * 20.0, "203.0.113.9", API, 401) for number in range(8)]
     assert verdicts(detections(tmp_path, [*_callers(1), *burst]))["A1"] == "found"
+
+
+def test_one_source_shows_no_break_of_all(tmp_path: Path) -> None:
+    """That all sources fail at once cannot be seen of a single one, nor its absence; of two it can."""
+    alone = detections(tmp_path, _callers(1), clients="real").set_index("detection")
+    assert alone.loc["A10", "verdict"] == "unknown"
+    assert alone.loc["A10", "reason"] == "1 source in the logs; that all fail at once takes 2"
+    assert verdicts(detections(tmp_path, _callers(2), clients="real"))["A10"] == "none"
