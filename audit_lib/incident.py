@@ -81,6 +81,12 @@ class Incident:
         return tabulate_uses(self.scene, window)
 
     @property
+    def pinned(self) -> bool:
+        """Whether it is looked at as of the instant that the sample's audit.toml pins."""
+        pinned = self.project.pinned_as_of
+        return bool(pinned) and parse_instant(pinned, "pinned_as_of") == self.scene.as_of
+
+    @property
     def window(self) -> Window:
         """The time that is looked at."""
         return self.scene.window

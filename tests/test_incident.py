@@ -14,6 +14,8 @@ from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.incident_views import record
 from audit_lib.sample import build_sample
+from audit_lib.tables.incident_steps import tabulate_steps
+from audit_lib.tables.symptoms import tabulate_symptoms
 from tests.incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 
 SEEDS = range(1)
@@ -90,6 +92,36 @@ def test_detections_speak_of_the_window(tmp_path: Path) -> None:
     unsure = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
     assert unsure.loc["A1", "verdict"] == "unknown"
     assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins carry no time of their own"
+
+
+def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(tmp_path: Path) -> None:
+    """Two months after the last line no explanation is ruled out by silence, and no symptom is "none"."""
+    plant(tmp_path, "leaked and used", 1)
+    project = load_project(tmp_path)
+    found = investigate(project, Question(), AS_OF + pd.Timedelta(days=60), keeper_of(project))
+    table = found.hypotheses.set_index("hypothesis")
+    blind = table.drop(index=["our own bundle explains the sighting", "stale client after a rotation"])
+    assert not blind["speaks_against"].str.contains("fail|succeeded|ten minutes|outside").any()
+    assert blind["missing"].str.contains("no line of it was read").all()
+    assert table.loc["brute force", "verdict"] == "unknown"
+    symptoms = tabulate_symptoms(found.scene).set_index("symptom")
+    assert symptoms.loc["the start-up validation failed", "verdict"] == "unknown"
+    assert "none" not in set(symptoms["verdict"].drop("a secret appears in logs"))
+    steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
+    assert "block" not in set(steps["action"])
+
+
+def test_what_has_been_replaced_is_not_rotated_for_its_leak_again(tmp_path: Path) -> None:
+    """Of a secret whose leaked value is retired the steps say by what, and end with the purge."""
+    plan = plant(tmp_path, "leaked and used", 1)
+    project = load_project(tmp_path)
+    found = investigate(project, Question(secret=plan.of), AS_OF, keeper_of(project))
+    steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
+    assert steps["action"].tolist() == ["block", "check", "record", "purge"]
+    assert steps["where"].iloc[0] == STRANGER
+    assert "has been replaced (another value in ledger weekly#" in steps["text"].iloc[1]
+    other = investigate(project, Question(secret="JWT_SECRET_KEY"), AS_OF, keeper_of(project))
+    assert "replace" in set(tabulate_steps(other.scene, other.windows, other.hypotheses)["action"])
 
 
 def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:

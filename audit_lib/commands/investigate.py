@@ -29,7 +29,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--client", default="", help="An address to look at.")
 @click.option("--discovered", default="", help="When it was seen first (UTC), for the record.")
 @as_of_option
-@click.option("--out", type=_PATH, help="The folder; by default reports/PROJECT-incident-DAY.")
+@click.option("--out", type=_PATH, help="The folder; by default reports/PROJECT-incident-DAY-WHAT.")
 @options(policy_option, env_option, ledger_option)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     """Investigate an incident: print the first steps at once, then publish notebook, page and evidence.
@@ -42,13 +42,16 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     from audit_lib.commands.incident_run import run  # noqa: PLC0415
 
     as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
-    for line in run(project, out or _folder(project, as_of), as_of, given):
+    for line in run(project, out or _folder(project, as_of, given), as_of, given):
         click.echo(line)
 
 
-def _folder(project: Project, as_of: str) -> Path:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
-    return Path("reports") / f"{name}-incident-{parse_instant(as_of, '--as-of'):%Y-%m-%d}"
+def _folder(project: Project, as_of: str, given: dict[str, Any]) -> Path:
+    """Each question has a folder of its own: another one replaces no report."""
+    day = f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}"
+    asked = (given[name] for name in ("since", "until", "secret", "client"))
+    parts = [project.name, "incident", day, *(text for text in asked if text)]
+    return Path("reports") / "-".join(re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.") for part in parts)
 
 
 def _sentence(step: Step) -> str:

@@ -26,6 +26,8 @@ from audit_lib.tables.suspicions import tabulate_suspicions
 from audit_lib.tables.symptoms import tabulate_symptoms
 
 MOST_ROWS = 60
+DEMO = "under the public DEMO key: anyone could have written it"
+NEW = ("new network", "new address")
 
 
 def summary_table(incident: Incident) -> Table:
@@ -38,7 +40,8 @@ def summary_table(incident: Incident) -> Table:
     facts = {
         "incident": incident.name,
         "window (UTC)": f"{iso(incident.window.since)} to {iso(incident.window.until)}",
-        "as of": iso(incident.scene.as_of),
+        "as of": iso(incident.scene.as_of) + (" (pinned in audit.toml)" if incident.pinned else ""),
+        "newest line of the logs": newest_line(incident),
         "secret": incident.scene.secret or "none named: those that have leaked",
         "address": incident.client or f"none named: {suspect(incident.scene) or 'none'} is looked at first",
         "first explanation": f"{best['hypothesis']} ({best['verdict']})",
@@ -46,9 +49,26 @@ def summary_table(incident: Incident) -> Table:
         + ("no date" if pd.isna(reach) else f"{reach:%Y-%m-%d}"),
         "requests surely in the window": str(inside),
         "deploys": deploys_told(incident.scene, incident.timeline)[0],
-        "ledger": "; ".join(map(str, incident.ledger.faults)) or "whole",
+        "ledger": ledger_told(incident),
     }
     return show(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), "What is looked into")
+
+
+def newest_line(incident: Incident) -> str:
+    """The newest time in the logs, and where it stands."""
+    written = incident.scene.written
+    if written.empty:
+        return "none carries a time"
+    newest = written.sort_values("at", kind="stable").iloc[-1]
+    return f"{iso(newest['at'])} ({newest['source']}:{newest['line']})"
+
+
+def ledger_told(incident: Incident) -> str:
+    """Whether the ledger is whole, and whether that says anything."""
+    if not incident.ledger.entries:
+        return "there is none"
+    state = "; ".join(map(str, incident.ledger.faults)) or "whole"
+    return f"{state}; {DEMO}" if incident.project.key == "demo" else state
 
 
 def read_table(incident: Incident) -> Table:
@@ -77,10 +97,10 @@ def timeline_table(incident: Incident) -> Table:
     """What happened, in order; the first rows where there are many."""
     frame = incident.timeline
     shown = frame.drop(columns=["at"])
-    quiet = shown[shown["kind"] != "successes"]
+    quiet = shown[(shown["kind"] != "successes") | shown["subject"].isin(NEW)]
     busy = shown if len(shown) <= MOST_ROWS else quiet
     left = len(frame) - min(len(busy), MOST_ROWS)
-    note = f"{left} more rows are in the figure and in timeline.csv." if left else ""
+    note = f"{left} more rows are in the figure and in timeline.csv of evidence.zip." if left else ""
     return show(busy.head(MOST_ROWS), "Timeline (UTC)", note, "nothing happened that a source shows")
 
 

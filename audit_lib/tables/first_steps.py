@@ -111,7 +111,7 @@ def _rotation(policy: Policy, rule: SecretRule, where: str) -> Iterator[Step]:
         rule.name,
         where,
         "replace",
-        f"Put it where it is read, {names} together: {_stores(every)}",
+        f"Put it where it is read{f', {names} together' if twins else ''}: {_stores(every)}",
         _pair(rule),
         _broken_between(rule, twins),
     )
@@ -132,8 +132,9 @@ def _rotation(policy: Policy, rule: SecretRule, where: str) -> Iterator[Step]:
         rule.name,
         "history",
         "purge",
-        "Take it out of where it leaked; before the rotation that helps nobody",
-        "`leaks` finds no place at HEAD",
+        "Take it out of where it leaked (git filter-repo for the history, then a forced push; forks, clones"
+        " and caches keep it); before the rotation that helps nobody",
+        "`leaks` finds it in no file, and reachable by no ref",
     )
 
 

@@ -46,6 +46,11 @@ class Scene:
         """The events that may lie in the window."""
         return self.events[maybe_within(self.events, self.window)]
 
+    @property
+    def seen(self) -> bool:
+        """Whether any line that was read may lie in the window; if none, what happened is not known."""
+        return not (self.here.empty and self.said.empty)
+
     def fingerprints(self, secret: str) -> frozenset[str]:
         """Every value that a secret has or had, by ledger, history and env files."""
         held = {stay.fingerprint for stay in self.stays if stay.home.secret == secret}

@@ -1,6 +1,7 @@
 """The guide's emergency triggers and troubleshooting symptoms, diagnosed from evidence."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ def tabulate_symptoms(scene: Scene) -> pd.DataFrame:
 
     The lines of the guide that name each are the policy's [emergency].
     """
-    told = [*_triggers(scene, scene.said), *_troubles(scene, scene.said)]
+    told = [*_triggers(scene, scene.said), *map(partial(_seen, scene), _troubles(scene, scene.said))]
     table = scene.policy.options.get("emergency", {})
     lines = table if isinstance(table, Mapping) else {}
     return Symptoms.of(row | {"guide_lines": str(lines.get(row["guide_lines"], ""))} for row in told)
@@ -24,6 +25,13 @@ def tabulate_symptoms(scene: Scene) -> pd.DataFrame:
 def _row(key: str, symptom: str, verdict: str, diagnosis: str, **more: str) -> dict[str, Any]:
     blank = {"evidence": "", "remedy": ""}
     return blank | {"guide_lines": key, "symptom": symptom, "verdict": verdict, "diagnosis": diagnosis} | more
+
+
+def _seen(scene: Scene, row: dict[str, Any]) -> dict[str, Any]:
+    """The row; where nothing of the window was read, nothing is known not to have happened in it."""
+    if scene.seen or row["verdict"] != "none":
+        return row
+    return row | {"verdict": "unknown", "diagnosis": "no log line of the window was read"}
 
 
 def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -51,10 +51,19 @@ def test_first_steps_come_before_the_rest(published: tuple[Path, str]) -> None:
 
 
 def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
-    """The sample's brute force is the first explanation, with its address; no cell failed."""
+    """The sample's brute force is the first explanation, with its address, what to do first, and what else
+    stands out, leaks in force before all; no cell failed."""
     folder, said = published
     assert "first explanation: brute force (likely)" in said
-    assert "stands out: 40 unauthorized: --since 2026-08-19T15:00Z --until 2026-08-20T18:00Z" in said
+    assert "do first: Block the source at the edge" in said
+    assert "[203.0.113.45]" in said
+    told = [line for line in said.splitlines() if line.startswith("stands out: ")]
+    assert told[0].endswith("and is in force: --secret REPORTS_TOKEN")
+    around = "2026-08-20 03:00 to 2026-08-20 06:00; with 12 hours around"
+    look = "--since 2026-08-19T15:00Z --until 2026-08-20T18:00Z --client 203.0.113.45"
+    assert f"stands out: 40 unauthorized, {around}: {look}" in told
+    assert "as of 2026-09-30T23:59:59Z, pinned in audit.toml" in said
+    assert "the ledger is under the public DEMO key" in said
     assert "203.0.113.45" in (folder / "incident.html").read_text("utf-8")
     cells = nbformat.read(folder / "incident.ipynb", as_version=4).cells
     assert not [out for cell in cells for out in cell.get("outputs", []) if out.output_type == "error"]
