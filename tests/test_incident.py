@@ -12,7 +12,8 @@ from audit_lib.incident import Incident, Question, investigate
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
-from audit_lib.report.incident_views import record
+from audit_lib.report.incident_views import record, timeline_table
+from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.sample import build_sample
 from audit_lib.tables.incident_steps import tabulate_steps
 from audit_lib.tables.symptoms import tabulate_symptoms
@@ -109,6 +110,15 @@ def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(t
     assert "none" not in set(symptoms["verdict"].drop("a secret appears in logs"))
     steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
     assert "block" not in set(steps["action"])
+
+
+def test_newcomers_have_a_lane_of_their_own(tmp_path: Path) -> None:
+    """Thirty successes of a stranger among two thousand are drawn, and told, apart from them."""
+    plant(tmp_path, "leaked and used", 1)
+    project = load_project(tmp_path)
+    found = investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper_of(project))
+    assert "30 newcomers" in timeline_figure(found).alt
+    assert any(STRANGER in cell for row in timeline_table(found).rows for cell in row)
 
 
 def test_what_has_been_replaced_is_not_rotated_for_its_leak_again(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from audit_lib.report.show import as_text, show
 from audit_lib.tables.requests import Window, maybe_within
 from audit_lib.tables.timeline import tabulate_lane
 
+NEWCOMERS = "newcomers"  # their successes: on the lane of all others a few dots would not be seen
 LANES = (
-    "failures", "failed logins", "successes", "this address", "this route", "exposed", "change", "commit",
-    "leak", "deploy", "boot", "failed start", "database failure", "log gap",
+    "failures", "failed logins", NEWCOMERS, "successes", "this address", "this route", "exposed", "change",
+    "commit", "leak", "deploy", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 CLASSES = {
@@ -28,6 +29,7 @@ CLASSES = {
 }
 OTHER = "#1f2328"
 MOST_TICKS = 8
+LEAST_BAR = 0.006  # of the width: a shorter one would not be seen
 
 
 def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Figure:
@@ -35,7 +37,9 @@ def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Fi
 
     An address and a route have lanes of their own where they are picked.
     """
-    parts = [incident.timeline, _exposed(incident)]
+    told = incident.timeline
+    new = told["kind"].eq("successes") & told["subject"].isin(("new address", "new network"))
+    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(incident)]
     for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
         parts += [tabulate_lane(incident.scene, lane, key, name)] if name else []
     table = pd.concat([part for part in parts if len(part)] or parts[:1])
@@ -103,6 +107,8 @@ def _lane(axes: Axes, rows: pd.DataFrame, height: int, span: tuple[float, float]
     )
     low = [span[0] if pd.isna(at) else _seconds(at) for at in bounded["not_before_at"]]
     high = [span[1] if pd.isna(at) else _seconds(at) for at in bounded["not_after_at"]]
+    least = LEAST_BAR * (span[1] - span[0])
+    high = [max(end, begin + least) for begin, end in zip(low, high, strict=True)]
     colours = [CLASSES.get(name, OTHER) for name in bounded["subject"]]
     axes.hlines([height] * len(bounded), low, high, colors=colours, linewidths=3, alpha=0.35)
 
