@@ -1,5 +1,6 @@
 """An incident from its sources to its explanation: seven kinds, planted in generated projects."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,6 +111,21 @@ def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(t
     assert "none" not in set(symptoms["verdict"].drop("a secret appears in logs"))
     steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
     assert "block" not in set(steps["action"])
+
+
+def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -> None:
+    """Until the start that reads the new value the old one holds: who fails before fails of other."""
+    plan = plant(tmp_path, "stale client after a rotation", 815)
+    table = looked_into(tmp_path, plan).hypotheses.set_index("hypothesis")
+    stale = table.loc["stale client after a rotation"]
+    assert stale["verdict"] == "likely"
+    log = (tmp_path / "backend/logs/backend.log").read_text("utf-8").splitlines()
+    told = re.search(r"(\d+) of its failures lie before the start in \S+:(\d+)", stale["speaks_against"])
+    assert told
+    count, start = int(told[1]), int(told[2]) - 1
+    assert "validated successfully" in log[start]
+    refused = [line for line in log[:start] if " 401 " in line and line[:16] >= f"{INCIDENT:%Y-%m-%d %H:%M}"]
+    assert 0 < count <= len(refused)
 
 
 def test_newcomers_have_a_lane_of_their_own(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What may explain an incident: for each explanation what speaks for it, what against, what is missing."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -9,45 +8,10 @@ from audit_lib.clock import iso
 from audit_lib.contracts import Hypotheses, rows
 from audit_lib.tables import incident_facts as facts
 from audit_lib.tables.case import Case
+from audit_lib.tables.case_facts import ENOUGH, Facts, gathered
 from audit_lib.tables.clients import reaches_back
 from audit_lib.tables.exposure_window import span
 from audit_lib.tables.scene import Scene
-
-COLLAPSE, ENOUGH = 0.95, 50  # detections.md, 2, "Common gates"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was computed once, for all explanations."""
-
-    scene: Scene
-    windows: pd.DataFrame  # ExposureWindows
-    changes: tuple[facts.Change, ...]
-    longest_break: facts.Break | None
-    newcomers: tuple[facts.Newcomer, ...]
-    bursts: dict[str, int]
-    share_internal: float
-    requests: int
-    unpaired: tuple[str, ...]
-    refused: int
-    failed_logins: int
-    limited: int
-
-    @property
-    def collapsed(self) -> bool:
-        """Whether the addresses are a proxy's."""
-        return self.share_internal > COLLAPSE and self.requests >= ENOUGH
-
-    @property
-    def stale(self) -> set[str]:
-        """The sources that had succeeded and failed after a change."""
-        return {client for change in self.changes for client in change.stale}
-
-    @property
-    def broken(self) -> bool:
-        """Whether for five minutes or more nearly everyone failed."""
-        gap = self.longest_break
-        return gap is not None and gap.minutes >= 5 and gap.failures >= 5 and gap.clients >= 2
 
 
 def tabulate_hypotheses(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
@@ -67,26 +31,6 @@ def tabulate_hypotheses(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
             "missing": _listed(case.missing),
         }
         for rank, case in enumerate(cases, 1)
-    )
-
-
-def gathered(scene: Scene, windows: pd.DataFrame) -> Facts:
-    """The facts about a scene."""
-    share, requests = facts.collapsed(scene)
-    refused, failed, limited = facts.failures_in(scene)
-    return Facts(
-        scene=scene,
-        windows=windows,
-        changes=facts.changes_near(scene),
-        longest_break=facts.longest_break(scene),
-        newcomers=facts.newcomers(scene),
-        bursts=facts.burst_sources(scene),
-        share_internal=share,
-        requests=requests,
-        unpaired=facts.unpaired(scene),
-        refused=refused,
-        failed_logins=failed,
-        limited=limited,
     )
 
 
@@ -167,6 +111,8 @@ def _stale_client(known: Facts) -> Case:
     for change in hit[:2]:
         back = f", of whom {len(change.recovered)} recovered" if change.recovered else ""
         case.pro(4 if change is hit[0] else 0, f"{change.text}: {_list(change.stale)} failed after it{back}")
+    early = hit[0].early if hit else ""
+    case.contra(1, f"{early}: a process that has the old value answers those that bear it", early)
     watched = bool(known.scene.stays)
     case.contra(3, "no value is known to have changed in the window", watched and not known.changes)
     idle = known.changes and not hit and known.scene.seen

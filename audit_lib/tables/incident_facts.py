@@ -13,6 +13,7 @@ from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.clients import is_internal, worst_bursts
 from audit_lib.tables.requests import REFUSED, Window, maybe_within, totals, within
 from audit_lib.tables.scene import Scene
+from audit_lib.tables.timeline import BOOT
 
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
 NEW = ("new network", "new address")
@@ -29,6 +30,7 @@ class Change:
     stay: Tenure
     stale: tuple[str, ...]  # had succeeded before, failed after
     recovered: tuple[str, ...]  # of them, who succeeded again
+    early: str = ""  # of their failures those before the start that reads the new value
 
     @property
     def text(self) -> str:
@@ -88,7 +90,21 @@ def _change(scene: Scene, stay: Tenure) -> Change:
     stale = [str(name) for name, at in failed.items() if name and name in worked and worked[name] <= at]
     last, later = _by_client(after).max().to_dict(), _by_client(good).max().to_dict()
     recovered = [client for client in stale if later[client] > last[client]]
-    return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)))
+    early = _before_start(scene, stay.absent.at, after[after["client"].isin(stale)])
+    return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)), early)
+
+
+def _before_start(scene: Scene, changed_at: datetime, failed: pd.DataFrame) -> str:
+    """How many failures lie surely before the first start after a change: until then the old value held."""
+    starts = scene.events.loc[scene.events["message"] == BOOT, ["at", "source", "line"]].dropna()
+    starts = starts[starts["at"] >= changed_at].sort_values(["at", "source", "line"])
+    if starts.empty:
+        return ""
+    start = starts.iloc[0]
+    count = int(failed.loc[failed["not_after_at"] < start["at"], "count"].sum())
+    return (
+        f"{count} of its failures lie before the start in {start['source']}:{start['line']}" if count else ""
+    )
 
 
 def _by_client(requests: pd.DataFrame) -> Any:
