@@ -12,7 +12,7 @@ LEAKS = (
         when=lambda rows: rows["status"].eq("emergency"),
         subject="{secret}",
         evidence="the value in force stands where it must not ({leak_id}); first seen there {first_at}; "
-        "at least {days_exposed_min} and at most {days_exposed_max} days leaked and in force",
+        "{days_exposed_min} to {days_exposed_max} days leaked while in force, there or in another place",
         remedy="Rotate {secret} in {environment}/{service} now, then follow the order of clean-up.",
         controls=IN_SOURCE,
         where="{leak_id}",

@@ -65,19 +65,25 @@ def search_files(
 
 def _search_file(file: TreeFile, search: ExactSearch, faults: list[str]) -> Iterator[InFile]:
     yield from _in_name(file, search)
+    met: list[Found] = []
+    inside: list[InFile] = []
     try:
         with file.open() as opened:
             head = opened.read(min(file.size_bytes, PIECE) + 1)
             # Most files are read at once and hold nothing: they cost one search.
             if len(head) > min(file.size_bytes, PIECE) or search.meets(head):
                 pieces = _pieces(opened, head)
-                yield from (InFile(file.path, file.place, found) for found in search.look_in_pieces(pieces))
+                met += search.look_in_pieces(pieces)
             if archive_kind(head[:HEAD]):
                 opened.seek(0)
                 for member, found in search_archive(opened, head[:HEAD], search, faults):
-                    yield InFile(file.path, file.place, found, inside=member)
+                    inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")
+    # What was packed without being made smaller stands in the archive's own bytes, too: one place.
+    told = {one.found.fingerprint for one in inside}
+    yield from (InFile(file.path, file.place, found) for found in met if found.fingerprint not in told)
+    yield from inside
 
 
 def _in_name(file: TreeFile, search: ExactSearch) -> Iterator[InFile]:

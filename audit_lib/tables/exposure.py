@@ -28,7 +28,8 @@ def tabulate_exposure(
     """`Exposure`: each leak in each place where its secret lives, joined with the age of the value there.
 
     Emergency: the leaked value is in force there. Historic: it is not, another one is. Unknown: what is in
-    force there was not supplied, or nobody gave the value. Days are counted while leaked and in force.
+    force there was not supplied, or nobody gave the value. Days are counted while leaked and in
+    force, be it in another place: an age is its value's, wherever that was seen first.
     """
     rows: list[dict[str, Any]] = []
     for leak in leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))].itertuples():

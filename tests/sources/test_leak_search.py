@@ -1,5 +1,6 @@
 """The exact search, against a planter that shares no code with it."""
 
+import gzip
 import random
 import shutil
 from pathlib import Path
@@ -162,6 +163,16 @@ def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tm
     (tmp_path / "repo" / "app.log").write_text(shown)
     found, _ = search(tmp_path / "repo", {"TOKEN": value}, tmp_path)
     assert set(found.sightings["matched"]) == matched
+
+
+def test_what_a_gzip_stores_as_it_is_counts_once(tmp_path: Path) -> None:
+    """A log that was packed without being made smaller holds the value once, in its own bytes and inside."""
+    value, repo = fake_value("stored", 43), tmp_path / "repo"
+    repo.mkdir()
+    (repo / "app.log.gz").write_bytes(gzip.compress(f"one\ntoken {value}\n".encode(), 0, mtime=0))
+    found, _ = search(repo, {"TOKEN": value}, tmp_path)
+    told = found.sightings[["line", "encoding", "occurrences"]].to_numpy().tolist()
+    assert told == [[2, "plain in gzip", 1]]
 
 
 def test_the_provider_s_own_prefix_is_no_copy(tmp_path: Path) -> None:

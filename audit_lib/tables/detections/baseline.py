@@ -27,6 +27,9 @@ class Expected:
     size: Numbers  # of a negative binomial: variance = mean + mean squared / size
 
 
+MOST_DAYS = 0.5  # silence is unusual at an hour at which more days have a request
+
+
 def unusual_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A13: failures far above their baseline, requests far above or below theirs.
 
@@ -152,9 +155,12 @@ def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
 
 def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Incident]:
     usual, above, below = marks(series, offset, rule)
+    busy = _busy(series, offset)
     found = []
     for marked, word in ((above, "many"), (below, "few")):
         for low, high in _runs(marked):
+            if word == "few" and busy[low : high + 1].mean() < MOST_DAYS:
+                continue  # a night is silent as ever, whatever one attack in another night makes of the mean
             hours = traffic.requests["seconds"] // HOUR - first
             own = traffic.requests[hours.between(low, high)]
             count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
@@ -173,6 +179,13 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
                 )
             )
     return found
+
+
+def _busy(series: Numbers, offset: int) -> Numbers:
+    """For each hour on which share of the days the same hour has a request."""
+    hour = (np.arange(len(series)) + offset) % 24
+    share: Numbers = (np.bincount(hour, series > 0, minlength=24) / np.bincount(hour, minlength=24))[hour]
+    return share
 
 
 def _around(requests: pd.DataFrame, hours: "pd.Series[float]", low: int, high: int) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
         if len(known) < (1 if traffic.collapsed else rule["clients"]):
             continue
         text = f"{run.bad / run.asked:.0%} of the requests fail, also of {len(known)} sources "
-        text += "that succeeded before: the configuration broke, this is no attack"
+        text += "that succeeded before: so a broken configuration looks, not an attack"
         found.append(incident(own, text, rule.severity, subject="all sources"))
     return found
 

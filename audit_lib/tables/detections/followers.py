@@ -130,8 +130,8 @@ def _after(traffic: Traffic, change: Change, hours: float, rule: Rule) -> After:
 
 
 def _kind(known: pd.DataFrame, good: pd.DataFrame, *, stuck: bool) -> tuple[str, pd.Timestamp | None]:
-    """The class of a source that had the old value, and when it was answered again."""
-    later = good[good["seconds"].gt(known["seconds"].iloc[-1]) & good["route"].isin(set(known["route"]))]
+    """The class of a source that had the old value, and when it was answered again, on whatever route."""
+    later = good[good["seconds"].gt(known["seconds"].iloc[-1])]
     if len(later):
         return "recovered", later["at"].iloc[0]
     return "stuck" if stuck else "stale client", None

@@ -15,8 +15,31 @@ LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond 
 
 
 def bursts(traffic: Traffic, rule: Rule) -> list[Incident]:
-    """A1: fail2ban's window and CrowdSec's bucket, by address and network."""
-    return by_both(traffic.failures, lambda failures, key: _bursts(failures, key, rule))
+    """A1: fail2ban's window and CrowdSec's bucket, by source; what the application tells beside."""
+    found = by_both(traffic.failures, lambda failures, key: _bursts(failures, key, rule))
+    return found + [one for one in _told(traffic, rule) if not any(_meet(one, other) for other in found)]
+
+
+def _told(traffic: Traffic, rule: Rule) -> list[Incident]:
+    """Failed logins in the application's own words, which carry a time where the requests may have none."""
+    events = traffic.events
+    said = events[events["kind"].eq("login_failed") & events["at"].notna() & events["client"].eq("")]
+    said = said.assign(all="all").sort_values(["seconds", "source", "line"], kind="stable")
+    seconds = rule.seconds("told_minutes")
+    loud = said[dense(said, "all", int(rule["told_failures"]), seconds)]
+    text = "failed logins in short order, told by the application; its message names no address"
+    return earliest(
+        loud,
+        runs(loud, "all", seconds + LATE),
+        lambda _, run: incident(run, text, rule.severity, subject="all sources"),
+    )
+
+
+def _meet(one: Incident, other: Incident) -> bool:
+    """Whether two incidents have an instant in common; one that is only counted is let be."""
+    if one.first_at is None or one.last_at is None or other.first_at is None or other.last_at is None:
+        return False
+    return one.first_at <= other.last_at and other.first_at <= one.last_at
 
 
 def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:

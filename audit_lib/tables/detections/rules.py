@@ -15,7 +15,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # The thresholds that each detection reads; a policy states all of them or leaves the detection out.
 LIMITS: Mapping[str, tuple[str, ...]] = {
-    "A1": ("failures", "minutes", "capacity", "leak_seconds", "high_per_minute"),
+    "A1": (
+        "failures",
+        "minutes",
+        "capacity",
+        "leak_seconds",
+        "high_per_minute",
+        "told_failures",
+        "told_minutes",
+    ),
     "A2": ("capacity", "leak_seconds"),
     "A3": ("failures", "median_minutes", "gap_minutes"),
     "A4": ("failures", "days", "most_in_window", "minutes"),

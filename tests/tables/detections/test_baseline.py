@@ -1,9 +1,14 @@
 """The hour-of-week baseline: both tails, quiet hours, few discoveries where nothing is."""
 
+from pathlib import Path
+
 import numpy as np
 
 from audit_lib.tables.detections.baseline import discoveries
 from tests.bench.baseline import METHODS, ours, quiet_hours
+from tests.tables.detections.logs import detections
+
+HOUR, DAY = 3600, 86400
 
 
 def test_quiet_hour_bursts_and_silences_are_found() -> None:
@@ -12,6 +17,18 @@ def test_quiet_hour_bursts_and_silences_are_found() -> None:
     assert found >= 11
     assert silences >= 11
     assert other <= 24  # hours, of 24 series of 672
+
+
+def test_nights_that_are_always_silent_are_no_silence(tmp_path: Path) -> None:
+    """Three nights with an attack raise the mean of their hour; the other nights stay what they are."""
+    days = [(day * DAY + hour * HOUR + 60 * n, f"192.0.2.{n}", "/api/a", 200) for day in range(28)
+            for hour in range(8, 20) for n in range(9)]  # fmt: skip
+    nights = [(day * DAY + 2 * HOUR + 9 * n, "203.0.113.9", "/api/a", 401) for day in (3, 9, 24)
+              for n in range(300)]  # fmt: skip
+    found = detections(tmp_path, [*days, *nights], days=28)
+    rows = found[found["detection"].eq("A13")]
+    assert not rows["classification"].str.contains("silent").any()
+    assert rows["classification"].str.contains("failed logins where").any()
 
 
 def test_stl_labels_neither() -> None:

@@ -170,6 +170,26 @@ def test_what_a_network_does_by_many_addresses_is_its_own(
     assert set(found.loc[found["detection"].eq(detection), "subject"]) == {EVIL, OTHER}
 
 
+TOLD = " - app.auth - WARNING - ⚠️ Failed login attempt for: mia@example.com"
+
+
+def test_failed_logins_that_the_application_tells_of_are_a_burst_of_no_source(tmp_path: Path) -> None:
+    """Ten within five minutes are found, though the requests carry no time; nine are not; beside a burst of
+    a source they are its own."""
+    quiet = [(number * HOUR, USER, API, 200) for number in range(24)]
+    for count, verdict in ((10, "found"), (9, "unknown")):
+        said = [f"{iso(START + timedelta(seconds=33 * n))}{TOLD}\n" for n in range(count)]
+        found = detections(tmp_path, [*quiet, *said])
+        burst = found[found["detection"].eq("A1")].iloc[0]
+        assert burst["verdict"] == verdict
+    said = [f"{iso(START + timedelta(seconds=33 * n))}{TOLD}\n" for n in range(10)]
+    found = detections(tmp_path, [*quiet, *said])
+    burst = found[found["detection"].eq("A1")].iloc[0]
+    assert (burst["subject"], burst["count"]) == ("all sources", 10)
+    found = detections(tmp_path, [*quiet, *_failures(10, 33), *said])
+    assert found.loc[found["detection"].eq("A1"), "subject"].tolist() == [EVIL]
+
+
 def _same(asks: list[Ask]) -> list[Ask]:
     return [(at, client, API, status) for at, client, _, status in asks]
 

@@ -62,6 +62,16 @@ def test_a_source_has_its_class(kind: str, tmp_path: Path) -> None:
     assert rows["classification"].tolist() == [f"{kind} after the rotation of API_TOKEN (2026-09-01 10:00)"]
 
 
+def test_who_is_answered_on_another_route_has_recovered(tmp_path: Path) -> None:
+    """One token opens all routes: a last failure on one of them does not outweigh answers after it."""
+    other = [(ROTATED + 30 * HOUR, USER, "/api/orders", 200)]
+    asks = [*SOURCES["stuck"], (ROTATED + 26 * HOUR, USER, API, 401), *other]
+    found = detections(tmp_path, asks, days=2, ledger=_ledger(tmp_path))
+    rows = found[found["detection"].eq("A9") & found["subject"].eq(USER)]
+    assert rows["classification"].str.startswith("recovered after").all()
+    assert len(rows) == 1
+
+
 def test_an_unrelated_source_is_only_counted(tmp_path: Path) -> None:
     """An attacker beside a stale client is named unrelated in the summary and has no row."""
     asks = [*SOURCES["recovered"], *_asks(EVIL, ROTATED - HOUR, 30, 401, 240)]
