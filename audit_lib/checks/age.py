@@ -76,8 +76,7 @@ AGES = (
         severity="critical",
         when=lambda rows: yes(rows["claimed_not_done"]),
         subject="{secret}",
-        evidence="a rotation was recorded, yet the value before and after it is the same; "
-        "in force since {hi_at} or before",
+        evidence="a rotation was recorded, yet the value that is in force was there before it",
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
         where=SCOPE,

@@ -13,6 +13,7 @@ from audit_lib.report.views import REASONS, by_severity, place
 
 MOST_DECISIONS = 7
 MOST_NAMES = 4
+_RANK = {word: rank for rank, word in enumerate(SEVERITIES)}
 _DATED = r"^overdue if changed before \S+: |; else overdue from .*"  # differs from secret to secret
 
 
@@ -94,8 +95,14 @@ def counts_table(audit: Audit) -> Table:
 
 
 def decisions(audit: Audit) -> Table:
-    """What to decide first: one row for each check with open findings, the gravest first, at most seven."""
+    """What to decide first: one row for each check with open findings, at most seven.
+
+    The gravest are first, and of those as grave those of production.
+    """
     found = by_severity(audit.findings[audit.findings["status"] == "open"])
+    grave = -found["severity"].map(_RANK)
+    order = found.assign(grave=grave, elsewhere=found["environment"].ne("production"))
+    found = order.sort_values(["grave", "elsewhere"], kind="stable")
     rows = [
         {
             "severity": rows["severity"].iloc[0],

@@ -48,6 +48,15 @@ def test_one_decision_stands_for_all_findings_of_a_check() -> None:
     assert rows[1][3].endswith("; and 3 more")
 
 
+def test_of_decisions_as_grave_production_comes_first() -> None:
+    """A check that concerns staging alone stands behind one that concerns production, whatever its name."""
+    one = frames.findings().iloc[[0]].assign(severity="critical", status="open")
+    staging = one.assign(check="a-first-by-name", environment="staging", id="s")
+    production = one.assign(check="z-last-by-name", environment="production", id="p")
+    rows = summary.decisions(frames.audit(findings=pd.concat([staging, production]))).rows
+    assert [row[2].split(":")[0] for row in rows] == ["z last by name", "a first by name"]
+
+
 def test_what_was_not_read_names_its_remedy() -> None:
     """Each missing source stands beside the command that supplies it."""
     rows = summary.what_was_not_read(frames.audit()).rows
