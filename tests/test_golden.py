@@ -57,7 +57,7 @@ def test_the_notebook_replays(tmp_path: Path) -> None:
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", *options, str(notebook)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.returncode}: {(done.stdout + done.stderr)[-3000:]}"
+    assert done.returncode == 0, f"{done.returncode}: {(done.stdout + done.stderr)[:3000]}"
 
 
 def test_the_report_is_the_same_to_the_byte(tmp_path: Path) -> None:

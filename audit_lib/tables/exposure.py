@@ -113,7 +113,7 @@ def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) 
         for leak in real.itertuples():
             statuses = by_status.get(leak.leak_id, set())
             if status in statuses and (status == "emergency" or "emergency" not in statuses):
-                steps.append(_rotate(leak, status))
+                steps.append(_rotate(leak, status, exposure))
     steps += [step for leak in real.itertuples() for step in _removals(leak, places)]
     history = places[places["leak_id"].isin(real["leak_id"]) & places["source"].isin(_IN_HISTORY)]
     if len(history):
@@ -125,8 +125,14 @@ def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) 
     return CleanUp.of({"step": number} | step for number, step in enumerate(steps, 1))
 
 
-def _rotate(leak: Any, status: str) -> dict[str, Any]:
-    what = {"emergency": "it is in force", "unknown": "it may be in force: find out, or rotate"}[status]
+def _rotate(leak: Any, status: str, exposure: pd.DataFrame) -> dict[str, Any]:
+    """Under whatever names its value is in force: all of them take the new one."""
+    mine = exposure[(exposure["leak_id"] == leak.leak_id) & (exposure["status"] == status)]
+    homes = sorted(
+        {f"{row.secret} in {row.environment}/{row.service}" for row in mine.itertuples() if row.service}
+    )
+    force = f"it is in force as {', '.join(homes)}" if homes else "it is in force"
+    what = {"emergency": force, "unknown": "it may be in force: find out, or rotate"}[status]
     text = f"make a new value, deploy it, revoke the old one at its provider: {what}"
     return _step(leak.leak_id, leak.variable, "rotate", text, "what was done with it before")
 

@@ -83,6 +83,21 @@ def test_a_leak_without_a_date_has_no_days() -> None:
     assert pd.isna(row["days_exposed_max"])
 
 
+def test_a_rotation_names_every_home_of_the_value() -> None:
+    """One value under two names, in two places: all of them take the new one."""
+    homes = [
+        {"secret": name, "variable": name, "environment": place, "service": "backend", "fingerprint": "f"}
+        for name, place in (("TRADIER_API_KEY", "development"), ("REPORTS_TOKEN", "staging"))
+    ]
+    table = Leaks.of([leak()])
+    found = tabulate_exposure(table, rows_of("inventory", *homes), rows_of("freshness", {}), NOW)
+    places = LeakPlaces.of([])
+    text = clean_up(table, places, found)["text"].iloc[0]
+    assert text.endswith(
+        "it is in force as REPORTS_TOKEN in staging/backend, TRADIER_API_KEY in development/backend"
+    )
+
+
 def test_rotation_comes_before_the_purge() -> None:
     """First what is in force, then what may be, then files, one purge, people; nothing for templates."""
     leaked = [
