@@ -2,6 +2,7 @@
 
 import re
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,33 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     The output shows addresses in full: it stays on the machine. A string in your hand? Ask `whose` first.
     """
     project = load_project(folder, given["ledger"])
-    _say_first_steps(project, given["policy"], given["secret"])
+    named = _say_first_steps(project, given["policy"], given["secret"])
     # From here on it takes seconds: the steps above need neither pandas nor a kernel.
     from audit_lib.commands.incident_run import run  # noqa: PLC0415
 
     as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
-    for line in run(project, out or _folder(project, as_of, given), as_of, given):
+    for line in run(project, out or _folder(project, as_of, named, given), as_of, given):
         click.echo(line)
 
 
-def _folder(project: Project, as_of: str, given: dict[str, Any]) -> Path:
-    """Each question has a folder of its own: another one replaces no report."""
-    day = f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}"
-    asked = (given[name] for name in ("since", "until", "secret", "client"))
-    parts = [project.name, "incident", day, *(text for text in asked if text)]
-    return Path("reports") / "-".join(re.sub(r"[^A-Za-z0-9._]+", "-", part).strip("-.") for part in parts)
+def _folder(project: Project, as_of: str, secret: str, given: dict[str, Any]) -> Path:
+    """Each question has a folder of its own: another one replaces no report.
+
+    Only what is known to be a name, an instant or an address is part of it: someone may have given the value.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
+    asked = [f"{parse_instant(given[end], end):%Y-%m-%dT%H%M}" for end in ("since", "until") if given[end]]
+    asked += [secret, _address(given["client"])]
+    parts = [name, "incident", f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}", *filter(None, asked)]
+    return Path("reports") / "-".join(parts)
+
+
+def _address(client: str) -> str:
+    """An address as a part of a file's name; "" for what is none."""
+    try:
+        return str(ip_address(client.strip())).replace(":", "-")
+    except ValueError:
+        return ""
 
 
 def _sentence(step: Step) -> str:
@@ -62,8 +75,11 @@ def _sentence(step: Step) -> str:
     return f"{step.text}{where}.{verify}{breaks}"
 
 
-def _say_first_steps(project: Project, policy: str, secret: str) -> None:
-    """The first five steps; a policy that cannot be read is told, and stops none of them."""
+def _say_first_steps(project: Project, policy: str, secret: str) -> str:
+    """The first five steps; a policy that cannot be read is told, and stops none of them.
+
+    Returns the policy's name for the secret, "" where it has none.
+    """
     rules = _policy(project, policy)
     rule = rules.rule(secret.strip()) if secret.strip() else None
     named = rule.name if rule else ""
@@ -74,6 +90,7 @@ def _say_first_steps(project: Project, policy: str, secret: str) -> None:
         click.echo("--secret names no secret of the policy: the steps above are those for any", err=True)
     click.echo("")
     sys.stdout.flush()
+    return named
 
 
 def _policy(project: Project, policy: str) -> Policy:

@@ -13,12 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
+from audit_lib.commands.investigate import _folder
 from audit_lib.policy import bundled_policy
+from audit_lib.project import load_project
 from audit_lib.publishing.dossier import ARTEFACTS
 from audit_lib.sample import build_sample
 from audit_lib.sample.deploys import DEPLOYS
 from audit_lib.tables.first_steps import steps
 from tests.browser import browser
+from tests.fakes import fake_value
 from tests.payloads import MARKUP, payloads
 from tests.test_injection import FOREIGN
 
@@ -146,3 +149,22 @@ def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert done.output.count("First steps:") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_bears_only_what_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question has a folder; a value that is given for a name is in no path and no output."""
+    build_sample(tmp_path / "sample")
+    monkeypatch.chdir(tmp_path)
+    value = fake_value("pasted", 40)
+    given = ["investigate", "--project", "sample", "--secret", value, "--client", value]
+    refused = CliRunner().invoke(main, given)
+    assert refused.exit_code == 2
+    assert value not in refused.output
+    assert not [path for path in tmp_path.rglob("*") if value[:12] in path.name]
+    project = load_project(tmp_path / "sample")
+    asked = {"since": "2026-08-19", "until": "", "client": "2001:db8::9"}
+    folder = _folder(project, "2026-09-30", "API_TOKEN", asked)
+    assert folder.name.startswith("sample-incident-2026-09-30-2026-08-19T")
+    assert folder.name.endswith("-API_TOKEN-2001-db8--9")
+    assert _folder(project, "2026-09-30", "", asked | {"client": value}) != folder
+    assert value not in str(_folder(project, "2026-09-30", "", asked | {"client": value}))
