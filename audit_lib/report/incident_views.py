@@ -19,6 +19,7 @@ from audit_lib.tables.entities import (
     suspect,
 )
 from audit_lib.tables.exposure_window import span, tabulate_couplings
+from audit_lib.tables.incident_facts import NEW
 from audit_lib.tables.incident_record import record_frame
 from audit_lib.tables.incident_steps import tabulate_steps
 from audit_lib.tables.requests import Window, surely_within
@@ -27,7 +28,6 @@ from audit_lib.tables.symptoms import tabulate_symptoms
 
 MOST_ROWS = 60
 DEMO = "under the public DEMO key: anyone could have written it"
-NEW = ("new network", "new address")
 
 
 def summary_table(incident: Incident) -> Table:

@@ -13,7 +13,6 @@ from audit_lib.report.views import REASONS, by_severity, place
 
 MOST_DECISIONS = 7
 MOST_NAMES = 4
-_RANK = {word: rank for rank, word in enumerate(SEVERITIES)}
 _DATED = r"^overdue if changed before \S+: |; else overdue from .*"  # differs from secret to secret
 
 
@@ -99,10 +98,8 @@ def decisions(audit: Audit) -> Table:
 
     The gravest are first, and of those as grave those of production.
     """
-    found = by_severity(audit.findings[audit.findings["status"] == "open"])
-    grave = -found["severity"].map(_RANK)
-    order = found.assign(grave=grave, elsewhere=found["environment"].ne("production"))
-    found = order.sort_values(["grave", "elsewhere"], kind="stable")
+    found = audit.findings[audit.findings["status"] == "open"]
+    found = by_severity(found.assign(elsewhere=found["environment"].ne("production")), "elsewhere")
     rows = [
         {
             "severity": rows["severity"].iloc[0],

@@ -9,6 +9,7 @@ from audit_lib.incident import Incident
 from audit_lib.report import inert
 from audit_lib.report.drawing import MUTED, Axes, Figure, panels, style, svg
 from audit_lib.report.show import as_text, show
+from audit_lib.tables.incident_facts import NEW
 from audit_lib.tables.requests import Window, maybe_within
 from audit_lib.tables.timeline import tabulate_lane
 
@@ -38,7 +39,7 @@ def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Fi
     An address and a route have lanes of their own where they are picked.
     """
     told = incident.timeline
-    new = told["kind"].eq("successes") & told["subject"].isin(("new address", "new network"))
+    new = told["kind"].eq("successes") & told["subject"].isin(NEW)
     parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(incident)]
     for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
         parts += [tabulate_lane(incident.scene, lane, key, name)] if name else []

@@ -136,8 +136,9 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     return pd.DataFrame(view).drop(columns=[*same, *idle]).reset_index(drop=True)
 
 
-def by_severity(findings: pd.DataFrame) -> pd.DataFrame:
-    """The rows of Findings, the gravest first, then by check, subject and id."""
+def by_severity(findings: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """The rows of Findings, the gravest first, then by further keys, check, subject and id."""
     rank = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
     order = findings.assign(_rank=findings["severity"].map(rank))
-    return order.sort_values(["_rank", "check", "subject", "id"]).drop(columns="_rank").reset_index(drop=True)
+    order = order.sort_values(["_rank", *keys, "check", "subject", "id"])
+    return order.drop(columns="_rank").reset_index(drop=True)

@@ -14,7 +14,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.sources.exact_search import strong_search
 from audit_lib.sources.files import Unreadable, read_source
-from audit_lib.sources.log_paths import log_paths
+from audit_lib.sources.log_paths import claimed_paths
 from audit_lib.sources.log_quotes import blotted
 
 KIND = "deploy list"
@@ -39,10 +39,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
     """
     listed: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    seen: set[str] = set()
-    for source in project.deploy_sources:
-        paths = [path for path in log_paths(project.root, source.pattern) if path not in seen]
-        seen.update(paths)
+    for source, paths in claimed_paths(project.root, project.deploy_sources):
         rows += [] if paths else [_missing(source)]
         for path in paths:
             row, found = _read_file(project, path, as_of)

@@ -1,11 +1,35 @@
 """Finds the files that a pattern of audit.toml names, within the project alone and in bounded time."""
 
 import os
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Protocol, TypeVar
 
 ANY_DEPTH = "**"
 MAX_DEPTH = 100  # folders
+
+
+class Named(Protocol):
+    """A source that names its files by a pattern."""
+
+    @property
+    def pattern(self) -> str:
+        """The pattern, as `log_paths` reads it."""
+
+
+Source = TypeVar("Source", bound=Named)
+
+
+def claimed_paths(root: Path, sources: Iterable[Source]) -> list[tuple[Source, list[str]]]:
+    """Each source with its paths; a path belongs to the first that names it."""
+    seen: set[str] = set()
+    claimed = []
+    for source in sources:
+        paths = [path for path in log_paths(root, source.pattern) if path not in seen]
+        seen.update(paths)
+        claimed.append((source, paths))
+    return claimed
 
 
 def log_paths(root: Path, pattern: str) -> list[str]:

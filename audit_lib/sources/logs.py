@@ -16,7 +16,7 @@ from audit_lib.sources.files import OpenSource, Unreadable, open_source
 from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
-from audit_lib.sources.log_paths import log_paths
+from audit_lib.sources.log_paths import claimed_paths
 from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
 from audit_lib.sources.log_sums import LogSums
@@ -62,7 +62,7 @@ def read_logs(
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
     files: list[FileSums] = []
-    named = _named(project)
+    named = claimed_paths(project.root, project.log_sources)
     total = sum(bytes_in(project.root, paths) for _, paths in named)
     for source, paths in named:
         rows += [] if paths else [_missing(source)]
@@ -73,17 +73,6 @@ def read_logs(
             rows.append(_row(source, path) | row)
             files += [FileSums(path, sums)] if sums else []
     return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
-
-
-def _named(project: Project) -> list[tuple[LogSource, list[str]]]:
-    """Each log source with its paths; a path belongs to the first that names it."""
-    seen: set[str] = set()
-    named = []
-    for source in project.log_sources:
-        paths = [path for path in log_paths(project.root, source.pattern) if path not in seen]
-        seen.update(paths)
-        named.append((source, paths))
-    return named
 
 
 def _row(source: LogSource, path: str) -> dict[str, Any]:

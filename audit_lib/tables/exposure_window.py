@@ -10,7 +10,7 @@ from audit_lib.contracts import Couplings, ExposureWindows, Uses, rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.requests import Window, succeeded, surely_within, totals, within
 from audit_lib.tables.scene import Scene, leaked_secrets
-from audit_lib.tables.timeline import BOOT
+from audit_lib.tables.timeline import first_start
 
 _NOVELTY = ("new network", "new address", "no history", "unnamed", "failing only", "internal", "known")
 
@@ -116,13 +116,11 @@ def _beginning(scene: Scene, fingerprint: str, leaked: tuple[datetime | None, st
 def _end(scene: Scene, stay: Tenure) -> dict[str, Any]:
     if stay.gone is None:
         return {"ends_by": f"in force at the last look ({stay.last.place})", "open": True}
-    boots = scene.events.loc[scene.events["message"] == BOOT, ["at", "source", "line"]].dropna()
-    after = boots[boots["at"] >= stay.gone.at].sort_values(["at", "source", "line"])
+    boot = first_start(scene.events, stay.gone.at)
     row: dict[str, Any] = {"ends_earliest_at": stay.last.at, "open": False}
-    if after.empty:
+    if boot is None:
         by = f"another value in {stay.gone.place}; no start after it is in the logs, so when it took effect"
         return row | {"ends_by": f"{by} is not shown"}
-    boot = after.iloc[0]
     by = f"another value in {stay.gone.place}, in effect since the start in {boot['source']}:{boot['line']}"
     return row | {"ends_at": boot["at"], "ends_by": by}
 

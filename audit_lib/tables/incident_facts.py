@@ -13,7 +13,7 @@ from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.clients import is_internal, worst_bursts
 from audit_lib.tables.requests import REFUSED, Window, maybe_within, totals, within
 from audit_lib.tables.scene import Scene
-from audit_lib.tables.timeline import BOOT
+from audit_lib.tables.timeline import first_start
 
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
 NEW = ("new network", "new address")
@@ -96,11 +96,9 @@ def _change(scene: Scene, stay: Tenure) -> Change:
 
 def _before_start(scene: Scene, changed_at: datetime, failed: pd.DataFrame) -> str:
     """How many failures lie surely before the first start after a change: until then the old value held."""
-    starts = scene.events.loc[scene.events["message"] == BOOT, ["at", "source", "line"]].dropna()
-    starts = starts[starts["at"] >= changed_at].sort_values(["at", "source", "line"])
-    if starts.empty:
+    start = first_start(scene.events, changed_at)
+    if start is None:
         return ""
-    start = starts.iloc[0]
     count = int(failed.loc[failed["not_after_at"] < start["at"], "count"].sum())
     return (
         f"{count} of its failures lie before the start in {start['source']}:{start['line']}" if count else ""

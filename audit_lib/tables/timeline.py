@@ -142,6 +142,13 @@ def _revoked(revocations: Iterable[Revocation]) -> Iterator[dict[str, Any]]:
         yield _row("change", bounds, str(one.home), f"recorded as revoked by {one.by}", one.place)
 
 
+def first_start(events: pd.DataFrame, since: Any) -> Any:
+    """The first start in the logs from an instant on (`at`, `source`, `line`); None for none."""
+    boots = events.loc[events["message"] == BOOT, ["at", "source", "line"]].dropna()
+    after = boots[boots["at"] >= since].sort_values(["at", "source", "line"])
+    return None if after.empty else after.iloc[0]
+
+
 def _commits(history: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Commits that brought values into env files: each is a leak of them, and may be a deploy."""
     for (source, commit), group in history.groupby(["source", "commit"]):

@@ -6,7 +6,7 @@ import pandas as pd
 from audit_lib.tables.detections.both import by_both, named
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, runs
 from audit_lib.tables.detections.rules import Rule
-from audit_lib.tables.detections.traffic import Traffic, network_of
+from audit_lib.tables.detections.traffic import Traffic, networks_of
 
 HOP = 300  # seconds between the windows that are looked at
 HOUR = 3600
@@ -55,7 +55,7 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
 def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A12: requests answered 429, by source and hour; of all sources where a proxy hides them."""
     hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
-    hits = _with_networks(hits).assign(all="all", hour=hits["seconds"] // HOUR)
+    hits = hits.assign(network=networks_of(hits["client"]), all="all", hour=hits["seconds"] // HOUR)
     if traffic.collapsed:
         return _over_limit(hits, "all", traffic, rule)
     return by_both(hits, lambda rows, key: _over_limit(rows, key, traffic, rule), people=False)
@@ -100,9 +100,4 @@ def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule
 def _failed(rows: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
     """The failed logins among counts or events, each with its network."""
     failed = rows[rows["status"].isin(traffic.failed_statuses).fillna(False)]
-    return _with_networks(failed)
-
-
-def _with_networks(rows: pd.DataFrame) -> pd.DataFrame:
-    networks = {client: network_of(client) for client in rows["client"].unique()}
-    return rows.assign(network=rows["client"].map(networks).astype("str"))
+    return failed.assign(network=networks_of(failed["client"]))

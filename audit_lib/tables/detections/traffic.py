@@ -109,6 +109,12 @@ def network_of(client: str) -> str:
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
 
 
+def networks_of(clients: "pd.Series[str]") -> "pd.Series[str]":
+    """The network of each client."""
+    known = {client: network_of(client) for client in clients.unique()}
+    return clients.map(known).astype("str")
+
+
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case aside."""
     known = {route: matches_glob(route, globs) for route in routes.unique()}
@@ -122,14 +128,13 @@ def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
 
 def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     frame = minutes.rename(columns={"minute_at": "at"})
-    networks = {client: network_of(client) for client in frame["client"].unique()}
     failed = frame["status"].isin(rules.failed_statuses)
     refused = set(frame.loc[failed, "route"])
     guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
     frame = frame.assign(
         minute=(frame["at"].astype("int64") // 60_000_000),
         seconds=frame["at"].astype("int64") / 1e6,
-        network=frame["client"].map(networks).astype("str"),
+        network=networks_of(frame["client"]),
         failed=failed,
         succeeded=frame["status"].between(200, 299),
         protected=frame["route"].map(guarded).astype(bool),
@@ -145,9 +150,8 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
         failed = events["kind"].isin(rules.failed_messages)
     kept = events[failed & events["at"].notna()]
     guarded = set(requests.loc[requests["protected"], "route"])
-    networks = {client: network_of(client) for client in kept["client"].unique()}
     frame = kept.assign(
-        network=kept["client"].map(networks).astype("str"),
+        network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),
     )
     columns = ["at", "seconds", "source", "line", "client", "network", "method", "route"]
