@@ -22,7 +22,7 @@ from audit_lib.secrecy.guard import forbid_core_dumps
 from audit_lib.sources.deploys import KIND as DEPLOYS
 from audit_lib.sources.given import parse_env_options
 from audit_lib.tables.incident_steps import tabulate_steps
-from audit_lib.tables.suspicions import tabulate_suspicions
+from audit_lib.tables.suspicions import HOUR, MARGIN, tabulate_suspicions
 
 MOST = 3
 
@@ -84,4 +84,6 @@ def _elsewhere(found: Incident, question: Question) -> Iterator[str]:
         client = f" --client {row.client}" if row.client else ""
         when = f"{row.first_at:%Y-%m-%d %H:%M} to {row.last_at:%Y-%m-%d %H:%M}"
         look = f"--since {row.since} --until {row.until}{client}"
-        yield inert.plain(f"stands out: {row.count} {row.what}, {when}; with 12 hours around: {look}")
+        yield inert.plain(
+            f"stands out: {row.count} {row.what}, {when}; with {MARGIN / HOUR:.0f} hours around: {look}"
+        )

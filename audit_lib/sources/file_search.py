@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audit_lib.sources.exact_search import ExactSearch, Found
-from audit_lib.sources.object_search import Progress, search_archive
+from audit_lib.sources.object_search import Progress, not_within, search_archive
 from audit_lib.sources.scan_cache import ScanCache
 from audit_lib.sources.tree_files import NotSearched, TreeFile, walk_files
 from audit_lib.sources.unpack import HEAD, PIECE, archive_kind
@@ -80,9 +80,7 @@ def _search_file(file: TreeFile, search: ExactSearch, faults: list[str]) -> Iter
                     inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")
-    # What was packed without being made smaller stands in the archive's own bytes, too: one place.
-    told = {one.found.fingerprint for one in inside}
-    yield from (InFile(file.path, file.place, found) for found in met if found.fingerprint not in told)
+    yield from (InFile(file.path, file.place, found) for found in not_within(met, inside))
     yield from inside
 
 

@@ -2,11 +2,11 @@
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from audit_lib.sources.exact_search import ExactSearch, Found
 from audit_lib.sources.git import GitFailed
@@ -18,6 +18,14 @@ from audit_lib.sources.tree_files import NotSearched
 from audit_lib.sources.unpack import HEAD, PieceReader, archive_kind, unpack
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
+
+
+class Within(Protocol):
+    """A value found in a member of an archive."""
+
+    @property
+    def found(self) -> Found:
+        """The value and where it stands in the member."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +120,23 @@ _ELSEWHERE = "points to a content that git LFS keeps elsewhere"
 
 
 def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:
-    done.found += [_placed(span.oid, span.kind, content, found) for found in search.look(content)]
+    met = search.look(content)
+    inside: list[InObject] = []
     if span.kind == "blob" and is_lfs_pointer(content):
         done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
     elif span.kind == "blob":
-        done.found += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
+        inside += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
+    done.found += [_placed(span.oid, span.kind, content, found) for found in not_within(met, inside)]
+    done.found += inside
 
 
 def _search_large(root: Path, oid: str, search: ExactSearch, done: ObjectSearch) -> None:
     """Searches an object that is read again, in pieces."""
-    done.found += [InObject(oid, "blob", found) for found in search.look_in_pieces(read_object(root, oid))]
+    met = search.look_in_pieces(read_object(root, oid))
     head = next(read_object(root, oid), b"")[:HEAD]
-    done.found += _inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done)
+    inside = list(_inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done))
+    done.found += [InObject(oid, "blob", found) for found in not_within(met, inside)]
+    done.found += inside
 
 
 def _inside(
@@ -145,6 +158,15 @@ def search_archive(
             yield member.name, _through(found, f"{member.encoding} member name")
         for found in search.look_in_pieces(member.pieces):
             yield member.name, _through(found, member.encoding)
+
+
+def not_within(met: Iterable[Found], inside: Collection[Within]) -> Iterator[Found]:
+    """What was met in an archive's own bytes, less the values that its members hold.
+
+    What is packed without being made smaller stands in both, and is one place.
+    """
+    told = {one.found.fingerprint for one in inside}
+    return (found for found in met if found.fingerprint not in told)
 
 
 def _through(found: Found, encoding: str) -> Found:

@@ -13,9 +13,13 @@ class Case:
     """One explanation while its points are collected."""
 
     name: str
+    seen: bool = True  # lines of the window were read: where it rests on them, silence can speak
     found: list[tuple[int, str]] = field(default_factory=list)
     against: list[tuple[int, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lacks("a log of the window: no line of it was read", not self.seen)
 
     def pro(self, weight: int, text: str, holds: object = True) -> None:
         """A point that speaks for it, where it holds."""
@@ -26,6 +30,10 @@ class Case:
         """A point that speaks against it, where it holds."""
         if holds:
             self.against.append((weight, text))
+
+    def absent(self, weight: int, text: str, holds: object = True) -> None:
+        """A point against it because nothing was seen, where anything would have been."""
+        self.contra(weight, text, holds and self.seen)
 
     def lacks(self, text: str, holds: object = True) -> None:
         """Evidence that would decide and is not there."""

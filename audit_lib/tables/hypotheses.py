@@ -54,7 +54,7 @@ def _own_bundle(known: Facts) -> Case:
 
 
 def _brute_force(known: Facts) -> Case:
-    case = Case("brute force")
+    case = Case("brute force", known.scene.seen)
     clients = known.scene.clients
     regular = set(clients.loc[clients["successes_before"] > 0, "client"]) | known.stale
     attackers = {client: count for client, count in known.bursts.items() if client not in regular}
@@ -74,8 +74,7 @@ def _brute_force(known: Facts) -> Case:
     case.contra(
         2, "nearly everyone failed at the same time: a guesser fails alone", known.broken and not after
     )
-    case.contra(1, "no ten failures lie surely within ten minutes", not attackers and known.scene.seen)
-    case.lacks(_UNSEEN, not known.scene.seen)
+    case.absent(1, "no ten failures lie surely within ten minutes", not attackers)
     share = facts.untimed_share(known.scene)
     case.lacks(f"{share:.0%} of the requests carry no time: bursts among them cannot be told", share > 0.05)
     return case
@@ -89,24 +88,23 @@ def _used_after_leak(known: Facts) -> list[facts.Newcomer]:
 
 
 def _leaked_and_used(known: Facts) -> Case:
-    case = Case("leaked and used")
+    case = Case("leaked and used", known.scene.seen)
     leaked = known.windows[known.windows["leaked"]]
     used = _used_after_leak(known)
     names = ", ".join(sorted(set(leaked["secret"])))
     case.pro(1, f"known to have leaked: {names}", len(leaked))
     case.pro(4, f"after it sources that were never seen before succeeded at once: {_names(used)}", used)
     case.contra(2, "no leak of the secret is known", not len(leaked))
-    no_new = bool(len(leaked)) and not used and _shows_newcomers(known)
-    case.contra(2, "no new source succeeded on a protected route", no_new)
+    no_new = bool(len(leaked)) and not used and reaches_back(known.scene.requests, known.scene.window)
+    case.absent(2, "no new source succeeded on a protected route", no_new)
     case.lacks("the logs do not say which token a request bore")
-    case.lacks(_UNSEEN, not known.scene.seen)
     case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
     return case
 
 
 def _stale_client(known: Facts) -> Case:
-    case = Case("stale client after a rotation")
+    case = Case("stale client after a rotation", known.scene.seen)
     hit = [change for change in known.changes if change.stale]
     for change in hit[:2]:
         back = f", of whom {len(change.recovered)} recovered" if change.recovered else ""
@@ -115,17 +113,15 @@ def _stale_client(known: Facts) -> Case:
     case.contra(1, f"{early}: a process that has the old value answers those that bear it", early)
     watched = bool(known.scene.stays)
     case.contra(3, "no value is known to have changed in the window", watched and not known.changes)
-    idle = known.changes and not hit and known.scene.seen
-    case.contra(1, "nobody who had succeeded failed after a change", idle)
+    case.absent(1, "nobody who had succeeded failed after a change", known.changes and not hit)
     case.contra(3, "nearly everyone failed, those with the new value too", known.broken and known.unpaired)
     case.lacks("a snapshot just before and after each rotation", not watched)
-    case.lacks(_UNSEEN, not known.scene.seen)
     case.lacks(_PROXIED, known.collapsed)
     return case
 
 
 def _pair_break(known: Facts) -> Case:
-    case = Case("pair break")
+    case = Case("pair break", known.scene.seen)
     gap = known.longest_break
     if known.broken and gap is not None:
         text = f"{gap.failures} of {gap.requests} protected requests failed for {gap.minutes} minutes"
@@ -134,14 +130,13 @@ def _pair_break(known: Facts) -> Case:
     case.contra(
         2, "the halves of every pair that was looked at are equal", not known.unpaired and not known.broken
     )
-    case.contra(2, "at no time did nearly everyone fail", not known.broken and known.scene.seen)
-    case.lacks(_UNSEEN, not known.scene.seen)
+    case.absent(2, "at no time did nearly everyone fail", not known.broken)
     case.lacks("what the last build of the frontend holds: search its bundle (leaks)")
     return case
 
 
 def _proxy_collapse(known: Facts) -> Case:
-    case = Case("proxy collapse")
+    case = Case("proxy collapse", known.scene.seen)
     text = (
         f"{known.share_internal:.0%} of {known.requests} requests come from at most three internal addresses"
     )
@@ -154,32 +149,24 @@ def _proxy_collapse(known: Facts) -> Case:
         f"{1 - known.share_internal:.0%} of the requests come from outside",
         not known.collapsed and known.requests >= ENOUGH,
     )
-    case.lacks("too few requests to tell", known.requests < ENOUGH and known.scene.seen)
-    case.lacks(_UNSEEN, not known.scene.seen)
+    case.lacks("too few requests to tell", known.requests < ENOUGH)
     case.lacks("the proxy's own log, or X-Forwarded-For from a proxy that is trusted", known.collapsed)
     return case
 
 
 def _quiet_misuse(known: Facts) -> Case:
-    case = Case("quiet misuse")
+    case = Case("quiet misuse", known.scene.seen)
     quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
     case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
     case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
-    no_new = not quiet and _shows_newcomers(known) and not known.collapsed
-    case.contra(2, "no new source succeeded on a protected route", no_new)
+    no_new = not quiet and reaches_back(known.scene.requests, known.scene.window) and not known.collapsed
+    case.absent(2, "no new source succeeded on a protected route", no_new)
     case.lacks("whose address it is: new users look the same", quiet)
-    case.lacks(_UNSEEN, not known.scene.seen)
     case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
     return case
 
 
-def _shows_newcomers(known: Facts) -> bool:
-    """Whether the logs would show a new source: they hold the window, and a time before it."""
-    return known.scene.seen and reaches_back(known.scene.requests, known.scene.window)
-
-
-_UNSEEN = "a log of the window: no line of it was read"
 _NO_HISTORY = "logs of a week before the window: without them a newcomer cannot be told from a regular"
 _PROXIED = "the sources' own addresses: all come through a proxy"
 

@@ -11,7 +11,8 @@ from audit_lib.tables.scene import Scene
 
 COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12
-MARGIN = pd.Timedelta(hours=12)
+HOUR = pd.Timedelta(hours=1)
+MARGIN = 12 * HOUR
 _FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
 
 

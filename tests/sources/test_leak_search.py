@@ -165,12 +165,19 @@ def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tm
     assert set(found.sightings["matched"]) == matched
 
 
-def test_what_a_gzip_stores_as_it_is_counts_once(tmp_path: Path) -> None:
-    """A log that was packed without being made smaller holds the value once, in its own bytes and inside."""
-    value, repo = fake_value("stored", 43), tmp_path / "repo"
-    repo.mkdir()
-    (repo / "app.log.gz").write_bytes(gzip.compress(f"one\ntoken {value}\n".encode(), 0, mtime=0))
-    found, _ = search(repo, {"TOKEN": value}, tmp_path)
+@pytest.mark.parametrize("committed", [False, True])
+def test_what_a_gzip_stores_as_it_is_counts_once(committed: bool, tmp_path: Path) -> None:
+    """A log that was packed without being made smaller holds the value once, in its own bytes and inside; on
+    disk and in the history."""
+    value, plot = fake_value("stored", 43), new_plot(tmp_path / "repo")
+    packed = plot.root / "app.log.gz"
+    packed.write_bytes(gzip.compress(f"one\ntoken {value}\n".encode(), 0, mtime=0))
+    if committed:
+        plot.git("add", "-f", "app.log.gz")
+        plot.git("commit", "-qm", "Log")
+        plot.git("rm", "-q", "app.log.gz")
+        plot.git("commit", "-qm", "Remove")
+    found, _ = search(plot.root, {"TOKEN": value}, tmp_path)
     told = found.sightings[["line", "encoding", "occurrences"]].to_numpy().tolist()
     assert told == [[2, "plain in gzip", 1]]
 

@@ -27,9 +27,6 @@ class Expected:
     size: Numbers  # of a negative binomial: variance = mean + mean squared / size
 
 
-MOST_DAYS = 0.5  # silence is unusual at an hour at which more days have a request
-
-
 def unusual_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
     """A13: failures far above their baseline, requests far above or below theirs.
 
@@ -159,7 +156,7 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
     found = []
     for marked, word in ((above, "many"), (below, "few")):
         for low, high in _runs(marked):
-            if word == "few" and busy[low : high + 1].mean() < MOST_DAYS:
+            if word == "few" and busy[low : high + 1].mean() < rule["busy_share"]:
                 continue  # a night is silent as ever, whatever one attack in another night makes of the mean
             hours = traffic.requests["seconds"] // HOUR - first
             own = traffic.requests[hours.between(low, high)]

@@ -35,7 +35,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "A10": ("share", "minutes", "requests", "clients"),
     "A11": ("ratio", "hours", "hours_before", "active_share", "p", "slack_minutes"),
     "A12": ("hits", "critical_hits"),
-    "A13": ("days", "events", "q", "shrink"),
+    "A13": ("days", "events", "q", "shrink", "busy_share"),
     "A14": ("failures", "share"),
     "A15": ("routes", "minutes", "sensitive_hits"),
     "A16": ("errors", "minutes", "gap_minutes"),
