@@ -1,21 +1,20 @@
 """One incident from sources to explanations: read top to bottom, `investigate` is the program."""
 
-import re
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import pandas as pd
 
-from audit_lib.clock import iso, parse_instant
+from audit_lib.clock import parse_instant
 from audit_lib.contracts import Clients, LeakPlaces, Leaks, Sources
-from audit_lib.errors import BadInput
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.revocations import revocations
 from audit_lib.ledger.tenures import tenures
 from audit_lib.onboarding.choice import choose_policy
 from audit_lib.policy import Policy
 from audit_lib.project import GivenValues, Project
+from audit_lib.question import Question, chosen_window, known_secret, seen_first
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.sources.deploys import read_deploys
 from audit_lib.sources.env_files import read_env_sources
@@ -36,8 +35,6 @@ from audit_lib.tables.requests import Access, Window, bounded, tabulate_requests
 from audit_lib.tables.scene import Scene
 from audit_lib.tables.timeline import tabulate_timeline, tabulate_written
 from audit_lib.tables.window_detections import tabulate_window_detections
-
-DEFAULT_SPAN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -101,17 +98,6 @@ class Incident:
         """A name for the record: project, day, and what is looked into."""
         what = self.scene.secret or self.client or "logins"
         return f"{self.project.name}-{self.window.since:%Y%m%d}-{what}"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: a window, a secret, an address, and when it was seen first; "" is not given."""
-
-    since: str = ""
-    until: str = ""
-    secret: str = ""
-    client: str = ""
-    discovered: str = ""
 
 
 def investigate(
@@ -201,51 +187,3 @@ def seen_through(incident: Incident, window: Window, secret: str | None = None) 
     if about == incident.scene.secret and "windows" in vars(incident):
         vars(moved)["windows"] = incident.windows  # they do not depend on the window that is looked through
     return moved
-
-
-def seen_first(text: str, as_of: datetime) -> str:
-    """When an incident was discovered, in words; `BadInput` where it is no date, or lies in the future."""
-    if not text:
-        return ""
-    instant = parse_instant(text, "discovered")
-    day = _is_day(text)
-    if (instant.replace(hour=0, minute=0, second=0) if day else instant) > as_of:
-        raise BadInput.at("discovered", f"is after {iso(as_of)}, as of which it is investigated")
-    return f"on {instant:%Y-%m-%d}" if day else iso(instant)
-
-
-def _is_day(text: str) -> bool:
-    return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
-
-
-def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
-    """The secret that a name or an alias means; `BadInput` where neither policy nor project has it."""
-    name = text.strip()
-    rule = policy.rule(name)
-    if not name or rule:
-        return rule.name if rule else ""
-    if name not in set(inventory["variable"]):
-        # The text itself is not repeated: someone may have given the value.
-        raise BadInput.at("secret", "is the name of no variable of the policy or the project")
-    return name
-
-
-def chosen_window(
-    question: Question, secret: str, leaks: pd.DataFrame, history: pd.DataFrame, as_of: datetime
-) -> Window:
-    """The window that is asked for; by default since the leak's first sighting, or the last 7 days."""
-    until = parse_instant(question.until, "until") if question.until else as_of
-    until = min(until, as_of)
-    if question.since:
-        since = parse_instant(question.since, "since")
-        if _is_day(question.since):
-            since = since.replace(hour=0, minute=0, second=0)
-    else:
-        mine = leaks.loc[(leaks["variable"] == secret) & (leaks["kind"] == "leak"), "first_at"]
-        committed = history.loc[history["name"] == secret, "committed_at"]
-        sighted = [at.to_pydatetime() for at in (*mine.dropna(), *committed)] if secret else []
-        first = min(sighted, default=None)
-        since = first if first is not None and first < until else until - DEFAULT_SPAN
-    if since >= until:
-        raise BadInput.at("since", f"is not before {iso(until)}")
-    return Window(since, until)

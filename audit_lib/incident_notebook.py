@@ -11,11 +11,12 @@ import nbformat
 
 from audit_lib.audit import instant_of
 from audit_lib.errors import BadInput, Fault
-from audit_lib.incident import Incident, Question, investigate
+from audit_lib.incident import Incident, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.notebook import current_instant, project_folder, refuse_values
 from audit_lib.project import load_project
 from audit_lib.publishing.dossier import classes_of, package, search_package
+from audit_lib.question import Question
 from audit_lib.report.incident_views import (
     client_routes_table,
     client_table,

@@ -9,10 +9,11 @@ import pytest
 
 from audit_lib.audit import instant_of
 from audit_lib.errors import BadInput
-from audit_lib.incident import Incident, Question, investigate
+from audit_lib.incident import Incident, investigate
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
+from audit_lib.question import Question
 from audit_lib.report.incident_views import record, timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.sample import build_sample

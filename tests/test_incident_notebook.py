@@ -11,9 +11,10 @@ from jupyter_client.session import Session
 from nbclient import NotebookClient
 
 from audit_lib.audit import instant_of
-from audit_lib.incident import Question, investigate
+from audit_lib.incident import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.question import Question
 from audit_lib.report.incident_views import exposure_table
 from audit_lib.report.pickers import Board
 from audit_lib.report.show import as_text

@@ -3,22 +3,19 @@
 import csv
 import io
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
 
-from audit_lib.errors import BadInput, Fault
+from audit_lib.commands.log_input import openable, read_paths, read_remotely
+from audit_lib.errors import BadInput
 from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_reader import bytes_in, read_log
-from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
 from audit_lib.sources.log_sums import KINDS, LogSums, day_text, renamed, summed
 
 COLUMNS = ("day", "kind", "status", "client", "route")
@@ -104,8 +101,8 @@ def failures(
         raise BadInput.at("--project, --since, --policy", "go with --alerts")
     wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
     plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
-    opened = _openable(paths)
-    sums = _on_cluster(opened, plan, scheduler) if scheduler else _read(opened, plan)
+    opened = openable(paths)
+    sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
     click.echo(_summary(sums), err=True)
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
@@ -138,85 +135,6 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
         raise BadInput.at("--time-zone", "is no time zone such as UTC or Europe/Berlin") from None
-
-
-def _openable(paths: Iterable[str]) -> list[str]:
-    """The paths, each once; `BadInput` with every one that cannot be opened."""
-    faults: list[Fault] = []
-    kept: dict[str, str] = {}
-    for path in paths:
-        if path != "-" and "://" not in path:
-            if Path(path).is_dir():
-                faults.append(Fault(path, "is a directory: name its log files"))
-            elif not Path(path).exists():
-                faults.append(Fault(path, "is not there"))
-        kept.setdefault(path if path == "-" or "://" in path else str(Path(path).resolve()), path)
-    if faults:
-        raise BadInput(faults)
-    return list(kept.values())
-
-
-def _read(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    total = bytes_in(Path(), paths)
-    return [_sums(path, plan, total) for path in paths]
-
-
-def _sums(path: str, plan: Plan, total: int) -> LogSums:
-    try:
-        with _opened(path) as file:
-            stream = Stream(file)
-            sums = read_log(cast(BinaryIO, stream), plan, total)
-    except Bomb:
-        raise BadInput.at(path, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
-    except OSError as error:
-        raise BadInput.at(path, f"cannot be read ({error.strerror})") from None
-    if stream.broken:
-        raise BadInput.at(path, f"is damaged or cut short ({stream.broken})")
-    return sums
-
-
-def _on_cluster(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogSums]:
-    if "-" in paths:
-        raise BadInput.at("-", "stdin cannot be read by a cluster")
-    from audit_lib.sources.log_cluster import read_on_cluster  # noqa: PLC0415  slow to import
-
-    return read_on_cluster(paths, plan, scheduler)
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file or stdin, with a progress bar on stderr where that is a terminal and the size is known."""
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    if "://" in path:
-        from audit_lib.sources.log_cluster import open_url  # noqa: PLC0415  slow to import
-
-        with open_url(path) as remote:
-            yield remote
-        return
-    with Path(path).open("rb", buffering=0) as file:
-        size = Path(path).stat().st_size
-        if not (size and sys.stderr.isatty()):
-            yield cast(BinaryIO, file)
-            return
-        with click.progressbar(length=size, label=path, file=sys.stderr) as bar:
-            yield cast(BinaryIO, _Watched(cast(BinaryIO, file), bar))
-
-
-class _Watched(io.RawIOBase):
-    """A file that moves a progress bar as it is read."""
-
-    def __init__(self, file: BinaryIO, bar: Any) -> None:
-        self._file, self._bar = file, bar
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        count = int(self._file.readinto(buffer))  # type: ignore[attr-defined]
-        self._bar.update(count)
-        return count
 
 
 def _summary(sums: Sequence[LogSums]) -> str:

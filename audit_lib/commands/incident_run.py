@@ -8,13 +8,14 @@ from typing import Any
 from audit_lib.audit import instant_of
 from audit_lib.clock import iso
 from audit_lib.contracts import rows
-from audit_lib.incident import Incident, Question, investigate
+from audit_lib.incident import Incident, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.onboarding.choice import choose_policy
 from audit_lib.project import Project
 from audit_lib.publishing.dossier import ARTEFACTS, SOURCE, classes_of, write_incident
 from audit_lib.publishing.publish import MANIFEST, publishing
 from audit_lib.publishing.runner import started
+from audit_lib.question import Question
 from audit_lib.report import inert
 from audit_lib.report.incident_views import DEMO, newest_line
 from audit_lib.secrecy import guard

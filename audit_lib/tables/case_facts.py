@@ -6,6 +6,7 @@ import pandas as pd
 
 from audit_lib.tables import incident_facts as facts
 from audit_lib.tables.scene import Scene
+from audit_lib.tables.value_changes import Change, changes_near
 
 COLLAPSE, ENOUGH = 0.95, 50  # detections.md, 2, "Common gates"
 
@@ -16,7 +17,7 @@ class Facts:
 
     scene: Scene
     windows: pd.DataFrame  # ExposureWindows
-    changes: tuple[facts.Change, ...]
+    changes: tuple[Change, ...]
     longest_break: facts.Break | None
     newcomers: tuple[facts.Newcomer, ...]
     bursts: dict[str, int]
@@ -51,7 +52,7 @@ def gathered(scene: Scene, windows: pd.DataFrame) -> Facts:
     return Facts(
         scene=scene,
         windows=windows,
-        changes=facts.changes_near(scene),
+        changes=changes_near(scene),
         longest_break=facts.longest_break(scene),
         newcomers=facts.newcomers(scene),
         bursts=facts.burst_sources(scene),

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
@@ -11,32 +10,13 @@ from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.tables.clients import is_internal, worst_bursts
-from audit_lib.tables.requests import REFUSED, Window, maybe_within, totals, within
+from audit_lib.tables.requests import REFUSED, answered_or_refused, maybe_within, totals
 from audit_lib.tables.scene import Scene
-from audit_lib.tables.timeline import first_start
 
 BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
 NEW = ("new network", "new address")
 BROKEN, SLOT = 0.9, pd.Timedelta(minutes=5)  # detections.md, A10
 SILENCE = 3 * SLOT  # after it a break is another one: of rare requests some fail in a row by chance
-GRACE = pd.Timedelta(hours=24)  # detections.md, A9
-BEFORE = pd.Timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Change:
-    """A value that became another one, with the sources that failed from then on."""
-
-    stay: Tenure
-    stale: tuple[str, ...]  # had succeeded before, failed after
-    recovered: tuple[str, ...]  # of them, who succeeded again
-    early: str = ""  # of their failures those before the start that reads the new value
-
-    @property
-    def text(self) -> str:
-        """The home, and the looks that bound the change."""
-        assert self.stay.absent is not None
-        return f"{self.stay.home} changed ({self.stay.absent.place} to {self.stay.first.place})"
 
 
 @dataclass(frozen=True)
@@ -58,61 +38,6 @@ class Newcomer:
     successes: int
     failures_before: int
     first_at: datetime
-
-
-def changes_near(scene: Scene) -> tuple[Change, ...]:
-    """The changes of values that may lie within the window or a day before, most stale sources first."""
-    low, high = scene.window.since - GRACE, scene.window.until
-    near = [
-        stay
-        for stay in scene.stays
-        if stay.absent is not None
-        and stay.absent.fingerprint is not None
-        and stay.first.at >= low
-        and stay.absent.at <= high
-    ]
-    found = [_change(scene, stay) for stay in near]
-    return tuple(
-        sorted(found, key=lambda change: (-len(change.stale), change.stay.home, change.stay.first.at))
-    )
-
-
-def _change(scene: Scene, stay: Tenure) -> Change:
-    assert stay.absent is not None
-    span = Window(stay.absent.at - BEFORE, max(scene.window.until, stay.first.at + GRACE))
-    good, bad = _protected(within(scene.requests, span))
-    before = good[
-        (good["not_after_at"] >= stay.absent.at - BEFORE) & (good["not_before_at"] <= stay.first.at)
-    ]
-    after = bad[(bad["not_before_at"] >= stay.absent.at) & (bad["not_before_at"] <= stay.first.at + GRACE)]
-    failed = _by_client(after).min().to_dict()
-    worked = _by_client(before).min().to_dict()
-    stale = [str(name) for name, at in failed.items() if name and name in worked and worked[name] <= at]
-    last, later = _by_client(after).max().to_dict(), _by_client(good).max().to_dict()
-    recovered = [client for client in stale if later[client] > last[client]]
-    early = _before_start(scene, stay.absent.at, after[after["client"].isin(stale)])
-    return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)), early)
-
-
-def _before_start(scene: Scene, changed_at: datetime, failed: pd.DataFrame) -> str:
-    """How many failures lie surely before the first start after a change: until then the old value held."""
-    start = first_start(scene.events, changed_at)
-    if start is None:
-        return ""
-    count = int(failed.loc[failed["not_after_at"] < start["at"], "count"].sum())
-    return (
-        f"{count} of its failures lie before the start in {start['source']}:{start['line']}" if count else ""
-    )
-
-
-def _by_client(requests: pd.DataFrame) -> Any:
-    return requests.groupby("client", observed=True)["not_before_at"]
-
-
-def _protected(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The requests on protected routes that were answered 2xx, and 401 or 403."""
-    asked = requests[requests["protected"]]
-    return asked[asked["status"].between(200, 299)], asked[asked["status"].isin(REFUSED)]
 
 
 def longest_break(scene: Scene) -> Break | None:
@@ -180,7 +105,7 @@ def newcomers(scene: Scene) -> tuple[Newcomer, ...]:
     new = scene.clients[scene.clients["classification"].isin(NEW) & (scene.clients["successes"] > 0)]
     if new.empty:
         return ()
-    good, bad = _protected(scene.requests[scene.requests["client"].isin(new["client"])])
+    good, bad = answered_or_refused(scene.requests[scene.requests["client"].isin(new["client"])])
     found = []
     for client in rows(new):
         mine = good[(good["client"] == client.client) & maybe_within(good, scene.window)]

@@ -124,6 +124,12 @@ def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
     return requests["protected"] & requests["status"].between(200, 299)
 
 
+def answered_or_refused(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The requests on protected routes that were answered 2xx, and 401 or 403."""
+    asked = requests[requests["protected"]]
+    return asked[asked["status"].between(200, 299)], asked[asked["status"].isin(REFUSED)]
+
+
 def totals(requests: pd.DataFrame, key: str, chosen: "pd.Series[bool] | None" = None) -> "pd.Series[int]":
     """How many of the requests that are chosen each client or route has; of none there is no row."""
     counts = requests["count"] if chosen is None else requests["count"].where(chosen, 0)

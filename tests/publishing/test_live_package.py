@@ -11,10 +11,11 @@ import pytest
 from nbclient import NotebookClient
 
 from audit_lib.errors import Refused
-from audit_lib.incident import Question, investigate
+from audit_lib.incident import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.publishing.dossier import search_package
+from audit_lib.question import Question
 from audit_lib.sample import build_sample
 from tests.incidents import AS_OF, plant
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.incident import Question, investigate
+from audit_lib.incident import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.question import Question
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.tables.symptoms import tabulate_symptoms
 from tests.incidents import AS_OF, INCIDENT, plant

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.incident import Question, investigate
+from audit_lib.incident import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.question import Question
 from tests.incidents import AS_OF, plant
 
 
