@@ -83,7 +83,7 @@ class Worker:
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             found=np.zeros(5 * layout.FIELDS, np.int64),
-            memo=np.zeros(64, np.int64),
+            memo=np.zeros(3, np.int64),
             args=np.zeros(16, np.int64),
         )
         self._buffer = np.zeros(1, np.uint8)
@@ -198,7 +198,7 @@ class Worker:
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     """One chunk, with tables of its own that can be sent elsewhere."""
-    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
+    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats))
     return replace(worker.read(buffer, size), worker=Filled(worker.tables))
 
 
@@ -211,7 +211,7 @@ def _settings(plan: Plan) -> Ints:
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     """Every chunk of a stream, in order, read by as many threads as the plan says."""
-    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry()
+    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats)
     # One more than threads: a thread finds its next chunk while this one reads the one after that.
     idle = deque(Worker(plan, program, entry) for _ in range(plan.threads + 1))
     free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 2))

@@ -4,13 +4,14 @@ import io
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from audit_lib.sources.kernel.native import NotCompiled, is_at_hand, load_entry
 from audit_lib.sources.log_fast import Plan, read_chunks
+from audit_lib.sources.log_formats import LogFormats
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_sums import LogSums, sums_of
 from audit_lib.sources.log_tally import raw_lines, tally_lines
@@ -47,22 +48,22 @@ def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_F
     """
     first = _read_up_to(file, fast_from)
     enough = len(first) >= fast_from
-    if enough and total < COMPILE_FROM and not is_at_hand():
+    if enough and total < COMPILE_FROM and not is_at_hand(plan.formats):
         first += _read_up_to(file, COMPILE_FROM - len(first))
         enough = len(first) >= COMPILE_FROM
     if not enough:
         return read_naively(io.BytesIO(first), plan)
     whole = _Chained(first, file)
-    if not _is_compiled():
+    if not _is_compiled(plan.formats):
         return read_naively(io.BufferedReader(whole), plan)
     return reduce_chunks(read_chunks(cast(BinaryIO, whole), plan), plan)
 
 
-@cache
-def _is_compiled() -> bool:
+@lru_cache
+def _is_compiled(formats: LogFormats) -> bool:
     """Whether the fast reader is there; where it is not, that is said once."""
     try:
-        load_entry()
+        load_entry(formats)
     except NotCompiled as error:
         print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
         return False

@@ -19,8 +19,9 @@ MINUTE = 60_000_000
 CLOCK_NUMBER, URL_NUMBER = 253, 254
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
 
-# Places in the captures of one line: client 2-3, method 4-5, path 6-7, email 8-9, variable 10-11.
-TIME_AT, STATUS_AT, TRIED_AT, CAPS = 12, 13, 14, 16
+# Places in the captures of one line: the address of its block, client 2-3, method 4-5, path 6-7, email 8-9,
+# variable 10-11, its time and its status.
+BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
@@ -32,13 +33,8 @@ HAS_CR, SETTINGS = range(7, 9)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)
-# Columns of a block. LEAD and what follows it say cheaply that a block cannot match: see `fits`.
-(FROM, TO, RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(11)
-(CAPTURED, LEAD, LEAD_BITS, LEAD_TURN, NEXT, NEXT_MASK, SHARED, BLOCK) = range(11, 19)
-ANY_LEAD, TIME_LEAD, RUN_LEAD, TEXT_LEAD = range(4)
-# Prefixes at the beginning of a line, and behind another prefix. Each phase has two lists of candidates:
-# without the blocks that begin with a time, and, behind all phases, with them.
-PREFIX, BODY, MESSAGE, INNER_PREFIX, PHASES = range(5)
+# Columns of a block: what a match means.
+(RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(10)
 # What the entry is asked to do; CLEAN also says whether a carriage return is left.
 SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)
 # Fields of a structured line.
@@ -55,14 +51,10 @@ def name_slot(size: int, last: int) -> int:
 
 
 class Program(NamedTuple):
-    """Formats as the kernel reads them."""
+    """What the kernel knows of formats beside their machine code."""
 
-    ops: Ints  # one row an operation: code and four arguments
     text: Bytes  # all literals
-    classes: Ints  # for each byte, the bits of its classes
-    blocks: Ints  # one row a block: first and last operation, and what a match means
-    candidates: Ints  # for each phase and first byte: where its blocks stand in `order`, and how many
-    order: Ints
+    blocks: Ints  # one row a block: what a match means
     anywhere: Ints  # one row a literal: place, length, message
     pairs: Bytes  # for each pair of bytes, whether it occurs in such a literal
     stride: Ints  # one element: every so many bytes a pair is looked at
@@ -111,21 +103,20 @@ class Work(NamedTuple):
     scratch: Bytes  # a route in the making
     inner: Bytes  # the text of a structured line
     found: Ints  # its fields
-    memo: Ints  # what was found at an address before: see match.py
+    memo: Ints  # the date that was read last: see times.py
     args: Ints  # numbers for one call
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.
-(BUFFER, OPS, TEXT, CLASSES, BLOCKS, CANDIDATES, ORDER, ANYWHERE, PAIRS, STRIDE) = range(10)
-(PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10, 14)
-(SLOTS, STARTS, ARENA, STRINGS) = range(14, 18)
-(GROUPS, HEADS, MINUTES) = range(18, 33, 5)  # of each what follows
+(BUFFER, TEXT, BLOCKS, ANYWHERE, PAIRS, STRIDE, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10)
+(SLOTS, STARTS, ARENA, STRINGS) = range(10, 14)
+(GROUPS, HEADS, MINUTES) = range(14, 29, 5)  # of each what follows
 (G_ONE, G_TWO, G_COUNT, G_MARK, G_SIZE) = range(5)
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(33, 43)
-ARRAYS = 43
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(29, 39)
+ARRAYS = 39
 FRAME = 2 * ARRAYS
-# Room behind an array of bytes, since eight are looked at where one may be the last.
-SLACK = 8
+# Room behind an array of bytes, since so many are looked at where one may be the last.
+SLACK = 32
 
 
 def arrays(buffer: Bytes, program: Program, tables: Tables, work: Work) -> list[NDArray[Any]]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audit_lib.sources.kernel.blocks import first_match
+from audit_lib.sources.kernel.blocks import AWAY, first_inner_prefix, first_message, first_prefix
 from audit_lib.sources.kernel.fields import (
     is_refusal,
     is_symbol,
@@ -13,19 +13,17 @@ from audit_lib.sources.kernel.fields import (
     secret_parameter,
 )
 from audit_lib.sources.kernel.layout import (
+    BLOCK_AT,
     BY_CLIENT,
     BY_METHOD,
     BY_ROUTE,
     CAPTURES,
     FIXED_STATUS,
-    INNER_PREFIX,
-    MESSAGE,
     METHOD_AT,
     METHOD_TO,
     NOTICE,
     NUMBER,
     PORT,
-    PREFIX,
     RECORD,
     REPEAT,
     SETTING,
@@ -36,7 +34,6 @@ from audit_lib.sources.kernel.layout import (
     WANT_EVENTS,
     WANT_MINUTES,
 )
-from audit_lib.sources.kernel.match import AWAY
 from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, word
 from audit_lib.sources.kernel.tables import number_of
 from audit_lib.sources.kernel.times import MISS, NONE
@@ -81,7 +78,7 @@ def read_head(frame, pos, end):
     caps = word(frame, CAPTURES)
     at, record, prefixed, client = NONE, False, False, np.int64(0)
     for _ in range(DEPTH):
-        block, after = first_match(frame, INNER_PREFIX if prefixed else PREFIX, pos, end)
+        after = first_inner_prefix(frame, pos, end) if prefixed else first_prefix(frame, pos, end)
         if after == MISS:
             break
         if after == AWAY or word(caps, 3) - word(caps, 2) > STRING_LIMIT:
@@ -90,7 +87,7 @@ def read_head(frame, pos, end):
         at = word(caps, TIME_AT) if at == NONE else at
         if client == 0 and word(caps, 3) > word(caps, 2):
             client = number_client(frame, word(caps, 2), word(caps, 3), False)
-        if word(block, RECORD) and not is_traceback(after, end):
+        if word(word(caps, BLOCK_AT), RECORD) and not is_traceback(after, end):
             record = True
         pos = after
     return Head(np.int64(pos), at, record, prefixed, client)
@@ -103,10 +100,11 @@ def is_traceback(pos, end):
 
 
 @jit
-def read_request(frame, block):
-    """What a request shows, from the captures of its block."""
-    caps, fixed = word(frame, CAPTURES), word(block, METHOD_TO)
-    status = word(block, FIXED_STATUS)
+def read_request(frame):
+    """What a request shows, from its block and captures."""
+    caps = word(frame, CAPTURES)
+    block = word(caps, BLOCK_AT)
+    fixed, status = word(block, METHOD_TO), word(block, FIXED_STATUS)
     if status == 0:
         status = word(caps, STATUS_AT)
     begin, end = word(caps, 4), word(caps, 5)
@@ -150,9 +148,10 @@ def read_message(frame, pos, end, client):
     caps, zero = word(frame, CAPTURES), np.int64(0)
     while pos < end and is_symbol(byte(pos)):
         pos += 1
-    block, after = first_match(frame, MESSAGE, pos, end)
+    after = first_message(frame, pos, end)
     if after == MISS:
         return nothing(0)
+    block = word(caps, BLOCK_AT)
     path, stop = word(caps, 6), word(caps, 7)
     if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
         return nothing(AWAY)

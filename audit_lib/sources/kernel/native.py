@@ -9,14 +9,19 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 import llvmlite.binding as llvm
 
+from audit_lib.sources.kernel.program import phases_of
+from audit_lib.sources.kernel.steps import Step
+from audit_lib.sources.log_formats import LogFormats
+
 Entry = Callable[[int, int], int]
+Phases = dict[str, list[tuple[int, tuple[Step, ...]]]]
 _SOURCES = Path(__file__).parent
 _SYMBOL = "audit_lib_log_kernel"
 _DIGEST = 32  # bytes before the code
@@ -27,27 +32,27 @@ class NotCompiled(Exception):
     """The kernel cannot be had on this machine; the text says why."""
 
 
-@cache
-def load_entry() -> Entry:
-    """The compiled entry: takes the address of a frame and a task. Threads may call it at the same time.
+@lru_cache(maxsize=8)
+def load_entry(formats: LogFormats) -> Entry:
+    """The compiled entry for formats: takes the address of a frame and a task. Threads may call it together.
 
     Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
     """
     try:
-        return _loaded()
+        return _loaded(phases_of(formats))
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
 
 
-def is_at_hand() -> bool:
-    """Whether the kernel need not be compiled first: it is loaded, or lies ready."""
+def is_at_hand(formats: LogFormats) -> bool:
+    """Whether the kernel need not be compiled for these formats first: it lies ready."""
     try:
-        return load_entry.cache_info().currsize > 0 or _stored() is not None
+        return _stored(_object_path(phases_of(formats))) is not None
     except Exception:  # a machine that LLVM does not know: `load_entry` says so where it is needed
         return False
 
 
-def _loaded() -> Entry:
+def _loaded(phases: Phases) -> Entry:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -57,7 +62,7 @@ def _loaded() -> Entry:
         codemodel="jitdefault",
         jit=True,
     )
-    code = _stored() or _compiled_once(machine)
+    code = _stored(_object_path(phases)) or _compiled_once(machine, phases)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -82,39 +87,31 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
     return entry
 
 
-def _compiled_once(machine: llvm.TargetMachine) -> bytes:
+def _compiled_once(machine: llvm.TargetMachine, phases: Phases) -> bytes:
     """Compiles and keeps the code, while other processes that want it wait."""
     from filelock import FileLock  # noqa: PLC0415  slow to import, and seldom needed
 
     try:
-        path = _path()
+        path = _object_path(phases)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            return _stored() or _store(_compiled(machine))
+        with FileLock(_kernel_path().with_suffix(".lock")):
+            return _stored(path) or _store(path, _compiled(machine, phases))
     except (OSError, RuntimeError):  # no home, or none that may be written: it is compiled each time
-        return _compiled(machine)
+        return _compiled(machine, phases)
 
 
-def _compiled(machine: llvm.TargetMachine) -> bytes:
-    """The kernel as an object file."""
+def _compiled(machine: llvm.TargetMachine, phases: Phases) -> bytes:
+    """The kernel with the code of the formats, as an object file."""
     if sys.stderr.isatty():
-        print("compiling the log reader, once for this machine and version…", file=sys.stderr)
-    from numba import types  # noqa: PLC0415  slow to import, and seldom needed
+        print("compiling the log reader, once for this machine, version and formats…", file=sys.stderr)
+    from audit_lib.sources.kernel.build import kernel_code, machine_code  # noqa: PLC0415  numba is slow to import
 
-    from audit_lib.sources.kernel.entry import entry  # noqa: PLC0415
-
-    entry.compile((types.int64, types.int64))
-    ((signature, compiled),) = entry.overloads.items()
-    text = entry.inspect_llvm(signature).replace(compiled.fndesc.llvm_func_name, _SYMBOL)
-    # numba compiled each function for any caller; as parts of one program they can become one another's.
-    module = llvm.parse_assembly(text.replace("define linkonce_odr", "define internal"))
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    passes.getModulePassManager().run(module, passes)
-    return bytes(machine.emit_object(module))
+    path = _kernel_path()
+    return machine_code(machine, _stored(path) or _store(path, kernel_code()), phases)
 
 
-def _path() -> Path:
-    """Where the code for these sources, versions and this processor lies."""
+def _kernel_path() -> Path:
+    """Where numba's part for these sources, versions and this processor lies."""
     digest = sha256()
     # What these files say is the version, and reading them takes less than asking for the metadata.
     for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
@@ -124,7 +121,13 @@ def _path() -> Path:
     for path in (*sorted(_SOURCES.glob("*.py")), _SOURCES.parent / "templates.py"):
         digest.update(path.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.o")
+    return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.bc")
+
+
+def _object_path(phases: Phases) -> Path:
+    """Where the whole for these formats lies."""
+    kernel = _kernel_path()
+    return kernel.with_name(f"{kernel.stem}-{sha256(repr(phases).encode()).hexdigest()[:16]}.o")
 
 
 def _beside(package: str) -> Path:
@@ -135,10 +138,9 @@ def _beside(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _stored() -> bytes | None:
+def _stored(path: Path) -> bytes | None:
     """The code that was compiled before, if nobody but this user could have written it."""
     try:
-        path = _path()
         if not (_is_own(path.parent) and _is_own(path)):
             return None
         kept = path.read_bytes()
@@ -159,9 +161,8 @@ def _changed(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _store(code: bytes) -> bytes:
+def _store(path: Path, code: bytes) -> bytes:
     """Keeps the code for the next time, whole or not at all; where that is not possible, goes on without."""
-    path = _path()
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         if not _is_own(path.parent):
@@ -170,7 +171,7 @@ def _store(code: bytes) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(sha256(code).digest() + code)
         part.replace(path)
-        for old in sorted(path.parent.glob("*.o"), key=_changed)[:-_KEPT]:
+        for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
             old.unlink(missing_ok=True)
     except OSError:
         part.unlink(missing_ok=True)

@@ -4,13 +4,13 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
-from audit_lib.sources.kernel.blocks import first_match
+from audit_lib.sources.kernel.blocks import AWAY, first_body
 from audit_lib.sources.kernel.layout import (
     ANYWHERE,
     ARENA,
     ARRAYS,
     BLANK,
-    BODY,
+    BLOCK_AT,
     BUFFER,
     CAPTURES,
     DONE,
@@ -49,10 +49,10 @@ from audit_lib.sources.kernel.line import (
     read_request,
     requested,
 )
-from audit_lib.sources.kernel.match import AWAY, MISS, NONE, forget
 from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put, put_byte, same, word
 from audit_lib.sources.kernel.structured import ASIDE, read_fields
 from audit_lib.sources.kernel.sums import end_line, sight
+from audit_lib.sources.kernel.times import MISS, NONE
 
 _BOM = 0xBFBBEF
 
@@ -63,7 +63,6 @@ def scan(frame, offset, size):
     state, base = word(frame, STATE), word(frame, BUFFER)
     has_cr = word(word(frame, SETTING), HAS_CR)
     pos, end = base + offset, base + size
-    forget(frame)
     while pos < end:
         if is_full(frame):
             put(state, WHY, GROW)
@@ -132,17 +131,16 @@ def read_line(frame, begin, end):
         end_line(frame, fields.at, True, READ)
         sight(frame, fields.at, shown)
         return True
-    forget(frame)
     inner = word(frame, INNER)
     record = fields.level and not is_traceback(inner, inner + fields.size)
     return read_text(frame, inner, inner + fields.size, begin, end, fields.at, record, True)
 
 
 @jit
-def count_request(frame, block, at):
+def count_request(frame, at):
     """A request that its block has matched: False where the naive reader decides."""
     own = word(word(frame, CAPTURES), TIME_AT)
-    shown = read_request(frame, block)
+    shown = read_request(frame)
     if shown.status == AWAY:
         return False
     at = own if at == NONE else at
@@ -159,13 +157,13 @@ def read_text(frame, pos, end, raw, raw_end, given, record, understood):
         return False
     at = head.at if given == NONE else given
     understood = understood or head.prefixed
-    block, after = first_match(frame, BODY, head.pos, end)
+    after = first_body(frame, head.pos, end)
     if after == AWAY:
         return False
     if after != MISS:
         understood = True
-        if word(block, REQUEST):
-            return count_request(frame, block, at)
+        if word(word(word(frame, CAPTURES), BLOCK_AT), REQUEST):
+            return count_request(frame, at)
     shown = read_message(frame, head.pos, end, head.client)
     if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
         return False

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.sources.kernel.blocks import AWAY
 from audit_lib.sources.kernel.json_text import (
     NUMBER_VALUE,
     OTHER_VALUE,
@@ -29,10 +30,8 @@ from audit_lib.sources.kernel.layout import (
     NAME_SLOTS,
     NAMES,
     TEXT,
-    TIME_AT,
     name_slot,
 )
-from audit_lib.sources.kernel.match import AWAY
 from audit_lib.sources.kernel.memory import (
     byte,
     find_byte,
@@ -158,8 +157,9 @@ def taken(frame, found):
     row, at = found + 40 * J_TIME, NONE
     if word(row, 2) == NUMBER_VALUE or (word(row, 2) == TEXT_VALUE and is_escaped(row)):
         return none
-    if word(row, 2) == TEXT_VALUE and iso_time(frame, word(row, 3), word(row, 4), caps) == word(row, 4):
-        at = word(caps, TIME_AT)
+    if word(row, 2) == TEXT_VALUE:
+        time = iso_time(frame, word(row, 3), word(row, 4))
+        at = time.at if time.end == word(row, 4) else NONE
     row, status = found + 40 * J_STATUS, np.int64(0)
     if word(row, 2) and word(row, 4) - word(row, 3) == 3:
         status = np.int64(number(word(row, 3), 3))

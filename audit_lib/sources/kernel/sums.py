@@ -55,9 +55,9 @@ from audit_lib.sources.kernel.layout import (
     WITHIN,
 )
 from audit_lib.sources.kernel.line import nothing
-from audit_lib.sources.kernel.match import NONE
 from audit_lib.sources.kernel.memory import inlined, jit, put, word
 from audit_lib.sources.kernel.tables import add
+from audit_lib.sources.kernel.times import NONE
 
 
 @inlined

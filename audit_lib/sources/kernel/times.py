@@ -1,8 +1,10 @@
 """Compiled times: the four shapes in which logs write them, as microseconds since 1970 UTC."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from audit_lib.sources.kernel.layout import ARRAYS, MEMO, TIME_AT, ZONE_FROM, ZONE_OFFSET
+from audit_lib.sources.kernel.layout import ARRAYS, MEMO, ZONE_FROM, ZONE_OFFSET
 from audit_lib.sources.kernel.layout import NONE as NO_TIME
 from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, word
 
@@ -15,8 +17,8 @@ _MONTHS = np.array(
 )
 _HIGH = np.int64(-0x0F0F0F0F0F0F0F10)  # the upper half of each byte
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
-# Places of the memo: the address of a time, its end and its instant; the text of a date and its seconds.
-_TIME_SEEN, _DATE_SEEN = 0, 40
+# Places of the memo: the ten bytes of a date, and its seconds.
+_START, _REST, _MIDNIGHT = range(3)
 
 
 @jit
@@ -148,8 +150,8 @@ def is_name(pos):
 def date_of(memo, pos, mark):
     """Seconds since 1970 at the beginning of a day like 2026-11-24, or NONE; the date before is known."""
     start, rest = eight(pos), eight(pos + 8) & 0xFFFF
-    if start == word(memo, _DATE_SEEN) and rest == word(memo, _DATE_SEEN + 1):
-        return word(memo, _DATE_SEEN + 2)
+    if start == word(memo, _START) and rest == word(memo, _REST):
+        return word(memo, _MIDNIGHT)
     # 2026-11- with its marks, which are the same; then 24.
     digits = digits_at(pos, 0x3030303030303030 & ~_MARKS | mark << 32 | mark << 56, 0x0F06060F06060606)
     if digits < 0:
@@ -158,75 +160,89 @@ def date_of(memo, pos, mark):
     month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
     midnight = seconds(year, month_, number(pos + 8, 2), 0)
     if midnight != NONE:
-        put(memo, _DATE_SEEN, start)
-        put(memo, _DATE_SEEN + 1, rest)
-        put(memo, _DATE_SEEN + 2, midnight)
+        put(memo, _START, start)
+        put(memo, _REST, rest)
+        put(memo, _MIDNIGHT, midnight)
     return midnight
 
 
+class Time(NamedTuple):
+    """Where a time ends (MISS: there is none), and its instant (NONE: it names none)."""
+
+    end: int
+    at: int
+
+
+@inlined
+def no_time():
+    """There is none."""
+    return Time(MISS, NONE)
+
+
 @jit
-def iso_time(frame, pos, end, caps):
-    """The end of 2026-11-24 13:50:34,640 and the like, its instant among the captures; MISS for none."""
+def iso_time(frame, pos, end):
+    """2026-11-24 13:50:34,640 and the like."""
     if end - pos < 19:
-        return MISS
-    memo = word(frame, MEMO)
-    if word(memo, _TIME_SEEN) == pos:
-        put(caps, TIME_AT, word(memo, _TIME_SEEN + 2))
-        return word(memo, _TIME_SEEN + 1)
-    put(memo, _TIME_SEEN, pos)
-    put(memo, _TIME_SEEN + 1, MISS)
+        return no_time()
     mark, between = byte(pos + 4), byte(pos + 10)
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
-        return MISS
-    midnight, clock = date_of(memo, pos, mark), clock_of(pos + 11)
+        return no_time()
+    midnight, clock = date_of(word(frame, MEMO), pos, mark), clock_of(pos + 11)
     if midnight == NONE or clock < 0 or clock // 10000 > 23 or clock // 100 % 100 > 59 or clock % 100 > 59:
-        return MISS
+        return no_time()
     wall = midnight + clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
     at, micros = fraction(pos + 19, end, True)
     at, offset = zone_of(at, end, True)
-    moment = instant(frame, wall, micros, offset)
-    put(memo, _TIME_SEEN + 1, at)
-    put(memo, _TIME_SEEN + 2, moment)
-    put(caps, TIME_AT, moment)
-    return at
+    return Time(at, instant(frame, wall, micros, offset))
 
 
 @jit
-def clf_time(frame, pos, end, caps):
-    """The end of 24/Nov/2026:13:50:34 +0000, as above."""
+def clf_time(frame, pos, end):
+    """24/Nov/2026:13:50:34 +0000."""
     if end - pos < 20 or byte(pos + 2) != 47 or byte(pos + 6) != 47 or byte(pos + 11) != 58:
-        return MISS
+        return no_time()
     day, month_, year, clock = number(pos, 2), month(pos + 3), number(pos + 7, 4), clock_of(pos + 12)
     if clock < 0:
-        return MISS
+        return no_time()
     wall = seconds(year, month_, day, clock)
     if wall == NONE:
-        return MISS
+        return no_time()
     at, micros = fraction(pos + 20, end, False)
     at, offset = zone_of(at, end, False)
-    put(caps, TIME_AT, instant(frame, wall, micros, offset))
-    return at
+    return Time(at, instant(frame, wall, micros, offset))
 
 
 @jit
-def named_time(frame, pos, end, caps, year_follows):
-    """The end of Tue Nov 24 13:50:34 2026, as above, or of Nov 24 13:50:34, no time without a year."""
-    start = pos + 4 * year_follows
-    if end < start + 15 or not is_name(pos) or not is_name(start) or byte(start + 3) != 32:
-        return MISS
-    if (year_follows and byte(pos + 3) != 32) or byte(start + 6) != 32:
-        return MISS
-    tens, ones, clock = byte(start + 4), number(start + 5, 1), clock_of(start + 7)
-    day = (0 if tens == 32 else number(start + 4, 1)) * 10 + ones
-    if ones < 0 or day < 0 or clock < 0:
-        return MISS
-    if not year_follows:
-        return start + 15
-    at, micros = fraction(start + 15, end, False)
+def asctime(frame, pos, end):
+    """Tue Nov 24 13:50:34 2026."""
+    at = syslog_end(pos + 4, end)
+    if end - pos < 4 or at == MISS or not is_name(pos) or byte(pos + 3) != 32:
+        return no_time()
+    day, clock = day_of_month(pos + 8), clock_of(pos + 11)
+    at, micros = fraction(at, end, False)
     if end - at < 5 or byte(at) != 32:
-        return MISS
-    wall = seconds(number(at + 1, 4), month(start), day, clock)
+        return no_time()
+    wall = seconds(number(at + 1, 4), month(pos + 4), day, clock)
     if wall == NONE:
+        return no_time()
+    return Time(at + 5, instant(frame, wall, micros, NONE))
+
+
+@jit
+def syslog_time(frame, pos, end):
+    """Nov 24 13:50:34, which names no instant, since it has no year."""
+    return Time(syslog_end(pos, end), NONE)
+
+
+@jit
+def syslog_end(pos, end):
+    """The end of Nov 24 13:50:34, or MISS."""
+    if end - pos < 15 or not is_name(pos) or byte(pos + 3) != 32 or byte(pos + 6) != 32:
         return MISS
-    put(caps, TIME_AT, instant(frame, wall, micros, NONE))
-    return at + 5
+    return pos + 15 if day_of_month(pos + 4) >= 0 and clock_of(pos + 7) >= 0 else MISS
+
+
+@jit
+def day_of_month(pos):
+    """The number of two digits, or of a space and one; -1 for anything else."""
+    return number(pos + 1, 1) if byte(pos) == 32 else number(pos, 2)

@@ -1,0 +1,52 @@
+"""Compiles the kernel: numba's part once a version and machine, then that of the formats, as one program."""
+
+import ctypes
+from collections.abc import Sequence
+
+import llvmlite.binding as llvm
+from numba import types
+
+from audit_lib.sources.kernel import blocks
+from audit_lib.sources.kernel.code import HELPERS, Rest, code_of
+from audit_lib.sources.kernel.entry import entry
+
+SYMBOL = "audit_lib_log_kernel"
+_HELPERS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
+
+
+def kernel_code() -> bytes:
+    """What numba makes of the kernel, as LLVM's bitcode; it calls the functions of the formats by name."""
+    # numba wants every name to lead somewhere, even in what is not run here.
+    nowhere = ctypes.CFUNCTYPE(None)(lambda: None)
+    for function in blocks.CHOICES:
+        llvm.add_symbol(function.symbol, ctypes.cast(nowhere, ctypes.c_void_p).value)
+    compiled = [(SYMBOL, entry, 2), *((_HELPERS[name], blocks.HELPERS[name], HELPERS[name]) for name in HELPERS)]
+    names, texts = {}, []
+    for symbol, function, arguments in compiled:
+        function.compile((types.int64,) * arguments)
+        ((signature, overload),) = function.overloads.items()
+        names[overload.fndesc.llvm_func_name] = symbol
+        texts.append(function.inspect_llvm(signature))
+    module = llvm.parse_assembly(_renamed(texts[0], names))
+    for text in texts[1:]:
+        module.link_in(llvm.parse_assembly(_renamed(text, names)))
+    return bytes(module.as_bitcode())
+
+
+def machine_code(machine: llvm.TargetMachine, kernel: bytes, phases: dict[str, Sequence[Rest]]) -> bytes:
+    """The kernel with the functions of the formats, as an object file."""
+    module = llvm.parse_bitcode(kernel)
+    module.link_in(llvm.parse_assembly(code_of(phases, _HELPERS)))
+    # Each function was compiled for any caller; as parts of one program they can become one another's.
+    for function in module.functions:
+        if not function.is_declaration and function.name != SYMBOL:
+            function.linkage = "internal"
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    for mangled, symbol in names.items():
+        text = text.replace(mangled, symbol)
+    return text

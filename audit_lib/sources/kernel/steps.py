@@ -1,0 +1,94 @@
+"""The steps of a block: what matching it does, one after another, each with where it can begin."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from audit_lib.sources.kernel.classes import ALL, BYTES, FIRST_OF_TIME, HEADS, NOTHING, RUNS
+from audit_lib.sources.log_formats import Block
+from audit_lib.sources.templates import LEVELS, Part
+
+
+class Do(Enum):
+    """What a step does; each but ASK fails where that is not possible."""
+
+    LITERAL = "takes a text"
+    FIND = "goes behind the first place of a text"
+    RUN = "takes all bytes of a class"
+    HEAD = "takes a byte of one class, then all of another"
+    TIME = "takes a time"
+    LEVEL = "takes the name of a level"
+    STATUS = "takes a status"
+    REST = "takes a space and anything, or nothing"
+    LAST = "is at the end"
+    ALL = "takes everything"
+    ASK = "leaves the line to the naive reader"
+
+
+class Step(NamedTuple):
+    """One step, by what it does; blocks that begin with equal steps are matched together."""
+
+    do: Do
+    text: bytes = b""  # of LITERAL and FIND
+    name: str = ""  # the class of RUN and HEAD, the field of TIME
+    least: int = 0
+    most: int = 0
+    capture: int = NOTHING
+
+
+def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
+    """The steps of a block; `whole` ends it at the end of the line, as bodies do."""
+    if not block.parts:
+        return Step(Do.LITERAL, block.literal), Step(Do.ASK)
+    steps: list[Step] = []
+    text = False
+    for part in block.parts:
+        if not (part.field == "text"):
+            steps.append(_step(part, text))
+        text = part.field == "text"
+    if text:
+        steps.append(Step(Do.ALL))
+    if whole and steps[-1].do not in (Do.ALL, Do.REST):
+        steps.append(Step(Do.LAST))
+    return tuple(steps)
+
+
+def _step(part: Part, after_text: bool) -> Step:
+    if part.literal:
+        return Step(Do.FIND if after_text else Do.LITERAL, part.literal)
+    if part.field in RUNS:
+        name, least, capture = RUNS[part.field]
+        return Step(Do.RUN, name=name, least=least, capture=capture)
+    if part.field in HEADS:
+        least, most, capture = HEADS[part.field]
+        return Step(Do.HEAD, name=part.field, least=least, most=most, capture=capture)
+    if part.field in FIRST_OF_TIME:
+        return Step(Do.TIME, name=part.field)
+    return Step({"level": Do.LEVEL, "status": Do.STATUS, "rest": Do.REST}[part.field])
+
+
+def first_bytes(steps: tuple[Step, ...]) -> frozenset[int]:
+    """The bytes with which a match can begin."""
+    found: set[int] = set()
+    for step in steps:
+        found |= set(_begins(step))
+        if step.do is not Do.RUN or step.least:
+            return frozenset(found)
+    return frozenset(ALL)
+
+
+def _begins(step: Step) -> bytes:
+    match step.do:
+        case Do.LITERAL:
+            return step.text[:1]
+        case Do.RUN:
+            return BYTES[step.name]
+        case Do.HEAD:
+            return BYTES[f"head of {step.name}"]
+        case Do.TIME:
+            return FIRST_OF_TIME[step.name]
+        case Do.LEVEL:
+            return bytes({level[0] for level in LEVELS})
+        case Do.STATUS:
+            return b"12345"
+        case _:
+            return ALL
