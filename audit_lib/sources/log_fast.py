@@ -82,6 +82,7 @@ class Worker:
             caps=np.zeros(layout.CAPS, np.int64),
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
+            cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             found=np.zeros(5 * layout.FIELDS, np.int64),
             memo=np.zeros(3, np.int64),
             args=np.zeros(16, np.int64),
@@ -91,7 +92,7 @@ class Worker:
         self._chunks = 0
 
     def read(self, buffer: Bytes, size: int) -> ChunkRead:
-        """Reads the whole lines of a buffer, which is changed where it holds NULs or colours."""
+        """Reads the whole lines of a buffer."""
         state = self._work.state
         state[:] = 0
         state[layout.LAST] = state[layout.FIRST] = NONE
@@ -101,8 +102,6 @@ class Worker:
         self.tables = self.tables._replace(head=layout.new_groups(256))
         self._buffer = buffer
         self._link()
-        size = self._call(layout.CLEAN, 0, size)
-        self._work.settings[layout.HAS_CR] = self._work.args[0]
         pos = self._call(layout.SCAN, 0, size)
         while state[layout.WHY] != layout.DONE:
             if state[layout.WHY] == layout.GROW:
@@ -205,7 +204,7 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
 def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
-    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, 0]
+    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes]
     return np.array([day_number(period.first or "1970-01-01"), last, *flags], np.int64)
 
 

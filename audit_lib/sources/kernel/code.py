@@ -13,8 +13,9 @@ from llvmlite import ir
 from audit_lib.sources.kernel.classes import BYTES
 from audit_lib.sources.kernel.layout import BLOCK, BLOCK_AT, BLOCKS, CAPTURES, NONE, SLACK, STATUS_AT, TIME_AT
 from audit_lib.sources.kernel.steps import Do, Step, first_bytes
-from audit_lib.sources.kernel.vectors import SIZE, stops
+from audit_lib.sources.kernel.vectors import stops
 
+_SIZE = 32  # so many bytes of a run are looked at together; most runs are shorter
 MISS, AWAY = -1, -2  # for the end of a match: there is none; the naive reader decides
 I8, I32, I64, PTR = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.PointerType()
 _CAPTURED = range(1, 6)
@@ -311,13 +312,13 @@ def _write_run(function: ir.Function, members: bytes) -> None:
     builder.position_at_end(loop)
     pos = builder.phi(I64)
     pos.add_incoming(start, entry)
-    bits = stops(builder, pos, members)
+    bits = stops(builder, pos, members, _SIZE)
     builder.cbranch(builder.icmp_unsigned("!=", bits, I64(0)), found, more)
     builder.position_at_end(found)
     at = builder.add(pos, builder.cttz(bits, ir.Constant(ir.IntType(1), 1)))
     builder.ret(builder.select(builder.icmp_signed("<", at, end), at, end))
     builder.position_at_end(more)
-    following = builder.add(pos, I64(SIZE))
+    following = builder.add(pos, I64(_SIZE))
     pos.add_incoming(following, more)
     done = function.append_basic_block("done")
     builder.cbranch(builder.icmp_signed("<", following, end), loop, done)

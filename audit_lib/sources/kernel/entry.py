@@ -3,7 +3,6 @@
 from audit_lib.sources.kernel.layout import (
     ARGS,
     BUFFER,
-    CLEAN,
     NUMBER_OF,
     REFILL,
     RELINK,
@@ -12,8 +11,8 @@ from audit_lib.sources.kernel.layout import (
     TAKE,
 )
 from audit_lib.sources.kernel.line import Shown
-from audit_lib.sources.kernel.memory import find_byte, jit, put, word
-from audit_lib.sources.kernel.scan import clean, scan
+from audit_lib.sources.kernel.memory import jit, word
+from audit_lib.sources.kernel.scan import scan
 from audit_lib.sources.kernel.sums import end_line, sight
 from audit_lib.sources.kernel.tables import number_of, refill, relink
 
@@ -24,10 +23,6 @@ def entry(frame, task):
     args, buffer = word(frame, ARGS), word(frame, BUFFER)
     if task == SCAN:
         return scan(frame, word(args, 0), word(args, 1))
-    if task == CLEAN:
-        size = clean(frame, word(args, 1))
-        put(args, 0, find_byte(buffer, buffer + size, 13) < buffer + size)
-        return size
     if task == TAKE:
         end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2))
     elif task == SIGHT:

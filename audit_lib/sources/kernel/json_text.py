@@ -1,5 +1,7 @@
 """Compiled reading of JSON's plain values: text, numbers and words; AWAY for what is rare or wrong."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from audit_lib.sources.kernel.blocks import AWAY
@@ -12,11 +14,15 @@ from audit_lib.sources.kernel.memory import (
     find_byte,
     inlined,
     jit,
+    lowest,
+    marks_of,
     put_byte,
     put_eight,
 )
 
-TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE = 1, 2, 3
+TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE, ESCAPED_VALUE = 1, 2, 3, 4
+BLOCK = 32  # so many bytes are looked at together
+notable = marks_of(b'"\\' + bytes(range(128, 256)), BLOCK)
 
 
 @inlined
@@ -28,36 +34,37 @@ def skip_space(pos, end):
 
 
 @inlined
-def is_plain(bytes_):
-    """Whether eight bytes are ASCII and hold neither a quote nor an escape."""
-    quote, escape = bytes_ ^ (ONES * 34), bytes_ ^ (ONES * 92)
-    return (bytes_ | ((quote - ONES) & ~quote) | ((escape - ONES) & ~escape)) & TOPS == 0
-
-
-@inlined
 def is_control(bytes_):
     """Whether any of eight bytes is below a space."""
     return (bytes_ - ONES * 32) & ~bytes_ & TOPS != 0
 
 
+class Text(NamedTuple):
+    """Where a text ends, at its quote, and whether it holds an escape; AWAY for a byte beyond ASCII."""
+
+    end: int
+    escaped: bool
+
+
 @jit
-def text_end(pos, end):
-    """Where the text that begins after a quote ends; AWAY for a byte beyond ASCII or a rare escape."""
+def text_at(pos, end):
+    """The text that begins after a quote; AWAY, too, for a rare escape."""
+    escaped = False
     while pos < end:
-        if pos + 8 <= end and is_plain(eight(pos)):
-            pos += 8
+        marks = notable(pos)
+        if marks == 0:
+            pos += BLOCK
             continue
-        value = byte(pos)
-        if value == 34:
-            return pos
-        if value >= 128:
-            return AWAY
-        if value == 92:
-            pos += 1
-            if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
-                return AWAY
+        pos += lowest(marks)
+        if pos >= end or byte(pos) >= 128:
+            return Text(AWAY, escaped)
+        if byte(pos) == 34:
+            return Text(pos, escaped)
+        escaped, pos = True, pos + 1
+        if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
+            return Text(AWAY, escaped)
         pos += 1
-    return AWAY
+    return Text(AWAY, escaped)
 
 
 @jit
@@ -67,7 +74,8 @@ def value_end(pos, end):
         return 0, AWAY
     value = byte(pos)
     if value == 34:
-        return TEXT_VALUE, text_end(pos + 1, end)
+        text = text_at(pos + 1, end)
+        return (ESCAPED_VALUE if text.escaped else TEXT_VALUE), text.end
     if 48 <= value <= 57:
         at = pos + 1
         while at < end and 48 <= byte(at) <= 57:

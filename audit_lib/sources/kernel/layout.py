@@ -29,14 +29,13 @@ BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)
-HAS_CR, SETTINGS = range(7, 9)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(10)
-# What the entry is asked to do; CLEAN also says whether a carriage return is left.
-SCAN, CLEAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(7)
+# What the entry is asked to do.
+SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
 # Fields of a structured line.
 J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, FIELDS = range(9)
 
@@ -102,6 +101,7 @@ class Work(NamedTuple):
     caps: Ints
     scratch: Bytes  # a route in the making
     inner: Bytes  # the text of a structured line
+    cleaned: Bytes  # a line without NULs and colours
     found: Ints  # its fields
     memo: Ints  # the date that was read last: see times.py
     args: Ints  # numbers for one call
@@ -112,11 +112,11 @@ class Work(NamedTuple):
 (SLOTS, STARTS, ARENA, STRINGS) = range(10, 14)
 (GROUPS, HEADS, MINUTES) = range(14, 29, 5)  # of each what follows
 (G_ONE, G_TWO, G_COUNT, G_MARK, G_SIZE) = range(5)
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, FOUND, MEMO, ARGS) = range(29, 39)
-ARRAYS = 39
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, CLEANED, FOUND, MEMO, ARGS) = range(29, 40)
+ARRAYS = 40
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since so many are looked at where one may be the last.
-SLACK = 32
+SLACK = 64
 
 
 def arrays(buffer: Bytes, program: Program, tables: Tables, work: Work) -> list[NDArray[Any]]:

@@ -5,6 +5,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from audit_lib.sources.kernel.vectors import stops
+
 jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 # For what is called for every byte or block: a call would cost more than what it does.
@@ -85,6 +87,20 @@ def put_eight(typingctx, at, value):
         return context.get_dummy_value()
 
     return types.void(_INT, _INT), code
+
+
+def marks_of(members, size):
+    """Compiled: one bit for each of so many bytes at an address, 1 where it is one of `members`."""
+    others = bytes(set(range(256)) - set(members))
+
+    @intrinsic
+    def marks(typingctx, at):
+        def code(context, builder, signature, arguments):
+            return stops(builder, arguments[0], others, size)
+
+        return _INT(_INT), code
+
+    return marks
 
 
 @intrinsic

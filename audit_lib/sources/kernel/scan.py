@@ -4,6 +4,10 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
+from typing import NamedTuple
+
+import numpy as np
+
 from audit_lib.sources.kernel.blocks import AWAY, first_body
 from audit_lib.sources.kernel.layout import (
     ANYWHERE,
@@ -13,6 +17,7 @@ from audit_lib.sources.kernel.layout import (
     BLOCK_AT,
     BUFFER,
     CAPTURES,
+    CLEANED,
     DONE,
     EVENT,
     EVENT_ROWS,
@@ -20,7 +25,6 @@ from audit_lib.sources.kernel.layout import (
     G_SIZE,
     GROUPS,
     GROW,
-    HAS_CR,
     HEADS,
     INNER,
     LEAVE,
@@ -35,6 +39,7 @@ from audit_lib.sources.kernel.layout import (
     STATE,
     STOP,
     STRIDE,
+    STRING_LIMIT,
     STRING_ROOM,
     STRINGS,
     TEXT,
@@ -49,34 +54,40 @@ from audit_lib.sources.kernel.line import (
     read_request,
     requested,
 )
-from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put, put_byte, same, word
+from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put, put_byte, same, word
 from audit_lib.sources.kernel.structured import ASIDE, read_fields
 from audit_lib.sources.kernel.sums import end_line, sight
 from audit_lib.sources.kernel.times import MISS, NONE
 
-_BOM = 0xBFBBEF
+BLOCK = 64  # so many bytes are looked at together
+line_feeds, oddities = marks_of(b"\n", BLOCK), marks_of(b"\0\x1b\r", BLOCK)
 
 
 @jit
 def scan(frame, offset, size):
     """Reads lines from an offset; where it stopped, and in the state why: DONE, LEAVE that line, GROW."""
     state, base = word(frame, STATE), word(frame, BUFFER)
-    has_cr = word(word(frame, SETTING), HAS_CR)
     pos, end = base + offset, base + size
     while pos < end:
         if is_full(frame):
             put(state, WHY, GROW)
             return pos - base
-        stop = find_byte(pos, end, 10)
-        begin, after = pos, min(stop + 1, end)
+        line = line_at(pos, end)
+        begin, stop, after = pos, line.end, min(line.end + 1, end)
         long = stop - pos > LINE_LIMIT
+        if line.odd and not long:
+            begin, stop = tidy(frame, pos, stop)
+        if begin == 0:
+            put(state, WHY, LEAVE)
+            put(state, STOP, after - base)
+            return pos - base
         if byte(begin) == 239 and stop - begin >= 3 and byte(begin + 1) == 187 and byte(begin + 2) == 191:
             begin += 3
-        while stop > begin and byte(stop - 1) == 13:
+        while line.odd and stop > begin and byte(stop - 1) == 13:
             stop -= 1
         if not long and is_blank(begin, stop):
             end_line(frame, NONE, False, BLANK)
-        elif long or (has_cr and find_byte(begin, stop, 13) < stop):
+        elif long or (line.odd and find_byte(begin, stop, 13) < stop):
             end_line(frame, NONE, False, UNKNOWN)
         elif not read_line(frame, begin, stop):
             put(state, WHY, LEAVE)
@@ -85,6 +96,37 @@ def scan(frame, offset, size):
         pos = after
     put(state, WHY, DONE)
     return pos - base
+
+
+class Line(NamedTuple):
+    """Where a line ends, and whether it may hold a NUL, an escape or a carriage return."""
+
+    end: int
+    odd: bool
+
+
+@inlined
+def line_at(pos, end):
+    """The line at an address, which ends at the next line feed."""
+    odd = np.int64(0)
+    while pos < end:
+        ends, marks = line_feeds(pos), oddities(pos)
+        if ends:
+            return Line(min(end, pos + lowest(ends)), (odd | marks & ((ends & -ends) - 1)) != 0)
+        odd |= marks
+        pos += BLOCK
+    return Line(end, odd != 0)
+
+
+@jit
+def tidy(frame, pos, stop):
+    """The line without NULs and colours, from where to where; (0, 0) where it has any and is long."""
+    if find_byte(pos, stop, 0) == stop and find_byte(pos, stop, 27) == stop:
+        return pos, stop
+    if stop - pos > STRING_LIMIT:
+        return 0, 0
+    begin = word(frame, CLEANED)
+    return begin, begin + cleaned(pos, stop, begin)
 
 
 @inlined
@@ -195,34 +237,20 @@ def shows_anywhere(frame, pos, end):
 
 
 @jit
-def clean(frame, size):
-    """Takes NULs and colours out of whole lines, in place; a line beyond the limit becomes one byte 0x01."""
-    base = word(frame, BUFFER)
-    pos, out, end = base, base, base + size
-    if find_byte(pos, end, 0) == end and find_byte(pos, end, 27) == end:
-        return size
-    while pos < end:
-        stop, begin = find_byte(pos, end, 10), out
-        if stop - pos > LINE_LIMIT:
-            put_byte(out, 1)
-            out, pos = out + 1, stop
-        while pos < stop:
-            value = byte(pos)
-            after = colour_end(pos, stop) if value == 27 else pos
-            if after > pos:
-                pos = after
-                continue
-            if value:
-                put_byte(out, value)
-                out += 1
-            pos += 1
-        if pos < end:
-            put_byte(out, 10)
-            out, pos = out + 1, pos + 1
-        elif out == begin:
-            put_byte(out, 32)  # the last line has no end: without a byte it would be lost
+def cleaned(pos, stop, begin):
+    """Copies a line without NULs and colours; how many bytes are left."""
+    out = begin
+    while pos < stop:
+        value = byte(pos)
+        after = colour_end(pos, stop) if value == 27 else pos
+        if after > pos:
+            pos = after
+            continue
+        if value:
+            put_byte(out, value)
             out += 1
-    return out - base
+        pos += 1
+    return out - begin
 
 
 @jit

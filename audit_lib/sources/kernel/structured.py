@@ -6,11 +6,12 @@ import numpy as np
 
 from audit_lib.sources.kernel.blocks import AWAY
 from audit_lib.sources.kernel.json_text import (
+    ESCAPED_VALUE,
     NUMBER_VALUE,
     OTHER_VALUE,
     TEXT_VALUE,
     skip_space,
-    text_end,
+    text_at,
     unescape,
     value_end,
 )
@@ -34,7 +35,6 @@ from audit_lib.sources.kernel.layout import (
 )
 from audit_lib.sources.kernel.memory import (
     byte,
-    find_byte,
     inlined,
     jit,
     put,
@@ -95,13 +95,13 @@ def read_fields(frame, begin, end):
         else:
             if byte(pos) != 34:
                 return none
-            stop = text_end(pos + 1, end)
-            if stop < 0:
+            name = text_at(pos + 1, end)
+            if name.end < 0:
                 return none
-            field = field_of(frame, pos + 1, stop)
-            if field < 0 and find_byte(pos + 1, stop, 92) < stop:
+            field = field_of(frame, pos + 1, name.end)
+            if field < 0 and name.escaped:
                 return none
-            pos = skip_space(stop + 1, end)
+            pos = skip_space(name.end + 1, end)
             if pos >= end or byte(pos) != 58:
                 return none
             pos = skip_space(pos + 1, end)
@@ -111,9 +111,10 @@ def read_fields(frame, begin, end):
             kind, stop = value_end(pos, end)
             if stop < 0:
                 return none
-            if field >= 0 and not keep(found, field, kind, pos + (kind == TEXT_VALUE), stop):
+            quoted = kind == TEXT_VALUE or kind == ESCAPED_VALUE
+            if field >= 0 and not keep(found, field, kind, pos + quoted, stop):
                 return none
-            pos = skip_space(stop + (kind == TEXT_VALUE), end)
+            pos = skip_space(stop + quoted, end)
         if pos < end and byte(pos) == 44:
             pos, expecting = skip_space(pos + 1, end), True
         elif pos < end and byte(pos) == 125:
@@ -139,23 +140,17 @@ def keep(found, field, kind, begin, end):
 
 
 @jit
-def is_escaped(row):
-    """Whether a text holds an escape."""
-    return find_byte(word(row, 3), word(row, 4), 92) < word(row, 4)
-
-
-@jit
 def taken(frame, found):
     """The fields in the form that a line is counted in."""
     caps, none = word(frame, CAPTURES), Fields(ASIDE, np.int64(0), np.int64(0), False)
     for field, capture in ((J_CLIENT, 2), (J_METHOD, 4), (J_PATH, 6)):
         row, text = found + 40 * field, word(found + 40 * field, 2) == TEXT_VALUE
-        if text and is_escaped(row):
+        if word(row, 2) == ESCAPED_VALUE:
             return none
         put(caps, capture, word(row, 3) if text else 0)
         put(caps, capture + 1, word(row, 4) if text else 0)
     row, at = found + 40 * J_TIME, NONE
-    if word(row, 2) == NUMBER_VALUE or (word(row, 2) == TEXT_VALUE and is_escaped(row)):
+    if word(row, 2) == NUMBER_VALUE or word(row, 2) == ESCAPED_VALUE:
         return none
     if word(row, 2) == TEXT_VALUE:
         time = iso_time(frame, word(row, 3), word(row, 4))
@@ -166,7 +161,7 @@ def taken(frame, found):
         if status < 100 or status >= 600:
             status = np.int64(0)
     row, size = found + 40 * J_TEXT, np.int64(0)
-    if word(row, 2) == TEXT_VALUE:
+    if word(row, 2) == TEXT_VALUE or word(row, 2) == ESCAPED_VALUE:
         size = np.int64(unescape(word(row, 3), word(row, 4), word(frame, INNER)))
         if size == AWAY:
             return none

@@ -1,13 +1,11 @@
-"""Where bytes of a class stop, in LLVM's language: 32 bytes are looked at together."""
+"""Where bytes of a class stop, in LLVM's language: up to 64 bytes are looked at together."""
 
 from collections.abc import Iterable
 from itertools import groupby
 
 from llvmlite import ir
 
-SIZE = 32
-_BYTE, _BITS, _NUMBER = ir.IntType(8), ir.IntType(SIZE), ir.IntType(64)
-_BYTES = ir.VectorType(_BYTE, SIZE)
+_BYTE, _NUMBER = ir.IntType(8), ir.IntType(64)
 
 
 def spans(members: Iterable[int]) -> list[tuple[int, int]]:
@@ -17,28 +15,29 @@ def spans(members: Iterable[int]) -> list[tuple[int, int]]:
     return [(stretch[0], stretch[-1]) for stretch in stretches]
 
 
-def stops(builder: ir.IRBuilder, address: ir.Value, members: bytes) -> ir.Value:
-    """One bit for each of 32 bytes at an address, the lowest for the first: 1 where it is none of `members`.
+def stops(builder: ir.IRBuilder, address: ir.Value, members: bytes, size: int) -> ir.Value:
+    """One bit for each of so many bytes at an address, the lowest for the first: 1 for none of `members`.
 
-    Looks at 32 bytes wherever the text ends: see SLACK in layout.py.
+    Looks at as many wherever the text ends: see SLACK in layout.py.
     """
     others = set(range(256)) - set(members)
     inverted = len(spans(others)) > len(spans(members))
     pointer = builder.inttoptr(address, ir.PointerType())
-    loaded = builder.load(pointer, align=1, typ=_BYTES)
+    loaded = builder.load(pointer, align=1, typ=ir.VectorType(_BYTE, size))
     found = None
     for first, last in spans(members if inverted else others):
         test = _within(builder, loaded, first, last)
         found = test if found is None else builder.or_(found, test)
-    bits = builder.bitcast(found, _BITS)
-    return builder.zext(builder.not_(bits) if inverted else bits, _NUMBER)
+    bits = builder.bitcast(found, ir.IntType(size))
+    bits = builder.not_(bits) if inverted else bits
+    return bits if size == _NUMBER.width else builder.zext(bits, _NUMBER)
 
 
 def _within(builder: ir.IRBuilder, loaded: ir.Value, first: int, last: int) -> ir.Value:
     if first == last:
-        return builder.icmp_unsigned("==", loaded, _all(first))
-    return builder.icmp_unsigned("<=", builder.sub(loaded, _all(first)), _all(last - first))
+        return builder.icmp_unsigned("==", loaded, _all(loaded, first))
+    return builder.icmp_unsigned("<=", builder.sub(loaded, _all(loaded, first)), _all(loaded, last - first))
 
 
-def _all(value: int) -> ir.Constant:
-    return ir.Constant(_BYTES, [value] * SIZE)
+def _all(loaded: ir.Value, value: int) -> ir.Constant:
+    return ir.Constant(loaded.type, [value] * loaded.type.count)
