@@ -1,8 +1,11 @@
 """Compiled rules of fields, as in log_fields.py: client without port, route without identifiers."""
 
 from audit_lib.sources.kernel.layout import ARRAYS, PARAMETERS, SCRATCH, TEXT
-from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, put_byte, word
+from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.sources.kernel.tables import number_of
+
+BLOCK = 32  # so many bytes are looked at together
+question_marks = marks_of(b"?", BLOCK)
 
 
 @inlined
@@ -89,11 +92,22 @@ def number_route(frame, pos, end):
     return number_of(frame, scratch, out)
 
 
+@inlined
+def query_at(pos, end):
+    """Where the query of a path begins, or `end`."""
+    while pos < end:
+        marks = question_marks(pos)
+        if marks:
+            return min(end, pos + lowest(marks))
+        pos += BLOCK
+    return end
+
+
 @jit
 def secret_parameter(frame, pos, end):
     """Whether a query names a secret that has a value."""
     rows, text = word(frame, PARAMETERS), word(frame, TEXT)
-    at = find_byte(pos, end, 63)
+    at = query_at(pos, end)
     while at < end:
         at += 1
         name = at

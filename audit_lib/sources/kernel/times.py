@@ -6,7 +6,7 @@ import numpy as np
 
 from audit_lib.sources.kernel.layout import ARRAYS, MEMO, ZONE_FROM, ZONE_OFFSET
 from audit_lib.sources.kernel.layout import NONE as NO_TIME
-from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, put, word
+from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, lowest, put, word
 
 NONE = np.int64(NO_TIME)
 MISS = np.int64(-1)
@@ -15,6 +15,7 @@ _MONTHS = np.array(
     [int.from_bytes(name, "little") for name in b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()],
     np.int64,
 )
+_ZEROS, _SIXES = np.int64(0x3030303030303030), np.int64(0x0606060606060606)
 _HIGH = np.int64(-0x0F0F0F0F0F0F0F10)  # the upper half of each byte
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
 # Places of the memo: the ten bytes of a date, and its seconds.
@@ -44,12 +45,9 @@ def month(pos):
 
 
 @jit
-def seconds(year, month_, day, clock):
-    """Seconds since 1970 of a wall-clock time; NONE where no calendar holds it. `clock` is hhmmss."""
+def seconds(year, month_, day):
+    """Seconds since 1970 at the beginning of a day; NONE for one that no calendar holds."""
     if year <= 1970 or year >= 2200 or month_ < 1 or month_ > 12 or day < 1:
-        return NONE
-    hour, minute, second = clock // 10000, clock // 100 % 100, clock % 100
-    if hour > 23 or minute > 59 or second > 59:
         return NONE
     leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
     longest = 31 - (month_ == 4 or month_ == 6 or month_ == 9 or month_ == 11)
@@ -62,7 +60,7 @@ def seconds(year, month_, day, clock):
     of_era = shifted - era * 400
     of_year = (153 * (month_ + (-3 if month_ > 2 else 9)) + 2) // 5 + day - 1
     days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-    return days * 86400 + hour * 3600 + minute * 60 + second
+    return days * 86400
 
 
 @inlined
@@ -78,14 +76,21 @@ def digits_at(pos, zeros, wrong):
 
 
 @inlined
+def clock_digits(pos):
+    """The eight bytes of hh:mm:ss, each digit as its number; -1 for another shape."""
+    return digits_at(pos, 0x30303A30303A3030, 0x06060F06060F0606)
+
+
+@inlined
 def clock_of(pos):
-    """hh:mm:ss as the number hhmmss; -1 for another shape."""
-    digits = digits_at(pos, 0x30303A30303A3030, 0x06060F06060F0606)
-    if digits < 0:
-        return -1
+    """The seconds of a day at hh:mm:ss; -1 for another shape, and where no day has that time."""
+    digits = clock_digits(pos)
     hour = (digits & 15) * 10 + (digits >> 8 & 15)
     minute = (digits >> 24 & 15) * 10 + (digits >> 32 & 15)
-    return hour * 10000 + minute * 100 + (digits >> 48 & 15) * 10 + (digits >> 56)
+    second = (digits >> 48 & 15) * 10 + (digits >> 56)
+    if digits < 0 or hour > 23 or minute > 59 or second > 59:
+        return -1
+    return hour * 3600 + minute * 60 + second
 
 
 @jit
@@ -93,16 +98,18 @@ def fraction(pos, end, comma):
     """End and microseconds of an optional fraction of one to nine digits."""
     if pos + 1 >= end or not (byte(pos) == 46 or (comma and byte(pos) == 44)):
         return pos, 0
-    at, value = pos + 1, 0
-    while at < end and at < pos + 7 and 48 <= byte(at) <= 57:
-        value = value * 10 + byte(at) - 48
+    digits = eight(pos + 1) ^ _ZEROS
+    others = (digits | (digits + _SIXES)) & _HIGH
+    count = min(end - pos - 1, lowest(others) >> 3 if others else 8)
+    if count <= 0:
+        return pos, 0
+    at = pos + 1 + count
+    if count == 8 and at < end and 48 <= byte(at) <= 57:
         at += 1
-    for _ in range(pos + 7 - at):
-        value *= 10
-    if at == pos + 7:  # what is finer than microseconds
-        while at < end and at < pos + 10 and 48 <= byte(at) <= 57:
-            at += 1
-    return (pos, 0) if at == pos + 1 else (at, value)
+    # The first six digits, zeros for those that are missing; what follows is finer than microseconds.
+    digits &= (np.int64(1) << (8 * min(count, 6))) - 1
+    pairs = digits * 10 + (digits >> 8)
+    return at, (pairs & 255) * 10000 + (pairs >> 16 & 255) * 100 + (pairs >> 32 & 255)
 
 
 @jit
@@ -158,7 +165,7 @@ def date_of(memo, pos, mark):
         return NONE
     year = (digits & 15) * 1000 + (digits >> 8 & 15) * 100 + (digits >> 16 & 15) * 10 + (digits >> 24 & 15)
     month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
-    midnight = seconds(year, month_, number(pos + 8, 2), 0)
+    midnight = seconds(year, month_, number(pos + 8, 2))
     if midnight != NONE:
         put(memo, _START, start)
         put(memo, _REST, rest)
@@ -188,12 +195,11 @@ def iso_time(frame, pos, end):
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
         return no_time()
     midnight, clock = date_of(word(frame, MEMO), pos, mark), clock_of(pos + 11)
-    if midnight == NONE or clock < 0 or clock // 10000 > 23 or clock // 100 % 100 > 59 or clock % 100 > 59:
+    if midnight == NONE or clock < 0:
         return no_time()
-    wall = midnight + clock // 10000 * 3600 + clock // 100 % 100 * 60 + clock % 100
     at, micros = fraction(pos + 19, end, True)
     at, offset = zone_of(at, end, True)
-    return Time(at, instant(frame, wall, micros, offset))
+    return Time(at, instant(frame, midnight + clock, micros, offset))
 
 
 @jit
@@ -201,15 +207,12 @@ def clf_time(frame, pos, end):
     """24/Nov/2026:13:50:34 +0000."""
     if end - pos < 20 or byte(pos + 2) != 47 or byte(pos + 6) != 47 or byte(pos + 11) != 58:
         return no_time()
-    day, month_, year, clock = number(pos, 2), month(pos + 3), number(pos + 7, 4), clock_of(pos + 12)
-    if clock < 0:
-        return no_time()
-    wall = seconds(year, month_, day, clock)
-    if wall == NONE:
+    midnight, clock = seconds(number(pos + 7, 4), month(pos + 3), number(pos, 2)), clock_of(pos + 12)
+    if midnight == NONE or clock < 0:
         return no_time()
     at, micros = fraction(pos + 20, end, False)
     at, offset = zone_of(at, end, False)
-    return Time(at, instant(frame, wall, micros, offset))
+    return Time(at, instant(frame, midnight + clock, micros, offset))
 
 
 @jit
@@ -222,10 +225,10 @@ def asctime(frame, pos, end):
     at, micros = fraction(at, end, False)
     if end - at < 5 or byte(at) != 32:
         return no_time()
-    wall = seconds(number(at + 1, 4), month(pos + 4), day, clock)
-    if wall == NONE:
+    midnight = seconds(number(at + 1, 4), month(pos + 4), day)
+    if midnight == NONE or clock < 0:
         return no_time()
-    return Time(at + 5, instant(frame, wall, micros, NONE))
+    return Time(at + 5, instant(frame, midnight + clock, micros, NONE))
 
 
 @jit
@@ -239,7 +242,7 @@ def syslog_end(pos, end):
     """The end of Nov 24 13:50:34, or MISS."""
     if end - pos < 15 or not is_name(pos) or byte(pos + 3) != 32 or byte(pos + 6) != 32:
         return MISS
-    return pos + 15 if day_of_month(pos + 4) >= 0 and clock_of(pos + 7) >= 0 else MISS
+    return pos + 15 if day_of_month(pos + 4) >= 0 and clock_digits(pos + 7) >= 0 else MISS
 
 
 @jit
