@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from audit_lib.sources.kernel.memory import byte, eight, find_byte, jit, same
+from audit_lib.sources.kernel.memory import byte, eight, jit
 from audit_lib.sources.kernel.times import MISS, asctime, clf_time, iso_time, syslog_time
 from audit_lib.sources.templates import LEVELS
 
@@ -42,18 +42,6 @@ def level_end(pos, end):
     return MISS
 
 
-@jit
-def find_text(pos, end, text, size):
-    """The end of the first place of the text at an address, or MISS."""
-    first = byte(text)
-    pos = find_byte(pos, end, first)
-    while pos + size <= end:
-        if same(pos, text, size):
-            return pos + size
-        pos = find_byte(pos + 1, end, first)
-    return MISS
-
-
 # What the code of formats calls, by the names of code.py.
 HELPERS = {
     "time": iso_time,
@@ -61,5 +49,4 @@ HELPERS = {
     "time:asctime": asctime,
     "time:syslog": syslog_time,
     "level": level_end,
-    "find": find_text,
 }

@@ -11,7 +11,7 @@ from itertools import groupby
 from llvmlite import ir
 
 from audit_lib.sources.kernel.classes import BYTES
-from audit_lib.sources.kernel.layout import BLOCK, BLOCK_AT, BLOCKS, CAPTURES, NONE, SLACK, STATUS_AT, TIME_AT
+from audit_lib.sources.kernel.layout import BLOCK, BLOCK_AT, BLOCKS, CAPTURES, NONE, STATUS_AT, TIME_AT
 from audit_lib.sources.kernel.steps import Do, Step, first_bytes
 from audit_lib.sources.kernel.vectors import stops
 
@@ -57,7 +57,7 @@ class _Code:
         self.module = ir.Module("audit_lib_log_formats")
         self._helpers = {name: self._helper(name, symbol) for name, symbol in helpers.items()}
         self._runs: dict[str, ir.Function] = {}
-        self._texts: dict[bytes, ir.GlobalVariable] = {}
+        self._finds: dict[bytes, ir.Function] = {}
         self._choices: dict[tuple[Rest, ...], ir.Function] = {}
 
     def phase(self, name: str, blocks: Sequence[Rest]) -> None:
@@ -92,15 +92,12 @@ class _Code:
             _write_run(function, BYTES[name])
         return self._runs[name]
 
-    def text(self, text: bytes) -> ir.GlobalVariable:
-        """The bytes of a text, with room behind."""
-        if text not in self._texts:
-            kind = ir.ArrayType(I8, len(text) + SLACK)
-            kept = ir.GlobalVariable(self.module, kind, f"text_{len(self._texts)}")
-            kept.initializer = ir.Constant(kind, bytearray(text + bytes(SLACK)))
-            kept.linkage, kept.global_constant = "internal", True
-            self._texts[text] = kept
-        return self._texts[text]
+    def behind(self, text: bytes) -> ir.Function:
+        """The function that says where the first place of a text ends."""
+        if text not in self._finds:
+            function = self._finds[text] = self._function(f"find_{len(self._finds)}", (I64, I64))
+            _write_find(function, text)
+        return self._finds[text]
 
     def helper(self, name: str) -> ir.Function:
         """A function that numba compiled."""
@@ -123,7 +120,7 @@ class _Code:
 
 
 # What numba compiles for the steps, and how many arguments each takes.
-HELPERS = {"time": 3, "time:clf": 3, "time:asctime": 3, "time:syslog": 3, "level": 2, "find": 4}
+HELPERS = {"time": 3, "time:clf": 3, "time:asctime": 3, "time:syslog": 3, "level": 2}
 
 
 class _Choice:
@@ -179,7 +176,9 @@ class _Choice:
             case Do.LITERAL:
                 return here.at(self._literal(step.text, here.pos))
             case Do.FIND:
-                return here.at(self._find(step.text, here.pos))
+                end = self.builder.call(self.code.behind(step.text), (here.pos, self.end))
+                self._need(self._is("!=", end, I64(MISS)))
+                return here.at(end)
             case Do.RUN:
                 return self._run(step, here, here.pos)
             case Do.HEAD:
@@ -206,26 +205,16 @@ class _Choice:
     def _literal(self, text: bytes, pos: ir.Value) -> ir.Value:
         """Eight bytes are compared at once; those behind the first eight only where those are right."""
         after = self.builder.add(pos, I64(len(text)))
-        differs = self._difference(text[:8], pos)
+        differs = _difference(self.builder, text[:8], pos)
         fits = self.builder.icmp_unsigned("==", differs, I64(0))
         self._need(self.builder.and_(self._is("<=", after, self.end), fits))
         differs = I64(0)
         for place in range(8, len(text), 8):
             at = self.builder.add(pos, I64(place))
-            differs = self.builder.or_(differs, self._difference(text[place : place + 8], at))
+            differs = self.builder.or_(differs, _difference(self.builder, text[place : place + 8], at))
         if len(text) > 8:
             self._need(self.builder.icmp_unsigned("==", differs, I64(0)))
         return after
-
-    def _difference(self, text: bytes, pos: ir.Value) -> ir.Value:
-        value = int.from_bytes(text, "little")
-        differs = self.builder.xor(_load(self.builder, pos, I64), I64(value))
-        mask = (1 << 8 * len(text)) - 1
-        return differs if len(text) == 8 else self.builder.and_(differs, I64(mask))
-
-    def _find(self, text: bytes, pos: ir.Value) -> ir.Value:
-        address = self.builder.ptrtoint(self.code.text(text), I64)
-        return self._helped("find", pos, self.end, address, I64(len(text)))
 
     def _run(self, step: Step, here: _Here, start: ir.Value) -> _Here:
         stop = self.builder.call(self.code.run_end(step.name), (start, self.end))
@@ -301,6 +290,53 @@ class _Choice:
 
 def _load(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
     return builder.load(builder.inttoptr(address, PTR), align=1, typ=kind)
+
+
+def _difference(builder: ir.IRBuilder, text: bytes, pos: ir.Value) -> ir.Value:
+    """0 where up to eight bytes of a text stand at an address."""
+    differs = builder.xor(_load(builder, pos, I64), I64(int.from_bytes(text, "little")))
+    return differs if len(text) == 8 else builder.and_(differs, I64((1 << 8 * len(text)) - 1))
+
+
+def _write_find(function: ir.Function, text: bytes) -> None:
+    """Looks for the first bytes of the text at 32 places at a time, and for the rest where they stand."""
+    start, end = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    entry = builder.block
+    loop, found, again, more, none = (
+        function.append_basic_block(name) for name in ("loop", "found", "again", "more", "none")
+    )
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    pos = builder.phi(I64)
+    hits = None
+    for place in range(min(2, len(text))):
+        others = bytes(set(range(256)) - {text[place]})
+        here = stops(builder, builder.add(pos, I64(place)), others, _SIZE)
+        hits = here if hits is None else builder.and_(hits, here)
+    builder.cbranch(builder.icmp_unsigned("!=", hits, I64(0)), found, more)
+    builder.position_at_end(found)
+    at = builder.add(pos, builder.cttz(hits, ir.Constant(ir.IntType(1), 1)))
+    after = builder.add(at, I64(len(text)))
+    with builder.if_then(builder.icmp_signed(">", after, end)):
+        builder.branch(none)
+    differs = I64(0)
+    for place in range(2, len(text), 8):
+        rest = _difference(builder, text[place : place + 8], builder.add(at, I64(place)))
+        differs = builder.or_(differs, rest)
+    with builder.if_then(builder.icmp_unsigned("==", differs, I64(0))):
+        builder.ret(after)
+    builder.branch(again)
+    builder.position_at_end(again)
+    following = builder.add(at, I64(1))
+    builder.branch(loop)
+    builder.position_at_end(more)
+    onward = builder.add(pos, I64(_SIZE))
+    builder.cbranch(builder.icmp_signed("<", onward, end), loop, none)
+    builder.position_at_end(none)
+    builder.ret(I64(MISS))
+    for value, block in ((start, entry), (following, again), (onward, more)):
+        pos.add_incoming(value, block)
 
 
 def _write_run(function: ir.Function, members: bytes) -> None:

@@ -7,11 +7,8 @@ import numpy as np
 from audit_lib.sources.kernel.blocks import AWAY
 from audit_lib.sources.kernel.layout import STRING_LIMIT
 from audit_lib.sources.kernel.memory import (
-    ONES,
-    TOPS,
     byte,
     eight,
-    find_byte,
     inlined,
     jit,
     lowest,
@@ -23,6 +20,7 @@ from audit_lib.sources.kernel.memory import (
 TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE, ESCAPED_VALUE = 1, 2, 3, 4
 BLOCK = 32  # so many bytes are looked at together
 notable = marks_of(b'"\\' + bytes(range(128, 256)), BLOCK)
+escapes = marks_of(b"\\" + bytes(range(32)), BLOCK)
 
 
 @inlined
@@ -31,12 +29,6 @@ def skip_space(pos, end):
     while pos < end and (byte(pos) == 32 or byte(pos) == 9):
         pos += 1
     return pos
-
-
-@inlined
-def is_control(bytes_):
-    """Whether any of eight bytes is below a space."""
-    return (bytes_ - ONES * 32) & ~bytes_ & TOPS != 0
 
 
 class Text(NamedTuple):
@@ -106,17 +98,14 @@ def unescape(pos, end, inner):
         return AWAY
     out = inner
     while pos < end:
-        stop = find_byte(pos, end, 92)
-        while pos < stop:
-            eight_bytes = eight(pos)
-            if stop - pos < 8:
-                eight_bytes |= np.int64(-1) << (8 * (stop - pos))
-            if is_control(eight_bytes):
+        marks = escapes(pos)
+        count = min(end - pos, lowest(marks) if marks else BLOCK)
+        for place in range(0, BLOCK, 8):
+            put_eight(out + place, eight(pos + place))
+        pos, out = pos + count, out + count
+        if pos < end and marks:
+            if byte(pos) != 92:
                 return AWAY
-            put_eight(out, eight_bytes)
-            out, pos = out + min(8, stop - pos), pos + 8
-        pos = stop
-        if pos < end:
             put_byte(out, byte(pos + 1))
             out, pos = out + 1, pos + 2
     return out - inner

@@ -16,8 +16,8 @@ from audit_lib.sources.kernel.json_text import (
     value_end,
 )
 from audit_lib.sources.kernel.layout import (
-    ARRAYS,
     CAPTURES,
+    FIELDS,
     FOUND,
     INNER,
     J_CLIENT,
@@ -80,8 +80,10 @@ def read_fields(frame, begin, end):
     `found` holds, for each field, 1 + the rank of the best name so far, kind, begin and end.
     """
     found = word(frame, FOUND)
-    for place in range(word(frame, ARRAYS + FOUND)):
-        put(found, place, 0)
+    for field in range(FIELDS):
+        put(found, 5 * field, 0)
+        put(found, 5 * field + 1, 0)
+        put(found, 5 * field + 2, 0)
     none = Fields(ASIDE, np.int64(0), np.int64(0), False)
     pos, depth, expecting = skip_space(begin + 1, end), 1, False
     while True:
