@@ -1,0 +1,41 @@
+"""The failed requests and messages of one log as a frame, read while pandas is imported."""
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+from zoneinfo import ZoneInfo
+
+from audit_lib.errors import BadInput
+from audit_lib.sources.log_fast import Plan, Wanted
+from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_stream import Stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_EVENTS = Wanted(client=False, route=False, method=False, events=True, minutes=False)
+
+
+def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":
+    """One row for each refused request and each message of a log, in its order, as contract LogEvents has it.
+
+    `zone` is that of times without one. Raises `BadInput` for a file that cannot be read to its end.
+    """
+    plan = Plan(load_formats(), ZoneInfo(zone), wanted=_EVENTS)
+    with ThreadPoolExecutor(1) as pool, _opened(path) as file:
+        # Importing it takes as long as reading a million lines, which needs it only when all are read.
+        rows = pool.submit(import_module, "audit_lib.sources.log_rows")
+        stream = Stream(file)
+        sums = read_log(cast(BinaryIO, stream), plan)
+        if stream.broken:
+            raise BadInput.at(str(path), f"is damaged or cut short ({stream.broken})")
+        return cast("pd.DataFrame", rows.result().rows_of(path.name, sums, sums.events))
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return cast(BinaryIO, path.open("rb", buffering=0))
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
