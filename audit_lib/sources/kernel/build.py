@@ -1,14 +1,16 @@
 """Compiles the kernel: numba's part once a version and machine, then that of the formats, as one program."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import llvmlite.binding as llvm
 from numba import types
 
 from audit_lib.sources.kernel import blocks
-from audit_lib.sources.kernel.code import HELPERS, Rest, code_of
+from audit_lib.sources.kernel.choice import HELPERS
+from audit_lib.sources.kernel.code import code_of
 from audit_lib.sources.kernel.entry import entry
+from audit_lib.sources.kernel.steps import Rest
 
 SYMBOL = "audit_lib_log_kernel"
 _HELPERS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
@@ -20,7 +22,10 @@ def kernel_code() -> bytes:
     nowhere = ctypes.CFUNCTYPE(None)(lambda: None)
     for function in blocks.CHOICES:
         llvm.add_symbol(function.symbol, ctypes.cast(nowhere, ctypes.c_void_p).value)
-    compiled = [(SYMBOL, entry, 2), *((_HELPERS[name], blocks.HELPERS[name], HELPERS[name]) for name in HELPERS)]
+    compiled = [
+        (SYMBOL, entry, 2),
+        *((_HELPERS[name], blocks.HELPERS[name], HELPERS[name]) for name in HELPERS),
+    ]
     names, texts = {}, []
     for symbol, function, arguments in compiled:
         function.compile((types.int64,) * arguments)
@@ -33,7 +38,7 @@ def kernel_code() -> bytes:
     return bytes(module.as_bitcode())
 
 
-def machine_code(machine: llvm.TargetMachine, kernel: bytes, phases: dict[str, Sequence[Rest]]) -> bytes:
+def machine_code(machine: llvm.TargetMachine, kernel: bytes, phases: Mapping[str, Sequence[Rest]]) -> bytes:
     """The kernel with the functions of the formats, as an object file."""
     module = llvm.parse_bitcode(kernel)
     module.link_in(llvm.parse_assembly(code_of(phases, _HELPERS)))

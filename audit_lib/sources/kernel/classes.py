@@ -21,8 +21,6 @@ BYTES: dict[str, bytes] = {
     "head of dotted": LETTERS + b"_",
     "head of variable": LETTERS[:26],
 }
-BITS = {name: 1 << place for place, name in enumerate(BYTES)}
-TURNS = {name: place for place, name in enumerate(BYTES)}  # in the kernel's memo of runs
 RUNS = {  # field: class, least length, capture
     "sp": ("sp", 1, NOTHING),
     "digits": ("digits", 1, NOTHING),
@@ -37,5 +35,4 @@ RUNS = {  # field: class, least length, capture
     "email": ("email", 0, EMAIL),
 }
 HEADS = {"dotted": (0, 1 << 30, NOTHING), "variable": (2, 63, VARIABLE)}
-TIMES = {"time": 0, "time:clf": 1, "time:asctime": 2, "time:syslog": 3}
 FIRST_OF_TIME = {"time": DIGITS, "time:clf": DIGITS, "time:asctime": LETTERS, "time:syslog": LETTERS}

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from audit_lib.sources.kernel.blocks import AWAY
 from audit_lib.sources.kernel.layout import STRING_LIMIT
 from audit_lib.sources.kernel.memory import (

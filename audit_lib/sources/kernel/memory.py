@@ -1,11 +1,10 @@
 """Compiled reading and writing of memory at addresses: arguments stay numbers, so calls cost little."""
 
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from audit_lib.sources.kernel.vectors import stops
+from audit_lib.sources.kernel.vectors import marks
 
 jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -16,8 +15,6 @@ inlined = njit(
 
 memchr = types.ExternalFunction("memchr", types.uintp(types.uintp, types.int32, types.uintp))
 _INT = types.int64
-# For looking at eight bytes together: 1 in each, and the highest bit of each.
-ONES, TOPS = np.int64(0x0101010101010101), np.int64(-0x7F7F7F7F7F7F7F80)
 
 
 def _pointer(builder, address, bits):
@@ -91,16 +88,15 @@ def put_eight(typingctx, at, value):
 
 def marks_of(members, size):
     """Compiled: one bit for each of so many bytes at an address, 1 where it is one of `members`."""
-    others = bytes(set(range(256)) - set(members))
 
     @intrinsic
-    def marks(typingctx, at):
+    def marks_at(typingctx, at):
         def code(context, builder, signature, arguments):
-            return stops(builder, arguments[0], others, size)
+            return marks(builder, arguments[0], members, size)
 
         return _INT(_INT), code
 
-    return marks
+    return marks_at
 
 
 @intrinsic
@@ -111,13 +107,6 @@ def lowest(typingctx, bits):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return _INT(_INT), code
-
-
-@inlined
-def equal(bytes_, value):
-    """The highest bit of each of eight bytes that is `value`; beyond the first one, perhaps of others too."""
-    differs = bytes_ ^ (ONES * value)
-    return (differs - ONES) & ~differs & TOPS
 
 
 @inlined

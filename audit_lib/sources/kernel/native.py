@@ -17,11 +17,11 @@ from pathlib import Path
 import llvmlite.binding as llvm
 
 from audit_lib.sources.kernel.program import phases_of
-from audit_lib.sources.kernel.steps import Step
+from audit_lib.sources.kernel.steps import Rest
 from audit_lib.sources.log_formats import LogFormats
 
 Entry = Callable[[int, int], int]
-Phases = dict[str, list[tuple[int, tuple[Step, ...]]]]
+Phases = dict[str, list[Rest]]
 _SOURCES = Path(__file__).parent
 _SYMBOL = "audit_lib_log_kernel"
 _DIGEST = 32  # bytes before the code

@@ -1,13 +1,14 @@
 """Compiles log formats into arrays that the kernel runs: the same templates that the naive reader matches."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 
 from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.kernel.layout import BLOCK, FIELDS, NAME_SLOTS, SLACK, Bytes, Program, name_slot
-from audit_lib.sources.kernel.steps import Step, steps_of
+from audit_lib.sources.kernel.steps import Rest, steps_of
 from audit_lib.sources.kernel.zones import zone_offsets
 from audit_lib.sources.log_formats import Block, LogFormats
 
@@ -44,15 +45,22 @@ def _row(block: Block, number: int, texts: _Texts) -> list[int]:
     ]
 
 
-def phases_of(formats: LogFormats) -> dict[str, list[tuple[int, tuple[Step, ...]]]]:
+def phases_of(formats: LogFormats) -> dict[str, list[Rest]]:
     """The blocks of each phase, by the name of its function: their rows in the program, and their steps."""
-    numbered = enumerate((*formats.prefixes, *formats.bodies, *_at_begin(formats)))
-    prefixes = list(islice(numbered, len(formats.prefixes)))
-    bodies = list(islice(numbered, len(formats.bodies)))
-    inner = [(row, block) for row, block in prefixes if not block.outer]
-    named = {"first_prefix": prefixes, "first_inner_prefix": inner, "first_message": list(numbered)}
-    phases = {name: [(row, steps_of(block, False)) for row, block in rows] for name, rows in named.items()}
-    return phases | {"first_body": [(row, steps_of(block, True)) for row, block in bodies]}
+    prefixes = _numbered(formats.prefixes, 0)
+    bodies = _numbered(formats.bodies, len(prefixes), whole=True)
+    return {
+        "first_prefix": prefixes,
+        "first_inner_prefix": [
+            prefixes[row] for row, block in enumerate(formats.prefixes) if not block.outer
+        ],
+        "first_body": bodies,
+        "first_message": _numbered(_at_begin(formats), len(prefixes) + len(bodies)),
+    }
+
+
+def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list[Rest]:
+    return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
 
 
 def _at_begin(formats: LogFormats) -> list[Block]:

@@ -35,6 +35,10 @@ class Step(NamedTuple):
     capture: int = NOTHING
 
 
+# A block of one phase: its row in the program, and the steps that are still to be taken.
+Rest = tuple[int, tuple[Step, ...]]
+
+
 def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
     """The steps of a block; `whole` ends it at the end of the line, as bodies do."""
     if not block.parts:
@@ -42,7 +46,7 @@ def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
     steps: list[Step] = []
     text = False
     for part in block.parts:
-        if not (part.field == "text"):
+        if part.field != "text":
             steps.append(_step(part, text))
         text = part.field == "text"
     if text:
