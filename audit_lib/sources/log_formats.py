@@ -163,6 +163,9 @@ def _block(table: dict[str, Any], section: str, where: str, faults: list[Fault])
     except ValueError as error:
         faults.append(Fault(where, f"its template {error}"))
         return None
+    if compiled.match(b""):
+        faults.append(Fault(where, "matches where there is no text"))
+        return None
     if table.get("anywhere") and (len(parts) != 1 or len(parts[0].literal) < 4):
         faults.append(Fault(where, "needs, to be sought anywhere, plain text of four characters or more"))
         return None

@@ -121,8 +121,8 @@ def _read_text(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
         if block.status or "status" in fields:
             sightings = _request(block, fields, formats)
             return Line("read", head.at if head.at is not None else at, True, sightings)
-        return Line("read", head.at, head.record, _anchored(head, formats))
-    messages = _anchored(head, formats)
+        return Line("read", head.at, head.record, _anchored(head, formats, zone))
+    messages = _anchored(head, formats, zone)
     return Line("read" if head.prefixed or messages else "not understood", head.at, head.record, messages)
 
 
@@ -185,15 +185,21 @@ def _secret_parameter(path: bytes, formats: LogFormats) -> str:
     return ""
 
 
-def _anchored(head: _Head, formats: LogFormats) -> tuple[Sighting, ...]:
+def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[Sighting, ...]:
     """The first message that stands where the text begins, after symbols and emoji."""
     start = _SYMBOLS.match(head.text)
     text = head.text[start.end() :] if start else head.text
     for block in formats.messages:
         found = None if block.anywhere else block.expression.match(text)
-        if found:
+        if found and _has_its_time(found, zone):
             return (_message(block, found.groupdict(), head.client),)
     return ()
+
+
+def _has_its_time(found: re.Match[bytes], zone: ZoneInfo) -> bool:
+    """Whether some calendar has the time of a match, if it names one."""
+    time = found.groupdict().get("time")
+    return time is None or parse_time(time, zone) is not None
 
 
 def _anywhere(text: bytes, formats: LogFormats) -> tuple[Sighting, ...]:
@@ -205,7 +211,7 @@ def _message(block: Block, fields: dict[str, bytes], client: str) -> Sighting:
     subject = ""
     if fields.get("variable"):
         subject = fields["variable"].decode()
-    elif fields.get("email") is not None:
+    elif fields.get("email"):
         subject = mask_email(fields["email"])
     if fields.get("client"):
         client = clean_client(fields["client"])

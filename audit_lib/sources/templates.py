@@ -84,7 +84,7 @@ def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
         if part.field == "text":
             open_text = True
             continue
-        piece = rb"(?: .*)?+" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
+        piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
         pieces.append(rb"(?>.*?" + piece + rb")" if open_text else piece)
         open_text = False
     if open_text:

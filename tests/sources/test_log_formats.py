@@ -84,6 +84,11 @@ name = "text before a field"
 template = "{text}{status}"
 examples = ["a"]
 counter_examples = ["b"]
+[[body]]
+name = "no text"
+template = "{peer}"
+examples = ["a"]
+counter_examples = ["b"]
 [[message]]
 name = "no literal"
 kind = "notice"
@@ -116,6 +121,7 @@ broken.toml: body #1 (without a name): needs either a template or a pattern
 broken.toml: body #2 (unknown field): its template has no field {hour}
 broken.toml: body #3 (twice): its template names a field twice
 broken.toml: body #4 (text before a field): its template needs plain text after {text}
+broken.toml: body #5 (no text): matches where there is no text
 broken.toml: message #1 (no literal): needs, for its pattern, a literal of three characters or more
 broken.toml: message #2 (no kind): has no entry colour
 broken.toml: message #2 (no kind): once is not true or false
@@ -138,7 +144,7 @@ def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
         line for line in FAULTS.split("\n") if line and not any(fault.startswith(line) for fault in told)
     ]
     assert missing == []
-    assert len(told) == 26  # those, and each list that [json] lacks
+    assert len(told) == 27  # those, and each list that [json] lacks
 
 
 @pytest.mark.parametrize(("content", "fault"), [(b"prefix = 3", "is not a list"), (b"\xff", "is not TOML")])

@@ -33,6 +33,17 @@ CLIENTS = [
 ]
 
 
+def test_a_client_that_is_no_host_is_seen_at_once() -> None:
+    """Letters without end and a mark behind them: trying all ways to divide them would not end."""
+    line = f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized'
+    assert [shown.client for shown in _read(line).sightings] == ["(not an address)"]
+
+
+def test_an_address_that_is_empty_is_no_subject() -> None:
+    """A login that names nobody has no subject, not a hidden one."""
+    assert [shown.subject for shown in _read("Failed login attempt for: ").sightings] == [""]
+
+
 @pytest.mark.parametrize(("line", "client"), CLIENTS)
 def test_a_client_is_an_address_without_its_port(line: str, client: str) -> None:
     """Ports, brackets and spellings go; what is no address does not enter a frame."""
