@@ -66,7 +66,7 @@ class _Head:
     text: bytes
     at: int | None = None
     record: bool = False
-    client: str = ""
+    client: str | None = None  # "" where it was logged as none
     prefixed: bool = False
 
 
@@ -138,7 +138,9 @@ def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
             at = parse_time(fields["time"], zone) if fields.get("time") else None
             if fields.get("time") and at is None:
                 continue
-            client = clean_client(strip_port(fields["client"], always=False)) if fields.get("client") else ""
+            client = (
+                clean_client(strip_port(fields["client"], always=False)) if fields.get("client") else None
+            )
             rest = head.text[found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = block.record and not rest.startswith(b"Traceback")
@@ -146,7 +148,7 @@ def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
                 rest,
                 head.at if head.at is not None else at,
                 head.record or record,
-                head.client or client,
+                client if head.client is None else head.client,
                 True,
             )
             break
@@ -192,7 +194,7 @@ def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[Sightin
     for block in formats.messages:
         found = None if block.anywhere else block.expression.match(text)
         if found and _has_its_time(found, zone):
-            return (_message(block, found.groupdict(), head.client),)
+            return (_message(block, found.groupdict(), head.client or ""),)
     return ()
 
 

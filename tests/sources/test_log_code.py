@@ -156,6 +156,15 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copy(kernel, native._kernel_path())
 
 
+def test_the_bundled_formats_read_the_same() -> None:
+    """Lines of every block, with fields as they should and should not be: the same sums by both readers."""
+    parts = tuple(block for block in BUNDLED.messages if block.parts)
+    content = _content(random.Random(1), replace(BUNDLED, messages=parts), 40_000)
+    plan = Plan(BUNDLED, ZoneInfo("UTC"))
+    fast = _rows(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
+    assert fast == _rows(read_naively(io.BytesIO(content), plan))
+
+
 @pytest.mark.usefixtures("own_cache")
 @pytest.mark.parametrize(
     "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 60))]

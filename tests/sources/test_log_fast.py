@@ -74,6 +74,7 @@ JSON = [
     b'{"message":"two\\nlines","level":"info"}',
     b'{"message":"\\u26a0 Failed login attempt for: a@example.com"}',
     b'{"message":"Failed login attempt for: \xc3\xa9@example.com"}',
+    b'{"message":"Failed login attempt for: \xff@example.com"}',
     b'{"status":401,"path":"/x?token=1","client":"1.1.1.1:5"}',
     b'{"status":"403","path":"/x/1","client":"[::1]:5","method":"post","time":"2026-08-05 00:00:00"}',
     b'{"status":401.0,"path":"/x"}',
@@ -154,6 +155,8 @@ ODD = [
     b'1.1.1.1 - - [31/Feb/2026:10:00:00 +0000] "GET / HTTP/1.1" 401 1',
     b'1.1.1.1 - - [03/Feb/2026:10:00:00.5 -0100] "GET /?API_key=x HTTP/1.1" 200 1',
     b"WARNING:  x",
+    b"x" * 100 + b"\x1b[0m" + b"x" * 100,
+    b"[client None] [client 1.1.1.1] user x not found: /",
     b"CRITICALS: x",
     b"CRITICAL: Application startup failed. Exiting.",
 ]
