@@ -138,9 +138,8 @@ def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
             at = parse_time(fields["time"], zone) if fields.get("time") else None
             if fields.get("time") and at is None:
                 continue
-            client = (
-                clean_client(strip_port(fields["client"], always=False)) if fields.get("client") else None
-            )
+            logged = strip_port(fields.get("client") or b"", always=False)
+            client = clean_client(logged) if logged else None
             rest = head.text[found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = block.record and not rest.startswith(b"Traceback")
