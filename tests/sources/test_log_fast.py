@@ -74,7 +74,7 @@ JSON = [
     b'{"message":"two\\nlines","level":"info"}',
     b'{"message":"\\u26a0 Failed login attempt for: a@example.com"}',
     b'{"message":"Failed login attempt for: \xc3\xa9@example.com"}',
-    b'{"message":"Failed login attempt for: \xff@example.com"}',
+    b'{"message":"Failed login attempt for: \xfe@example.com"}',
     b'{"status":401,"path":"/x?token=1","client":"1.1.1.1:5"}',
     b'{"status":"403","path":"/x/1","client":"[::1]:5","method":"post","time":"2026-08-05 00:00:00"}',
     b'{"status":401.0,"path":"/x"}',
