@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from audit_lib.log_kinds import MESSAGE_KINDS, NOTICE
+from audit_lib.log_kinds import MESSAGE_KINDS, MOST_ROUTES, NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Bytes, Groups, Ints, Program, Strings, Tables, Work
 from audit_lib.sources.kernel.native import Entry, load_entry
@@ -18,8 +18,7 @@ from audit_lib.sources.log_chunks import CHUNK, buffer_size, chunks
 from audit_lib.sources.log_formats import SECRET_IN_URL, LogFormats
 from audit_lib.sources.log_lines import Line, Sighting, read_line
 from audit_lib.sources.log_tally import Period
-
-# Number of the message that no block of the formats makes.
+from audit_lib.sources.log_thin import LOW, METHOD, thin
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the lines of a log are read."""
+    """How the lines of a log are read; beyond so many `routes` in a budget the others are one."""
 
     formats: LogFormats
     zone: ZoneInfo
@@ -43,6 +42,7 @@ class Plan:
     wanted: Wanted = field(default_factory=Wanted)
     chunk: int = CHUNK
     threads: int = 2
+    routes: int = MOST_ROUTES
 
 
 @dataclass
@@ -71,9 +71,7 @@ class Worker:
 
     def __init__(self, plan: Plan, program: Program, entry: Entry) -> None:
         self.plan, self._program, self._entry = plan, program, entry
-        self.tables = Tables(
-            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
-        )
+        self.restart()
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
             settings=_settings(plan),
@@ -88,6 +86,12 @@ class Worker:
         )
         self._buffer = np.zeros(1, np.uint8)
         self._frame = np.zeros(layout.FRAME, np.int64)
+
+    def restart(self) -> None:
+        """Begins afresh with empty tables, after what it counted was taken."""
+        self.tables = Tables(
+            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
+        )
         self._chunks = 0
 
     def read(self, buffer: Bytes, size: int) -> ChunkRead:
@@ -197,9 +201,19 @@ class Worker:
 
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
-    """One chunk, with tables of its own that can be sent elsewhere."""
+    """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
     worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
-    return replace(worker.read(buffer, size), worker=Filled(worker.tables))
+    read = worker.read(buffer, size)
+    kept = (*_named(read.events, layout.E_ONE), read.events[:, layout.E_SUBJECT])
+    tables, head = thin(
+        worker.tables, read.head, (*kept, *_named(read.onces, layout.O_ONE)), plan.routes
+    )
+    return replace(read, worker=Filled(tables), head=head)
+
+
+def _named(rows: Ints, place: int) -> tuple[Ints, Ints, Ints]:
+    """The numbers of strings in rows whose key's two words stand from a place on."""
+    return rows[:, place] & METHOD, rows[:, place + 1] >> 32, rows[:, place + 1] & LOW
 
 
 def _settings(plan: Plan) -> Ints:

@@ -1,0 +1,121 @@
+"""What one worker counted of a file, until it is put with the rest: rows of keys, and events by their texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audit_lib.sources.kernel import layout
+from audit_lib.sources.kernel.layout import Ints
+from audit_lib.sources.log_decode import Texts, decode_groups, decode_moments, in_file
+from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
+from audit_lib.sources.log_sums import (
+    GROUP,
+    GROUP_LINES,
+    GROUP_SUMS,
+    MOMENT,
+    MOMENT_LINES,
+    MOMENT_SUMS,
+    Columns,
+    LogSums,
+    Names,
+    summed,
+)
+from audit_lib.sources.log_thin import LOW, METHOD, combined, rows_in, thinned
+
+_MANY_ROWS = 1 << 16
+
+
+@dataclass
+class Share:
+    """What one worker counted since it began afresh.
+
+    `begun` are the lines before each of its chunks. `extra` are rows that it could not count itself, since it
+    did not know what stood before its chunk: the two words of a key, a count and the first line.
+    """
+
+    worker: Worker | Filled
+    begun: list[int] = field(default_factory=list)
+    extra: list[Ints] = field(default_factory=list)
+    _enough: int = _MANY_ROWS
+    _look_at: int = 0
+    _known: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def add(self, rows: Ints) -> None:
+        """Adds to the rows beside the tables."""
+        self.extra.append(rows)
+        if sum(map(len, self.extra)) > self._enough:
+            self.extra = [combined(np.concatenate(self.extra))]
+            self._enough = max(_MANY_ROWS, 2 * len(self.extra[0]))
+
+    def is_full(self, most: int) -> bool:
+        """Whether so many routes differ that they have to be folded now; a worker that is done is always full."""
+        if isinstance(self.worker, Filled):
+            return True
+        size = int(self.worker.tables.strings.size[0])
+        if size <= max(2 * most, self._look_at):
+            return False
+        self._look_at = size + size // 4  # most strings may be clients: looking at them each time would cost
+        asked = np.zeros(size + 1, np.bool_)
+        for rows in (rows_in(self.worker.tables.groups), *self.extra):
+            asked[rows[:, 1] & LOW] = True
+        return bool(np.count_nonzero(asked) > 2 * most)
+
+    def own(self, events: Ints, texts: dict[bytes, int]) -> Ints:
+        """The events with strings by their numbers in `texts`, to which new ones are added."""
+        strings = self.worker.tables.strings
+        missing = int(strings.size[0]) + 1 - len(self._known)
+        self._known = np.concatenate([self._known, np.full(max(0, missing), -1, np.int64)])
+        one, two, subject = (events[:, place] for place in (layout.E_ONE, layout.E_TWO, layout.E_SUBJECT))
+        columns = (one & METHOD, two >> 32, two & LOW, subject)
+        used = np.zeros(len(self._known), np.bool_)
+        for column in columns:
+            used[column] = True
+        for number in np.flatnonzero(used & (self._known < 0)).tolist():
+            text = strings.arena[strings.starts[number] : strings.starts[number + 1]].tobytes()
+            self._known[number] = texts.setdefault(text, len(texts))
+        method, client, route, subject = (self._known[column] for column in columns)
+        events = events.copy()
+        events[:, layout.E_ONE] = one & ~METHOD | method
+        events[:, layout.E_TWO] = client << 32 | route
+        events[:, layout.E_SUBJECT] = subject
+        return events
+
+    def rows(self, texts: list[bytes], most: int) -> tuple[Ints, Ints]:
+        """One row a group and one a moment: the two words of its key, its count, its first line."""
+        tables = self.worker.tables
+        groups = np.concatenate([in_file(rows_in(tables.groups), self.begun), *self.extra])
+        return thinned(groups, in_file(rows_in(tables.minutes), self.begun), texts, most)
+
+
+def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:
+    """The groups before a chunk's first date, by the day and the lines that stand before the chunk."""
+    rows = read.head.copy()
+    rows[:, 0] |= day << 47
+    rows[:, 3] = lines + (rows[:, 3] & LOW)
+    return rows
+
+
+def part_of(shares: Sequence[Share], plan: Plan) -> LogSums:
+    """What the shares hold, as sums that have no lines and no events yet."""
+    names = Names()
+    groups, moments = [], []
+    for share in shares:
+        texts = layout.texts(share.worker.tables.strings)
+        rows, minutes = share.rows(texts, plan.routes)
+        decoded = Texts(texts, names)
+        groups.append(decode_groups(rows, decoded, plan))
+        moments.append(decode_moments(minutes, decoded))
+    return LogSums(
+        *[0] * 6,
+        names.all(),
+        (),
+        summed(stacked(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)), GROUP, GROUP_SUMS, GROUP_LINES),
+        summed(stacked(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)), MOMENT, MOMENT_SUMS, MOMENT_LINES),
+        {},
+    )
+
+
+def stacked(parts: Sequence[Columns], names: tuple[str, ...]) -> Columns:
+    """The columns of all parts below each other."""
+    return {name: np.concatenate([part[name] for part in parts] or [np.zeros(0, np.int64)]) for name in names}
