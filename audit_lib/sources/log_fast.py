@@ -18,7 +18,7 @@ from audit_lib.sources.log_chunks import CHUNK, buffer_size, chunks
 from audit_lib.sources.log_formats import SECRET_IN_URL, LogFormats
 from audit_lib.sources.log_lines import Line, Sighting, read_line
 from audit_lib.sources.log_tally import Period
-from audit_lib.sources.log_thin import LOW, METHOD, thin
+from audit_lib.sources.log_thin import thin
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class Worker:
 
     def __init__(self, plan: Plan, program: Program, entry: Entry) -> None:
         self.plan, self._program, self._entry = plan, program, entry
-        self.restart()
+        self.tables = Tables(
+            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
+        )
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
             settings=_settings(plan),
@@ -86,12 +88,13 @@ class Worker:
         )
         self._buffer = np.zeros(1, np.uint8)
         self._frame = np.zeros(layout.FRAME, np.int64)
+        self._chunks = 0
 
     def restart(self) -> None:
-        """Begins afresh with empty tables, after what it counted was taken."""
-        self.tables = Tables(
-            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
-        )
+        """Begins afresh, after what it counted was taken; the tables stay, since new ones cost memory."""
+        strings, groups, _, minutes = self.tables
+        for array in (strings.slots, groups.counts, minutes.counts, strings.size, groups.size, minutes.size):
+            array[:] = 0
         self._chunks = 0
 
     def read(self, buffer: Bytes, size: int) -> ChunkRead:
@@ -152,7 +155,7 @@ class Worker:
     def _roomy_groups(self, groups: Groups) -> Groups:
         if 2 * (groups.size[0] + 4) < len(groups.one):
             return groups
-        larger = layout.new_groups(4 * len(groups.one))
+        larger = layout.new_groups(2 * len(groups.one))
         self._linked(self.tables._replace(groups=groups, head=larger), layout.REFILL)
         return larger
 
@@ -160,7 +163,7 @@ class Worker:
         count = int(strings.size[0])
         slots, starts, arena, size = strings
         if count + 8 >= len(slots) // 2:
-            slots = np.zeros(4 * len(slots), np.int64)
+            slots = np.zeros(2 * len(slots), np.int64)
             self._linked(self.tables._replace(strings=strings._replace(slots=slots)), layout.RELINK)
             starts = np.concatenate([starts, np.zeros(len(slots) // 2 + 8 - len(starts), np.int64)])
         if starts[count + 1] + layout.STRING_ROOM >= len(arena):
@@ -204,16 +207,8 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
     worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
     read = worker.read(buffer, size)
-    kept = (*_named(read.events, layout.E_ONE), read.events[:, layout.E_SUBJECT])
-    tables, head = thin(
-        worker.tables, read.head, (*kept, *_named(read.onces, layout.O_ONE)), plan.routes
-    )
+    tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
     return replace(read, worker=Filled(tables), head=head)
-
-
-def _named(rows: Ints, place: int) -> tuple[Ints, Ints, Ints]:
-    """The numbers of strings in rows whose key's two words stand from a place on."""
-    return rows[:, place] & METHOD, rows[:, place + 1] >> 32, rows[:, place + 1] & LOW
 
 
 def _settings(plan: Plan) -> Ints:

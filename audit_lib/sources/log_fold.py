@@ -81,6 +81,11 @@ def other_requests(sums: Iterable[LogSums]) -> int:
     return total
 
 
+def told(requests: int, most: int = MOST_ROUTES) -> str:
+    """What is said of requests that are counted under OTHER_ROUTES."""
+    return f"more than {most:,} routes differ: {requests:,} requests are counted under {OTHER_ROUTES}"
+
+
 def _routes(part: LogSums, budget: int) -> frozenset[str]:
     """The routes of one budget that have a name."""
     own = part.groups["route"][budget_of(part.groups["status"]) == budget]

@@ -11,9 +11,10 @@ from audit_lib.sources.kernel.layout import NONE, Ints
 from audit_lib.sources.log_decode import Texts, decode_events, messages
 from audit_lib.sources.log_fast import ChunkRead, Filled, Plan
 from audit_lib.sources.log_fold import folded, merged
-from audit_lib.sources.log_share import Share, head_rows, part_of, stacked
+from audit_lib.sources.log_routes import BUDGETS, Least
+from audit_lib.sources.log_share import Share, head_rows, part_of
 from audit_lib.sources.log_steps import steps_in, with_steps
-from audit_lib.sources.log_sums import EVENT, EVENT_NAMES, LogSums, Names, day_text
+from audit_lib.sources.log_sums import EVENT, EVENT_NAMES, Columns, LogSums, Names, day_text, no_sums
 
 
 @dataclass
@@ -30,7 +31,8 @@ class _Carried:
 class _Gathered:
     """What the chunks gave so far, beside what their workers hold.
 
-    `texts` number the strings of `events`; `parts` are what workers counted before they began afresh.
+    `texts` number the strings of `events`; `parts` are what workers counted before they began afresh,
+    and `least` say which routes of it could stay.
     """
 
     state: Ints = field(default_factory=lambda: np.zeros(layout.STATES, np.int64))
@@ -41,11 +43,12 @@ class _Gathered:
     steps: int = 0
     shares: dict[int, Share] = field(default_factory=dict)
     parts: list[LogSums] = field(default_factory=list)
+    least: list[Least] = field(default_factory=list)
 
 
 def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
     """The sums of a file, from its chunks in order; the same for every way to split it."""
-    carried, gathered = _Carried(), _Gathered()
+    carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
     notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
     for read in reads:
         held = plan.period.holds(day_text(carried.day))
@@ -72,7 +75,7 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
 
 def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
-    gathered.parts.append(part_of([share], plan))
+    gathered.parts.append(part_of(share, plan, gathered.least))
     del gathered.shares[id(share.worker)]
     if not isinstance(share.worker, Filled):
         share.worker.restart()
@@ -131,8 +134,9 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     state = gathered.state
-    parts = [*gathered.parts, part_of(list(gathered.shares.values()), plan)]
-    whole = folded([merged(parts)], plan.routes)[0]
+    for share in list(gathered.shares.values()):
+        _let_go(gathered, share, plan)
+    whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
     names = Names(whole.names)
     texts = Texts(list(gathered.texts), names)
     events = [decode_events(rows, texts, plan) for rows in gathered.events]
@@ -147,5 +151,9 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         messages(plan),
         whole.groups,
         whole.moments,
-        stacked(events, (*EVENT, *EVENT_NAMES)),
+        _stacked(events, (*EVENT, *EVENT_NAMES)),
     )
+
+
+def _stacked(parts: list[Columns], names: tuple[str, ...]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts] or [np.zeros(0, np.int64)]) for name in names}

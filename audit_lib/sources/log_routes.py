@@ -6,6 +6,7 @@ be folded before they are put together, and in any order.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
@@ -38,10 +39,22 @@ def chosen(names: Collection[str], most: int) -> frozenset[str]:
     return frozenset(ordered[place] for place in order[:most].tolist())
 
 
-def beyond(found: Hashes, most: int) -> Flags:
-    """Which of the hashes are not among so many least ones; the same one may stand there twice."""
-    distinct = np.unique(found)
-    if len(distinct) <= most:
-        return np.zeros(len(found), np.bool_)
-    over: Flags = found > distinct[most - 1] if most else np.ones(len(found), np.bool_)
-    return over
+@dataclass
+class Least:
+    """The least hashes of the routes of one budget, as far as they were seen: the last bounds what can stay."""
+
+    most: int
+    seen: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the budget is used up."""
+        return len(self.seen) >= self.most
+
+    def beyond(self, found: Hashes) -> Flags:
+        """Which of these hashes, which are seen now, cannot stay. Of names that differ few have the same."""
+        self.seen = np.unique(np.concatenate([self.seen, found]))[: self.most]
+        if not self.is_reached:
+            return np.zeros(len(found), np.bool_)
+        over: Flags = found > self.seen[-1] if self.most else np.ones(len(found), np.bool_)
+        return over

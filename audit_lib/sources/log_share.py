@@ -9,6 +9,7 @@ from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import Ints
 from audit_lib.sources.log_decode import Texts, decode_groups, decode_moments, in_file
 from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
+from audit_lib.sources.log_routes import Least
 from audit_lib.sources.log_sums import (
     GROUP,
     GROUP_LINES,
@@ -16,7 +17,6 @@ from audit_lib.sources.log_sums import (
     MOMENT,
     MOMENT_LINES,
     MOMENT_SUMS,
-    Columns,
     LogSums,
     Names,
     summed,
@@ -52,14 +52,14 @@ class Share:
         """Whether so many routes differ that they have to be folded now; a worker that is done is always full."""
         if isinstance(self.worker, Filled):
             return True
-        size = int(self.worker.tables.strings.size[0])
-        if size <= max(2 * most, self._look_at):
+        size, limit = int(self.worker.tables.strings.size[0]), most + most // 2
+        if size <= max(limit, self._look_at):
             return False
         self._look_at = size + size // 4  # most strings may be clients: looking at them each time would cost
         asked = np.zeros(size + 1, np.bool_)
         for rows in (rows_in(self.worker.tables.groups), *self.extra):
             asked[rows[:, 1] & LOW] = True
-        return bool(np.count_nonzero(asked) > 2 * most)
+        return bool(np.count_nonzero(asked) > limit)
 
     def own(self, events: Ints, texts: dict[bytes, int]) -> Ints:
         """The events with strings by their numbers in `texts`, to which new ones are added."""
@@ -81,11 +81,11 @@ class Share:
         events[:, layout.E_SUBJECT] = subject
         return events
 
-    def rows(self, texts: list[bytes], most: int) -> tuple[Ints, Ints]:
+    def rows(self, texts: list[bytes], least: Sequence[Least]) -> tuple[Ints, Ints]:
         """One row a group and one a moment: the two words of its key, its count, its first line."""
         tables = self.worker.tables
         groups = np.concatenate([in_file(rows_in(tables.groups), self.begun), *self.extra])
-        return thinned(groups, in_file(rows_in(tables.minutes), self.begun), texts, most)
+        return thinned(groups, in_file(rows_in(tables.minutes), self.begun), texts, least)
 
 
 def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:
@@ -96,26 +96,17 @@ def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:
     return rows
 
 
-def part_of(shares: Sequence[Share], plan: Plan) -> LogSums:
-    """What the shares hold, as sums that have no lines and no events yet."""
-    names = Names()
-    groups, moments = [], []
-    for share in shares:
-        texts = layout.texts(share.worker.tables.strings)
-        rows, minutes = share.rows(texts, plan.routes)
-        decoded = Texts(texts, names)
-        groups.append(decode_groups(rows, decoded, plan))
-        moments.append(decode_moments(minutes, decoded))
+def part_of(share: Share, plan: Plan, least: Sequence[Least]) -> LogSums:
+    """What a share holds, as sums that have no lines and no events yet; `least` as in `thinned`."""
+    names, strings = Names(), layout.texts(share.worker.tables.strings)
+    rows, minutes = share.rows(strings, least)
+    texts = Texts(strings, names)
+    groups, moments = decode_groups(rows, texts, plan), decode_moments(minutes, texts)
     return LogSums(
         *[0] * 6,
         names.all(),
         (),
-        summed(stacked(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)), GROUP, GROUP_SUMS, GROUP_LINES),
-        summed(stacked(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)), MOMENT, MOMENT_SUMS, MOMENT_LINES),
+        summed(groups, GROUP, GROUP_SUMS, GROUP_LINES),
+        summed(moments, MOMENT, MOMENT_SUMS, MOMENT_LINES),
         {},
     )
-
-
-def stacked(parts: Sequence[Columns], names: tuple[str, ...]) -> Columns:
-    """The columns of all parts below each other."""
-    return {name: np.concatenate([part[name] for part in parts] or [np.zeros(0, np.int64)]) for name in names}

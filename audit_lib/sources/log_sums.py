@@ -123,6 +123,11 @@ def sums_of(tally: Tally) -> LogSums:
     )
 
 
+def no_sums() -> LogSums:
+    """The sums of a file without lines."""
+    return sums_of(Tally())
+
+
 def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
     table = np.array(rows, np.int64).reshape(-1, len(names))
     return {name: table[:, place] for place, name in enumerate(names)}

@@ -8,7 +8,7 @@ from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import Groups, Ints, Strings, Tables
 from audit_lib.sources.log_fields import name_route
-from audit_lib.sources.log_routes import BUDGETS, Flags, beyond, budget_of, hashes
+from audit_lib.sources.log_routes import BUDGETS, Flags, Least, budget_of, hashes
 from audit_lib.sources.log_sums import summed
 
 LOW = (1 << 32) - 1
@@ -31,33 +31,40 @@ def combined(rows: Ints) -> Ints:
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def thinned(groups: Ints, minutes: Ints, texts: list[bytes], most: int) -> tuple[Ints, Ints]:
-    """The rows with about `most` routes in each budget; to `texts` the name of the others may be added."""
-    lost, other = _lost(groups, texts, most)
+def thinned(
+    groups: Ints, minutes: Ints, texts: list[bytes], least: Sequence[Least]
+) -> tuple[Ints, Ints]:
+    """The rows without routes that are beyond their budget; to `texts` the name of the others may be added.
+
+    `least` holds for each budget what was seen of it before.
+    """
+    lost, other = _lost(groups, texts, least)
     if not lost.any():
         return groups, minutes
     return _without(groups, _OF_GROUPS, lost, other), _without(minutes, _OF_MINUTES, lost, other)
 
 
-def thin(tables: Tables, head: Ints, others: Iterable[Ints], most: int) -> tuple[Tables, Ints]:
-    """The tables and the head of a worker that reads no more, with about `most` routes in each budget.
+def thin(tables: Tables, head: Ints, events: Ints, onces: Ints, most: int) -> tuple[Tables, Ints]:
+    """The tables and the head of a worker that reads no more, without routes that are beyond their budget.
 
-    Strings keep their numbers, and stay where `others`, columns of such numbers, name them.
+    Strings keep their numbers, and those that its events and onces name stay.
     """
     texts = layout.texts(tables.strings)
     groups, minutes = rows_in(tables.groups), rows_in(tables.minutes)
-    lost, other = _lost(np.concatenate([groups, head]), texts, most)
+    lost, other = _lost(np.concatenate([groups, head]), texts, [Least(most) for _ in BUDGETS])
     if not lost.any():
         return tables, head
     groups, head = (_without(rows, _OF_GROUPS, lost, other) for rows in (groups, head))
     minutes = _without(minutes, _OF_MINUTES, lost, other)
-    keys = np.concatenate([groups[:, 1], head[:, 1], minutes[:, 1]])
-    methods = np.concatenate([groups[:, 0], head[:, 0]]) & METHOD, minutes[:, 0] & ((1 << 26) - 1)
-    strings = _strings(texts, (keys >> 32, keys & LOW, *methods, *others))
-    return Tables(strings, _dense(groups), layout.new_groups(2), _dense(minutes)), head
+    methods = minutes[:, 0] & ((1 << 26) - 1)
+    keys = groups, head, events[:, layout.E_ONE :], onces[:, layout.O_ONE :]
+    used = [methods, minutes[:, 1] >> 32, minutes[:, 1] & LOW, events[:, layout.E_SUBJECT]]
+    for rows in keys:
+        used += [rows[:, 0] & METHOD, rows[:, 1] >> 32, rows[:, 1] & LOW]
+    return Tables(_strings(texts, used), _dense(groups), layout.new_groups(2), _dense(minutes)), head
 
 
-def _lost(groups: Ints, texts: list[bytes], most: int) -> tuple[Flags, int]:
+def _lost(groups: Ints, texts: list[bytes], least: Sequence[Least]) -> tuple[Flags, int]:
     """For each budget and number of a string whether it is a route beyond it; the number of the others."""
     other = texts.index(_OTHER) if _OTHER in texts else len(texts)
     lost = np.zeros((len(BUDGETS), max(len(texts), other + 1)), np.bool_)
@@ -66,9 +73,9 @@ def _lost(groups: Ints, texts: list[bytes], most: int) -> tuple[Flags, int]:
         asked = np.zeros(lost.shape[1], np.bool_)
         asked[groups[budgets == budget, 1] & LOW] = True
         asked[[0, other]] = False
-        if np.count_nonzero(asked) > most:
-            numbers = np.flatnonzero(asked)
-            lost[budget, numbers] = beyond(hashes(_named(texts, numbers)), most)
+        numbers = np.flatnonzero(asked)
+        if len(numbers) > least[budget].most or least[budget].is_reached:
+            lost[budget, numbers] = least[budget].beyond(hashes(_named(texts, numbers)))
     if other == len(texts) and lost.any():
         texts.append(_OTHER)
     return lost, other
