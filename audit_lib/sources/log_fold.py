@@ -83,7 +83,7 @@ def other_requests(sums: Iterable[LogSums]) -> int:
 
 def told(requests: int, most: int = MOST_ROUTES) -> str:
     """What is said of requests that are counted under OTHER_ROUTES."""
-    return f"more than {most:,} routes differ: {requests:,} requests are counted under {OTHER_ROUTES}"
+    return f"more than {most:,} routes differ: {requests:,} requests and messages are counted under {OTHER_ROUTES}"
 
 
 def _routes(part: LogSums, budget: int) -> frozenset[str]:
