@@ -107,7 +107,7 @@ def failures(
     sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
     click.echo(_summary(sums), err=True)
     if requests := other_requests(sums):
-        click.echo(told(requests), err=True)
+        click.echo(told(requests, plan.routes), err=True)
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
 

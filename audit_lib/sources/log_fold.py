@@ -67,8 +67,8 @@ def merged(parts: Sequence[LogSums]) -> LogSums:
         return parts[0]
     groups, names = renamed(parts, lambda part: part.groups, NAMED)
     moments, _ = renamed(parts, lambda part: part.moments, NAMED)
-    sums = {"groups": summed(groups, *_BY_GROUP), "moments": summed(moments, *_BY_MOMENT)}
-    return replace(parts[0], names=names, **sums)
+    sums = summed(groups, *_BY_GROUP), summed(moments, *_BY_MOMENT)
+    return replace(parts[0], names=names, groups=sums[0], moments=sums[1])
 
 
 def other_requests(sums: Iterable[LogSums]) -> int:
@@ -81,9 +81,10 @@ def other_requests(sums: Iterable[LogSums]) -> int:
     return total
 
 
-def told(requests: int, most: int = MOST_ROUTES) -> str:
+def told(requests: int, most: int) -> str:
     """What is said of requests that are counted under OTHER_ROUTES."""
-    return f"more than {most:,} routes differ: {requests:,} requests and messages are counted under {OTHER_ROUTES}"
+    held = f"{requests:,} requests and messages are counted under {OTHER_ROUTES}"
+    return f"more than {most:,} routes differ: {held}"
 
 
 def _routes(part: LogSums, budget: int) -> frozenset[str]:
@@ -111,14 +112,14 @@ def _without_unused(sums: LogSums) -> LogSums:
     """The sums without names that no row has; the first, which is none, stays."""
     used = np.zeros(len(sums.names), np.bool_)
     used[0] = True
-    tables = {name: getattr(sums, name) for name in ("groups", "moments", "events")}
-    for columns in tables.values():
-        for name in {*NAMED, *EVENT_NAMES} & set(columns):
+    tables = sums.groups, sums.moments, sums.events
+    for columns in tables:
+        for name in columns.keys() & set(EVENT_NAMES):
             used[columns[name]] = True
     numbers = np.cumsum(used) - 1
-    moved = {
-        key: {name: numbers[column] if name in EVENT_NAMES else column for name, column in columns.items()}
-        for key, columns in tables.items()
-    }
+    groups, moments, events = (
+        {name: numbers[column] if name in EVENT_NAMES else column for name, column in columns.items()}
+        for columns in tables
+    )
     names = tuple(name for name, keep in zip(sums.names, used.tolist(), strict=True) if keep)
-    return replace(sums, names=names, **moved)
+    return replace(sums, names=names, groups=groups, moments=moments, events=events)

@@ -41,7 +41,7 @@ def chosen(names: Collection[str], most: int) -> frozenset[str]:
 
 @dataclass
 class Least:
-    """The least hashes of the routes of one budget, as far as they were seen: the last bounds what can stay."""
+    """The least hashes of one budget, as far as its routes were seen: the last one bounds what can stay."""
 
     most: int
     seen: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))

@@ -1,7 +1,7 @@
-"""What one worker counted of a file, until it is put with the rest: rows of keys, and events by their texts."""
+"""What one worker counted of a file, until it is put with the rest: rows of keys, events by their texts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from audit_lib.sources.log_sums import (
     MOMENT_SUMS,
     LogSums,
     Names,
+    no_sums,
     summed,
 )
 from audit_lib.sources.log_thin import LOW, METHOD, combined, rows_in, thinned
@@ -49,7 +50,7 @@ class Share:
             self._enough = max(_MANY_ROWS, 2 * len(self.extra[0]))
 
     def is_full(self, most: int) -> bool:
-        """Whether so many routes differ that they have to be folded now; a worker that is done is always full."""
+        """Whether so many routes differ that they are to be folded now; a worker that is done is full."""
         if isinstance(self.worker, Filled):
             return True
         size, limit = int(self.worker.tables.strings.size[0]), most + most // 2
@@ -102,11 +103,9 @@ def part_of(share: Share, plan: Plan, least: Sequence[Least]) -> LogSums:
     rows, minutes = share.rows(strings, least)
     texts = Texts(strings, names)
     groups, moments = decode_groups(rows, texts, plan), decode_moments(minutes, texts)
-    return LogSums(
-        *[0] * 6,
-        names.all(),
-        (),
-        summed(groups, GROUP, GROUP_SUMS, GROUP_LINES),
-        summed(moments, MOMENT, MOMENT_SUMS, MOMENT_LINES),
-        {},
+    return replace(
+        no_sums(),
+        names=names.all(),
+        groups=summed(groups, GROUP, GROUP_SUMS, GROUP_LINES),
+        moments=summed(moments, MOMENT, MOMENT_SUMS, MOMENT_LINES),
     )

@@ -31,9 +31,7 @@ def combined(rows: Ints) -> Ints:
     return np.stack([columns[name] for name in names], axis=1)
 
 
-def thinned(
-    groups: Ints, minutes: Ints, texts: list[bytes], least: Sequence[Least]
-) -> tuple[Ints, Ints]:
+def thinned(groups: Ints, minutes: Ints, texts: list[bytes], least: Sequence[Least]) -> tuple[Ints, Ints]:
     """The rows without routes that are beyond their budget; to `texts` the name of the others may be added.
 
     `least` holds for each budget what was seen of it before.

@@ -69,7 +69,7 @@ def _routes(sums: LogSums, *, missed: bool) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_both_readers_fold_the_same_for_every_split(seed: int) -> None:
-    """Few routes are kept: the naive reader and the fast one, in any chunks and threads, give the same sums."""
+    """Few routes are kept: both readers, in any chunks and threads, give the same sums."""
     chance = random.Random(seed)
     content = _scan(seed, 300)
     for routes in (0, 1, 3, chance.randrange(4, 40)):
@@ -82,7 +82,7 @@ def test_both_readers_fold_the_same_for_every_split(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_ranges_fold_the_same(seed: int, tmp_path: Path) -> None:
-    """A file read in ranges, as workers of a cluster read it, gives the same sums; a range holds few routes."""
+    """A file read in ranges, as workers of a cluster read it, gives the same sums."""
     content = _scan(seed, 300)
     path = tmp_path / "a.log"
     path.write_bytes(content)
@@ -183,7 +183,8 @@ def test_a_route_is_named_as_before() -> None:
 def test_hashes_are_fixed() -> None:
     """The hash of a name is the same in every process and on every machine."""
     assert hashes([b"/a", b"/api/auth/login"]).tolist() == [
-        int.from_bytes(blake2b(name, digest_size=8).digest(), "little") for name in (b"/a", b"/api/auth/login")
+        int.from_bytes(blake2b(name, digest_size=8).digest(), "little")
+        for name in (b"/a", b"/api/auth/login")
     ]
 
 

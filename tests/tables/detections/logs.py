@@ -39,7 +39,7 @@ def detections(
 ) -> pd.DataFrame:
     """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
 
-    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out of it.
+    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out.
     """
     given = list(asks)
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
