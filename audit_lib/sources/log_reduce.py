@@ -75,7 +75,7 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
 
 def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
-    gathered.parts.append(part_of(share, plan, gathered.least))
+    gathered.parts.append(part_of([share], plan, gathered.least))
     del gathered.shares[id(share.worker)]
     if not isinstance(share.worker, Filled):
         share.worker.restart()
@@ -134,8 +134,12 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     state = gathered.state
-    for share in list(gathered.shares.values()):
-        _let_go(gathered, share, plan)
+    shares = list(gathered.shares.values())
+    if gathered.parts:
+        for share in shares:
+            _let_go(gathered, share, plan)
+    elif shares:
+        gathered.parts = [part_of(shares, plan, gathered.least)]
     whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
     names = Names(whole.names)
     texts = Texts(list(gathered.texts), names)

@@ -17,6 +17,7 @@ from audit_lib.sources.log_sums import (
     MOMENT,
     MOMENT_LINES,
     MOMENT_SUMS,
+    Columns,
     LogSums,
     Names,
     no_sums,
@@ -97,15 +98,23 @@ def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:
     return rows
 
 
-def part_of(share: Share, plan: Plan, least: Sequence[Least]) -> LogSums:
-    """What a share holds, as sums that have no lines and no events yet; `least` as in `thinned`."""
-    names, strings = Names(), layout.texts(share.worker.tables.strings)
-    rows, minutes = share.rows(strings, least)
-    texts = Texts(strings, names)
-    groups, moments = decode_groups(rows, texts, plan), decode_moments(minutes, texts)
+def part_of(shares: Sequence[Share], plan: Plan, least: Sequence[Least]) -> LogSums:
+    """What the shares hold, as sums that have no lines and no events yet; `least` as in `thinned`."""
+    names, groups, moments = Names(), [], []
+    for share in shares:
+        strings = layout.texts(share.worker.tables.strings)
+        rows, minutes = share.rows(strings, least)
+        texts = Texts(strings, names)
+        groups.append(decode_groups(rows, texts, plan))
+        moments.append(decode_moments(minutes, texts))
     return replace(
         no_sums(),
         names=names.all(),
-        groups=summed(groups, GROUP, GROUP_SUMS, GROUP_LINES),
-        moments=summed(moments, MOMENT, MOMENT_SUMS, MOMENT_LINES),
+        groups=summed(stacked(groups), GROUP, GROUP_SUMS, GROUP_LINES),
+        moments=summed(stacked(moments), MOMENT, MOMENT_SUMS, MOMENT_LINES),
     )
+
+
+def stacked(parts: Sequence[Columns]) -> Columns:
+    """The columns of all parts below each other; there is at least one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
