@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from audit_lib.log_kinds import OTHER_ROUTES, REQUEST_KINDS
 from audit_lib.sources.log_cluster import read_range
-from audit_lib.sources.log_fast import Plan, read_chunks
+from audit_lib.sources.log_fast import ChunkRead, Plan, read_chunks
 from audit_lib.sources.log_fields import clean_route, collapse, name_route
 from audit_lib.sources.log_fold import Folding, folded, other_requests
 from audit_lib.sources.log_formats import load_formats
@@ -51,7 +52,9 @@ def _scan(seed: int, count: int, *, routes: int = 60) -> bytes:
         route = chance.choice((f"/r{number}x", f"/%72{number}x", f"/r{number}x?q=1", f"/ü{number}x", "*"))
         request = f'10.0.0.{chance.randrange(3)}:1 - "GET {route} HTTP/1.1" {chance.choice(STATUSES)}'
         at = f"2026-08-{1 + chance.randrange(3):02}T10:{chance.randrange(60):02}:00Z "
-        message = f"user x not found: /m{number}x"
+        message = chance.choice(
+            (f"user x not found: /m{number}x", f"Failed login attempt for: {number}@a.de")
+        )
         lines.append(chance.choice(("", at, at)) + f"INFO:     {chance.choice((request, request, message))}")
     return "\n".join(lines).encode()
 
@@ -83,10 +86,10 @@ def test_both_readers_fold_the_same_for_every_split(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_ranges_fold_the_same(seed: int, tmp_path: Path) -> None:
     """A file read in ranges, as workers of a cluster read it, gives the same sums."""
-    content = _scan(seed, 300)
+    content = _scan(seed, 700)
     path = tmp_path / "a.log"
     path.write_bytes(content)
-    for routes in (0, 2, 11):
+    for routes in (0, 2, 11, 80, 110, 165):
         plan = _plan(routes)
         expected = _rows(_naive(content, plan))
         for size in (501, 4096, 1 << 20):
@@ -205,6 +208,21 @@ def test_a_scanner_is_counted_whole() -> None:
     assert len(_routes(sums, missed=True)) == 1001
     assert other_requests([sums]) == 299_000
     assert len(sums.names) < 1100
+
+
+def test_the_tables_of_workers_stay_small() -> None:
+    """However many routes differ, a worker holds those of the budget and of a chunk or two at most."""
+    plan = _plan(1000, chunk=100_000)
+    held = []
+
+    def watched() -> Iterator[ChunkRead]:
+        for read in read_chunks(io.BytesIO(_scanner(100_000)), plan):
+            held.append(int(read.worker.tables.strings.size[0]))
+            yield read
+
+    reduce_chunks(watched(), plan)
+    assert len(held) > 80
+    assert max(held) < 1500 + 2 * 100_000 // 80
 
 
 @pytest.mark.long

@@ -83,7 +83,7 @@ def test_triggers_tell_leaks_and_admit_what_is_not_read(tmp_path: Path) -> None:
 
 
 def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where requests stand under one name, no answer on a protected route is ruled out, and no route shared."""
+    """Where requests stand under one name, no answer on a protected route is ruled out, no route shared."""
     plant(tmp_path, "quiet misuse", 0)
     project = load_project(tmp_path)
     question = Question((INCIDENT - pd.Timedelta(hours=2)).isoformat(), AS_OF.isoformat())

@@ -51,6 +51,15 @@ def test_a_scan_is_found_by_what_is_left_of_it(tmp_path: Path) -> None:
     assert found["count"] == 400
 
 
+def test_a_rule_for_every_route_does_not_fit_the_others(tmp_path: Path) -> None:
+    """Of requests whose route is not kept nobody says that they asked for a sensitive file."""
+    found = {
+        routes: detections(tmp_path, _quiet(200), routes=routes, clients="real", sensitive_routes=["*r*"])
+        for routes in (100, 0)
+    }
+    assert [verdicts(found[routes])["A15"] for routes in (100, 0)] == ["found", "unknown"]
+
+
 def test_refusals_keep_their_routes(tmp_path: Path) -> None:
     """A source that is refused on many routes is found, though the requests to them stand under one name."""
     asks = [(n, EVIL, f"/api/q{LETTERS[n]}", 401) for n in range(10)]
