@@ -12,3 +12,7 @@ MESSAGE_KINDS = (
     "validation_error",
     NOTICE,
 )
+
+# Beyond so many routes the requests to the others are counted together, under a name that no path has.
+MOST_ROUTES = 100_000
+OTHER_ROUTES = "(other routes)"

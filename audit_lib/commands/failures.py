@@ -15,6 +15,7 @@ import numpy as np
 from audit_lib.commands.log_input import openable, read_paths, read_remotely
 from audit_lib.errors import BadInput
 from audit_lib.sources.log_fast import Plan, Wanted
+from audit_lib.sources.log_fold import other_requests, told
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.log_sums import KINDS, LogSums, day_text, renamed, summed
 
@@ -23,7 +24,8 @@ _HELP = """
 Counts requests and failures in log files of any known format, packed or not; - reads stdin.
 
 Each line ends as read, not understood or blank; the sums go to stderr. A line without a time counts on
-the last day before it in its file, and `untimed` says how many such lines a row holds.
+the last day before it in its file, and `untimed` says how many such lines a row holds. Of routes 100,000
+are kept, and beside them 100,000 that were answered 404 and its like; the others are `(other routes)`.
 
 With --alerts, instead: evaluates the alerts of the project's policy since an instant; ends with 3 where
 one fired, else with 2 where one cannot be judged, else with 0.
@@ -104,6 +106,8 @@ def failures(
     opened = openable(paths)
     sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
     click.echo(_summary(sums), err=True)
+    if requests := other_requests(sums):
+        click.echo(told(requests, plan.routes), err=True)
     click.echo(_printed(rows(sums, by), by, layout), nl=False)
 
 

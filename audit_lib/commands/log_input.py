@@ -11,6 +11,7 @@ import click
 
 from audit_lib.errors import BadInput, Fault
 from audit_lib.sources.log_fast import Plan
+from audit_lib.sources.log_fold import Folding, folded
 from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
 from audit_lib.sources.log_sums import LogSums
@@ -33,9 +34,12 @@ def openable(paths: Iterable[str]) -> list[str]:
 
 
 def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    """The sums of each; `BadInput` where one cannot be read to its end."""
+    """The sums of each, within the budgets of routes over all; `BadInput` where one cannot be read whole."""
     total = bytes_in(Path(), paths)
-    return [_sums(path, plan, total) for path in paths]
+    folding = Folding(plan.routes)
+    for path in paths:
+        folding.add(_sums(path, plan, total))
+    return folding.all()
 
 
 def _sums(path: str, plan: Plan, total: int) -> LogSums:
@@ -58,7 +62,7 @@ def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogS
         raise BadInput.at("-", "stdin cannot be read by a cluster")
     from audit_lib.sources.log_cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
-    return read_on_cluster(paths, plan, scheduler)
+    return folded(read_on_cluster(paths, plan, scheduler), plan.routes)
 
 
 @contextmanager

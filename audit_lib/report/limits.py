@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.report.days import days, undated
 from audit_lib.report.show import Table, show
 from audit_lib.report.verdict import unread
@@ -50,6 +51,9 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
             "the time of untimed lines",
             f"{counts['untimed'].sum()} are counted under the last date before them in their file",
         )
+    others = int(counts.loc[counts["route"].eq(OTHER_ROUTES), "count"].sum())
+    if others:
+        yield "some routes", f"too many differ: {others} requests and messages stand under {OTHER_ROUTES}"
     if undated(counts):
         yield "the day of undated lines", f"{undated(counts)} stand before the first date of their file"
     requests = counts[counts["status"].notna() & (counts["client"] != "")]

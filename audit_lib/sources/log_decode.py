@@ -6,13 +6,13 @@ import numpy as np
 
 from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.sources.kernel import layout
-from audit_lib.sources.kernel.layout import NONE, Groups, Ints
+from audit_lib.sources.kernel.layout import NONE, Ints
 from audit_lib.sources.log_fast import Plan
-from audit_lib.sources.log_fields import clean_client, clean_method, clean_route, mask_email
+from audit_lib.sources.log_fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.sources.log_formats import CLOCK_SET_BACK, SECRET_IN_URL
 from audit_lib.sources.log_sums import KINDS, Columns, Names
+from audit_lib.sources.log_thin import LOW, METHOD
 
-LOW = (1 << 32) - 1
 # The reader's own events, by their numbers: layout.CLOCK_NUMBER, URL_NUMBER.
 _FIRST_OWN, _OWN = layout.CLOCK_NUMBER, (CLOCK_SET_BACK, SECRET_IN_URL)
 
@@ -36,15 +36,14 @@ def _as_it_is(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
-def counted(groups: Groups, begun: Sequence[int]) -> Ints:
-    """One row a group: the two words of its key, its count, and its first line in the file.
+def in_file(rows: Ints, begun: Sequence[int]) -> Ints:
+    """The rows of a worker's groups with their first line in the file in place of the mark.
 
     `begun` says how many lines stand before each chunk of the worker.
     """
-    used = groups.counts > 0
-    marks = groups.marks[used]
+    marks = rows[:, 3]
     lines = np.array(begun, np.int64)[marks >> 32] + (marks & LOW)
-    return np.stack([groups.one[used], groups.two[used], groups.counts[used], lines], axis=1)
+    return np.column_stack([rows[:, :3], lines])
 
 
 def messages(plan: Plan) -> tuple[str, ...]:
@@ -53,7 +52,7 @@ def messages(plan: Plan) -> tuple[str, ...]:
 
 
 def decode_groups(rows: Ints, texts: Texts, plan: Plan) -> Columns:
-    """Columns of GROUP, GROUP_SUMS and GROUP_LINES, from rows like those of `counted`."""
+    """Columns of GROUP, GROUP_SUMS and GROUP_LINES, from rows like those of `in_file`."""
     one, two, count, line = rows.T
     untimed = one >> 46 & 1
     lines = {"line": line, "untimed_line": line * untimed}
@@ -70,8 +69,8 @@ def _decoded(one: Ints, two: Ints, texts: Texts, plan: Plan) -> Columns:
         "message": np.where(message >= _FIRST_OWN, message + own, message),
         "status": status,
         "client": texts.named(two >> 32, clean_client),
-        "method": texts.named(one & ((1 << 28) - 1), clean_method),
-        "route": texts.named(two & LOW, clean_route),
+        "method": texts.named(one & METHOD, clean_method),
+        "route": texts.named(two & LOW, name_route),
     }
 
 
@@ -87,14 +86,14 @@ def _kinds(plan: Plan) -> Ints:
 
 
 def decode_moments(rows: Ints, texts: Texts) -> Columns:
-    """Columns of MOMENT, MOMENT_SUMS and MOMENT_LINES, from rows like those of `counted`."""
+    """Columns of MOMENT, MOMENT_SUMS and MOMENT_LINES, from rows like those of `in_file`."""
     one, two, count, line = rows.T
     return {
         "minute": one >> 36,
         "status": one >> 26 & 1023,
         "client": texts.named(two >> 32, clean_client),
         "method": texts.named(one & ((1 << 26) - 1), clean_method),
-        "route": texts.named(two & LOW, clean_route),
+        "route": texts.named(two & LOW, name_route),
         "count": count,
         "line": line,
     }

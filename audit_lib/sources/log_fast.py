@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from audit_lib.log_kinds import MESSAGE_KINDS, NOTICE
+from audit_lib.log_kinds import MESSAGE_KINDS, MOST_ROUTES, NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Bytes, Groups, Ints, Program, Strings, Tables, Work
 from audit_lib.sources.kernel.native import Entry, load_entry
@@ -18,8 +18,7 @@ from audit_lib.sources.log_chunks import CHUNK, buffer_size, chunks
 from audit_lib.sources.log_formats import SECRET_IN_URL, LogFormats
 from audit_lib.sources.log_lines import Line, Sighting, read_line
 from audit_lib.sources.log_tally import Period
-
-# Number of the message that no block of the formats makes.
+from audit_lib.sources.log_thin import thin
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the lines of a log are read."""
+    """How the lines of a log are read; beyond so many `routes` in a budget the others are one."""
 
     formats: LogFormats
     zone: ZoneInfo
@@ -43,6 +42,7 @@ class Plan:
     wanted: Wanted = field(default_factory=Wanted)
     chunk: int = CHUNK
     threads: int = 2
+    routes: int = MOST_ROUTES
 
 
 @dataclass
@@ -89,6 +89,13 @@ class Worker:
         )
         self._buffer = np.zeros(1, np.uint8)
         self._frame = np.zeros(layout.FRAME, np.int64)
+        self._chunks = 0
+
+    def restart(self) -> None:
+        """Begins afresh, after what it counted was taken; the tables stay, since new ones cost memory."""
+        strings, groups, _, minutes = self.tables
+        for array in (strings.slots, groups.counts, minutes.counts, strings.size, groups.size, minutes.size):
+            array[:] = 0
         self._chunks = 0
 
     def read(self, buffer: Bytes, size: int) -> ChunkRead:
@@ -147,7 +154,7 @@ class Worker:
     def _roomy_groups(self, groups: Groups) -> Groups:
         if 2 * (groups.size[0] + 4) < len(groups.one):
             return groups
-        larger = layout.new_groups(4 * len(groups.one))
+        larger = layout.new_groups(2 * len(groups.one))
         self._linked(self.tables._replace(groups=groups, head=larger), layout.REFILL)
         return larger
 
@@ -155,7 +162,7 @@ class Worker:
         count = int(strings.size[0])
         slots, starts, arena, size = strings
         if count + 8 >= len(slots) // 2:
-            slots = np.zeros(4 * len(slots), np.int64)
+            slots = np.zeros(2 * len(slots), np.int64)
             self._linked(self.tables._replace(strings=strings._replace(slots=slots)), layout.RELINK)
             starts = np.concatenate([starts, np.zeros(len(slots) // 2 + 8 - len(starts), np.int64)])
         if starts[count + 1] + layout.STRING_ROOM >= len(arena):
@@ -196,9 +203,11 @@ class Worker:
 
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
-    """One chunk, with tables of its own that can be sent elsewhere."""
+    """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
     worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats))
-    return replace(worker.read(buffer, size), worker=Filled(worker.tables))
+    read = worker.read(buffer, size)
+    tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
+    return replace(read, worker=Filled(tables), head=head)
 
 
 def _settings(plan: Plan) -> Ints:

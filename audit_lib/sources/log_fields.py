@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from audit_lib.log_kinds import OTHER_ROUTES
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
@@ -17,6 +19,8 @@ _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _WORDS = re.compile(rb"[a-z_-]*")
+# Printable ASCII but for the marks of queries and encoding: it stands for itself.
+_PLAIN = re.compile(rb"/[!\"$&-:<->@-~]*")
 NOT_AN_ADDRESS = "(not an address)"
 IDENTIFIER = b"{id}"
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
@@ -131,6 +135,13 @@ def clean_route(path: bytes) -> str:
     decoded = _ENCODED.sub(_decode, collapse(path))
     text = collapse(decoded).decode("utf-8", "replace")
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+
+
+def name_route(collapsed: bytes) -> str:
+    """What `clean_route` gives for a path that is collapsed already, sooner: of millions most are plain."""
+    if _PLAIN.fullmatch(collapsed):
+        return collapsed.decode("ascii")
+    return OTHER_ROUTES if collapsed == OTHER_ROUTES.encode() else clean_route(collapsed)
 
 
 def _decode(found: re.Match[bytes]) -> bytes:

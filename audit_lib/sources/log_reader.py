@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from audit_lib.sources.kernel.native import NotCompiled, is_at_hand, load_entry
 from audit_lib.sources.log_fast import Plan, read_chunks
+from audit_lib.sources.log_fold import folded
 from audit_lib.sources.log_formats import LogFormats
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_sums import LogSums, sums_of
@@ -81,7 +82,8 @@ def bytes_in(root: Path, paths: Iterable[str]) -> int:
 
 def read_naively(file: BinaryIO, plan: Plan) -> LogSums:
     """The same sums by the naive reader, line by line."""
-    return sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period))
+    sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period))
+    return folded([sums], plan.routes)[0]
 
 
 def _read_up_to(file: BinaryIO, size: int) -> bytes:

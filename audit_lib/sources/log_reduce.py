@@ -8,32 +8,13 @@ import numpy as np
 from audit_lib.log_kinds import NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
-from audit_lib.sources.log_decode import (
-    LOW,
-    Texts,
-    counted,
-    decode_events,
-    decode_groups,
-    decode_moments,
-    messages,
-)
-from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
+from audit_lib.sources.log_decode import Texts, decode_events, messages
+from audit_lib.sources.log_fast import ChunkRead, Filled, Plan
+from audit_lib.sources.log_fold import folded, merged
+from audit_lib.sources.log_routes import BUDGETS, Least
+from audit_lib.sources.log_share import Share, head_rows, part_of
 from audit_lib.sources.log_steps import steps_in, with_steps
-from audit_lib.sources.log_sums import (
-    EVENT,
-    EVENT_NAMES,
-    GROUP,
-    GROUP_LINES,
-    GROUP_SUMS,
-    MOMENT,
-    MOMENT_LINES,
-    MOMENT_SUMS,
-    Columns,
-    LogSums,
-    Names,
-    day_text,
-    summed,
-)
+from audit_lib.sources.log_sums import EVENT, EVENT_NAMES, Columns, LogSums, Names, day_text, no_sums
 
 
 @dataclass
@@ -47,49 +28,37 @@ class _Carried:
 
 
 @dataclass
-class _Share:
-    """What one worker counted: `begun` are the lines before each of its chunks, `extra` counts and lines."""
-
-    worker: Worker | Filled
-    begun: list[int] = field(default_factory=list)
-    extra: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-
-    def add(self, key: tuple[int, int], count: int, line: int) -> None:
-        """Adds what the worker could not count itself: it did not know what stood before its chunk."""
-        before, first = self.extra.get(key, (0, line))
-        self.extra[key] = before + count, min(first, line)
-
-    def counts(self) -> Ints:
-        """One row a group: the two words of its key, its count, its first line."""
-        extra = [(*key, *value) for key, value in self.extra.items()]
-        own = counted(self.worker.tables.groups, self.begun)
-        return np.concatenate([own, np.array(extra, np.int64).reshape(-1, 4)])
-
-
-@dataclass
 class _Gathered:
-    """What the chunks gave so far, beside what their workers hold."""
+    """What the chunks gave so far, beside what their workers hold.
+
+    `texts` number the strings of `events`; `parts` are what workers counted before they began afresh,
+    and `least` say which routes of it could stay.
+    """
 
     state: Ints = field(default_factory=lambda: np.zeros(layout.STATES, np.int64))
     dated: int = 0
     in_period: int = 0
-    events: list[tuple[Worker | Filled, Ints]] = field(default_factory=list)
+    events: list[Ints] = field(default_factory=list)
+    texts: dict[bytes, int] = field(default_factory=lambda: {b"": 0})
     steps: int = 0
-    shares: dict[int, _Share] = field(default_factory=dict)
+    shares: dict[int, Share] = field(default_factory=dict)
+    parts: list[LogSums] = field(default_factory=list)
+    least: list[Least] = field(default_factory=list)
 
 
 def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
     """The sums of a file, from its chunks in order; the same for every way to split it."""
-    carried, gathered = _Carried(), _Gathered()
+    carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
     notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
     for read in reads:
         held = plan.period.holds(day_text(carried.day))
-        share = gathered.shares.setdefault(id(read.worker), _Share(read.worker))
+        share = gathered.shares.setdefault(id(read.worker), Share(read.worker))
         share.begun.append(carried.lines)
-        for one, two, count, mark in read.head.tolist() if held else ():
-            share.add((one | carried.day << 47, two), count, carried.lines + (mark & LOW))
-        for key, line in _counted_once(read, carried, held, notices):
-            share.add(key, 1, carried.lines + line)
+        if held and len(read.head):
+            share.add(head_rows(read, carried.day, carried.lines))
+        once = [(*key, 1, carried.lines + line) for key, line in _counted_once(read, carried, held, notices)]
+        if once:
+            share.add(np.array(once, np.int64))
         placed = _placed(read.events, carried, held)
         if plan.wanted.events:
             before = carried.last, carried.lines, gathered.steps
@@ -97,9 +66,22 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
             gathered.steps += steps_in(placed)
         _bound(gathered, read)
         if len(placed):
-            gathered.events.append((read.worker, placed))
+            gathered.events.append(share.own(placed, gathered.texts))
         _carry(read, carried, gathered, held)
+        if share.is_full(plan.routes):
+            _let_go(gathered, share, plan)
     return _sums(gathered, plan)
+
+
+def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
+    """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
+    gathered.parts.append(part_of([share], plan, gathered.least))
+    del gathered.shares[id(share.worker)]
+    if not isinstance(share.worker, Filled):
+        share.worker.restart()
+    rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
+    if sum(rows[1:]) > max(2 * plan.routes, rows[0]):
+        gathered.parts = folded([merged(gathered.parts)], plan.routes)
 
 
 def _counted_once(
@@ -131,7 +113,7 @@ def _bound(gathered: _Gathered, read: ChunkRead) -> None:
     first = int(read.state[layout.FIRST])
     if first == NONE:
         return
-    for _, events in reversed(gathered.events):
+    for events in reversed(gathered.events):
         waiting = events[:, layout.E_AFTER] == NONE
         if len(events) and not waiting.any():
             break
@@ -151,16 +133,17 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
-    names, state = Names(), gathered.state
-    groups, moments, events = [], [], []
-    for share in gathered.shares.values():
-        worker = share.worker
-        texts = Texts(layout.texts(worker.tables.strings), names)
-        groups.append(decode_groups(share.counts(), texts, plan))
-        moments.append(decode_moments(counted(worker.tables.minutes, share.begun), texts))
-        own = [(order, rows) for order, (other, rows) in enumerate(gathered.events) if other is worker]
-        events += [(order, decode_events(rows, texts, plan)) for order, rows in own]
-    events.sort(key=lambda pair: pair[0])
+    state = gathered.state
+    shares = list(gathered.shares.values())
+    if gathered.parts:
+        for share in shares:
+            _let_go(gathered, share, plan)
+    elif shares:
+        gathered.parts = [part_of(shares, plan, gathered.least)]
+    whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
+    names = Names(whole.names)
+    texts = Texts(list(gathered.texts), names)
+    events = [decode_events(rows, texts, plan) for rows in gathered.events]
     return LogSums(
         int(state[layout.LINES]),
         int(state[layout.READ]),
@@ -170,9 +153,9 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         gathered.in_period,
         names.all(),
         messages(plan),
-        summed(_stacked(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)), GROUP, GROUP_SUMS, GROUP_LINES),
-        summed(_stacked(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)), MOMENT, MOMENT_SUMS, MOMENT_LINES),
-        _stacked([columns for _, columns in events], (*EVENT, *EVENT_NAMES)),
+        whole.groups,
+        whole.moments,
+        _stacked(events, (*EVENT, *EVENT_NAMES)),
     )
 
 

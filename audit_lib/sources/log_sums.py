@@ -47,10 +47,10 @@ class LogSums:
 
 
 class Names:
-    """Numbers names in order of sight."""
+    """Numbers names in order of sight, behind those that have numbers already."""
 
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {"": 0}
+    def __init__(self, known: Sequence[str] = ("",)) -> None:
+        self.numbers: dict[str, int] = {name: number for number, name in enumerate(known)}
 
     def __getitem__(self, name: str) -> int:
         return self.numbers.setdefault(name, len(self.numbers))
@@ -121,6 +121,11 @@ def sums_of(tally: Tally) -> LogSums:
         _columns(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)),
         _columns(events, (*EVENT, *EVENT_NAMES)),
     )
+
+
+def no_sums() -> LogSums:
+    """The sums of a file without lines."""
+    return sums_of(Tally())
 
 
 def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:

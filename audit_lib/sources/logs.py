@@ -11,9 +11,11 @@ import pandas as pd
 
 from audit_lib.clock import Quarter
 from audit_lib.contracts import Sources
+from audit_lib.log_kinds import MOST_ROUTES
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.files import OpenSource, Unreadable, open_source
 from audit_lib.sources.log_fast import Plan
+from audit_lib.sources.log_fold import Folding, other_requests, told
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.sources.log_paths import claimed_paths
@@ -47,31 +49,45 @@ class _Plan:
     quarter: Quarter | None
     scheduler: str
     total: int  # bytes of all files
+    routes: int
 
 
 def read_logs(
-    project: Project, quarter: Quarter | None, formats: LogFormats | None = None, *, scheduler: str = ""
+    project: Project,
+    quarter: Quarter | None,
+    formats: LogFormats | None = None,
+    *,
+    scheduler: str = "",
+    routes: int = MOST_ROUTES,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. With a `scheduler` the workers of its cluster read the plain ones, which must be
+    is a row of Sources. Beyond so many `routes` in a budget, over all files, the others are one, and the rows
+    of their files say so. With a `scheduler` the workers of its cluster read the plain ones, which must be
     there for each by the same path. Raises what `ZoneInfo` raises for a zone that does not exist.
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
-    files: list[FileSums] = []
+    folding = Folding(routes)
+    read: list[dict[str, Any]] = []  # the rows of the files that were read
     named = claimed_paths(project.root, project.log_sources)
     total = sum(bytes_in(project.root, paths) for _, paths in named)
     for source, paths in named:
         rows += [] if paths else [_missing(source)]
         zone = ZoneInfo(source.time_zone)
-        plan = _Plan(project.root, frozenset(paths), zone, formats, quarter, scheduler, total)
+        plan = _Plan(project.root, frozenset(paths), zone, formats, quarter, scheduler, total, routes)
         for path in paths:
             row, sums = _read_file(plan, path)
             rows.append(_row(source, path) | row)
-            files += [FileSums(path, sums)] if sums else []
+            if sums:
+                read.append(rows[-1])
+                folding.add(sums)
+    files = [FileSums(row["source"], sums) for row, sums in zip(read, folding.all(), strict=True)]
+    for row, (_, sums) in zip(read, files, strict=True):
+        if requests := other_requests([sums]):
+            row["reason"] = "; ".join(filter(None, (row["reason"], told(requests, routes))))
     return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
 
 
@@ -119,7 +135,7 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
 
 def _sums(plan: _Plan, path: str, source: OpenSource) -> tuple[LogSums, str]:
     """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
-    how = Plan(plan.formats, plan.zone, _period(plan.quarter))
+    how = Plan(plan.formats, plan.zone, _period(plan.quarter), routes=plan.routes)
     if plan.scheduler and not is_packed(source.peek()):
         from audit_lib.sources.log_cluster import read_on_cluster  # noqa: PLC0415  slow to import
 

@@ -27,6 +27,7 @@ class Facts:
     refused: int
     failed_logins: int
     limited: int
+    unnamed_routes: int
 
     @property
     def collapsed(self) -> bool:
@@ -62,4 +63,5 @@ def gathered(scene: Scene, windows: pd.DataFrame) -> Facts:
         refused=refused,
         failed_logins=failed,
         limited=limited,
+        unnamed_routes=facts.unnamed_routes(scene),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import rows
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.tables.clients import network
 from audit_lib.tables.requests import REFUSED, Window, named, succeeded, totals
 from audit_lib.tables.scene import Scene
@@ -74,7 +75,7 @@ def route_clients(scene: Scene, route: str) -> pd.DataFrame:
 def pivot(scene: Scene, client: str) -> pd.DataFrame:
     """From an address by its routes to the others who asked for them in the window, most in common first."""
     here = scene.here
-    routes = set(here.loc[here["client"] == client, "route"])
+    routes = set(here.loc[here["client"] == client, "route"]) - {OTHER_ROUTES}
     others = here[here["route"].isin(routes) & (here["client"] != client)]
     found = _by(others, "client")
     shared = others.groupby("client", observed=True)["route"].nunique()

@@ -6,6 +6,7 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.contracts import Hypotheses, rows
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.tables import incident_facts as facts
 from audit_lib.tables.case import Case
 from audit_lib.tables.case_facts import ENOUGH, Facts, gathered
@@ -96,8 +97,9 @@ def _leaked_and_used(known: Facts) -> Case:
     case.pro(4, f"after it sources that were never seen before succeeded at once: {_names(used)}", used)
     case.contra(2, "no leak of the secret is known", not len(leaked))
     no_new = bool(len(leaked)) and not used and reaches_back(known.scene.requests, known.scene.window)
-    case.absent(2, "no new source succeeded on a protected route", no_new)
+    case.absent(2, "no new source succeeded on a protected route", no_new and not known.unnamed_routes)
     case.lacks("the logs do not say which token a request bore")
+    case.lacks(_UNNAMED, known.unnamed_routes)
     case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
     return case
@@ -113,7 +115,9 @@ def _stale_client(known: Facts) -> Case:
     case.contra(1, f"{early}: a process that has the old value answers those that bear it", early)
     watched = bool(known.scene.stays)
     case.contra(3, "no value is known to have changed in the window", watched and not known.changes)
-    case.absent(1, "nobody who had succeeded failed after a change", known.changes and not hit)
+    none_failed = known.changes and not hit and not known.unnamed_routes
+    case.absent(1, "nobody who had succeeded failed after a change", none_failed)
+    case.lacks(_UNNAMED, known.unnamed_routes)
     case.contra(3, "nearly everyone failed, those with the new value too", known.broken and known.unpaired)
     case.lacks("a snapshot just before and after each rotation", not watched)
     case.lacks(_PROXIED, known.collapsed)
@@ -130,7 +134,8 @@ def _pair_break(known: Facts) -> Case:
     case.contra(
         2, "the halves of every pair that was looked at are equal", not known.unpaired and not known.broken
     )
-    case.absent(2, "at no time did nearly everyone fail", not known.broken)
+    case.absent(2, "at no time did nearly everyone fail", not known.broken and not known.unnamed_routes)
+    case.lacks(_UNNAMED, known.unnamed_routes)
     case.lacks("what the last build of the frontend holds: search its bundle (leaks)")
     return case
 
@@ -160,7 +165,8 @@ def _quiet_misuse(known: Facts) -> Case:
     case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
     case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
     no_new = not quiet and reaches_back(known.scene.requests, known.scene.window) and not known.collapsed
-    case.absent(2, "no new source succeeded on a protected route", no_new)
+    case.absent(2, "no new source succeeded on a protected route", no_new and not known.unnamed_routes)
+    case.lacks(_UNNAMED, known.unnamed_routes)
     case.lacks("whose address it is: new users look the same", quiet)
     case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
     case.lacks(_PROXIED, known.collapsed)
@@ -168,6 +174,7 @@ def _quiet_misuse(known: Facts) -> Case:
 
 
 _NO_HISTORY = "logs of a week before the window: without them a newcomer cannot be told from a regular"
+_UNNAMED = f"the routes of the requests under {OTHER_ROUTES}: which of them are protected is not known"
 _PROXIED = "the sources' own addresses: all come through a proxy"
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 from audit_lib.clock import iso
 from audit_lib.contracts import rows
 from audit_lib.ledger.tenures import Tenure
+from audit_lib.log_kinds import OTHER_ROUTES
+from audit_lib.sources.log_routes import budget_of
 from audit_lib.tables.clients import is_internal, worst_bursts
 from audit_lib.tables.requests import REFUSED, answered_or_refused, maybe_within, totals
 from audit_lib.tables.scene import Scene
@@ -168,6 +170,12 @@ def failures_in(scene: Scene) -> tuple[int, int, int]:
     kinds = scene.said["kind"].value_counts()
     refused = int(kinds.get("unauthorized", 0) + kinds.get("forbidden", 0))
     return refused, int(kinds.get("login_failed", 0)), int(kinds.get("rate_limited", 0))
+
+
+def unnamed_routes(scene: Scene) -> int:
+    """How many answered or refused requests stand under one name: whether they are protected is not known."""
+    others = scene.requests[scene.requests["route"].eq(OTHER_ROUTES)]
+    return int(others["count"].where(budget_of(others["status"].to_numpy()) == 0, 0).sum())
 
 
 def untimed_share(scene: Scene) -> float:

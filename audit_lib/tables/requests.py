@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from audit_lib.contracts import Requests
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.policy import Policy
 from audit_lib.secrecy.values import matches_glob
 
@@ -44,8 +45,11 @@ class Access:
         return cls(**{name: tuple(map(str, texts.get(name, ()))) for name in ("open", "login", "protected")})
 
     def protects(self, route: str, refusing: Iterable[str]) -> bool:
-        """Whether a route asks for a secret: the policy says so, or it is among those that have refused."""
-        if matches_glob(route, self.open) or matches_glob(route, self.login):
+        """Whether a route asks for a secret: the policy says so, or it is among those that have refused.
+
+        Of many routes under one name nothing is said.
+        """
+        if route == OTHER_ROUTES or matches_glob(route, self.open) or matches_glob(route, self.login):
             return False
         return route in refusing or matches_glob(route, self.protected)
 

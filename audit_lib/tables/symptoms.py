@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import Symptoms, rows
-from audit_lib.tables.incident_facts import failures_in, longest_break, newcomers, unpaired
+from audit_lib.tables.incident_facts import failures_in, longest_break, newcomers, unnamed_routes, unpaired
 from audit_lib.tables.scene import Scene
 
 
@@ -151,7 +151,7 @@ def _unauthorized(scene: Scene) -> dict[str, Any]:
             text,
             remedy="give both halves one value, rebuild the frontend, restart the backend",
         )
-    verdict = "unknown" if broken else "none"
+    verdict = "unknown" if broken or unnamed_routes(scene) else "none"
     text = "the pairs that were looked at are equal; what the last build holds is not known"
     return _row(
         "unauthorized",

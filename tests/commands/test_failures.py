@@ -6,12 +6,14 @@ import os
 import pty
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.commands import failures as failures_command
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
 2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
@@ -44,6 +46,23 @@ def test_json_is_a_list_of_records(log: Path) -> None:
         {"kind": "other", "count": 1},
         {"kind": "unauthorized", "count": 2},
     ]
+
+
+def test_too_many_routes_are_said(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all files few routes are kept: the rest is one row, and stderr says so."""
+    other = log.with_name("b.log.gz")
+    other.write_bytes(gzip.compress(LOG.replace(b"/early", b"/late").replace(b"/login", b"/more")))
+    arguments = (log, other, "--by", "route", "--format", "csv")
+    whole = _run(*arguments)
+    assert "routes differ" not in whole.stderr
+    monkeypatch.setattr(failures_command, "Plan", partial(failures_command.Plan, routes=1))
+    few = _run(*arguments)
+    kept = [row for row in few.stdout.splitlines()[1:] if row.startswith("/")]
+    others = sum(int(row.rsplit(",", 1)[1]) for row in whole.stdout.splitlines()[1:] if row.startswith("/"))
+    others -= int(kept[0].rsplit(",", 1)[1])
+    assert (len(kept), f"(other routes),{others}" in few.stdout.splitlines()) == (1, True)
+    said = f"more than 1 routes differ: {others} requests and messages are counted under (other routes)"
+    assert said in few.stderr.splitlines()
 
 
 def test_table_and_csv_hold_the_same_rows(log: Path) -> None:

@@ -1,5 +1,6 @@
 """Each trigger and symptom of the guide is told from the lines that show it, and is not told without them."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -7,9 +8,13 @@ import pytest
 
 from audit_lib.incident import investigate
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.log_kinds import MOST_ROUTES
 from audit_lib.project import load_project
 from audit_lib.question import Question
+from audit_lib.sources import log_cache
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.logs import read_logs
+from audit_lib.tables.entities import pivot, suspect
 from audit_lib.tables.symptoms import tabulate_symptoms
 from tests.incidents import AS_OF, INCIDENT, plant
 
@@ -75,3 +80,27 @@ def test_triggers_tell_leaks_and_admit_what_is_not_read(tmp_path: Path) -> None:
     assert found.loc["a secret was committed", "verdict"] == "found"
     assert found.loc["somebody with access left", "verdict"] == "unknown"
     assert found.loc["a provider reports a breach", "verdict"] == "unknown"
+
+
+def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where requests stand under one name, no answer on a protected route is ruled out, no route shared."""
+    plant(tmp_path, "quiet misuse", 0)
+    project = load_project(tmp_path)
+    question = Question((INCIDENT - pd.Timedelta(hours=2)).isoformat(), AS_OF.isoformat())
+    told = {}
+    for routes in (MOST_ROUTES, 0):
+        monkeypatch.setattr(log_cache, "read_logs", partial(read_logs, routes=routes))
+        monkeypatch.setattr(log_cache, "user_cache", partial(Path, tmp_path / f"cache {routes}"))
+        found = investigate(project, question, AS_OF, keeper_of(project))
+        verdict = tabulate_symptoms(found.scene).set_index("symptom").loc["the frontend gets 401", "verdict"]
+        table = found.hypotheses.set_index("hypothesis")
+        told[routes] = verdict, table, len(pivot(found.scene, suspect(found.scene)))
+    (known, before, shared), (unknown, after, none) = told[MOST_ROUTES], told[0]
+    assert (known, unknown, shared > 0, none) == ("none", "unknown", True, 0)
+    missing = after["missing"].str.contains("(other routes)", regex=False)
+    names = {"leaked and used", "pair break", "quiet misuse", "stale client after a rotation"}
+    assert set(after.index[missing]) == names
+    assert not before["missing"].str.contains("(other routes)", regex=False).any()
+    silent = "no new source succeeded|at no time did nearly everyone fail|nobody who had succeeded"
+    assert before["speaks_against"].str.contains(silent).any()
+    assert not after["speaks_against"].str.contains(silent).any()

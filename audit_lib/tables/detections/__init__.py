@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.contracts import Detections
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.secrecy.values import matches_glob
 from audit_lib.tables.detections import (
     baseline,
@@ -22,7 +23,9 @@ from audit_lib.tables.detections import (
 )
 from audit_lib.tables.detections.applicability import (
     FAILURES,
+    MISSED,
     REQUESTS,
+    ROUTES,
     SOURCE,
     TIME,
     cannot_apply,
@@ -95,26 +98,26 @@ def _one(
 DETECTIONS: tuple[Detection, ...] = (
     _one("A1", one_source.bursts, TIME, SOURCE, FAILURES, explained=True),
     _one("A2", one_source.slow, TIME, SOURCE, FAILURES, explained=True),
-    _one("A3", one_source.spaced, TIME, SOURCE, FAILURES, explained=True),
+    _one("A3", one_source.spaced, TIME, SOURCE, FAILURES, ROUTES, explained=True),
     _one("A4", one_source.over_days, TIME, SOURCE, FAILURES, explained=True),
     _one("A5", crowds.distributed, TIME, SOURCE, FAILURES, explained=True),
-    _one("A6", one_source.many_routes, TIME, SOURCE, FAILURES, explained=True),
-    _one("A7", successes.after_failures, TIME, SOURCE, FAILURES, REQUESTS),
-    _one("A8", successes.first_seen, TIME, SOURCE, REQUESTS),
+    _one("A6", one_source.many_routes, TIME, SOURCE, FAILURES, ROUTES, explained=True),
+    _one("A7", successes.after_failures, TIME, SOURCE, FAILURES, REQUESTS, ROUTES),
+    _one("A8", successes.first_seen, TIME, SOURCE, REQUESTS, ROUTES),
     Detection(
         "A9",
         lambda parts, rule: rotations.classified(parts.causes.after, rule),
-        frozenset((TIME, SOURCE, FAILURES)),
+        frozenset((TIME, SOURCE, FAILURES, ROUTES)),
     ),
-    Detection("A10", lambda parts, rule: list(parts.causes.breaks), frozenset((TIME, FAILURES))),
-    Detection("A11", lambda parts, rule: list(parts.causes.steps), frozenset((TIME, FAILURES))),
+    Detection("A10", lambda parts, rule: list(parts.causes.breaks), frozenset((TIME, FAILURES, ROUTES))),
+    Detection("A11", lambda parts, rule: list(parts.causes.steps), frozenset((TIME, FAILURES, ROUTES))),
     _one("A12", crowds.limited, TIME, REQUESTS),
     _one("A13", baseline.unusual_hours, TIME, FAILURES, REQUESTS),
     _one("A14", crowds.top_talkers, SOURCE, FAILURES),
     Detection(
         "A15",
         lambda parts, rule: surfaces.scanning(parts.traffic, rule, parts.policy),
-        frozenset((TIME, SOURCE, REQUESTS)),
+        frozenset((TIME, SOURCE, REQUESTS, ROUTES, MISSED)),
     ),
     _one("A16", surfaces.errors, REQUESTS),
     _one("A17", surfaces.secrets_in_addresses),
@@ -152,7 +155,10 @@ def _apply(detection: Detection, parts: Parts) -> Detected:
         return made("unknown", reason, doubt=reason)
     doubt = proves_nothing(detection.needs, parts.traffic, parts.policy)
     doubt = doubt or _special(detection, rule, parts)
-    incidents = [_explained(found, detection, parts) for found in detection.find(parts, rule)]
+    incidents = [
+        _limited(_explained(found, detection, parts), detection, parts.traffic)
+        for found in detection.find(parts, rule)
+    ]
     if incidents:
         return made("found", "", tuple(sorted(incidents, key=_order)), doubt)
     return made("unknown" if doubt else "none", doubt, doubt=doubt)
@@ -184,6 +190,13 @@ def _explained(found: Incident, detection: Detection, parts: Parts) -> Incident:
         text = f"; a refusal on {unclear[0]} can follow a right password" if unclear else ""
         return replace(found, classification=found.classification + text)
     return replace(found, classification=f"{found.classification}; {cause}: no attack", severity="info")
+
+
+def _limited(found: Incident, detection: Detection, traffic: Traffic) -> Incident:
+    """The incident with the word that requests were left out: an answer among them could explain it."""
+    if ROUTES not in detection.needs or not traffic.other_routes or not found.classification:
+        return found
+    return replace(found, classification=f"{found.classification}; without the requests under {OTHER_ROUTES}")
 
 
 def _order(found: Incident) -> tuple[Any, ...]:

@@ -1,9 +1,15 @@
 """Why a detection cannot be applied, and why finding nothing would prove nothing."""
 
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.tables.detections.rules import DetectionPolicy
 from audit_lib.tables.detections.traffic import Traffic
 
 TIME, SOURCE, FAILURES, REQUESTS = "time", "source", "failures", "requests"
+# What was asked for: of answered and refused requests, and of those that were answered 404 and its like.
+ROUTES, MISSED = "routes", "missed"
+
+
+_OTHERS = f"are counted under {OTHER_ROUTES}, since too many routes differ"
 
 
 def cannot_apply(needs: frozenset[str], traffic: Traffic) -> str:
@@ -28,6 +34,10 @@ def proves_nothing(needs: frozenset[str], traffic: Traffic, policy: DetectionPol
         reasons.append(f"{traffic.unnamed:,} requests name no client")
     if SOURCE in needs and (few := _few_addresses(traffic, policy)):
         reasons.append(few)
+    if ROUTES in needs and traffic.other_routes:
+        reasons.append(f"{traffic.other_routes:,} requests, answered or refused, {_OTHERS}")
+    if MISSED in needs and traffic.other_missed:
+        reasons.append(f"{traffic.other_missed:,} requests for what is not there {_OTHERS}")
     if traffic.days_read < traffic.days:
         reasons.append(f"{traffic.days - traffic.days_read} of {traffic.days} days have no line")
     return "; ".join(reasons)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.sources.log_formats import SECRET_IN_URL
 from audit_lib.tables.detections.both import by_both, named
 from audit_lib.tables.detections.incidents import Incident, earliest, incident, places, runs
@@ -40,7 +41,8 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
     ]
 
     def build(name: str, run: pd.DataFrame) -> Incident:
-        text = f"{run['route'].nunique()} routes asked for that are not there or not allowed"
+        least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
+        text = f"{least}{run['route'].nunique()} routes asked for that are not there or not allowed"
         return _of(run, text, rule.severity, named(key, name))
 
     return earliest(asked, found, build)

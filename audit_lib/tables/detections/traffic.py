@@ -12,7 +12,9 @@ import pandas as pd
 from audit_lib.clock import parse_instant
 from audit_lib.contracts import Deploys, rows
 from audit_lib.ledger import Ledger
+from audit_lib.log_kinds import OTHER_ROUTES
 from audit_lib.secrecy.values import matches_glob
+from audit_lib.sources.log_routes import budget_of
 from audit_lib.tables.detections.rules import DetectionPolicy
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
@@ -55,6 +57,8 @@ class Traffic:
     addresses: int  # public ones that requests come from
     collapsed: str  # why sources cannot be told apart; "" where they can
     failed_statuses: tuple[int, ...]
+    other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
+    other_missed: int = 0  # those that were answered 404 and its like
 
     @cached_property
     def answered(self) -> pd.DataFrame:
@@ -82,6 +86,8 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     asked = counts[counts["status"].notna()]
     refused = asked[asked["status"].isin(rules.failed_statuses)]
     private = _private(asked, rules)
+    others = asked[asked["route"].eq(OTHER_ROUTES)]
+    missed = budget_of(others["status"].to_numpy("int64")).astype(bool)
     return Traffic(
         requests=requests,
         failures=failures,
@@ -97,6 +103,8 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         addresses=sum(not inside for inside in private.values()),
         collapsed=_collapse(asked, private),
         failed_statuses=rules.failed_statuses,
+        other_routes=int(others.loc[~missed, "count"].sum()),
+        other_missed=int(others.loc[missed, "count"].sum()),
     )
 
 
@@ -116,8 +124,8 @@ def networks_of(clients: "pd.Series[str]") -> "pd.Series[str]":
 
 
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
-    """Which routes a glob fits, letter case aside."""
-    known = {route: matches_glob(route, globs) for route in routes.unique()}
+    """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
+    known = {route: route != OTHER_ROUTES and matches_glob(route, globs) for route in routes.unique()}
     return routes.map(known).astype(bool)
 
 
@@ -150,6 +158,10 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
         failed = events["kind"].isin(rules.failed_messages)
     kept = events[failed & events["at"].notna()]
     guarded = set(requests.loc[requests["protected"], "route"])
+    if requests["route"].eq(OTHER_ROUTES).any():
+        # A refusal of its own tells what its route is, though the requests to it stand under another name.
+        refused = set(kept.loc[kept["status"].isin(rules.failed_statuses).fillna(False), "route"])
+        guarded |= {route for route in refused if rules.access.protects(route, refused)}
     frame = kept.assign(
         network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.clock import iso
 from audit_lib.ledger import Ledger
+from audit_lib.log_kinds import MOST_ROUTES
 from audit_lib.policy import Policy, bundled_policy
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.logs import read_logs
@@ -33,18 +34,19 @@ def detections(
     ledger: Ledger | None = None,
     policy: str = "paiid",
     deploys: pd.DataFrame | None = None,
+    routes: int = MOST_ROUTES,
     **declared: object,
 ) -> pd.DataFrame:
     """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
 
-    `declared` lies over the policy's [detections]; None takes a key out of it.
+    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out.
     """
     given = list(asks)
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
     (folder / "app.log").write_text(text, "utf-8")
     project = Project("test", folder, log_sources=(LogSource("app.log"),))
-    read = read_logs(project, None)
+    read = read_logs(project, None, routes=routes)
     rules = _rules(bundled_policy(policy), declared)
     end = START + timedelta(days=days)
     traffic = gather(
