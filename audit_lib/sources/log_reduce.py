@@ -14,7 +14,7 @@ from audit_lib.sources.log_fold import folded, merged
 from audit_lib.sources.log_routes import BUDGETS, Least
 from audit_lib.sources.log_share import Share, head_rows, part_of
 from audit_lib.sources.log_steps import steps_in, with_steps
-from audit_lib.sources.log_sums import EVENT, EVENT_NAMES, Columns, LogSums, Names, day_text, no_sums
+from audit_lib.sources.log_sums import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
 
 
 @dataclass
@@ -142,8 +142,8 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         gathered.parts = [part_of(shares, plan, gathered.least)]
     whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
     names = Names(whole.names)
-    texts = Texts(list(gathered.texts), names)
-    events = [decode_events(rows, texts, plan) for rows in gathered.events]
+    rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
+    events = decode_events(rows, Texts(list(gathered.texts), names), plan)
     return LogSums(
         int(state[layout.LINES]),
         int(state[layout.READ]),
@@ -155,9 +155,5 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         messages(plan),
         whole.groups,
         whole.moments,
-        _stacked(events, (*EVENT, *EVENT_NAMES)),
+        {name: events[name] for name in (*EVENT, *EVENT_NAMES)},
     )
-
-
-def _stacked(parts: list[Columns], names: tuple[str, ...]) -> Columns:
-    return {name: np.concatenate([part[name] for part in parts] or [np.zeros(0, np.int64)]) for name in names}

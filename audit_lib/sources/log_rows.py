@@ -33,7 +33,7 @@ def rows_of(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:
 
 
 def _days(numbers: Ints) -> np.ndarray:
-    distinct, place = np.unique(numbers, return_inverse=True)
+    place, distinct = pd.factorize(numbers)
     return np.array([day_text(number) for number in distinct.tolist()], object)[place]
 
 

@@ -28,6 +28,8 @@ def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, p
         step[0, : layout.E_TWO] = line, first, first, last, day << 47 | _NUMBER
         place = int(np.searchsorted(events[:, layout.E_LINE], line))
         events = np.concatenate([events[:place], step, events[place:]])
+    elif not state[layout.STEPS]:
+        return events
     is_step = events[:, layout.E_ONE] >> 28 & 255 == layout.CLOCK_NUMBER
     within: Ints = events[~is_step | (np.cumsum(is_step) + kept <= layout.MOST_STEPS)]
     return within
