@@ -23,15 +23,9 @@ NAIVE_SHARE = 16  # the naive loop reads so small a part, and its time is scaled
 ALL = "day,kind,status,client"
 ROWS = """
 import sys
-from zoneinfo import ZoneInfo
-from audit_lib.sources.log_fast import Plan, Wanted
-from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_reader import read_log
-from audit_lib.sources.log_rows import rows_of
-wanted = Wanted(client=False, route=False, method=False, events=True, minutes=False)
-with open(sys.argv[1], "rb", buffering=0) as file:
-    sums = read_log(file, Plan(load_formats(), ZoneInfo("UTC"), wanted=wanted))
-print(len(rows_of(sys.argv[1], sums, sums.events)), "rows")
+from pathlib import Path
+from audit_lib.sources.failure_rows import failure_rows
+print(len(failure_rows(Path(sys.argv[1]))), "rows")
 """
 NAIVE = """
 import sys
@@ -73,6 +67,7 @@ def main() -> None:
         mixed, combined = Path(folder, "mixed.log"), Path(folder, "combined.log")
         write_mixed(mixed, int(given.gigabytes * 1e9))
         write_combined(combined, int(given.gigabytes * 1e9) // 4)
+        os.sync()  # else the disk is written to while we measure
         print(
             f"{mixed.stat().st_size / 1e9:.2f} GB of mixed formats, warm cache, {given.pairs} pairs, ", end=""
         )
@@ -142,6 +137,7 @@ def _print_curve(folder: Path, gigabytes: float) -> None:
     for times in (1, 3, 10):
         path = folder / "curve.log"
         write_mixed(path, int(gigabytes * times * 1e9))
+        os.sync()
         size = path.stat().st_size / 1e9
         run(["wc", "-l", str(path)])
         ours = run(_failures(path, ALL))
