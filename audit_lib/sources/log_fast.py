@@ -1,13 +1,14 @@
 """The fast reader: chunks of a log through the compiled kernel in threads; the same sums as the naive one."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audit_lib.log_kinds import MESSAGE_KINDS, MOST_ROUTES, NOTICE
 from audit_lib.sources.kernel import layout
@@ -89,7 +90,9 @@ class Worker:
         )
         self._buffer = np.zeros(1, np.uint8)
         self._frame = np.zeros(layout.FRAME, np.int64)
+        self._frame_at = self._frame.ctypes.data
         self._chunks = 0
+        self._link_all()
 
     def restart(self) -> None:
         """Begins afresh, after what it counted was taken; the tables stay, since new ones cost memory."""
@@ -108,7 +111,8 @@ class Worker:
         self._chunks += 1
         self.tables = self.tables._replace(head=layout.new_groups(256))
         self._buffer = buffer
-        self._link()
+        self._link(layout.BUFFER, [buffer])
+        self._link(layout.HEADS, self.tables.head)
         pos = self._call(layout.SCAN, 0, size)
         while state[layout.WHY] != layout.DONE:
             if state[layout.WHY] == layout.GROW:
@@ -134,13 +138,16 @@ class Worker:
 
     def _call(self, task: int, *args: int) -> int:
         self._work.args[: len(args)] = args
-        return self._entry(self._frame.ctypes.data, task)
+        return self._entry(self._frame_at, task)
 
-    def _link(self) -> None:
-        """Tells the kernel where the arrays lie."""
-        arrays = layout.arrays(self._buffer, self._program, self.tables, self._work)
-        self._frame[: layout.ARRAYS] = [array.ctypes.data for array in arrays]
-        self._frame[layout.ARRAYS :] = [array.size for array in arrays]
+    def _link_all(self) -> None:
+        self._link(layout.BUFFER, layout.arrays(self._buffer, self._program, self.tables, self._work))
+
+    def _link(self, first: int, arrays: Sequence[NDArray[Any]]) -> None:
+        """Tells the kernel where arrays lie, from a place of the frame on."""
+        for place, array in enumerate(arrays, first):
+            self._frame[place] = array.ctypes.data
+            self._frame[layout.ARRAYS + place] = array.size
 
     def _grow(self) -> None:
         """Room for one line more in every table."""
@@ -149,7 +156,7 @@ class Worker:
         events = self._work.events
         if self._work.state[layout.EVENTS] + 4 >= len(events):
             self._work = self._work._replace(events=np.concatenate([events, np.zeros_like(events)]))
-        self._link()
+        self._link_all()
 
     def _roomy_groups(self, groups: Groups) -> Groups:
         if 2 * (groups.size[0] + 4) < len(groups.one):
@@ -171,7 +178,7 @@ class Worker:
 
     def _linked(self, tables: Tables, task: int) -> None:
         kept, self.tables = self.tables, tables
-        self._link()
+        self._link_all()
         self._call(task)
         self.tables = kept
 

@@ -15,6 +15,7 @@ CHOICES = first_prefix, first_inner_prefix, first_body, first_message = tuple(
     types.ExternalFunction(name, _INT(_INT, _INT, _INT))
     for name in ("first_prefix", "first_inner_prefix", "first_body", "first_message")
 )
+shows_anywhere = types.ExternalFunction("shows_anywhere", _INT(_INT, _INT))
 
 # The names of levels as numbers, with the mask of their bytes and their lengths.
 _LEVELS = np.array(

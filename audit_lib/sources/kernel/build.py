@@ -1,7 +1,6 @@
 """Compiles the kernel: numba's part once a version and machine, then that of the formats, as one program."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
 
 import llvmlite.binding as llvm
 from numba import types
@@ -10,7 +9,7 @@ from audit_lib.sources.kernel import blocks
 from audit_lib.sources.kernel.choice import HELPERS
 from audit_lib.sources.kernel.code import code_of
 from audit_lib.sources.kernel.entry import entry
-from audit_lib.sources.kernel.steps import Rest
+from audit_lib.sources.kernel.steps import Reading
 
 SYMBOL = "audit_lib_log_kernel"
 _HELPERS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
@@ -20,7 +19,7 @@ def kernel_code() -> bytes:
     """What numba makes of the kernel, as LLVM's bitcode; it calls the functions of the formats by name."""
     # numba wants every name to lead somewhere, even in what is not run here.
     nowhere = ctypes.CFUNCTYPE(None)(lambda: None)
-    for function in blocks.CHOICES:
+    for function in (*blocks.CHOICES, blocks.shows_anywhere):
         llvm.add_symbol(function.symbol, ctypes.cast(nowhere, ctypes.c_void_p).value)
     compiled = [
         (SYMBOL, entry, 2),
@@ -38,10 +37,10 @@ def kernel_code() -> bytes:
     return bytes(module.as_bitcode())
 
 
-def machine_code(machine: llvm.TargetMachine, kernel: bytes, phases: Mapping[str, Sequence[Rest]]) -> bytes:
+def machine_code(machine: llvm.TargetMachine, kernel: bytes, reading: Reading) -> bytes:
     """The kernel with the functions of the formats, as an object file."""
     module = llvm.parse_bitcode(kernel)
-    module.link_in(llvm.parse_assembly(code_of(phases, _HELPERS)))
+    module.link_in(llvm.parse_assembly(code_of(reading, _HELPERS)))
     # Each function was compiled for any caller; as parts of one program they can become one another's.
     for function in module.functions:
         if not function.is_declaration and function.name != SYMBOL:

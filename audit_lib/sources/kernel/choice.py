@@ -56,16 +56,21 @@ class Functions:
 
 @dataclass(frozen=True)
 class _Here:
-    """How far a match has come: the next address, and what was captured."""
+    """How far a match has come: the next address, and what was captured.
+
+    `runs` are the ends of runs that begin there, as far as they are known: blocks that are tried later
+    need not look again.
+    """
 
     pos: ir.Value
     captures: dict[int, tuple[ir.Value, ir.Value]] = field(default_factory=dict)
     time: ir.Value | None = None
     status: ir.Value | None = None
+    runs: dict[str, ir.Value] = field(default_factory=dict)
 
     def at(self, pos: ir.Value) -> "_Here":
         """The same, at another address."""
-        return replace(self, pos=pos)
+        return replace(self, pos=pos, runs={})
 
 
 class Choice:
@@ -125,7 +130,7 @@ class Choice:
             case Do.TIME:
                 end = self._helped(step.name, self._frame, here.pos, self._end)
                 time = here.time if step.name == "time:syslog" else self._result(1)
-                return replace(here, pos=end, time=time)
+                return replace(here.at(end), time=time)
             case Do.LEVEL:
                 return here.at(self._helped("level", here.pos, self._end))
             case Do.STATUS:
@@ -156,7 +161,10 @@ class Choice:
         return after
 
     def _run(self, step: Step, here: _Here) -> _Here:
-        stop = self._builder.call(self._functions.run_end(step.name), (here.pos, self._end))
+        if step.name not in here.runs:
+            run_end = self._functions.run_end(step.name)
+            here.runs[step.name] = self._builder.call(run_end, (here.pos, self._end))
+        stop = here.runs[step.name]
         if step.least:
             self._need(self._is(">", stop, here.pos))
         return self._captured(step, here, stop)
@@ -177,7 +185,7 @@ class Choice:
 
     def _captured(self, step: Step, here: _Here, stop: ir.Value) -> _Here:
         captures = here.captures | ({step.capture: (here.pos, stop)} if step.capture else {})
-        return replace(here, pos=stop, captures=captures)
+        return replace(here.at(stop), captures=captures)
 
     def _status(self, here: _Here) -> _Here:
         """Three digits, the first from 1 to 5, that no digit follows."""
@@ -193,7 +201,7 @@ class Choice:
         status = I64(0)
         for digit in digits[:3]:
             status = builder.add(builder.mul(status, I64(10)), builder.zext(digit, I64))
-        return replace(here, pos=after, status=status)
+        return replace(here.at(after), status=status)
 
     def _helped(self, name: str, *arguments: ir.Value) -> ir.Value:
         """The end that a helper gives."""

@@ -5,19 +5,22 @@ from collections.abc import Mapping, Sequence
 from llvmlite import ir
 
 from audit_lib.sources.kernel.choice import Choice, Functions
-from audit_lib.sources.kernel.steps import Rest, first_bytes
+from audit_lib.sources.kernel.steps import Reading, Rest, first_bytes
 from audit_lib.sources.kernel.vectors import I8, I64, MISS, load
 
+SHOWS = "shows_anywhere"
 
-def code_of(phases: Mapping[str, Sequence[Rest]], helpers: Mapping[str, str]) -> str:
+
+def code_of(reading: Reading, helpers: Mapping[str, str]) -> str:
     """LLVM's text of a function for each phase, by its name: takes frame, address and end, gives the end.
 
-    Of the block that matched it leaves its row's address and captures behind, as layout.py says. `helpers`
-    are the names under which numba compiled what the steps call.
+    Of the block that matched it leaves its row's address and captures behind, as layout.py says. Beside them
+    is SHOWS, which takes address and end, and gives 1 where a text that is sought anywhere stands there.
+    `helpers` are the names under which numba compiled what the steps call.
     """
     functions = Functions(helpers)
     choices: dict[tuple[Rest, ...], ir.Function] = {}
-    for name, blocks in phases.items():
+    for name, blocks in reading.phases.items():
         by_first = _by_first_byte(blocks)
         for fitting in by_first:
             if fitting not in choices:
@@ -26,6 +29,7 @@ def code_of(phases: Mapping[str, Sequence[Rest]], helpers: Mapping[str, str]) ->
         _write_phase(
             functions.new(name, 3), {choices[fitting]: bytes_ for fitting, bytes_ in by_first.items()}
         )
+    _write_shows(functions, reading.anywhere)
     return str(functions.module)
 
 
@@ -56,3 +60,14 @@ def _write_phase(function: ir.Function, choices: Mapping[ir.Function, Sequence[i
         builder.ret(builder.call(choice, (frame, pos, end)))
     builder.position_at_end(none)
     builder.ret(I64(MISS))
+
+
+def _write_shows(functions: Functions, texts: Sequence[bytes]) -> None:
+    """Looks for one text after another."""
+    function = functions.new(SHOWS, 2)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    for text in texts:
+        found = builder.call(functions.behind(text), function.args)
+        with builder.if_then(builder.icmp_signed("!=", found, I64(MISS))):
+            builder.ret(I64(1))
+    builder.ret(I64(0))

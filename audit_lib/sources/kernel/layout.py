@@ -54,9 +54,6 @@ class Program(NamedTuple):
 
     text: Bytes  # all literals
     blocks: Ints  # one row a block: what a match means
-    anywhere: Ints  # one row a literal: place, length, message
-    pairs: Bytes  # for each pair of bytes, whether it occurs in such a literal
-    stride: Ints  # one element: every so many bytes a pair is looked at
     parameters: Ints  # one row a secret parameter: place, length
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
@@ -108,12 +105,12 @@ class Work(NamedTuple):
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.
-(BUFFER, TEXT, BLOCKS, ANYWHERE, PAIRS, STRIDE, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10)
-(SLOTS, STARTS, ARENA, STRINGS) = range(10, 14)
-(GROUPS, HEADS, MINUTES) = range(14, 29, 5)  # of each what follows
+(BUFFER, TEXT, BLOCKS, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(7)
+(SLOTS, STARTS, ARENA, STRINGS) = range(7, 11)
+(GROUPS, HEADS, MINUTES) = range(11, 26, 5)  # of each what follows
 (G_ONE, G_TWO, G_COUNT, G_MARK, G_SIZE) = range(5)
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, CLEANED, FOUND, MEMO, ARGS) = range(29, 40)
-ARRAYS = 40
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, CLEANED, FOUND, MEMO, ARGS) = range(26, 37)
+ARRAYS = 37
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since so many are looked at where one may be the last.
 SLACK = 64

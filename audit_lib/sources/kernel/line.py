@@ -72,7 +72,7 @@ def nothing(status):
     return Shown(np.int64(status), zero, zero, zero, zero, zero, zero, zero)
 
 
-@jit
+@inlined
 def read_head(frame, pos, end):
     """Takes prefixes off the line, as long as one matches."""
     caps = word(frame, CAPTURES)
@@ -99,7 +99,7 @@ def is_traceback(pos, end):
     return end - pos >= 9 and eight(pos) == _TRACEBAC and byte(pos + 8) == 107
 
 
-@jit
+@inlined
 def read_request(frame):
     """What a request shows, from its block and captures."""
     caps = word(frame, CAPTURES)
@@ -113,7 +113,7 @@ def read_request(frame):
     return requested(frame, status, begin, end, word(block, PORT) != 0)
 
 
-@jit
+@inlined
 def requested(frame, status, begin, end, always):
     """What a request shows: its method from `begin` to `end`, client and path from captures."""
     caps, zero = word(frame, CAPTURES), np.int64(0)

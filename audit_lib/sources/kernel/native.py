@@ -16,12 +16,11 @@ from pathlib import Path
 
 import llvmlite.binding as llvm
 
-from audit_lib.sources.kernel.program import phases_of
-from audit_lib.sources.kernel.steps import Rest
+from audit_lib.sources.kernel.program import reading_of
+from audit_lib.sources.kernel.steps import Reading
 from audit_lib.sources.log_formats import LogFormats
 
 Entry = Callable[[int, int], int]
-Phases = dict[str, list[Rest]]
 _SOURCES = Path(__file__).parent
 _SYMBOL = "audit_lib_log_kernel"
 _DIGEST = 32  # bytes before the code
@@ -39,7 +38,7 @@ def load_entry(formats: LogFormats) -> Entry:
     Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
     """
     try:
-        return _loaded(phases_of(formats))
+        return _loaded(reading_of(formats))
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
 
@@ -47,12 +46,12 @@ def load_entry(formats: LogFormats) -> Entry:
 def is_at_hand(formats: LogFormats) -> bool:
     """Whether the kernel need not be compiled for these formats first: it lies ready."""
     try:
-        return _stored(_object_path(phases_of(formats))) is not None
+        return _stored(_object_path(reading_of(formats))) is not None
     except Exception:  # a machine that LLVM does not know: `load_entry` says so where it is needed
         return False
 
 
-def _loaded(phases: Phases) -> Entry:
+def _loaded(reading: Reading) -> Entry:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(
@@ -62,7 +61,7 @@ def _loaded(phases: Phases) -> Entry:
         codemodel="jitdefault",
         jit=True,
     )
-    code = _stored(_object_path(phases)) or _compiled_once(machine, phases)
+    code = _stored(_object_path(reading)) or _compiled_once(machine, reading)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
@@ -87,27 +86,27 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
     return entry
 
 
-def _compiled_once(machine: llvm.TargetMachine, phases: Phases) -> bytes:
+def _compiled_once(machine: llvm.TargetMachine, reading: Reading) -> bytes:
     """Compiles and keeps the code, while other processes that want it wait."""
     from filelock import FileLock  # noqa: PLC0415  slow to import, and seldom needed
 
     try:
-        path = _object_path(phases)
+        path = _object_path(reading)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(_kernel_path().with_suffix(".lock")):
-            return _stored(path) or _store(path, _compiled(machine, phases))
+            return _stored(path) or _store(path, _compiled(machine, reading))
     except (OSError, RuntimeError):  # no home, or none that may be written: it is compiled each time
-        return _compiled(machine, phases)
+        return _compiled(machine, reading)
 
 
-def _compiled(machine: llvm.TargetMachine, phases: Phases) -> bytes:
+def _compiled(machine: llvm.TargetMachine, reading: Reading) -> bytes:
     """The kernel with the code of the formats, as an object file."""
     if sys.stderr.isatty():
         print("compiling the log reader, once for this machine, version and formats…", file=sys.stderr)
     from audit_lib.sources.kernel.build import kernel_code, machine_code  # noqa: PLC0415  numba is slow to import
 
     path = _kernel_path()
-    return machine_code(machine, _stored(path) or _store(path, kernel_code()), phases)
+    return machine_code(machine, _stored(path) or _store(path, kernel_code()), reading)
 
 
 def _kernel_path() -> Path:
@@ -124,10 +123,10 @@ def _kernel_path() -> Path:
     return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.bc")
 
 
-def _object_path(phases: Phases) -> Path:
+def _object_path(reading: Reading) -> Path:
     """Where the whole for these formats lies."""
     kernel = _kernel_path()
-    return kernel.with_name(f"{kernel.stem}-{sha256(repr(phases).encode()).hexdigest()[:16]}.o")
+    return kernel.with_name(f"{kernel.stem}-{sha256(repr(reading).encode()).hexdigest()[:16]}.o")
 
 
 def _beside(package: str) -> Path:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
 from audit_lib.log_kinds import MESSAGE_KINDS
-from audit_lib.sources.kernel.layout import BLOCK, FIELDS, NAME_SLOTS, SLACK, Bytes, Program, name_slot
-from audit_lib.sources.kernel.steps import Rest, steps_of
+from audit_lib.sources.kernel.layout import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
+from audit_lib.sources.kernel.steps import Reading, Rest, steps_of
 from audit_lib.sources.kernel.zones import zone_offsets
 from audit_lib.sources.log_formats import Block, LogFormats
 
@@ -45,11 +44,11 @@ def _row(block: Block, number: int, texts: _Texts) -> list[int]:
     ]
 
 
-def phases_of(formats: LogFormats) -> dict[str, list[Rest]]:
-    """The blocks of each phase, by the name of its function: their rows in the program, and their steps."""
+def reading_of(formats: LogFormats) -> Reading:
+    """The blocks by their rows in the program, with their steps, and what is sought anywhere."""
     prefixes = _numbered(formats.prefixes, 0)
     bodies = _numbered(formats.bodies, len(prefixes), whole=True)
-    return {
+    phases = {
         "first_prefix": prefixes,
         "first_inner_prefix": [
             prefixes[row] for row, block in enumerate(formats.prefixes) if not block.outer
@@ -57,6 +56,8 @@ def phases_of(formats: LogFormats) -> dict[str, list[Rest]]:
         "first_body": bodies,
         "first_message": _numbered(_at_begin(formats), len(prefixes) + len(bodies)),
     }
+    sought = tuple(block.parts[0].literal for block in formats.messages if block.anywhere)
+    return Reading(phases, sought)
 
 
 def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list[Rest]:
@@ -75,20 +76,12 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     places = formats.message_numbers
     blocks = [_row(block, 0, texts) for block in (*formats.prefixes, *formats.bodies)]
     blocks += [_row(block, places[block.name], texts) for block in _at_begin(formats)]
-    sought = [block for block in formats.messages if block.anywhere]
-    literals = [block.parts[0].literal for block in sought]
-    anywhere = [
-        [*texts.place(text), places[block.name]] for text, block in zip(literals, sought, strict=True)
-    ]
     parameters = [texts.place(name.encode()) for name in formats.secret_parameters]
     names = _names(texts, formats)
     starts, offsets = zone_offsets(zone_name)
     return Program(
         np.frombuffer(bytes(texts.text) + bytes(SLACK), np.uint8).copy(),
         np.array(blocks, np.int64).reshape(-1, BLOCK),
-        np.array(anywhere, np.int64).reshape(-1, 3),
-        _pairs(literals),
-        np.array([min(map(len, literals), default=2) - 1], np.int64),
         np.array(parameters, np.int64).reshape(-1, 2),
         np.array(names, np.int64).reshape(-1, 4),
         starts,
@@ -109,11 +102,3 @@ def _names(texts: _Texts, formats: LogFormats) -> list[list[int]]:
                 slot = (slot + 1) % NAME_SLOTS
             table[slot] = [field, rank, *texts.place(name.encode())]
     return table
-
-
-def _pairs(literals: list[bytes]) -> Bytes:
-    pairs = np.zeros(1 << 16, np.uint8)
-    for literal in literals:
-        for one, two in pairwise(literal):
-            pairs[one << 8 | two] = 1
-    return pairs

@@ -4,9 +4,8 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
-from audit_lib.sources.kernel.blocks import AWAY, first_body
+from audit_lib.sources.kernel.blocks import AWAY, first_body, shows_anywhere
 from audit_lib.sources.kernel.layout import (
-    ANYWHERE,
     ARENA,
     ARRAYS,
     BLANK,
@@ -25,17 +24,14 @@ from audit_lib.sources.kernel.layout import (
     LEAVE,
     LINE_LIMIT,
     MINUTES,
-    PAIRS,
     READ,
     REQUEST,
     SLOTS,
     STARTS,
     STATE,
     STOP,
-    STRIDE,
     STRING_ROOM,
     STRINGS,
-    TEXT,
     TIME_AT,
     UNKNOWN,
     WHY,
@@ -53,7 +49,6 @@ from audit_lib.sources.kernel.memory import (
     inlined,
     jit,
     put,
-    same,
     word,
 )
 from audit_lib.sources.kernel.raw_line import line_at, tidy
@@ -146,7 +141,7 @@ def read_line(frame, begin, end):
     return read_text(frame, inner, inner + fields.size, begin, end, fields.at, record, True)
 
 
-@jit
+@inlined
 def count_request(frame, at):
     """A request that its block has matched: False where the naive reader decides."""
     own = word(word(frame, CAPTURES), TIME_AT)
@@ -175,30 +170,9 @@ def read_text(frame, pos, end, raw, raw_end, given, record, understood):
         if word(word(word(frame, CAPTURES), BLOCK_AT), REQUEST):
             return count_request(frame, at)
     shown = read_message(frame, head.pos, end, head.client)
-    if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
+    if shown.status == AWAY or shows_anywhere(raw, raw_end):
         return False
     end_line(frame, at, head.record or record, READ if understood or shown.message else UNKNOWN)
     if shown.message:
         sight(frame, at, shown)
     return True
-
-
-@jit
-def shows_anywhere(frame, pos, end):
-    """Whether a literal that is sought anywhere stands in a text: looks at every so many bytes only."""
-    stride, pairs, text, rows = (
-        word(word(frame, STRIDE), 0),
-        word(frame, PAIRS),
-        word(frame, TEXT),
-        word(frame, ANYWHERE),
-    )
-    at = pos + stride
-    while at < end:
-        if byte(pairs + (byte(at - 1) << 8 | byte(at))):
-            for row in range(0, word(frame, ARRAYS + ANYWHERE), 3):
-                size = word(rows, row + 1)
-                for begin in range(max(pos, at - size + 1), min(at, end - size + 1)):
-                    if same(begin, text + word(rows, row), size):
-                        return True
-        at += stride
-    return False

@@ -39,6 +39,13 @@ class Step(NamedTuple):
 Rest = tuple[int, tuple[Step, ...]]
 
 
+class Reading(NamedTuple):
+    """What machine code is made of: the blocks of each phase, by the name of its function, and texts."""
+
+    phases: dict[str, list[Rest]]
+    anywhere: tuple[bytes, ...]  # which are sought in the whole of a line that is no request
+
+
 def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
     """The steps of a block; `whole` ends it at the end of the line, as bodies do."""
     if not block.parts:
