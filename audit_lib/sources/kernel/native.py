@@ -58,11 +58,13 @@ def _loaded(reading: Reading) -> Entry:
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
         opt=3,
-        codemodel="jitdefault",
+        # Code and constants lie beside each other (use_lmm), so that calls need no full addresses.
+        codemodel="small",
+        reloc="pic",
         jit=True,
     )
     code = _stored(_object_path(reading)) or _compiled_once(machine, reading)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return _callable(engine)
