@@ -1,8 +1,11 @@
 """The failed requests and messages of one log as a frame, read while pandas is imported."""
 
+import gc
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -19,19 +22,34 @@ _EVENTS = Wanted(client=False, route=False, method=False, events=True, minutes=F
 
 
 def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":
-    """One row for each refused request and each message of a log, in its order, as contract LogEvents has it.
+    """One row for each refused request and each message of a log, by line, with the columns of LogEvents.
 
     `zone` is that of times without one. Raises `BadInput` for a file that cannot be read to its end.
     """
     plan = Plan(load_formats(), ZoneInfo(zone), wanted=_EVENTS)
     with ThreadPoolExecutor(1) as pool, _opened(path) as file:
-        # Importing it takes as long as reading a million lines, which needs it only when all are read.
-        rows = pool.submit(import_module, "audit_lib.sources.log_rows")
+        # Importing pandas takes as long as reading two million lines, and only what was read needs it.
+        rows = pool.submit(_log_rows)
         stream = Stream(file)
         sums = read_log(cast(BinaryIO, stream), plan)
         if stream.broken:
             raise BadInput.at(str(path), f"is damaged or cut short ({stream.broken})")
         return cast("pd.DataFrame", rows.result().rows_of(path.name, sums, sums.events))
+
+
+def _log_rows() -> ModuleType:
+    """The module that makes frames, which imports pandas."""
+    name = "audit_lib.sources.log_rows"
+    if "pandas" in sys.modules or not gc.isenabled():
+        return import_module(name)
+    # What the import makes stays until the end: looking through it for garbage, now and at the exit, takes
+    # nearly as long as the import.
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _opened(path: Path) -> BinaryIO:
