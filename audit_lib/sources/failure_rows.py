@@ -18,7 +18,7 @@ from audit_lib.sources.log_stream import Stream
 if TYPE_CHECKING:
     import pandas as pd
 
-_EVENTS = Wanted(client=False, route=False, method=False, events=True, minutes=False)
+_EVENTS = Wanted(client=False, route=False, method=False, minutes=False, counts=False)
 
 
 def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":

@@ -31,6 +31,7 @@ class Wanted:
     method: bool = True
     events: bool = True
     minutes: bool = True
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
 def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
-    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes]
+    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
     return np.array([day_number(period.first or "1970-01-01"), last, *flags], np.int64)
 
 

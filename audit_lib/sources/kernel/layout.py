@@ -28,7 +28,7 @@ BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 (WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK, STATES) = range(11, 22)
 DONE, LEAVE, GROW = range(3)
 # Places of the settings.
-(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES) = range(7)
+(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)

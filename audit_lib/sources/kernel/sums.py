@@ -50,6 +50,7 @@ from audit_lib.sources.kernel.layout import (
     STATE,
     STEPS,
     TODAY,
+    WANT_COUNTS,
     WANT_EVENTS,
     WANT_MINUTES,
     WITHIN,
@@ -147,7 +148,7 @@ def sight(frame, at, shown):
         put(rows, O_TWO, two)
         put(rows, O_ROW, row)
         put(rows, O_LINE, word(state, LINES))
-    elif not shown.notice:
+    elif not shown.notice and word(settings, WANT_COUNTS):
         add(frame, GROUPS if today else HEADS, one, two, 1, mark)
     if status and not untimed and word(settings, WANT_MINUTES):
         minute = (at // MINUTE) << 36 | status << 26 | shown.method
