@@ -228,9 +228,9 @@ def _settings(plan: Plan) -> Ints:
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     """Every chunk of a stream, in order, read by as many threads as the plan says."""
     program, entry = compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats)
-    # One more than threads: a thread finds its next chunk while this one reads the one after that.
-    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads + 1))
-    free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 2))
+    # Two more than threads: each finds its next chunk at once, while this one reads those that follow.
+    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads + 2))
+    free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 3))
     waiting: deque[tuple[Future[ChunkRead], Bytes]] = deque()
 
     def buffers() -> Iterator[Bytes]:

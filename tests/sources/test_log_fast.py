@@ -305,6 +305,9 @@ def test_what_is_not_wanted_is_not_counted_apart() -> None:
         name: full[name] for name in ("lines", "read", "blank")
     }
     assert len(told["groups"]) < len(full["groups"])
+    failures = _fast(content, wanted=Wanted(client=False, route=False, method=False, counts=False))
+    assert failures["events"] == full["events"]
+    assert len(failures["groups"]) < len(told["groups"])
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
