@@ -14,9 +14,9 @@ import numpy as np
 
 from audit_lib.commands.log_input import openable, read_paths, read_remotely
 from audit_lib.errors import BadInput
-from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_fold import other_requests, told
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_plan import Plan, Wanted
 from audit_lib.sources.log_sums import KINDS, LogSums, day_text, renamed, summed
 
 COLUMNS = ("day", "kind", "status", "client", "route")

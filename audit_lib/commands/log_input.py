@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, cast
 import click
 
 from audit_lib.errors import BadInput, Fault
-from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_fold import Folding, folded
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
 from audit_lib.sources.log_sums import LogSums

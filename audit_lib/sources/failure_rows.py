@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 from audit_lib.errors import BadInput
-from audit_lib.sources.log_fast import Plan, Wanted
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_plan import Plan, Wanted
 from audit_lib.sources.log_reader import read_log
 from audit_lib.sources.log_stream import Stream
 

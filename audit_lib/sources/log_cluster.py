@@ -11,7 +11,8 @@ from distributed import Client
 
 from audit_lib.errors import BadInput
 from audit_lib.sources.kernel.layout import LINE_LIMIT, SLACK
-from audit_lib.sources.log_fast import ChunkRead, Plan, read_once
+from audit_lib.sources.log_fast import ChunkRead, read_once
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_log
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream, is_packed

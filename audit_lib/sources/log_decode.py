@@ -7,9 +7,9 @@ import numpy as np
 from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
-from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.sources.log_formats import CLOCK_SET_BACK, SECRET_IN_URL
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_sums import KINDS, Columns, Names
 from audit_lib.sources.log_thin import LOW, METHOD
 

@@ -3,48 +3,22 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from audit_lib.log_kinds import MESSAGE_KINDS, MOST_ROUTES, NOTICE
+from audit_lib.log_kinds import MESSAGE_KINDS, NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Bytes, Groups, Ints, Program, Strings, Tables, Work
 from audit_lib.sources.kernel.native import Entry, load_entry
 from audit_lib.sources.kernel.program import compile_formats
-from audit_lib.sources.log_chunks import CHUNK, buffer_size, chunks
-from audit_lib.sources.log_formats import SECRET_IN_URL, LogFormats
+from audit_lib.sources.log_chunks import buffer_size, chunks
+from audit_lib.sources.log_formats import SECRET_IN_URL
 from audit_lib.sources.log_lines import Line, Sighting, read_line
-from audit_lib.sources.log_tally import Period
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_thin import thin
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be counted: the less, the fewer groups. Events and minutes are for a review."""
-
-    client: bool = True
-    route: bool = True
-    method: bool = True
-    events: bool = True
-    minutes: bool = True
-    counts: bool = True
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the lines of a log are read; beyond so many `routes` in a budget the others are one."""
-
-    formats: LogFormats
-    zone: ZoneInfo
-    period: Period = field(default_factory=Period)
-    wanted: Wanted = field(default_factory=Wanted)
-    chunk: int = CHUNK
-    threads: int = 2
-    routes: int = MOST_ROUTES
 
 
 @dataclass

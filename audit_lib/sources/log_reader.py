@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from audit_lib.sources.kernel.native import NotCompiled, is_at_hand, load_entry
-from audit_lib.sources.log_fast import Plan, read_chunks
+from audit_lib.sources.log_fast import read_chunks
 from audit_lib.sources.log_fold import folded
 from audit_lib.sources.log_formats import LogFormats
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_sums import LogSums, sums_of
 from audit_lib.sources.log_tally import raw_lines, tally_lines

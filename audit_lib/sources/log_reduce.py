@@ -9,8 +9,9 @@ from audit_lib.log_kinds import NOTICE
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import NONE, Ints
 from audit_lib.sources.log_decode import Texts, decode_events, messages
-from audit_lib.sources.log_fast import ChunkRead, Filled, Plan
+from audit_lib.sources.log_fast import ChunkRead, Filled
 from audit_lib.sources.log_fold import folded, merged
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_routes import BUDGETS, Least
 from audit_lib.sources.log_share import Share, head_rows, part_of
 from audit_lib.sources.log_steps import steps_in, with_steps

@@ -8,7 +8,8 @@ import numpy as np
 from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.layout import Ints
 from audit_lib.sources.log_decode import Texts, decode_groups, decode_moments, in_file
-from audit_lib.sources.log_fast import ChunkRead, Filled, Plan, Worker
+from audit_lib.sources.log_fast import ChunkRead, Filled, Worker
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_routes import Least
 from audit_lib.sources.log_sums import (
     GROUP,

@@ -14,11 +14,11 @@ from audit_lib.contracts import Sources
 from audit_lib.log_kinds import MOST_ROUTES
 from audit_lib.project import LogSource, Project
 from audit_lib.sources.files import OpenSource, Unreadable, open_source
-from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_fold import Folding, other_requests, told
 from audit_lib.sources.log_formats import LogFormats, load_formats
 from audit_lib.sources.log_frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.sources.log_paths import claimed_paths
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import bytes_in, read_log
 from audit_lib.sources.log_stream import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
 from audit_lib.sources.log_sums import LogSums

@@ -30,7 +30,7 @@ print(len(failure_rows(Path(sys.argv[1]))), "rows")
 NAIVE = """
 import sys
 from zoneinfo import ZoneInfo
-from audit_lib.sources.log_fast import Plan
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.log_reader import read_naively
 with open(sys.argv[1], "rb") as file:

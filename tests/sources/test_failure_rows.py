@@ -12,9 +12,9 @@ import pytest
 from audit_lib.contracts import LogEvents
 from audit_lib.errors import BadInput
 from audit_lib.sources.failure_rows import failure_rows
-from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.log_frames import FileSums, events_frame
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_naively
 from tests.bench.mixed_logs import mixed_text
 

@@ -17,11 +17,12 @@ from moto.server import ThreadedMotoServer
 from audit_lib.__main__ import main
 from audit_lib.errors import BadInput
 from audit_lib.sources.log_cluster import _lines_from, read_on_cluster, read_range
-from audit_lib.sources.log_fast import Plan
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_naively
 from audit_lib.sources.log_reduce import reduce_chunks
-from tests.sources.test_log_fast import _mixture, _rows
+from tests.sources.test_log_fast import _mixture
+from tests.sums import told
 
 PLAN = Plan(load_formats(), ZoneInfo("UTC"))
 
@@ -78,11 +79,11 @@ def test_ranges_of_any_size_give_the_same_sums(tmp_path: Path) -> None:
     content = _mixture(11, 120)
     path = tmp_path / "a.log"
     path.write_bytes(content)
-    expected = _rows(read_naively(io.BytesIO(content), PLAN))
+    expected = told(read_naively(io.BytesIO(content), PLAN))
     for size in (501, 4096, 1 << 20):
         starts = range(0, len(content), size)
         reads = (read_range(str(path), start, start + size, PLAN) for start in starts)
-        assert _rows(reduce_chunks(reads, PLAN)) == expected
+        assert told(reduce_chunks(reads, PLAN)) == expected
 
 
 def test_a_cluster_gives_the_same_sums_from_s3(cluster: LocalCluster, store: str, tmp_path: Path) -> None:
@@ -92,9 +93,9 @@ def test_a_cluster_gives_the_same_sums_from_s3(cluster: LocalCluster, store: str
         boto3.client("s3").put_object(Bucket="logs", Key=name, Body=body)
     (tmp_path / "a.log").write_bytes(content)
     places = [f"{store}/a.log", f"{store}/a.log.gz", str(tmp_path / "a.log")]
-    expected = _rows(read_naively(io.BytesIO(content), PLAN))
+    expected = told(read_naively(io.BytesIO(content), PLAN))
     sums = read_on_cluster(places, PLAN, cluster.scheduler_address, 100_000)
-    assert [_rows(each) for each in sums] == [expected] * 3
+    assert [told(each) for each in sums] == [expected] * 3
     arguments = ["failures", "--by", "day,kind,status,client,route", "--format", "csv"]
     local = CliRunner().invoke(main, [*arguments, places[2]])
     remote = CliRunner().invoke(main, [*arguments, places[0], "--scheduler", cluster.scheduler_address])
@@ -113,7 +114,7 @@ def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path
         sums = read_on_cluster([str(path)], PLAN, cluster.scheduler_address, 20_000)
         kill.result()
         assert victim not in client.run(os.getpid).values()
-    assert _rows(sums[0]) == _rows(read_naively(io.BytesIO(content), PLAN))
+    assert told(sums[0]) == told(read_naively(io.BytesIO(content), PLAN))
 
 
 def _kill_after_a_task(victim: int, path: str) -> None:

@@ -13,12 +13,13 @@ import pytest
 from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.kernel import native
 from audit_lib.sources.kernel.native import load_entry
-from audit_lib.sources.log_fast import Plan, read_chunks
+from audit_lib.sources.log_fast import read_chunks
 from audit_lib.sources.log_formats import Block, LogFormats, load_formats
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_naively
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.templates import expression, parse_template
-from tests.sources.test_log_fast import _rows
+from tests.sums import told
 
 BUNDLED = load_formats()
 # Of each field some texts that it takes, and one that it does not.
@@ -161,8 +162,8 @@ def test_the_bundled_formats_read_the_same() -> None:
     parts = tuple(block for block in BUNDLED.messages if block.parts)
     content = _content(random.Random(1), replace(BUNDLED, messages=parts), 40_000)
     plan = Plan(BUNDLED, ZoneInfo("UTC"))
-    fast = _rows(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
-    assert fast == _rows(read_naively(io.BytesIO(content), plan))
+    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
+    assert fast == told(read_naively(io.BytesIO(content), plan))
 
 
 @pytest.mark.usefixtures("own_cache")
@@ -175,5 +176,5 @@ def test_formats_by_chance_read_the_same(seed: int) -> None:
     formats = _formats(rng)
     content = _content(rng, formats, 4000)
     plan = Plan(formats, ZoneInfo("Europe/Berlin"), chunk=50_000)
-    fast = _rows(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
-    assert fast == _rows(read_naively(io.BytesIO(content), plan))
+    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
+    assert fast == told(read_naively(io.BytesIO(content), plan))

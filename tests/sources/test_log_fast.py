@@ -9,53 +9,26 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.sources import log_reader
-from audit_lib.sources.kernel.layout import NONE
-from audit_lib.sources.log_fast import Plan, Wanted, read_chunks
+from audit_lib.sources.log_fast import read_chunks
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_plan import Plan, Wanted
 from audit_lib.sources.log_reader import read_log, read_naively
 from audit_lib.sources.log_reduce import reduce_chunks
-from audit_lib.sources.log_sums import KINDS, LogSums
 from audit_lib.sources.log_tally import Period
+from tests.sums import told
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "logs"
 FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
 
 
-def _rows(sums: LogSums) -> dict[str, Any]:
-    """Everything that a file's sums say, in one order, with names in place of numbers."""
-    told: dict[str, Any] = {
-        name: getattr(sums, name)
-        for name in ("lines", "read", "not_understood", "blank", "dated", "in_period")
-    }
-    for table in ("groups", "moments", "events"):
-        columns = getattr(sums, table)
-        shown = {
-            name: [
-                sums.names[value]
-                if name in ("client", "method", "route", "subject")
-                else sums.messages[value]
-                if name == "message"
-                else KINDS[value]
-                if name == "kind"
-                else None
-                if value == NONE
-                else value
-                for value in columns[name].tolist()
-            ]
-            for name in sorted(columns)
-        }
-        told[table] = sorted(zip(*shown.values(), strict=True), key=repr)
-    return told
-
-
 def _fast(content: bytes, chunk: int = 1 << 20, threads: int = 2, **plan: Any) -> dict[str, Any]:
     own = Plan(FORMATS, **{"zone": UTC, **plan}, chunk=chunk, threads=threads)
-    return _rows(reduce_chunks(read_chunks(io.BytesIO(content), own), own))
+    return told(reduce_chunks(read_chunks(io.BytesIO(content), own), own))
 
 
 def _naive(content: bytes, **plan: Any) -> dict[str, Any]:
-    return _rows(read_naively(io.BytesIO(content), Plan(FORMATS, **{"zone": UTC, **plan})))
+    return told(read_naively(io.BytesIO(content), Plan(FORMATS, **{"zone": UTC, **plan})))
 
 
 def _examples() -> list[bytes]:
@@ -215,8 +188,8 @@ def test_a_clock_set_back_is_an_event_wherever_a_file_is_cut() -> None:
     steps = "".join(line.format(10, minute) + line.format(9, minute) for minute in range(60))
     content = (steps + line.format(10, 2) + line.format(10, 1) + steps).encode()
     expected = _naive(content)
-    told = [row for row in expected["events"] if "clock set back" in row]
-    assert len(told) == len(expected["events"]) == 100
+    steps_back = [row for row in expected["events"] if "clock set back" in row]
+    assert len(steps_back) == len(expected["events"]) == 100
     assert expected["groups"] == []
     for size in (1, 50, 1000, 1 << 20):
         assert _fast(content, size) == expected
@@ -299,22 +272,22 @@ def test_what_is_not_wanted_is_not_counted_apart() -> None:
     """Without client and route the same counts stand in fewer groups."""
     content = _mixture(3, 400)
     few = Wanted(client=False, route=False, method=False, events=False, minutes=False)
-    told, full = _fast(content, wanted=few), _naive(content)
-    assert told["events"] == []
-    assert {name: told[name] for name in ("lines", "read", "blank")} == {
+    shown, full = _fast(content, wanted=few), _naive(content)
+    assert shown["events"] == []
+    assert {name: shown[name] for name in ("lines", "read", "blank")} == {
         name: full[name] for name in ("lines", "read", "blank")
     }
-    assert len(told["groups"]) < len(full["groups"])
+    assert len(shown["groups"]) < len(full["groups"])
     failures = _fast(content, wanted=Wanted(client=False, route=False, method=False, counts=False))
     assert failures["events"] == full["events"]
-    assert len(failures["groups"]) < len(told["groups"])
+    assert len(failures["groups"]) < len(shown["groups"])
 
 
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_the_reader_is_chosen_by_size(extra: int) -> None:
     """Below, at and above the size from which the fast reader reads, the sums are the same."""
     plan = Plan(FORMATS, UTC)
-    assert _rows(read_log(io.BytesIO(SMALL), plan, fast_from=len(SMALL) + extra)) == _naive(SMALL)
+    assert told(read_log(io.BytesIO(SMALL), plan, fast_from=len(SMALL) + extra)) == _naive(SMALL)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +302,7 @@ def test_many_small_logs_are_worth_the_compilation(
     monkeypatch.setattr(log_reader, "is_at_hand", lambda formats: at_hand)
     monkeypatch.setattr(log_reader, "_is_compiled", lambda formats: used.append(True) or True)
     plan = Plan(FORMATS, UTC)
-    assert _rows(read_log(io.BytesIO(SMALL), plan, total, fast_from=len(SMALL))) == _naive(SMALL)
+    assert told(read_log(io.BytesIO(SMALL), plan, total, fast_from=len(SMALL))) == _naive(SMALL)
     assert used == [True] * fast
 
 

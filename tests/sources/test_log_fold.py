@@ -15,16 +15,18 @@ import pytest
 
 from audit_lib.log_kinds import OTHER_ROUTES, REQUEST_KINDS
 from audit_lib.sources.log_cluster import read_range
-from audit_lib.sources.log_fast import ChunkRead, Plan, read_chunks
+from audit_lib.sources.log_fast import ChunkRead, read_chunks
 from audit_lib.sources.log_fields import clean_route, collapse, name_route
 from audit_lib.sources.log_fold import Folding, folded, other_requests
 from audit_lib.sources.log_formats import load_formats
+from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_naively
 from audit_lib.sources.log_reduce import reduce_chunks
 from audit_lib.sources.log_routes import hashes
 from audit_lib.sources.log_sums import LogSums
 from audit_lib.sources.log_tally import Period
-from tests.sources.test_log_fast import _mixture, _rows
+from tests.sources.test_log_fast import _mixture
+from tests.sums import told
 
 FORMATS, UTC = load_formats(), ZoneInfo("UTC")
 STATUSES = (200, 204, 302, 400, 401, 403, 404, 404, 404, 405, 429, 500)
@@ -75,11 +77,11 @@ def test_both_readers_fold_the_same_for_every_split(seed: int) -> None:
     chance = random.Random(seed)
     content = _scan(seed, 300)
     for routes in (0, 1, 3, chance.randrange(4, 40)):
-        expected = _rows(_naive(content, _plan(routes)))
+        expected = told(_naive(content, _plan(routes)))
         assert any(OTHER_ROUTES in row for row in expected["groups"])
         for size in (1, 97, chance.randrange(200, 5000), 1 << 20):
             plan = _plan(routes, chunk=size, threads=1 + size % 3)
-            assert _rows(_fast(content, plan)) == expected, (routes, size)
+            assert told(_fast(content, plan)) == expected, (routes, size)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -90,11 +92,11 @@ def test_ranges_fold_the_same(seed: int, tmp_path: Path) -> None:
     path.write_bytes(content)
     for routes in (0, 2, 11, 80, 110, 165):
         plan = _plan(routes)
-        expected = _rows(_naive(content, plan))
+        expected = told(_naive(content, plan))
         for size in (501, 4096, 1 << 20):
             starts = range(0, len(content), size)
             reads = [read_range(str(path), start, start + size, plan) for start in starts]
-            assert _rows(reduce_chunks(reads, plan)) == expected, (routes, size)
+            assert told(reduce_chunks(reads, plan)) == expected, (routes, size)
 
 
 def test_what_a_range_sends_is_folded(tmp_path: Path) -> None:
@@ -112,9 +114,9 @@ def test_mixtures_fold_the_same() -> None:
     for seed in range(3):
         content = _mixture(seed, 600)
         for chosen in (Period(), period):
-            expected = _rows(_naive(content, _plan(4, period=chosen)))
+            expected = told(_naive(content, _plan(4, period=chosen)))
             for size in (97, 10_007):
-                assert _rows(_fast(content, _plan(4, period=chosen, chunk=size))) == expected
+                assert told(_fast(content, _plan(4, period=chosen, chunk=size))) == expected
 
 
 def test_the_routes_with_the_least_hashes_are_kept() -> None:
@@ -128,7 +130,7 @@ def test_the_routes_with_the_least_hashes_are_kept() -> None:
     for column in ("count", "untimed"):
         assert few.groups[column].sum() == whole.groups[column].sum()
     assert few.moments["count"].sum() == whole.moments["count"].sum()
-    assert _rows(few)["events"] == _rows(whole)["events"]
+    assert told(few)["events"] == told(whole)["events"]
 
 
 def test_a_route_may_be_kept_in_one_budget_and_not_in_the_other() -> None:
@@ -152,7 +154,7 @@ def test_below_the_budget_nothing_changes() -> None:
     whole = _naive(content, _plan(10_000))
     most = max(len(_routes(whole, missed=missed)) for missed in (False, True))
     assert folded([whole], most)[0] is whole
-    assert _rows(_fast(content, _plan(most, chunk=300))) == _rows(whole)
+    assert told(_fast(content, _plan(most, chunk=300))) == told(whole)
     assert other_requests([whole]) == 0
     assert other_requests([_naive(content, _plan(most - 1))]) > 0
 
@@ -162,13 +164,13 @@ def test_the_order_of_folding_does_not_matter(seed: int) -> None:
     """Files folded one by one, in any order, or all at once: the same rows in the end."""
     chance = random.Random(seed)
     files = [_naive(_scan(seed * 10 + number, 80), _plan(10_000)) for number in range(6)]
-    expected = Counter(map(str, map(_rows, folded(files, 7))))
+    expected = Counter(map(str, map(told, folded(files, 7))))
     for _ in range(4):
         chance.shuffle(files)
         folding = Folding(7)
         for sums in files:
             folding.add(folded([sums], 7)[0])
-        assert Counter(map(str, map(_rows, folding.all()))) == expected
+        assert Counter(map(str, map(told, folding.all()))) == expected
     kept = set().union(*(_routes(sums, missed=True) for sums in folding.all()))
     assert len(kept) == 8
 

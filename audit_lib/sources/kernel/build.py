@@ -9,9 +9,9 @@ from audit_lib.sources.kernel import blocks
 from audit_lib.sources.kernel.choice import HELPERS
 from audit_lib.sources.kernel.code import code_of
 from audit_lib.sources.kernel.entry import entry
+from audit_lib.sources.kernel.native import SYMBOL
 from audit_lib.sources.kernel.steps import Reading
 
-SYMBOL = "audit_lib_log_kernel"
 _HELPERS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
 
 

@@ -22,7 +22,7 @@ from audit_lib.sources.log_formats import LogFormats
 
 Entry = Callable[[int, int], int]
 _SOURCES = Path(__file__).parent
-_SYMBOL = "audit_lib_log_kernel"
+SYMBOL = "audit_lib_log_kernel"
 _DIGEST = 32  # bytes before the code
 _KEPT = 8  # machine codes of other versions, and of other environments
 
@@ -74,7 +74,7 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
     # numba's own calling convention: a place for the result, one for an exception, then the arguments.
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, number, number)(
-        engine.get_function_address(_SYMBOL)
+        engine.get_function_address(SYMBOL)
     )
 
     def entry(frame: int, task: int) -> int:
