@@ -1,4 +1,4 @@
-"""Compiles the kernel: numba's part once a version and machine, then that of the formats, as one program."""
+"""What numba makes of the kernel: once a version and machine."""
 
 import ctypes
 
@@ -6,13 +6,9 @@ import llvmlite.binding as llvm
 from numba import types
 
 from audit_lib.sources.kernel import blocks
-from audit_lib.sources.kernel.choice import HELPERS
-from audit_lib.sources.kernel.code import code_of
+from audit_lib.sources.kernel.choice import HELPERS, SYMBOLS
 from audit_lib.sources.kernel.entry import entry
 from audit_lib.sources.kernel.native import SYMBOL
-from audit_lib.sources.kernel.steps import Reading
-
-_HELPERS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
 
 
 def kernel_code() -> bytes:
@@ -23,7 +19,7 @@ def kernel_code() -> bytes:
         llvm.add_symbol(function.symbol, ctypes.cast(nowhere, ctypes.c_void_p).value)
     compiled = [
         (SYMBOL, entry, 2),
-        *((_HELPERS[name], blocks.HELPERS[name], HELPERS[name]) for name in HELPERS),
+        *((SYMBOLS[name], blocks.HELPERS[name], HELPERS[name]) for name in HELPERS),
     ]
     names, texts = {}, []
     for symbol, function, arguments in compiled:
@@ -35,19 +31,6 @@ def kernel_code() -> bytes:
     for text in texts[1:]:
         module.link_in(llvm.parse_assembly(_renamed(text, names)))
     return bytes(module.as_bitcode())
-
-
-def machine_code(machine: llvm.TargetMachine, kernel: bytes, reading: Reading) -> bytes:
-    """The kernel with the functions of the formats, as an object file."""
-    module = llvm.parse_bitcode(kernel)
-    module.link_in(llvm.parse_assembly(code_of(reading, _HELPERS)))
-    # Each function was compiled for any caller; as parts of one program they can become one another's.
-    for function in module.functions:
-        if not function.is_declaration and function.name != SYMBOL:
-            function.linkage = "internal"
-    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    passes.getModulePassManager().run(module, passes)
-    return bytes(machine.emit_object(module))
 
 
 def _renamed(text: str, names: dict[str, str]) -> str:

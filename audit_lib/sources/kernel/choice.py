@@ -18,6 +18,7 @@ from audit_lib.sources.kernel.vectors import I8, I64, MISS, PTR, difference, loa
 AWAY = -2  # for the end of a match: the naive reader decides
 # What numba compiles for the steps, and how many numbers each takes.
 HELPERS = {"time": 3, "time:clf": 3, "time:asctime": 3, "time:syslog": 3, "level": 2}
+SYMBOLS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}
 _CAPTURED = range(1, 6)
 
 

@@ -105,10 +105,16 @@ def _compiled(machine: llvm.TargetMachine, reading: Reading) -> bytes:
     """The kernel with the code of the formats, as an object file."""
     if sys.stderr.isatty():
         print("compiling the log reader, once for this machine, version and formats…", file=sys.stderr)
-    from audit_lib.sources.kernel.build import kernel_code, machine_code  # noqa: PLC0415  numba is slow to import
+    from audit_lib.sources.kernel.link import machine_code  # noqa: PLC0415  seldom needed
 
     path = _kernel_path()
-    return machine_code(machine, _stored(path) or _store(path, kernel_code()), reading)
+    return machine_code(machine, _stored(path) or _store(path, _kernel_code()), reading)
+
+
+def _kernel_code() -> bytes:
+    from audit_lib.sources.kernel.build import kernel_code  # noqa: PLC0415  imports numba
+
+    return kernel_code()
 
 
 def _kernel_path() -> Path:
