@@ -27,7 +27,9 @@ class Texts:
     def named(self, numbers: Ints, rule: Callable[[bytes], str]) -> Ints:
         """The names' numbers of a column of strings' numbers."""
         known = self._known.setdefault(rule, np.full(len(self._texts), -1, np.int64))
-        for place in np.unique(numbers[known[numbers] < 0]).tolist():
+        asked = np.zeros(len(known), np.bool_)
+        asked[numbers] = True
+        for place in np.flatnonzero(asked & (known < 0)).tolist():
             known[place] = self._names[rule(self._texts[place])]
         return known[numbers]
 

@@ -101,8 +101,9 @@ def _counted_once(
 def _placed(events: Ints, carried: _Carried, held: bool) -> Ints:
     """Events with their line in the file, and with the day and the bound that stand before the chunk."""
     in_head = events[:, layout.E_ONE] >> 47 == 0
-    events = events[(events[:, layout.E_ONCE] == 0) & (~in_head | held)]
-    in_head = events[:, layout.E_ONE] >> 47 == 0
+    kept = (events[:, layout.E_ONCE] == 0) & (~in_head | held)
+    if not kept.all():
+        events, in_head = events[kept], in_head[kept]
     events[:, layout.E_LINE] += carried.lines
     events[in_head, layout.E_ONE] |= carried.day << 47
     events[in_head & (events[:, layout.E_BEFORE] == NONE), layout.E_BEFORE] = carried.last

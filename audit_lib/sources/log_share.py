@@ -65,7 +65,7 @@ class Share:
         return bool(np.count_nonzero(asked) > limit)
 
     def own(self, events: Ints, texts: dict[bytes, int]) -> Ints:
-        """The events with strings by their numbers in `texts`, to which new ones are added."""
+        """The same events, with strings by their numbers in `texts`, to which new ones are added."""
         strings = self.worker.tables.strings
         missing = int(strings.size[0]) + 1 - len(self._known)
         self._known = np.concatenate([self._known, np.full(max(0, missing), -1, np.int64)])
@@ -78,7 +78,6 @@ class Share:
             text = strings.arena[strings.starts[number] : strings.starts[number + 1]].tobytes()
             self._known[number] = texts.setdefault(text, len(texts))
         method, client, route, subject = (self._known[column] for column in columns)
-        events = events.copy()
         events[:, layout.E_ONE] = one & ~METHOD | method
         events[:, layout.E_TWO] = client << 32 | route
         events[:, layout.E_SUBJECT] = subject
