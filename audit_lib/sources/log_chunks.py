@@ -24,13 +24,13 @@ def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Itera
         ended = False
         if filled <= LINE_LIMIT + 1:
             filled, ended = _fill(file, buffer, filled, filled + size)
-        stop = _after_last_line(buffer, filled)
+        stop = after_last_line(buffer, filled)
         while not stop and not ended:
             if filled > LINE_LIMIT + 1:
                 filled, ended = _skip_line(file, buffer)
             else:
                 filled, ended = _fill(file, buffer, filled, filled + min(size, _STEP))
-            stop = _after_last_line(buffer, filled)
+            stop = after_last_line(buffer, filled)
         if ended:
             if filled:
                 yield buffer, filled
@@ -58,7 +58,7 @@ def _fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> tuple[int, b
     return filled, False
 
 
-def _after_last_line(buffer: Bytes, filled: int) -> int:
+def after_last_line(buffer: Bytes, filled: int) -> int:
     """Where the last whole line ends; 0 where there is none."""
     reach = _STEP
     while True:

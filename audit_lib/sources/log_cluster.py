@@ -10,7 +10,8 @@ import numpy as np
 from distributed import Client
 
 from audit_lib.errors import BadInput
-from audit_lib.sources.kernel.layout import LINE_LIMIT, SLACK
+from audit_lib.sources.kernel.layout import LINE_LIMIT, SLACK, Bytes
+from audit_lib.sources.log_chunks import after_last_line
 from audit_lib.sources.log_fast import ChunkRead, read_once
 from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reader import read_log
@@ -91,27 +92,41 @@ def read_whole(url: str, plan: Plan) -> LogSums:
 def read_range(url: str, start: int, end: int, plan: Plan) -> ChunkRead:
     """The lines that begin in a range of bytes, on a worker."""
     with open_url(url) as file:
-        content = _lines_from(file, start, end)
-    buffer = np.frombuffer(content + bytearray(SLACK), np.uint8)
-    return read_once(buffer, len(content), plan)
+        return read_once(*_lines_from(file, start, end), plan)
 
 
-def _lines_from(file: BinaryIO, start: int, end: int) -> bytearray:
-    """The bytes of the lines that begin in a range; of a last line beyond the limit no more than shows it."""
+def _lines_from(file: BinaryIO, start: int, end: int) -> tuple[Bytes, int]:
+    """A buffer with the lines that begin in a range, and how many bytes they are.
+
+    Of a last line beyond the limit there is no more than shows it.
+    """
     before = max(0, start - 1)
     file.seek(before)
-    content = bytearray(file.read(end - before))
-    if start:
-        first = content.find(b"\n")
-        if first < 0:
-            return bytearray()
-        del content[: first + 1]
-    if not content:
-        return content
-    begin = content.rfind(b"\n") + 1
-    while not content.endswith(b"\n") and len(content) - begin <= LINE_LIMIT + 1:
-        piece = file.read(_STEP)
-        if not piece:
+    buffer = np.empty(end - before + LINE_LIMIT + 2 * _STEP + SLACK, np.uint8)
+    filled = _fill(file, buffer, 0, end - before)
+    first = _behind_line_feed(buffer, filled) if start else 0
+    last = max(first, after_last_line(buffer, filled))
+    while first < filled and buffer[filled - 1] != ord("\n") and filled - last <= LINE_LIMIT + 1:
+        more = _fill(file, buffer, filled, filled + _STEP)
+        if more == filled:
             break
-        content += piece[: piece.find(b"\n") + 1] or piece
-    return content
+        found = buffer[filled:more].tobytes().find(b"\n")
+        filled = more if found < 0 else filled + found + 1
+    return buffer[first:], filled - first
+
+
+def _fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> int:
+    """Reads until so many bytes are there, or no more come; how many there are."""
+    view = buffer.data
+    while filled < upto and (count := cast(io.RawIOBase, file).readinto(view[filled:upto])):
+        filled += count
+    return filled
+
+
+def _behind_line_feed(buffer: Bytes, filled: int) -> int:
+    """The place behind the first line feed; the end where there is none."""
+    for at in range(0, filled, _STEP):
+        found = buffer[at : min(at + _STEP, filled)].tobytes().find(b"\n")
+        if found >= 0:
+            return at + found + 1
+    return filled
