@@ -25,8 +25,8 @@ from audit_lib.sources.deploys import read_deploys
 from audit_lib.sources.documents import document_sources
 from audit_lib.sources.env_files import read_env_sources
 from audit_lib.sources.env_history import env_history
+from audit_lib.sources.log_examples import written_lines
 from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_lines import written_lines
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.attestations import tabulate_attestations
 from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage

@@ -12,8 +12,7 @@ import click
 from audit_lib.errors import BadInput, Fault
 from audit_lib.sources.log_fold import Folding, folded
 from audit_lib.sources.log_plan import Plan
-from audit_lib.sources.log_reader import bytes_in, read_log
-from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
+from audit_lib.sources.log_reader import bytes_in, read_to_end
 from audit_lib.sources.log_sums import LogSums
 
 
@@ -45,15 +44,9 @@ def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
 def _sums(path: str, plan: Plan, total: int) -> LogSums:
     try:
         with _opened(path) as file:
-            stream = Stream(file)
-            sums = read_log(cast(BinaryIO, stream), plan, total)
-    except Bomb:
-        raise BadInput.at(path, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
+            return read_to_end(file, path, plan, total)
     except OSError as error:
         raise BadInput.at(path, f"cannot be read ({error.strerror})") from None
-    if stream.broken:
-        raise BadInput.at(path, f"is damaged or cut short ({stream.broken})")
-    return sums
 
 
 def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogSums]:

@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.errors import BadInput
 from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.log_plan import Plan, Wanted
-from audit_lib.sources.log_reader import read_log
-from audit_lib.sources.log_stream import Stream
+from audit_lib.sources.log_reader import read_to_end
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +29,7 @@ def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":
     with ThreadPoolExecutor(1) as pool, _opened(path) as file:
         # Importing pandas takes as long as reading two million lines, and only what was read needs it.
         rows = pool.submit(_log_rows)
-        stream = Stream(file)
-        sums = read_log(cast(BinaryIO, stream), plan)
-        if stream.broken:
-            raise BadInput.at(str(path), f"is damaged or cut short ({stream.broken})")
+        sums = read_to_end(file, str(path), plan)
         return cast("pd.DataFrame", rows.result().rows_of(path.name, sums, sums.events))
 
 

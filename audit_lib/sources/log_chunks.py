@@ -23,13 +23,13 @@ def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Itera
         # A line that is too long already leaves no room for a chunk: it is skipped first.
         ended = False
         if filled <= LINE_LIMIT + 1:
-            filled, ended = _fill(file, buffer, filled, filled + size)
+            filled, ended = fill(file, buffer, filled, filled + size)
         stop = after_last_line(buffer, filled)
         while not stop and not ended:
             if filled > LINE_LIMIT + 1:
                 filled, ended = _skip_line(file, buffer)
             else:
-                filled, ended = _fill(file, buffer, filled, filled + min(size, _STEP))
+                filled, ended = fill(file, buffer, filled, filled + min(size, _STEP))
             stop = after_last_line(buffer, filled)
         if ended:
             if filled:
@@ -47,7 +47,7 @@ def buffer_size(size: int = CHUNK) -> int:
     return size + LINE_LIMIT + 2 * _STEP
 
 
-def _fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> tuple[int, bool]:
+def fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> tuple[int, bool]:
     """Reads until so many bytes are there; how many there are, and whether the stream has ended."""
     view = buffer.data
     while filled < upto:

@@ -10,13 +10,13 @@ import numpy as np
 from distributed import Client
 
 from audit_lib.errors import BadInput
-from audit_lib.sources.kernel.layout import LINE_LIMIT, SLACK, Bytes
-from audit_lib.sources.log_chunks import after_last_line
+from audit_lib.sources.kernel.layout import LINE_LIMIT, Bytes
+from audit_lib.sources.log_chunks import after_last_line, buffer_size, fill
 from audit_lib.sources.log_fast import ChunkRead, read_once
 from audit_lib.sources.log_plan import Plan
-from audit_lib.sources.log_reader import read_log
+from audit_lib.sources.log_reader import read_to_end
 from audit_lib.sources.log_reduce import reduce_chunks
-from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream, is_packed
+from audit_lib.sources.log_stream import is_packed
 from audit_lib.sources.log_sums import LogSums
 
 # One task reads so much: enough to outweigh its cost, little enough for any worker's memory.
@@ -79,14 +79,7 @@ def _results(tasks: list[Any]) -> Iterator[ChunkRead]:
 def read_whole(url: str, plan: Plan) -> LogSums:
     """The sums of a packed file, on a worker."""
     with open_url(url) as file:
-        stream = Stream(file)
-        try:
-            sums = read_log(cast(BinaryIO, stream), plan)
-        except Bomb:
-            raise BadInput.at(url, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
-    if stream.broken:
-        raise BadInput.at(url, f"is damaged or cut short ({stream.broken})")
-    return sums
+        return read_to_end(file, url, plan)
 
 
 def read_range(url: str, start: int, end: int, plan: Plan) -> ChunkRead:
@@ -102,25 +95,17 @@ def _lines_from(file: BinaryIO, start: int, end: int) -> tuple[Bytes, int]:
     """
     before = max(0, start - 1)
     file.seek(before)
-    buffer = np.empty(end - before + LINE_LIMIT + 2 * _STEP + SLACK, np.uint8)
-    filled = _fill(file, buffer, 0, end - before)
+    buffer = np.empty(buffer_size(end - before), np.uint8)
+    filled, _ = fill(file, buffer, 0, end - before)
     first = _behind_line_feed(buffer, filled) if start else 0
     last = max(first, after_last_line(buffer, filled))
     while first < filled and buffer[filled - 1] != ord("\n") and filled - last <= LINE_LIMIT + 1:
-        more = _fill(file, buffer, filled, filled + _STEP)
+        more, _ = fill(file, buffer, filled, filled + _STEP)
         if more == filled:
             break
         found = buffer[filled:more].tobytes().find(b"\n")
         filled = more if found < 0 else filled + found + 1
     return buffer[first:], filled - first
-
-
-def _fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> int:
-    """Reads until so many bytes are there, or no more come; how many there are."""
-    view = buffer.data
-    while filled < upto and (count := cast(io.RawIOBase, file).readinto(view[filled:upto])):
-        filled += count
-    return filled
 
 
 def _behind_line_feed(buffer: Bytes, filled: int) -> int:

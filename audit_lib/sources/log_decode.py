@@ -54,7 +54,7 @@ def messages(plan: Plan) -> tuple[str, ...]:
 
 
 def decode_groups(rows: Ints, texts: Texts, plan: Plan) -> Columns:
-    """Columns of GROUP, GROUP_SUMS and GROUP_LINES, from rows like those of `in_file`."""
+    """The columns of BY_GROUP, from rows like those of `in_file`."""
     one, two, count, line = rows.T
     untimed = one >> 46 & 1
     lines = {"line": line, "untimed_line": line * untimed}
@@ -88,7 +88,7 @@ def _kinds(plan: Plan) -> Ints:
 
 
 def decode_moments(rows: Ints, texts: Texts) -> Columns:
-    """Columns of MOMENT, MOMENT_SUMS and MOMENT_LINES, from rows like those of `in_file`."""
+    """The columns of BY_MOMENT, from rows like those of `in_file`."""
     one, two, count, line = rows.T
     return {
         "minute": one >> 36,

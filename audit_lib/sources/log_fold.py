@@ -8,21 +8,15 @@ import numpy as np
 from audit_lib.log_kinds import MOST_ROUTES, OTHER_ROUTES
 from audit_lib.sources.log_routes import BUDGETS, budget_of, chosen
 from audit_lib.sources.log_sums import (
+    BY_GROUP,
+    BY_MOMENT,
     EVENT_NAMES,
-    GROUP,
-    GROUP_LINES,
-    GROUP_SUMS,
-    MOMENT,
-    MOMENT_LINES,
-    MOMENT_SUMS,
+    NAMED,
     Columns,
     LogSums,
     renamed,
     summed,
 )
-
-NAMED = ("client", "method", "route")
-_BY_GROUP, _BY_MOMENT = (GROUP, GROUP_SUMS, GROUP_LINES), (MOMENT, MOMENT_SUMS, MOMENT_LINES)
 
 
 @dataclass
@@ -67,7 +61,7 @@ def merged(parts: Sequence[LogSums]) -> LogSums:
         return parts[0]
     groups, names = renamed(parts, lambda part: part.groups, NAMED)
     moments, _ = renamed(parts, lambda part: part.moments, NAMED)
-    sums = summed(groups, *_BY_GROUP), summed(moments, *_BY_MOMENT)
+    sums = summed(groups, *BY_GROUP), summed(moments, *BY_MOMENT)
     return replace(parts[0], names=names, groups=sums[0], moments=sums[1])
 
 
@@ -104,7 +98,7 @@ def _folded(part: LogSums, kept: Sequence[frozenset[str]]) -> LogSums:
         gone = ~stays[budget_of(columns["status"]), route]
         return summed(columns | {"route": np.where(gone, other, route)}, *by) if gone.any() else columns
 
-    groups, moments = fold(part.groups, _BY_GROUP), fold(part.moments, _BY_MOMENT)
+    groups, moments = fold(part.groups, BY_GROUP), fold(part.moments, BY_MOMENT)
     return _without_unused(replace(part, names=names, groups=groups, moments=moments))
 
 

@@ -4,6 +4,7 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.log_kinds import NOTICE, REQUEST_KINDS
@@ -98,32 +99,36 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
     return replace(line, state="read", sightings=line.sightings + leaks) if leaks else line
 
 
-def written_lines(formats: LogFormats) -> dict[str, list[str]]:
-    """For each kind of request and message the example lines that show it, as applications write them."""
-    lines: dict[str, list[str]] = {}
-    for block in (*formats.bodies, *formats.messages):
-        for example in block.examples:
-            for sighting in read_line(example.encode(), formats, ZoneInfo("UTC")).sightings:
-                lines.setdefault(sighting.kind, []).append(example)
-    return lines
-
-
 def _read_text(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
     head = _read_head(text, formats, zone)
     for block in formats.bodies:
-        found = block.expression.match(head.text)
+        found = _match(block, head.text, zone)
         if found is None:
             continue
-        fields = found.groupdict()
-        at = parse_time(fields["time"], zone) if fields.get("time") else None
-        if fields.get("time") and at is None:
-            continue
-        if block.status or "status" in fields:
-            sightings = _request(block, fields, formats)
-            return Line("read", head.at if head.at is not None else at, True, sightings)
+        if block.status or "status" in found.fields:
+            sightings = _request(block, found.fields, formats)
+            return Line("read", head.at if head.at is not None else found.at, True, sightings)
         return Line("read", head.at, head.record, _anchored(head, formats, zone))
     messages = _anchored(head, formats, zone)
     return Line("read" if head.prefixed or messages else "not understood", head.at, head.record, messages)
+
+
+class _Match(NamedTuple):
+    """What a block took of a text: its fields, its time, and where it ends."""
+
+    fields: dict[str, bytes]
+    at: int | None
+    end: int
+
+
+def _match(block: Block, text: bytes, zone: ZoneInfo) -> _Match | None:
+    """How a text begins by a block; None also where no calendar has the time that it names."""
+    found = block.expression.match(text)
+    if found is None:
+        return None
+    fields = found.groupdict()
+    at = parse_time(fields["time"], zone) if fields.get("time") else None
+    return None if fields.get("time") and at is None else _Match(fields, at, found.end())
 
 
 def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
@@ -131,21 +136,17 @@ def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
     head = _Head(text)
     for depth in range(_DEPTH):
         for block in formats.prefixes:
-            found = None if block.outer and depth else block.expression.match(head.text)
+            found = None if block.outer and depth else _match(block, head.text, zone)
             if found is None:
                 continue
-            fields = found.groupdict()
-            at = parse_time(fields["time"], zone) if fields.get("time") else None
-            if fields.get("time") and at is None:
-                continue
-            logged = strip_port(fields.get("client") or b"", always=False)
+            logged = strip_port(found.fields.get("client") or b"", always=False)
             client = clean_client(logged) if logged else None
-            rest = head.text[found.end() :]
+            rest = head.text[found.end :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = block.record and not rest.startswith(b"Traceback")
             head = _Head(
                 rest,
-                head.at if head.at is not None else at,
+                head.at if head.at is not None else found.at,
                 head.record or record,
                 client if head.client is None else head.client,
                 True,
@@ -191,16 +192,10 @@ def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[Sightin
     start = _SYMBOLS.match(head.text)
     text = head.text[start.end() :] if start else head.text
     for block in formats.messages:
-        found = None if block.anywhere else block.expression.match(text)
-        if found and _has_its_time(found, zone):
-            return (_message(block, found.groupdict(), head.client or ""),)
+        found = None if block.anywhere else _match(block, text, zone)
+        if found:
+            return (_message(block, found.fields, head.client or ""),)
     return ()
-
-
-def _has_its_time(found: re.Match[bytes], zone: ZoneInfo) -> bool:
-    """Whether some calendar has the time of a match, if it names one."""
-    time = found.groupdict().get("time")
-    return time is None or parse_time(time, zone) is not None
 
 
 def _anywhere(text: bytes, formats: LogFormats) -> tuple[Sighting, ...]:

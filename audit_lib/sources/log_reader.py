@@ -9,12 +9,14 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from audit_lib.errors import BadInput
 from audit_lib.sources.kernel.native import NotCompiled, is_at_hand, load_entry
 from audit_lib.sources.log_fast import read_chunks
 from audit_lib.sources.log_fold import folded
 from audit_lib.sources.log_formats import LogFormats
 from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_reduce import reduce_chunks
+from audit_lib.sources.log_stream import BOMB_RATIO, Bomb, Stream
 from audit_lib.sources.log_sums import LogSums, sums_of
 from audit_lib.sources.log_tally import raw_lines, tally_lines
 
@@ -85,6 +87,23 @@ def read_naively(file: BinaryIO, plan: Plan) -> LogSums:
     """The same sums by the naive reader, line by line."""
     sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period))
     return folded([sums], plan.routes)[0]
+
+
+def read_to_end(file: BinaryIO, place: str, plan: Plan, total: int = 0) -> LogSums:
+    """The sums of a file, packed or not; `total` as in `read_log`.
+
+    Raises `BadInput`, which names the place, where the file cannot be read to its end.
+    """
+    stream = Stream(file)
+    try:
+        sums = read_log(cast(BinaryIO, stream), plan, total)
+    except Bomb:
+        raise BadInput.at(place, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
+    except OSError as error:
+        raise BadInput.at(place, f"cannot be read ({error.strerror})") from None
+    if stream.broken:
+        raise BadInput.at(place, f"is damaged or cut short ({stream.broken})")
+    return sums
 
 
 def _read_up_to(file: BinaryIO, size: int) -> bytes:

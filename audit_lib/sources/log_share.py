@@ -12,12 +12,8 @@ from audit_lib.sources.log_fast import ChunkRead, Filled, Worker
 from audit_lib.sources.log_plan import Plan
 from audit_lib.sources.log_routes import Least
 from audit_lib.sources.log_sums import (
-    GROUP,
-    GROUP_LINES,
-    GROUP_SUMS,
-    MOMENT,
-    MOMENT_LINES,
-    MOMENT_SUMS,
+    BY_GROUP,
+    BY_MOMENT,
     Columns,
     LogSums,
     Names,
@@ -110,11 +106,11 @@ def part_of(shares: Sequence[Share], plan: Plan, least: Sequence[Least]) -> LogS
     return replace(
         no_sums(),
         names=names.all(),
-        groups=summed(stacked(groups), GROUP, GROUP_SUMS, GROUP_LINES),
-        moments=summed(stacked(moments), MOMENT, MOMENT_SUMS, MOMENT_LINES),
+        groups=summed(_stacked(groups), *BY_GROUP),
+        moments=summed(_stacked(moments), *BY_MOMENT),
     )
 
 
-def stacked(parts: Sequence[Columns]) -> Columns:
+def _stacked(parts: Sequence[Columns]) -> Columns:
     """The columns of all parts below each other; there is at least one."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

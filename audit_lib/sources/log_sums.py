@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import numpy as np
 
@@ -11,12 +12,12 @@ from audit_lib.sources.kernel.layout import NONE, Ints
 from audit_lib.sources.log_tally import Tally
 
 KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)
-GROUP = ("day", "kind", "status", "client", "method", "route")
-GROUP_SUMS, GROUP_LINES = ("count", "untimed"), ("line", "untimed_line")
-MOMENT = ("minute", "status", "client", "method", "route")
-MOMENT_SUMS, MOMENT_LINES = ("count",), ("line",)
+NAMED = ("client", "method", "route")
+# Columns by which rows are summed, those that are summed, and those of which the first is kept: see `summed`.
+BY_GROUP = ("day", "kind", "status", *NAMED), ("count", "untimed"), ("line", "untimed_line")
+BY_MOMENT = ("minute", "status", *NAMED), ("count",), ("line",)
 EVENT = ("line", "at", "not_before", "not_after", "day", "kind", "message", "status")
-EVENT_NAMES = ("client", "method", "route", "subject")
+EVENT_NAMES = (*NAMED, "subject")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _NO_LINE = 1 << 62  # higher than any
 
@@ -117,8 +118,8 @@ def sums_of(tally: Tally) -> LogSums:
         tally.in_period,
         names.all(),
         messages.all(),
-        _columns(groups, (*GROUP, *GROUP_SUMS, *GROUP_LINES)),
-        _columns(moments, (*MOMENT, *MOMENT_SUMS, *MOMENT_LINES)),
+        _columns(groups, list(chain(*BY_GROUP))),
+        _columns(moments, list(chain(*BY_MOMENT))),
         _columns(events, (*EVENT, *EVENT_NAMES)),
     )
 

@@ -32,10 +32,12 @@ def test_the_rows_are_those_of_a_review(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_to_its_end_is_no_frame(tmp_path: Path) -> None:
-    """A log that is not there, and a packed one that was cut, are told by their path."""
+    """A log that is not there, and a packed one that was cut or is a bomb, are told by their path."""
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(b"INFO:     started\n" * 100_000)[:-20])
-    for path, fault in ((tmp_path / "gone.log", "cannot be read"), (cut, "cut short")):
+    bomb = tmp_path / "bomb.gz"
+    bomb.write_bytes(gzip.compress(bytes(80 << 20)))
+    for path, fault in ((tmp_path / "gone.log", "cannot be read"), (cut, "cut short"), (bomb, "a bomb")):
         with pytest.raises(BadInput, match=f"{path.name}.*{fault}"):
             failure_rows(path)
 

@@ -7,10 +7,11 @@ import pytest
 
 from audit_lib.errors import BadInput
 from audit_lib.log_kinds import MESSAGE_KINDS
+from audit_lib.sources.log_examples import written_lines
 from audit_lib.sources.log_fields import parse_time
 from audit_lib.sources.log_formats import Block, load_formats
 from audit_lib.sources.log_json import json_fields
-from audit_lib.sources.log_lines import read_line, written_lines
+from audit_lib.sources.log_lines import read_line
 
 FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
