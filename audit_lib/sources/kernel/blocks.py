@@ -3,19 +3,20 @@
 import numpy as np
 from numba import types
 
+from audit_lib.sources.kernel import layout
 from audit_lib.sources.kernel.memory import byte, eight, jit
+from audit_lib.sources.kernel.steps import PHASES, SHOWS
 from audit_lib.sources.kernel.times import MISS, asctime, clf_time, iso_time, syslog_time
 from audit_lib.sources.templates import LEVELS
 
-AWAY = np.int64(-2)  # neither a match nor none: the naive reader decides
+AWAY = np.int64(layout.AWAY)
 
 _INT = types.int64
-# Each takes the frame, an address and the end of the text; what it returns and leaves behind is in code.py.
+# Each takes the frame, an address and the end of the text; code.py says what it gives and leaves behind.
 CHOICES = first_prefix, first_inner_prefix, first_body, first_message = tuple(
-    types.ExternalFunction(name, _INT(_INT, _INT, _INT))
-    for name in ("first_prefix", "first_inner_prefix", "first_body", "first_message")
+    types.ExternalFunction(name, _INT(_INT, _INT, _INT)) for name in PHASES
 )
-shows_anywhere = types.ExternalFunction("shows_anywhere", _INT(_INT, _INT))
+shows_anywhere = types.ExternalFunction(SHOWS, _INT(_INT, _INT))
 
 # The names of levels as numbers, with the mask of their bytes and their lengths.
 _LEVELS = np.array(
@@ -43,7 +44,7 @@ def level_end(pos, end):
     return MISS
 
 
-# What the code of formats calls, by the names of code.py.
+# What the code of formats calls, by the names of choice.py.
 HELPERS = {
     "time": iso_time,
     "time:clf": clf_time,

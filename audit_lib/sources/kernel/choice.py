@@ -11,11 +11,20 @@ from itertools import groupby
 from llvmlite import ir
 
 from audit_lib.sources.kernel.classes import BYTES
-from audit_lib.sources.kernel.layout import BLOCK, BLOCK_AT, BLOCKS, CAPTURES, NONE, STATUS_AT, TIME_AT
+from audit_lib.sources.kernel.layout import (
+    AWAY,
+    BLOCK,
+    BLOCK_AT,
+    BLOCKS,
+    CAPTURES,
+    MISS,
+    NONE,
+    STATUS_AT,
+    TIME_AT,
+)
 from audit_lib.sources.kernel.steps import Do, Rest, Step
-from audit_lib.sources.kernel.vectors import I8, I64, MISS, PTR, difference, load, write_find, write_run
+from audit_lib.sources.kernel.vectors import I8, I64, PTR, difference, load, write_find, write_run
 
-AWAY = -2  # for the end of a match: the naive reader decides
 # What numba compiles for the steps, and how many numbers each takes.
 HELPERS = {"time": 3, "time:clf": 3, "time:asctime": 3, "time:syslog": 3, "level": 2}
 SYMBOLS = {name: f"audit_lib_{name.replace(':', '_')}" for name in HELPERS}

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from llvmlite import ir
 
 from audit_lib.sources.kernel.choice import Choice, Functions
-from audit_lib.sources.kernel.steps import Reading, Rest, first_bytes
-from audit_lib.sources.kernel.vectors import I8, I64, MISS, load
-
-SHOWS = "shows_anywhere"
+from audit_lib.sources.kernel.layout import MISS
+from audit_lib.sources.kernel.steps import SHOWS, Reading, Rest, first_bytes
+from audit_lib.sources.kernel.vectors import I8, I64, load
 
 
 def code_of(reading: Reading, helpers: Mapping[str, str]) -> str:

@@ -4,8 +4,8 @@ from audit_lib.sources.kernel.layout import ARRAYS, PARAMETERS, SCRATCH, TEXT
 from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.sources.kernel.tables import number_of
 
-BLOCK = 32  # so many bytes are looked at together
-question_marks = marks_of(b"?", BLOCK)
+WIDTH = 32  # so many bytes are looked at together
+question_marks = marks_of(b"?", WIDTH)
 
 
 @inlined
@@ -99,7 +99,7 @@ def query_at(pos, end):
         marks = question_marks(pos)
         if marks:
             return min(end, pos + lowest(marks))
-        pos += BLOCK
+        pos += WIDTH
     return end
 
 

@@ -16,9 +16,9 @@ from audit_lib.sources.kernel.memory import (
 )
 
 TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE, ESCAPED_VALUE = 1, 2, 3, 4
-BLOCK = 32  # so many bytes are looked at together
-notable = marks_of(b'"\\' + bytes(range(128, 256)), BLOCK)
-escapes = marks_of(b"\\" + bytes(range(32)), BLOCK)
+WIDTH = 32  # so many bytes are looked at together
+notable = marks_of(b'"\\' + bytes(range(128, 256)), WIDTH)
+escapes = marks_of(b"\\" + bytes(range(32)), WIDTH)
 
 
 @inlined
@@ -43,7 +43,7 @@ def text_at(pos, end):
     while pos < end:
         marks = notable(pos)
         if marks == 0:
-            pos += BLOCK
+            pos += WIDTH
             continue
         pos += lowest(marks)
         if pos >= end or byte(pos) >= 128:
@@ -97,8 +97,8 @@ def unescape(pos, end, inner):
     out = inner
     while pos < end:
         marks = escapes(pos)
-        count = min(end - pos, lowest(marks) if marks else BLOCK)
-        for place in range(0, BLOCK, 8):
+        count = min(end - pos, lowest(marks) if marks else WIDTH)
+        for place in range(0, WIDTH, 8):
             put_eight(out + place, eight(pos + place))
         pos, out = pos + count, out + count
         if pos < end and marks:

@@ -27,6 +27,8 @@ BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
 (WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK, STATES) = range(11, 22)
 DONE, LEAVE, GROW = range(3)
+# For the end of a match: there is none, or the naive reader decides.
+MISS, AWAY = -1, -2
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audit_lib.sources.kernel.blocks import AWAY, first_inner_prefix, first_message, first_prefix
+from audit_lib.sources.kernel.digits import NONE
 from audit_lib.sources.kernel.fields import (
     is_refusal,
     is_symbol,
@@ -36,7 +37,7 @@ from audit_lib.sources.kernel.layout import (
 )
 from audit_lib.sources.kernel.memory import byte, eight, inlined, jit, word
 from audit_lib.sources.kernel.tables import number_of
-from audit_lib.sources.kernel.times import MISS, NONE
+from audit_lib.sources.kernel.times import MISS
 
 DEPTH = 6
 _TRACEBAC = int.from_bytes(b"Tracebac", "little")

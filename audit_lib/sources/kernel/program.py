@@ -7,7 +7,7 @@ import numpy as np
 
 from audit_lib.log_kinds import MESSAGE_KINDS
 from audit_lib.sources.kernel.layout import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
-from audit_lib.sources.kernel.steps import Reading, Rest, steps_of
+from audit_lib.sources.kernel.steps import PHASES, Reading, Rest, steps_of
 from audit_lib.sources.kernel.zones import zone_offsets
 from audit_lib.sources.log_formats import Block, LogFormats
 
@@ -48,14 +48,9 @@ def reading_of(formats: LogFormats) -> Reading:
     """The blocks by their rows in the program, with their steps, and what is sought anywhere."""
     prefixes = _numbered(formats.prefixes, 0)
     bodies = _numbered(formats.bodies, len(prefixes), whole=True)
-    phases = {
-        "first_prefix": prefixes,
-        "first_inner_prefix": [
-            prefixes[row] for row, block in enumerate(formats.prefixes) if not block.outer
-        ],
-        "first_body": bodies,
-        "first_message": _numbered(_at_begin(formats), len(prefixes) + len(bodies)),
-    }
+    inner = [prefixes[row] for row, block in enumerate(formats.prefixes) if not block.outer]
+    messages = _numbered(_at_begin(formats), len(prefixes) + len(bodies))
+    phases = dict(zip(PHASES, (prefixes, inner, bodies, messages), strict=True))
     sought = tuple(block.parts[0].literal for block in formats.messages if block.anywhere)
     return Reading(phases, sought)
 

@@ -7,8 +7,8 @@ import numpy as np
 from audit_lib.sources.kernel.layout import CLEANED, STRING_LIMIT
 from audit_lib.sources.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 
-BLOCK = 64  # so many bytes are looked at together
-line_feeds, oddities = marks_of(b"\n", BLOCK), marks_of(b"\0\x1b\r", BLOCK)
+WIDTH = 64  # so many bytes are looked at together
+line_feeds, oddities = marks_of(b"\n", WIDTH), marks_of(b"\0\x1b\r", WIDTH)
 
 
 class Line(NamedTuple):
@@ -27,7 +27,7 @@ def line_at(pos, end):
         if ends:
             return Line(min(end, pos + lowest(ends)), (odd | marks & ((ends & -ends) - 1)) != 0)
         odd |= marks
-        pos += BLOCK
+        pos += WIDTH
     return Line(end, odd != 0)
 
 

@@ -5,6 +5,7 @@ line for which a table has no room; the caller sees to it and calls again. So it
 """
 
 from audit_lib.sources.kernel.blocks import AWAY, first_body, shows_anywhere
+from audit_lib.sources.kernel.digits import NONE
 from audit_lib.sources.kernel.layout import (
     ARENA,
     ARRAYS,
@@ -54,7 +55,7 @@ from audit_lib.sources.kernel.memory import (
 from audit_lib.sources.kernel.raw_line import line_at, tidy
 from audit_lib.sources.kernel.structured import ASIDE, read_fields
 from audit_lib.sources.kernel.sums import end_line, sight
-from audit_lib.sources.kernel.times import MISS, NONE
+from audit_lib.sources.kernel.times import MISS
 
 
 @jit

@@ -39,6 +39,11 @@ class Step(NamedTuple):
 Rest = tuple[int, tuple[Step, ...]]
 
 
+# The functions that are made of formats: those that find a block, and one that looks for texts.
+PHASES = "first_prefix", "first_inner_prefix", "first_body", "first_message"
+SHOWS = "shows_anywhere"
+
+
 class Reading(NamedTuple):
     """What machine code is made of: the blocks of each phase, by the name of its function, and texts."""
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audit_lib.sources.kernel.blocks import AWAY
+from audit_lib.sources.kernel.digits import NONE, number
 from audit_lib.sources.kernel.json_text import (
     ESCAPED_VALUE,
     NUMBER_VALUE,
@@ -41,7 +42,7 @@ from audit_lib.sources.kernel.memory import (
     same,
     word,
 )
-from audit_lib.sources.kernel.times import NONE, iso_time, number
+from audit_lib.sources.kernel.times import iso_time
 
 ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from audit_lib.sources.kernel.digits import NONE
 from audit_lib.sources.kernel.fields import is_refusal
 from audit_lib.sources.kernel.layout import (
     BEGUN,
@@ -58,7 +59,6 @@ from audit_lib.sources.kernel.layout import (
 from audit_lib.sources.kernel.line import nothing
 from audit_lib.sources.kernel.memory import inlined, jit, put, word
 from audit_lib.sources.kernel.tables import add
-from audit_lib.sources.kernel.times import NONE
 
 
 @inlined

@@ -5,9 +5,10 @@ from itertools import groupby
 
 from llvmlite import ir
 
+from audit_lib.sources.kernel.layout import MISS
+
 I8, I64, PTR = ir.IntType(8), ir.IntType(64), ir.PointerType()
-MISS = -1  # for the end of what was sought: there is none
-_SIZE = 32  # so many bytes of a run are looked at together; most runs are shorter
+_WIDTH = 32  # so many bytes of a run are looked at together; most runs are shorter
 _NOT_ZERO = ir.Constant(ir.IntType(1), 1)
 
 
@@ -65,7 +66,7 @@ def write_run(function: ir.Function, members: bytes) -> None:
     builder.position_at_end(loop)
     pos = builder.phi(I64)
     others = bytes(set(range(256)) - set(members))
-    bits = marks(builder, pos, others, _SIZE)
+    bits = marks(builder, pos, others, _WIDTH)
     builder.cbranch(builder.icmp_unsigned("!=", bits, I64(0)), found, more)
     builder.position_at_end(found)
     at = builder.add(pos, builder.cttz(bits, _NOT_ZERO))
@@ -88,9 +89,9 @@ def write_find(function: ir.Function, text: bytes) -> None:
     builder.branch(loop)
     builder.position_at_end(loop)
     pos = builder.phi(I64)
-    bits = marks(builder, pos, text[:1], _SIZE)
+    bits = marks(builder, pos, text[:1], _WIDTH)
     if len(text) > 1:
-        bits = builder.and_(bits, marks(builder, builder.add(pos, I64(1)), text[1:2], _SIZE))
+        bits = builder.and_(bits, marks(builder, builder.add(pos, I64(1)), text[1:2], _WIDTH))
     builder.cbranch(builder.icmp_unsigned("!=", bits, I64(0)), found, more)
     builder.position_at_end(found)
     at = builder.add(pos, builder.cttz(bits, _NOT_ZERO))
@@ -123,7 +124,7 @@ def _write_onward(
     """Goes on with the bytes that follow; what is written next is for where there are none."""
     more, loop, none = blocks
     builder.position_at_end(more)
-    onward = builder.add(pos, I64(_SIZE))
+    onward = builder.add(pos, I64(_WIDTH))
     builder.cbranch(builder.icmp_signed("<", onward, end), loop, none)
     builder.position_at_end(none)
     return onward
