@@ -48,6 +48,7 @@ JSON = [
     b'{"message":"\\u26a0 Failed login attempt for: a@example.com"}',
     b'{"message":"Failed login attempt for: \xc3\xa9@example.com"}',
     b'{"message":"Failed login attempt for: \xfe@example.com"}',
+    b'{"status":401,"client":"1.1.1.1","path":"/' + b"\xfe" * 14 + b'1"}',
     b'{"status":401,"path":"/x?token=1","client":"1.1.1.1:5"}',
     b'{"status":"403","path":"/x/1","client":"[::1]:5","method":"post","time":"2026-08-05 00:00:00"}',
     b'{"status":401.0,"path":"/x"}',
