@@ -16,7 +16,7 @@ from audit_lib.sources.log_formats import load_formats
 from audit_lib.sources.logs import read_logs
 from audit_lib.tables.entities import pivot, suspect
 from audit_lib.tables.symptoms import tabulate_symptoms
-from tests.incidents import AS_OF, INCIDENT, plant
+from tests.incidents import AS_OF, INCIDENT, STRANGER, plant
 
 AT = INCIDENT + pd.Timedelta(hours=5)
 ACCESS = 'INFO:     198.51.100.9:50000 - "GET {} HTTP/1.1" {}'
@@ -104,3 +104,23 @@ def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: 
     silent = "no new source succeeded|at no time did nearly everyone fail|nobody who had succeeded"
     assert before["speaks_against"].str.contains(silent).any()
     assert not after["speaks_against"].str.contains(silent).any()
+
+
+def test_a_leak_that_was_perhaps_used_is_not_called_unused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value leaked and no newcomer is seen: that speaks against its use only where routes are known."""
+    plant(tmp_path, "leaked and used", 0)
+    log = tmp_path / "backend/logs/backend.log"
+    kept = [line for line in log.read_text("utf-8").splitlines(keepends=True) if STRANGER not in line]
+    log.write_text("".join(kept), "utf-8")
+    project = load_project(tmp_path)
+    question = Question((INCIDENT - pd.Timedelta(hours=2)).isoformat(), AS_OF.isoformat())
+    against = {}
+    for routes in (MOST_ROUTES, 0):
+        monkeypatch.setattr(log_cache, "read_logs", partial(read_logs, routes=routes))
+        monkeypatch.setattr(log_cache, "user_cache", partial(Path, tmp_path / f"cache {routes}"))
+        found = investigate(project, question, AS_OF, keeper_of(project))
+        row = found.hypotheses.set_index("hypothesis").loc["leaked and used"]
+        against[routes] = "no new source succeeded" in row["speaks_against"]
+    assert against == {MOST_ROUTES: True, 0: False}
