@@ -53,7 +53,7 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
         )
     others = int(counts.loc[counts["route"].eq(OTHER_ROUTES), "count"].sum())
     if others:
-        yield "some routes", f"too many differ: {others} requests and messages stand under {OTHER_ROUTES}"
+        yield "some routes", f"too many differ: {others:,} requests and messages stand under {OTHER_ROUTES}"
     if undated(counts):
         yield "the day of undated lines", f"{undated(counts)} stand before the first date of their file"
     requests = counts[counts["status"].notna() & (counts["client"] != "")]
