@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from audit_lib import __version__
-from audit_lib.errors import AuditError
+from audit_lib.base.errors import AuditError
 
 # numpy would start a thread for each processor, for linear algebra that no command does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -47,7 +47,7 @@ class _Commands(click.Group):
         # What imports make stays until the end: looking through it for garbage, then and at the exit,
         # took a third of the time.
         gc.disable()
-        command = getattr(importlib.import_module(f"audit_lib.commands.{module}"), function)
+        command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
         gc.freeze()
         gc.enable()
         assert isinstance(command, click.Command)

@@ -9,34 +9,33 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.clock import Quarter, parse_instant
-from audit_lib.contracts import Changes, Sources
-from audit_lib.errors import BadInput
-from audit_lib.findings import compare, find
-from audit_lib.leak_audit import find_leaks
+from audit_lib.base.clock import Quarter, parse_instant
+from audit_lib.base.contracts import Changes, Sources
+from audit_lib.base.errors import BadInput
+from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.findings.documents import document_sources
+from audit_lib.findings.find import compare, find
+from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.onboarding.choice import choose_policy
-from audit_lib.policy import Policy
+from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
+from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
+from audit_lib.logs.deploys import read_deploys
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import GivenValues, Project
-from audit_lib.report.identities import mask_client, mask_frame
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import Policy
+from audit_lib.secrecy.identities import mask_client, mask_frame
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.sources.deploys import read_deploys
-from audit_lib.sources.documents import document_sources
-from audit_lib.sources.env_files import read_env_sources
-from audit_lib.sources.env_history import env_history
-from audit_lib.sources.log_examples import written_lines
-from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.logs import read_logs
-from audit_lib.tables.attestations import tabulate_attestations
-from audit_lib.tables.coverage import tabulate_guide_searches, tabulate_log_coverage
-from audit_lib.tables.detections import detect, detection_policy, gather, tabulate
-from audit_lib.tables.drift import compare_places
-from audit_lib.tables.evidence import collect_evidence
-from audit_lib.tables.exposure import clean_up, tabulate_exposure
-from audit_lib.tables.freshness import tabulate_freshness
-from audit_lib.tables.inventory import tabulate_inventory
-from audit_lib.tables.rotation_pairs import tabulate_rotation_pairs
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.env_history import env_history
+from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.freshness import tabulate_freshness
+from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
 
 @dataclass(frozen=True)

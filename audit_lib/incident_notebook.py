@@ -10,14 +10,13 @@ from pathlib import Path
 import nbformat
 
 from audit_lib.audit import instant_of
-from audit_lib.errors import BadInput, Fault
-from audit_lib.incident import Incident, investigate
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.incident.question import Question
+from audit_lib.investigation import Incident, investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.notebook import current_instant, project_folder, refuse_values
 from audit_lib.project import load_project
-from audit_lib.publishing.dossier import classes_of, package, search_package
-from audit_lib.question import Question
-from audit_lib.report.incident_views import (
+from audit_lib.report.incident_tables import (
     client_routes_table,
     client_table,
     clients_table,
@@ -42,9 +41,11 @@ from audit_lib.report.incident_views import (
 )
 from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
-from audit_lib.report.show import Table, show
+from audit_lib.report.publish.incident_package import classes_of, package, search_package
+from audit_lib.report.table import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.secrecy import guard, handoff
+from audit_lib.secrecy import guard
+from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [

@@ -13,23 +13,17 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 from audit_lib.audit import Audit, run_audit
-from audit_lib.clock import Quarter, iso, parse_instant
-from audit_lib.errors import AuditError, BadInput, Fault
+from audit_lib.base.clock import Quarter, iso, parse_instant
+from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.publishing.review import reviewed
-from audit_lib.report.detected import detections_tables
-from audit_lib.report.failures import (
-    failures_by_cause,
-    failures_by_source,
-    failures_totals,
-)
-from audit_lib.report.figures import auth_failures_figure, freshness_figure
-from audit_lib.report.identities import MODES
-from audit_lib.report.leaked import leaks_tables
+from audit_lib.report.detection_tables import detections_tables
+from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
+from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.limits import first_review, limits
-from audit_lib.report.show import show
-from audit_lib.report.summary import (
+from audit_lib.report.publish.review_package import reviewed
+from audit_lib.report.review_figures import auth_failures_figure, freshness_figure
+from audit_lib.report.review_summary import (
     changes_table,
     counts_table,
     decisions,
@@ -39,9 +33,12 @@ from audit_lib.report.summary import (
     what_was_read,
     what_would_decide,
 )
-from audit_lib.report.views import findings_table, freshness_table
+from audit_lib.report.review_tables import findings_table, freshness_table
+from audit_lib.report.table import show
 from audit_lib.sample import build_sample
-from audit_lib.secrecy import guard, handoff
+from audit_lib.secrecy import guard
+from audit_lib.secrecy import kernel_pipe as handoff
+from audit_lib.secrecy.identities import MODES
 
 __all__ = [
     "auth_failures_figure",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.audit import run_audit
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.project import Project, load_project
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from audit_lib.secrecy.matcher import Matcher
-from tests.encodings import encodings
-from tests.fakes import URL_SAFE, fake_value
+from tests.support.encodings import encodings
+from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 FILES = 50  # env files a project
 NAMES = (
     "JWT_SECRET_KEY",

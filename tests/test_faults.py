@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.commands.verify import report_faults
+from audit_lib.cli.verify import report_faults
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out"]
 
 

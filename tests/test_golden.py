@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from audit_lib.sample import build_sample
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "reports" / "sample-2026Q3"
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 REQUEST = re.compile(r'"[A-Z]+ \S+ HTTP/1\.1" (\d{3})')
@@ -53,7 +53,16 @@ def report() -> dict[str, Any]:
 def test_the_notebook_replays(tmp_path: Path) -> None:
     """nbval runs the committed notebook again, with its own parameters, and finds the same outputs."""
     notebook = GOLDEN / "quarterly_review.ipynb"
-    options = ["-p", "tests.nbval_kernel", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "--nbval"]
+    options = [
+        "-p",
+        "tests.support.nbval_kernel",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-q",
+        "--nbval",
+    ]
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pytest", *options, str(notebook)]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

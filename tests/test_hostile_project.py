@@ -11,10 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from tests.fakes import fake_value
-from tests.hostile import booby_trap, deep_tree
+from tests.support.fakes import fake_value
+from tests.support.hostile import booby_trap, deep_tree
 
-ROOT = Path(__file__).parents[1]
 MARK = "outside-the-project"
 SECONDS = 120  # within which a review ends even on a busy machine
 

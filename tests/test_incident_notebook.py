@@ -11,17 +11,18 @@ from jupyter_client.session import Session
 from nbclient import NotebookClient
 
 from audit_lib.audit import instant_of
-from audit_lib.incident import investigate
+from audit_lib.incident.question import Question
+from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.question import Question
-from audit_lib.report.incident_views import exposure_table
+from audit_lib.report.incident_tables import exposure_table
 from audit_lib.report.pickers import Board
-from audit_lib.report.show import as_text
+from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.sample import build_sample
+from tests.support.paths import ROOT
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WINDOW = {"since": "2026-08-19", "until": "2026-08-22"}
 PICKED = {"client": "192.0.2.44", "secret": "API_TOKEN"}

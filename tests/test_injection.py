@@ -14,12 +14,12 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from audit_lib.commands.review import review
+from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from tests.browser import browser
-from tests.fakes import fake_value
-from tests.payloads import MARKUP, OTHER, payloads
+from tests.support.browser import browser
+from tests.support.fakes import fake_value
+from tests.support.payloads import MARKUP, OTHER, payloads
 
 # Elements that have a handler, or that name anything but an embedded picture or a place in the page.
 FOREIGN = """[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a =>

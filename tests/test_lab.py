@@ -5,10 +5,11 @@ from pathlib import Path
 import nbformat
 
 from audit_lib.sample import build_sample
-from tests.browser import browser
-from tests.lab import jupyterlab
+from tests.support.browser import browser
+from tests.support.lab import jupyterlab
+from tests.support.paths import ROOT
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "incident_investigation.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
 ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
 
 

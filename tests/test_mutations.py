@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 # File, what stands there, what is put in its place, the tests that must fail.
 QUICK = (
     ("secrecy/scrub.py", "clean = self._once(text)", "clean = text", "secrecy/test_scrub.py"),
-    ("publishing/seal.py", "    if result.hits:", "    if False:", "publishing/test_seal.py"),
+    ("report/publish/seal.py", "    if result.hits:", "    if False:", "report/publish/test_seal.py"),
 )
 MUTATIONS = (
     (
@@ -51,7 +51,7 @@ MUTATIONS = (
     ),
     ("secrecy/guard.py", "        os.dup2(nowhere, terminal)", "        pass", "secrecy/test_guard.py"),
     (
-        "secrecy/handoff.py",
+        "secrecy/kernel_pipe.py",
         '"values": dict(handoff.keeper.values()),',
         '"values": {},',
         "secrecy/test_guard.py",
@@ -63,22 +63,32 @@ MUTATIONS = (
         "secrecy/test_guard.py",
     ),
     *(
-        ("publishing/unfold.py", f'    ("{step}", ', f'    # ("{step}", ', "publishing/test_seal.py")
+        (
+            "report/publish/extract_text.py",
+            f'    ("{step}", ',
+            f'    # ("{step}", ',
+            "report/publish/test_seal.py",
+        )
         for step in ("HTML", "URL", "base64", "gzip", "zip", "PDF")
     ),
-    ("publishing/unfold.py", '    ("JSON", ', '    # ("JSON", ', "publishing/test_seal.py"),
-    ("publishing/unfold.py", '    ("joined lines", ', '    # ("joined lines", ', "publishing/test_seal.py"),
+    ("report/publish/extract_text.py", '    ("JSON", ', '    # ("JSON", ', "report/publish/test_seal.py"),
     (
-        "publishing/seal.py",
-        "        if fingerprint in classes.sealed:\n",
-        "        if False:\n",
-        "publishing/test_seal.py",
+        "report/publish/extract_text.py",
+        '    ("joined lines", ',
+        '    # ("joined lines", ',
+        "report/publish/test_seal.py",
     ),
     (
-        "publishing/seal.py",
+        "report/publish/seal.py",
+        "        if fingerprint in classes.sealed:\n",
+        "        if False:\n",
+        "report/publish/test_seal.py",
+    ),
+    (
+        "report/publish/seal.py",
         "        if named := matcher.find",
         "        if named := b'' and matcher.find",
-        "publishing/test_seal.py",
+        "report/publish/test_seal.py",
     ),
     (
         "secrecy/keeper.py",
@@ -93,24 +103,29 @@ MUTATIONS = (
         "secrecy/test_keeper.py",
     ),
     (
-        "publishing/publish.py",
+        "report/publish/atomic_folder.py",
         "            staging = out.parent /",
         "            out.is_dir() and remove(out); staging = out.parent /",
-        "publishing/test_publish.py",
+        "report/publish/test_atomic_folder.py",
     ),
-    ("publishing/kernel.py", '"PYTHONSAFEPATH": "1",', "", "publishing/test_runner.py"),
-    ("publishing/kernel.py", "cwd=str(kernel.scratch)", "cwd=None", "publishing/test_runner.py"),
+    ("report/publish/jupyter_kernel.py", '"PYTHONSAFEPATH": "1",', "", "report/publish/test_run_notebook.py"),
     (
-        "publishing/kernel.py",
+        "report/publish/jupyter_kernel.py",
+        "cwd=str(kernel.scratch)",
+        "cwd=None",
+        "report/publish/test_run_notebook.py",
+    ),
+    (
+        "report/publish/jupyter_kernel.py",
         "for name in _KEPT if name in os.environ",
         "for name in os.environ",
-        "publishing/test_runner.py",
+        "report/publish/test_run_notebook.py",
     ),
     (
-        "publishing/runner.py",
+        "report/publish/run_notebook.py",
         "        for name, value in parameters.items()\n        if name in known",
         "        for name, value in ()\n        if name in known",
-        "publishing/test_runner.py",
+        "report/publish/test_run_notebook.py",
     ),
 )
 

@@ -6,10 +6,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.notebook import check
+from tests.support.paths import ROOT
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "quarterly_review.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "quarterly_review.ipynb"
 GOOD = {
     "project": "",
     "quarter": "2026Q3",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from audit_lib.errors import BadInput, Fault
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger.entry import GENESIS, LONGEST_LINE, Entry, parse_line
 
 LARGEST_CHAIN = 512 * 2**20

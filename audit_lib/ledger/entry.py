@@ -12,8 +12,8 @@ from typing import Any
 
 import fastjsonschema
 
-from audit_lib.clock import iso, parse_instant
-from audit_lib.errors import BadInput, Fault
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrecy.keeper import Key
 
 KINDS = ("snapshot", "rotation", "revocation", "acceptance", "attestation", "signoff", "key bridge", "repair")

@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.ledger import current_key_ids
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit_lib.clock import iso, parse_instant
-from audit_lib.ledger.reading import Ledger
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.ledger.read import Ledger
 from audit_lib.ledger.tenures import Home
 
 

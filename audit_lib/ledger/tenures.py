@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from audit_lib.clock import parse_instant
+from audit_lib.base.clock import parse_instant
 from audit_lib.ledger.entry import Entry
-from audit_lib.ledger.reading import Ledger
+from audit_lib.ledger.read import Ledger
 
 
 @dataclass(frozen=True, order=True)

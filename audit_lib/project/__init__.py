@@ -1,4 +1,4 @@
-"""One project under audit: where its files are."""
+"""What is audited, and against what: audit.toml, the policy, a first one."""
 
 from audit_lib.project.load import load_project
 from audit_lib.project.places import (

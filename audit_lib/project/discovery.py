@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from audit_lib.errors import Fault
+from audit_lib.base.errors import Fault
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, LogSource, Project
 
 Source = TypeVar("Source", EnvSource, LogSource)

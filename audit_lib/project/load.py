@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
+from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
-from audit_lib.project.layout import leads_out, read_layout
 from audit_lib.project.places import Project
 
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.audit import Audit
-from audit_lib.log_kinds import OTHER_ROUTES
-from audit_lib.report.days import days, undated
-from audit_lib.report.show import Table, show
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.report.days_of_quarter import days, undated
+from audit_lib.report.table import Table, show
 from audit_lib.report.verdict import unread
 
 SNAPSHOTS = frozenset({"E1"})  # two snapshots that differ: the only evidence of our own that a value is young

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.report.show import Table, show
+from audit_lib.report.table import Table, show
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 from IPython.core.getipython import get_ipython
 
-from audit_lib.contracts import trusted
-from audit_lib.incident import Incident, seen_through
-from audit_lib.report import inert
-from audit_lib.report.incident_views import client_routes_table, client_table, route_table, secret_table
-from audit_lib.report.show import Table, as_html, as_text, show
+from audit_lib.base.contracts import trusted
+from audit_lib.incident.pivots import suspect
+from audit_lib.investigation import Incident, seen_through
+from audit_lib.logins.requests import Window, totals
+from audit_lib.report import escape as inert
+from audit_lib.report.incident_tables import client_routes_table, client_table, route_table, secret_table
+from audit_lib.report.table import Table, as_html, as_text, show
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.tables.entities import suspect
-from audit_lib.tables.requests import Window, totals
 
 MOST_CHOICES = 500
 STEPS = 240

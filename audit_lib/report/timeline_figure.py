@@ -4,14 +4,14 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.clock import iso
-from audit_lib.incident import Incident
-from audit_lib.report import inert
-from audit_lib.report.drawing import MUTED, Axes, Figure, panels, style, svg
-from audit_lib.report.show import as_text, show
-from audit_lib.tables.incident_facts import NEW
-from audit_lib.tables.requests import Window, maybe_within
-from audit_lib.tables.timeline import tabulate_lane
+from audit_lib.base.clock import iso
+from audit_lib.incident.facts import NEW
+from audit_lib.incident.timeline import tabulate_lane
+from audit_lib.investigation import Incident
+from audit_lib.logins.requests import Window, maybe_within
+from audit_lib.report import escape as inert
+from audit_lib.report.svg import MUTED, Axes, Figure, panels, style, svg
+from audit_lib.report.table import as_text, show
 
 NEWCOMERS = "newcomers"  # their successes: on the lane of all others a few dots would not be seen
 LANES = (

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files
+from audit_lib.sample.history import Held, midnight, timeline
+from audit_lib.sample.ledger import write_ledger
 from audit_lib.sample.logs import log_files
-from audit_lib.sample.record import write_ledger
 from audit_lib.sample.repository import Commit, write_repository
-from audit_lib.sample.timeline import Held, midnight, timeline
 from audit_lib.secrecy.keeper import Keeper
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)

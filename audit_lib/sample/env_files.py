@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from audit_lib.sample.timeline import FILES, Held
+from audit_lib.sample.history import FILES, Held
 from audit_lib.sample.values import hexadecimal
 
 MODES = {"backend/.env": 0o644}  # all others: 0600

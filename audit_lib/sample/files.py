@@ -4,7 +4,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.sample.deploys import DEPLOYS
-from audit_lib.sample.timeline import PUBLISHED
+from audit_lib.sample.history import PUBLISHED
 
 GUIDE = "docs/SECRETS.md"
 GREPS = (

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audit_lib.sample.packed import packed
-from audit_lib.sample.timeline import Held, midnight
+from audit_lib.sample.gzip_bytes import packed
+from audit_lib.sample.history import Held, midnight
 
 QUIET_DAYS = {"2026-08-12", "2026-08-13", "2026-08-14"}  # no log was kept
 ROUTES = ("/api/positions", "/api/market/indices", "/api/orders?limit=20", "/api/health", "/api/user/profile")

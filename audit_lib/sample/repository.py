@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 
 AUTHOR = "Sam Ple <sam@example.com>"
 # Neither the builder's configuration nor a repository around the folder may have a say.

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from statsmodels.tsa.seasonal import STL
 
-from audit_lib.policy import bundled_policy
-from audit_lib.tables.detections import detection_policy
-from audit_lib.tables.detections.baseline import marks
-from tests.traffic.background import poisson
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.detections.hour_of_week import marks
+from audit_lib.project.policy import bundled_policy
+from tests.support.traffic.background import poisson
 
 TRIALS = 60
 HOURS = 28 * 24

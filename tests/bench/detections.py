@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.policy import bundled_policy
-from audit_lib.tables.detections import Traffic, detect, detection_policy, tabulate
-from audit_lib.tables.detections.rules import DetectionPolicy
-from tests.traffic.incidents import Truth
-from tests.traffic.scenes import (
+from audit_lib.logins.detections import Traffic, detect, detection_policy, tabulate
+from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.project.policy import bundled_policy
+from tests.support.traffic.incidents import Truth
+from tests.support.traffic.scenes import (
     attacked,
     changed,
     clean,
@@ -27,7 +27,7 @@ from tests.traffic.scenes import (
     skewed,
     traffic_of,
 )
-from tests.traffic.score import Score, add, alarms, lies_on, wilson
+from tests.support.traffic.score import Score, add, alarms, lies_on, wilson
 
 OFFSETS = (
     0.5,

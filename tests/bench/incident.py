@@ -18,7 +18,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from tests.bench.mixed_logs import START, mixed_text
-from tests.incidents import AS_OF, plant
+from tests.support.planted_incidents import AS_OF, plant
 
 DAYS = 90
 LINE = 107  # bytes of a mixed line, about

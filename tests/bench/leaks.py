@@ -19,10 +19,10 @@ from time import perf_counter, sleep
 import psutil
 
 from tests.bench.history import expanded_bytes, make_history
-from tests.fakes import fake_value
+from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
 
 PLANTED = 20
-_HERE = Path(__file__).parents[2]
 TARGETS = {
     ("20 values", "git log -p --all | grep -F"): 0.40,
     ("20 values", "kingfisher's own history scan"): 0.35,
@@ -58,7 +58,7 @@ def main() -> None:
 def measure_own(folder: Path, pairs: int) -> None:
     """Prints how long the command takes from start to table on this project's own repository."""
     own, cache = folder / "own", folder / "caches"
-    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(_HERE), str(own)], check=True)
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(own)], check=True)
     first = [leaks(own, cache / str(number), "--patterns").wall for number in range(pairs)]
     again = [leaks(own, cache / "0", "--patterns").wall for _ in range(pairs)]
     for name, walls in (("first", first), ("unchanged", again)):
@@ -122,13 +122,13 @@ def leaks(root: Path, cache: Path, patterns: str) -> Measured:
     """The command on a project, with the key that lies two folders above the cache."""
     command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(root), patterns, "--places", "0"]
     own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
-    return _measured(command, _HERE, os.environ | own)
+    return _measured(command, ROOT, os.environ | own)
 
 
 def kingfisher(root: Path) -> Measured:
     """kingfisher's own scan of the history, unreachable objects included, its rules compiled beforehand."""
     rules = Path(tempfile.gettempdir()) / "kingfisher-rules"
-    return _measured([sys.executable, "-c", _KINGFISHER, str(root), str(rules)], _HERE)
+    return _measured([sys.executable, "-c", _KINGFISHER, str(root), str(rules)], ROOT)
 
 
 def git_log(root: Path, folder: Path) -> Measured:

@@ -24,15 +24,15 @@ ALL = "day,kind,status,client"
 ROWS = """
 import sys
 from pathlib import Path
-from audit_lib.sources.failure_rows import failure_rows
+from audit_lib.logs.failure_rows import failure_rows
 print(len(failure_rows(Path(sys.argv[1]))), "rows")
 """
 NAIVE = """
 import sys
 from zoneinfo import ZoneInfo
-from audit_lib.sources.log_plan import Plan
-from audit_lib.sources.log_formats import load_formats
-from audit_lib.sources.log_reader import read_naively
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.read_file import read_naively
 with open(sys.argv[1], "rb") as file:
     print(read_naively(file, Plan(load_formats(), ZoneInfo("UTC"))).lines, "lines")
 """

@@ -15,14 +15,14 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from audit_lib.contracts import EnvEntries, Inventory
-from audit_lib.leak_audit import find_leaks
-from audit_lib.policy import bundled_policy
+from audit_lib.base.contracts import EnvEntries, Inventory
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.project import Project
+from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests import held_out, labelled
-from tests.labelled import Case
-from tests.planter import new_plot
+from tests.support import held_out, labelled
+from tests.support.labelled import Case
+from tests.support.planter import new_plot
 
 _DETECT_SECRETS = Path(sys.executable).with_name("detect-secrets")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from audit_lib.commands.verify import BREAK, verify
+from audit_lib.cli.verify import BREAK, verify
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.secrecy.keeper import Key
 from tests.ledger.test_ledger import KEY, START, days, decision
@@ -16,7 +16,7 @@ HEAD = """
 import os, resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Key
 from audit_lib.ledger import Draft, append
 

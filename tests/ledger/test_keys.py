@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import (
     demo_key,

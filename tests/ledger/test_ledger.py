@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.errors import BadInput
+from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids, read_ledger
 from audit_lib.secrecy.keeper import Key
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.clock import iso
+from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.tenures import Tenure, tenures
 from audit_lib.secrecy.keeper import Keeper, Key

@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.project import discovery, load_project
 from audit_lib.project.discovery import env_source, is_env_like, live_copy
-from tests.applications import write
+from tests.support.applications import write
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 

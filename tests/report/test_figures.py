@@ -10,13 +10,13 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from audit_lib import contracts
-from audit_lib.report.days import days, stretches
-from audit_lib.report.drawing import Figure
-from audit_lib.report.figures import MOST_ROWS, auth_failures_figure, freshness_figure
-from tests.report import frames
+from audit_lib.base import contracts
+from audit_lib.report.days_of_quarter import days, stretches
+from audit_lib.report.review_figures import MOST_ROWS, auth_failures_figure, freshness_figure
+from audit_lib.report.svg import Figure
+from tests.support import made_up_audit as frames
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DRAW = """
 from tests.report.test_figures import _digest, auth_failures_figure, frames, freshness_figure
 for draw in (freshness_figure, auth_failures_figure):

@@ -9,11 +9,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from audit_lib.report.figures import freshness_figure
 from audit_lib.report.page import page
-from audit_lib.report.show import show
-from audit_lib.report.views import findings_view
-from tests.report import frames
+from audit_lib.report.review_figures import freshness_figure
+from audit_lib.report.review_tables import findings_view
+from audit_lib.report.table import show
+from tests.support import made_up_audit as frames
 
 
 class _Page(HTMLParser):

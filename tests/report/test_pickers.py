@@ -5,15 +5,15 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from audit_lib.contracts import Requests
-from audit_lib.incident import Incident, investigate, seen_through
+from audit_lib.base.contracts import Requests
+from audit_lib.incident.pivots import client_routes, neighbours, route_clients
+from audit_lib.incident.question import Question
+from audit_lib.investigation import Incident, investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.logins.requests import Window, within
 from audit_lib.project import load_project
-from audit_lib.question import Question
 from audit_lib.report.pickers import Board, StaticPickers, pickers
-from audit_lib.tables.entities import client_routes, neighbours, route_clients
-from audit_lib.tables.requests import Window, within
-from tests.incidents import AS_OF, INCIDENT, STRANGER, plant
+from tests.support.planted_incidents import AS_OF, INCIDENT, STRANGER, plant
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.report.verdict import Score, score, verdict
-from tests.report import frames
+from tests.support import made_up_audit as frames
 
 READ = frames.sources().query("state == 'read'")
 KNOWN = frames.freshness().query("status in ('fresh', 'due', 'exempt')")

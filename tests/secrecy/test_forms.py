@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from audit_lib.secrecy.forms import SHORTEST_FORM, forms, windows, wrapped_pieces
-from tests.fakes import fake_value
+from tests.support.fakes import fake_value
 
 AWKWARD = fake_value("awkward", 32) + "/+=\"'\\<&> é$~"
 

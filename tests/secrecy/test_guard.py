@@ -11,13 +11,12 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
-from audit_lib.publishing.runner import run_notebook
-from audit_lib.secrecy.handoff import Handoff
+from audit_lib.report.publish.run_notebook import run_notebook
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.kernel_pipe import Handoff
 from audit_lib.secrecy.scrub import MARK
-from tests.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
-
-ROOT = Path(__file__).parents[2]
+from tests.support.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
+from tests.support.paths import ROOT
 
 
 def _check(text: str) -> None:
@@ -31,9 +30,11 @@ def test_papermill(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     keeper = Keeper(Key.throw_away())
     keeper.take(SECRET)
     keeper.take(PASSWORD)
-    receive = "from audit_lib.secrecy.handoff import receive\naudit = receive({'project': project})"
+    receive = "from audit_lib.secrecy.kernel_pipe import receive\naudit = receive({'project': project})"
     source = tmp_path / "canary.ipynb"
-    nbformat.write(notebook(receive, "from tests.canary import SECRET, PASSWORD, attempts", *CELLS), source)
+    nbformat.write(
+        notebook(receive, "from tests.support.canary import SECRET, PASSWORD, attempts", *CELLS), source
+    )
     executed = run_notebook(source, {"project": "p"}, handoff=Handoff({"project": "p"}, {}, keeper))
     _check(nbformat.writes(executed))
     assert disclosed("".join(capfd.readouterr())) == []

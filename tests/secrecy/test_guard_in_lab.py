@@ -6,11 +6,10 @@ import nbformat
 import pytest
 
 from audit_lib.secrecy.scrub import MARK
-from tests.browser import browser
-from tests.canary import CELLS, FAILING, KNOW, disclosed, notebook
-from tests.lab import jupyterlab
-
-ROOT = Path(__file__).parents[2]
+from tests.support.browser import browser
+from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
+from tests.support.lab import jupyterlab
+from tests.support.paths import ROOT
 
 
 def test_page_file_and_checkpoint_hold_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

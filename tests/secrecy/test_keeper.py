@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.fakes import fake_value
+from tests.support.fakes import fake_value
 
 KEY = Key(b"k" * 32, "file")
 VALUE = fake_value("keeper")

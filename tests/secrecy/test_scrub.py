@@ -6,7 +6,7 @@ import pytest
 
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.scrub import MARK, Scrubber, Tail
-from tests.fakes import fake_value
+from tests.support.fakes import fake_value
 
 VALUE = fake_value("scrub")
 PASSWORD = fake_value("scrub password", 14) + "&\"'$é/"

@@ -3,7 +3,7 @@
 import pytest
 
 from audit_lib.secrecy.strength import strength_bits
-from tests.fakes import fake_value
+from tests.support.fakes import fake_value
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Reading safely and saying so: files, archives, git, time, TOML, errors."""

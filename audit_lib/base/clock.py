@@ -1,0 +1,71 @@
+"""Instants and quarters, all UTC. Only the command line reads the clock."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from audit_lib.base.errors import BadInput
+
+_QUARTER = re.compile(r"(\d{4})Q([1-4])")
+
+
+@dataclass(frozen=True, order=True)
+class Quarter:
+    """A calendar quarter, half-open: `start` belongs to it, `end` does not."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Quarter":
+        """The quarter that `2026Q3` names; `BadInput` for anything else."""
+        found = _QUARTER.fullmatch(text.strip())
+        if not found or not 1970 <= int(found[1]) <= 9998:
+            raise BadInput.at("quarter", "is not of the form 2026Q3")
+        return cls(int(found[1]), int(found[2]))
+
+    @classmethod
+    def containing(cls, instant: datetime) -> "Quarter":
+        """The quarter in which a UTC instant lies."""
+        return cls(instant.year, (instant.month - 1) // 3 + 1)
+
+    @classmethod
+    def last_over(cls, instant: datetime) -> "Quarter":
+        """The last quarter that is over at an instant; its own last second counts as over."""
+        following = cls.containing(instant + timedelta(seconds=1))
+        return cls(following.year - (following.number == 1), (following.number - 2) % 4 + 1)
+
+    @property
+    def start(self) -> datetime:
+        """The first instant of the quarter."""
+        return datetime(self.year, 3 * self.number - 2, 1, tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant after the quarter."""
+        following = Quarter(self.year + self.number // 4, self.number % 4 + 1)
+        return following.start
+
+    def __str__(self) -> str:
+        return f"{self.year}Q{self.number}"
+
+
+def parse_instant(text: str, place: str) -> datetime:
+    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else.
+
+    A date alone is the last second of that day in UTC: what happened on the day is then known.
+    A time without a zone is taken as UTC.
+    """
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
+            midnight = datetime.combine(date.fromisoformat(text.strip()), datetime.min.time(), UTC)
+            return midnight + timedelta(days=1, seconds=-1)
+        instant = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise BadInput.at(place, "is not a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z") from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def iso(instant: datetime) -> str:
+    """`2026-09-30T23:59:59Z`: how every artefact writes an instant."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,98 @@
+"""What each frame holds: one pandera model a frame, validated by the function that builds it.
+
+Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", never "no".
+No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
+"""
+
+from audit_lib.base.contracts.base import (
+    FRESHNESS,
+    LINE_STATES,
+    SEVERITIES,
+    STATUSES,
+    Contract,
+    Instant,
+    rows,
+    trusted,
+)
+from audit_lib.base.contracts.findings import Acceptances, Attestations, Changes, Findings, LedgerFaults
+from audit_lib.base.contracts.incident import (
+    Clients,
+    Couplings,
+    ExposureWindows,
+    Hypotheses,
+    Requests,
+    Steps,
+    Symptoms,
+    Timeline,
+    Uses,
+)
+from audit_lib.base.contracts.inputs import Deploys, EnvEntries, EnvHistory, Sources
+from audit_lib.base.contracts.leaks import (
+    PLACES,
+    CleanUp,
+    Exposure,
+    LeakCoverage,
+    LeakPlaces,
+    Leaks,
+    LeakTargets,
+    Sightings,
+)
+from audit_lib.base.contracts.logs import (
+    Alerts,
+    Detections,
+    GuideSearches,
+    LogCounts,
+    LogCoverage,
+    LogEvents,
+    LogMinutes,
+)
+from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs
+
+__all__ = [
+    "FRESHNESS",
+    "LINE_STATES",
+    "PLACES",
+    "SEVERITIES",
+    "STATUSES",
+    "Acceptances",
+    "Alerts",
+    "Attestations",
+    "Changes",
+    "CleanUp",
+    "Clients",
+    "Contract",
+    "Couplings",
+    "Deploys",
+    "Detections",
+    "Drift",
+    "EnvEntries",
+    "EnvHistory",
+    "Evidence",
+    "Exposure",
+    "ExposureWindows",
+    "Findings",
+    "Freshness",
+    "GuideSearches",
+    "Hypotheses",
+    "Instant",
+    "Inventory",
+    "LeakCoverage",
+    "LeakPlaces",
+    "LeakTargets",
+    "Leaks",
+    "LedgerFaults",
+    "LogCounts",
+    "LogCoverage",
+    "LogEvents",
+    "LogMinutes",
+    "Requests",
+    "RotationPairs",
+    "Sightings",
+    "Sources",
+    "Steps",
+    "Symptoms",
+    "Timeline",
+    "Uses",
+    "rows",
+    "trusted",
+]

@@ -1,0 +1,63 @@
+"""The frames about findings, and what changed since the last report."""
+
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.base.contracts.base import SEVERITIES, STATUSES, Contract, Instant
+
+
+class Findings(Contract):
+    """One row for each finding; unknowns are rows too."""
+
+    id: Series[str] = pa.Field(unique=True)  # check + subject + environment and service; no path, no line
+    check: Series[str]
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    status: Series[str] = pa.Field(isin=STATUSES)
+    subject: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    evidence: Series[str]
+    where: Series[str]
+    remedy: Series[str]
+    controls: Series[str]  # separated by "; "
+    guide_lines: Series[str]
+    accepted_by: Series[str]
+    accepted_until_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class Acceptances(Contract):
+    """One row for each finding id that somebody accepted: the last such record counts."""
+
+    accepted_id: Series[str]
+    by: Series[str]
+    reason: Series[str]
+    until_at: Series[Instant]
+    expired: Series[bool]  # as_of lies after until_at: the finding is open again
+    matches: Series[bool]  # a finding of this audit has the id
+
+
+class Attestations(Contract):
+    """One row for each question that only people can answer: the last answer counts."""
+
+    rule: Series[str]
+    question: Series[str]  # "" where the policy asks none and somebody answered all the same
+    status: Series[str] = pa.Field(isin=("attested", "expired", "open"))
+    by: Series[str]
+    reason: Series[str]
+    until_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class LedgerFaults(Contract):
+    """One row for each place where a ledger's chain or a MAC does not hold."""
+
+    place: Series[str]
+    fault: Series[str]
+
+
+class Changes(Contract):
+    """One row for each difference to the previous report."""
+
+    id: Series[str]
+    change: Series[str] = pa.Field(isin=("new", "closed", "kept", "no longer known"))
+    was: Series[str]
+    now: Series[str]

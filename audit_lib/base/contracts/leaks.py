@@ -1,0 +1,105 @@
+"""The frames about leaks: what is searched for, where it was found, and what that means."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.base.contracts.base import Contract, Instant
+
+LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern")
+PLACES = (
+    "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
+    "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
+)  # fmt: skip
+
+
+class LeakTargets(Contract):
+    """One row for each value that is searched for, or that cannot be and is said so."""
+
+    fingerprint: Series[str] = pa.Field(unique=True)
+    variable: Series[str]  # the first of its names
+    names: Series[str]  # all, comma-separated
+    in_force: Series[str]  # environments, comma-separated; "" for an earlier value
+    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern"))
+    searched: Series[str] = pa.Field(isin=("everywhere", "beside its name", "not searched"))
+    reason: Series[str]
+
+
+class Sightings(Contract):
+    """One row for each value, place, path and encoding: where it was seen first and how often."""
+
+    fingerprint: Series[str]
+    matched: Series[str] = pa.Field(isin=("exact", "truncated"))
+    source: Series[str] = pa.Field(isin=PLACES)
+    path: Series[str]
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    commit: Series[str]  # the earliest that put it there; "" outside the history
+    encoding: Series[str]
+    authored_at: Series[Instant] = pa.Field(nullable=True)
+    committed_at: Series[Instant] = pa.Field(nullable=True)
+    at_head: Series[bool]
+    reachable: Series[bool]  # by any ref; a file on disk is not
+    occurrences: Series[int]
+
+
+class LeakCoverage(Contract):
+    """One row for each part of the search: how much was searched, and everything that was not."""
+
+    part: Series[str]  # git objects | files | values | patterns
+    place: Series[str]
+    state: Series[str] = pa.Field(isin=("searched", "partly", "not searched", "incomplete"))
+    count: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    reason: Series[str]
+
+
+class Exposure(Contract):
+    """One row for each leaked secret in each environment: what the leak means there."""
+
+    leak_id: Series[str]
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = pa.Field(isin=("emergency", "historic", "unknown"))
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    days_exposed_min: Series[float] = pa.Field(nullable=True)  # while in force and leaked; null: not known
+    days_exposed_max: Series[float] = pa.Field(nullable=True)
+    reason: Series[str]
+
+
+class CleanUp(Contract):
+    """One row for each step, in the order in which it must be done."""
+
+    step: Series[int]
+    leak_id: Series[str]  # "" for a step that concerns all
+    secret: Series[str]
+    action: Series[str] = pa.Field(isin=("rotate", "replace", "remove", "purge", "tell"))
+    text: Series[str]
+    not_undone: Series[str]  # what the step leaves exposed
+
+
+class Leaks(Contract):
+    """One row for each leaked secret, however many names, files and encodings."""
+
+    leak_id: Series[str]
+    variable: Series[str]
+    kind: Series[str] = pa.Field(isin=LEAK_KINDS)
+    matched: Series[str] = pa.Field(isin=("exact", "pattern", "truncated"))
+    fingerprint: Series[str] = pa.Field(nullable=True)
+    first_commit: Series[str]
+    first_at: Series[Instant] = pa.Field(nullable=True)  # author time, which can be forged
+    first_committed_at: Series[Instant] = pa.Field(nullable=True)
+    at_head: Series[bool]
+    reachable: Series[bool]
+    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere
+    occurrences: Series[int]
+
+
+class LeakPlaces(Contract):
+    """One row for each place of a leak."""
+
+    leak_id: Series[str]
+    source: Series[str]  # blob | path | commit message | working tree | log | bundle | …
+    path: Series[str]
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    commit: Series[str]
+    encoding: Series[str]

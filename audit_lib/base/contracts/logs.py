@@ -1,0 +1,111 @@
+"""The frames about logs: counts, events, and what was detected in them."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.base.contracts.base import SEVERITIES, Contract, Instant
+
+
+class LogCounts(Contract):
+    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
+
+    source: Series[str]
+    day: Series[str] = pa.Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
+    kind: Series[str]  # unauthorized | forbidden | rate_limited | other | login_failed | …  (design.md)
+    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null on messages
+    client: Series[str]  # "" where the line names none
+    method: Series[str]
+    route: Series[str]  # path without query, identifiers collapsed
+    count: Series[int]
+    untimed: Series[int]  # how many of `count` carry no time of their own
+    line: Series[int]  # of the first
+    untimed_line: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # of the first without a time; null: none
+
+
+class LogEvents(Contract):
+    """One row for each failed request and each message of a known kind, with its place."""
+
+    source: Series[str]
+    line: Series[int]
+    at: Series[Instant] = pa.Field(nullable=True)  # null: the line carries no time
+    not_before_at: Series[Instant] = pa.Field(nullable=True)  # the nearest timed lines of the file
+    not_after_at: Series[Instant] = pa.Field(nullable=True)
+    day: Series[str] = pa.Field(nullable=True)
+    kind: Series[str]
+    message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
+    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
+
+
+class LogCoverage(Contract):
+    """One row, for the quarter: how much of it the logs show."""
+
+    quarter: Series[str]
+    files: Series[int]  # read
+    lines: Series[int]  # in those files, of whatever time
+    counted: Series[int]  # requests and messages of the quarter
+    untimed: Series[int]  # of those, how many carry no time of their own
+    days_read: Series[int]  # days of the quarter that have at least one
+    days: Series[int]  # days of the quarter until as_of
+    places: Series[str]  # where logs were looked for
+    remedy: Series[str]  # what would supply them
+
+
+class GuideSearches(Contract):
+    """One row for each search of the logs that the guide prescribes, held against what is written."""
+
+    pattern: Series[str]
+    path: Series[str]
+    guide_line: Series[int]
+    looks_for: Series[str]
+    counted: Series[int]  # events in the logs read that it is to find
+    reached: Series[int]  # of those, how many stand in files that it opens
+    can_match: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: it does not search the logs
+    prints_values: Series[bool]  # it shows secrets on the terminal
+    remedy: Series[str]
+
+
+class LogMinutes(Contract):
+    """One row for each minute, status, client, method and route of the requests that carry a time."""
+
+    source: Series[str]
+    minute_at: Series[Instant]  # the first instant of the minute
+    status: Series[int]
+    client: Series[str]
+    method: Series[str]
+    route: Series[str]
+    count: Series[int]
+    line: Series[int]  # of the first
+
+
+class Alerts(Contract):
+    """One row for each alert of the policy, over the time that is watched."""
+
+    alert: Series[str]
+    state: Series[str] = pa.Field(isin=("fired", "quiet", "unknown"))
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    count: Series[int]  # events in the windows that fired; else all that were seen
+    reason: Series[str]
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    last_at: Series[Instant] = pa.Field(nullable=True)
+    evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
+    guide_line: Series[int]
+
+
+class Detections(Contract):
+    """One row for each incident found, and one for each detection that found none or could not be applied."""
+
+    detection: Series[str]  # A1 … A20
+    verdict: Series[str] = pa.Field(isin=("found", "none", "unknown"))
+    reason: Series[str]
+    subject: Series[str]
+    classification: Series[str]
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    last_at: Series[Instant] = pa.Field(nullable=True)
+    count: Series[int]
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    evidence: Series[str]  # file:line, separated by "; "

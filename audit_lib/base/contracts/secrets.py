@@ -1,0 +1,133 @@
+"""The frames about secrets: what is there, how old, and where alike."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.base.contracts.base import FRESHNESS, Contract, Instant
+
+# bound: bounds the tenure. return: the value was in force here before, with another one between.
+# sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
+EVIDENCE_ROLES = ("bound", "return", "sighting", "claim", "left out")
+
+
+class Inventory(Contract):
+    """One row for each variable, environment and service that a policy expects or a source holds."""
+
+    secret: Series[str]  # the policy's name for it, or the variable's own
+    variable: Series[str]  # as it stands in the source
+    environment: Series[str]
+    service: Series[str]
+    kind: Series[str]  # secret | identifier | setting | unlisted
+    required: Series[str]  # the policy's requirement; "" for what is not in it
+    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required_in)
+    missing_severity: Series[str]  # of the rule; "" for what is not in the policy
+    exposure_severity: Series[str]  # of the rule; "" leaves it to the check
+    fallback: Series[str]  # what the application does without it; "" where the policy does not say
+    renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
+    component: Series[str]  # whole | password
+    state: Series[str] = pa.Field(isin=("present", "empty", "missing", "not supplied"))
+    source: Series[str]
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    origin: Series[str]  # env file | export | given values
+    fingerprint: Series[str] = pa.Field(nullable=True)  # of the component that is the secret
+    placeholder: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: no value to judge
+    compromised: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals a value known to be public
+    template: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals the value of an example file
+    length: Series[str]  # ok | short | below good | "" where not judged
+    min_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    good_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    format: Series[str]  # the format's name, "" where the policy states none
+    format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    usual_format: Series[str]  # what the provider is known to issue, "" where the policy states none
+    usual_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # as the provider issues it
+    forbidden_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: a live or admin key
+    classes_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # kinds of characters, or enough bits
+    default_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: works, and everyone knows it
+    expected_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # a setting's exact value
+    url_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: two parsers read two passwords
+    strength_bits: Series[float] = pa.Field(nullable=True)  # an upper estimate, rounded down
+    public: Series[bool]  # by prefix or by policy
+    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
+    guide_lines: Series[str]
+
+
+class Evidence(Contract):
+    """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    kind: Series[str]  # E1 … E21 of evidence.md
+    clock: Series[str] = pa.Field(isin=("value", "tenure", "effective"))
+    role: Series[str] = pa.Field(isin=EVIDENCE_ROLES)
+    lo_at: Series[Instant] = pa.Field(nullable=True)  # null: minus infinity
+    hi_at: Series[Instant] = pa.Field(nullable=True)  # null: plus infinity
+    source: Series[str]  # place: ledger writer and entry, file, commit
+    observed_at: Series[Instant]
+    fingerprint: Series[str] = pa.Field(nullable=True)
+    confidence: Series[int]  # higher is better (evidence.md, 3, last paragraph)
+    text: Series[str]  # for a reader
+
+
+class Freshness(Contract):
+    """One row for each secret in each environment: how old it is, as an interval, and what follows.
+
+    The tenure clock runs since the value is in force here, or was seen anywhere before that.
+    """
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = pa.Field(isin=FRESHNESS)
+    age_days_min: Series[float] = pa.Field(nullable=True)  # tenure clock: at least so old; null: not known
+    age_days_max: Series[float] = pa.Field(nullable=True)  # tenure clock: at most so old; null: no bound
+    value_age_days_min: Series[float] = pa.Field(nullable=True)  # value clock
+    value_age_days_max: Series[float] = pa.Field(nullable=True)
+    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    strict_max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # the guide's one period for all
+    strict_status: Series[str] = pa.Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
+    overdue_from_at: Series[Instant] = pa.Field(nullable=True)  # provably overdue from
+    possibly_overdue_from_at: Series[Instant] = pa.Field(nullable=True)
+    lo_at: Series[Instant] = pa.Field(nullable=True)
+    hi_at: Series[Instant] = pa.Field(nullable=True)
+    lo_evidence: Series[str]  # the binding evidence on that side, "" where there is none
+    hi_evidence: Series[str]
+    reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | not supplied
+    next_evidence: Series[str]  # the cheapest evidence that would decide
+    conflict: Series[bool]
+    claimed_not_done: Series[bool]  # a rotation was recorded, the value did not change
+    rotated_back: Series[bool]  # the value was in force before, another one between
+    unrecorded_rotation: Series[bool]
+    evidence_left_out: Series[int]  # pieces dated after as_of
+
+
+class RotationPairs(Contract):
+    """One row for each two secrets that must be rotated together, in each environment that has both."""
+
+    secret: Series[str]
+    other_secret: Series[str]
+    environment: Series[str]
+    service: Series[str]  # of `secret`
+    relation: Series[str] = pa.Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = pa.Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = pa.Field(nullable=True)
+    other_hi_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class Drift(Contract):
+    """One row for each pair of places that hold the same or, where they must be equal, another value."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    other_secret: Series[str]
+    other_environment: Series[str]
+    other_service: Series[str]
+    component: Series[str]  # whole | password | user | host | database
+    relation: Series[str] = pa.Field(isin=("same", "different", "unknown"))
+    expected: Series[str] = pa.Field(isin=("same", "different", "any"))
+    why: Series[str]  # pairing | environments | names | must differ | example
+    group: Series[str]  # "value A": the same letter is the same value; "" where not compared

@@ -1,0 +1,204 @@
+"""Opens each source once, within the project: content, hash and facts of the same bytes."""
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from audit_lib.base.errors import BadInput
+
+# O_NONBLOCK: a FIFO must not make the audit wait for its writer. O_NOCTTY: a terminal must not adopt us.
+_FLAGS = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY")
+)
+_FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+_HAS_DIR_FD = os.open in os.supports_dir_fd and os.stat in os.supports_dir_fd
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OTHER_KINDS = {
+    stat.S_IFDIR: "is a directory",
+    stat.S_IFLNK: "is a symbolic link, which is not followed",
+    stat.S_IFIFO: "is a FIFO, not a file",
+    stat.S_IFSOCK: "is a socket, not a file",
+    stat.S_IFCHR: "is a device, not a file",
+    stat.S_IFBLK: "is a device, not a file",
+}
+
+
+class Unreadable(BadInput):
+    """A source that cannot be read. `state` is the one of the Sources contract, `reason` is for a person."""
+
+    def __init__(self, place: str, state: str, reason: str) -> None:
+        super().__init__(BadInput.at(place, reason).faults)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What the open descriptor says of a file. `mode` is like "0600", None where the platform has none."""
+
+    size_bytes: int
+    modified_at: datetime
+    mode: str | None
+
+
+@dataclass(frozen=True)
+class SourceBytes:
+    """A whole source in memory, with the SHA-256 of just these bytes."""
+
+    content: bytes
+    sha256: str
+    facts: FileFacts
+
+
+class _HashedFile(io.RawIOBase):
+    """A descriptor's bytes up to the size it had when opened, hashed as they are read."""
+
+    def __init__(self, descriptor: int, size: int, place: str) -> None:
+        self._descriptor = descriptor
+        self._left = size
+        self._place = place
+        self.digest = sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            chunk = os.read(self._descriptor, min(len(buffer), self._left))
+        except OSError as error:
+            raise _unreadable(self._place, error) from None
+        buffer[: len(chunk)] = chunk
+        self._left -= len(chunk)
+        self.digest.update(chunk)
+        return len(chunk)
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A source opened for streaming: `file` ends where the file ended when it was opened."""
+
+    file: io.BufferedReader
+    facts: FileFacts
+    _raw: _HashedFile
+
+    def peek(self) -> bytes:
+        """What comes next, at least eight bytes where there are so many; none is taken."""
+        return self.file.peek(8)
+
+    def finish(self) -> str:
+        """Reads what is left; the SHA-256 of the whole source (of a .gz: of its compressed bytes)."""
+        while self.file.read(1 << 20):
+            pass
+        return self._raw.digest.hexdigest()
+
+
+@contextmanager
+def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
+    """The source at a path within the project, opened once and closed at the end of the block.
+
+    Raises `Unreadable` for a path that leads out of the project, for a link in any component,
+    for whatever is no regular file, and for a file that is missing or may not be read.
+    """
+    descriptor = _descriptor(root, _parts(relative), relative)
+    try:
+        status = os.fstat(descriptor)
+        _require_file(status, relative)
+        raw = _HashedFile(descriptor, status.st_size, relative)
+        yield OpenSource(io.BufferedReader(raw, 1 << 16), _facts(status), raw)
+    finally:
+        os.close(descriptor)
+
+
+def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
+    """The whole source of at most `limit` bytes; `Unreadable` (state "refused") where it is larger."""
+    with open_source(root, relative) as source:
+        if source.facts.size_bytes > limit:
+            raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
+        content = source.file.read()
+        return SourceBytes(content, source.finish(), source.facts)
+
+
+def _parts(relative: str) -> list[str]:
+    path = Path(relative)
+    if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
+        raise Unreadable(relative, "refused", "leads out of the project or names no file")
+    return list(path.parts)
+
+
+def _descriptor(root: Path, parts: list[str], relative: str) -> int:
+    """Opens the last component without following a link in any component below the root."""
+    try:
+        if not _HAS_DIR_FD:
+            return _descriptor_by_path(root, parts, relative)
+        folder = os.open(root, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            for part in parts[:-1]:
+                below = _open_folder(part, folder, relative)
+                os.close(folder)
+                folder = below
+            # Opening a device can have effects of its own, so its kind is asked first and again once open.
+            _require_file(os.stat(parts[-1], dir_fd=folder, follow_symlinks=False), relative)
+            return os.open(parts[-1], _FLAGS, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise _unreadable(relative, error) from None
+
+
+def _open_folder(part: str, folder: int, relative: str) -> int:
+    if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+    return os.open(part, _FOLDER_FLAGS, dir_fd=folder)
+
+
+def _descriptor_by_path(root: Path, parts: list[str], relative: str) -> int:
+    """The same refusals where there is no openat, by comparing what was seen with what was opened."""
+    path = root.resolve()
+    for part in parts:
+        path = path / part
+        if path.is_symlink() or path.resolve() != path:
+            raise Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+    seen = path.lstat()
+    _require_file(seen, relative)
+    descriptor = os.open(path, _FLAGS)
+    if not os.path.samestat(seen, os.fstat(descriptor)):
+        os.close(descriptor)
+        raise Unreadable(relative, "refused", "was replaced while it was opened")
+    return descriptor
+
+
+def _require_file(status: os.stat_result, relative: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        reason = _OTHER_KINDS.get(stat.S_IFMT(status.st_mode), "is not a file")
+        raise Unreadable(relative, "refused", reason)
+
+
+def _facts(status: os.stat_result) -> FileFacts:
+    modified = timedelta(microseconds=status.st_mtime_ns // 1000)
+    # A time that no calendar holds comes from a broken file system: the earliest one claims least.
+    modified_at = _EPOCH
+    with suppress(OverflowError):
+        modified_at = _EPOCH + modified
+    mode = f"{stat.S_IMODE(status.st_mode):04o}" if os.name == "posix" else None
+    return FileFacts(status.st_size, modified_at, mode)
+
+
+def _unreadable(relative: str, error: OSError) -> Unreadable:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Unreadable(relative, "missing", "is not there")
+    if error.errno in (errno.ELOOP, errno.EMLINK):
+        return Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Unreadable(relative, "unreadable", "may not be read by this user")
+    if error.errno == errno.ENAMETOOLONG:
+        return Unreadable(relative, "refused", "has too long a name")
+    return Unreadable(
+        relative, "unreadable", f"cannot be read ({errno.errorcode.get(error.errno or 0, 'error')})"
+    )

@@ -1,0 +1,1 @@
+"""Git, asked without running anything of the repository's."""

@@ -1,0 +1,177 @@
+"""Runs git's plumbing on a project that may be hostile: nothing of it is executed, nothing is fetched.
+
+The flags and variables are those that executed nothing when tried (spec/leak_search.md, "Safety").
+"""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from audit_lib.base.errors import BadInput
+
+PLUMBING = (
+    "cat-file",
+    "check-ignore",
+    "count-objects",
+    "diff-tree",
+    "for-each-ref",
+    "fsck",
+    "ls-files",
+    "ls-tree",
+    "reflog",
+    "rev-list",
+    "rev-parse",
+    "show-ref",
+)
+# Each of these makes plumbing run a program that the repository's configuration names.
+_RUNS_PROGRAMS = ("--textconv", "--filters", "--ext-diff", "--show-signature")
+_OVERRIDES = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.pager=cat",
+    "log.showSignature=false",
+    "gpg.program=false",
+    "gpg.ssh.program=false",
+    "gpg.x509.program=false",
+    "protocol.allow=never",
+    # Bounds of memory: what git would cache of a large history by default is as much again.
+    "core.deltaBaseCacheLimit=32m",
+    "core.packedGitLimit=32m",
+    "core.packedGitWindowSize=4m",
+    "core.bigFileThreshold=32m",
+)
+_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_ASKPASS": "false",
+    "LC_ALL": "C",
+}
+# No values in a child's environment: only what a program needs to start is handed on.
+_INHERITED = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
+_FILES = ("HEAD", "config", "index", "packed-refs", "shallow", "info/exclude")
+TIMEOUT_SECONDS = 60
+
+
+class GitFailed(BadInput):
+    """git could not answer, so the answer is not known. Its own message could hold a value: not quoted."""
+
+
+def is_repository(root: Path) -> bool:
+    """Whether the project's own folder holds a repository that may be read and git is there to read it."""
+    try:
+        run_git(root, "rev-parse", "--git-dir")
+    except GitFailed:
+        return False
+    return True
+
+
+def run_git(root: Path, *args: str, input: bytes | None = None, ok: tuple[int, ...] = (0,)) -> bytes:  # noqa: A002
+    """What a plumbing command writes. `GitFailed` for a repository that leads out of the project, an exit
+    code that is not in `ok` (the answer would be incomplete) and after `TIMEOUT_SECONDS`."""
+    command, environment = _call(root, args)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=environment,
+            input=input if input is not None else b"",
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise GitFailed.at(f"git {args[0]}", f"took more than {TIMEOUT_SECONDS} s") from None
+    except OSError:
+        raise GitFailed.at("git", "cannot be run: install git") from None
+    if done.returncode not in ok:
+        raise GitFailed.at(f"git {args[0]}", f"ended with {done.returncode}")
+    return done.stdout
+
+
+def git_process(root: Path, *args: str) -> "subprocess.Popen[bytes]":
+    """A running plumbing command with stdin and stdout as pipes, for streams such as `cat-file --batch`.
+
+    The caller closes it and must take a return code other than 0 for "incomplete".
+    """
+    command, environment = _call(root, args)
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=root,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        raise GitFailed.at("git", "cannot be run: install git") from None
+
+
+def tracked(root: Path) -> set[str]:
+    """The paths in the index, relative to the root."""
+    return _paths(run_git(root, "ls-files", "-z"))
+
+
+def ignored(root: Path, paths: Iterable[str]) -> set[str]:
+    """Which of the paths a pattern of the project covers, tracked or not (rules.md 97)."""
+    listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
+    if not listed:
+        return set()
+    return _paths(run_git(root, "check-ignore", "-z", "--stdin", "--no-index", input=listed, ok=(0, 1)))
+
+
+def _paths(output: bytes) -> set[str]:
+    return {os.fsdecode(path) for path in output.split(b"\0") if path}
+
+
+def _call(root: Path, args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+    """The command line and the whole environment of a safe call."""
+    if args[0] not in PLUMBING or any(arg.startswith(_RUNS_PROGRAMS) for arg in args):
+        raise ValueError(f"git {args[0]} could run a program that the repository names")
+    root = root.resolve()
+    git_dir = _git_dir(root)
+    overrides = (*_OVERRIDES, f"safe.directory={root}")
+    command = ["git", "--no-pager", *(part for override in overrides for part in ("-c", override)), *args]
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    place = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(root), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    return command, environment | _ENVIRONMENT | place
+
+
+def _git_dir(root: Path) -> Path:
+    """The repository's folder; `GitFailed` where it, its common folder or objects lie outside the project."""
+    git_dir = root / ".git"
+    if git_dir.is_symlink() or not (git_dir.is_dir() or git_dir.is_file()):
+        raise GitFailed.at(".git", "is not a folder of this project")
+    if git_dir.is_file():
+        git_dir = _led_to(git_dir, root, "gitdir:")
+    if (git_dir / "commondir").exists():
+        _led_to(git_dir / "commondir", root)
+    # git would wait for ever for a FIFO, and follow a link anywhere.
+    for part in (git_dir / name for name in _FILES):
+        if part.is_symlink() or (part.exists() and not part.is_file()):
+            raise GitFailed.at(f".git/{part.name}", "is not a file")
+    if (git_dir / "objects").is_symlink() or (git_dir / "objects" / "info" / "alternates").exists():
+        raise GitFailed.at(".git/objects", "leads out of the project, where nothing is read")
+    return git_dir
+
+
+def _led_to(pointer: Path, base: Path, label: str = "") -> Path:
+    """The folder that a pointer file names, which must lie within `base`."""
+    try:
+        if not pointer.is_file():
+            raise OSError
+        target = (pointer.parent / pointer.read_bytes()[:4096].decode().removeprefix(label).strip()).resolve()
+    except (OSError, ValueError):
+        raise GitFailed.at(pointer.name, "cannot be read") from None
+    if not target.is_relative_to(base):
+        raise GitFailed.at(pointer.name, "leads out of the project, where nothing is read")
+    return target

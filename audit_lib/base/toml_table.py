@@ -1,0 +1,160 @@
+"""TOML files taken apart key by key, so that all faults of a file are told at once."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.errors import BadInput, Fault
+
+MAX_BYTES = 1_000_000
+
+
+def read_text_file(path: Path, place: str) -> bytes:
+    """The bytes of a small regular file; `BadInput` where it is none, a link, unreadable or too large."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, flags)
+    except FileNotFoundError:
+        raise BadInput.at(place, "does not exist") from None
+    except (OSError, ValueError) as error:
+        reason = "is a symbolic link" if path.is_symlink() else f"cannot be read ({type(error).__name__})"
+        raise BadInput.at(place, reason) from None
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise BadInput.at(place, "is not a regular file")
+        if facts.st_size > MAX_BYTES:
+            raise BadInput.at(place, f"is larger than {MAX_BYTES:,} bytes")
+        return b"".join(iter(lambda: os.read(handle, MAX_BYTES), b""))
+    finally:
+        os.close(handle)
+
+
+def parse_toml(content: bytes, place: str) -> dict[str, Any]:
+    """The tables of a TOML text; `BadInput` where it is not UTF-8 or not TOML, with its line."""
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise BadInput.at(place, "is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        # The parser's message may quote what it read, so only its place is passed on.
+        found = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
+        raise BadInput.at(place, f"is not TOML{f' at {found[1]}' if found else ''}") from None
+
+
+def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
+    """A name as a fault may show it: one that is none could be a value, or several lines."""
+    return name if re.fullmatch(pattern, name) else "(with a name that is none)"
+
+
+class Table:
+    """One table: each key is taken once, each fault is noted, and what was never taken is unknown."""
+
+    def __init__(self, values: dict[str, Any], place: str, faults: list[Fault]) -> None:
+        self.values = values
+        self.place = place
+        self.faults = faults
+        self._taken: set[str] = set()
+
+    def fault(self, text: str) -> None:
+        """Note a fault at this table."""
+        self.faults.append(Fault(self.place, text))
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there at all."""
+        return key in self.values
+
+    def _take(self, key: str, kind: type, words: str, default: Any) -> Any:
+        self._taken.add(key)
+        value = self.values.get(key, default)
+        # Not isinstance: true is no number here.
+        if key in self.values and type(value) is not kind:
+            self.fault(f"{key} is not {words}")
+            return default
+        return value
+
+    def text(self, key: str, default: str = "", *, needed: bool = False, among: Sequence[str] = ()) -> str:
+        """A text; a fault where it is needed and missing or empty, or none of those allowed."""
+        value: str = self._take(key, str, "a text", default)
+        if needed and self.values.get(key, "") == "":
+            self.fault(f"has no {key}")
+        elif among and value and value not in among:
+            self.fault(f"{key} is none of {', '.join(among)}")
+            return default
+        return value
+
+    def texts(self, key: str, among: Sequence[str] = ()) -> tuple[str, ...]:
+        """A list of texts, none of them empty and none twice."""
+        values = self._take(key, list, "a list", [])
+        if not all(isinstance(value, str) and value for value in values):
+            self.fault(f"{key} holds something that is not a text, or an empty one")
+            return ()
+        if len(set(values)) < len(values):
+            self.fault(f"{key} holds something twice")
+        if among and not set(values) <= set(among):
+            self.fault(f"{key} holds something that is none of {', '.join(among)}")
+            return ()
+        return tuple(values)
+
+    def number(self, key: str, default: int | None, least: int = 0) -> int | None:
+        """A whole number, at least `least`."""
+        value: int | None = self._take(key, int, "a whole number", default)
+        if value is not None and key in self.values and value < least:
+            self.fault(f"{key} is less than {least}")
+            return default
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or false; false where it is not said."""
+        return bool(self._take(key, bool, "true or false", False))
+
+    def numbers_by_name(self, key: str) -> dict[str, tuple[int, ...]]:
+        """A table of lists of positive whole numbers."""
+        inner = self._take(key, dict, "a table", {})
+        found: dict[str, tuple[int, ...]] = {}
+        for name, values in inner.items():
+            if isinstance(values, list) and all(type(value) is int and value > 0 for value in values):
+                found[name] = tuple(values)
+            else:
+                self.fault(f"{key}.{shown_name(name)} is not a list of line numbers")
+        return found
+
+    def texts_by_name(self, key: str, names: Sequence[str] = ()) -> dict[str, str]:
+        """A table of texts; a fault for a name that is none of those allowed."""
+        inner = self._take(key, dict, "a table", {})
+        for name, value in inner.items():
+            if names and name not in names:
+                self.fault(f"{key}.{shown_name(name)} is none of {', '.join(names)}")
+            elif not isinstance(value, str) or not value:
+                self.fault(f"{key}.{shown_name(name)} is not a text, or an empty one")
+        return {name: value for name, value in inner.items() if isinstance(value, str) and value}
+
+    def tables(self, key: str, name_key: str = "name") -> list["Table"]:
+        """The tables of a list `[[key]]`, each with its number and name for a place."""
+        values = self._take(key, list, f"a list of tables [[{key}]]", [])
+        found = []
+        for number, value in enumerate(values, 1):
+            place = f"{self.place}: {key} #{number}"
+            if not isinstance(value, dict):
+                self.faults.append(Fault(place, "is not a table"))
+                continue
+            name = value.get(name_key)
+            known = isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name)
+            label = f" ({name})" if known else ""
+            found.append(Table(value, place + label, self.faults))
+        return found
+
+    def anything(self, key: str) -> Any:
+        """A value as it stands, for a table that another module checks."""
+        self._taken.add(key)
+        return self.values.get(key)
+
+    def close(self) -> None:
+        """Note each key that nothing asked for: a misspelt key would otherwise be silence."""
+        for key in self.values:
+            if key not in self._taken:
+                self.fault(f"has an unknown key {shown_name(key)}")

@@ -1,0 +1,80 @@
+"""`failures --alerts`: says which of the policy's alerts fired since an instant, and which are unknown."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.cli.options import now, opened
+from audit_lib.ledger import read_ledger
+from audit_lib.ledger.keys import load_key
+from audit_lib.logins.alerts import evaluate, since_instant
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.report import escape as inert
+
+FIRED, UNKNOWN = 3, 2  # what is read does not suffice to judge: bad input
+
+
+def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
+    """Prints each alert of the project's policy, on stderr too which cannot be judged.
+
+    3 where one fired; else 2 where one cannot be judged, since that is not quiet; else 0.
+
+    Raises:
+        BadInput: no project, no --since, files beside a project, a policy without alerts.
+    """
+    faults = [
+        Fault(option, fault)
+        for option, fault, wrong in (
+            ("--alerts", "needs --project: the policy and the ledger belong to it", folder is None),
+            ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not since),
+            ("--alerts", "reads the logs that the project names: give no PATH", bool(paths)),
+            ("--format", "is table or json with --alerts", layout == "csv"),
+        )
+        if wrong
+    ]
+    if faults or folder is None:
+        raise BadInput(faults)
+    until = now()
+    start = since_instant(since, until)
+    context = opened(folder, None, policy)
+    rules, declared = context.policy.alerts, detection_policy(context.policy).failure_declared
+    if not rules:
+        raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
+    logs = read_logs(context.project, None)
+    ledger_dir = context.project.ledger_dir
+    # Without a ledger there is no key to ask for, and none is made.
+    ledger = read_ledger(ledger_dir, load_key(ledger_dir) if ledger_dir.exists() else None, until)
+    alerts = evaluate(rules, logs, ledger, start, until, declared=declared)
+    click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
+    unknown = alerts[alerts["state"].eq("unknown")]
+    for row in rows(unknown):
+        click.echo(inert.plain(f"alert {row.alert}: cannot be judged: {row.reason}"), err=True)
+    return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) else 0
+
+
+def _as_text(alerts: pd.DataFrame) -> str:
+    """A line for each alert: what fired with its first and last instant and its places."""
+    lines = []
+    for row in rows(alerts):
+        line = f"{row.state.upper() if row.state == 'fired' else row.state:7}  {row.alert}: {row.count}"
+        if row.first_at is not None:
+            line += f" from {iso(row.first_at)} to {iso(row.last_at)}"
+        line += f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(alerts: pd.DataFrame) -> str:
+    records = [{name: _plain(value) for name, value in row._asdict().items()} for row in rows(alerts)]
+    return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    return iso(value) if isinstance(value, datetime) else value

@@ -1,0 +1,109 @@
+"""`accept`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
+
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
+from audit_lib.base.errors import BadInput
+from audit_lib.cli.options import (
+    by_option,
+    ledger_option,
+    now,
+    opened,
+    options,
+    policy_option,
+    project_option,
+    reason_option,
+    until_instant,
+    until_option,
+    writer_name,
+    writer_option,
+)
+from audit_lib.cli.verify import report_faults
+from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.ledger import Draft, all_heads, append, read_ledger
+from audit_lib.ledger.keys import load_key
+from audit_lib.project.policy import Policy
+
+
+@click.command()
+@click.argument("finding", metavar="ID")
+@options(project_option, by_option, reason_option, until_option, ledger_option, writer_option)
+def accept(finding: str, folder: Path, **given: Any) -> None:
+    """Accept the risk of one finding, until a date.
+
+    It is then listed as accepted, and open again afterwards. An ID that matches no finding is reported.
+    """
+    _decide(folder, "acceptance", {"id": finding}, given)
+
+
+@click.command()
+@click.argument("rule", required=False)
+@options(project_option, by_option)
+@click.option("--reason", default="", help="What you looked at.")
+@click.option("--until", default="", help="When this ends, such as 2026-12-31.")
+@click.option("--missing", is_flag=True, help="List the questions that nobody has answered yet.")
+@options(policy_option, ledger_option, writer_option)
+def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: Any) -> None:
+    """Answer for a RULE of the guide that no file can show, until a date."""
+    context = opened(folder, given["ledger"], policy)
+    if missing:
+        for name, question in _unanswered(context.policy, context.project.ledger_dir, now()):
+            click.echo(f"{name}: {question}")
+        return
+    needed = {"RULE": rule, "--reason": given["reason"], "--until": given["until"]}
+    absent = [name for name, value in needed.items() if not value]
+    if absent:
+        raise BadInput.at(absent[0], "is needed; --missing lists the open questions")
+    _decide(folder, "attestation", {"rule": rule}, given)
+
+
+@click.command()
+@click.argument("report", metavar="DIR", type=click.Path(path_type=Path))
+@options(project_option, by_option)
+@click.option("--reason", default="", help="A remark.")
+@options(ledger_option, writer_option)
+def signoff(report: Path, folder: Path, **given: Any) -> None:
+    """Sign the report in DIR: its manifest's digest and the ledger's heads go into the ledger.
+
+    A report whose files are not those of its manifest cannot be signed.
+    """
+    faults = report_faults(report)
+    if faults:
+        raise BadInput(faults)
+    digest = sha256((report / "MANIFEST.json").read_bytes()).hexdigest()
+    ledger_dir, writer = opened(folder, given["ledger"]).project.ledger_dir, writer_name(given["writer"])
+    body = {
+        "manifest_sha256": digest,
+        "folder": report.resolve().name,
+        "by": given["by"] or writer,
+        "reason": given["reason"],
+        "heads": all_heads(ledger_dir),
+    }
+    entry = append(ledger_dir, load_key(ledger_dir), Draft("signoff", body), now(), writer)
+    click.echo(f"{entry.place}: {report.name} signed by {body['by']}")
+    click.echo(f"keep this outside, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
+
+
+def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]) -> None:
+    at = now()
+    until = until_instant(given["until"], at)
+    context = opened(folder, given["ledger"])
+    writer = writer_name(given["writer"])
+    body = what | {"by": given["by"] or writer, "reason": given["reason"], "until": iso(until)}
+    ledger_dir = context.project.ledger_dir
+    entry = append(ledger_dir, load_key(ledger_dir), Draft(kind, body), at, writer)
+    click.echo(f"{entry.place}: {kind} until {iso(until)}")
+
+
+def _unanswered(policy: Policy, ledger_dir: Path, at: datetime) -> list[tuple[str, str]]:
+    """The policy's questions, without those that an attestation answers at this instant."""
+    key = load_key(ledger_dir)
+    ledger = read_ledger(ledger_dir, None if key.origin == "throw-away" else key, at)
+    asked = tabulate_attestations(policy, ledger, at)
+    return [(row.rule, row.question) for row in rows(asked[asked["status"] != "attested"])]

@@ -1,0 +1,178 @@
+"""`failures PATH…`: tabulates logs on the command line."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+import numpy as np
+
+from audit_lib.base.errors import BadInput
+from audit_lib.cli.log_files import openable, read_paths, read_remotely
+from audit_lib.logs.file_counts import KINDS, LogSums, day_text, renamed, summed
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.read_options import Plan, Wanted
+from audit_lib.logs.route_limit import other_requests, told
+
+COLUMNS = ("day", "kind", "status", "client", "route")
+_HELP = """
+Counts requests and failures in log files of any known format, packed or not; - reads stdin.
+
+Each line ends as read, not understood or blank; the sums go to stderr. A line without a time counts on
+the last day before it in its file, and `untimed` says how many such lines a row holds. Of routes 100,000
+are kept, and beside them 100,000 that were answered 404 and its like; the others are `(other routes)`.
+
+With --alerts, instead: evaluates the alerts of the project's policy since an instant; ends with 3 where
+one fired, else with 2 where one cannot be judged, else with 0.
+"""
+
+
+class _By(click.ParamType[tuple[str, ...]]):
+    """Columns by name, separated by commas."""
+
+    name = "columns"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        columns = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        unknown = [column for column in columns if column not in COLUMNS]
+        if unknown or not columns:
+            self.fail(f"takes {', '.join(COLUMNS)}, not {', '.join(unknown) or 'nothing'}", param, ctx)
+        return columns
+
+
+@click.command(help=_HELP)
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("--by", type=_By(), default="day,kind", show_default=True, help=f"Any of {', '.join(COLUMNS)}.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How rows are printed.",
+)
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none.")
+@click.option(
+    "--formats", "formats_file", type=click.Path(path_type=Path), help="Formats other than the bundled."
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDR",
+    help="Read on the dask cluster at ADDR (tcp://…); PATHs may be URLs.",
+)
+@click.option(
+    "--alerts",
+    is_flag=True,
+    help="Evaluate the policy's alerts; exit 3 where one fired, 2 where one is unknown.",
+)
+@click.option("--since", default="", help="With --alerts: from when, such as 30m or 2026-09-30T12:00Z.")
+@click.option("--project", "folder", type=click.Path(path_type=Path), help="With --alerts: whose logs.")
+@click.option("--policy", default="", help="With --alerts: a bundled policy's name, or a policy file.")
+@click.pass_context
+def failures(
+    context: click.Context,
+    *,
+    paths: tuple[str, ...],
+    by: tuple[str, ...],
+    layout: str,
+    time_zone: str,
+    formats_file: Path | None,
+    scheduler: str | None,
+    alerts: bool,
+    since: str,
+    folder: Path | None,
+    policy: str,
+) -> None:
+    """Tabulate logs."""
+    if alerts:
+        from audit_lib.cli.alerts import watch  # noqa: PLC0415  imports pandas, which counting does not need
+
+        context.exit(watch(folder, since, policy, layout, paths))
+    if not paths:
+        raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
+    if folder or since or policy:
+        raise BadInput.at("--project, --since, --policy", "go with --alerts")
+    wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
+    plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
+    opened = openable(paths)
+    sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
+    click.echo(_summary(sums), err=True)
+    if requests := other_requests(sums):
+        click.echo(told(requests, plan.routes), err=True)
+    click.echo(_printed(rows(sums, by), by, layout), nl=False)
+
+
+def rows(sums: Sequence[LogSums], by: Sequence[str]) -> list[tuple[Any, ...]]:
+    """One row for each group, in order: the columns asked for, then `count`, and `untimed` with days."""
+    columns, names = renamed(sums, lambda part: part.groups, ("client", "route"))
+    # Kinds are numbered by name, so that the order of numbers is the order of what is shown.
+    kinds = sorted(KINDS)
+    columns["kind"] = np.array([kinds.index(kind) for kind in KINDS])[columns["kind"]]
+    values = _columns(by)[len(by) :]
+    table = summed(columns, by, values)
+    text: dict[str, Callable[[int], Any]] = {
+        "day": cache(day_text),
+        "kind": kinds.__getitem__,
+        "status": lambda number: number or None,
+        "client": names.__getitem__,
+        "route": names.__getitem__,
+    }
+    shown = [map(text.get(name, int), table[name].tolist()) for name in (*by, *values)]
+    return list(zip(*shown, strict=True))
+
+
+def _columns(by: Sequence[str]) -> tuple[str, ...]:
+    return (*by, "count", *(("untimed",) if "day" in by else ()))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadInput.at("--time-zone", "is no time zone such as UTC or Europe/Berlin") from None
+
+
+def _summary(sums: Sequence[LogSums]) -> str:
+    states = ("lines", "read", "not_understood", "blank")
+    lines, read, other, blank = (sum(getattr(part, name) for part in sums) for name in states)
+    if not read:
+        return f"nothing was read ({lines:,} lines, {other:,} not understood, {blank:,} blank)"
+    return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"
+
+
+def _printed(records: list[tuple[Any, ...]], by: Sequence[str], layout: str) -> str:
+    columns = _columns(by)
+    if layout == "json":
+        named = [dict(zip(columns, record, strict=True)) for record in records]
+        return json.dumps(named, indent=1, ensure_ascii=False) + "\n"
+    if layout == "csv":
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([columns, *records])
+        return stream.getvalue()
+    return _table(records, columns)
+
+
+def _table(records: list[tuple[Any, ...]], columns: Sequence[str]) -> str:
+    """Aligned text: numbers to the right, "-" for what is not known."""
+    if not records:
+        return "no request and no message of a failure was found\n"
+    texts = [list(columns)] + [["-" if cell is None else f"{cell}" for cell in record] for record in records]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
+    right = {"status", "count", "untimed"}
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, columns, strict=True)
+        ).rstrip()
+        + "\n"
+        for row in texts
+    )

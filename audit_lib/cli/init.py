@@ -1,0 +1,96 @@
+"""`init`: the key, a first audit.toml and, for another application, a first policy."""
+
+import re
+from pathlib import Path
+
+import click
+
+from audit_lib.ledger.keys import key_file, make_key
+from audit_lib.project import Project, load_project
+from audit_lib.project.discovery import shown
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.onboarding.first_files import first_audit_toml, first_policy_toml, nameable, write_new
+from audit_lib.project.onboarding.guesses import guess_variables
+from audit_lib.project.onboarding.variables import MAX_CODE_FILES, code_files
+from audit_lib.project.policy import bundled_policy
+
+
+@click.command()
+@click.option(
+    "--project",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The application's folder.",
+)
+@click.option(
+    "--ledger", type=click.Path(path_type=Path), help="The ledger, if it lies elsewhere than .audit/ledger."
+)
+def init(folder: Path, ledger: Path | None) -> None:
+    """Make the key and write a first audit.toml and policy.toml.
+
+    What is there is kept. Names of variables come from example files and from the code that reads them;
+    no value is read into a file, and guesses are marked.
+    """
+    project = load_project(folder, ledger)
+    policy = choose_policy(project)
+    _say_key(project)
+    name = policy.name
+    if policy.name != "generic":
+        click.echo(f"policy: {policy.name}, {len(policy.secrets)} variables, kept as it is")
+        bundled = policy.path.is_relative_to(Path(__file__).parents[1])
+        name = policy.name if bundled else policy.path.relative_to(project.root).as_posix()
+    elif not project.policy:
+        name = _write_policy(project)
+    _write_audit(project, name)
+    click.echo(
+        f"next: python -m audit_lib snapshot --project {folder}  (weekly: it is what proves ages later)"
+    )
+
+
+def _say_key(project: Project) -> None:
+    there = key_file().exists()
+    key = make_key(project.ledger_dir, project.root)
+    if key.origin == "demo":
+        click.echo("key: the public DEMO key, since the ledger was written under it")
+    elif there:
+        click.echo(f"key: {key.key_id} is at hand in {key_file()}, kept")
+    else:
+        click.echo(
+            f"key: {key.key_id} made in {key_file()}: keep a copy, the ledger cannot be read without it"
+        )
+
+
+def _write_policy(project: Project) -> str:
+    beyond = len(code_files(project)) - MAX_CODE_FILES
+    if beyond > 0:
+        click.echo(f"not searched: {beyond:,} code files beyond the first {MAX_CODE_FILES:,}")
+    guesses = guess_variables(project, bundled_policy("generic"))
+    if not guesses:
+        click.echo(
+            "policy.toml: not written: no example file or code names a variable; the generic policy holds"
+        )
+        return "generic"
+    written = write_new(project.root / "policy.toml", first_policy_toml(project.name, guesses), "policy.toml")
+    if not written:
+        click.echo("policy.toml: is there, kept")
+        return "policy.toml"
+    secrets = sum(guess.kind == "secret" for guess in guesses)
+    click.echo(
+        f"policy.toml: written, {len(guesses)} variables, {secrets} taken for secrets: check the guesses"
+    )
+    return "policy.toml"
+
+
+def _write_audit(project: Project, policy: str) -> None:
+    if project.configured:
+        click.echo("audit.toml: is there, kept")
+        return
+    text = first_audit_toml(project, policy)
+    write_new(project.root / "audit.toml", text, "audit.toml")
+    counts = [len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log")]
+    click.echo(f"audit.toml: written, {counts[0]} env files, {counts[1]} log patterns: check the guesses")
+    for path in (source.path for source in project.env_sources if not nameable(source.path)):
+        click.echo(f"not named in audit.toml: {shown(path)}, for the characters in its name")
+    for note in project.not_searched:
+        click.echo(f"not searched: {note}")

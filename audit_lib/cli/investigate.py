@@ -1,0 +1,101 @@
+"""`investigate`: the first steps at once, then the incident notebook, published whole or not at all."""
+
+import re
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.errors import AuditError
+from audit_lib.cli.options import as_of_option, env_option, ledger_option, now, options, policy_option
+from audit_lib.incident.first_steps import Step, steps
+from audit_lib.project import Project, load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import Policy, bundled_policy
+
+FIRST = 5
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--project", "folder", type=_PATH, required=True, help="The application's folder.")
+@click.option(
+    "--since", default="", help="Start of the window (UTC); by default the leak's first sighting, or 7 days."
+)
+@click.option("--until", default="", help="End of the window (UTC); by default --as-of.")
+@click.option("--secret", default="", help="The NAME of the secret under suspicion, never its value.")
+@click.option("--client", default="", help="An address to look at.")
+@click.option("--discovered", default="", help="When it was seen first (UTC), for the record.")
+@as_of_option
+@click.option("--out", type=_PATH, help="The folder; by default reports/PROJECT-incident-DAY-WHAT.")
+@options(policy_option, env_option, ledger_option)
+def investigate(folder: Path, out: Path | None, **given: Any) -> None:
+    """Investigate an incident: print the first steps at once, then publish notebook, page and evidence.
+
+    The output shows addresses in full: it stays on the machine. A string in your hand? Ask `whose` first.
+    """
+    project = load_project(folder, given["ledger"])
+    named = _say_first_steps(project, given["policy"], given["secret"])
+    # From here on it takes seconds: the steps above need neither pandas nor a kernel.
+    from audit_lib.cli.investigate_run import run  # noqa: PLC0415
+
+    as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
+    for line in run(project, out or _folder(project, as_of, named, given), as_of, given):
+        click.echo(line)
+
+
+def _folder(project: Project, as_of: str, secret: str, given: dict[str, Any]) -> Path:
+    """Each question has a folder of its own: another one replaces no report.
+
+    Only what is known to be a name, an instant or an address is part of it: someone may have given the value.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
+    asked = [f"{parse_instant(given[end], end):%Y-%m-%dT%H%M}" for end in ("since", "until") if given[end]]
+    asked += [secret, _address(given["client"])]
+    parts = [name, "incident", f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}", *filter(None, asked)]
+    return Path("reports") / "-".join(parts)
+
+
+def _address(client: str) -> str:
+    """An address as a part of a file's name; "" for what is none."""
+    try:
+        return str(ip_address(client.strip())).replace(":", "-")
+    except ValueError:
+        return ""
+
+
+def _sentence(step: Step) -> str:
+    """One step on one line: where, what, how it is verified, what it breaks."""
+    where = f" [{step.where}]" if step.where else ""
+    verify = f" Verify: {step.verify}." if step.verify else ""
+    breaks = f" It breaks: {step.breaks}." if step.breaks else ""
+    return f"{step.text}{where}.{verify}{breaks}"
+
+
+def _say_first_steps(project: Project, policy: str, secret: str) -> str:
+    """The first five steps; a policy that cannot be read is told, and stops none of them.
+
+    Returns the policy's name for the secret, "" where it has none.
+    """
+    rules = _policy(project, policy)
+    rule = rules.rule(secret.strip()) if secret.strip() else None
+    named = rule.name if rule else ""
+    click.echo(f"First steps{f' for {named}' if named else ''}:")
+    for number, step in enumerate(steps(rules, named)[:FIRST], 1):
+        click.echo(f"{number}. {_sentence(step)}")
+    if secret and not named:
+        click.echo("--secret names no secret of the policy: the steps above are those for any", err=True)
+    click.echo("")
+    sys.stdout.flush()
+    return named
+
+
+def _policy(project: Project, policy: str) -> Policy:
+    try:
+        return choose_policy(project, policy)
+    except AuditError as error:
+        click.echo(str(error), err=True)
+        return bundled_policy("generic")

@@ -1,0 +1,131 @@
+"""Finds a project's leaks and prints them as table, JSON or SARIF; imported while git lists its objects."""
+
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.clock import iso
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.git_objects import Listing
+from audit_lib.leaks.search_objects import Progress
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import Project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.report.sarif import leaks_sarif
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.inventory import tabulate_inventory
+
+
+def search(
+    project: Project,
+    listing: "Future[Listing]",
+    progress: Progress,
+    *,
+    given: tuple[str, ...],
+    policy: str,
+    patterns: bool,
+    every_provider: bool,
+    fresh: bool,
+) -> LeakAudit:
+    """What leaked of the values in the project's env files and in `given`, as `find_leaks` says."""
+    keeper = keeper_of(project)
+    rules = choose_policy(project, policy)
+    values = parse_env_options(given, sys.stdin.buffer)
+    sources, entries = read_env_sources(project, values, keeper, rules)
+    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    return find_leaks(
+        project,
+        keeper,
+        rules,
+        entries,
+        inventory,
+        patterns=patterns,
+        every_provider=every_provider,
+        listing=listing,
+        cache=user_cache(),
+        fresh=fresh,
+        progress=progress,
+    )
+
+
+def printed(found: LeakAudit, layout: str, most: int) -> str:
+    """The leaks as table, json or sarif; the table shows at `most` so many places of each. Never a value."""
+    return _PRINTED[layout](found.leaks, found.places, found.coverage, most)
+
+
+def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
+    lines = []
+    for leak in table.to_dict("records"):
+        lines.append(_leak_line(leak))
+        there = places[places["leak_id"] == leak["leak_id"]]
+        lines += [f"    {_place_line(place)}" for place in there.head(most).to_dict("records")]
+        if len(there) > most:
+            lines.append(f"    and {len(there) - most} more places (--places {len(there)})")
+    real = table["kind"].isin(("leak", "pattern", "truncated"))
+    lines.append(f"{int(real.sum())} leaks, {int((~real).sum())} templates and weak defaults")
+    lines += [_coverage_line(row) for row in coverage.to_dict("records")]
+    return "".join(f"{_plain(line)}\n" for line in lines)
+
+
+def _leak_line(leak: dict[Any, Any]) -> str:
+    since = (
+        "" if pd.isna(leak["first_at"]) else f", first {iso(leak['first_at'])} in {leak['first_commit'][:12]}"
+    )
+    where = "at HEAD" if leak["at_head"] else "not at HEAD"
+    reach = "reachable by a ref" if leak["reachable"] else "not reachable by a ref"
+    force = f"IN FORCE in {leak['in_force']}" if leak["in_force"] else "not known to be in force"
+    kind = "" if leak["kind"] == "leak" else f" ({leak['kind']})"
+    name = f"{leak['leak_id']} {leak['variable']}{kind}"
+    return f"{name}: {force}, {leak['occurrences']} occurrences, {where}, {reach}{since}"
+
+
+def _place_line(place: dict[Any, Any]) -> str:
+    line = "" if pd.isna(place["line"]) else f":{place['line']}"
+    commit = f" {place['commit'][:12]}" if place["commit"] else ""
+    return f"{place['source']}{commit} {place['path']}{line} ({place['encoding']})"
+
+
+def _coverage_line(row: dict[Any, Any]) -> str:
+    count = "" if pd.isna(row["count"]) else f"{row['count']:,} "
+    place = f" {row['place']}" if row["place"] not in ("", ".") else ""
+    return f"{row['state']}: {count}{row['part']}{place}" + (f": {row['reason']}" if row["reason"] else "")
+
+
+def _as_json(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
+    by_leak = {key: group.drop(columns="leak_id") for key, group in places.groupby("leak_id")}
+    leaks_ = [
+        _record(leak) | {"places": [_record(place) for place in by_leak[leak["leak_id"]].to_dict("records")]}
+        for leak in table.drop(columns="fingerprint").to_dict("records")
+    ]
+    document = {"leaks": leaks_, "coverage": [_record(row) for row in coverage.to_dict("records")]}
+    return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
+
+
+def _record(row: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        str(key): None if pd.isna(value) else iso(value) if hasattr(value, "tzinfo") else value
+        for key, value in row.items()
+    }
+
+
+def _as_sarif(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
+    complete = not (coverage["state"] == "incomplete").any()
+    return json.dumps(leaks_sarif(table, places, complete=complete), indent=2, ensure_ascii=True) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Without control and direction characters: paths and messages are other people's text."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+_PRINTED: dict[str, Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, int], str]] = {
+    "table": _as_table,
+    "json": _as_json,
+    "sarif": _as_sarif,
+}

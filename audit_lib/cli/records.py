@@ -1,0 +1,188 @@
+"""`snapshot` and `record`: what was seen, and what was done, into the ledger."""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.contracts import rows
+from audit_lib.base.errors import BadInput
+from audit_lib.cli.options import (
+    Opened,
+    env_option,
+    environment_of,
+    ledger_option,
+    now,
+    opened,
+    options,
+    policy_option,
+    project_option,
+    writer_name,
+    writer_option,
+)
+from audit_lib.ledger import Draft, Entry, append, read_ledger
+from audit_lib.ledger.keys import key_file, load_key, make_key
+from audit_lib.ledger.tenures import Home, tenures
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.ledger_observations import Links
+from audit_lib.secrets.snapshot import snapshot_draft
+
+
+@click.command()
+@options(project_option, env_option, policy_option, ledger_option, writer_option)
+def snapshot(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
+    """Record which values are in place, as keyed fingerprints.
+
+    Cheap: run it each week and at each deploy. It is what proves later how old a secret is. No value is
+    written. A first snapshot makes the key.
+    """
+    at = now()
+    entry = take_snapshot(opened(folder, ledger, policy, env), at, writer_name(writer))
+    seen = entry.body["secrets"]
+    present = sum(row["fingerprint"] is not None for row in seen)
+    click.echo(f"{entry.place}: {present} values in {len(entry.body['places'])} places seen at {iso(at)}")
+
+
+def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
+    """The entry that was appended; the key is made where there is neither ledger nor key."""
+    project = context.project
+    had_key = key_file().exists()
+    key = make_key(project.ledger_dir, project.root)
+    if not had_key and key.origin == "file":
+        click.echo(f"key: {key.key_id} made in {key_file()}: keep a copy (key export)", err=True)
+    draft = snapshot_draft(*_tables(context, key))
+    if not draft.body["places"]:
+        raise BadInput.at(str(project.root), "no env file was read and no --env given: nothing to record")
+    return append(project.ledger_dir, key, draft, at, writer)
+
+
+REVOKED = ("current", "previous")
+
+
+@click.command()
+@click.argument("secret")
+@options(project_option)
+@click.option("--environment", required=True, help="development, staging or production.")
+@click.option("--service", default="", help="Needed where more than one service has the secret.")
+@click.option(
+    "--revoked",
+    type=click.Choice(REVOKED),
+    help="Record instead that its provider revoked the value in place, or the one before it.",
+)
+@click.option(
+    "--proof", default="", help="What shows that it was revoked, such as its refusal by the provider."
+)
+@click.option("--at", "claimed", default="", help="When it was rotated or revoked; by default now.")
+@click.option("--by", default="", help="Who did it; by default the writer.")
+@click.option("--ticket", default="", help="The ticket.")
+@click.option("--reason", default="", help="Why: planned, leaked, somebody left.")
+@options(env_option, policy_option, ledger_option, writer_option)
+def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
+    """Record that SECRET was rotated, or with --revoked that a value of it was revoked.
+
+    The date is a claim. What is proved is that the value now in place existed when this was recorded;
+    take a snapshot just before a rotation, and its age is known to the minute.
+    """
+    at = now()
+    context = opened(folder, given["ledger"], given["policy"], given["env"])
+    key = load_key(context.project.ledger_dir)
+    inventory, _, _ = _tables(context, key)
+    row = _place(inventory, context, secret, environment_of(environment), service)
+    moment, day_only = _claimed(claimed, at)
+    writer = writer_name(given["writer"])
+    body = {
+        "secret": row.secret,
+        "environment": row.environment,
+        "service": row.service,
+        "claimed_at": iso(moment),
+        "day_only": day_only,
+        "by": given["by"] or writer,
+        "ticket": given["ticket"],
+        "reason": given["reason"],
+    }
+    if given["revoked"]:
+        body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
+        entry = append(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
+        value = f"the {given['revoked']} value of {row.secret} in {row.environment}/{row.service}"
+        click.echo(f"{entry.place}: {value}, revoked {iso(moment)}: a claim, no provider was asked")
+        return
+    if given["proof"]:
+        raise BadInput.at("--proof", "goes with --revoked")
+    body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
+    entry = append(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
+    click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {iso(moment)}")
+    if body["fingerprint"] is None:
+        click.echo("its value was not at hand (--env), so this is a claim that proves nothing", err=True)
+
+
+def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
+    """The fingerprint of the value that was revoked: the one in place, or the last other one before it."""
+    if which == "current":
+        if row.state != "present":
+            raise BadInput.at("--revoked", "the value in place is not at hand: give it with --env")
+        return str(row.fingerprint)
+    if row.state == "not supplied":
+        raise BadInput.at("--revoked", "which value is in place is not known: give it with --env")
+    ledger = read_ledger(context.project.ledger_dir, key)
+    links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
+    home = Home(row.secret, row.environment, row.service)
+    stays = [stay for stay in tenures(ledger) if stay.home == home]
+    seen = [links.now(stay.fingerprint, keys[stay.last.place]) for stay in stays]
+    others = [one for one in seen if not links.same(one, row.fingerprint or "")]
+    # Under a key that is gone it has a fingerprint that nothing can be compared with.
+    if not others or ":" in others[-1]:
+        raise BadInput.at("--revoked", "the ledger saw no other value before the one in place")
+    return others[-1]
+
+
+def _tables(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Inventory, sources and drift, under a key."""
+    keeper = Keeper(key)
+    sources, entries = read_env_sources(context.project, context.given, keeper, context.policy)
+    inventory = tabulate_inventory(entries, context.policy, context.project, keeper, sources)
+    return inventory, sources, compare_places(inventory, entries, context.policy, keeper)
+
+
+def fingerprints(context: Opened, key: Key) -> dict[tuple[str, str, str, str], str]:
+    """The fingerprint of each value in place, under a key, by secret, variable, environment and service."""
+    inventory, _, _ = _tables(context, key)
+    return {
+        (row.secret, row.variable, row.environment, row.service): row.fingerprint
+        for row in rows(inventory)
+        if row.fingerprint is not None
+    }
+
+
+def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:
+    """The one row of the inventory that is meant; `BadInput` where it is none or several."""
+    rule = context.policy.rule(secret)
+    name = rule.name if rule else secret
+    here = [row for row in rows(inventory[inventory["environment"] == environment]) if row.secret == name]
+    found = [row for row in here if service in ("", row.service)]
+    if not found:
+        raise BadInput.at("SECRET", f"is not known in {environment}{'/' + service if service else ''}")
+    if len(found) > 1:
+        names = ", ".join(sorted(row.service for row in found))
+        raise BadInput.at("--service", f"is needed: {environment} has it in {names}")
+    return found[0]
+
+
+def _claimed(text: str, at: datetime) -> tuple[datetime, bool]:
+    """The claimed instant and whether only its day is known; `BadInput` if it lies in the future."""
+    if not text:
+        return at, False
+    moment = parse_instant(text, "--at")
+    day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
+    if day_only:
+        moment = moment.replace(hour=0, minute=0, second=0)
+    # Somewhere on earth it may be tomorrow already.
+    if moment > at + (timedelta(hours=14) if day_only else timedelta(0)):
+        raise BadInput.at("--at", "lies in the future: record a rotation when it is done")
+    return moment, day_only

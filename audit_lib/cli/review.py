@@ -1,0 +1,191 @@
+"""`review`: the quarterly review of one project, published whole or not at all."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audit_lib.audit import Audit, instant_of, run_audit
+from audit_lib.base.clock import Quarter, iso
+from audit_lib.base.contracts import SEVERITIES, STATUSES, rows
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.cli.options import (
+    Opened,
+    as_of_option,
+    env_option,
+    ledger_option,
+    now,
+    options,
+    policy_option,
+    scheduler_option,
+    writer_name,
+)
+from audit_lib.cli.records import take_snapshot
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import GivenValues, Project, load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.report import escape as inert
+from audit_lib.report.publish.atomic_folder import publishing
+from audit_lib.report.publish.review_package import ARTEFACTS, NOTEBOOK, SOURCE, reviewed, write_review
+from audit_lib.report.publish.run_notebook import started
+from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.identities import MODES
+from audit_lib.secrets.given_values import parse_env_options
+
+FINDINGS = 3  # the exit code for open findings at or above --fail-on
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--project", "folder", type=_PATH, help="The application's folder.")
+@click.option("--sample", is_flag=True, help="Review the bundled sample, built on the spot.")
+@click.option("--quarter", default="", help="Such as 2026Q3; by default the last one over at --as-of.")
+@as_of_option
+@click.option("--out", type=_PATH, help="The report folder; by default reports/PROJECT-QUARTER.")
+@click.option("--previous", type=_PATH, help="The last review's report.json, to compare with.")
+@click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 3 on open findings of this severity or worse."
+)
+@click.option("--new-only", is_flag=True, help="With --fail-on, count only what is new since --previous.")
+@click.option(
+    "--identities",
+    type=click.Choice(MODES),
+    default="masked",
+    show_default=True,
+    help="Show addresses and names in full, or networks and labels.",
+)
+@options(policy_option, env_option, ledger_option)
+@scheduler_option
+@click.option("--snapshot", is_flag=True, help="First append a snapshot to the ledger.")
+def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) -> None:
+    """Review a project's secrets and logins for one quarter, and publish the report.
+
+    Writes nothing but the report (with --snapshot the ledger, too). Exit codes: 0 published; 2 bad input;
+    3 published, with open findings at or above --fail-on; 4 refused, since a secret would be disclosed.
+    """
+    guard.install()
+    _check_options(folder, sample, given)
+    with _project_folder(folder) as root:
+        project = load_project(root, given["ledger"])
+        values = parse_env_options(given["env"], sys.stdin.buffer)
+        if given["snapshot"]:
+            _snapshot(project, values, given["policy"])
+        parameters = _parameters(project, folder, given)
+        done, out = _publish(project, values, out, parameters, given["scheduler"])
+    _say(done, out)
+    if given["fail_on"] and (count := _failing(done, given["fail_on"], given["new_only"])):
+        click.echo(f"{count} open findings are {given['fail_on']} or worse", err=True)
+        sys.exit(FINDINGS)
+
+
+def _check_options(folder: Path | None, sample: bool, given: dict[str, Any]) -> None:
+    faults = []
+    if sample == (folder is not None):
+        faults.append(Fault("review", "needs either --project DIR or --sample"))
+    if sample and (given["snapshot"] or given["env"] or given["ledger"]):
+        faults.append(Fault("--sample", "goes with neither --snapshot nor --env nor --ledger"))
+    if given["new_only"] and not (given["previous"] and given["fail_on"]):
+        faults.append(Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"))
+    if faults:
+        raise BadInput(faults)
+
+
+@contextmanager
+def _project_folder(folder: Path | None) -> Iterator[Path]:
+    """The folder given, or the sample in a folder that is removed afterwards."""
+    if folder is not None:
+        yield folder
+        return
+    from audit_lib.sample import build_sample  # noqa: PLC0415  a review of a project needs none
+
+    with scratch_folder("audit-sample-") as scratch:
+        build_sample(scratch / "sample")
+        yield scratch / "sample"
+
+
+def _parameters(project: Project, folder: Path | None, given: dict[str, Any]) -> dict[str, str]:
+    """The notebook's parameters. The date is, in this order, the option, the sample's own, the clock."""
+    moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
+    period = Quarter.parse(given["quarter"]) if given["quarter"] else Quarter.last_over(moment)
+    return {
+        "project": str(folder or ""),
+        "quarter": str(period),
+        "as_of": iso(moment),
+        "policy": given["policy"],
+        "ledger": str(given["ledger"] or ""),
+        "previous": str(given["previous"] or ""),
+        "identities": given["identities"],
+    }
+
+
+def _publish(
+    project: Project,
+    values: tuple[GivenValues, ...],
+    out: Path | None,
+    parameters: dict[str, str],
+    scheduler: str,
+) -> tuple[Audit, Path]:
+    """The audit that was published, and where."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
+    out = out or Path("reports") / f"{name}-{parameters['quarter']}"
+    keeper = keeper_of(project)
+    guard.install(keeper)
+    warm_up = "import audit_lib.notebook"
+    with publishing(out) as report, started(SOURCE, parameters, warm_up=warm_up) as finish:
+        audit = run_audit(
+            project,
+            parameters["quarter"],
+            parameters["as_of"],
+            policy=parameters["policy"],
+            given=values,
+            keeper=keeper,
+            previous=Path(parameters["previous"]) if parameters["previous"] else None,
+            identities=parameters["identities"],
+            scheduler=scheduler,
+        )
+        done = reviewed(audit, keeper)
+        guard.install().classify(done.classes.sealed, done.classes.open, done.classes.public)
+        write_review(report, done, parameters, keeper, finish)
+    return done.audit, out
+
+
+def _snapshot(project: Project, values: tuple[GivenValues, ...], policy: str) -> None:
+    """Append a snapshot; a project of which no value is at hand is reviewed without one."""
+    in_force = [source for source in project.env_sources if not source.example and not source.backup]
+    if values or any((project.root / source.path).is_file() for source in in_force):
+        context = Opened(project, choose_policy(project, policy), values)
+        entry = take_snapshot(context, now(), writer_name(""))
+        click.echo(f"snapshot: {entry.place}")
+    else:
+        click.echo("no snapshot: there is no env file, and no --env was given", err=True)
+
+
+def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
+    """How many open findings count against the caller; accepted ones and unknowns do not."""
+    worse = SEVERITIES[SEVERITIES.index(fail_on) :]
+    found = audit.findings
+    counted = found[(found["status"] == "open") & found["severity"].isin(worse)]
+    if new_only:
+        new = audit.changes[audit.changes["change"] == "new"]["id"]
+        counted = counted[counted["id"].isin(new)]
+    return len(counted)
+
+
+def _say(audit: Audit, out: Path) -> None:
+    """What was not read and what would supply it, the findings' counts, and where the report lies."""
+    for row in rows(audit.sources[audit.sources["state"] != "read"]):
+        remedy = f"; supply it: {row.remedy}" if row.remedy else ""
+        click.echo(inert.plain(f"not read: {row.source} ({row.state}): {row.reason}{remedy}"))
+    for status in STATUSES:
+        severities = audit.findings[audit.findings["status"] == status]["severity"].value_counts()
+        said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)
+        click.echo(f"findings {status}: {said or 'none'}")
+    click.echo(f"published in {out}:")
+    hints = {"report.html": "open this in a browser", NOTEBOOK: "or this in JupyterLab"}
+    for name in ARTEFACTS:
+        click.echo(f"  {name}" + (f"  <- {hints[name]}" if name in hints else ""))

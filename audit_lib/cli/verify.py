@@ -1,0 +1,103 @@
+"""`verify PATH`: whether a report or a ledger is what was written."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.cli.options import ledger_option
+from audit_lib.ledger import Ledger, chain_files, current_key_ids, read_ledger
+from audit_lib.ledger.keys import demo_key, keys_at_hand
+from audit_lib.secrecy.keeper import Key
+
+MANIFEST = "MANIFEST.json"
+BREAK = 3
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@ledger_option
+@click.pass_context
+def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
+    """Check a report folder, a ledger folder or a ledger file.
+
+    Of a ledger: each entry, each link, and with the key each MAC; the first broken entry is named. Of a
+    report: that its files are those of its manifest, and with --ledger that it was signed off. Not seen
+    is a chain that was cut after the last head that is kept outside. Exit code 3 on a break.
+    """
+    if (path / MANIFEST).is_file():
+        faults = report_faults(path)
+        said = [f"{path.name}: every file is that of its manifest"]
+        if ledger is not None:
+            said.append(_signed(path, _checked(ledger)[0]))
+    else:
+        found, key = _checked(path)
+        faults = list(found.faults)
+        said = [_summary(found, key), *(f"head {writer} {head}" for writer, head in found.heads)]
+    for fault in faults:
+        click.echo(str(fault), err=True)
+    if faults:
+        ctx.exit(BREAK)
+    for line in said:
+        click.echo(line)
+
+
+def report_faults(folder: Path) -> list[Fault]:
+    """Every file of a report that is not as its manifest says; `BadInput` where there is no manifest."""
+    place = f"{folder.name}/{MANIFEST}"
+    try:
+        content = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files: dict[str, Any] = dict(content["files"])
+    except OSError:
+        raise BadInput.at(str(folder), f"is no report: there is no {MANIFEST}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return [Fault(place, "is no manifest of this tool")]
+    there = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+    faults = [
+        Fault(name, "is not in the manifest") for name in there if name not in files and name != MANIFEST
+    ]
+    for name, digest in sorted(files.items()):
+        file = there.get(name)
+        if file is None:
+            faults.append(Fault(name, "is in the manifest and not in the folder"))
+        elif file.is_symlink() or sha256(file.read_bytes()).hexdigest() != digest:
+            faults.append(Fault(name, "is not the file that the manifest names: its digest is another"))
+    return sorted(faults)
+
+
+def _checked(path: Path) -> tuple[Ledger, Key | None]:
+    """The ledger at a path, held against the key if that is at hand."""
+    folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
+    if not folder.exists():
+        raise BadInput.at(str(path), "is neither a report, nor a ledger folder, nor a ledger file")
+    if folder.is_dir() and not chain_files(folder):
+        raise BadInput.at(str(path), "holds no ledger (*.jsonl) and no report (MANIFEST.json)")
+    named = current_key_ids(folder if folder.is_dir() else folder.parent)
+    at_hand = {**keys_at_hand(), demo_key().key_id: demo_key()}
+    key = next((at_hand[key_id] for key_id in sorted(named) if key_id in at_hand), None)
+    return read_ledger(folder, key), key
+
+
+def _summary(ledger: Ledger, key: Key | None) -> str:
+    count = len(ledger.entries)
+    if key is None:
+        return f"{count} entries: links hold; MACs were not checked, since the key is not at hand"
+    shown = "the public DEMO key, so anyone could have written them" if key.origin == "demo" else key.key_id
+    older = count - ledger.macs_checked
+    vouched = f"; {older} under an earlier key are vouched for by later ones" if older else ""
+    return f"{count} entries: links hold, {ledger.macs_checked} MACs hold under {shown}{vouched}"
+
+
+def _signed(report: Path, ledger: Ledger) -> str:
+    digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
+    signed = [e for e in ledger.of_kind("signoff") if e.body["manifest_sha256"] == digest]
+    if not signed:
+        return f"{report.name}: nobody has signed this manifest"
+    return "\n".join(f"{report.name}: signed by {e.body['by']} ({e.place})" for e in signed)

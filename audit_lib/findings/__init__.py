@@ -1,0 +1,1 @@
+"""Every check over its table, as one list."""

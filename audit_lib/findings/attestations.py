@@ -1,0 +1,41 @@
+"""What only people can answer: the policy's questions beside the ledger's attestations."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.contracts import Attestations
+from audit_lib.base.errors import BadInput
+from audit_lib.ledger import Ledger
+from audit_lib.project.policy import Policy
+
+
+def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    """`Attestations`: each question of the policy, then what was attested without being asked.
+
+    An answer that has run out leaves its question open again (rules.md, 1N).
+
+    Raises:
+        BadInput: the policy's attestations are not a table of rule = question.
+    """
+    questions = policy.options.get("attestations", {})
+    if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
+        raise BadInput.at(str(policy.path), "attestations is not a table of rule = question")
+    answers = {str(entry.body["rule"]): entry.body for entry in ledger.of_kind("attestation")}
+    rows = []
+    for rule in dict.fromkeys([*questions, *sorted(answers)]):
+        answer = answers.get(rule)
+        until = parse_instant(answer["until"], "ledger") if answer else None
+        expired = until is not None and until < as_of
+        rows.append(
+            {
+                "rule": rule,
+                "question": questions.get(rule, ""),
+                "status": "open" if answer is None else "expired" if expired else "attested",
+                "by": answer["by"] if answer else "",
+                "reason": answer["reason"] if answer else "",
+                "until_at": until,
+            }
+        )
+    return Attestations.of(rows)

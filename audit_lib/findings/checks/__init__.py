@@ -1,0 +1,16 @@
+"""The checks, in the order of the report."""
+
+from audit_lib.findings.check import Check
+from audit_lib.findings.checks.detections import DETECTIONS
+from audit_lib.findings.checks.drift import DRIFT
+from audit_lib.findings.checks.env_files import FILES
+from audit_lib.findings.checks.freshness import AGES
+from audit_lib.findings.checks.inventory import CATALOG
+from audit_lib.findings.checks.leaks import LEAKS
+from audit_lib.findings.checks.ledger import LEDGER
+from audit_lib.findings.checks.logs import LOGS
+from audit_lib.findings.checks.values import VALUES
+
+CHECKS: tuple[Check, ...] = CATALOG + VALUES + DRIFT + AGES + FILES + LOGS + DETECTIONS + LEAKS + LEDGER
+
+__all__ = ["CHECKS", "Check"]

@@ -1,0 +1,107 @@
+"""Checks on values compared between places: pairs that must match, reuse, example files."""
+
+from audit_lib.findings.check import Check, Rows, Truths, by_environment
+
+OTHER = "{other_environment}/{other_service} {other_secret}"
+HERE = "{secret} ({environment}/{service})"
+PLACES = "{environment}/{service}, {other_environment}/{other_service}"
+REUSE = ("NIST SC-12", "PCI 6.5.3", "ISO A.8.31")
+
+
+def _pair(rows: Rows, why: str, relation: str) -> Truths:
+    return rows["why"].eq(why) & rows["relation"].eq(relation)
+
+
+def _forbidden(rows: Rows, why: str, relation: str) -> Truths:
+    return _pair(rows, why, relation) & rows["expected"].eq("different")
+
+
+def _whole_secret(rows: Rows) -> Truths:
+    return rows["component"].isin(("whole", "password"))
+
+
+DRIFT = (
+    Check(
+        id="pairing-mismatch",
+        table="drift",
+        severity="high",
+        when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
+        unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
+        subject="{secret}={other_secret}",
+        evidence="{secret} ({environment}/{service}) is {relation}, demanded: the {expected} value as "
+        + OTHER,
+        unknown_evidence="whether {secret} ({environment}/{service}) is the same as "
+        + OTHER
+        + " is not known",
+        remedy="Set both to one value, the consumer last; rebuild what has the value built in.",
+        controls=("NIST CM-6", "ISO A.8.9", "ASVS 13.2.1"),
+        where=PLACES,
+        facts=("pairing",),
+    ),
+    Check(
+        id="equal-but-must-differ",
+        table="drift",
+        severity="critical",
+        when=lambda rows: _forbidden(rows, "must differ", "same"),
+        unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
+        subject="{secret}={other_secret}",
+        unknown_subject="secrets",
+        evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
+        unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
+        remedy="Rotate {secret} and {other_secret} to two values.",
+        controls=("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522"),
+        where=PLACES,
+        facts=("exposure",),
+    ),
+    Check(
+        id="reused-across-environments",
+        table="drift",
+        severity=by_environment("critical", "high"),
+        when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
+        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
+        subject="{secret} as in {other_environment}",
+        unknown_subject="secrets as in {other_environment}",
+        evidence="{secret} is the {relation} value in {environment} and in {other_environment}, demanded: "
+        "{expected}",
+        unknown_evidence="whether {secret} differs between {environment} and {other_environment} is not "
+        "known: a value is not at hand",
+        remedy="Generate a value of its own for {secret} in {other_environment} and in {environment}.",
+        controls=REUSE,
+        where=PLACES,
+    ),
+    Check(
+        id="shared-server",
+        table="drift",
+        severity=by_environment("medium", "low"),
+        when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
+        subject="{component} of {secret} as in {other_environment}",
+        evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, "
+        "demanded: {expected}",
+        remedy="Give {other_environment} and {environment} a server and a user each.",
+        controls=("NIST CM-4(1)", "ISO A.8.31"),
+        where=PLACES,
+    ),
+    Check(
+        id="reused-across-names",
+        table="drift",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: _forbidden(rows, "names", "same"),
+        subject="{secret}={other_secret}",
+        evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
+        remedy="Rotate {secret} and {other_secret} to two values: whoever learns one holds both.",
+        controls=("NIST IA-5", "ASVS 13.3.2"),
+        where=PLACES,
+    ),
+    Check(
+        id="live-value-in-example",
+        table="drift",
+        severity="critical",
+        when=lambda rows: _forbidden(rows, "example", "same"),
+        subject="{secret}",
+        evidence="an example file, which everyone reads, holds the {relation} value as {secret} in "
+        "{environment}/{service}, demanded: {expected}",
+        remedy="Empty the value in the example file and rotate {secret} in {environment}/{service}.",
+        controls=("NIST IA-5(7)", "ASVS 13.3.1", "CWE-798"),
+        where=PLACES,
+    ),
+)

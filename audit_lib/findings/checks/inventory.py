@@ -1,0 +1,139 @@
+"""Checks of the catalog: what is missing, empty, not listed, without a period, or public by its name."""
+
+import pandas as pd
+
+from audit_lib.findings.check import Check, Rows, Severity, Truths, by_environment
+
+CATALOG_CONTROLS = ("NIST CM-8", "NIST IA-5", "ISO A.5.9")
+BROWSER = ("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522")
+PLACE = "{source}:{line}"
+
+
+def _required(rows: Rows) -> Truths:
+    return rows["demanded"] & rows["required"].isin(("always", "production"))
+
+
+def _own_severity(column: str, else_: Severity) -> Severity:
+    """The policy's severity for the variable, or the check's where the policy leaves it open."""
+
+    def severity(rows: Rows) -> pd.Series:
+        fallback = else_ if isinstance(else_, str) else else_(rows)
+        return rows[column].where(rows[column].ne(""), fallback)
+
+    return severity
+
+
+def _browser_secret(rows: Rows) -> Truths:
+    return rows["public"] & rows["kind"].isin(("secret", "unlisted"))
+
+
+CATALOG = (
+    Check(
+        id="missing-secret",
+        table="inventory",
+        severity=_own_severity("missing_severity", "high"),
+        when=lambda rows: rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows),
+        subject="{secret}",
+        evidence="{variable} is not in {source}; the policy requires it: {required}. {fallback}",
+        remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
+        controls=CATALOG_CONTROLS,
+        where="{source}",
+        facts=("required",),
+    ),
+    Check(
+        id="missing-recommended",
+        table="inventory",
+        severity=_own_severity("missing_severity", "low"),
+        when=lambda rows: rows["state"].eq("missing") & rows["demanded"] & rows["required"].eq("recommended"),
+        subject="{secret}",
+        evidence="{variable} is not in {source}; the policy asks for it: {required}. {fallback}",
+        remedy="Set {variable} for {environment}/{service}, or accept that it is not used.",
+        controls=CATALOG_CONTROLS,
+        where="{source}",
+        facts=("required",),
+    ),
+    Check(
+        id="feature-secret-undecided",
+        table="inventory",
+        severity=_own_severity("missing_severity", "low"),
+        unknown_when=lambda rows: rows["state"].eq("missing") & rows["required"].eq("feature"),
+        subject="{secret}",
+        evidence="{variable} is not in {source}; it is required only with its feature, and no evidence "
+        "says whether that is used. {fallback}",
+        remedy="Set {variable}, or attest that its feature is not used.",
+        controls=CATALOG_CONTROLS,
+        where="{source}",
+        facts=("required",),
+    ),
+    Check(
+        id="empty-secret",
+        table="inventory",
+        severity=by_environment("critical", "high"),
+        when=lambda rows: rows["state"].eq("empty"),
+        subject="{secret}",
+        evidence="{variable} is in {source} with an empty value; required: {required}",
+        remedy="Set {variable} for {environment}/{service}, or remove the line.",
+        controls=CATALOG_CONTROLS,
+        where=PLACE,
+        facts=("required",),
+    ),
+    Check(
+        id="unlisted-secret",
+        table="inventory",
+        severity="medium",
+        when=lambda rows: rows["kind"].eq("unlisted") & rows["state"].isin(("present", "empty")),
+        subject="{secret}",
+        evidence="{variable} is named like a secret and is not in the policy",
+        remedy="Add a [[secret]] block for {variable} to the policy, or remove it from {source}.",
+        controls=CATALOG_CONTROLS,
+        where=PLACE,
+    ),
+    Check(
+        id="no-rotation-period",
+        table="inventory",
+        severity="low",
+        when=lambda rows: rows["kind"].eq("secret") & rows["state"].eq("present") & ~rows["period_stated"],
+        subject="{secret}",
+        evidence="{variable} is a secret and is in use; the guide states no rotation period, so the "
+        "policy's default counts: {max_age_days} days",
+        remedy="State the period of {secret} in the guide and max_age_days in the policy.",
+        controls=("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3"),
+        where=PLACE,
+        facts=("entry",),
+    ),
+    Check(
+        id="public-exposure",
+        table="inventory",
+        severity=_own_severity("exposure_severity", by_environment("critical", "high")),
+        # Where the guide itself calls a value harmless in public there is nothing to decide.
+        when=lambda rows: (
+            _browser_secret(rows) & rows["state"].eq("present") & rows["exposure_severity"].ne("info")
+        ),
+        subject="{secret}",
+        evidence="{variable} is public: it is built into what every browser loads; the policy's own demand "
+        "for it there: {required}",
+        remedy="Move the call behind the backend and rotate {secret}; until then accept it by name and date.",
+        controls=BROWSER,
+        where=PLACE,
+        facts=(
+            "required",
+            "exposure",
+        ),
+    ),
+    Check(
+        id="public-secret-demanded",
+        table="inventory",
+        severity=_own_severity("missing_severity", "high"),
+        when=lambda rows: _browser_secret(rows) & rows["state"].eq("missing") & _required(rows),
+        subject="{secret}",
+        evidence="{variable} is missing though the policy requires it: {required}; supplying it would make a "
+        "secret public. The two demands conflict",
+        remedy="Mend the guide: serve what needs {secret} from the backend. Do not set it.",
+        controls=BROWSER,
+        where="{source}",
+        facts=(
+            "required",
+            "exposure",
+        ),
+    ),
+)

@@ -1,0 +1,41 @@
+"""Checks on the ledger: entries that do not hold, acceptances that match nothing, questions left open."""
+
+from audit_lib.findings.check import Check
+
+INTEGRITY = ("NIST AU-9(3)", "NIST AU-10", "ASVS 16.4.2")
+
+LEDGER = (
+    Check(
+        id="ledger-fault",
+        table="ledger_faults",
+        severity="high",
+        when=lambda rows: rows["fault"].ne(""),
+        subject="ledger",
+        evidence="{place}: {fault}",
+        remedy="Compare with git and other copies; what the broken part says is not used.",
+        controls=INTEGRITY,
+        where="{place}",
+    ),
+    Check(
+        id="unmatched-acceptance",
+        table="acceptances",
+        severity="low",
+        when=lambda rows: ~rows["matches"] & ~rows["expired"],
+        subject="{accepted_id}",
+        evidence="accepted by {by} until {until_at}; no finding has this id: mended, not seen, or misspelt",
+        remedy="Compare the id with the report; let the acceptance run out if the fault is mended.",
+        controls=("NIST CA-7", "ISO A.5.36"),
+        where="ledger",
+    ),
+    Check(
+        id="unanswered-question",
+        table="attestations",
+        severity="low",
+        unknown_when=lambda rows: rows["status"].ne("attested"),
+        subject="rule {rule}",
+        evidence="{question} Nobody answers for it now: {status}",
+        remedy='Answer it: attest {rule} --by WHO --reason "what you looked at" --until DATE.',
+        controls=("NIST CA-2", "ISO A.5.36"),
+        where="policy",
+    ),
+)

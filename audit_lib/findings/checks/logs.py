@@ -1,0 +1,156 @@
+"""Checks on the logs: what failed in them, and whether they could be read at all."""
+
+from audit_lib.findings.check import Check, no
+
+# Above this share of a file its counts say little: a format is missing from log_formats.toml.
+NOT_UNDERSTOOD = 0.05
+
+# Messages by their names in log_formats.toml.
+REPORTED_MISSING = "required secret missing"
+SHOWING_VALUES = ("value in a validation error", "secret in a url")
+
+REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
+QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
+PLACE = "{source}:{line}"
+
+LOGS = (
+    Check(
+        id="secret-validation-failed",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("secret_validation_failed"),
+        subject="start-up",
+        evidence="the application's own validation found secrets missing at start-up ({day})",
+        remedy="Set what the lines below it name, and restart.",
+        controls=("NIST CM-6", "NIST SI-4", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="secret-reported-missing",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["message"].eq(REPORTED_MISSING),
+        subject="{subject}",
+        evidence="the application reported {subject} as missing at start-up ({day})",
+        remedy="Compare {subject} with the inventory: missing, placeholder or short; set it and restart.",
+        controls=("NIST CM-6", "ISO A.8.9"),
+        where=PLACE,
+    ),
+    Check(
+        id="start-up-failed",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("startup_failed"),
+        subject="start-up",
+        evidence="the application's start-up failed ({day}; {message})",
+        remedy="Read the lines above it in {source}.",
+        controls=("NIST SI-4", "NIST AU-6"),
+        where=PLACE,
+    ),
+    Check(
+        id="database-failure",
+        table="log_events",
+        severity="high",
+        when=lambda rows: rows["kind"].eq("database_failure"),
+        subject="database",
+        evidence="the database could not be used ({day}; {message})",
+        remedy="Check the database's address, its password, and who rotated it when.",
+        controls=("NIST SI-4", "NIST AU-6"),
+        where=PLACE,
+    ),
+    Check(
+        id="value-in-log",
+        table="log_events",
+        severity="critical",
+        when=lambda rows: rows["message"].isin(SHOWING_VALUES),
+        subject="{message}",
+        evidence="a line shows a value that may be a secret ({day}; {message})",
+        remedy="Rotate what the line shows, keep values out of messages and addresses, and purge {source}.",
+        controls=("ASVS 16.2.5", "CWE-532", "NIST SI-11"),
+        where=PLACE,
+    ),
+    Check(
+        id="no-logs-read",
+        table="log_coverage",
+        severity="high",
+        unknown_when=lambda rows: rows["counted"].eq(0),
+        subject="logs",
+        evidence="nothing was read for {quarter}: {files} log files, {lines} lines, none of the quarter. "
+        "This is not `no failures`",
+        remedy="Name the logs in audit.toml or export them from the platform: {remedy}",
+        controls=("NIST AU-6", "NIST AU-11", "PCI 10.7"),
+        where="{places}",
+    ),
+    Check(
+        id="log-gap",
+        table="log_coverage",
+        severity="medium",
+        unknown_when=lambda rows: rows["counted"].gt(0) & rows["days_read"].lt(rows["days"]),
+        subject="logs",
+        evidence="{days_read} of the {days} days of {quarter} have a line; the others were not read or not "
+        "written",
+        remedy="Supply the logs of the days that are missing.",
+        controls=("NIST AU-11", "ASVS 16.4.1", "PCI 10.5.1"),
+        where="{places}",
+    ),
+    Check(
+        id="untimed-log-lines",
+        table="log_coverage",
+        severity="medium",
+        unknown_when=lambda rows: rows["untimed"].gt(0),
+        subject="logs",
+        evidence="{untimed} of {counted} requests and messages carry no time of their own",
+        remedy="Configure the server's access log with a time and a zone.",
+        controls=("NIST AU-8", "ASVS 16.2.2"),
+        where="{places}",
+    ),
+    Check(
+        id="log-not-understood",
+        table="sources",
+        severity="medium",
+        unknown_when=lambda rows: (
+            rows["kind"].eq("log")
+            & rows["not_understood"].gt(rows["lines"] * NOT_UNDERSTOOD).fillna(False).astype(bool)
+        ),
+        subject="log lines",
+        evidence="{source}: {not_understood} of {lines} lines were not understood; accepted: "
+        + f"{NOT_UNDERSTOOD:.0%}",
+        remedy="Add the line's shape to log_formats.toml, with examples.",
+        controls=QUALITY,
+    ),
+    Check(
+        id="search-never-matches",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: no(rows["can_match"]),
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` in {path} matches no line that the application can "
+        "write ({looks_for} in the logs read: {counted}): a `0` from it is no pass",
+        remedy="Mend the guide. {remedy}",
+        controls=("NIST AU-6", "PCI 10.4.1.1"),
+        where="guide line {guide_line}",
+    ),
+    Check(
+        id="search-misses-files",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: rows["can_match"].notna() & rows["reached"].lt(rows["counted"]),
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` opens {path}: of {counted} events that it is to find "
+        "({looks_for}) {reached} stand there, the others in files that it does not open or cannot unpack",
+        remedy="Mend the guide. {remedy}",
+        controls=("NIST AU-6", "PCI 10.4.1.1"),
+        where="guide line {guide_line}",
+    ),
+    Check(
+        id="search-prints-values",
+        table="guide_searches",
+        severity="medium",
+        when=lambda rows: rows["prints_values"],
+        subject="{pattern}",
+        evidence="the guide's search for `{pattern}` in {path} prints secrets on the terminal",
+        remedy="Mend the guide. {remedy}",
+        controls=("ASVS 14.2.1", "CWE-532"),
+        where="guide line {guide_line}",
+    ),
+)

@@ -1,0 +1,220 @@
+"""Checks on what a variable holds: placeholder, published, short, malformed, weak."""
+
+from audit_lib.findings.check import Check, Rows, Truths, by_environment, no, yes
+
+# An upper estimate below this leaves a space that can be searched; lengths are judged by the policy.
+GUESSABLE_BITS = 80
+
+STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
+PLACE = "{source}:{line}"
+
+
+def _present(rows: Rows) -> Truths:
+    return rows["state"].eq("present")
+
+
+def _own_value(rows: Rows) -> Truths:
+    # A placeholder or a published value is short and malformed, too: one fault, one finding.
+    public = yes(rows["compromised"]) | no(rows["default_ok"])
+    return _present(rows) & no(rows["placeholder"]) & ~public
+
+
+def _not_judged(rows: Rows, column: str) -> Truths:
+    return _present(rows) & rows[column].isna()
+
+
+VALUES = (
+    Check(
+        id="placeholder-value",
+        table="inventory",
+        severity=by_environment("critical", "high"),
+        when=lambda rows: _present(rows) & yes(rows["placeholder"]),
+        unknown_when=lambda rows: _not_judged(rows, "placeholder"),
+        subject="{secret}",
+        evidence="{variable} holds a placeholder of the policy, not a value of its own",
+        unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
+        remedy="Set a value of its own in {environment}/{service}: {renewal}",
+        controls=("ASVS 13.2.3", "CWE-1392", "NIST IA-5(1)"),
+        where=PLACE,
+        facts=("placeholder",),
+    ),
+    Check(
+        id="compromised-value",
+        table="inventory",
+        severity="critical",
+        when=lambda rows: _present(rows) & yes(rows["compromised"]),
+        unknown_when=lambda rows: _not_judged(rows, "compromised"),
+        subject="{secret}",
+        evidence="{variable} equals a value that the policy lists as published",
+        unknown_evidence="{variable} is present, but was not compared with the values known to be published",
+        remedy="Rotate {variable} in {environment}/{service} at once; the value is public.",
+        controls=("NIST IA-5", "ISO A.5.17", "CWE-798"),
+        where=PLACE,
+        facts=("example",),
+    ),
+    Check(
+        id="template-in-use",
+        table="inventory",
+        severity=by_environment("critical", "medium"),
+        when=lambda rows: _own_value(rows) & rows["kind"].eq("secret") & yes(rows["template"]),
+        unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "template"),
+        subject="{secret}",
+        unknown_subject="secrets",
+        evidence="{variable} equals the value that an example file shows to everyone",
+        unknown_evidence="{variable} is present, but no example file could be compared with it",
+        remedy="Generate a value for {variable} in {environment}/{service}; leave the example's empty.",
+        controls=("ASVS 13.2.3", "CWE-1392"),
+        where=PLACE,
+        facts=("entry",),
+    ),
+    Check(
+        id="short-value",
+        table="inventory",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: _own_value(rows) & rows["length"].eq("short"),
+        unknown_when=lambda rows: _present(rows) & rows["length"].eq("") & rows["min_length"].notna(),
+        subject="{secret}",
+        evidence="{variable} is shorter than the {min_length} characters demanded",
+        unknown_evidence="{variable} was not measured against the {min_length} characters demanded",
+        remedy="Rotate {variable} to a value of {good_length} characters or more.",
+        controls=("NIST IA-5(1)", "PCI 8.3.6", "CWE-521"),
+        where=PLACE,
+        facts=("length",),
+    ),
+    Check(
+        id="below-good-length",
+        table="inventory",
+        severity="low",
+        when=lambda rows: _own_value(rows) & rows["length"].eq("below good"),
+        subject="{secret}",
+        evidence="{variable} has at least {min_length} characters, fewer than the {good_length} that the "
+        "guide's own generator gives",
+        remedy="At its next rotation, generate {variable} with {good_length} characters.",
+        controls=("NIST IA-5(1)", "PCI 8.3.6"),
+        where=PLACE,
+        facts=(
+            "format",
+            "generate",
+        ),
+    ),
+    Check(
+        id="wrong-format",
+        table="inventory",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: _own_value(rows) & no(rows["format_ok"]) & rows["length"].ne("short"),
+        unknown_when=lambda rows: rows["format"].ne("") & _not_judged(rows, "format_ok"),
+        subject="{secret}",
+        evidence="{variable} does not have the format demanded: {format}",
+        unknown_evidence="{variable} was not compared with the format demanded: {format}",
+        remedy="Check {variable} in {environment}/{service}: wrong value, wrong variable, or a cut copy.",
+        controls=("NIST CM-6", "NIST IA-5(1)"),
+        where=PLACE,
+        facts=("format",),
+    ),
+    Check(
+        id="forbidden-format",
+        table="inventory",
+        severity="critical",
+        when=lambda rows: _present(rows) & no(rows["forbidden_format_ok"]),
+        subject="{secret}",
+        evidence="{variable} has the format of what must never stand here, such as a live or an admin key; "
+        "demanded: {format} {usual_format}",
+        remedy="Replace {variable} in {environment}/{service} and revoke the old key. {renewal}",
+        controls=("NIST AC-6", "ASVS 13.2.2", "CWE-522"),
+        where=PLACE,
+        facts=("exposure",),
+    ),
+    Check(
+        id="unusual-format",
+        table="inventory",
+        severity="low",
+        when=lambda rows: (
+            _own_value(rows)
+            & no(rows["usual_format_ok"])
+            & ~no(rows["format_ok"])
+            & rows["length"].ne("short")
+            & ~no(rows["forbidden_format_ok"])
+        ),
+        unknown_when=lambda rows: rows["usual_format"].ne("") & _not_judged(rows, "usual_format_ok"),
+        subject="{secret}",
+        evidence="{variable} does not look like what its provider issues: {usual_format}",
+        unknown_evidence="{variable} was not compared with what its provider issues: {usual_format}",
+        remedy="Check that {variable} was copied whole and from the right account. {renewal}",
+        controls=("NIST CM-6",),
+        where=PLACE,
+        facts=("format",),
+    ),
+    Check(
+        id="ambiguous-url",
+        table="inventory",
+        severity="high",
+        when=lambda rows: _own_value(rows) & no(rows["url_ok"]),
+        subject="{secret}",
+        evidence="the password in {variable} holds a reserved character that is not percent-encoded: two "
+        "parsers read two passwords",
+        remedy="Percent-encode the password in {variable}, or rotate it to letters, digits and - . _ ~",
+        controls=("NIST CM-6", "ISO A.8.9"),
+        where=PLACE,
+        facts=("format",),
+    ),
+    Check(
+        id="unexpected-setting",
+        table="inventory",
+        severity=by_environment("high", "medium"),
+        when=lambda rows: _present(rows) & no(rows["expected_ok"]),
+        subject="{secret}",
+        evidence="{variable} is not the value that the guide states for {environment}",
+        remedy="Set {variable} to what the guide states for {environment}, or mend the guide.",
+        controls=("NIST CM-6", "ISO A.8.9"),
+        where=PLACE,
+        facts=("expected",),
+    ),
+    Check(
+        id="known-default",
+        table="inventory",
+        severity=by_environment("critical", "low"),
+        when=lambda rows: _present(rows) & no(rows["default_ok"]),
+        subject="{secret}",
+        evidence="{variable} works with a default that everyone knows",
+        remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
+        controls=("ASVS 13.2.3", "CWE-1392"),
+        where=PLACE,
+        facts=(
+            "example",
+            "length",
+        ),
+    ),
+    Check(
+        id="too-few-classes",
+        table="inventory",
+        severity=by_environment("high", "low"),
+        when=lambda rows: _own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
+        subject="{secret}",
+        evidence="the {component} of {variable} lacks a class of characters that the guide demands, and is "
+        "not strong enough without: at most {strength_bits} bits",
+        remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
+        controls=("NIST IA-5(1)", "CWE-521"),
+        where=PLACE,
+        facts=("length",),
+    ),
+    Check(
+        id="weak-value",
+        table="inventory",
+        severity=by_environment("critical", "medium"),
+        when=lambda rows: (
+            _own_value(rows)
+            & rows["kind"].eq("secret")
+            & rows["length"].ne("short")
+            & rows["strength_bits"].lt(GUESSABLE_BITS)
+        ),
+        unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "strength_bits"),
+        subject="{secret}",
+        evidence="{variable} is worth at most {strength_bits} bits; below "
+        + f"{GUESSABLE_BITS} bits a value can be guessed",
+        unknown_evidence="{variable} is present, but its strength could not be estimated",
+        remedy="Rotate {variable} to a generated value; do not invent one.",
+        controls=STRENGTH,
+        where=PLACE,
+        facts=("generate",),
+    ),
+)

@@ -1,0 +1,62 @@
+"""The documents that an audit applies: the application's guide, its policy, its ledger, as sources."""
+
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Sources
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.git.commands import is_repository
+from audit_lib.ledger import Ledger
+from audit_lib.project import Project
+from audit_lib.project.policy import Policy
+
+OTHER_GUIDE = "is another text than the one whose lines the policy cites"
+LARGEST_GUIDE = 16 * 2**20
+
+
+def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.DataFrame:
+    """A frame of `Sources`: guide, policy, ledger and git, each read or missing with its remedy."""
+    rows = [_guide(project, policy), _policy(policy), _ledger(project, ledger), _git(project)]
+    return Sources.of({"environment": "", "service": "", "reason": "", "remedy": ""} | row for row in rows)
+
+
+def _guide(project: Project, policy: Policy) -> dict[str, Any]:
+    remedy = 'name the guide in audit.toml: guide = "docs/…"'
+    row: dict[str, Any] = {"source": project.guide, "kind": "guide", "remedy": remedy}
+    try:
+        guide = read_source(project.root, project.guide, LARGEST_GUIDE)
+    except Unreadable as error:
+        return row | {"state": error.state, "reason": error.reason}
+    other = policy.guide_sha256 not in ("", *_digests(guide.content))
+    facts = {"sha256": guide.sha256, "size_bytes": guide.facts.size_bytes}
+    return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}
+
+
+def _digests(content: bytes) -> tuple[str, ...]:
+    """The SHA-256 of a text as it is, and with one end of line or another: a checkout may change those."""
+    text = content.replace(b"\r\n", b"\n")
+    bare = text.rstrip(b"\n")
+    return tuple(sha256(one).hexdigest() for one in (content, text, bare, bare + b"\n"))
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {"source": f"policy {policy.name}", "kind": "policy", "state": "read", "sha256": policy.sha256}
+
+
+def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
+    row = {"source": ".audit/ledger" if project.ledger is None else "ledger", "kind": "ledger"}
+    if ledger.entries or ledger.left_out:
+        left_out = f"{ledger.left_out} entries dated after this review are left out"
+        return row | {"state": "read", "reason": left_out if ledger.left_out else ""}
+    remedy = "python -m audit_lib snapshot --project DIR, each week or at each deploy"
+    return row | {"state": "missing", "reason": "no entry by the date of this review", "remedy": remedy}
+
+
+def _git(project: Project) -> dict[str, Any]:
+    row = {"source": ".git", "kind": "git"}
+    if is_repository(project.root):
+        return row | {"state": "read"}
+    remedy = "review a clone with its history, not a bare copy of the files"
+    return row | {"state": "missing", "reason": "the project is no git repository", "remedy": remedy}

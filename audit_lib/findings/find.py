@@ -1,0 +1,232 @@
+"""The one Finding table: every check over its table, with what was accepted, and what changed since."""
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from string import Formatter
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.contracts import SEVERITIES, Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.ledger import Ledger
+from audit_lib.project.policy import Policy
+
+Tables = Mapping[str, pd.DataFrame]
+
+SHOWN = 3  # pieces of evidence told of rows that share an id
+PLACES = 5
+QUOTED = 50  # rows of one subject from which they are drawn
+
+
+@dataclass(frozen=True)
+class _Finding:
+    id: str
+    check: Check
+    severity: str
+    status: str
+    subject: str
+    environment: str
+    service: str
+    evidence: tuple[str, ...]
+    where: tuple[str, ...]
+    remedy: str
+    guide_lines: str
+    rows: int = 1
+
+
+def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    """`Findings`, in the order of CHECKS: what is open, what was accepted, what is not known.
+
+    `tables` holds every table that a check names; those about the ledger are made here. One that is
+    absent raises `KeyError`: its checks would else pass in silence. An acceptance that has run out
+    leaves its finding open, and one of an unknown does not make it known.
+    """
+    faults = LedgerFaults.of({"place": fault.place, "fault": fault.text} for fault in ledger.faults)
+    everything = {**tables, "ledger_faults": faults}
+    found = _run((check for check in CHECKS if check.table != "acceptances"), everything, policy)
+    acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
+    everything["acceptances"] = acceptances
+    found += _run((check for check in CHECKS if check.table == "acceptances"), everything, policy)
+    decided = acceptances.set_index("accepted_id").to_dict("index")
+    return Findings.of(_row(finding, decided.get(finding.id)) for finding in found)
+
+
+def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
+    """`Acceptances`: the last decision on each id, whether it holds and whether a finding has it."""
+    last = {entry.body["id"]: entry.body for entry in ledger.of_kind("acceptance")}
+    until = {id_: parse_instant(body["until"], "ledger") for id_, body in last.items()}
+    return Acceptances.of(
+        {
+            "accepted_id": id_,
+            "by": last[id_]["by"],
+            "reason": last[id_]["reason"],
+            "until_at": until[id_],
+            "expired": until[id_] < as_of,
+            "matches": id_ in ids,
+        }
+        for id_ in sorted(last)
+    )
+
+
+def compare(previous: Mapping[str, Any], now: pd.DataFrame) -> pd.DataFrame:
+    """`Changes` from the findings of a previous report.json to these.
+
+    What is gone counts as closed only where its evidence was read this time: where the source of an
+    environment and service, or the quarter's logs, are missing now, it is "no longer known".
+    """
+    was = {row["id"]: row for row in previous["findings"]}
+    status = dict(zip(now["id"], now["status"], strict=True))
+    blind = _blind_spots(now)
+    return Changes.of(
+        {
+            "id": id_,
+            "change": _change(was.get(id_), status.get(id_), blind),
+            "was": was[id_]["status"] if id_ in was else "",
+            "now": status.get(id_, ""),
+        }
+        for id_ in sorted(was.keys() | status.keys())
+    )
+
+
+def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
+    found: list[_Finding] = []
+    for check in checks:
+        alike: dict[str, list[_Finding]] = defaultdict(list)
+        for finding in _apply(check, tables[check.table], policy):
+            alike[finding.id].append(finding)
+        found += (_merged(alike[id_]) for id_ in sorted(alike))
+    return found
+
+
+def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
+    """One finding for each subject and place that the check picks; of many rows a few are quoted."""
+    fault = check.when(rows).astype(bool)
+    unknown = check.unknown_when(rows).astype(bool) & ~fault
+    chosen = fault | unknown
+    picked = rows[chosen]
+    severity = check.severity if isinstance(check.severity, str) else check.severity(picked)
+    picked = picked.assign(_severity=severity, _unknown=unknown[chosen])
+    # A log can hold a million rows of one fault, and an attacker can make them: they are counted, not told.
+    named = _fields(check.subject) | _fields(check.unknown_subject) | {"environment", "service", "_unknown"}
+    alike = [column for column in picked.columns if column in named]
+    for _, group in picked.groupby(alike, sort=False, dropna=False):
+        quoted = group.head(QUOTED).to_dict("records")
+        yield from (_finding(check, row, policy) for row in quoted[:-1])
+        yield replace(_finding(check, quoted[-1], policy), rows=1 + len(group) - len(quoted))
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def _finding(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> _Finding:
+    said = {str(column): _said(cell) for column, cell in row.items()}
+    template = (row["_unknown"] and check.unknown_evidence) or check.evidence
+    subject = ((row["_unknown"] and check.unknown_subject) or check.subject).format_map(said)
+    environment, service = said.get("environment", ""), said.get("service", "")
+    return _Finding(
+        id=finding_id(check.id, subject, environment, service),
+        check=check,
+        severity=row["_severity"],
+        status="unknown" if row["_unknown"] else "open",
+        subject=subject,
+        environment=environment,
+        service=service,
+        evidence=(template.format_map(said).rstrip(" .:;"),),
+        where=(check.where.format_map(said),),
+        remedy=check.remedy.format_map(said).strip(),
+        guide_lines=_guide_lines(check, row, policy),
+    )
+
+
+def finding_id(check: str, subject: str, environment: str, service: str) -> str:
+    """The stable id of a finding: no path and no line, so that it outlives a move."""
+    scope = "/".join(part for part in (environment, service) if part)
+    parts = (check, subject, scope) if scope else (check, subject)
+    return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
+
+
+def _merged(alike: list[_Finding]) -> _Finding:
+    """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
+    faults = [finding for finding in alike if finding.status == "open"]
+    counted = faults or alike
+    return replace(
+        counted[0],
+        severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
+        evidence=tuple(dict.fromkeys(text for finding in counted for text in finding.evidence)),
+        where=tuple(dict.fromkeys(place for finding in counted for place in finding.where)),
+        rows=sum(finding.rows for finding in counted),
+    )
+
+
+def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
+    evidence, status = "; ".join(finding.evidence[:SHOWN]), finding.status
+    if finding.rows > len(finding.evidence[:SHOWN]):
+        evidence += f"; {finding.rows} in all"
+    if decision and decision["expired"]:
+        evidence += f"; accepted by {decision['by']} until {_said(decision['until_at'])}, which has passed"
+    elif decision and status == "open":
+        status = "accepted"
+    elif decision:
+        evidence += "; accepting it does not make it known"
+    return {
+        "id": finding.id,
+        "check": finding.check.id,
+        "severity": finding.severity,
+        "status": status,
+        "subject": finding.subject,
+        "environment": finding.environment,
+        "service": finding.service,
+        "evidence": evidence,
+        "where": "; ".join((*finding.where[:PLACES], *("…",) * (finding.rows > PLACES))),
+        "remedy": finding.remedy,
+        "controls": "; ".join(finding.check.controls),
+        "guide_lines": finding.guide_lines,
+        "accepted_by": decision["by"] if decision else "",
+        "accepted_until_at": decision["until_at"] if decision else None,
+    }
+
+
+def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> str:
+    """The lines of the guide that state what the check demands of the secret."""
+    if "guide_line" in row:
+        return str(row["guide_line"])
+    rule = policy.rule(row.get("secret", ""))
+    return ", ".join(str(line) for line in rule.cited(*check.facts)) if rule else ""
+
+
+def _said(cell: Any) -> str:
+    """A cell as evidence quotes it; a null is said, not left out."""
+    if pd.isna(cell):
+        return "not known"
+    if isinstance(cell, pd.Timestamp):
+        return iso(cell.to_pydatetime())
+    return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+
+
+def _blind_spots(now: pd.DataFrame) -> set[str]:
+    """The scopes (environment/service), and "logs", of which nothing was read this time."""
+    missing = now[now["check"].isin(("source-missing", "source-not-read"))]
+    scopes = set(missing["environment"] + "/" + missing["service"])
+    return scopes | ({"logs"} if now["check"].eq("no-logs-read").any() else set())
+
+
+def _change(was: Mapping[str, Any] | None, now: str | None, blind: set[str]) -> str:
+    if was is None:
+        return "new"
+    if now == "unknown" and was["status"] != "unknown":
+        return "no longer known"
+    if now is not None:
+        return "kept"
+    return "no longer known" if _hidden(was, blind) else "closed"
+
+
+def _hidden(was: Mapping[str, Any], blind: set[str]) -> bool:
+    logs = {check.id for check in CHECKS if check.table.startswith("log_") or check.table == "detections"}
+    about_logs = was["check"] in logs
+    return "logs" in blind if about_logs else was["id"].rpartition(":")[2] in blind

@@ -1,0 +1,1 @@
+"""From a window to its timeline, explanations and steps."""

@@ -1,0 +1,192 @@
+"""From when until when a value could be used by others, who used it then, and what hangs on it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
+from audit_lib.incident.data import Scene, leaked_secrets
+from audit_lib.incident.timeline import first_start
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
+
+_NOVELTY = ("new network", "new address", "no history", "unnamed", "failing only", "internal", "known")
+
+
+def tabulate_exposure_windows(scene: Scene) -> pd.DataFrame:
+    """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked.
+
+    A window begins with the leak's first sighting, where one is dated, else with the value's first
+    existence; it ends when a rotation takes effect: at the first start after the change.
+    """
+    secrets = (scene.secret,) if scene.secret else leaked_secrets(scene)
+    found = [window for secret in secrets for window in _windows(scene, secret)]
+    found.sort(key=_order)
+    return ExposureWindows.of(found)
+
+
+def _order(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What has leaked first, and of that what is open."""
+    where = (row["secret"], row["environment"], row["service"])
+    return (not row["leaked"], not row["open"], *where, str(row.get("begins_at")))
+
+
+def _windows(scene: Scene, secret: str) -> Iterator[dict[str, Any]]:
+    stays = [stay for stay in scene.stays if stay.home.secret == secret]
+    watched = {(stay.home.environment, stay.home.service, stay.fingerprint) for stay in stays}
+    for stay in stays:
+        leaked = _first_sighting(scene, stay.fingerprint)
+        if leaked or scene.secret:
+            yield _row(stay.home.secret, stay.home.environment, stay.home.service, stay.fingerprint) | (
+                _beginning(scene, stay.fingerprint, leaked) | _end(scene, stay) | {"leaked": bool(leaked)}
+            )
+    # What no snapshot has seen is in force by its env file alone.
+    for home in rows(scene.inventory[scene.inventory["secret"] == secret]):
+        key = (home.environment, home.service, home.fingerprint)
+        if home.state != "present" or home.fingerprint is None or key in watched:
+            continue
+        leaked = _first_sighting(scene, home.fingerprint)
+        if leaked or scene.secret:
+            still = {"ends_by": f"in force by {home.source}; no snapshot has seen it", "open": True}
+            yield _row(secret, home.environment, home.service, home.fingerprint) | (
+                _beginning(scene, home.fingerprint, leaked) | still | {"leaked": bool(leaked)}
+            )
+
+
+def _row(secret: str, environment: str, service: str, fingerprint: str) -> dict[str, Any]:
+    return {"secret": secret, "environment": environment, "service": service, "fingerprint": fingerprint}
+
+
+def _first_sighting(scene: Scene, fingerprint: str) -> tuple[datetime | None, str] | None:
+    """The instant (None: not dated) and place of a leak's first sighting; None where none is known."""
+    leaks = scene.leaks[scene.leaks["fingerprint"] == fingerprint]
+    leaks = leaks[leaks["kind"].isin(("leak", "weak default", "truncated"))]
+    dated = [
+        (min(instant for instant in (leak.first_at, leak.first_committed_at) if instant is not None),
+         f"commit {leak.first_commit[:12]}")
+        for leak in rows(leaks)
+        if leak.first_at is not None or leak.first_committed_at is not None
+    ]  # fmt: skip
+    history = scene.history[scene.history["fingerprint"] == fingerprint]
+    dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.source})") for row in rows(history)]
+    in_logs, undated = _log_sightings(scene, set(leaks["leak_id"]))
+    dated += in_logs
+    if dated and not undated:
+        return min(dated)
+    if undated:
+        # A place without a date may be older than all that are dated.
+        return None, undated
+    return None if leaks.empty else (None, "a place without a date")
+
+
+def _log_sightings(scene: Scene, leaks: set[str]) -> tuple[list[tuple[datetime, str]], str]:
+    """The dated places in logs, by the last timed line at or before each; and one that has no date."""
+    places = scene.leak_places[scene.leak_places["leak_id"].isin(leaks)]
+    # A file that was committed was outside since the commit; before that it lay on one disk.
+    committed = set(places.loc[places["commit"] != "", "path"])
+    dated, undated = [], ""
+    for place in rows(places[(places["commit"] == "") & ~places["path"].isin(committed)]):
+        where = place.path if place.line is None else f"{place.path}:{place.line}"
+        events = scene.events[
+            (scene.events["source"] == place.path) & (scene.events["line"] <= (place.line or 0))
+        ]
+        instants = events["at"].fillna(events["not_before_at"]).dropna()
+        if place.source == "log" and len(instants):
+            dated.append((instants.iloc[-1], where))
+        else:
+            undated = undated or f"{place.source} {where}, whose date is not known"
+    return dated, undated
+
+
+def _beginning(scene: Scene, fingerprint: str, leaked: tuple[datetime | None, str] | None) -> dict[str, Any]:
+    if leaked and leaked[0] is not None:
+        return {"begins_at": leaked[0], "begins_by": f"the leak's first sighting: {leaked[1]}"}
+    first = [stay for stay in scene.stays if stay.fingerprint == fingerprint]
+    known = [stay.absent for stay in first]
+    why = f"; the leak is not dated ({leaked[1]})" if leaked else ""
+    bounds = [look.at for look in known if look is not None]
+    if not first or len(bounds) < len(known):
+        return {"begins_by": f"no evidence bounds the value's first existence{why}"}
+    by = min((look.at, look.place) for look in known if look is not None)[1]
+    return {"begins_at": min(bounds), "begins_by": f"the value's first existence, after {by}{why}"}
+
+
+def _end(scene: Scene, stay: Tenure) -> dict[str, Any]:
+    if stay.gone is None:
+        return {"ends_by": f"in force at the last look ({stay.last.place})", "open": True}
+    boot = first_start(scene.events, stay.gone.at)
+    row: dict[str, Any] = {"ends_earliest_at": stay.last.at, "open": False}
+    if boot is None:
+        by = f"another value in {stay.gone.place}; no start after it is in the logs, so when it took effect"
+        return row | {"ends_by": f"{by} is not shown"}
+    by = f"another value in {stay.gone.place}, in effect since the start in {boot['source']}:{boot['line']}"
+    return row | {"ends_at": boot["at"], "ends_by": by}
+
+
+def span(row: Any, as_of: datetime) -> Window:
+    """The widest window that a row of `ExposureWindows` allows."""
+    begin = (
+        row.begins_at if row.begins_at is not None else datetime.min.replace(tzinfo=as_of.tzinfo, year=1971)
+    )
+    return Window(begin, row.ends_at if row.ends_at is not None else as_of)
+
+
+def tabulate_uses(scene: Scene, window: Window) -> pd.DataFrame:
+    """`Uses`: every source with a 2xx on a protected route in an exposure window, newcomers first."""
+    here = within(scene.requests, window)
+    here = here[succeeded(here)]
+    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
+    found = [
+        _use(str(client), group, window, classes) for client, group in here.groupby("client", observed=True)
+    ]
+    found.sort(key=lambda use: (_NOVELTY.index(use["classification"]), -use["successes"], use["client"]))
+    return Uses.of(found)
+
+
+def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, str]) -> dict[str, Any]:
+    routes = totals(group, "route").sort_values(ascending=False, kind="stable")
+    known = group[group["timed"]] if group["timed"].any() else group
+    first = known.sort_values(["not_before_at", "source", "line"], na_position="first").iloc[0]
+    more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
+    return {
+        "client": client,
+        "classification": classes.get(client, "no history"),
+        "first_at": group["not_before_at"].min(),
+        "last_at": group["not_after_at"].max(),
+        "successes": int(group["count"].sum()),
+        "may_be": int(group.loc[~surely_within(group, window), "count"].sum()),
+        "routes": ", ".join(f"{route} ({count})" for route, count in routes.head(4).items()) + more,
+        "evidence": f"{first['source']}:{first['line']}",
+    }
+
+
+def tabulate_couplings(scene: Scene, secret: str) -> pd.DataFrame:
+    """`Couplings`: what else a secret's rotation touches, by the policy and by equal values."""
+    rule = scene.policy.rule(secret)
+    found = [
+        {"touches": name, "relation": word, "why": "the policy says so"}
+        for word, names in (
+            ("equals", rule.equals if rule else ()),
+            ("rotates with", rule.rotates_with if rule else ()),
+            ("consumer", rule.consumers if rule else ()),
+        )
+        for name in names
+    ]
+    values = scene.inventory[scene.inventory["secret"] == secret]["fingerprint"].dropna()
+    same = scene.inventory[
+        scene.inventory["fingerprint"].isin(values) & (scene.inventory["state"] == "present")
+    ]
+    found += [
+        {
+            "touches": row.variable,
+            "relation": "same value",
+            "environment": row.environment,
+            "service": row.service,
+            "why": f"the same fingerprint in {row.source}",
+        }
+        for row in rows(same)
+    ]
+    blank = {"secret": secret, "environment": "", "service": ""}
+    return Couplings.of(blank | row for row in found)

@@ -1,0 +1,211 @@
+"""What happened in a window, in order: each thing with its evidence, untimed ones between bounds."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Timeline, rows
+from audit_lib.incident.data import Scene
+from audit_lib.ledger.revocations import Revocation
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.requests import REFUSED, Window, maybe_within, succeeded
+
+BOOT = "secrets valid"
+# A silence is told where a file is quiet for a day or more, and much longer than it is used to.
+QUIET, UNUSUAL = pd.Timedelta(days=1), 4
+AROUND = pd.Timedelta(days=14)  # what a file is used to is learnt from so much on either side
+_MESSAGES = {
+    "login_failed": "failed logins",
+    "database_failure": "database failure",
+    "secret_validation_failed": "failed start",
+    "startup_failed": "failed start",
+}
+_SHOWN = ("secret in a url", "value in a validation error")
+_COUNTED = {"failures": "401 or 403", "successes": "2xx on protected routes", "requests": "requests"}
+
+
+def tabulate_timeline(scene: Scene) -> pd.DataFrame:
+    """`Timeline` of a window. Requests are grouped by source class and minute, hour or day."""
+    told = [
+        *_traffic(scene),
+        *_messages(scene.said, scene.window),
+        *changes(scene.stays),
+        *_revoked(scene.revocations),
+        *_commits(scene.history),
+        *_deploys(scene.deploys),
+        *_leaks(scene.leaks),
+        *_gaps(scene),
+    ]
+    frame = Timeline.of(told)
+    frame = frame[maybe_within(frame, scene.window)]
+    order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
+    return Timeline.checked(frame.sort_values(order, kind="stable", na_position="first"))
+
+
+def bucket(window: Window) -> str:
+    """The width by which requests are grouped: some 300 columns at most."""
+    length = pd.Timestamp(window.until) - pd.Timestamp(window.since)
+    return "min" if length <= pd.Timedelta(hours=5) else "h" if length <= pd.Timedelta(days=12) else "D"
+
+
+def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: str) -> dict[str, Any]:
+    low, high = bounds
+    return {
+        "kind": kind,
+        "subject": subject,
+        "count": 1,
+        "text": text,
+        "evidence": evidence,
+        "at": low if low is not None and low == high else None,
+        "not_before_at": low,
+        "not_after_at": high,
+    }
+
+
+def _traffic(scene: Scene) -> Iterator[dict[str, Any]]:
+    """Failures, and successes on protected routes, by source class and time."""
+    refused = scene.said[scene.said["status"].isin(REFUSED)]
+    refused = refused.assign(timed=refused["at"].notna(), count=1)
+    yield from _groups("failures", refused, scene)
+    yield from _groups("successes", scene.here[succeeded(scene.here)], scene)
+
+
+def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, Any]]:
+    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
+    slot = here["not_before_at"].dt.floor(bucket(scene.window))
+    here = here.assign(subject=here["client"].map(classes).astype("str"), slot=slot)
+    keys = ["slot", "timed", "subject", "source"]
+    groups = here.groupby(keys, dropna=False, observed=True)
+    sums = groups.agg(
+        low=("not_before_at", "min"),
+        high=("not_after_at", "max"),
+        count=("count", "sum"),
+        line=("line", "min"),
+    )
+    names = here[[*keys, "client"]].drop_duplicates().astype({"client": "str"}).sort_values("client")
+    by_group = names.groupby(keys, dropna=False, observed=True)["client"]
+    few = by_group.head(3).groupby([names[key] for key in keys], dropna=False, observed=True)
+    sums = sums.assign(clients=by_group.size(), names=few.agg(", ".join))
+    for (_, timed, subject, source), group in zip(sums.index, rows(sums), strict=True):
+        text = f"{_COUNTED[kind]}: {group.count} from {group.clients} ({group.names})"
+        row = _row(kind, (group.low, group.high), str(subject), text, f"{source}:{group.line}")
+        yield row | {"at": group.low if timed else None, "count": int(group.count)}
+
+
+def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
+    """What the application said: failed logins by time, all others one by one."""
+    failed = here[here["kind"] == "login_failed"]
+    slots = failed["not_before_at"].dt.floor(bucket(window)).rename("slot")
+    groups = failed.groupby(["source", slots], dropna=False, observed=True)
+    sums = groups.agg(
+        low=("not_before_at", "min"),
+        high=("not_after_at", "max"),
+        count=("line", "size"),
+        line=("line", "first"),
+        accounts=("subject", "nunique"),
+    )
+    for (source, _), group in zip(sums.index, rows(sums), strict=True):
+        text = f"failed logins: {group.count} of {group.accounts} accounts"
+        row = _row("failed logins", (group.low, group.high), "application", text, f"{source}:{group.line}")
+        yield row | {"at": group.low, "count": int(group.count)}
+    told = here["message"].isin((BOOT, *_SHOWN)) | here["kind"].isin(_MESSAGES.keys() - {"login_failed"})
+    for event in rows(here[told]):
+        place = f"{event.source}:{event.line}"
+        bounds = (event.not_before_at, event.not_after_at)
+        if event.message == BOOT:
+            yield _row("boot", bounds, event.source, "started; all required secrets were there", place)
+        elif event.message in _SHOWN:
+            shown = f"a log line shows it: {event.message}"
+            yield _row("leak", bounds, event.subject or "a value", shown, place)
+        else:
+            text = event.message or event.kind.replace("_", " ")
+            yield _row(_MESSAGES[event.kind], bounds, event.subject or "application", text, place)
+
+
+def changes(stays: Iterable[Tenure]) -> Iterator[dict[str, Any]]:
+    """Each change of a value that the ledger shows, between the looks that bound it."""
+    for stay in stays:
+        if stay.absent is None:
+            continue
+        by = f"recorded in {stay.claim.place}" if stay.claim else "nobody recorded it"
+        evidence = f"{stay.absent.place}; {stay.first.place}"
+        what = "first value" if stay.absent.fingerprint is None else "another value"
+        subject = str(stay.home)
+        yield _row("change", (stay.absent.at, stay.first.at), subject, f"{what}; {by}", evidence)
+
+
+def _revoked(revocations: Iterable[Revocation]) -> Iterator[dict[str, Any]]:
+    """Each value that somebody says to have been revoked."""
+    for one in revocations:
+        bounds = (pd.Timestamp(one.claimed_at), pd.Timestamp(one.until))
+        yield _row("change", bounds, str(one.home), f"recorded as revoked by {one.by}", one.place)
+
+
+def first_start(events: pd.DataFrame, since: Any) -> Any:
+    """The first start in the logs from an instant on (`at`, `source`, `line`); None for none."""
+    boots = events.loc[events["message"] == BOOT, ["at", "source", "line"]].dropna()
+    after = boots[boots["at"] >= since].sort_values(["at", "source", "line"])
+    return None if after.empty else after.iloc[0]
+
+
+def _commits(history: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Commits that brought values into env files: each is a leak of them, and may be a deploy."""
+    for (source, commit), group in history.groupby(["source", "commit"]):
+        names = sorted(set(group["name"]))
+        text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
+        at = group["committed_at"].iloc[0]
+        place = f"commit {str(commit)[:12]}"
+        yield _row("commit", (at, at), str(source), text, place) | {"count": len(names)}
+
+
+def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Each deploy of the platform's lists, between its beginning and its end."""
+    for deploy in rows(deploys):
+        words = [
+            f"{deploy.outcome} ({deploy.status})" if deploy.status else "what became of it is not told",
+            f"commit {deploy.commit[:12]}" if deploy.commit else "",
+            deploy.message,
+            f"set off by {deploy.trigger}" if deploy.trigger else "",
+        ]
+        place = "/".join(filter(None, (deploy.environment, deploy.service))) or deploy.source
+        row = _row("deploy", (deploy.began_at, deploy.ended_at), place, "; ".join(filter(None, words)), "")
+        yield row | {"at": deploy.began_at, "evidence": deploy.evidence}
+
+
+def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for leak in rows(leaks[leaks["first_at"].notna()]):
+        force = f"in force in {leak.in_force}" if leak.in_force else "in force nowhere"
+        place = f"commit {leak.first_commit[:12]}"
+        yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
+
+
+def tabulate_lane(scene: Scene, lane: str, key: str, name: str) -> pd.DataFrame:
+    """The requests of one client or route as rows like `Timeline`'s, by source class and time."""
+    mine = scene.here[scene.here[key] == name]
+    told = [row | {"kind": lane} for row in _groups("requests", mine, scene)]
+    return pd.DataFrame(told, columns=list(Timeline.types())).astype(Timeline.types())
+
+
+def tabulate_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """One row for each instant at which a log was written: `source`, `at`, `line`, in the order of both."""
+    timed = requests.loc[requests["timed"], ["source", "not_before_at", "line"]]
+    said = events.loc[events["at"].notna(), ["source", "at", "line"]]
+    parts = [part.astype({"source": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
+    firsts = [part.groupby(["source", "at"], as_index=False, sort=False)["line"].min() for part in parts]
+    written: pd.DataFrame = pd.concat(firsts).groupby(["source", "at"], as_index=False)["line"].min()
+    return written
+
+
+def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
+    """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
+    near = scene.written["at"].between(scene.window.since - AROUND, scene.window.until + AROUND)
+    for source, group in scene.written[near].groupby("source"):
+        at, line = group["at"].reset_index(drop=True), group["line"].to_numpy()
+        spans = at.diff()
+        long = spans[spans > QUIET]
+        usual = spans.quantile(0.9) if len(long) else QUIET
+        for index in long.index[long > UNUSUAL * usual]:
+            hours = spans[index] / pd.Timedelta(hours=1)
+            text = f"no line with a time for {hours:.0f} hours"
+            yield _row("log gap", (at[index - 1], at[index]), str(source), text, f"{source}:{line[index]}")

@@ -1,0 +1,68 @@
+"""Where to look first: the days and sources that stand out in all logs, the leaks that are in force."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.incident.data import Scene
+from audit_lib.incident.facts import BURST
+
+COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
+MOST = 12
+HOUR = pd.Timedelta(hours=1)
+MARGIN = 12 * HOUR
+_FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
+
+
+def tabulate_suspicions(scene: Scene) -> pd.DataFrame:
+    """One row for each thing that stands out, with the parameters that look into it."""
+    found = [*_days(scene), *_leaks(scene)]
+    found.sort(
+        key=lambda row: (row["what"] == "leaked, in force", -row["count"], row["client"], row["secret"])
+    )
+    return pd.DataFrame(found[:MOST], columns=COLUMNS)
+
+
+def _days(scene: Scene) -> Iterator[dict[str, Any]]:
+    """A source with ten or more failures on one day."""
+    both = scene.events["not_before_at"].notna() & scene.events["not_after_at"].notna()
+    dated = scene.events[scene.events["kind"].isin(_FAILURES) & both]
+    keys = [dated["not_before_at"].dt.floor("D").rename("day"), dated["client"]]
+    counts = dated.groupby(keys, observed=True).size()
+    loud = counts[counts >= BURST].nlargest(MOST, keep="all")
+    # Only the busiest are shown, so only of those is more than the count asked for.
+    for day, client, count in loud.rename("count").reset_index().itertuples(index=False):
+        group = dated[(keys[0] == day) & (dated["client"] == client)]
+        first = group.iloc[0]
+        low, high = group["not_before_at"].min(), group["not_after_at"].max()
+        kinds = ", ".join(str(kind).replace("_", " ") for kind in sorted(set(group["kind"])))
+        yield {
+            "what": kinds,
+            "first_at": low,
+            "last_at": high,
+            "count": int(count),
+            "since": f"{low - MARGIN:%Y-%m-%dT%H:%MZ}",
+            "until": f"{high + MARGIN:%Y-%m-%dT%H:%MZ}",
+            "secret": "",
+            "client": str(client),
+            "evidence": f"{first['source']}:{first['line']}",
+        }
+
+
+def _leaks(scene: Scene) -> Iterator[dict[str, Any]]:
+    """A value that has leaked and is in force: by default the window begins with its first sighting."""
+    for leak in rows(scene.leaks[scene.leaks["kind"].isin(("leak", "truncated"))]):
+        if leak.in_force:
+            yield {
+                "what": "leaked, in force",
+                "first_at": leak.first_at,
+                "last_at": None,
+                "count": leak.occurrences,
+                "since": "",
+                "until": "",
+                "secret": leak.variable,
+                "client": "",
+                "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
+            }

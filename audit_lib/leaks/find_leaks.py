@@ -1,0 +1,73 @@
+"""The search for leaks from values to tables: what is searched for, where it is, which leaks that makes."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.base.contracts import LeakCoverage
+from audit_lib.leaks.git_objects import Listing, begin_listing
+from audit_lib.leaks.scan_cache import ScanCache
+from audit_lib.leaks.search import homes_of, quiet, search_leaks
+from audit_lib.leaks.search_objects import Progress
+from audit_lib.leaks.search_patterns import search_patterns
+from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
+from audit_lib.leaks.targets import leak_targets, with_patterns
+from audit_lib.project import Project
+from audit_lib.project.policy import Policy
+from audit_lib.secrecy.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class LeakAudit:
+    """Frames by the contracts LeakTargets, Leaks, LeakPlaces and LeakCoverage."""
+
+    targets: pd.DataFrame
+    leaks: pd.DataFrame
+    places: pd.DataFrame
+    coverage: pd.DataFrame
+
+
+def find_leaks(
+    project: Project,
+    keeper: Keeper,
+    policy: Policy,
+    entries: pd.DataFrame,
+    inventory: pd.DataFrame,
+    *,
+    patterns: bool = True,
+    every_provider: bool = False,
+    as_of: datetime | None = None,
+    listing: "Future[Listing] | None" = None,
+    cache: Path | None = None,
+    fresh: bool = False,
+    progress: Progress = quiet,
+) -> LeakAudit:
+    """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
+
+    A cache folder, outside the project, remembers what held nothing; without one nothing is written.
+    `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
+    then searched for like a value that was given. The objects are those of the `listing`, by default
+    those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
+    a later commit made is left out; a file on disk has no date.
+    """
+    listing = listing or begin_listing(project.root)
+    targets = leak_targets(entries, inventory, policy, keeper)
+    coverage = []
+    if patterns:
+        compiled = cache / "rules" if cache else None
+        shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
+        scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
+        homes = homes_of(project)
+        met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress)
+        targets = with_patterns(targets, met.shapes, keeper)
+        coverage.append(pattern_coverage(met))
+    search = search_leaks(
+        project, keeper, targets, listing=listing, cache=cache, fresh=fresh, progress=progress
+    )
+    leaks, places = tabulate_leaks(search.sightings, targets, as_of)
+    coverage = [search.coverage, *coverage]
+    return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))

@@ -1,0 +1,48 @@
+"""What a repository does not hold, so that no search of it can be complete: stated, never guessed."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from audit_lib.base.git.commands import GitFailed, run_git
+from audit_lib.base.tree import NotSearched
+
+
+def repository_limits(root: Path) -> list[NotSearched]:
+    """Shallow and partial clones, submodules and objects of LFS, each as what was not searched and why."""
+    limits = []
+    if (root / ".git" / "shallow").exists():
+        limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
+    if _is_partial(root / ".git"):
+        limits.append(
+            NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
+        )
+    for path in _submodules(root):
+        limits.append(NotSearched(path, "is a submodule: its history is another repository's"))
+    return limits
+
+
+def _is_partial(git_dir: Path) -> bool:
+    """Whether objects may be missing by design: promised by a remote, which is not asked for them."""
+    with suppress(OSError):
+        if re.search(rb"(?i)promisor|partialclone", (git_dir / "config").read_bytes()):
+            return True
+    return any((git_dir / "objects" / "pack").glob("*.promisor"))
+
+
+def _submodules(root: Path) -> list[str]:
+    """The paths of the index that are another repository's commits."""
+    try:
+        entries = run_git(root, "ls-files", "-z", "--stage").split(b"\0")
+    except GitFailed:
+        return []
+    return [
+        entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
+        for entry in entries
+        if entry[:6] == b"160000"
+    ]
+
+
+def is_lfs_pointer(content: bytes) -> bool:
+    """Whether a blob only points to a content that git LFS keeps elsewhere."""
+    return content.startswith(b"version https://git-lfs.github.com/spec/") and len(content) < 1024

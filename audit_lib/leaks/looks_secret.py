@@ -1,0 +1,88 @@
+"""Whether what stands beside a secret's name is a secret, or a placeholder, a hash, code, a test value."""
+
+import re
+from collections import Counter
+from math import log2
+
+from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy.strength import strength_bits
+
+WEAKEST_BITS = 35
+# Names that hold words such as token or key, and no secret.
+_OTHER_NAMES = re.compile(
+    r"(?i)sha\d|digest|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
+    r"|(?:continuation|request|client|change|page|next|cursor|sync|idempoten\w*)[_-]?(?:token|key)|result_?key|last_?used"
+    r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address)"
+    r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
+    r"|(?:name|path|file|url|uri|type|ref|min|max|length|expir\w*|ttl|count|policy|field|header|prefix|at|date)$"
+)
+_WORDS = re.compile(
+    r"(?i)example|dummy-|sample|change|placeholder|insert|replace|secret|password|passwd|default|invalid|redact|"
+    r"removed|hidden|undefined|development|production|localhost|generate|foobar|hunter2|1234567|abcdefg|qwerty|"
+    r"deadbeef|\[A-Z|\[a-z|\[0-9|\[\\w|\{\d+[,}]"
+)
+# So short that they stand in one of some thousand generated values: they count where they stand alone.
+_SHORT_WORDS = r"test|tests|testing|dummy|fake|mock|your|my|todo|token|lorem|null|none|key|user|foo|bar"
+_ALONE = re.compile(rf"(?i)(?:^|[^a-z0-9])(?:{_SHORT_WORDS})(?:[^a-z0-9]|[0-9]{{0,4}}$)")
+_WITHIN = re.compile(rf"(?i)(?:{_SHORT_WORDS.replace('|my', '').replace('|key|user|foo|bar', '')})")
+_CODE = re.compile(
+    r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)+"  # an attribute, a property, a module
+    r"|.*(?:\$\{|\{\{|%\(|%d|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
+    r"|[~.]{0,2}/.*"
+    r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
+    r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*"
+    r"|v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"  # a version, a number, a date
+    r"|[0-9a-fA-F]{8,20}"  # the beginning of a hash
+)
+_PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_REPEATED = re.compile(r"(.)\1{4}|(..)\2{3}|(...)\3{2}")
+_SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as src or v2
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
+
+
+def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value that a shape found beside a name is generated, or chosen as a password."""
+    if _OTHER_NAMES.search(name) or looks_made_up(value, markers):
+        return False
+    if _CODE.fullmatch(value) and not value.startswith("eyJ"):
+        return False
+    if _PATH.fullmatch(value) and _mean_word(value) >= _SHORTEST_WORDS:
+        return False
+    if _UUID.fullmatch(value) and not re.search(r"(?i)secret|token|passw", name):
+        return False
+    if _is_words(value):
+        return False
+    return strength_bits(value) >= WEAKEST_BITS and _is_varied(value)
+
+
+def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
+    words = _WORDS.search(value) or _ALONE.search(value)
+    if words or _REPEATED.search(value) or values.is_placeholder(value, markers) or len(set(value)) < 5:
+        return True
+    mixed = all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
+    return not (mixed and len(value) >= 16) and _WITHIN.search(value) is not None
+
+
+def _is_words(value: str) -> bool:
+    """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
+    numbers = len(re.findall(r"\d+", value))
+    mean = _mean_word(value)
+    if numbers > 1 or not mean:
+        return False
+    return mean >= 3.5 or (numbers == 0 and len(value) < 20)
+
+
+def _mean_word(value: str) -> float:
+    """The mean length of the words in a name, path or sentence; in a generated value about 1.6."""
+    letters = [part for part in _PARTS.findall(value) if part.isalpha()]
+    return sum(map(len, letters)) / len(letters) if letters else 0.0
+
+
+def _is_varied(value: str) -> bool:
+    """Whether the signs are spread as in a generated value. A short password has too few to tell."""
+    if len(value) < 16:
+        return len(set(value)) >= 6
+    counts = Counter(value).values()
+    return -sum(n / len(value) * log2(n / len(value)) for n in counts) >= 3.0

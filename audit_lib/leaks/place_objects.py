@@ -1,0 +1,167 @@
+"""Turns values found in git objects into sightings: which commit, which path, still reachable."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit_lib.base.git.commands import GitFailed
+from audit_lib.leaks.git_history import (
+    REACHABLE,
+    UNREACHABLE,
+    CommitTimes,
+    Introduction,
+    Refs,
+    at_head,
+    cloned,
+    commit_times,
+    introductions,
+    reach,
+    read_refs,
+    staged,
+)
+from audit_lib.leaks.scan_cache import Memory
+from audit_lib.leaks.search_objects import InObject, ObjectSearch
+from audit_lib.leaks.sightings import Sighting
+from audit_lib.secrecy.exact_search import ExactSearch
+
+_NOWHERE = Introduction("", "", b"")
+
+
+@dataclass(frozen=True)
+class _History:
+    """What must be known of the history to place a finding in it, and how to show a path."""
+
+    search: ExactSearch
+    places: dict[str, list[Introduction]]  # by blob
+    named: dict[bytes, list[Introduction]]  # by a part of the path that is itself a finding
+    times: dict[str, CommitTimes]
+    reach: dict[str, str]
+    head: dict[str, set[bytes]]
+    index: dict[str, set[bytes]]
+    refs: Refs
+
+
+@dataclass
+class Placed:
+    """Sightings of what was found in objects, and what to remember of the commits that brought it."""
+
+    sightings: list[Sighting]
+    refs: str = ""
+    commits: dict[str, str] = field(default_factory=dict)
+
+
+def place_objects(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> Placed:
+    """Everything that was found in objects, in its places; what git says is missing goes to `done.failed`."""
+    if not done.found:
+        return Placed([])
+    try:
+        history = _read_history(root, done, search, memory)
+    except GitFailed as failed:
+        done.failed = done.failed or str(failed)
+        history = _History(search, {}, {}, {}, {}, {}, {}, Refs({}, ""))
+        return Placed([_sighting(one, history, "git object", one.oid.encode("ascii")) for one in done.found])
+    sightings = [sighting for one in done.found for sighting in _places_of(one, history)]
+    return Placed(sightings, history.refs.digest, history.reach)
+
+
+def _places_of(one: InObject, history: _History) -> Iterator[Sighting]:
+    if one.kind == "tree":
+        yield from _of_name(one, history)
+    elif one.kind == "blob":
+        yield from _of_blob(one, history)
+    else:
+        yield _of_message(one, history)
+
+
+def _read_history(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> _History:
+    """Walks new commits and those that brought something; the others still bring nothing."""
+    blobs = {one.oid for one in done.found if one.kind == "blob"}
+    names = {one.name for one in done.found if one.kind == "tree" and one.name}
+    new = [oid for oid in done.commits if oid not in memory.commits]
+    places: dict[str, list[Introduction]] = {}
+    named: dict[bytes, list[Introduction]] = {name: [] for name in names}
+    concerned = {one.oid for one in done.found if one.kind == "commit"}
+    walks = bool(blobs or names)
+    with ThreadPoolExecutor(1) as pool:
+        # It needs nothing of the walk, and takes half as long.
+        clones = pool.submit(cloned, root) if walks and new else None
+        for place in introductions(root, [*new, *memory.commits], blobs, names) if walks else ():
+            concerned.add(place.commit)
+            if place.oid in blobs:
+                places.setdefault(place.oid, []).append(place)
+            for name in names.intersection(place.path.split(b"/")):
+                named[name].append(place)
+    refs = read_refs(root)
+    # While no ref has moved, what one reached it reaches still.
+    known = {
+        commit: by for commit, by in memory.commits.items() if by in REACHABLE and memory.refs == refs.digest
+    }
+    reached = {commit: known[commit] for commit in concerned & set(known)}
+    reached |= reach(root, concerned - set(known), clones.result() if clones else ())
+    return _History(
+        search, places, named, commit_times(root, concerned), reached, at_head(root), staged(root), refs
+    )
+
+
+def _of_blob(one: InObject, history: _History) -> Iterator[Sighting]:
+    """Its commits and paths; else its place in the index, under a ref, or none at all."""
+    places = history.places.get(one.oid, [])
+    for place in places:
+        yield _in_commit(one, place, history)
+    if places:
+        return
+    for path in sorted(history.index.get(one.oid, ())):
+        yield _sighting(one, history, "staged", path)
+    if one.oid not in history.index:
+        ref = history.refs.names.get(one.oid)
+        yield _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
+
+
+def _of_name(one: InObject, history: _History) -> Iterator[Sighting]:
+    """A value within a path: at each commit that put such a path into its tree."""
+    places = history.named.get(one.name, [])
+    for place in places:
+        yield _in_commit(one, place, history)
+    if not places:
+        yield _sighting(one, history, "path", one.name)
+
+
+def _of_message(one: InObject, history: _History) -> Sighting:
+    if one.kind == "tag":
+        ref = history.refs.names.get(one.oid)
+        return _sighting(one, history, "tag" if ref else UNREACHABLE, ref or b"", in_ref=bool(ref))
+    return _sighting(one, history, f"commit {one.part}", b"", Introduction("", one.oid, b""))
+
+
+def _in_commit(one: InObject, place: Introduction, history: _History) -> Sighting:
+    source = "path" if one.kind == "tree" else history.reach.get(place.commit, UNREACHABLE)
+    return _sighting(one, history, source, place.path, place)
+
+
+def _sighting(
+    one: InObject,
+    history: _History,
+    source: str,
+    path: bytes,
+    place: Introduction = _NOWHERE,
+    *,
+    in_ref: bool = False,
+) -> Sighting:
+    times = history.times.get(place.commit, CommitTimes(None, None))
+    shown = history.search.scrub(path.decode("utf-8", "surrogateescape"))
+    inside = f"!{history.search.scrub(one.inside)}" if one.inside else ""
+    return Sighting(
+        fingerprint=one.found.fingerprint,
+        matched=one.found.matched,
+        source=source,
+        path=shown + inside,
+        line=one.found.line if one.kind == "blob" else None,
+        encoding=one.found.encoding,
+        content=f"{one.oid}:{one.inside}:{one.found.start}",
+        commit=place.commit,
+        authored_at=times.authored_at,
+        committed_at=times.committed_at,
+        at_head=path in history.head.get(place.oid, ()),
+        reachable=in_ref or history.reach.get(place.commit, UNREACHABLE) in REACHABLE,
+    )

@@ -1,0 +1,156 @@
+"""Where known values were found: one frame over history and files, and what was not searched."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import LeakCoverage, Sightings
+from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.git_coverage import repository_limits
+from audit_lib.leaks.git_objects import Listing, begin_listing
+from audit_lib.leaks.place_objects import Placed, place_objects
+from audit_lib.leaks.scan_cache import Memory, ScanCache
+from audit_lib.leaks.search_files import FileSearch, InFile, search_files
+from audit_lib.leaks.search_objects import ObjectSearch, Progress, search_objects
+from audit_lib.leaks.sightings import Sighting, merged
+from audit_lib.project import Project
+from audit_lib.secrecy.exact_search import ExactSearch
+from audit_lib.secrecy.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class LeakSearch:
+    """What one search gave, by the contracts Sightings and LeakCoverage."""
+
+    sightings: pd.DataFrame
+    coverage: pd.DataFrame
+    new_objects: int  # how many were not known to hold nothing
+    new_files: int
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """Reports no progress."""
+
+
+def search_leaks(
+    project: Project,
+    keeper: Keeper,
+    targets: pd.DataFrame,
+    *,
+    listing: "Future[Listing] | None" = None,
+    cache: Path | None = None,
+    fresh: bool = False,
+    progress: Progress = quiet,
+) -> LeakSearch:
+    """Every place of every target (LeakTargets) in the project, in every form.
+
+    The objects are those of the `listing`, where one has been begun.
+
+    A cache folder remembers contents that held nothing: it holds no value, and
+    with `fresh` it is not believed.
+    A repository that cannot be read is a row "incomplete" of the coverage, never an error.
+    """
+    listing = listing or begin_listing(project.root)
+    search = _search_for(keeper, targets)
+    scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
+    files = search_files(project.root, search, homes_of(project), scans, progress)
+    objects, placed = _search_history(project.root, search, scans.memory, listing, progress)
+    scans.store(_remember(objects, placed, files, scans.memory))
+    sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]
+    coverage = [
+        *_object_rows(project.root, objects, search),
+        *_file_rows(files, search),
+        *_target_rows(targets),
+    ]
+    return LeakSearch(
+        Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read, files.searched
+    )
+
+
+def homes_of(project: Project) -> frozenset[str]:
+    """The env files on disk: where values belong, so that none there is a leak."""
+    return frozenset(source.path for source in project.env_sources if not source.example)
+
+
+def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
+    everywhere = targets[targets["searched"] == "everywhere"]
+    beside = targets[targets["searched"] == "beside its name"]
+    weak = dict(
+        zip(beside["fingerprint"], (tuple(names.split(",")) for names in beside["names"]), strict=True)
+    )
+    return ExactSearch(keeper, everywhere["fingerprint"], weak)
+
+
+def _search_history(
+    root: Path, search: ExactSearch, memory: Memory, listing: "Future[Listing]", progress: Progress
+) -> tuple[ObjectSearch, Placed]:
+    if not os.path.lexists(root / ".git"):
+        return ObjectSearch(), Placed([])
+    done = search_objects(root, search, memory, listing, progress)
+    return done, place_objects(root, done, search, memory)
+
+
+def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch, before: Memory) -> Memory:
+    """What the next search may believe; where git failed or an object is missing, of the objects nothing."""
+    complete = not objects.failed and not objects.missing and objects.read >= objects.asked
+    if not complete or objects.listing is None:
+        return Memory(files=frozenset(files.clean))
+    return Memory(
+        listing=objects.listing.digest,
+        refs=placed.refs,
+        marked=tuple(sorted(objects.marked)),
+        commits=placed.commits,
+        files=frozenset(files.clean),
+        packed=objects.listing.clean(objects.marked, before),
+    )
+
+
+def _object_rows(root: Path, done: ObjectSearch, search: ExactSearch) -> list[dict[str, Any]]:
+    """Git failing is "incomplete", whatever was found until then."""
+    if not os.path.lexists(root / ".git"):
+        return [_row("git objects", ".git", "not searched", 0, "there is no repository")]
+    left_out = [*repository_limits(root), *done.left_out]
+    state = "incomplete" if done.failed else "partly" if left_out else "searched"
+    count = done.listing.count if done.listing else None
+    rows = [_row("git objects", ".git", state, count, done.failed)]
+    return rows + [_left_out("git objects", one, search) for one in sorted(left_out)]
+
+
+def _in_file(one: InFile, search: ExactSearch) -> Sighting:
+    inside = f"!{search.scrub(one.inside)}" if one.inside else ""
+    return Sighting(
+        fingerprint=one.found.fingerprint,
+        matched=one.found.matched,
+        source=one.place,
+        path=search.scrub(one.path) + inside,
+        line=one.found.line or None,
+        encoding=one.found.encoding if one.found.line else f"{one.found.encoding} in its name",
+        content=f"{one.path}:{one.inside}:{one.found.start}",
+    )
+
+
+def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
+    state = "partly" if files.left_out else "searched"
+    rows = [_row("files", ".", state, files.listed, "")]
+    return rows + [_left_out("files", one, search) for one in sorted(files.left_out)]
+
+
+def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    counts = targets["searched"].value_counts()
+    yield _row("values", "", "searched", int(counts.get("everywhere", 0)), "in every form, in every place")
+    for target in targets[targets["searched"] != "everywhere"].itertuples():
+        state = "partly" if target.searched == "beside its name" else "not searched"
+        yield _row("values", str(target.variable), state, 1, str(target.reason))
+
+
+def _left_out(part: str, one: NotSearched, search: ExactSearch) -> dict[str, Any]:
+    return _row(part, search.scrub(one.place), "not searched", 1, one.reason)
+
+
+def _row(part: str, place: str, state: str, count: int | None, reason: str) -> dict[str, Any]:
+    return {"part": part, "place": place, "state": state, "count": count, "reason": reason}

@@ -1,0 +1,98 @@
+"""Searches every file of a project's folder for known values: their content, their names, their archives."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from audit_lib.base.archives import HEAD, PIECE, archive_kind
+from audit_lib.base.tree import NotSearched, TreeFile, walk_files
+from audit_lib.leaks.scan_cache import ScanCache
+from audit_lib.leaks.search_objects import Progress, not_within, search_archive
+from audit_lib.secrecy.exact_search import ExactSearch, Found
+
+
+@dataclass(frozen=True)
+class InFile:
+    """A value found in a file, or in its name (line 0). `inside` names the archive's member."""
+
+    path: str
+    place: str
+    found: Found
+    inside: str = ""
+
+
+@dataclass
+class FileSearch:
+    """What a search of the files gave. `clean` are the states of files that may be left out next time."""
+
+    found: list[InFile] = field(default_factory=list)
+    clean: set[str] = field(default_factory=set)
+    listed: int = 0
+    searched: int = 0
+    left_out: list[NotSearched] = field(default_factory=list)
+
+
+def search_files(
+    root: Path,
+    search: ExactSearch,
+    homes: Collection[str],
+    cache: ScanCache,
+    progress: Progress,
+) -> FileSearch:
+    """Every place of every value in the files below the root, but for the env files that are their homes."""
+    done = FileSearch()
+    for file in walk_files(root, done.left_out):
+        done.listed += 1
+        file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp))
+        if file_id in cache.memory.files:
+            done.clean.add(file_id)
+            continue
+        faults: list[str] = []
+        hits = (
+            list(_search_file(file, search, faults))
+            if file.path not in homes
+            else list(_in_name(file, search))
+        )
+        done.found += hits
+        done.searched += 1
+        done.left_out += [NotSearched(file.path, fault) for fault in dict.fromkeys(faults)]
+        if not hits and not faults:
+            done.clean.add(file_id)
+        progress("files", done.listed, 0)
+    return done
+
+
+def _search_file(file: TreeFile, search: ExactSearch, faults: list[str]) -> Iterator[InFile]:
+    yield from _in_name(file, search)
+    met: list[Found] = []
+    inside: list[InFile] = []
+    try:
+        with file.open() as opened:
+            head = opened.read(min(file.size_bytes, PIECE) + 1)
+            # Most files are read at once and hold nothing: they cost one search.
+            if len(head) > min(file.size_bytes, PIECE) or search.meets(head):
+                pieces = _pieces(opened, head)
+                met += search.look_in_pieces(pieces)
+            if archive_kind(head[:HEAD]):
+                opened.seek(0)
+                for member, found in search_archive(opened, head[:HEAD], search, faults):
+                    inside.append(InFile(file.path, file.place, found, inside=member))
+    except OSError as error:
+        faults.append(f"cannot be read ({type(error).__name__})")
+    yield from (InFile(file.path, file.place, found) for found in not_within(met, inside))
+    yield from inside
+
+
+def _in_name(file: TreeFile, search: ExactSearch) -> Iterator[InFile]:
+    name = file.path.encode("utf-8", "surrogateescape")
+    for found in search.look(name) if search.meets(name) else ():
+        yield InFile(
+            file.path, file.place, Found(found.start, 0, found.fingerprint, found.encoding, found.matched)
+        )
+
+
+def _pieces(opened: BinaryIO, head: bytes) -> Iterator[bytes]:
+    while head:
+        yield head
+        head = opened.read(PIECE)

@@ -1,0 +1,159 @@
+"""What looks like a secret by its shape: kingfisher in this process, with rules of our own."""
+
+import re
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from hashlib import blake2b, sha256
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from audit_lib.base.connection_url import url_parts
+from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
+
+if TYPE_CHECKING:
+    from kingfisher_sdk import Scanner
+
+SHAPES = Path(__file__).with_name("secret_patterns.yml")
+_COMPILING = Lock()
+VERSION = 2  # raise it when a filter changes, so that caches are not believed
+WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
+_WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
+_NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
+_NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
+# Shapes that mean something only where people write: generated files are full of them.
+_BY_NAME = (
+    "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
+    "bearer", "query", "tradier", "alpaca-secret",
+)  # fmt: skip
+# Others' texts, and git's own files.
+_INSTALLED = re.compile(
+    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.git)/"
+)
+_LOCK = re.compile(
+    r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"
+)
+_GENERATED = re.compile(
+    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
+    r"|\.(?:min\.js|min\.css|map|svg|snap|bundle\.js|chunk\.js|po|csv|tsv|geojson|html?)$"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Shape:
+    """A value that looks like a secret, by its fingerprint, with the name beside it and the rule."""
+
+    fingerprint: str
+    name: str
+    rule: str
+
+
+class Shapes:
+    """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        markers: tuple[str, ...],
+        compiled: Path | None = None,
+        *,
+        every_provider: bool = False,
+    ) -> None:
+        """`compiled` is a folder where rules lie compiled; `every_provider` adds kingfisher's own rules."""
+        self._keeper = keeper
+        self._markers = markers
+        self._compiled = compiled
+        self._every_provider = every_provider
+        self._empty: set[bytes] = set()
+        # The versions of a file hold the same values again and again.
+        self._judged = lru_cache(maxsize=100_000)(self._value)
+
+    @property
+    def digest(self) -> str:
+        """Names the rules and filters: with others, contents are searched anew."""
+        options = f"{VERSION} {self._every_provider} {self._markers}"
+        return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
+
+    def meets(self, content: bytes) -> bool:
+        """Whether anything in a content looks like a secret, wherever the content may stand."""
+        return bool(self._met(content, generated=False))
+
+    def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
+        """What looks like a secret in one content; of a generated file only what is unmistakable.
+
+        The keeper holds it from then on.
+        """
+        if paths and all(is_installed(path) or _LOCK.search(path) for path in paths):
+            return set()
+        generated = bool(paths) and all(_GENERATED.search(path) for path in paths)
+        met = self._met(content, generated=generated)
+        return {Shape(self._keeper.take(value), name, rule) for value, name, rule in met}
+
+    def _met(self, content: bytes, *, generated: bool) -> set[tuple[str, str, str]]:
+        """Values with their names and rules. What holds nothing is scanned once, in a file and in a blob."""
+        digest = blake2b(content, digest_size=16).digest()
+        if digest in self._empty:
+            return set()
+        findings = [
+            finding
+            for finding in _scanner(self._compiled, self._every_provider).scan(content)
+            if finding.visible
+        ]
+        met = set()
+        for finding in findings:
+            rule = finding.rule_id.rpartition(".")[2]
+            by_name = rule in _BY_NAME or "generic" in rule
+            name = finding.captures.get("NAME", "").strip()
+            value = self._judged(finding.secret, name, by_name)
+            if value and not (generated and by_name):
+                met.add((value, name, rule))
+        if not met and not generated:
+            self._empty.add(digest)
+        # One rule may take a user's name along with the password that another gives alone.
+        alone = {value for value, *_ in met}
+        return {one for one in met if one[0].partition(":")[2] not in alone}
+
+    def _value(self, value: str, name: str, by_name: bool) -> str:
+        """The secret in what a rule met, of a URL its password; "" where it is none."""
+        value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
+        parts = url_parts(value)
+        if parts and parts.password:
+            weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
+            if weak or looks_made_up(parts.password, self._markers):
+                return ""
+            return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
+        if looks_made_up(value, self._markers) or (by_name and not looks_secret(value, name, self._markers)):
+            return ""
+        return value
+
+
+def begin_rules(compiled: Path, *, every_provider: bool) -> None:
+    """Compiles the rules while the caller goes on, unless some lie compiled in the folder."""
+    if not compiled.is_dir() or not any(compiled.iterdir()):
+        pool = ThreadPoolExecutor(1)
+        pool.submit(_scanner, compiled, every_provider)  # a fault comes again where the rules are used
+        pool.shutdown(wait=False)
+
+
+def _scanner(compiled: Path | None, builtins: bool) -> "Scanner":
+    """The rules, once a process."""
+    with _COMPILING:
+        return _compiled(compiled, builtins)
+
+
+@cache
+def _compiled(compiled: Path | None, builtins: bool) -> "Scanner":
+    """Without a DetectionPolicy no comment in a file silences a finding."""
+    from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
+
+    stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
+    return Scanner(Rules([SHAPES], builtins=builtins, confidence="medium", **stored))
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to an installed package or to git: its text is others'."""
+    return _INSTALLED.search(path) is not None

@@ -1,0 +1,134 @@
+"""Which values are searched for, and how: everywhere, beside their name only, or not at all."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import LeakTargets
+from audit_lib.leaks.secret_patterns import Shape
+from audit_lib.project.policy import Policy
+from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrets.value_rules import hold
+
+SHORTEST = 8  # characters; a shorter value is met by chance (spec leak_search.md)
+WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
+_NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
+STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
+
+
+@dataclass
+class _Target:
+    """What is known of one value: its names, where it is in force, which class it is of."""
+
+    names: dict[str, None] = field(default_factory=dict)
+    environments: dict[str, None] = field(default_factory=dict)
+    in_example: bool = False
+    placeholder: bool = False
+    beside_name: str = ""  # why it is not searched for everywhere
+
+
+def leak_targets(
+    entries: pd.DataFrame, inventory: pd.DataFrame, policy: Policy, keeper: Keeper
+) -> pd.DataFrame:
+    """`LeakTargets`: every secret of every source, earlier values of backups among them.
+
+    In force is what the Inventory holds. Of a URL the password is searched for; where that is weak,
+    the URL beside its name.
+    """
+    targets: dict[str, _Target] = {}
+    urls: dict[tuple[str, str, str], str] = {}  # variable, environment, its weak password: the URL
+    named = entries.loc[entries["fingerprint"].notna(), ["name", "fingerprint", "kind", "environment"]]
+    for name, whole, kind, environment in named.itertuples(index=False, name=None):
+        if not _is_secret(name, whole, policy, keeper):
+            continue
+        fingerprint, part, why = _searchable(name, whole, policy, keeper)
+        urls[name, environment, part] = fingerprint
+        target = targets.setdefault(fingerprint, _Target(beside_name=why))
+        target.names[name] = None
+        target.in_example |= kind == "example"
+        rule = policy.rule(name)
+        markers = policy.placeholders + (rule.placeholders if rule else ())
+        target.placeholder |= keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
+    present = inventory[inventory["fingerprint"].notna() & (inventory["state"] == "present")]
+    for held in present[["variable", "environment", "fingerprint"]].itertuples(index=False, name=None):
+        for fingerprint in {held[2], urls.get(held, "")} & set(targets):
+            targets[fingerprint].environments[held[1]] = None
+    return LeakTargets.of(_row(key, targets[key], keeper) for key in sorted(targets))
+
+
+def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper) -> pd.DataFrame:
+    """`LeakTargets` with what patterns found: whoever gave it, a value that is known stays what it is."""
+    known = set(targets["fingerprint"])
+    found: dict[str, list[Shape]] = {}
+    for shape in sorted(set(shapes)):
+        if shape.fingerprint not in known:
+            found.setdefault(shape.fingerprint, []).append(shape)
+    if not found:
+        return targets
+    rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
+    return LeakTargets.checked(pd.concat([targets, LeakTargets.of(rows)]))
+
+
+def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper) -> dict[str, Any]:
+    names = sorted({shape.name for shape in met if _NAME.fullmatch(shape.name)})
+    rules = sorted({shape.rule for shape in met})
+    weak = _weakness(fingerprint, keeper) if names else ""
+    return {
+        "fingerprint": fingerprint,
+        "variable": (names or rules)[0],
+        "names": ",".join(names or rules),
+        "in_force": "",
+        "kind": "pattern",
+        "searched": "beside its name" if weak else "everywhere",
+        "reason": weak or f"looks like a secret: {', '.join(rules)}",
+    }
+
+
+def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:
+    rule = policy.rule(name)
+    if rule is not None:
+        return rule.kind == "secret"
+    if values.matches_glob(name, policy.secret_names):
+        return True
+    return values.matches_glob(name, policy.secret_url_names) and keeper.ask(fingerprint, values.has_password)
+
+
+def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> tuple[str, str, str]:
+    """The fingerprint to search for, that of the secret part, and why only beside its name, or ""."""
+    rule = policy.rule(name)
+    wanted = (
+        rule.component if rule else "password" if keeper.ask(fingerprint, values.has_password) else "whole"
+    )
+    held = hold(keeper, fingerprint, wanted)
+    weak = _weakness(held.part, keeper) if held.part else "holds no password"
+    return (held.whole if weak and held.component != "whole" else held.part), held.part, weak
+
+
+def _weakness(fingerprint: str, keeper: Keeper) -> str:
+    if keeper.ask(fingerprint, len) < SHORTEST:
+        return f"has under {SHORTEST} characters"
+    if keeper.ask(fingerprint, strength_bits) < WEAKEST_BITS:
+        return f"has under {WEAKEST_BITS} bits of strength"
+    return ""
+
+
+def _row(fingerprint: str, target: _Target, keeper: Keeper) -> dict[str, Any]:
+    names = sorted(target.names)
+    strong = keeper.ask(fingerprint, strength_bits) >= STRONG_BITS
+    template = target.placeholder or (target.in_example and not strong)
+    why = target.beside_name or ("is a placeholder" if target.placeholder else "")
+    return {
+        "fingerprint": fingerprint,
+        "variable": names[0],
+        "names": ",".join(names),
+        "in_force": ",".join(sorted(target.environments)),
+        "kind": "template" if template else "weak default" if why else "leak",
+        "searched": "beside its name" if why else "everywhere",
+        "reason": why,
+    }

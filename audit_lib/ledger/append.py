@@ -1,0 +1,118 @@
+"""Writing to the ledger: one entry at a time, under a lock, on the disk before it counts."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from audit_lib.base.clock import iso
+from audit_lib.base.errors import BadInput
+from audit_lib.ledger.chain import torn_facts
+from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, parse_line, sealed_line
+from audit_lib.secrecy.keeper import Key
+
+LOCK_SECONDS = 60
+WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry as it stands on the disk, at the end of the writer's chain.
+
+    A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
+    entry says so first.
+
+    Raises:
+        BadInput: a body that the schema refuses; a throw-away key; a writer's name that is no plain
+            name; an instant before the last entry's; a last entry that is itself broken; a full disk.
+    """
+    if key.origin == "throw-away":
+        raise BadInput.at("key", "there is none yet: make one first (init, or a first snapshot)")
+    if not WRITER.fullmatch(writer):
+        raise BadInput.at("writer", "is not of the form alice-laptop: small letters, digits, . _ -")
+    check_draft(draft, f"ledger {writer}")
+    with _chain_file(ledger_dir, writer) as handle:
+        last, torn = _tail(handle, writer)
+        if last is not None and at < last.at:
+            raise BadInput.at(
+                f"ledger {writer}",
+                f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer",
+            )
+        if torn:
+            os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
+            repair = Draft("repair", torn_facts(torn))
+            last = _write(handle, sealed_line(key, last, repair, at, writer), writer)
+        return _write(handle, sealed_line(key, last, draft, at, writer), writer)
+
+
+def _write(handle: int, line: bytes, writer: str) -> Entry:
+    if len(line) > LONGEST_LINE:
+        raise BadInput.at(f"ledger {writer}", f"an entry may hold {LONGEST_LINE >> 20} MiB, not more")
+    size = os.fstat(handle).st_size
+    try:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError as error:
+        os.ftruncate(handle, size)
+        raise BadInput.at(f"ledger {writer}", f"cannot be written ({error.strerror})") from None
+    entry, faults = parse_line(line[:-1], f"ledger {writer}")
+    if entry is None:
+        raise BadInput(faults)
+    return entry
+
+
+@contextmanager
+def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
+    """The open chain, locked against every other process for as long as it is open."""
+    path = ledger_dir / f"{writer}.jsonl"
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        ledger_dir.mkdir(parents=True, exist_ok=True)
+        ignore = ledger_dir / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*.lock\n", "ascii")
+        with FileLock(ledger_dir / f"{writer}.lock", timeout=LOCK_SECONDS):
+            handle = os.open(path, flags, 0o644)
+            try:
+                _sync_folder(ledger_dir)
+                yield handle
+            finally:
+                os.close(handle)
+    except Timeout:
+        raise BadInput.at(str(path), f"is locked by another process for {LOCK_SECONDS} s") from None
+    except OSError as error:
+        raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    # A new file survives a power cut only when its folder is on the disk too.
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:
+    """The last whole entry and the torn bytes after it."""
+    size = os.fstat(handle).st_size
+    start = max(0, size - 2 * LONGEST_LINE)
+    os.lseek(handle, start, os.SEEK_SET)
+    content = b""
+    while chunk := os.read(handle, size - start - len(content) or 1):
+        content += chunk
+    *lines, torn = content.split(b"\n")
+    if not lines:
+        return None, torn
+    entry, faults = parse_line(lines[-1], f"ledger {writer}, last entry")
+    if entry is None:
+        raise BadInput(
+            [*faults, *BadInput.at(f"ledger {writer}", "run verify; go on under another writer").faults]
+        )
+    return entry, torn

@@ -1,0 +1,137 @@
+"""The ledger as a whole: all writers' chains, merged, vouched for by the key, as of an instant."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from audit_lib.base.errors import Fault
+from audit_lib.ledger.chain import Chain, chain_files, read_chain
+from audit_lib.ledger.entry import Entry, mac_holds
+from audit_lib.secrecy.keeper import Key
+
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Every entry dated by `as_of`, in order of time, writer and number."""
+
+    entries: tuple[Entry, ...] = ()
+    heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
+    faults: tuple[Fault, ...] = ()  # breaks and torn lines, place then fault; the first break first
+    later: tuple[Entry, ...] = ()  # dated after as_of: left out, and counted
+    macs_checked: int = 0
+    broken: frozenset[str] = frozenset()  # writers whose chain has a break: it proves no "not before"
+
+    @property
+    def left_out(self) -> int:
+        """How many entries are dated after as_of."""
+        return len(self.later)
+
+    def of_kind(self, kind: str) -> tuple[Entry, ...]:
+        """The entries of one kind, in order."""
+        return tuple(entry for entry in self.entries if entry.kind == kind)
+
+
+def read_ledger(ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME) -> Ledger:
+    """The ledger in a folder, or in one chain's file; an empty one where there is none.
+
+    With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by
+    a later entry of its chain, or by the heads in a key bridge, under the present key. An entry that
+    is itself changed, or that nothing vouches for, is a fault and is left out.
+
+    Raises:
+        BadInput: the folder cannot be listed.
+    """
+    files = [ledger_dir] if ledger_dir.is_file() else chain_files(ledger_dir)
+    chains = [read_chain(path) for path in files]
+    forged = {entry: fault for chain in chains for entry, fault in _forged(chain, chains, key)}
+    faults = [fault for chain in chains for fault in (*chain.faults, *_of(chain, forged))]
+    if not ledger_dir.is_file():
+        faults += _missing_heads(chains)
+    broken = {chain.writer for chain in chains if _breaks(chain) or _of(chain, forged)}
+    good = [entry for chain in chains for entry in chain.entries if entry.place not in forged]
+    dated = [entry for entry in good if entry.at <= as_of]
+    return Ledger(
+        entries=tuple(sorted(dated, key=_order)),
+        heads=tuple((chain.writer, _cut(chain, as_of).head) for chain in chains if chain.entries),
+        faults=tuple(faults),
+        later=tuple(sorted((entry for entry in good if entry.at > as_of), key=_order)),
+        macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
+        broken=frozenset(broken),
+    )
+
+
+def current_key_ids(ledger_dir: Path) -> set[str]:
+    """The ids of the keys under which the ledger goes on: those named and not bridged away."""
+    entries = [entry for path in chain_files(ledger_dir) for entry in read_chain(path).entries]
+    left = {str(entry.body["from_key_id"]) for entry in entries if entry.kind == "key bridge"}
+    return {entry.key_id for entry in entries} - left
+
+
+def all_heads(ledger_dir: Path) -> dict[str, str]:
+    """The head of each writer's chain: what a sign-off and a key bridge anchor."""
+    chains = [read_chain(path) for path in chain_files(ledger_dir)]
+    return {chain.writer: chain.head for chain in chains if chain.entries}
+
+
+def _forged(chain: Chain, chains: Iterable[Chain], key: Key | None) -> list[tuple[str, Fault]]:
+    """The places of entries that the key does not vouch for."""
+    if key is None:
+        return []
+    anchored = _anchored(chain, chains, key)
+    wrong = []
+    vouched = False
+    for entry in reversed(chain.entries):
+        if entry.key_id == key.key_id:
+            holds = mac_holds(key, entry)
+            if not holds:
+                wrong.append(
+                    (entry.place, Fault(entry.place, "was not written by a holder of the key (MAC)"))
+                )
+            vouched = vouched or holds
+        elif not vouched and entry.hash not in anchored:
+            text = f"is under key {entry.key_id}, and nothing under key {key.key_id} vouches for it"
+            wrong.append((entry.place, Fault(entry.place, text)))
+        vouched = vouched or entry.hash in anchored
+    return wrong[::-1]
+
+
+def _anchored(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
+    bridges = [e for one in chains for e in one.entries if e.kind == "key bridge" and e.key_id == key.key_id]
+    heads = [str(bridge.body["heads"].get(chain.writer, "")) for bridge in bridges if mac_holds(key, bridge)]
+    return {head.partition(":")[2] for head in heads}
+
+
+def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
+    """A fault for each head that a sign-off or a bridge recorded and that is no longer there."""
+    known = {(c.writer, f"{entry.seq}:{entry.hash}") for c in chains for entry in c.entries}
+    recorded = [
+        (entry, writer, head)
+        for chain in chains
+        for entry in chain.entries
+        if "heads" in entry.body
+        for writer, head in sorted(entry.body["heads"].items())
+    ]
+    return [
+        Fault(entry.place, f"recorded entry {head.partition(':')[0]} of {writer}, which is gone or another")
+        for entry, writer, head in recorded
+        if (writer, head) not in known
+    ]
+
+
+def _of(chain: Chain, forged: dict[str, Fault]) -> list[Fault]:
+    return [forged[entry.place] for entry in chain.entries if entry.place in forged]
+
+
+def _breaks(chain: Chain) -> bool:
+    return len(chain.faults) > (1 if chain.torn else 0)
+
+
+def _cut(chain: Chain, as_of: datetime) -> Chain:
+    return Chain(chain.writer, tuple(entry for entry in chain.entries if entry.at <= as_of))
+
+
+def _order(entry: Entry) -> tuple[datetime, str, int]:
+    return entry.at, entry.writer, entry.seq

@@ -1,0 +1,98 @@
+"""Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.contracts import Alerts, rows
+from audit_lib.base.errors import BadInput
+from audit_lib.ledger import Ledger
+from audit_lib.logins.detections.alarm import dense, places
+from audit_lib.logs.project_logs import COPY, LogRead
+from audit_lib.project.policy.alerts import LOGINS, AlertRule
+
+
+def evaluate(
+    rules: Iterable[AlertRule],
+    logs: LogRead,
+    ledger: Ledger,
+    since: datetime,
+    until: datetime,
+    *,
+    declared: bool,
+) -> pd.DataFrame:
+    """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`.
+
+    `declared`: the policy says what a failed login looks like. What the evidence cannot show is unknown.
+    """
+    unread = _unread(logs, since, until)
+    undeclared = "" if declared else "the policy does not declare what a failed login looks like"
+    return Alerts.of(
+        _of_ledger(rule, ledger, since, until)
+        if rule.records
+        else _of_logs(rule, logs, since, until, unread or undeclared * bool(set(rule.kinds) & set(LOGINS)))
+        for rule in rules
+    )
+
+
+def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[str, object]:
+    row = {"alert": rule.name, "state": state, "severity": rule.severity, "count": count, "reason": ""}
+    empty = {"first_at": None, "last_at": None, "evidence": "", "guide_line": rule.guide_line}
+    return row | empty | more
+
+
+def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime) -> dict[str, object]:
+    entries = [entry for kind in rule.records for entry in ledger.of_kind(kind) if since <= entry.at <= until]
+    if len(entries) < rule.at_least:
+        return _row(rule, "quiet", len(entries), reason="what nobody recorded is not seen here")
+    times = [entry.at for entry in entries]
+    evidence = "; ".join(entry.place for entry in entries)
+    return _row(rule, "fired", len(entries), first_at=min(times), last_at=max(times), evidence=evidence)
+
+
+def _of_logs(
+    rule: AlertRule, logs: LogRead, since: datetime, until: datetime, unread: str
+) -> dict[str, object]:
+    events = logs.events[logs.events["kind"].isin(rule.kinds)]
+    timed = events[events["at"].between(since, until)].sort_values(["at", "source", "line"], kind="stable")
+    seconds = timed["at"].astype("int64") / 1e6
+    loud = timed[dense(timed.assign(seconds=seconds, all="all"), "all", rule.at_least, rule.minutes * 60)]
+    sure = events[events["at"].isna() & events["not_before_at"].ge(since)]
+    if loud.empty and rule.at_least == 1:
+        loud = sure
+    if len(loud):
+        first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
+        evidence = "; ".join(places(loud))
+        return _row(rule, "fired", len(loud), first_at=first, last_at=last, evidence=evidence)
+    if unread:
+        return _row(rule, "unknown", reason=unread)
+    may = events[events["at"].isna() & ~events["not_after_at"].lt(since)]
+    if len(may) + len(timed) >= rule.at_least and len(may):
+        return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events carry no time of their own")
+    return _row(rule, "quiet", len(timed))
+
+
+def _unread(logs: LogRead, since: datetime, until: datetime) -> str:
+    """Why the logs do not show all of the time; "" where each was read and one line is of the time."""
+    for row in rows(logs.sources):
+        # The packed copy of a log that was read beside it is no loss.
+        if row.state != "read" and not row.reason.startswith(COPY):
+            return f"{row.source}: {row.reason or row.state}"
+    asked = logs.minutes["minute_at"].between(since - timedelta(minutes=1), until).any()
+    told = logs.events["at"].between(since, until).any()
+    if asked or told:
+        return ""
+    return f"no log line since {iso(since)} carries a time: nothing can be said of it"
+
+
+def since_instant(text: str, now: datetime) -> datetime:
+    """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others."""
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdigit() and text[-1:] in units and len(text) < 8:
+        return now - timedelta(**{units[text[-1]]: int(text[:-1])})
+    since = parse_instant(text, "--since")
+    if since > now:
+        raise BadInput.at("--since", "lies in the future")
+    return since

@@ -1,0 +1,97 @@
+"""Auth failures by day, kind, status, client and route: totals stand beside failures in every table."""
+
+import pandas as pd
+
+from audit_lib.base.log_kinds import MESSAGE_KINDS
+
+REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited")
+KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
+
+# What a 401 without a line of the application can be (log_formats.md, "Messages").
+_REASONS = {
+    "login_failed": "wrong address or password, said by the application",
+    "jwt_invalid": "refresh token as access token, unknown or inactive user, said by the application",
+}
+_NO_REASON = "missing, wrong, garbled, expired or old-key token: the log cannot tell these apart"
+NOTHING_READ = "nothing was read"
+
+
+def by_day(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each day in order: requests, each kind of failure, `untimed` among all of it.
+
+    A null day holds what stood before the first date of its file.
+    """
+    return _wide(counts, ["day"])
+
+
+def by_client(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each client, most failures first: requests, and what failed by kind."""
+    return _most_first(_wide(counts[counts["client"] != ""], ["client"]), ["client"])
+
+
+def by_route(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each route and method of requests, most failures first."""
+    return _most_first(_wide(counts[counts["status"].notna()], ["method", "route"]), ["route", "method"])
+
+
+def by_status(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each status of requests, in order, with `count` and `untimed`."""
+    requests = counts[counts["status"].notna()]
+    return requests.groupby("status", as_index=False, sort=True)[["count", "untimed"]].sum()
+
+
+def by_kind(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kind, also for those that never occurred, with `count` and `untimed`; `other` last."""
+    sums = counts.groupby("kind")[["count", "untimed"]].sum()
+    return sums.reindex([*KINDS, "other"], fill_value=0).rename_axis("kind").reset_index()
+
+
+def reasons(counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each reason of a 401 that the logs can tell, and one for all that they cannot."""
+    sums = counts.groupby("kind")["count"].sum()
+    told = [(text, int(sums.get(kind, 0))) for kind, text in _REASONS.items()]
+    left = max(0, int(sums.get("unauthorized", 0)) - sum(count for _, count in told))
+    return pd.DataFrame([*told, (_NO_REASON, left)], columns=["reason", "count"])
+
+
+def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each total: lines by where they ended, requests, failures, lines without time or date.
+
+    Where no line was read its one row says so: no failures were looked for, and none can be excluded.
+    """
+    logs = sources[(sources["kind"] == "log") & (sources["state"] == "read")]
+    read = int(logs["read"].sum())
+    if not read or counts.empty:
+        what = NOTHING_READ if not read else "lines read, none of them a request or a message of the period"
+        return pd.DataFrame([(what, read)], columns=["total", "count"])
+    requests = counts[counts["status"].notna()]
+    failed = requests[requests["kind"].isin(REQUEST_FAILURES)]
+    rows = [
+        ("lines", logs["lines"].sum()),
+        ("lines read", read),
+        ("lines not understood", logs["not_understood"].sum()),
+        ("blank lines", logs["blank"].sum()),
+        ("requests in the period", requests["count"].sum()),
+        ("failed requests", failed["count"].sum()),
+        ("messages of a failure", counts.loc[counts["status"].isna(), "count"].sum()),
+        ("counted without a time of their own", counts["untimed"].sum()),
+        ("counted on no day", counts.loc[counts["day"].isna(), "count"].sum()),
+    ]
+    return pd.DataFrame(rows, columns=["total", "count"]).astype({"count": "int64"})
+
+
+def _wide(counts: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Groups as rows, with all requests, the failed ones, untimed, and a column for each kind of failure."""
+    sums = counts.assign(
+        requests=counts["count"].where(counts["status"].notna(), 0),
+        failures=counts["count"].where(counts["kind"].isin(REQUEST_FAILURES), 0),
+        **{kind: counts["count"].where(counts["kind"] == kind, 0) for kind in KINDS},
+    )
+    columns = ["requests", "failures", *KINDS, "untimed"]
+    return sums.groupby(keys, as_index=False, sort=True, dropna=False)[columns].sum()
+
+
+def _most_first(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    order = ["failures", "requests", *keys]
+    ascending = [False, False, *(True for _ in keys)]
+    return table.sort_values(order, ascending=ascending, kind="stable").reset_index(drop=True)

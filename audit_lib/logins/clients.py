@@ -1,0 +1,153 @@
+"""Who sent the requests of a window, and what is known of each from before it."""
+
+import ipaddress
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.base.contracts import Clients, rows
+from audit_lib.logins.requests import REFUSED, Window, named, parts_within, succeeded, surely_within, totals
+
+Instants = np.ndarray[Any, np.dtype[np.integer[Any]]]
+
+BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (detections.md, 1)
+HISTORY = pd.Timedelta(days=7)  # less than a week of logs before the window tells no newcomer from a regular
+FAILURES = ("unauthorized", "forbidden", "login_failed")
+
+
+@lru_cache(maxsize=1 << 17)
+def network(client: str) -> str:
+    """The /24 or /64 of an address; "" for what is none."""
+    try:
+        address = ipaddress.ip_address(client.split("%", 1)[0])
+    except ValueError:
+        return ""
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+@lru_cache(maxsize=1 << 17)
+def is_internal(client: str) -> bool:
+    """Whether an address is of the application's own network: private, loopback or link-local."""
+    try:
+        address = ipaddress.ip_address(client.split("%", 1)[0])
+    except ValueError:
+        return False
+    # The documentation networks count as private in Python, and as the internet's here.
+    shown = any(address in net for net in _DOCUMENTATION if net.version == address.version)
+    return not shown and (address.is_private or address.is_loopback or address.is_link_local)
+
+
+_DOCUMENTATION = tuple(
+    map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
+)
+
+
+def tabulate_spans(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each client, its index: `first_at` and `last_at` in all requests."""
+    by_client = requests.groupby("client", observed=True)
+    spans = by_client.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max"))
+    return pd.DataFrame(named(spans))
+
+
+def tabulate_daily(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each day and client: `day`, `client`, `count` of the timed successes."""
+    chosen = requests["timed"] & succeeded(requests)
+    good = requests.loc[chosen, ["not_before_at", "client", "count"]]
+    days = good["not_before_at"].dt.floor("D").rename("day")
+    sums = good.groupby([days, "client"], observed=True)["count"].sum()
+    return sums.reset_index().astype({"client": "str"})
+
+
+def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made yet
+    requests: pd.DataFrame,
+    here: pd.DataFrame,
+    said: pd.DataFrame,
+    spans: pd.DataFrame,
+    daily: pd.DataFrame,
+    window: Window,
+) -> pd.DataFrame:
+    """`Clients`: everyone who may have sent a request in the window, the most failures first.
+
+    `here` are the requests and `said` the events that may lie in the window, `spans` and `daily` as
+    `tabulate_spans` and `tabulate_daily` give them.
+    """
+    past = _successes_before(requests, daily, window)
+    networks = {network(client) for client in past.index} - {""}
+    history = reaches_back(requests, window)
+    routes = here[["client", "route"]].drop_duplicates().groupby("client", observed=True).size()
+    frame = pd.DataFrame(
+        {
+            "requests": totals(here, "client"),
+            "failures": totals(here, "client", here["status"].isin(REFUSED)),
+            "successes": totals(here, "client", succeeded(here)),
+            "may_be": totals(here, "client", ~surely_within(here, window)),
+            "successes_before": past,
+            "worst_burst": pd.Series(worst_bursts(said), dtype="int64"),
+            "routes": named(routes),
+        }
+    )
+    frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
+    frame = frame.join(spans).reset_index().astype({"client": "str"})
+    frame["network"] = [network(client) for client in frame["client"]]
+    frame["classification"] = [_classification(row._asdict(), networks, history) for row in rows(frame)]
+    order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
+    return Clients.checked(order[list(Clients.types())])
+
+
+def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Window) -> "pd.Series[int]":
+    """How many successes of each client surely lie before the window: whole days, then a part of one."""
+    day = pd.Timestamp(window.since).floor("D")
+    loose = requests.iloc[: int(requests["timed"].searchsorted(True))]
+    _, rest = parts_within(requests, Window(day.to_pydatetime(), window.since))
+    sums = [
+        totals(part, "client", succeeded(part) & (part["not_after_at"] < window.since))
+        for part in (loose, rest[rest["not_before_at"] >= day])
+    ]
+    days = daily[daily["day"] < day].groupby("client")["count"].sum()
+    counts: pd.Series[int] = pd.concat([days, *sums]).groupby(level=0).sum()
+    return counts
+
+
+def reaches_back(requests: pd.DataFrame, window: Window) -> bool:
+    """Whether the logs reach a week back before the window, so that a newcomer can be told."""
+    return bool(len(requests)) and requests["not_before_at"].min() <= window.since - HISTORY
+
+
+def _classification(row: dict[str, Any], networks: set[str], history: bool) -> str:
+    if not row["client"]:
+        return "unnamed"
+    if is_internal(row["client"]):
+        return "internal"
+    if row["successes_before"]:
+        return "known"
+    if not row["successes"]:
+        return "failing only" if row["failures"] else "no history" if not history else "new network"
+    if not history:
+        return "no history"
+    return "new address" if row["network"] in networks else "new network"
+
+
+def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
+    """For each client the most failures of these events that surely lie within ten minutes of each other."""
+    both = said["not_before_at"].notna() & said["not_after_at"].notna()
+    told = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
+    low, high = (told[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
+    names, firsts = np.unique(told["client"].to_numpy(dtype=object), return_index=True)
+    ends = np.append(firsts, len(told))[1:]
+    return {
+        str(name): burst(low[first:end], high[first:end])
+        for name, first, end in zip(names, firsts, ends, strict=True)
+    }
+
+
+def burst(low: Instants, high: Instants) -> int:
+    """The most events with these bounds, in microseconds, that surely lie within ten minutes."""
+    span = BURST // pd.Timedelta(microseconds=1)
+    short = high - low <= span
+    low, high = np.sort(low[short]), np.sort(high[short])
+    ends = np.searchsorted(high, low + span, side="right")
+    # Of short ones, those that began earlier also ended within the span: what is left lies inside it.
+    starts = np.searchsorted(low, low, side="left")
+    return int(np.max(ends - starts, initial=0))

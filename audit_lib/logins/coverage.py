@@ -1,0 +1,96 @@
+"""What the logs cover of a quarter, and whether the guide's own searches of them can find anything."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from audit_lib.base.bounded_regex import SLOW, TooSlow, from_basic, is_found
+from audit_lib.base.clock import Quarter
+from audit_lib.base.contracts import GuideSearches, LogCoverage
+from audit_lib.base.errors import BadInput
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.project_logs import PACKED
+from audit_lib.logs.read_line import read_line
+from audit_lib.project.policy import DocumentedGrep, Policy
+
+
+def written_lines(formats: LogFormats) -> dict[str, list[str]]:
+    """For each kind of request and message the example lines that show it, as applications write them."""
+    lines: dict[str, list[str]] = {}
+    for block in (*formats.bodies, *formats.messages):
+        for example in block.examples:
+            for sighting in read_line(example.encode(), formats, ZoneInfo("UTC")).sightings:
+                lines.setdefault(sighting.kind, []).append(example)
+    return lines
+
+
+def tabulate_log_coverage(
+    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
+) -> pd.DataFrame:
+    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
+    logs = sources[sources["kind"].eq("log")]
+    read = logs[logs["state"].eq("read")]
+    days = (min(quarter.end, as_of) - quarter.start).total_seconds() / 86400
+    row = {
+        "quarter": str(quarter),
+        "files": len(read),
+        "lines": int(read["lines"].sum()),
+        "counted": int(log_counts["count"].sum()),
+        "untimed": int(log_counts["untimed"].sum()),
+        "days_read": int(log_counts["day"].nunique()),
+        "days": max(0, -int(-days // 1)),
+        "places": "; ".join(sorted(logs["source"])),
+        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
+    }
+    return LogCoverage.of([row])
+
+
+def tabulate_guide_searches(
+    policy: Policy, written: Mapping[str, Sequence[str]], log_counts: pd.DataFrame
+) -> pd.DataFrame:
+    """`GuideSearches`: each search that the guide prescribes beside what the application writes.
+
+    `written` gives, for each kind of event, example lines as log_formats.toml holds them (rules.md D9).
+    """
+    counted = log_counts.groupby("kind")["count"].sum()
+    in_files = log_counts.groupby(["source", "kind"])["count"].sum()
+    return GuideSearches.of(
+        {
+            "pattern": grep.pattern,
+            "path": grep.path,
+            "guide_line": grep.guide_line,
+            "looks_for": grep.looks_for,
+            "counted": int(counted.reindex(grep.kinds, fill_value=0).sum()),
+            "reached": _reached(grep, in_files),
+            "can_match": _can_match(grep, written),
+            "prints_values": grep.prints_values,
+            "remedy": grep.remedy,
+        }
+        for grep in policy.greps
+    )
+
+
+def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
+    """How many of the events stand in files that the search opens; what is packed grep reads as it is."""
+    own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
+    files = own.groupby("source").sum()
+    opened = [
+        PurePosixPath(file).match(grep.path) and PurePosixPath(file).suffix not in PACKED
+        for file in files.index
+    ]
+    return int(files[opened].sum())
+
+
+def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:
+    """Whether a line of the kinds it is to find fits; None where it searches no log."""
+    lines = [line for kind in grep.kinds for line in written.get(kind, ())]
+    if not lines:
+        return None
+    pattern = from_basic(grep.pattern)
+    try:
+        return any(is_found(pattern, line, ignore_case=grep.ignore_case) for line in lines)
+    except TooSlow:
+        raise BadInput.at(f"the policy's [[grep]] of line {grep.guide_line}", SLOW) from None

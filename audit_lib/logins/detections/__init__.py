@@ -1,0 +1,238 @@
+"""Detections A1-A20: what is found in the logs, what is not there, and what cannot be said."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Detections
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.logins.detections import after_a_change as followers
+from audit_lib.logins.detections import gaps_and_clocks as clocks
+from audit_lib.logins.detections import hour_of_week as baseline
+from audit_lib.logins.detections import many_sources as crowds
+from audit_lib.logins.detections import one_source, rotations, successes
+from audit_lib.logins.detections import outages_and_steps as breaks
+from audit_lib.logins.detections import scans_and_errors as surfaces
+from audit_lib.logins.detections.alarm import MOST, Incident
+from audit_lib.logins.detections.applicability import (
+    FAILURES,
+    MISSED,
+    REQUESTS,
+    ROUTES,
+    SOURCE,
+    TIME,
+    cannot_apply,
+    proves_nothing,
+)
+from audit_lib.logins.detections.rotations import Causes
+from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, detection_policy
+from audit_lib.logins.detections.traffic import Traffic, gather
+from audit_lib.secrecy.value_questions import matches_glob
+
+__all__ = [
+    "DETECTIONS",
+    "Detected",
+    "Detection",
+    "Traffic",
+    "detect",
+    "detection_policy",
+    "gather",
+    "tabulate",
+]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a detection is given."""
+
+    traffic: Traffic
+    policy: DetectionPolicy
+    causes: Causes
+
+
+Find = Callable[[Parts, Rule], list[Incident]]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One detection. `needs` say what it rests on; `explained`: a cause on record makes it an accident."""
+
+    id: str
+    find: Find
+    needs: frozenset[str]
+    explained: bool = False
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What one detection came to: incidents, or a verdict and its reason.
+
+    `doubt` is why there may be more than was found; where nothing was, it is the reason.
+    """
+
+    detection: str
+    severity: str
+    verdict: str
+    reason: str
+    incidents: tuple[Incident, ...] = ()
+    doubt: str = ""
+
+
+def _of_traffic(find: Callable[[Traffic, Rule], list[Incident]]) -> Find:
+    return lambda parts, rule: find(parts.traffic, rule)
+
+
+def _one(
+    id_: str, find: Callable[[Traffic, Rule], list[Incident]], *needs: str, explained: bool = False
+) -> Detection:
+    return Detection(id_, _of_traffic(find), frozenset(needs), explained)
+
+
+DETECTIONS: tuple[Detection, ...] = (
+    _one("A1", one_source.bursts, TIME, SOURCE, FAILURES, explained=True),
+    _one("A2", one_source.slow, TIME, SOURCE, FAILURES, explained=True),
+    _one("A3", one_source.spaced, TIME, SOURCE, FAILURES, ROUTES, explained=True),
+    _one("A4", one_source.over_days, TIME, SOURCE, FAILURES, explained=True),
+    _one("A5", crowds.distributed, TIME, SOURCE, FAILURES, explained=True),
+    _one("A6", one_source.many_routes, TIME, SOURCE, FAILURES, ROUTES, explained=True),
+    _one("A7", successes.after_failures, TIME, SOURCE, FAILURES, REQUESTS, ROUTES),
+    _one("A8", successes.first_seen, TIME, SOURCE, REQUESTS, ROUTES),
+    Detection(
+        "A9",
+        lambda parts, rule: rotations.classified(parts.causes.after, rule),
+        frozenset((TIME, SOURCE, FAILURES, ROUTES)),
+    ),
+    Detection("A10", lambda parts, rule: list(parts.causes.breaks), frozenset((TIME, FAILURES, ROUTES))),
+    Detection("A11", lambda parts, rule: list(parts.causes.steps), frozenset((TIME, FAILURES, ROUTES))),
+    _one("A12", crowds.limited, TIME, REQUESTS),
+    _one("A13", baseline.unusual_hours, TIME, FAILURES, REQUESTS),
+    _one("A14", crowds.top_talkers, SOURCE, FAILURES),
+    Detection(
+        "A15",
+        lambda parts, rule: surfaces.scanning(parts.traffic, rule, parts.policy),
+        frozenset((TIME, SOURCE, REQUESTS, ROUTES, MISSED)),
+    ),
+    _one("A16", surfaces.errors, REQUESTS),
+    _one("A17", surfaces.secrets_in_addresses),
+    _one("A18", surfaces.starts),
+    _one("A19", clocks.gaps_and_jumps, TIME, REQUESTS),
+    _one("A20", baseline.off_hours, TIME, FAILURES),
+)
+
+
+def detect(traffic: Traffic, policy: DetectionPolicy) -> tuple[Detected, ...]:
+    """What each detection came to, in the order of DETECTIONS."""
+    parts = Parts(traffic, policy, _causes(traffic, policy))
+    return tuple(_apply(detection, parts) for detection in DETECTIONS)
+
+
+def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:
+    after, broken, stepped = (policy.rules.get(name) for name in ("A9", "A10", "A11"))
+    after = None if traffic.collapsed else after
+    steps = tuple(breaks.unrecorded(traffic, stepped)) if stepped else ()
+    return Causes(
+        after=followers.after_changes(traffic, after, policy) if after else (),
+        breaks=tuple(breaks.breaks(traffic, broken)) if broken else (),
+        steps=steps,
+        after_steps=followers.after_steps(traffic, steps, after, policy) if after else (),
+    )
+
+
+def _apply(detection: Detection, parts: Parts) -> Detected:
+    rule = parts.policy.rules.get(detection.id)
+    if rule is None:
+        text = 'the policy does not state it: extends = "generic" does'
+        return Detected(detection.id, "medium", "unknown", text)
+    made = partial(Detected, detection.id, rule.severity)
+    if reason := cannot_apply(detection.needs, parts.traffic):
+        return made("unknown", reason, doubt=reason)
+    doubt = proves_nothing(detection.needs, parts.traffic, parts.policy)
+    doubt = doubt or _special(detection, rule, parts)
+    incidents = [
+        _limited(_explained(found, detection, parts), detection, parts.traffic)
+        for found in detection.find(parts, rule)
+    ]
+    if incidents:
+        return made("found", "", tuple(sorted(incidents, key=_order)), doubt)
+    return made("unknown" if doubt else "none", doubt, doubt=doubt)
+
+
+def _special(detection: Detection, rule: Rule, parts: Parts) -> str:
+    """What one detection alone needs."""
+    traffic = parts.traffic
+    if detection.id == "A12" and not parts.policy.limiter_declared:
+        return "no answer 429, and the policy does not say that a limiter is at work (limits_requests)"
+    clients = traffic.requests["client"].nunique()
+    if detection.id == "A10" and not traffic.collapsed and clients < rule["clients"]:
+        return f"{clients} source in the logs; that all fail at once takes {rule['clients']:.0f}"
+    days = traffic.requests["seconds"].agg(["min", "max"]).diff().iloc[-1] / 86400
+    if detection.id in ("A8", "A13") and days < rule["days"]:
+        return f"the requests with a time span {days:.0f} days, and the baseline needs {rule['days']:.0f}"
+    return ""
+
+
+def _explained(found: Incident, detection: Detection, parts: Parts) -> Incident:
+    """The incident with what the log cannot tell, and as an accident where a cause is on record."""
+    if not detection.explained:
+        return found
+    cause = parts.causes.explanation(found)
+    if not cause:
+        unclear = sorted(
+            route for route in found.routes if matches_glob(route, parts.policy.ambiguous_routes)
+        )
+        text = f"; a refusal on {unclear[0]} can follow a right password" if unclear else ""
+        return replace(found, classification=found.classification + text)
+    return replace(found, classification=f"{found.classification}; {cause}: no attack", severity="info")
+
+
+def _limited(found: Incident, detection: Detection, traffic: Traffic) -> Incident:
+    """The incident with the word that requests were left out: an answer among them could explain it."""
+    if ROUTES not in detection.needs or not traffic.other_routes or not found.classification:
+        return found
+    return replace(found, classification=f"{found.classification}; without the requests under {OTHER_ROUTES}")
+
+
+def _order(found: Incident) -> tuple[Any, ...]:
+    first = found.first_at or pd.Timestamp.min.tz_localize("UTC")
+    return (first, found.subject, found.client, found.classification)
+
+
+def tabulate(detected: Iterable[Detected], name: Callable[[str], str] = str) -> pd.DataFrame:
+    """`Detections`: a row for each incident, and one for each detection without any.
+
+    `name` gives the text that stands for a client.
+    """
+    return Detections.of(row for one in detected for row in _rows(one, name))
+
+
+def _rows(one: Detected, name: Callable[[str], str]) -> Iterator[dict[str, Any]]:
+    empty = {
+        "detection": one.detection,
+        "verdict": one.verdict,
+        "reason": one.reason,
+        "subject": "",
+        "classification": "",
+        "first_at": None,
+        "last_at": None,
+        "count": 0,
+        "severity": "info" if one.verdict == "none" else one.severity,
+        "evidence": "",
+    }
+    if not one.incidents:
+        yield empty
+    for found in one.incidents[:MOST]:
+        yield empty | {
+            "subject": name(found.client) if found.client else found.subject,
+            "classification": found.classification,
+            "first_at": found.first_at,
+            "last_at": found.last_at,
+            "count": found.count,
+            "severity": found.severity,
+            "evidence": "; ".join(found.evidence),
+        }
+    if left := one.incidents[MOST:]:
+        text = f"{len(left)} more incidents"
+        yield empty | {"classification": text, "count": sum(found.count for found in left)}

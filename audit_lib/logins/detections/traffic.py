@@ -1,0 +1,232 @@
+"""What detections look at: requests by the minute, failed logins with their lines, changes on record."""
+
+import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import pandas as pd
+
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.contracts import Deploys, rows
+from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.ledger import Ledger
+from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logs.route_limit import budget_of
+from audit_lib.secrecy.value_questions import matches_glob
+
+# Messages by their names in log_formats.toml, one of which a process writes when it starts.
+BEGUN = ("secrets valid", "secrets invalid")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A rotation, a deploy or a start on record: it happened at some instant from `at` to `until`."""
+
+    name: str  # the secret; "start" or "deploy" of the application
+    at: pd.Timestamp
+    until: pd.Timestamp
+    place: str
+    environment: str = ""  # "" where it is not known
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The logs of a period as detections need them.
+
+    `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
+    network, method, route, status, count, failed, succeeded, protected. `failures`, those with a time, in its
+    order: at, seconds, source, line, client, network, method, route, protected, let_in_at (the minute in
+    which its address is answered on a protected route soon after; null: none), environment (of the log, ""
+    where it is not known). `events`: LogEvents with `seconds`, null where a line carries no time.
+    """
+
+    requests: pd.DataFrame
+    failures: pd.DataFrame
+    events: pd.DataFrame
+    counts: pd.DataFrame
+    changes: tuple[Change, ...]
+    first_day: str
+    days: int  # of the period until as_of
+    days_read: int
+    untimed_requests: int
+    untimed_failures: int
+    unnamed: int  # requests whose line names no client
+    addresses: int  # public ones that requests come from
+    collapsed: str  # why sources cannot be told apart; "" where they can
+    failed_statuses: tuple[int, ...]
+    other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
+    other_missed: int = 0  # those that were answered 404 and its like
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The successes on protected routes: of many changes each is held against them."""
+        return self.requests[self.requests["succeeded"] & self.requests["protected"]]
+
+
+def gather(  # noqa: PLR0917  what an audit knows of its logs
+    sources: pd.DataFrame,
+    counts: pd.DataFrame,
+    events: pd.DataFrame,
+    minutes: pd.DataFrame,
+    ledger: Ledger,
+    rules: DetectionPolicy,
+    start: datetime,
+    end: datetime,
+    deploys: pd.DataFrame | None = None,
+) -> Traffic:
+    """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`."""
+    places = dict(zip(sources["source"], sources["environment"], strict=True))
+    requests = _requests(minutes, rules)
+    seconds = _seconds(events["at"])
+    timed = events.assign(seconds=seconds)
+    failures = _failures(timed.assign(environment=events["source"].map(places)), requests, rules)
+    asked = counts[counts["status"].notna()]
+    refused = asked[asked["status"].isin(rules.failed_statuses)]
+    private = _private(asked, rules)
+    others = asked[asked["route"].eq(OTHER_ROUTES)]
+    missed = budget_of(others["status"].to_numpy("int64")).astype(bool)
+    return Traffic(
+        requests=requests,
+        failures=failures,
+        events=timed,
+        counts=counts,
+        changes=_changes(ledger, timed, _near(deploys, start, end)),
+        first_day=start.date().isoformat(),
+        days=max(0, -int(-(end - start).total_seconds() // 86400)),
+        days_read=int(counts["day"].nunique()),
+        untimed_requests=int(asked["untimed"].sum()),
+        untimed_failures=int(refused["untimed"].sum()),
+        unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
+        addresses=sum(not inside for inside in private.values()),
+        collapsed=_collapse(asked, private),
+        failed_statuses=rules.failed_statuses,
+        other_routes=int(others.loc[~missed, "count"].sum()),
+        other_missed=int(others.loc[missed, "count"].sum()),
+    )
+
+
+def network_of(client: str) -> str:
+    """The /24 or /64 of an address; a client that is none is its own network."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+def networks_of(clients: "pd.Series[str]") -> "pd.Series[str]":
+    """The network of each client."""
+    known = {client: network_of(client) for client in clients.unique()}
+    return clients.map(known).astype("str")
+
+
+def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
+    """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
+    known = {route: route != OTHER_ROUTES and matches_glob(route, globs) for route in routes.unique()}
+    return routes.map(known).astype(bool)
+
+
+def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
+    micro = at.astype("datetime64[us, UTC]").astype("int64")
+    return (micro / 1e6).where(at.notna())
+
+
+def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
+    frame = minutes.rename(columns={"minute_at": "at"})
+    failed = frame["status"].isin(rules.failed_statuses)
+    refused = set(frame.loc[failed, "route"])
+    guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
+    frame = frame.assign(
+        minute=(frame["at"].astype("int64") // 60_000_000),
+        seconds=frame["at"].astype("int64") / 1e6,
+        network=networks_of(frame["client"]),
+        failed=failed,
+        succeeded=frame["status"].between(200, 299),
+        protected=frame["route"].map(guarded).astype(bool),
+    )
+    keys = ["at", "source", "client", "route", "method", "status"]
+    return frame.sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
+    if rules.failed_statuses:
+        failed = events["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
+    else:
+        failed = events["kind"].isin(rules.failed_messages)
+    kept = events[failed & events["at"].notna()]
+    guarded = set(requests.loc[requests["protected"], "route"])
+    if requests["route"].eq(OTHER_ROUTES).any():
+        # A refusal of its own tells what its route is, though the requests to it stand under another name.
+        refused = set(kept.loc[kept["status"].isin(rules.failed_statuses).fillna(False), "route"])
+        guarded |= {route for route in refused if rules.access.protects(route, refused)}
+    frame = kept.assign(
+        network=networks_of(kept["client"]),
+        protected=kept["route"].isin(guarded),
+    )
+    columns = ["at", "seconds", "source", "line", "client", "network", "method", "route"]
+    columns += ["protected", "environment"]
+    frame = frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
+    return frame.assign(let_in_at=_let_in_at(frame, requests, rules.let_in_minutes * 60))
+
+
+def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":
+    """The minute of the next answer to the same address on a protected route; null where none is near."""
+    good = requests[requests["succeeded"] & requests["protected"] & requests["client"].ne("")]
+    answers = good[["client", "seconds"]].drop_duplicates()
+    tries = failures[["client"]].assign(minute=failures["seconds"] // 60 * 60)
+    answers = answers.rename(columns={"seconds": "answered"})
+    merged = pd.merge_asof(
+        tries, answers, left_on="minute", right_on="answered", by="client", direction="forward"
+    )
+    near = (merged["answered"] - failures["seconds"]).le(seconds) & (seconds > 0)
+    return pd.to_datetime(merged["answered"].where(near), unit="s", utc=True)
+
+
+def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
+    """Whether nearly all requests seem to come from a proxy (spec/detections.md, "Common gates")."""
+    sums = asked.groupby("client")["count"].sum().drop("", errors="ignore")
+    inside = sums[[private.get(client, False) for client in sums.index]].sort_values(ascending=False)
+    share = inside.head(3).sum() / sums.sum() if sums.sum() else 0.0
+    if share <= 0.95:
+        return ""
+    number = min(3, len(inside))
+    return f"{share:.0%} of the requests come from {number} private addresses: a proxy hides who asked"
+
+
+def _private(asked: pd.DataFrame, rules: DetectionPolicy) -> dict[str, bool]:
+    """For each client that is an address whether it is one that a proxy has."""
+    found = {}
+    for client in asked["client"].unique():
+        with suppress(ValueError):
+            address = ipaddress.ip_address(client)
+            found[str(client)] = any(address in network for network in rules.proxy_networks)
+    return found
+
+
+def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.DataFrame:
+    """The deploys that may have put something in place in the period, or in the two days before it."""
+    if deploys is None:
+        return Deploys.of([])
+    ended = deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()
+    near = deploys["ended_at"].ge(start - timedelta(days=2)) & deploys["began_at"].le(end)
+    return deploys[ended & near]
+
+
+def _changes(ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame) -> tuple[Change, ...]:
+    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
+    found = []
+    for entry in ledger.of_kind("rotation"):
+        at = parse_instant(str(entry.body["claimed_at"]), entry.place)
+        until = at + timedelta(days=1) if entry.body.get("day_only") else at
+        name, where = str(entry.body["secret"]), str(entry.body["environment"])
+        found.append(Change(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+    for deploy in rows(deploys):
+        bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
+        found.append(Change("deploy", *bounds, deploy.evidence, deploy.environment))
+    starts = events[events["message"].isin(BEGUN) & events["at"].notna()]
+    for at, source, line in zip(starts["at"], starts["source"], starts["line"], strict=True):
+        found.append(Change("start", at, at, f"{source}:{line}"))
+    return tuple(sorted(found, key=lambda change: (change.at, change.name, change.place)))

@@ -1,0 +1,1 @@
+"""From a log's bytes to counts, events and minutes."""

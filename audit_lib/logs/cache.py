@@ -1,0 +1,177 @@
+"""Remembers what logs gave, so that an incident opens at once: by their content's hash, holding no value."""
+
+import hmac
+import io
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import blake2b, sha256
+from importlib import resources
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
+from audit_lib.base.files import Unreadable, open_source
+from audit_lib.base.glob_paths import log_paths
+from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.project import Project
+from audit_lib.secrecy.exact_search import ExactSearch, strong_search
+from audit_lib.secrecy.keeper import Keeper
+
+FRAMES: dict[str, type[Contract]] = {
+    "sources": Sources,
+    "counts": LogCounts,
+    "events": LogEvents,
+    "minutes": LogMinutes,
+}
+# Text that other people wrote: a request may bear a value in its path.
+_FOREIGN = ("route", "client", "subject")
+_MAC = 32
+_CHUNK = 1 << 20
+KEPT = 4  # caches of older contents that are left
+
+
+def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) -> LogRead:
+    """All logs of a project, known values removed from routes, clients and subjects.
+
+    Of the frames, but for the sources, texts are categories, and the minutes stand in the order of time:
+    millions of rows are then sliced and summed within a moment.
+
+    What was read before is believed where every file's bytes, time and mode are the same, under the same
+    key and formats; a MAC under the key protects it. Under a throw-away key nothing is stored. A cache
+    that is lost, foreign or broken means reading again. Safe to delete.
+    """
+    search = strong_search(keeper)
+    if keeper.key.origin == "throw-away":
+        return _coded(_clean(read_logs(project, None), search))
+    secret = keeper.key.derive("log cache")
+    home = (folder or user_cache()) / "logs"
+    path = home / f"{_digest(project, secret, search.digest)}.npz"
+    found = _load(path, secret)
+    if found is None:
+        found = _coded(_clean(read_logs(project, None), search))
+        _store(path, secret, found)
+    return found
+
+
+def _digest(project: Project, secret: bytes, values: str) -> str:
+    """A keyed digest of everything that decides what reading gives."""
+    formats = resources.files("audit_lib.logs").joinpath("log_formats.toml").read_bytes()
+    total = blake2b(formats + values.encode(), key=secret, digest_size=20)
+    # Other code may read or store otherwise: no number has to be raised by hand.
+    here = Path(__file__).parent
+    for module in (here.parent / "base" / "log_kinds.py", *sorted(here.rglob("*.py"))):
+        total.update(module.read_bytes())
+    total.update(str(project.root).encode("utf-8", "surrogateescape"))
+    for source in project.log_sources:
+        total.update(repr(source).encode("utf-8", "surrogateescape"))
+        for path in log_paths(project.root, source.pattern):
+            total.update(repr((path, _content(project.root, path))).encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
+
+
+def _content(root: Path, path: str) -> tuple[object, ...]:
+    """A file's hash and facts; of one that cannot be read, why."""
+    digest = sha256()
+    try:
+        with open_source(root, path) as source:
+            while chunk := source.file.read(_CHUNK):
+                digest.update(chunk)
+            return digest.hexdigest(), source.facts
+    except Unreadable as error:
+        return error.state, error.reason
+
+
+def _clean(logs: LogRead, search: ExactSearch) -> LogRead:
+    """The frames without known values."""
+    for frame in (logs.counts, logs.events, logs.minutes):
+        for column in _FOREIGN:
+            if column in frame:
+                texts = {text: search.scrub(text) for text in frame[column].unique()}
+                changed = {text: clean for text, clean in texts.items() if text != clean}
+                if changed:
+                    frame[column] = frame[column].replace(changed)
+    return logs
+
+
+def _coded(logs: LogRead) -> LogRead:
+    """The frames with texts as categories, the minutes in the order of time."""
+    minutes = logs.minutes.sort_values("minute_at", kind="stable", ignore_index=True)
+    frames = {"counts": logs.counts, "events": logs.events, "minutes": minutes}
+    return replace(logs, **{name: frame.astype(_categories(FRAMES[name])) for name, frame in frames.items()})
+
+
+def _categories(contract: type[Contract]) -> dict[str, str]:
+    texts = contract.types().items()
+    return {name: "category" for name, dtype in texts if isinstance(dtype, pd.StringDtype)}
+
+
+def _store(path: Path, secret: bytes, logs: LogRead) -> None:
+    """Keep it for the user alone; a cache that cannot be written is none."""
+    arrays = {name: array for key in FRAMES for name, array in _packed(key, getattr(logs, key))}
+    written = io.BytesIO()
+    np.savez(written, **arrays)
+    body = written.getvalue()
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hmac.digest(secret, body, sha256) + body)
+        Path(file.name).replace(path)
+        old = sorted(path.parent.glob("*.npz"), key=lambda one: one.stat().st_mtime)
+        for one in old[:-KEPT]:
+            one.unlink()
+
+
+def _load(path: Path, secret: bytes) -> LogRead | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    mac, body = content[:_MAC], memoryview(content)[_MAC:]
+    if not hmac.compare_digest(mac, hmac.digest(secret, body, sha256)):
+        return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
+        return LogRead(**{key: _unpacked(key, arrays) for key in FRAMES})
+
+
+def _packed(key: str, frame: pd.DataFrame) -> Iterator[tuple[str, Any]]:
+    """Each column as plain arrays: text as codes into a list of its texts, numbers with a mask of nulls."""
+    for column, values in frame.items():
+        name = f"{key}/{column}"
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            yield f"{name}/at", values.astype("int64").to_numpy()
+        elif isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
+            texts = values.astype("category").cat
+            yield f"{name}/codes", texts.codes.to_numpy()
+            packed = json.dumps([str(text) for text in texts.categories]).encode("ascii")
+            yield f"{name}/texts", np.frombuffer(packed, dtype=np.uint8)
+        else:
+            yield f"{name}/null", np.flatnonzero(values.isna())
+            numbers = values.astype("Int64").fillna(0).to_numpy(dtype="int64")
+            bounds = np.min(numbers, initial=0), np.max(numbers, initial=0)
+            least = np.result_type(*map(np.min_scalar_type, bounds))
+            yield f"{name}/numbers", numbers.astype(least)
+
+
+def _unpacked(key: str, arrays: Any) -> pd.DataFrame:
+    """The frame as it was stored; it was validated before."""
+    columns: dict[str, Any] = {}
+    for column, dtype in FRAMES[key].types().items():
+        name = f"{key}/{column}"
+        if f"{name}/at" in arrays:
+            columns[column] = pd.DatetimeIndex(arrays[f"{name}/at"].view("datetime64[us]"), tz="UTC")
+        elif f"{name}/codes" in arrays:
+            texts = pd.Index(json.loads(arrays[f"{name}/texts"].tobytes()), dtype="str")
+            coded = pd.Categorical.from_codes(arrays[f"{name}/codes"], texts)
+            columns[column] = coded.astype(dtype) if key == "sources" else coded
+        else:
+            numbers = pd.Series(arrays[f"{name}/numbers"]).astype("int64" if dtype == "int64" else "Int64")
+            absent = numbers.index.isin(arrays[f"{name}/null"])
+            columns[column] = numbers.mask(absent).astype(dtype) if absent.any() else numbers.astype(dtype)
+    return pd.DataFrame(columns, copy=False)

@@ -1,0 +1,159 @@
+"""What the lines of one log file add up to: counts, events with their bounds, and where each line ended."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from audit_lib.base.log_kinds import NOTICE
+from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
+from audit_lib.logs.read_line import LINE_LIMIT, Sighting, read_line
+from audit_lib.logs.units import MINUTE, MOST_STEPS
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Group(NamedTuple):
+    """What requests and messages are counted by. `day` is None before the first date of a file."""
+
+    day: str | None
+    kind: str
+    status: int | None
+    client: str
+    method: str
+    route: str
+
+
+class Moment(NamedTuple):
+    """What timed requests are counted by, minute by minute."""
+
+    minute: int  # minutes since 1970 UTC
+    status: int
+    client: str
+    method: str
+    route: str
+
+
+class Event(NamedTuple):
+    """A failed request or a message, with its line; instants in microseconds since 1970 UTC."""
+
+    line: int
+    at: int | None
+    not_before: int | None
+    not_after: int | None
+    day: str | None
+    sighting: Sighting
+
+
+@dataclass
+class Tally:
+    """The sums of one file.
+
+    `counts` holds for each group its lines, those without a time, the first line, and the first without a
+    time (0: none); `moments` holds how many, and the first line.
+    """
+
+    lines: int = 0
+    read: int = 0
+    not_understood: int = 0
+    blank: int = 0
+    counts: dict[Group, list[int]] = field(default_factory=dict)
+    moments: dict[Moment, list[int]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    dated: int = 0  # lines with a date, their own or one before them
+    in_period: int = 0  # those of them that lie in the period
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days that are counted, both inclusive, as ISO text; without bounds all of them."""
+
+    first: str = ""
+    last: str = "9"
+
+    def holds(self, day: str | None) -> bool:
+        """Whether a day lies in the period; lines before the first date of a file always do."""
+        return day is None or self.first <= day <= self.last
+
+
+def day_of(at: int) -> str:
+    """The UTC day of an instant, 2026-09-30."""
+    return (_EPOCH + timedelta(microseconds=at)).date().isoformat()
+
+
+def raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a stream; of one beyond the limit only so much that it shows to be too long."""
+    while line := file.readline(LINE_LIMIT + 2):
+        yield line
+        while len(line) == LINE_LIMIT + 2 and not line.endswith(b"\n"):
+            line = file.readline(LINE_LIMIT + 2)
+
+
+def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, period: Period) -> Tally:
+    """The sums over all lines of one file, in their order."""
+    tally = Tally()
+    last: int | None = None
+    day, held = None, period.holds(None)
+    steps = 0  # of a clock that was set back
+    waiting: list[Event] = []  # events that wait for the next line with a time
+    counted: set[str] = set()  # kinds that this record was already counted for
+    for number, raw in enumerate(lines, 1):
+        line = read_line(raw, formats, zone)
+        _count_state(tally, line.state)
+        if line.record:
+            counted.clear()
+        if line.at is not None:
+            before, last, day = last, line.at, day_of(line.at)
+            held = period.holds(day)
+            if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
+                steps += 1
+                tally.events.append(Event(number, last, last, before, day, Sighting(NOTICE, CLOCK_SET_BACK)))
+            tally.events += [_bounded(event, last) for event in waiting]
+            waiting.clear()
+        tally.dated += day is not None
+        tally.in_period += day is not None and held
+        for sighting in line.sightings:
+            if sighting.once and sighting.kind in counted:
+                continue
+            if sighting.once:
+                counted.add(sighting.kind)
+            event = _add(tally, Event(number, line.at, last, line.at, day, sighting)) if held else None
+            if event:
+                (waiting if event.at is None else tally.events).append(event)
+    tally.events += waiting
+    return tally
+
+
+def _count_state(tally: Tally, state: str) -> None:
+    tally.lines += 1
+    if state == "read":
+        tally.read += 1
+    elif state == "blank":
+        tally.blank += 1
+    else:
+        tally.not_understood += 1
+
+
+def _add(tally: Tally, event: Event) -> Event | None:
+    """Counts what a line shows; the event where it is a failure or a message."""
+    shown = event.sighting
+    if shown.kind != NOTICE:
+        group = Group(event.day, shown.kind, shown.status, shown.client, shown.method, shown.route)
+        counted = tally.counts.setdefault(group, [0, 0, event.line, 0])
+        counted[0] += 1
+        if event.at is None:
+            counted[1] += 1
+            counted[3] = counted[3] or event.line
+    if shown.status and event.at is not None:
+        moment = Moment(event.at // MINUTE, shown.status, shown.client, shown.method, shown.route)
+        tally.moments.setdefault(moment, [0, event.line])[0] += 1
+    return event if shown.kind != "other" else None
+
+
+def _bounded(event: Event, following: int) -> Event:
+    """An untimed event between its nearest timed lines; instances merged out of order can swap the two."""
+    if event.not_before is None:
+        return event._replace(not_after=following)
+    low, high = sorted((event.not_before, following))
+    return event._replace(not_before=low, not_after=high)

@@ -1,0 +1,175 @@
+"""What one log file adds up to, as columns of numbers and names: the common form of both readers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+
+import numpy as np
+
+from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logs.count_lines import Tally
+from audit_lib.logs.units import NONE, Ints
+
+KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)
+NAMED = ("client", "method", "route")
+# Columns by which rows are summed, those that are summed, and those of which the first is kept: see `summed`.
+BY_GROUP = ("day", "kind", "status", *NAMED), ("count", "untimed"), ("line", "untimed_line")
+BY_MOMENT = ("minute", "status", *NAMED), ("count",), ("line",)
+EVENT = ("line", "at", "not_before", "not_after", "day", "kind", "message", "status")
+EVENT_NAMES = (*NAMED, "subject")
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_NO_LINE = 1 << 62  # higher than any
+
+Columns = dict[str, Ints]
+
+
+@dataclass(frozen=True)
+class LogSums:
+    """The sums of one file.
+
+    Columns hold numbers: days since 1970 and one (0: none), kinds by their place in KINDS, status 0 for none,
+    instants in microseconds since 1970 UTC (NONE: none), message by its place in `messages`, and names by
+    their place in `names`. `groups` has `count` and `untimed`, `moments` has `count`; both have the `line` of
+    their first, `groups` also that of the first without a time (0: none).
+    """
+
+    lines: int
+    read: int
+    not_understood: int
+    blank: int
+    dated: int
+    in_period: int
+    names: tuple[str, ...]
+    messages: tuple[str, ...]
+    groups: Columns
+    moments: Columns
+    events: Columns
+
+
+class Names:
+    """Numbers names in order of sight, behind those that have numbers already."""
+
+    def __init__(self, known: Sequence[str] = ("",)) -> None:
+        self.numbers: dict[str, int] = {name: number for number, name in enumerate(known)}
+
+    def __getitem__(self, name: str) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
+
+    def all(self) -> tuple[str, ...]:
+        """The names by their number."""
+        return tuple(self.numbers)
+
+
+def day_number(day: str | None) -> int:
+    """Days since 1970 and one; 0 for none."""
+    return 0 if day is None else date.fromisoformat(day).toordinal() - _EPOCH_DAY + 1
+
+
+def day_text(number: int) -> str | None:
+    """The day of a number, 2026-09-30."""
+    return None if not number else date.fromordinal(number + _EPOCH_DAY - 1).isoformat()
+
+
+def sums_of(tally: Tally) -> LogSums:
+    """The naive reader's sums as columns."""
+    names, messages = Names(), Names()
+    groups = [
+        (
+            day_number(group.day),
+            KINDS.index(group.kind),
+            group.status or 0,
+            names[group.client],
+            names[group.method],
+            names[group.route],
+            *counted,
+        )
+        for group, counted in tally.counts.items()
+    ]
+    moments = [
+        (
+            moment.minute,
+            moment.status,
+            names[moment.client],
+            names[moment.method],
+            names[moment.route],
+            *counted,
+        )
+        for moment, counted in tally.moments.items()
+    ]
+    events = [
+        (
+            event.line,
+            *(NONE if at is None else at for at in (event.at, event.not_before, event.not_after)),
+            day_number(event.day),
+            KINDS.index(event.sighting.kind),
+            messages[event.sighting.message],
+            event.sighting.status or 0,
+            *(names[getattr(event.sighting, name)] for name in EVENT_NAMES),
+        )
+        for event in tally.events
+    ]
+    return LogSums(
+        tally.lines,
+        tally.read,
+        tally.not_understood,
+        tally.blank,
+        tally.dated,
+        tally.in_period,
+        names.all(),
+        messages.all(),
+        _columns(groups, list(chain(*BY_GROUP))),
+        _columns(moments, list(chain(*BY_MOMENT))),
+        _columns(events, (*EVENT, *EVENT_NAMES)),
+    )
+
+
+def no_sums() -> LogSums:
+    """The sums of a file without lines."""
+    return sums_of(Tally())
+
+
+def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
+    table = np.array(rows, np.int64).reshape(-1, len(names))
+    return {name: table[:, place] for place, name in enumerate(names)}
+
+
+def summed(columns: Columns, by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()) -> Columns:
+    """One row for each group of the columns `by`, in their order: sums of `values`, the first of `lines`."""
+    size = len(columns[values[0]])
+    key, width = np.zeros(size, np.int64), 1
+    for name in by:
+        distinct, place = np.unique(columns[name], return_inverse=True)
+        if width * max(1, len(distinct)) >= 1 << 62:
+            distinct_keys, key = np.unique(key, return_inverse=True)
+            width = len(distinct_keys)
+        key, width = key * max(1, len(distinct)) + place, width * max(1, len(distinct))
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    sums = {name: np.bincount(group, columns[name], len(first)).astype(np.int64) for name in values}
+    firsts = {name: _least(columns[name], group, len(first)) for name in lines}
+    return {name: columns[name][first] for name in by} | sums | firsts
+
+
+def _least(lines: Ints, group: Ints, size: int) -> Ints:
+    """The lowest line of each group; 0, which is none, where no row has one."""
+    least = np.full(size, _NO_LINE, np.int64)
+    np.minimum.at(least, group, np.where(lines > 0, lines, _NO_LINE))
+    return np.where(least < _NO_LINE, least, 0)
+
+
+def renamed(
+    sums: Iterable[LogSums], columns: Callable[[LogSums], Columns], named: Sequence[str]
+) -> tuple[Columns, tuple[str, ...]]:
+    """The columns of several files below each other, and the names that they now refer to, in sorted order.
+
+    Since numbers follow the order of names, sorting by number sorts by name.
+    """
+    parts = list(sums)
+    names = tuple(sorted({name for part in parts for name in part.names}))
+    places = {name: number for number, name in enumerate(names)}
+    tables: list[Columns] = []
+    for part in parts:
+        mapping = np.array([places[name] for name in part.names], np.int64)
+        table = columns(part)
+        tables.append({name: mapping[table[name]] if name in named else table[name] for name in table})
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}, names

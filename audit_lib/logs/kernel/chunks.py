@@ -1,0 +1,85 @@
+"""A log's bytes in chunks of whole lines, in a few buffers that are used again and again."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from audit_lib.logs.read_line import LINE_LIMIT
+from audit_lib.logs.units import Bytes
+
+CHUNK = 8 << 20
+_STEP = 1 << 16
+
+
+def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Iterator[tuple[Bytes, int]]:
+    """Buffers with how many bytes of each are whole lines; the last line may lack its end.
+
+    Of a line beyond the limit so much is kept that it shows to be too long. `buffers` gives the next free
+    one; each must hold `size` and room for one line (`buffer_size`).
+    """
+    buffer, filled = next(buffers), 0
+    while True:
+        # A line that is too long already leaves no room for a chunk: it is skipped first.
+        ended = False
+        if filled <= LINE_LIMIT + 1:
+            filled, ended = fill(file, buffer, filled, filled + size)
+        stop = after_last_line(buffer, filled)
+        while not stop and not ended:
+            if filled > LINE_LIMIT + 1:
+                filled, ended = _skip_line(file, buffer)
+            else:
+                filled, ended = fill(file, buffer, filled, filled + min(size, _STEP))
+            stop = after_last_line(buffer, filled)
+        if ended:
+            if filled:
+                yield buffer, filled
+            return
+        following = next(buffers)
+        left = filled - stop
+        following[:left] = buffer[stop:filled]
+        yield buffer, stop
+        buffer, filled = following, left
+
+
+def buffer_size(size: int = CHUNK) -> int:
+    """What a buffer must hold: a chunk, and one line that began in the chunk before."""
+    return size + LINE_LIMIT + 2 * _STEP
+
+
+def fill(file: BinaryIO, buffer: Bytes, filled: int, upto: int) -> tuple[int, bool]:
+    """Reads until so many bytes are there; how many there are, and whether the stream has ended."""
+    view = buffer.data
+    while filled < upto:
+        count = file.readinto(view[filled:upto])  # type: ignore[attr-defined]
+        if not count:
+            return filled, True
+        filled += count
+    return filled, False
+
+
+def after_last_line(buffer: Bytes, filled: int) -> int:
+    """Where the last whole line ends; 0 where there is none."""
+    reach = _STEP
+    while True:
+        start = max(0, filled - reach)
+        found = buffer[start:filled].tobytes().rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        if start == 0:
+            return 0
+        reach *= 4
+
+
+def _skip_line(file: BinaryIO, buffer: Bytes) -> tuple[int, bool]:
+    """Drops the rest of a line that is too long: what stays of it ends at the limit, with what follows it."""
+    stop = LINE_LIMIT + 1
+    while True:
+        piece = file.read(_STEP)
+        if not piece:
+            return stop, True
+        found = piece.find(b"\n")
+        if found >= 0:
+            rest = np.frombuffer(piece[found:], np.uint8)
+            buffer[stop : stop + len(rest)] = rest
+            return stop + len(rest), False

@@ -1,0 +1,192 @@
+"""Puts the chunks of one file together in their order: no chunk knows what stood before it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audit_lib.base.log_kinds import NOTICE
+from audit_lib.logs.count_lines import Period
+from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.decode import Texts, decode_events, messages
+from audit_lib.logs.kernel.worker import ChunkRead, Filled
+from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.route_limit import BUDGETS, Least, folded, merged
+from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, Ints
+
+_NUMBER = layout.CLOCK_NUMBER << 28
+
+
+def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, period: Period) -> Ints:
+    """A chunk's events with a step from the time before it, less those steps that are beyond the limit.
+
+    Args:
+        events: of the chunk, with their lines in the file.
+        state: of the chunk; its first time tells whether the clock was set back before it.
+        last: the time before the chunk, or NONE.
+        lines: how many lines stand before the chunk.
+        kept: how many steps of the file are kept already.
+    """
+    first = int(state[layout.FIRST])
+    day = first // DAY + 1
+    if NONE not in (first, last) and last - first > MINUTE and period.holds(day_text(day)):
+        step = np.zeros((1, layout.EVENT), np.int64)
+        line = lines + int(state[layout.FIRST_LINE])
+        step[0, : layout.E_TWO] = line, first, first, last, day << 47 | _NUMBER
+        place = int(np.searchsorted(events[:, layout.E_LINE], line))
+        events = np.concatenate([events[:place], step, events[place:]])
+    elif not state[layout.STEPS]:
+        return events
+    is_step = events[:, layout.E_ONE] >> 28 & 255 == layout.CLOCK_NUMBER
+    within: Ints = events[~is_step | (np.cumsum(is_step) + kept <= MOST_STEPS)]
+    return within
+
+
+def steps_in(events: Ints) -> int:
+    """How many of the events are steps of a clock."""
+    return int(np.count_nonzero(events[:, layout.E_ONE] >> 28 & 255 == layout.CLOCK_NUMBER))
+
+
+@dataclass
+class _Carried:
+    """What stands before a chunk."""
+
+    lines: int = 0
+    day: int = 0
+    last: int = NONE
+    opened: int = 0
+
+
+@dataclass
+class _Gathered:
+    """What the chunks gave so far, beside what their workers hold.
+
+    `texts` number the strings of `events`; `parts` are what workers counted before they began afresh,
+    and `least` say which routes of it could stay.
+    """
+
+    state: Ints = field(default_factory=lambda: np.zeros(layout.STATES, np.int64))
+    dated: int = 0
+    in_period: int = 0
+    events: list[Ints] = field(default_factory=list)
+    texts: dict[bytes, int] = field(default_factory=lambda: {b"": 0})
+    steps: int = 0
+    shares: dict[int, Share] = field(default_factory=dict)
+    parts: list[LogSums] = field(default_factory=list)
+    least: list[Least] = field(default_factory=list)
+
+
+def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
+    """The sums of a file, from its chunks in order; the same for every way to split it."""
+    carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
+    notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
+    for read in reads:
+        held = plan.period.holds(day_text(carried.day))
+        share = gathered.shares.setdefault(id(read.worker), Share(read.worker))
+        share.begun.append(carried.lines)
+        if held and len(read.head):
+            share.add(head_rows(read, carried.day, carried.lines))
+        once = [(*key, 1, carried.lines + line) for key, line in _counted_once(read, carried, held, notices)]
+        if once:
+            share.add(np.array(once, np.int64))
+        placed = _placed(read.events, carried, held)
+        if plan.wanted.events:
+            before = carried.last, carried.lines, gathered.steps
+            placed = with_steps(placed, read.state, *before, period=plan.period)
+            gathered.steps += steps_in(placed)
+        _bound(gathered, read)
+        if len(placed):
+            gathered.events.append(share.own(placed, gathered.texts))
+        _carry(read, carried, gathered, held)
+        if share.is_full(plan.routes):
+            _let_go(gathered, share, plan)
+    return _sums(gathered, plan)
+
+
+def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
+    """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
+    gathered.parts.append(part_of([share], plan, gathered.least))
+    del gathered.shares[id(share.worker)]
+    if not isinstance(share.worker, Filled):
+        share.worker.restart()
+    rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
+    if sum(rows[1:]) > max(2 * plan.routes, rows[0]):
+        gathered.parts = folded([merged(gathered.parts)], plan.routes)
+
+
+def _counted_once(
+    read: ChunkRead, carried: _Carried, held: bool, notices: list[bool]
+) -> Iterator[tuple[tuple[int, int], int]]:
+    """Messages before the chunk's first record: the record may have begun, and counted them, before."""
+    for bit, one, two, row, line in read.onces.tolist():
+        in_head = one >> 47 == 0
+        if carried.opened & bit or (in_head and not held):
+            if row >= 0:
+                read.events[row, layout.E_ONCE] = -1
+        elif not notices[one >> 28 & 255]:
+            yield (one | carried.day << 47 if in_head else one, two), line
+
+
+def _placed(events: Ints, carried: _Carried, held: bool) -> Ints:
+    """Events with their line in the file, and with the day and the bound that stand before the chunk."""
+    in_head = events[:, layout.E_ONE] >> 47 == 0
+    kept = (events[:, layout.E_ONCE] == 0) & (~in_head | held)
+    if not kept.all():
+        events, in_head = events[kept], in_head[kept]
+    events[:, layout.E_LINE] += carried.lines
+    events[in_head, layout.E_ONE] |= carried.day << 47
+    events[in_head & (events[:, layout.E_BEFORE] == NONE), layout.E_BEFORE] = carried.last
+    return events
+
+
+def _bound(gathered: _Gathered, read: ChunkRead) -> None:
+    """The first time of a chunk bounds the events that waited for one in the chunks before."""
+    first = int(read.state[layout.FIRST])
+    if first == NONE:
+        return
+    for events in reversed(gathered.events):
+        waiting = events[:, layout.E_AFTER] == NONE
+        if len(events) and not waiting.any():
+            break
+        events[waiting, layout.E_AFTER] = first
+
+
+def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) -> None:
+    state = read.state
+    gathered.state += state
+    gathered.dated += int(state[layout.DATED]) + (int(state[layout.HEAD]) if carried.day else 0)
+    gathered.in_period += int(state[layout.WITHIN]) + (int(state[layout.HEAD]) if carried.day and held else 0)
+    carried.lines += int(state[layout.LINES])
+    if state[layout.FIRST] != NONE:
+        carried.day, carried.last = int(state[layout.TODAY]), int(state[layout.LAST])
+    opened = int(state[layout.OPENED])
+    carried.opened = opened if state[layout.BEGUN] else carried.opened | opened
+
+
+def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
+    state = gathered.state
+    shares = list(gathered.shares.values())
+    if gathered.parts:
+        for share in shares:
+            _let_go(gathered, share, plan)
+    elif shares:
+        gathered.parts = [part_of(shares, plan, gathered.least)]
+    whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
+    names = Names(whole.names)
+    rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
+    events = decode_events(rows, Texts(list(gathered.texts), names), plan)
+    return LogSums(
+        int(state[layout.LINES]),
+        int(state[layout.READ]),
+        int(state[layout.UNKNOWN]),
+        int(state[layout.BLANK]),
+        gathered.dated,
+        gathered.in_period,
+        names.all(),
+        messages(plan),
+        whole.groups,
+        whole.moments,
+        {name: events[name] for name in (*EVENT, *EVENT_NAMES)},
+    )

@@ -1,0 +1,163 @@
+"""Compiled times: the four shapes in which logs write them, as microseconds since 1970 UTC."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.digits import (
+    NONE,
+    clock_digits,
+    clock_of,
+    digits_at,
+    fraction,
+    month,
+    number,
+    seconds,
+)
+from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
+from audit_lib.logs.kernel.shared_arrays import ARRAYS, MEMO, ZONE_FROM, ZONE_OFFSET
+
+MISS = np.int64(layout.MISS)
+_MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
+# Places of the memo: the ten bytes of a date, and its seconds.
+_START, _REST, _MIDNIGHT = range(3)
+
+
+@jit
+def zone_of(pos, end, colon):
+    """End of an optional zone and its seconds; NONE where there is none."""
+    if colon and pos < end and byte(pos) == 90:
+        return pos + 1, 0
+    at = pos + (pos < end and byte(pos) == 32)
+    if (not colon and at == pos) or at + 4 >= end or (byte(at) != 43 and byte(at) != 45):
+        return pos, NONE
+    hours = number(at + 1, 2)
+    middle = at + 3 + (colon and byte(at + 3) == 58)
+    if hours < 0 or middle + 1 >= end:
+        return pos, NONE
+    minutes = number(middle, 2)
+    if minutes < 0:
+        return pos, NONE
+    offset = hours * 3600 + minutes * 60
+    return middle + 2, (-offset if byte(at) == 45 else offset)
+
+
+@jit
+def instant(frame, wall, micros, offset):
+    """Microseconds since 1970 UTC of a wall-clock time, whose zone is the source's where it has none."""
+    if offset == NONE:
+        starts = word(frame, ZONE_FROM)
+        low, high = 0, word(frame, ARRAYS + ZONE_FROM)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if word(starts, middle) <= wall:
+                low = middle
+            else:
+                high = middle
+        offset = word(word(frame, ZONE_OFFSET), low)
+    return (wall - offset) * 1_000_000 + micros
+
+
+@jit
+def is_name(pos):
+    """One capital and two small letters, as months and days are written."""
+    return 65 <= byte(pos) <= 90 and 97 <= byte(pos + 1) <= 122 and 97 <= byte(pos + 2) <= 122
+
+
+@jit
+def date_of(memo, pos, mark):
+    """Seconds since 1970 at the beginning of a day like 2026-11-24, or NONE; the date before is known."""
+    start, rest = eight(pos), eight(pos + 8) & 0xFFFF
+    if start == word(memo, _START) and rest == word(memo, _REST):
+        return word(memo, _MIDNIGHT)
+    # 2026-11- with its marks, which are the same; then 24.
+    digits = digits_at(pos, 0x3030303030303030 & ~_MARKS | mark << 32 | mark << 56, 0x0F06060F06060606)
+    if digits < 0:
+        return NONE
+    year = (digits & 15) * 1000 + (digits >> 8 & 15) * 100 + (digits >> 16 & 15) * 10 + (digits >> 24 & 15)
+    month_ = (digits >> 40 & 15) * 10 + (digits >> 48 & 15)
+    midnight = seconds(year, month_, number(pos + 8, 2))
+    if midnight != NONE:
+        put(memo, _START, start)
+        put(memo, _REST, rest)
+        put(memo, _MIDNIGHT, midnight)
+    return midnight
+
+
+class Time(NamedTuple):
+    """Where a time ends (MISS: there is none), and its instant (NONE: it names none)."""
+
+    end: int
+    at: int
+
+
+@inlined
+def no_time():
+    """There is none."""
+    return Time(MISS, NONE)
+
+
+@jit
+def iso_time(frame, pos, end):
+    """2026-11-24 13:50:34,640 and the like."""
+    if end - pos < 19:
+        return no_time()
+    mark, between = byte(pos + 4), byte(pos + 10)
+    if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
+        return no_time()
+    midnight, clock = date_of(word(frame, MEMO), pos, mark), clock_of(pos + 11)
+    if midnight == NONE or clock < 0:
+        return no_time()
+    at, micros = fraction(pos + 19, end, True)
+    at, offset = zone_of(at, end, True)
+    return Time(at, instant(frame, midnight + clock, micros, offset))
+
+
+@jit
+def clf_time(frame, pos, end):
+    """24/Nov/2026:13:50:34 +0000."""
+    if end - pos < 20 or byte(pos + 2) != 47 or byte(pos + 6) != 47 or byte(pos + 11) != 58:
+        return no_time()
+    midnight, clock = seconds(number(pos + 7, 4), month(pos + 3), number(pos, 2)), clock_of(pos + 12)
+    if midnight == NONE or clock < 0:
+        return no_time()
+    at, micros = fraction(pos + 20, end, False)
+    at, offset = zone_of(at, end, False)
+    return Time(at, instant(frame, midnight + clock, micros, offset))
+
+
+@jit
+def asctime(frame, pos, end):
+    """Tue Nov 24 13:50:34 2026."""
+    at = syslog_end(pos + 4, end)
+    if end - pos < 4 or at == MISS or not is_name(pos) or byte(pos + 3) != 32:
+        return no_time()
+    day, clock = day_of_month(pos + 8), clock_of(pos + 11)
+    at, micros = fraction(at, end, False)
+    if end - at < 5 or byte(at) != 32:
+        return no_time()
+    midnight = seconds(number(at + 1, 4), month(pos + 4), day)
+    if midnight == NONE or clock < 0:
+        return no_time()
+    return Time(at + 5, instant(frame, midnight + clock, micros, NONE))
+
+
+@jit
+def syslog_time(frame, pos, end):
+    """Nov 24 13:50:34, which names no instant, since it has no year."""
+    return Time(syslog_end(pos, end), NONE)
+
+
+@jit
+def syslog_end(pos, end):
+    """The end of Nov 24 13:50:34, or MISS."""
+    if end - pos < 15 or not is_name(pos) or byte(pos + 3) != 32 or byte(pos + 6) != 32:
+        return MISS
+    return pos + 15 if day_of_month(pos + 4) >= 0 and clock_digits(pos + 7) >= 0 else MISS
+
+
+@jit
+def day_of_month(pos):
+    """The number of two digits, or of a space and one; -1 for anything else."""
+    return number(pos + 1, 1) if byte(pos) == 32 else number(pos, 2)

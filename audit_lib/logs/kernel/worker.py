@@ -1,0 +1,234 @@
+"""The fast reader: chunks of a log through the compiled kernel in threads; the same sums as the naive one."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE
+from audit_lib.logs.formats import SECRET_IN_URL
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.chunks import buffer_size, chunks
+from audit_lib.logs.kernel.formats_as_arrays import compile_formats
+from audit_lib.logs.kernel.limit_routes import thin
+from audit_lib.logs.kernel.load_code import Entry, load_entry
+from audit_lib.logs.kernel.shared_arrays import Groups, Program, Strings, Tables, Work
+from audit_lib.logs.read_line import Line, Sighting, read_line
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.units import NONE, Bytes, Ints
+
+
+@dataclass
+class ChunkRead:
+    """What one chunk gave, apart from the groups with a date, which its worker's tables hold.
+
+    `head` are the groups before its first date: of each the two words of its key, its count and its mark.
+    """
+
+    worker: "Worker | Filled"
+    state: Ints
+    head: Ints
+    onces: Ints
+    events: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """The tables of a worker that reads no more, so that they can be sent from one machine to another."""
+
+    tables: Tables
+
+
+class Worker:
+    """One thread's tables. It reads one chunk at a time."""
+
+    def __init__(self, plan: Plan, program: Program, entry: Entry) -> None:
+        self.plan, self._program, self._entry = plan, program, entry
+        self.tables = Tables(
+            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
+        )
+        self._work = Work(
+            state=np.zeros(layout.STATES, np.int64),
+            settings=_settings(plan),
+            events=np.zeros((1024, layout.EVENT), np.int64),
+            onces=np.zeros((len(MESSAGE_KINDS) + 1, layout.ONCE), np.int64),
+            caps=np.zeros(layout.CAPS, np.int64),
+            scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
+            inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
+            cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
+            found=np.zeros(5 * layout.FIELDS, np.int64),
+            memo=np.zeros(3, np.int64),
+            args=np.zeros(16, np.int64),
+        )
+        self._buffer = np.zeros(1, np.uint8)
+        self._frame = np.zeros(layout.FRAME, np.int64)
+        self._frame_at = self._frame.ctypes.data
+        self._chunks = 0
+        self._link_all()
+
+    def restart(self) -> None:
+        """Begins afresh, after what it counted was taken; the tables stay, since new ones cost memory."""
+        strings, groups, _, minutes = self.tables
+        for array in (strings.slots, groups.counts, minutes.counts, strings.size, groups.size, minutes.size):
+            array[:] = 0
+        self._chunks = 0
+
+    def read(self, buffer: Bytes, size: int) -> ChunkRead:
+        """Reads the whole lines of a buffer."""
+        state = self._work.state
+        state[:] = 0
+        state[layout.LAST] = state[layout.FIRST] = NONE
+        state[layout.HELD] = 1
+        state[layout.CHUNK] = self._chunks
+        self._chunks += 1
+        self.tables = self.tables._replace(head=layout.new_groups(256))
+        self._buffer = buffer
+        self._link(layout.BUFFER, [buffer])
+        self._link(layout.HEADS, self.tables.head)
+        pos = self._call(layout.SCAN, 0, size)
+        while state[layout.WHY] != layout.DONE:
+            if state[layout.WHY] == layout.GROW:
+                self._grow()
+            else:
+                stop = int(state[layout.STOP])
+                raw = buffer[pos:stop].tobytes()
+                self._take(read_line(raw, self.plan.formats, self.plan.zone))
+                pos = stop
+            pos = self._call(layout.SCAN, pos, size)
+        return self._chunk()
+
+    def _chunk(self) -> ChunkRead:
+        head, state = self.tables.head, self._work.state
+        used = head.counts > 0
+        return ChunkRead(
+            self,
+            state.copy(),
+            np.stack([head.one[used], head.two[used], head.counts[used], head.marks[used]], axis=1),
+            self._work.onces[: state[layout.ONCES]].copy(),
+            self._work.events[: state[layout.EVENTS]].copy(),
+        )
+
+    def _call(self, task: int, *args: int) -> int:
+        self._work.args[: len(args)] = args
+        return self._entry(self._frame_at, task)
+
+    def _link_all(self) -> None:
+        self._link(layout.BUFFER, layout.arrays(self._buffer, self._program, self.tables, self._work))
+
+    def _link(self, first: int, arrays: Sequence[NDArray[Any]]) -> None:
+        """Tells the kernel where arrays lie, from a place of the frame on."""
+        for place, array in enumerate(arrays, first):
+            self._frame[place] = array.ctypes.data
+            self._frame[layout.ARRAYS + place] = array.size
+
+    def _grow(self) -> None:
+        """Room for one line more in every table."""
+        strings, *groups = self.tables
+        self.tables = Tables(self._roomy_strings(strings), *(self._roomy_groups(each) for each in groups))
+        events = self._work.events
+        if self._work.state[layout.EVENTS] + 4 >= len(events):
+            self._work = self._work._replace(events=np.concatenate([events, np.zeros_like(events)]))
+        self._link_all()
+
+    def _roomy_groups(self, groups: Groups) -> Groups:
+        if 2 * (groups.size[0] + 4) < len(groups.one):
+            return groups
+        larger = layout.new_groups(2 * len(groups.one))
+        self._linked(self.tables._replace(groups=groups, head=larger), layout.REFILL)
+        return larger
+
+    def _roomy_strings(self, strings: Strings) -> Strings:
+        count = int(strings.size[0])
+        slots, starts, arena, size = strings
+        if count + 8 >= len(slots) // 2:
+            slots = np.zeros(2 * len(slots), np.int64)
+            self._linked(self.tables._replace(strings=strings._replace(slots=slots)), layout.RELINK)
+            starts = np.concatenate([starts, np.zeros(len(slots) // 2 + 8 - len(starts), np.int64)])
+        if starts[count + 1] + layout.STRING_ROOM >= len(arena):
+            arena = np.concatenate([arena, np.zeros(len(arena), np.uint8)])
+        return Strings(slots, starts, arena, size)
+
+    def _linked(self, tables: Tables, task: int) -> None:
+        kept, self.tables = self.tables, tables
+        self._link_all()
+        self._call(task)
+        self.tables = kept
+
+    def _take(self, line: Line) -> None:
+        """Counts a line that the naive reader has read."""
+        at = NONE if line.at is None else line.at
+        place = {"read": layout.READ, "blank": layout.BLANK}.get(line.state, layout.UNKNOWN)
+        self._call(layout.TAKE, at, line.record, place)
+        for sighting in line.sightings:
+            self._grow()
+            self._call(layout.SIGHT, at, *self._shown(sighting))
+
+    def _shown(self, sighting: Sighting) -> tuple[int, ...]:
+        message = self.plan.formats.message_numbers.get(sighting.message, -1) + 1
+        if sighting.message == SECRET_IN_URL:
+            message = layout.URL_NUMBER
+        once = 1 << MESSAGE_KINDS.index(sighting.kind) if sighting.once else 0
+        fields = (sighting.method, sighting.client, sighting.route, sighting.subject)
+        numbers = [self._number(text) for text in fields]
+        return sighting.status or 0, message, *numbers, sighting.kind == NOTICE, once
+
+    def _number(self, text: str) -> int:
+        encoded = text.encode()
+        content = np.frombuffer(encoded + bytes(layout.SLACK), np.uint8)
+        self._frame[layout.BUFFER] = content.ctypes.data
+        number = self._call(layout.NUMBER_OF, len(encoded))
+        self._frame[layout.BUFFER] = self._buffer.ctypes.data
+        return number
+
+
+def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
+    """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
+    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats))
+    read = worker.read(buffer, size)
+    tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
+    return replace(read, worker=Filled(tables), head=head)
+
+
+def _settings(plan: Plan) -> Ints:
+    wanted, period = plan.wanted, plan.period
+    last = day_number(period.last) if len(period.last) > 1 else 1 << 40
+    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
+    return np.array([day_number(period.first or "1970-01-01"), last, *flags], np.int64)
+
+
+def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
+    """Every chunk of a stream, in order, read by as many threads as the plan says."""
+    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats)
+    # Two more than threads: each finds its next chunk at once, while this one reads those that follow.
+    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads + 2))
+    free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 3))
+    waiting: deque[tuple[Future[ChunkRead], Bytes]] = deque()
+
+    def buffers() -> Iterator[Bytes]:
+        while True:
+            yield free.popleft()
+
+    def finished() -> ChunkRead:
+        future, buffer = waiting.popleft()
+        read = future.result()
+        free.append(buffer)
+        if isinstance(read.worker, Worker):
+            idle.append(read.worker)
+        return read
+
+    with ThreadPoolExecutor(plan.threads) as pool:
+        for buffer, size in chunks(file, buffers(), plan.chunk):
+            waiting.append((pool.submit(idle.popleft().read, buffer, size), buffer))
+            if not idle:
+                yield finished()
+        while waiting:
+            yield finished()
+
+
+def day_number(day: str) -> int:
+    """The kernel's number of a day: days since 1970, and one."""
+    return int(np.datetime64(day, "D").astype(np.int64)) + 1

@@ -1,0 +1,182 @@
+"""Reads a project's logs for one quarter: every line counted, failures with their place and time."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, cast
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from audit_lib.base.clock import Quarter
+from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
+from audit_lib.base.contracts import Sources
+from audit_lib.base.files import OpenSource, Unreadable, open_source
+from audit_lib.base.glob_paths import claimed_paths
+from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.logs.count_lines import Period
+from audit_lib.logs.file_counts import LogSums
+from audit_lib.logs.formats import LogFormats, load_formats
+from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
+from audit_lib.logs.read_file import bytes_in, read_log
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.route_limit import Folding, other_requests, told
+from audit_lib.project import LogSource, Project
+
+COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
+PACKED = (".gz", ".zst", ".bz2", ".xz")
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents and LogMinutes."""
+
+    sources: pd.DataFrame
+    counts: pd.DataFrame
+    events: pd.DataFrame
+    minutes: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the files of one log source are read."""
+
+    root: Path
+    beside: frozenset[str]
+    zone: ZoneInfo
+    formats: LogFormats
+    quarter: Quarter | None
+    scheduler: str
+    total: int  # bytes of all files
+    routes: int
+
+
+def read_logs(
+    project: Project,
+    quarter: Quarter | None,
+    formats: LogFormats | None = None,
+    *,
+    scheduler: str = "",
+    routes: int = MOST_ROUTES,
+) -> LogRead:
+    """The logs of a project, with what lies in the quarter (all of it where none is given).
+
+    A line without a time counts on the last day seen before it in its file, and on no day before the first;
+    lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
+    is a row of Sources. Beyond so many `routes` in a budget, over all files, the others are one, and the rows
+    of their files say so. With a `scheduler` the workers of its cluster read the plain ones, which must be
+    there for each by the same path. Raises what `ZoneInfo` raises for a zone that does not exist.
+    """
+    formats = formats or load_formats()
+    rows: list[dict[str, Any]] = []
+    folding = Folding(routes)
+    read: list[dict[str, Any]] = []  # the rows of the files that were read
+    named = claimed_paths(project.root, project.log_sources)
+    total = sum(bytes_in(project.root, paths) for _, paths in named)
+    for source, paths in named:
+        rows += [] if paths else [_missing(source)]
+        zone = ZoneInfo(source.time_zone)
+        plan = _Plan(project.root, frozenset(paths), zone, formats, quarter, scheduler, total, routes)
+        for path in paths:
+            row, sums = _read_file(plan, path)
+            rows.append(_row(source, path) | row)
+            if sums:
+                read.append(rows[-1])
+                folding.add(sums)
+    files = [FileSums(row["source"], sums) for row, sums in zip(read, folding.all(), strict=True)]
+    for row, (_, sums) in zip(read, files, strict=True):
+        if requests := other_requests([sums]):
+            row["reason"] = "; ".join(filter(None, (row["reason"], told(requests, routes))))
+    return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
+
+
+def _row(source: LogSource, path: str) -> dict[str, Any]:
+    return {
+        "source": path,
+        "kind": "log",
+        "environment": source.environment,
+        "service": source.service,
+        "state": "read",
+        "reason": "",
+        "remedy": "",
+    }
+
+
+def _missing(source: LogSource) -> dict[str, Any]:
+    remedy = f"export the platform's log to {source.pattern}, or name the log files in audit.toml ([[log]])"
+    missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+    return _row(source, source.pattern) | missing
+
+
+def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
+    """What one file adds to its row of Sources, and its sums."""
+    try:
+        with open_source(plan.root, path) as source:
+            plain = _unpacked_copy(plan, path)
+            if plain:
+                return {"state": "refused", "reason": f"{COPY} {plain}"}, None
+            sums, broken = _sums(plan, path, source)
+            facts = {
+                "size_bytes": source.facts.size_bytes,
+                "modified_at": source.facts.modified_at,
+                "mode": source.facts.mode,
+                "sha256": source.finish(),
+            }
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, None
+    except Bomb:
+        reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
+        return {"state": "refused", "reason": reason}, None
+    lines = {name: getattr(sums, name) for name in ("lines", "read", "not_understood", "blank")}
+    state = "read" if sums.lines or broken else "empty"
+    return facts | lines | {"state": state, "reason": broken or _reason(sums, plan.quarter)}, sums
+
+
+def _sums(plan: _Plan, path: str, source: OpenSource) -> tuple[LogSums, str]:
+    """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
+    how = Plan(plan.formats, plan.zone, _period(plan.quarter), routes=plan.routes)
+    if plan.scheduler and not is_packed(source.peek()):
+        from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
+
+        return read_on_cluster([str(plan.root / path)], how, plan.scheduler)[0], ""
+    stream = Stream(source.file)
+    sums = read_log(cast(BinaryIO, stream), how, plan.total)
+    broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
+    return sums, broken
+
+
+def _period(quarter: Quarter | None) -> Period:
+    if quarter is None:
+        return Period()
+    return Period(quarter.start.date().isoformat(), (quarter.end - timedelta(days=1)).date().isoformat())
+
+
+def _reason(sums: LogSums, quarter: Quarter | None) -> str:
+    if sums.lines and not sums.read:
+        return "no line was understood"
+    if sums.lines and not sums.dated:
+        return "no line carries a date"
+    if sums.lines and quarter and not sums.in_period:
+        return f"no line of {quarter}"
+    return ""
+
+
+def _unpacked_copy(plan: _Plan, path: str) -> str:
+    """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
+    plain = str(PurePosixPath(path).with_suffix(""))
+    if PurePosixPath(path).suffix not in PACKED or plain not in plan.beside:
+        return ""
+    return plain if _content_digest(plan.root, path) == _content_digest(plan.root, plain) else ""
+
+
+def _content_digest(root: Path, path: str) -> str:
+    digest = sha256()
+    with open_source(root, path) as source:
+        file = unpacked(source.file)
+        try:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        except BROKEN:
+            return path  # equal to nothing
+    return digest.hexdigest()

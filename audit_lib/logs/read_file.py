@@ -1,0 +1,114 @@
+"""Reads one log stream by the reader that suits it: the naive one where it is small, else the fast one."""
+
+import io
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream
+from audit_lib.base.errors import BadInput
+from audit_lib.logs.count_lines import raw_lines, tally_lines
+from audit_lib.logs.file_counts import LogSums, sums_of
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.kernel.join_chunks import reduce_chunks
+from audit_lib.logs.kernel.load_code import NotCompiled, is_at_hand, load_entry
+from audit_lib.logs.kernel.worker import read_chunks
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.route_limit import folded
+
+# From this size on the fast reader, once it is compiled, is done before the naive one.
+FAST_FROM = 1 << 18
+# Up to this size, of all files together, the naive reader is done before the fast one is compiled.
+COMPILE_FROM = 16 << 20
+
+
+class _Chained(io.RawIOBase):
+    """What was read already, then the rest."""
+
+    def __init__(self, first: bytes, rest: BinaryIO) -> None:
+        self._first, self._rest = memoryview(first), rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        if not len(self._first):
+            return cast(int, self._rest.readinto(buffer))  # type: ignore[attr-defined]
+        piece = self._first[: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._first = self._first[len(piece) :]
+        return len(piece)
+
+
+def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_FROM) -> LogSums:
+    """The sums of one unpacked stream. Both readers give the same; a test holds them to it.
+
+    `total` are the bytes of all files that are to be read, as far as they are known: of many small ones the
+    fast reader is worth its compilation, too.
+    """
+    first = _read_up_to(file, fast_from)
+    enough = len(first) >= fast_from
+    if enough and total < COMPILE_FROM and not is_at_hand(plan.formats):
+        first += _read_up_to(file, COMPILE_FROM - len(first))
+        enough = len(first) >= COMPILE_FROM
+    if not enough:
+        return read_naively(io.BytesIO(first), plan)
+    whole = _Chained(first, file)
+    if not _is_compiled(plan.formats):
+        return read_naively(io.BufferedReader(whole), plan)
+    return reduce_chunks(read_chunks(cast(BinaryIO, whole), plan), plan)
+
+
+@lru_cache
+def _is_compiled(formats: LogFormats) -> bool:
+    """Whether the fast reader is there; where it is not, that is said once."""
+    try:
+        load_entry(formats)
+    except NotCompiled as error:
+        print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
+        return False
+    return True
+
+
+def bytes_in(root: Path, paths: Iterable[str]) -> int:
+    """How many bytes the files hold, as they lie on the disk; of what cannot be asked, none."""
+    total = 0
+    for path in paths:
+        with suppress(OSError, ValueError):
+            total += root.joinpath(path).lstat().st_size
+    return total
+
+
+def read_naively(file: BinaryIO, plan: Plan) -> LogSums:
+    """The same sums by the naive reader, line by line."""
+    sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period))
+    return folded([sums], plan.routes)[0]
+
+
+def read_to_end(file: BinaryIO, place: str, plan: Plan, total: int = 0) -> LogSums:
+    """The sums of a file, packed or not; `total` as in `read_log`.
+
+    Raises `BadInput`, which names the place, where the file cannot be read to its end.
+    """
+    stream = Stream(file)
+    try:
+        sums = read_log(cast(BinaryIO, stream), plan, total)
+    except Bomb:
+        raise BadInput.at(place, f"unpacks to more than {BOMB_RATIO} times its size: a bomb") from None
+    except OSError as error:
+        raise BadInput.at(place, f"cannot be read ({error.strerror})") from None
+    if stream.broken:
+        raise BadInput.at(place, f"is damaged or cut short ({stream.broken})")
+    return sums
+
+
+def _read_up_to(file: BinaryIO, size: int) -> bytes:
+    pieces = []
+    while size > 0 and (piece := file.read(min(size, 1 << 20))):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(chain(pieces))

@@ -1,0 +1,12 @@
+"""What both readers of logs count in: arrays, instants in microseconds, and a limit they share."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+NONE = -(1 << 62)  # no instant
+DAY = 86_400_000_000
+MINUTE = 60_000_000
+MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines

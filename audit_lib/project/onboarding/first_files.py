@@ -1,0 +1,126 @@
+"""The text of a first audit.toml and a first policy.toml: what was found, and guesses marked as guesses."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from audit_lib.base.errors import BadInput
+from audit_lib.project.audit_toml import path_fault
+from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Guess
+from audit_lib.project.places import EnvSource, Project
+from audit_lib.project.variables_in_text import Mention
+
+_AUDIT_HEAD = """\
+# Where this application's files are. Written by `python -m audit_lib init` from what it found:
+# lines that end in "guess" are guesses. Paths are relative to this folder.
+"""
+_AUDIT_TAIL = """
+# Values that lie on a platform alone are given without being stored:
+#   python -m audit_lib review --project . --env production/backend=-
+# Deploys, as the platform lists them, are told in an investigation (README, After an incident):
+#   [[deploys]]
+#   pattern = "evidence/deploys*.json"
+"""
+_POLICY_HEAD = """\
+# What this application demands of each of its variables. Written by `python -m audit_lib init` from
+# example files and code: names only, no value was written. Lines that end in "guess" are guesses, taken
+# from the name and from where it was seen. Correct them, and fill in what your own guide says:
+#   format = "url-safe"     a name of [formats], here or in the generic policy
+#   min_length = 32
+#   max_age_days = 90       without it the default holds; exempt = true: never rotated
+#   equals = ["OTHER"]      must hold the same value in the same environment; differs = [...]: must not
+#   obtain = "…", revoke = "…", restart = "restart"
+#   [secret.lines]          your guide's line numbers, as in  period = [55]
+"""
+
+
+def first_audit_toml(project: Project, policy: str) -> str:
+    """The text of an audit.toml for what was discovered; sources that are not there are comments."""
+    lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
+    there = (project.root / project.guide).is_file()
+    lines.append(f"{'' if there else '# '}guide = {_quoted(project.guide)}  # your own document on secrets")
+    lines.append(f"# environments = {_list(project.environments)}  # those that there are")
+    exports = [path for path in project.exports if (project.root / path).is_file()]
+    if exports:
+        lines.append(f"exports = {_list(exports)}")
+    examples = {s.service for s in project.env_sources if s.example and (project.root / s.path).is_file()}
+    for source in project.env_sources:
+        if nameable(source.path):
+            lines += ["", *_env_lines(source, project.root, expected=source.service in examples)]
+    for log in project.log_sources:
+        if nameable(log.pattern):
+            comment = "" if any(project.root.glob(log.pattern)) else "# "
+            lines += ["", f"{comment}[[log]]", f"{comment}pattern = {_quoted(log.pattern)}"]
+            lines += [f"{comment}service = {_quoted(log.service)}  # guess"]
+            lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: of times that name no zone"]
+    return "\n".join(lines) + "\n" + _AUDIT_TAIL
+
+
+def _env_lines(source: EnvSource, root: Path, *, expected: bool) -> Iterator[str]:
+    there = os.path.lexists(root / source.path)
+    comment = "" if there or (expected and not source.example) else "# "
+    yield f"{comment}[[env]]" + ("" if there else "  # not there when this was written")
+    yield f"{comment}path = {_quoted(source.path)}"
+    if source.environment:
+        yield f"{comment}environment = {_quoted(source.environment)}  # guess"
+    yield f"{comment}service = {_quoted(source.service)}  # guess"
+    if source.example:
+        yield f"{comment}example = true"
+    if source.backup:
+        yield f"{comment}backup = true  # guess"
+
+
+def first_policy_toml(name: str, guesses: Iterable[Guess]) -> str:
+    """The text of a policy.toml that extends the generic policy by one rule a variable."""
+    lines = [_POLICY_HEAD, f"name = {_quoted(name)}", 'extends = "generic"']
+    for guess in guesses:
+        lines += ["", f"# Seen in {_places(guess.places)}", "[[secret]]", f"name = {_quoted(guess.name)}"]
+        lines.append(f"service = {_quoted(guess.service)}  # guess")
+        lines.append(f"kind = {_quoted(guess.kind)}  # guess")
+        if guess.component != "whole":
+            lines.append(f"component = {_quoted(guess.component)}  # guess")
+        lines.append(f"required = {_quoted(guess.required)}  # guess")
+        if guess.pair:
+            lines.append(
+                f"# equals = [{_quoted(guess.pair)}]  # or differs: the names look like a pair, guess"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _places(places: tuple[Mention, ...]) -> str:
+    shown = [f"{_shown(place.path)}:{place.line}" for place in places[:SHOWN_PLACES]]
+    more = len(places) - SHOWN_PLACES
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _shown(path: str) -> str:
+    # A file's name could end the comment and begin a key of its own.
+    return path if re.fullmatch(r"[\w./@+ ()-]{1,200}", path) else "a file with an odd name"
+
+
+def nameable(path: str) -> bool:
+    """Whether an audit.toml can name a path: one in UTF-8, without control characters or backslashes."""
+    return not path_fault(path) and not any("\ud800" <= char <= "\udfff" for char in path)
+
+
+def _quoted(text: str) -> str:
+    plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{"".join(plain)}"'
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(_quoted, texts))}]"
+
+
+def write_new(path: Path, text: str, place: str) -> bool:
+    """Whether the file was written: never over one that is there, nor through a link."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise BadInput.at(place, f"cannot be written ({error.strerror})") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode("utf-8"))
+    return True

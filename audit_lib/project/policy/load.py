@@ -1,0 +1,232 @@
+"""Reads a policy file: everything is checked, and all its faults are told at once."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.bounded_regex import is_expression
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.toml_table import Table, parse_toml, read_text_file, shown_name
+from audit_lib.project import ENVIRONMENTS
+from audit_lib.project.policy.alerts import read_alerts
+from audit_lib.project.policy.guide_searches import read_greps
+from audit_lib.project.policy.rules import CLASSES, COMPONENTS, KINDS, REQUIREMENTS, Policy, SecretRule
+
+BUNDLED = Path(__file__).with_name("bundled")
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+FACTS = (
+    "entry",
+    "required",
+    "format",
+    "length",
+    "example",
+    "placeholder",
+    "pairing",
+    "exposure",
+    "period",
+    "generate",
+    "obtain",
+    "revoke",
+    "rotate",
+    "platform",
+    "expected",
+)
+# Tables that others own: they are passed on in Policy.options and checked where they are read.
+OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def bundled_names() -> tuple[str, ...]:
+    """The names of the policies that come with the program."""
+    return tuple(sorted(path.stem for path in BUNDLED.glob("*.toml")))
+
+
+def bundled_policy(name: str) -> Policy:
+    """A policy that comes with the program, by its name; `BadInput` where there is none so named."""
+    if name not in bundled_names():
+        raise BadInput.at(
+            f"policy {shown_name(name)}", f"is none of the bundled ones: {', '.join(bundled_names())}"
+        )
+    return load_policy(BUNDLED / f"{name}.toml")
+
+
+def load_policy(path: Path, place: str = "") -> Policy:
+    """The policy of a TOML file, with what it extends; `BadInput` with every fault of the file.
+
+    `place` names the file in faults and defaults to its own name.
+    """
+    place = place or path.name
+    content = read_text_file(path, place)
+    faults: list[Fault] = []
+    table = Table(parse_toml(content, place), place, faults)
+    base = _base(table, path)
+    policy = _policy(table, path, sha256(content).hexdigest(), base)
+    table.close()
+    faults.extend(_cross_faults(policy, place))
+    if faults:
+        raise BadInput(faults)
+    return policy
+
+
+def _base(table: Table, path: Path) -> Policy | None:
+    name = table.text("extends")
+    if not name:
+        return None
+    others = tuple(other for other in bundled_names() if BUNDLED / f"{other}.toml" != path)
+    if name not in others:
+        table.fault(f"extends is none of the bundled policies: {', '.join(others)}")
+        return None
+    return bundled_policy(name)
+
+
+def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Policy:
+    under = base or Policy(name="", path=path, sha256="", secrets=())
+    period = table.number("default_max_age_days", under.default_max_age_days, 1)
+    strict = table.number("strict_max_age_days", under.strict_max_age_days, 1)
+    policy = Policy(
+        name=table.text("name", needed=True),
+        path=path,
+        sha256=digest,
+        secrets=(),
+        title=table.text("title"),
+        extends=base.name if base else "",
+        formats={**under.formats, **_formats(table)},
+        placeholders=_joined(under.placeholders, table.texts("placeholders")),
+        public_prefixes=_joined(under.public_prefixes, table.texts("public_prefixes")),
+        secret_names=_joined(under.secret_names, table.texts("secret_names")),
+        secret_url_names=_joined(under.secret_url_names, table.texts("secret_url_names")),
+        compromised=_joined(under.compromised, _digests(table, "compromised")),
+        warn_days=table.number("warn_days", under.warn_days) or 0,
+        default_max_age_days=period or under.default_max_age_days,
+        strict_max_age_days=strict,
+        guide_sha256="".join(_digests(table, "guide_sha256")) or under.guide_sha256,
+        recognised_by=table.texts("recognised_by"),
+        recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
+        greps=read_greps(table) if table.has("grep") else under.greps,
+        alerts=read_alerts(table) if table.has("alerts") else under.alerts,
+        options=_laid_over(under.options, _options(table)),
+    )
+    own = tuple(_secret(inner, policy) for inner in table.tables("secret"))
+    names = {rule.name for rule in own}
+    return replace(policy, secrets=own + tuple(rule for rule in under.secrets if rule.name not in names))
+
+
+def _joined(*lists: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for values in lists for value in values))
+
+
+def _formats(table: Table) -> dict[str, str]:
+    formats = {}
+    for name, pattern in table.texts_by_name("formats").items():
+        formats[name] = rf"\A(?:{pattern})\Z"
+        if not is_expression(formats[name]):
+            table.fault(f"formats.{shown_name(name)} is not a regular expression (a flag is written (?i:…))")
+    return formats
+
+
+def _digests(table: Table, key: str) -> tuple[str, ...]:
+    one = isinstance(table.values.get(key), str)
+    digests = (table.text(key),) if one else table.texts(key)
+    for number, digest in enumerate(digests, 1):
+        # The text itself is not repeated: someone may have put the value there instead.
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            table.fault(f"{key}{'' if one else f' #{number}'} is not a SHA-256 (64 hexadecimal digits)")
+    return digests
+
+
+def _laid_over(under: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of both, key by key, tables within them too; where both have a key the own holds."""
+    inner = {
+        key: _laid_over(under[key], value)
+        for key, value in own.items()
+        if isinstance(value, dict) and isinstance(under.get(key), dict)
+    }
+    return {**under, **own, **inner}
+
+
+def _options(table: Table) -> dict[str, Any]:
+    return {key: table.anything(key) for key in OPTION_TABLES if table.has(key)}
+
+
+def _secret(table: Table, policy: Policy) -> SecretRule:
+    name = table.text("name", needed=True)
+    if name and not _VARIABLE.fullmatch(name):
+        table.fault("name is not the name of a variable")
+    kind = table.text("kind", "secret", among=KINDS)
+    exempt = kind != "secret" or table.flag("exempt")
+    period = table.number("max_age_days", None, 1)
+    if exempt and period is not None:
+        table.fault("has a max_age_days, but is exempt from rotation")
+    lines = table.numbers_by_name("lines")
+    for fact in sorted(set(lines) - set(FACTS)):
+        table.fault(f"lines.{shown_name(fact)} is none of {', '.join(FACTS)}")
+    rule = SecretRule(
+        name=name,
+        service=table.text("service", needed=True),
+        kind=kind,
+        required=table.text("required", "always", among=REQUIREMENTS),
+        title=table.text("title"),
+        aliases=table.texts("aliases"),
+        required_in=table.texts("required_in", ENVIRONMENTS),
+        missing_severity=table.text("missing_severity", "high", among=SEVERITIES),
+        fallback=table.text("fallback"),
+        format=table.text("format"),
+        usual_format=table.text("usual_format"),
+        forbidden_formats=table.texts("forbidden_formats"),
+        component=table.text("component", "whole", among=COMPONENTS),
+        min_length=table.number("min_length", 0) or 0,
+        good_length=table.number("good_length", 0) or 0,
+        classes=table.texts("classes", CLASSES),
+        enough_bits=table.number("enough_bits", 0) or 0,
+        placeholders=table.texts("placeholders"),
+        defaults=table.texts("defaults"),
+        equals=table.texts("equals"),
+        differs=table.texts("differs"),
+        rotates_with=table.texts("rotates_with"),
+        shared=table.flag("shared"),
+        expected=table.texts_by_name("expected", ENVIRONMENTS),
+        environment_formats=table.texts_by_name("environment_formats", ENVIRONMENTS),
+        public=table.flag("public"),
+        exposure_severity=table.text("exposure_severity", among=SEVERITIES),
+        max_age_days=None if exempt else period or policy.default_max_age_days,
+        period_stated=period is not None and not exempt,
+        strict_max_age_days=None if exempt else policy.strict_max_age_days,
+        consumers=table.texts("consumers"),
+        restart=table.text("restart", among=("restart", "rebuild")),
+        generate=table.text("generate"),
+        obtain=table.text("obtain"),
+        revoke=table.text("revoke"),
+        lines=lines,
+    )
+    if rule.good_length and rule.good_length < rule.min_length:
+        table.fault("good_length is less than min_length")
+    if rule.expected and kind == "secret":
+        table.fault("expected would hold a secret's value: only a setting or an identifier has one")
+    table.close()
+    return rule
+
+
+def _cross_faults(policy: Policy, place: str) -> list[Fault]:
+    faults = []
+    spelt = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
+    for name, count in sorted(Counter(spelt).items()):
+        if name and count > 1:
+            faults.append(
+                Fault(place, f"secret {shown_name(name)} is there {count} times (as name or alias)")
+            )
+    for number, rule in enumerate(policy.secrets, 1):
+        here = f"{place}: secret #{number} ({shown_name(rule.name)})"
+        for word in ("equals", "differs", "rotates_with"):
+            for other in getattr(rule, word):
+                if other == rule.name or policy.rule(other) is None:
+                    faults.append(
+                        Fault(here, f"{word} {shown_name(other)} names no other variable of the policy")
+                    )
+        used = (rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values())
+        unknown = sorted({name for name in used if name and name not in policy.formats})
+        faults.extend(Fault(here, f"format {shown_name(name)} is none of [formats]") for name in unknown)
+    return faults

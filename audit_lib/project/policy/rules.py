@@ -1,0 +1,101 @@
+"""What a policy holds: one rule a variable, named formats, and lists that all variables share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.project.policy.guide_searches import DocumentedGrep
+
+Requirement = str  # always | production | recommended | feature
+
+KINDS = ("secret", "identifier", "setting")
+REQUIREMENTS = ("always", "production", "recommended", "feature")
+COMPONENTS = ("whole", "password")
+CLASSES = ("lower", "upper", "digit", "symbol")
+
+
+@dataclass(frozen=True)
+class SecretRule:
+    """What the guide says of one variable. `guide_lines` are the guide's own line numbers."""
+
+    name: str
+    service: str
+    kind: str  # secret | identifier | setting; only a secret is fingerprinted in reports, sealed and aged
+    required: Requirement
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    required_in: tuple[str, ...] = ()  # the environments where `required` holds; empty: in all
+    missing_severity: str = "high"  # where a required one is missing
+    fallback: str = ""  # what the application does without it
+    format: str = ""  # a name in Policy.formats; "" where the guide states none
+    usual_format: str = ""  # what the provider is known to issue: another shape is a warning, no fault
+    forbidden_formats: tuple[str, ...] = ()  # a live key where paper is demanded, an admin key
+    component: str = "whole"  # of a URL the part that is the secret: password
+    min_length: int = 0
+    good_length: int = 0  # what the guide's own generator gives; between the two is a warning
+    classes: tuple[str, ...] = ()  # lower, upper, digit, symbol: those the component must hold …
+    enough_bits: int = 0  # … unless it is at least so strong without them; 0: no such way out
+    placeholders: tuple[str, ...] = ()  # beside Policy.placeholders, and written like them
+    defaults: tuple[str, ...] = ()  # globs of values that work and that everyone knows
+    equals: tuple[str, ...] = ()  # variables that must hold the same value in the same environment
+    differs: tuple[str, ...] = ()  # variables that must not
+    rotates_with: tuple[str, ...] = ()
+    shared: bool = False  # one value may serve all environments
+    expected: Mapping[str, str] = field(default_factory=dict)  # environment: a setting's exact value
+    environment_formats: Mapping[str, str] = field(default_factory=dict)  # environment: format there
+    public: bool = False  # the guide itself puts it into the browser
+    exposure_severity: str = ""  # of a secret that is public; "" leaves it to the check
+    max_age_days: int | None = None  # None: exempt
+    period_stated: bool = False  # the guide gives this period; else it is the policy's default
+    strict_max_age_days: int | None = None
+    consumers: tuple[str, ...] = ()
+    restart: str = ""  # restart | rebuild, of the consumers, for a new value to take effect
+    generate: str = ""  # the command that makes a new value
+    obtain: str = ""  # where a new value is got, if it is not made
+    revoke: str = ""  # how the old value is revoked at its provider
+    lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # fact: the lines that state it
+
+    @property
+    def guide_lines(self) -> tuple[int, ...]:
+        """All lines of the guide that speak of this variable."""
+        return tuple(sorted({line for lines in self.lines.values() for line in lines}))
+
+    def cited(self, *facts: str) -> tuple[int, ...]:
+        """The lines of the guide that state these facts: period, pairing, length, …"""
+        return tuple(sorted({line for fact in facts for line in self.lines.get(fact, ())}))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One application's policy, or the generic one.
+
+    Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
+    `*` is the only wildcard: `*change-me*` is a placeholder wherever it stands, `test` only alone.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    secrets: tuple[SecretRule, ...]
+    title: str = ""
+    extends: str = ""
+    formats: Mapping[str, str] = field(default_factory=dict)  # name: anchored regular expression
+    placeholders: tuple[str, ...] = ()
+    public_prefixes: tuple[str, ...] = ()
+    secret_names: tuple[str, ...] = ()  # patterns of names that look like a secret's
+    secret_url_names: tuple[str, ...] = ()  # … if the value is a URL with a password
+    compromised: tuple[str, ...] = ()  # SHA-256 of values known to be public (80 bits or more)
+    warn_days: int = 14
+    default_max_age_days: int = 90  # for a secret whose period the guide does not state
+    strict_max_age_days: int | None = None  # the guide's "at minimum" for all
+    guide_sha256: str = ""  # of the guide's text that the line numbers refer to
+    recognised_by: tuple[str, ...] = ()  # variables by which a project is known to be this application
+    recognised_at_least: int = 1  # … and how many of them
+    greps: tuple[DocumentedGrep, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)  # other tables, read where they concern
+
+    def rule(self, name: str) -> SecretRule | None:
+        """The rule for a variable, by its name or an alias."""
+        return next((rule for rule in self.secrets if name == rule.name or name in rule.aliases), None)

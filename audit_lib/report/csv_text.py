@@ -1,0 +1,26 @@
+"""Writes findings.csv, which a spreadsheet can open without running anything."""
+
+import csv
+import io
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.report import escape as inert
+
+
+def findings_csv(findings: pd.DataFrame) -> str:
+    """The Findings frame as CSV: a header, its own order, every cell quoted and inert, LF at each end."""
+    written = io.StringIO()
+    writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(findings.columns)
+    for row in findings.itertuples(index=False):
+        writer.writerow([_cell(value) for value in row])
+    return written.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    return inert.csv_cell(iso(value) if isinstance(value, pd.Timestamp) else value)

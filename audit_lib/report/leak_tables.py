@@ -1,0 +1,63 @@
+"""What leaked, for readers: each leak with what it means, then the order of clean-up."""
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.report.table import Table, Tables, show, together
+
+MOST_ROWS = 20
+MEANING = {
+    "emergency": "in force: rotate now",
+    "unknown": "may be in force: find out, or rotate",
+    "historic": "another value is in force",
+}
+
+
+def leaks_tables(audit: Audit) -> Tables:
+    """Every leak, what is in force first; the steps of clean-up in order; what was not searched."""
+    return together(_leaks(audit), _steps(audit), _not_searched(audit))
+
+
+def _leaks(audit: Audit) -> Table:
+    statuses = audit.exposure.groupby("leak_id")["status"].agg(set).to_dict() if len(audit.exposure) else {}
+    met = [statuses.get(leak, set()) for leak in audit.leaks["leak_id"]]
+    worst = [next((status for status in MEANING if status in held), "") for held in met]
+    first = audit.leak_places.groupby("leak_id", sort=False).first()
+    view = pd.DataFrame(
+        {
+            "leak": audit.leaks["leak_id"],
+            "secret": audit.leaks["variable"],
+            "kind": audit.leaks["kind"],
+            "what it means": [MEANING.get(status, "no secret of its own") for status in worst],
+            "in force in": audit.leaks["in_force"],
+            "first_at": audit.leaks["first_at"],
+            "at HEAD": audit.leaks["at_head"],
+            "occurrences": audit.leaks["occurrences"],
+            "first place": [_place(first.loc[leak]) for leak in audit.leaks["leak_id"]],
+            "_rank": [list(MEANING).index(status) if status else len(MEANING) for status in worst],
+        }
+    )
+    view = view.sort_values(["_rank", "first_at", "leak"], kind="stable").drop(columns="_rank")
+    left = len(view) - MOST_ROWS
+    note = f"{left} more are in report.json" if left > 0 else ""
+    return show(
+        view.head(MOST_ROWS), "Where values have leaked", note, empty="no value was found outside its home"
+    )
+
+
+def _steps(audit: Audit) -> Table:
+    view = audit.clean_up[["step", "action", "secret", "text", "not_undone"]]
+    view = view.rename(columns={"text": "what to do", "not_undone": "what this does not undo"})
+    return show(view, "The order of clean-up: rotate first, purge last", empty="there is nothing to clean up")
+
+
+def _not_searched(audit: Audit) -> Table:
+    rest = audit.leak_coverage[audit.leak_coverage["state"].ne("searched")]
+    view = rest[["part", "place", "state", "count", "reason"]]
+    return show(view, "Not searched, or in part", empty="everything was searched")
+
+
+def _place(row: "pd.Series[str]") -> str:
+    line = "" if pd.isna(row["line"]) else f":{row['line']}"
+    commit = f" in {row['commit'][:12]}" if row["commit"] else ""
+    return f"{row['source']}: {row['path']}{line}{commit}"

@@ -1,0 +1,189 @@
+"""Shows an artefact as its readers see it: unescaped, unwrapped, unpacked, so that nothing hides in it."""
+
+import csv
+import html
+import io
+import json
+import re
+import zipfile
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from audit_lib.base.errors import Refused
+
+DEEPEST = 3  # an image in a page in an archive
+LARGEST = 256 * 1024 * 1024  # bytes of all views of one artefact: a bomb is no report
+
+_TAG = re.compile(rb"<[^<>]*>")
+_WRAPPED = re.compile(rb"\r?\n[ \t]*|[\xad]|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]")
+# A shorter run is found by the base64 forms, or holds less than a window.
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
+
+_ZIP = b"PK\x03\x04"
+View = tuple[str, bytes]
+
+
+def views(name: str, data: bytes) -> Iterator[View]:
+    """Pairs of a way of reading and what is then read, the bytes themselves first, no content twice.
+
+    Raises:
+        Refused: it cannot be searched as a whole: packed too deep, too large, or damaged.
+    """
+    seen: set[bytes] = set()
+    total = 0
+    waiting: list[tuple[str, bytes, int]] = [("bytes", data, 0)]
+    while waiting:
+        way, content, depth = waiting.pop(0)
+        if (digest := sha256(content).digest()) in seen:
+            continue
+        seen.add(digest)
+        total += len(content)
+        if total > LARGEST:
+            raise Refused(f"{name}: is too large to be searched ({way})")
+        yield way, content
+        if depth < DEEPEST:
+            for step, inner in _inner(name, content):
+                waiting.append((step if way == "bytes" else f"{way}, {step}", inner, depth + 1))
+
+
+def _inner(name: str, content: bytes) -> Iterator[View]:
+    # An archive is unpacked and no more: with its lines joined it would be a damaged one, and refused.
+    packed = content[:4] == _ZIP
+    for step, unfold in ((step, unfold) for step, unfold in _STEPS if not packed or unfold is _zip):
+        try:
+            for inner in unfold(content):
+                if inner and inner != content:
+                    yield step, inner
+        except (ValueError, RecursionError, csv.Error):
+            continue  # not of this kind
+        except Refused as error:
+            raise Refused(f"{name}: {error}") from None
+
+
+def _json(content: bytes) -> Iterator[bytes]:
+    if content.lstrip()[:1] in (b"{", b"["):
+        yield "\n".join(_strings(json.loads(content))).encode("utf-8", "surrogatepass")
+
+
+def _strings(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield from _strings(key)
+            yield from _strings(value)
+    elif isinstance(node, list):
+        # A notebook's text is a list of its lines.
+        if node and all(isinstance(item, str) for item in node):
+            yield "".join(node)
+        for item in node:
+            yield from _strings(item)
+    elif isinstance(node, int | float):
+        yield repr(node)
+
+
+def _markup(content: bytes) -> Iterator[bytes]:
+    if b"<" in content or b"&" in content:
+        text = _TAG.sub(b"", content).decode("utf-8", "surrogateescape")
+        yield html.unescape(text).encode("utf-8", "surrogateescape")
+        attributes = html.unescape(content.decode("utf-8", "surrogateescape"))
+        yield attributes.encode("utf-8", "surrogateescape")
+
+
+def _unwrapped(content: bytes) -> Iterator[bytes]:
+    yield _WRAPPED.sub(b"", content)
+
+
+def _url(content: bytes) -> Iterator[bytes]:
+    if b"%" in content:
+        yield unquote_to_bytes(content)
+
+
+def _cells(content: bytes) -> Iterator[bytes]:
+    if b'""' in content:
+        rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
+        yield "\n".join(cell for row in rows for cell in row).encode()
+
+
+def _base64(content: bytes) -> Iterator[bytes]:
+    decoded = []
+    for found in _BASE64.finditer(content):
+        run = found[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+        run = run[: len(run) - (len(run) % 4 == 1)]
+        decoded.append(b64decode(run + b"=" * (-len(run) % 4)))
+    # Files one by one, since each may be packed in its own way; short texts together.
+    yield from (part for part in decoded if len(part) > 64)
+    yield b"\n".join(decoded)
+
+
+def _gzip(content: bytes) -> Iterator[bytes]:
+    if content[:2] == b"\x1f\x8b" or content[:2] in (b"x\x9c", b"x\xda", b"x\x01"):
+        yield _inflate(content)
+
+
+def _inflate(content: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=47)
+    try:
+        plain = unpacker.decompress(content, LARGEST)
+    except zlib.error:
+        raise ValueError from None
+    if unpacker.unconsumed_tail:
+        raise Refused("what is packed in it is too large to be searched")
+    return plain
+
+
+def _zip(content: bytes) -> Iterator[bytes]:
+    if content[:4] != _ZIP:
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                raise Refused("an archive is too large to be searched")
+            for member in archive.infolist():
+                yield member.filename.encode()
+                yield member.comment
+                yield archive.read(member)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        raise Refused("an archive cannot be opened, so it cannot be searched") from None
+
+
+def _pdf(content: bytes) -> Iterator[bytes]:
+    if content[:5] != b"%PDF-":
+        return
+    try:
+        reader = PdfReader(io.BytesIO(content))
+        pages = [page.extract_text() for page in reader.pages]
+        facts = [str(value) for value in (reader.metadata or {}).values()]
+        numbers = {number for table in reader.xref.values() for number in table} | set(reader.xref_objStm)
+        streams = [_stream(reader.get_object(number)) for number in sorted(numbers)]
+    except (PyPdfError, KeyError, AttributeError, TypeError):
+        raise Refused("a PDF cannot be opened, so it cannot be searched") from None
+    text = "\n".join(pages + facts)
+    yield text.encode("utf-8", "surrogatepass")
+    # A renderer breaks lines where it likes, also within a value.
+    yield re.sub(r"\s", "", text).encode("utf-8", "surrogatepass")
+    yield b"\n".join(streams)
+
+
+def _stream(item: Any) -> bytes:
+    return bytes(item.get_data()) if hasattr(item, "get_data") else b""
+
+
+_STEPS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
+    ("JSON", _json),
+    ("HTML", _markup),
+    ("joined lines", _unwrapped),
+    ("URL", _url),
+    ("CSV", _cells),
+    ("base64", _base64),
+    ("gzip", _gzip),
+    ("zip", _zip),
+    ("PDF", _pdf),
+)

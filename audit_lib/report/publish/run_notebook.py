@@ -1,0 +1,148 @@
+"""Runs a notebook by papermill in this process and returns it without what differs from run to run."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import papermill_engines
+from papermill.exceptions import PapermillExecutionError
+
+from audit_lib.base.errors import AuditError, BadInput, Fault
+from audit_lib.report.publish.jupyter_kernel import OwnEngine, OwnKernel
+from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.secrecy.guard import forbid_core_dumps, scrub
+from audit_lib.secrecy.kernel_pipe import Handoff, channel
+
+CELL_TIMEOUT = 600  # seconds
+_ENGINE = "audit_lib"
+
+
+def run_notebook(
+    source: Path,
+    parameters: Mapping[str, object],
+    *,
+    handoff: Handoff | None = None,
+    cell_timeout: int = CELL_TIMEOUT,
+    watched: bool | None = None,
+) -> nbformat.NotebookNode:
+    """The executed notebook, normalised (`normalise`); nothing is written.
+
+    Args:
+        handoff: what the kernel gets through an inherited pipe (handoff.py).
+        watched: show a progress bar; by default where a person watches stderr.
+
+    Raises:
+        BadInput: a parameter that the notebook does not have, or that looks like a secret; or what the
+            notebook itself refused.
+        AuditError: a cell failed, took longer than `cell_timeout` seconds, or the kernel died.
+    """
+    with started(source, parameters, cell_timeout=cell_timeout, watched=watched) as finish:
+        return finish(handoff)
+
+
+@contextmanager
+def started(
+    source: Path,
+    parameters: Mapping[str, object],
+    *,
+    warm_up: str = "",
+    cell_timeout: int = CELL_TIMEOUT,
+    watched: bool | None = None,
+) -> Iterator[Callable[[Handoff | None], nbformat.NotebookNode]]:
+    """A function that runs the notebook as `run_notebook` does, in a kernel that is started at once.
+
+    The kernel runs the `warm_up` code, such as an import, while the caller still makes the hand-over.
+    Where the function is never called, the kernel is stopped at the end of the block.
+    """
+    check_parameters(source, parameters)
+    forbid_core_dumps()
+    papermill_engines.register(_ENGINE, OwnEngine)
+    with scratch_folder("audit-kernel-") as scratch, channel() as pipe, ThreadPoolExecutor(1) as threads:
+        kernel = OwnKernel(scratch, pipe.reader, warm_up)
+        running = threads.submit(
+            papermill.execute_notebook,
+            nbformat.read(source, as_version=4),
+            None,
+            parameters=dict(parameters),
+            engine_name=_ENGINE,
+            kernel_name="python3",
+            progress_bar=sys.stderr.isatty() if watched is None else watched,
+            start_timeout=60,
+            request_save_on_cell_execute=False,
+            execution_timeout=cell_timeout,
+            kernel=kernel,
+        )
+
+        def finish(handoff: Handoff | None) -> nbformat.NotebookNode:
+            # What the audit read is known only now: a parameter may be one of its values.
+            check_parameters(source, parameters)
+            pipe.send(handoff)
+            kernel.go()
+            with _own_errors(source.name):
+                return normalise(running.result())
+
+        try:
+            yield finish
+        finally:
+            if not running.done():
+                kernel.stop()
+                running.exception()
+
+
+def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:
+    """Raise `BadInput` with every parameter that the notebook lacks or that is a known secret value."""
+    known = papermill.inspect_notebook(source)
+    faults = [
+        Fault(f"{source.name}: parameter {name}", f"is none of its parameters: {', '.join(known)}")
+        for name in parameters
+        if name not in known
+    ]
+    faults += [
+        Fault(
+            f"{source.name}: parameter {name}",
+            "looks like a secret value; a parameter is a path, name or date",
+        )
+        for name, value in parameters.items()
+        if name in known and scrub(str(value)) != str(value)
+    ]
+    if faults:
+        raise BadInput(faults)
+
+
+def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without run times, paths and versions (spec notebooks.md, "Byte-identical")."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{number:02d}"
+        for entry in ("papermill", "execution", "widgets"):
+            cell.metadata.pop(entry, None)
+        if not cell.metadata.get("tags"):
+            cell.metadata.pop("tags", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+@contextmanager
+def _own_errors(name: str) -> Iterator[None]:
+    """Turn the libraries' errors into ours: place and kind, and a message only where it is ours."""
+    try:
+        yield
+    except PapermillExecutionError as error:
+        place = f"{name}, cell {error.cell_index + 1}"
+        if error.ename == "BadInput":
+            raise BadInput.at(place, scrub(error.evalue)) from None
+        raise AuditError(f"{place}: stopped with {error.ename}") from None
+    except CellTimeoutError:
+        raise AuditError(f"{name}: a cell took too long and was stopped") from None
+    except DeadKernelError:
+        raise AuditError(f"{name}: the kernel died") from None

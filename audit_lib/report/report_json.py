@@ -1,0 +1,191 @@
+"""Builds report.json, the audit as data for scripts, by the contract in report.schema.json."""
+
+import json
+import string
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.base.clock import iso
+from audit_lib.report import escape as inert
+from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
+from audit_lib.report.table import outward, scalars
+from audit_lib.report.verdict import score, verdict
+
+SCHEMA = "audit_lib/report/1"
+
+_PLACE = ["secret", "environment", "service"]
+
+
+def report_record(audit: Audit) -> dict[str, Any]:
+    """The record, valid by `schema()`: plain JSON values, every text inert, no fingerprint, no value."""
+    bounds = score(audit)
+    return {
+        "schema": SCHEMA,
+        "project": inert.plain(audit.project.name),
+        "quarter": str(audit.quarter),
+        "as_of": iso(audit.as_of),
+        "verdict": verdict(audit),
+        "score": {"low": bounds.low, "high": bounds.high},
+        "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
+        "key": {
+            "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
+            "origin": audit.key_origin,
+        },
+        "sources": _rows(audit.sources),
+        "freshness": _freshness(audit),
+        "auth_failures": _auth_failures(audit),
+        "detections": _detections(audit.detections),
+        "leaks": _leaks(audit),
+        "drift": _drift(audit.inventory),
+        "findings": _findings(audit.findings),
+        "changes": _rows(audit.changes),
+        "attestations": _rows(audit.attestations),
+        "coverage": _coverage(audit),
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the record, as shipped."""
+    text = resources.files("audit_lib.report").joinpath("report.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def to_json(record: dict[str, Any]) -> str:
+    """The record as the bytes of report.json: two spaces, the contract's order, a newline at the end."""
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value: a null for what is not known, ISO 8601 for an instant, inert text."""
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return iso(value.to_pydatetime())
+    return value if isinstance(value, bool | int | float) else inert.plain(value)
+
+
+def _rows(frame: pd.DataFrame, leave_out: Iterable[str] = ("fingerprint",)) -> list[dict[str, Any]]:
+    kept = frame.drop(columns=[name for name in leave_out if name in frame])
+    columns = [[_plain(value) for value in scalars(kept[name])] for name in kept]
+    return [dict(zip(map(str, kept), row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(";") if part.strip()]
+
+
+def _freshness(audit: Audit) -> list[dict[str, Any]]:
+    pieces: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in _rows(audit.evidence):
+        key = tuple(row.pop(name) for name in _PLACE)
+        pieces.setdefault(key, []).append(row)
+    records = _rows(audit.freshness)
+    for record in records:
+        record["overdue_from"] = record.pop("overdue_from_at")
+        record["possibly_overdue_from"] = record.pop("possibly_overdue_from_at")
+        for name in [name for name in record if name.endswith(("_days_min", "_days_max"))]:
+            record[name] = None if record[name] is None else outward(record[name], name)
+        record["evidence"] = pieces.get(tuple(record[name] for name in _PLACE), [])
+    return records
+
+
+def _auth_failures(audit: Audit) -> dict[str, Any]:
+    counts = audit.log_counts
+    requests = counts[counts["kind"].isin(REQUESTS)]
+    logs = audit.sources[audit.sources["kind"] == "log"]
+    return {
+        "requests": int(requests["count"].sum()),
+        "unread_lines": int(logs["not_understood"].sum()),
+        "untimed": int(counts["untimed"].sum()),
+        "by_status": {
+            str(status): count for status, count in _sums(requests.dropna(subset=["status"]), "status")
+        },
+        "by_kind": {inert.plain(kind): count for kind, count in _sums(counts, "kind")},
+        "by_day": _by(counts, "day"),
+        "by_client": _by(counts[counts["kind"] != "other"], "client"),
+    }
+
+
+def _sums(counts: pd.DataFrame, column: str) -> list[tuple[Any, int]]:
+    return [(key, int(count)) for key, count in counts.groupby(column)["count"].sum().sort_index().items()]
+
+
+def _by(counts: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    """One entry for each day or client: `requests`, `failures`, a count for each kind, `untimed`."""
+    found = []
+    for key, rows in counts.groupby(column, dropna=False, sort=True):
+        kinds = dict(_sums(rows, "kind"))
+        found.append(
+            {
+                column: _plain(key),
+                "requests": sum(kinds.get(kind, 0) for kind in REQUESTS),
+                "failures": sum(kinds.get(kind, 0) for kind in FAILED_REQUESTS),
+                "by_kind": {inert.plain(kind): count for kind, count in kinds.items()},
+                "untimed": int(rows["untimed"].sum()),
+            }
+        )
+    return found
+
+
+def _detections(detections: pd.DataFrame) -> list[dict[str, Any]]:
+    records = _rows(detections.rename(columns={"classification": "class"}))
+    return [{**record, "evidence": _split(record["evidence"])} for record in records]
+
+
+def _leaks(audit: Audit) -> list[dict[str, Any]]:
+    places: dict[str, list[dict[str, Any]]] = {}
+    for row in _rows(audit.leak_places):
+        places.setdefault(row.pop("leak_id"), []).append(row)
+    return [{**leak, "places": places.get(leak["leak_id"], [])} for leak in _rows(audit.leaks)]
+
+
+def _drift(inventory: pd.DataFrame) -> list[dict[str, Any]]:
+    """Where each secret holds the same value: the same letters are the same value, whatever its name."""
+    rows = inventory[inventory["kind"] == "secret"].sort_values(
+        [*_PLACE, "component", "source"], kind="stable"
+    )
+    groups: dict[str, str] = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows.itertuples():
+        place = f"{row.environment}/{row.service}".strip("/")
+        held = found.setdefault((str(row.secret), str(row.component)), {})
+        held[inert.plain(place)] = _held(row, groups)
+    return [
+        {"secret": inert.plain(secret), "component": component, "environments": held}
+        for (secret, component), held in found.items()
+    ]
+
+
+def _held(row: Any, groups: dict[str, str]) -> str:
+    if row.state != "present" or pd.isna(row.fingerprint):
+        return "not supplied" if row.state == "not supplied" else "missing"
+    if pd.notna(row.placeholder) and row.placeholder:
+        return "placeholder"
+    return groups.setdefault(row.fingerprint, f"value {_letters(len(groups))}")
+
+
+def _letters(number: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, …"""
+    letters = string.ascii_uppercase[number % 26]
+    return letters if number < 26 else _letters(number // 26 - 1) + letters
+
+
+def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{**record, "controls": _split(record["controls"])} for record in _rows(findings)]
+
+
+def _coverage(audit: Audit) -> dict[str, Any]:
+    """Where the lines of all sources ended, and what was not read with the command that supplies it."""
+    sources = audit.sources
+    unread = sources[sources["state"] != "read"]
+    return {
+        "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
+        "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
+        "evidence_left_out": int(audit.freshness["evidence_left_out"].sum()),
+        "rules": [],
+    }

@@ -1,0 +1,187 @@
+"""Shows a frame as a table of our own, as text and as HTML from the same cells.
+
+Neither Styler nor `DataFrame.to_html` is used: the one does not escape, the other fixes the alignment of
+headers (notebooks.md, "Rendering"). The rows stand in the order of the frame.
+"""
+
+import math
+import re
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.report import escape as inert
+from audit_lib.report.columns import Column, column
+
+TEXT_WIDTH = 128
+MOST_TEXTS = 3  # columns of text that stand side by side on a narrow page
+_NARROWEST, _LONGEST_WORD = 8, 28
+_BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be displayed last in a cell; `rows` hold the cells as inert text."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    empty: str = "none"
+    kind: str = ""  # further classes for the page's style
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": as_text(self), "text/html": as_html(self)}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables that answer one question together."""
+
+    tables: tuple[Table, ...]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {
+            "text/plain": "\n\n".join(as_text(table) for table in self.tables),
+            "text/html": "\n".join(as_html(table) for table in self.tables),
+        }
+
+
+def together(*tables: Table) -> Tables:
+    """The tables as one output, in the order given."""
+    return Tables(tables)
+
+
+def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "") -> Table:
+    """The frame as a table. `empty` are the words where there is no row, `note` a line below it."""
+    columns = tuple(column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame)
+    cells = [
+        [cell(value, column, str(name)) for value in scalars(frame[name])]
+        for name, column in zip(frame, columns, strict=True)
+    ]
+    rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
+    return Table(inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind)
+
+
+def scalars(column: "pd.Series[Any]") -> list[Any]:
+    """The values of a column as Python's own, never numpy's, which neither serialise nor pass for a truth."""
+    return [value.item() if isinstance(value, np.generic) else value for value in column]
+
+
+def cell(value: object, column: Column, name: str = "") -> str:
+    """One value in words; an age is never rounded to where it would claim more than is known."""
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return column.null
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{outward(value, name):.1f}"
+    return inert.plain(value)
+
+
+def outward(days: float, name: str) -> float:
+    """The value to one decimal: down for `_min`, up for `_max`, to the nearest for others."""
+    if name.endswith("_min"):
+        return math.floor(days * 10) / 10
+    if name.endswith("_max"):
+        return math.ceil(days * 10) / 10
+    return round(days, 1)
+
+
+def as_html(table: Table) -> str:
+    """The table as HTML; sides are in each cell's style, which JupyterLab keeps, colours in classes."""
+    caption = f"<caption>{inert.html(table.title)}</caption>" if table.title else ""
+    note = f'<p class="note">{inert.html(table.note)}</p>' if table.note else ""
+    if not table.rows:
+        title = f"<strong>{inert.html(table.title)}:</strong> " if table.title else ""
+        return f'<p class="empty">{title}{inert.html(table.empty)}</p>{note}'
+    heads = "".join(
+        f'<th scope="col" style="text-align:{column.side}">{inert.html(column.heading)}</th>'
+        for column in table.columns
+    )
+    body = "\n".join(f"<tr>{_html_row(row, table.columns)}</tr>" for row in table.rows)
+    # On a phone a table of sentences, or of many texts, reads as cards; one of numbers is scrolled.
+    sentences = len(table.columns) > 3 and any(len(text) > 40 for row in table.rows for text in row)
+    texts = sum(not column.numeric for column in table.columns)
+    kind = " ".join(filter(None, ("audit", "wide" if sentences or texts > MOST_TEXTS else "", table.kind)))
+    head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
+    return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
+
+
+def _html_row(row: Sequence[str], columns: Sequence[Column]) -> str:
+    opened = [
+        f'<td data-label="{inert.html(column.heading)}" style="text-align:{column.side}">'
+        for column in columns
+    ]
+    cells = [_html_cell(text, column) for text, column in zip(row, columns, strict=True)]
+    return "".join(f"{tag}{text}</td>" for tag, text in zip(opened, cells, strict=True))
+
+
+def _html_cell(text: str, column: Column) -> str:
+    shown = _BREAKS.sub("<wbr>", inert.html(text)) if len(text) > 14 else inert.html(text)
+    if column.word:
+        kind = re.sub(r"[^a-z]+", "-", text.lower())
+        return f'<span class="word {kind}">{shown}</span>'
+    return f"<code>{shown}</code>" if column.code and text else shown
+
+
+def as_text(table: Table) -> str:
+    """The table as text within `TEXT_WIDTH` columns, long cells wrapped."""
+    head = [table.title] if table.title else []
+    foot = textwrap.wrap(table.note, TEXT_WIDTH) if table.note else []
+    if not table.rows:
+        return "\n".join([*head, table.empty, *foot])
+    headings = tuple(column.heading for column in table.columns)
+    widths = _widths([headings, *table.rows])
+    rule = "  ".join("-" * width for width in widths)
+    lines = [line for row in table.rows for line in _text_row(row, widths, table.columns)]
+    return "\n".join([*head, *_text_row(headings, widths, table.columns), rule, *lines, *foot])
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column: what it needs, the widest ones narrowed, words whole as long as may be."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(1, *(_width(text) for text in column)) for column in columns]
+    words = [max(1, *(_width(word) for text in column for word in text.split())) for column in columns]
+    room = TEXT_WIDTH - 2 * (len(widths) - 1)
+    for least in (words, [_NARROWEST] * len(words)):
+        while sum(widths) > room:
+            spare, widest = max(
+                (width - min(low, _LONGEST_WORD), place)
+                for place, (width, low) in enumerate(zip(widths, least, strict=True))
+            )
+            if spare <= 0:
+                break
+            widths[widest] -= 1
+    return widths
+
+
+def _text_row(row: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> list[str]:
+    wrapped = [_wrap(text, width) for text, width in zip(row, widths, strict=True)]
+    height = max(len(lines) for lines in wrapped)
+    filled = [lines + [""] * (height - len(lines)) for lines in wrapped]
+    return ["  ".join(map(_padded, line, widths, columns)).rstrip() for line in zip(*filled, strict=True)]
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
+def _padded(text: str, width: int, column: Column) -> str:
+    gap = " " * (width - _width(text))
+    return gap + text if column.numeric else text + gap
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: East Asian wide characters take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )

@@ -1,0 +1,137 @@
+"""The sample's ledger: snapshots, rotations (one of them claimed falsely), decisions, a torn line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Draft, append
+from audit_lib.sample.history import Held, midnight
+from audit_lib.secrecy.keeper import Keeper
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A rotation that somebody recorded."""
+
+    recorded: str
+    environment: str
+    secret: str
+    reason: str
+
+    @property
+    def at(self) -> datetime:
+        """The instant of the recording."""
+        return datetime.fromisoformat(self.recorded)
+
+
+MONTHLY = ("2026-03-02", "2026-04-06", "2026-05-04", "2026-06-01")
+FIRST_WEEK, WEEKS = "2026-06-29", 14
+# Since when snapshots cover a place; staging's frontend is never supplied.
+WATCHED = {
+    ("production", "backend"): "2026-03-02",
+    ("production", "frontend"): "2026-03-02",
+    ("development", "backend"): "2026-06-29",
+    ("development", "frontend"): "2026-06-29",
+    ("staging", "backend"): "2026-09-07",
+}
+IDENTIFIERS = ("TRADIER_ACCOUNT_ID", "NEXT_PUBLIC_BACKEND_API_BASE_URL")
+ROTATIONS = (
+    Claim("2026-05-18T10:04:00+00:00", "production", "DATABASE_URL", "planned"),
+    Claim("2026-07-15T11:05:00+00:00", "production", "API_TOKEN", "planned"),
+    Claim("2026-08-03T09:30:00+00:00", "production", "ANTHROPIC_API_KEY", "planned"),  # false
+    Claim("2026-09-10T09:20:00+00:00", "development", "JWT_SECRET_KEY", "seen in a log"),
+)
+ACCEPTANCES = (
+    ("public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend", "2026-12-31T23:59:59Z"),
+    ("backup-on-disk:backup:development/backend", "2026-08-31T23:59:59Z"),  # has run out
+    ("overdue-secret:JWT_SECRET_KEY:production/bakcend", "2026-12-31T23:59:59Z"),  # misspelt
+)
+ATTESTATIONS = (
+    ("142", "Two-factor authentication is on for all six accounts"),
+    ("139", "The Tradier key reads only"),
+)
+
+
+def write_ledger(folder: Path, keeper: Keeper, held: tuple[Held, ...]) -> None:
+    """The chains of four writers in the ledger folder, each entry dated in the past of the sample."""
+    for at in snapshot_instants():
+        append(folder, keeper.key, _snapshot(keeper, held, at), at, "weekly")
+    for claim in ROTATIONS:
+        append(folder, keeper.key, _rotation(keeper, held, claim), claim.at, "alice")
+    for hour, (id_, until) in enumerate(ACCEPTANCES):
+        body = {"id": id_, "by": "Bo B.", "reason": "planned for the next quarter", "until": until}
+        append(folder, keeper.key, Draft("acceptance", body), midnight("2026-07-10") + hour * HOUR, "bob")
+    for hour, (rule, reason) in enumerate(ATTESTATIONS):
+        body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": "2026-12-31T23:59:59Z"}
+        append(folder, keeper.key, Draft("attestation", body), midnight("2026-07-11") + hour * HOUR, "bob")
+    _torn(folder, keeper)
+
+
+HOUR = timedelta(hours=1)
+
+
+def snapshot_instants() -> tuple[datetime, ...]:
+    """When snapshots were taken: each month at first, each week in the quarter."""
+    weekly = [midnight(FIRST_WEEK) + timedelta(weeks=week) for week in range(WEEKS)]
+    return tuple(at + 6 * HOUR for at in (*map(midnight, MONTHLY), *weekly))
+
+
+def _snapshot(keeper: Keeper, held: Iterable[Held], at: datetime) -> Draft:
+    watched = [place for place, since in WATCHED.items() if midnight(since) <= at]
+    here = [one for one in held if (one.environment, one.service) in watched]
+    sources = {(one.environment, one.service): one.source for one in here}
+    places = [
+        {
+            "environment": environment,
+            "service": service,
+            "source": sources[environment, service],
+            "complete": True,
+        }
+        for environment, service in watched
+    ]
+    secrets = [_seen(keeper, one, at) for one in here if one.name not in IDENTIFIERS]
+    return Draft("snapshot", {"places": places, "secrets": secrets, "pairs": []})
+
+
+def _seen(keeper: Keeper, one: Held, at: datetime) -> dict[str, Any]:
+    value = one.at(at)
+    state = "missing" if value is None else "present" if value.text else "empty"
+    return {
+        "secret": one.name,
+        "variable": one.name,
+        "environment": one.environment,
+        "service": one.service,
+        "component": "password" if value and value.secret != value.text else "whole",
+        "source": one.source,
+        "state": state,
+        "fingerprint": keeper.fingerprint(value.secret) if value and value.text else None,
+    }
+
+
+def _rotation(keeper: Keeper, held: Iterable[Held], claim: Claim) -> Draft:
+    one = next(one for one in held if (one.environment, one.name) == (claim.environment, claim.secret))
+    now = one.at(claim.at)
+    assert now is not None
+    body = {
+        "secret": one.name,
+        "environment": one.environment,
+        "service": one.service,
+        "source": one.source,
+        "claimed_at": iso(midnight(str(claim.at.date()))),
+        "day_only": True,
+        "fingerprint": keeper.fingerprint(now.secret),
+        "by": "Al I.",
+        "reason": claim.reason,
+    }
+    return Draft("rotation", body)
+
+
+def _torn(folder: Path, keeper: Keeper) -> None:
+    """A chain whose last write never ended, as a crash leaves it."""
+    body = {"rule": "141", "by": "Ol D.", "reason": "Paper keys only", "until": "2026-12-31T23:59:59Z"}
+    append(folder, keeper.key, Draft("attestation", body), datetime(2026, 7, 12, tzinfo=UTC), "old-laptop")
+    with (folder / "old-laptop.jsonl").open("ab") as chain:
+        chain.write(b'{"at":"2026-07-13T00:00:00Z","body":{"by":"Ol')

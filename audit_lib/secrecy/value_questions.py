@@ -1,0 +1,109 @@
+"""Questions about a value, for `Keeper.ask`: each is answered by a truth or a number, never by text."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+
+from audit_lib.base.bounded_regex import matches_whole
+from audit_lib.base.connection_url import url_parts
+from audit_lib.secrecy.strength import strength_bits
+
+# A marker with less fixed text than this occurs in random values by chance (rules.md 36).
+_LONG_MARKER = 8
+_CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
+
+
+def matches_glob(text: str, globs: tuple[str, ...]) -> bool:
+    """Whether a text is one of the globs, letter case aside; only `*` is a wildcard."""
+    return any(pattern.fullmatch(text) for pattern in _patterns(globs))
+
+
+def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
+    """Whether a value stands for one still to be set. A short marker with wildcards is found in random
+    values too, so it does not count in what looks generated."""
+    long = tuple(marker for marker in markers if "*" not in marker or _fixed(marker) >= _LONG_MARKER)
+    short = tuple(marker for marker in markers if marker not in long)
+    text = value.strip()
+    return matches_glob(text, long) or (not _looks_generated(text) and matches_glob(text, short))
+
+
+def is_listed(value: str, digests: tuple[str, ...]) -> bool:
+    """Whether the SHA-256 of a value is in a list of values known to be public."""
+    return sha256(value.encode("utf-8", "surrogatepass")).hexdigest() in digests
+
+
+def has_format(value: str, pattern: str) -> bool:
+    """Whether a value as a whole has the format of a regular expression; `TooSlow` where that has no end."""
+    return matches_whole(pattern, value)
+
+
+def has_classes(value: str, classes: tuple[str, ...], enough_bits: int) -> bool:
+    """Whether a password holds these kinds of characters, or is strong enough without them (rules.md 24)."""
+    if enough_bits and strength_bits(value) >= enough_bits:
+        return True
+    return all(re.search(_CLASSES[name], value) for name in classes)
+
+
+def equals_text(value: str, expected: str) -> bool:
+    """Whether a setting is the text expected; a slash at its end makes no difference (rules.md 9)."""
+    return value.rstrip("/") == expected.rstrip("/")
+
+
+def has_password(value: str) -> bool:
+    """Whether a value is a connection URL that carries a password."""
+    parts = url_parts(value)
+    return parts is not None and parts.password != ""
+
+
+def has_host(value: str) -> bool:
+    """Whether a value is a connection URL that leads to a host, as one to a local file does not."""
+    parts = url_parts(value)
+    return parts is not None and parts.host != ""
+
+
+def has_local_host(value: str) -> bool:
+    """Whether a connection URL leads to the very machine that uses it."""
+    parts = url_parts(value)
+    return parts is not None and parts.host in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104
+
+
+def is_url(value: str) -> bool:
+    """Whether a value is a connection URL at all."""
+    return url_parts(value) is not None
+
+
+def is_unambiguous_url(value: str) -> bool:
+    """Whether every parser reads the same password out of a connection URL (rules.md 27)."""
+    parts = url_parts(value)
+    return parts is not None and parts.unambiguous
+
+
+def component(name: str) -> Callable[[str], str | None]:
+    """A cut for `Keeper.part`: takes one component out of a connection URL."""
+
+    def cut(value: str) -> str | None:
+        parts = url_parts(value)
+        return (str(getattr(parts, name)) or None) if parts else None
+
+    return cut
+
+
+def _looks_generated(text: str) -> bool:
+    classes = all(re.search(_CLASSES[name], text) for name in ("lower", "upper", "digit"))
+    return len(text) >= 16 and classes and not re.search(r"\s", text)
+
+
+def _fixed(marker: str) -> int:
+    return len(marker.replace("*", ""))
+
+
+@cache
+def _patterns(globs: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(_pattern(glob) for glob in globs)
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    # `***` alone is a value that someone blotted out, not a glob for everything.
+    parts = [glob] if set(glob) == {"*"} else re.split(r"\*+", glob)
+    return re.compile(".*".join(re.escape(part) for part in parts), re.IGNORECASE | re.DOTALL)

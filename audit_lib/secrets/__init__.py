@@ -1,0 +1,1 @@
+"""From an env file to inventory, drift, evidence and age."""

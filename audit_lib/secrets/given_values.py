@@ -1,0 +1,129 @@
+"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
+
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.project import ENVIRONMENTS, GivenValues, environment_name
+from audit_lib.project.policy import Policy
+from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
+
+STDIN, ENVIRON = "-", "environ"
+LIMIT_BYTES = 16 * 1024 * 1024
+_FORM = "is not of the form ENVIRONMENT/SERVICE=FILE, =- (stdin) or =environ"
+_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
+
+
+def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
+    """What all `--env` options of a command give; `BadInput` with every fault of them at once."""
+    options = tuple(texts)
+    faults: list[Fault] = []
+    given: list[GivenValues] = []
+    if sum(option.endswith("=-") for option in options) > 1:
+        faults.append(Fault("--env", "stdin (-) can be given for one service only"))
+    for option in options:
+        try:
+            given.append(parse_env_option(option, stdin))
+        except BadInput as error:
+            faults.extend(error.faults)
+    places = Counter((one.environment, one.service) for one in given)
+    faults.extend(Fault(f"--env {e}/{s}", "is given twice") for (e, s), count in places.items() if count > 1)
+    if faults:
+        raise BadInput(faults)
+    return tuple(given)
+
+
+def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
+    """What one `--env` option gives. Its text is never quoted in a fault: it may be a value given by mistake.
+
+    The content of `environ` stays empty: its names are the policy's, which is read later.
+    """
+    found = _OPTION.fullmatch(text)
+    environment = environment_name(found[1]) if found else ""
+    if not found or not environment:
+        raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+    place = f"--env {environment}/{found[2]}"
+    if found[3] == ENVIRON:
+        return GivenValues(environment, found[2], ENVIRON, b"")
+    content = stdin.read(LIMIT_BYTES + 1) if found[3] == STDIN else _file(Path(found[3]), place)
+    if len(content) > LIMIT_BYTES:
+        raise BadInput.at(place, f"gives more than {LIMIT_BYTES:,} bytes")
+    given = GivenValues(environment, found[2], found[3], content)
+    if not any(line.name for line in given_lines(given)):
+        raise BadInput.at(place, "gives no variable: neither dotenv text nor the platform's JSON")
+    return given
+
+
+def given_lines(
+    given: GivenValues, policy: Policy | None = None, environ: Mapping[str, str] = os.environ
+) -> tuple[EnvLine, ...]:
+    """The lines of dotenv text, the entries of JSON, of `environ` the policy's names.
+
+    `BadInput` where what looks like JSON is none.
+    """
+    if given.origin == ENVIRON:
+        names = (name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases))
+        present = sorted({name for name in names if name in environ})
+        return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
+    if is_binary(given.content):
+        raise BadInput.at(f"--env {given.environment}/{given.service}", "gives bytes that are no text")
+    if given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
+        return tuple(_json_lines(given))
+    return parse_env(given.content)
+
+
+def _file(path: Path, place: str) -> bytes:
+    """The content of a file that the auditor names: anywhere, a pipe of the shell included."""
+    try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not (stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd")):
+            raise BadInput.at(place, "names no regular file")
+        with path.open("rb") as file:
+            return file.read(LIMIT_BYTES + 1)
+    except (OSError, ValueError):
+        raise BadInput.at(place, "names a file that is not there or cannot be read") from None
+
+
+def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
+    """One line for each entry of the platform's JSON; an entry of another shape is not understood."""
+    try:
+        # Numbers stay the text they are, and an object stays pairs, so that a name given twice is seen.
+        found = json.loads(
+            given.content.decode("utf-8-sig"),
+            parse_int=str,
+            parse_float=str,
+            parse_constant=str,
+            object_pairs_hook=_Pairs,
+        )
+    except (ValueError, RecursionError):
+        place = f"--env {given.environment}/{given.service}"
+        raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
+    entries = found if isinstance(found, _Pairs) else [_pair(item) for item in found]
+    for number, (name, value) in enumerate(entries, 1):
+        if isinstance(name, str) and isinstance(value, str | bool | None):
+            yield entry(number, name, _text(value))
+        else:
+            yield EnvLine(number, "not understood", faults=("not-parsed",))
+
+
+class _Pairs(list[tuple[Any, Any]]):
+    """A JSON object as its pairs, in order."""
+
+
+def _pair(item: object) -> tuple[Any, Any]:
+    """Name and value of an entry of Render's list: {"envVar": {"key", "value"}} or the inner object."""
+    if isinstance(item, _Pairs):
+        inner = dict(item).get("envVar", item)
+        pairs = dict(inner) if isinstance(inner, _Pairs) else {}
+        return pairs.get("key"), pairs.get("value", ...)
+    return None, ...
+
+
+def _text(value: str | bool | None) -> str:
+    return value if isinstance(value, str) else {True: "true", False: "false", None: ""}[value]

@@ -1,0 +1,228 @@
+"""Sets what the env sources hold beside what the policy expects: one row for each variable and place."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Inventory
+from audit_lib.project import ENVIRONMENTS, Project
+from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.value_rules import Held, format_of, hold, judge
+
+Place = tuple[str, str]  # environment and service
+Entry = dict[str, Any]  # one row of EnvEntries
+
+IN_FORCE = ("env file", "export", "given values")
+# With it the application puts another variable's value in: what is in force is not in the file.
+_INTERPOLATED = "interpolation"
+
+
+def tabulate_inventory(
+    entries: pd.DataFrame,
+    policy: Policy,
+    project: Project,
+    keeper: Keeper,
+    sources: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
+
+    A variable is "missing" only where its place was supplied, else "not supplied". Given values take the
+    place of a file's, a later file's that of an earlier one's. `Sources` is needed to tell an empty file,
+    which has no entries, from one that was not supplied.
+    """
+    held = _in_force(entries)
+    supplied = _supplied(entries, sources)
+    examples = _example_fingerprints(entries, policy, keeper)
+    named = {environment for environment, _ in supplied} | set(project.environments)
+    rows: list[dict[str, Any]] = []
+    for environment in sorted(named, key=_environment_order):
+        services = {service for there, service in supplied if there == environment}
+        for service in sorted(services | {rule.service for rule in policy.secrets} - {""}):
+            place = (environment, service)
+            here = dict(held.get(place, {}))
+            found = [*_expected(here, place, policy), *_unexpected(here, place, policy, keeper)]
+            for rule, entry in found:
+                if entry is None:
+                    rows.append(_absent(rule, place, supplied.get(place)))
+                else:
+                    rows.append(_present(rule, entry, policy, keeper, examples))
+    order = {rule.name: number for number, rule in enumerate(policy.secrets)}
+    rows.sort(key=lambda row: _order(row, order))
+    return Inventory.of(rows)
+
+
+def _environment_order(environment: str) -> tuple[int, str]:
+    return (
+        ENVIRONMENTS.index(environment) if environment in ENVIRONMENTS else len(ENVIRONMENTS),
+        environment,
+    )
+
+
+def _order(row: dict[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
+    """The policy's order, then names; the environments from development to production."""
+    rule = rules.get(row["secret"], len(rules))
+    return (rule, row["secret"], row["service"], _environment_order(row["environment"]), row["variable"])
+
+
+def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
+    """For each place its variables, each with the entry that counts."""
+    named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
+    # A stable sort: the order of the sources decides, given values come last and so count.
+    ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
+    held: dict[Place, dict[str, Entry]] = defaultdict(dict)
+    for entry in ordered.to_dict("records"):
+        held[entry["environment"], entry["service"]][entry["name"]] = {str(key): entry[key] for key in entry}
+    return held
+
+
+def _supplied(entries: pd.DataFrame, sources: pd.DataFrame | None) -> dict[Place, str]:
+    """The places of which a source was read, with its name; also where it was empty."""
+    rows = entries[entries["kind"].isin(IN_FORCE)]
+    frames = [rows[["environment", "service", "source"]]]
+    if sources is not None:
+        read = sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))
+        frames.insert(0, sources.loc[read, ["environment", "service", "source"]])
+    return {
+        (str(row.environment), str(row.service)): str(row.source)
+        for frame in frames
+        for row in frame.drop_duplicates().itertuples(index=False)
+    }
+
+
+def _example_fingerprints(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
+    """What example files hold, URL passwords among it; None where no example was read."""
+    rows = entries[entries["kind"] == "example"]
+    if rows.empty:
+        return None
+    found: set[str] = set()
+    for name, fingerprint in rows.loc[rows["fingerprint"].notna(), ["name", "fingerprint"]].to_numpy():
+        rule = policy.rule(name)
+        held = hold(keeper, fingerprint, rule.component if rule else "whole")
+        found |= {held.whole, held.part} - {""}
+    return frozenset(found)
+
+
+def _expected(
+    here: dict[str, Entry], place: Place, policy: Policy
+) -> Iterator[tuple[SecretRule, Entry | None]]:
+    """Each rule of a place with the entry that satisfies it, which is taken out of `here`."""
+    for rule in policy.secrets:
+        if rule.service == place[1]:
+            variable = next((name for name in (rule.name, *rule.aliases) if name in here), rule.name)
+            yield rule, here.pop(variable, None)
+
+
+def _unexpected(
+    here: dict[str, Entry], place: Place, policy: Policy, keeper: Keeper
+) -> Iterator[tuple[SecretRule, Entry | None]]:
+    """What is left: a rule's variable in another service, a second name for one, or what no rule names."""
+    taken: set[str] = set()
+    for name in sorted(here):
+        rule = policy.rule(name)
+        if rule and rule.service != place[1] and rule.name not in taken:
+            taken.add(rule.name)
+            yield rule, here[name]
+        else:
+            component = rule.component if rule else _component(here[name], policy, keeper)
+            kind = (
+                "unlisted"
+                if rule or component == "password" or _named_like_secret(name, policy)
+                else "setting"
+            )
+            age = policy.default_max_age_days if kind == "unlisted" else None
+            stand_in = SecretRule(
+                name=name,
+                service="",
+                kind=kind,
+                required="",
+                missing_severity="",
+                component=component,
+                max_age_days=age,
+            )
+            yield stand_in, here[name]
+
+
+def _named_like_secret(name: str, policy: Policy) -> bool:
+    return values.matches_glob(name, policy.secret_names)
+
+
+def _component(entry: Entry, policy: Policy, keeper: Keeper) -> str:
+    """The password, of a URL that carries one under a name that the policy knows for URLs."""
+    fingerprint = entry["fingerprint"]
+    named = values.matches_glob(entry["name"], policy.secret_url_names + policy.secret_names)
+    carries = named and not pd.isna(fingerprint) and keeper.ask(fingerprint, values.has_password)
+    return "password" if carries else "whole"
+
+
+def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any]:
+    return {
+        **_demands(rule, rule.name, place),
+        "state": "not supplied" if source is None else "missing",
+        "source": source or f"--env {place[0]}/{place[1]}",
+        "origin": "",
+        "component": rule.component,
+        "length": "",
+        "public": rule.public,
+    }
+
+
+def _present(
+    rule: SecretRule,
+    entry: Entry,
+    policy: Policy,
+    keeper: Keeper,
+    examples: frozenset[str] | None,
+) -> dict[str, Any]:
+    place, variable = (entry["environment"], entry["service"]), entry["name"]
+    row = {
+        **_demands(rule, variable, place),
+        "state": "empty" if pd.isna(entry["fingerprint"]) else "present",
+        "source": entry["source"],
+        "line": entry["line"],
+        "origin": entry["kind"],
+        "component": rule.component,
+        "length": "",
+        "public": rule.public or variable.startswith(policy.public_prefixes),
+    }
+    interpolated = entry["kind"] == "env file" and _INTERPOLATED in entry["faults"].split(",")
+    if row["state"] == "empty" or interpolated:
+        return row
+    held = hold(keeper, entry["fingerprint"], rule.component)
+    row |= {"component": held.component, "fingerprint": held.part or None, "kind": _kind(rule, held)}
+    return row | judge(held, rule, policy, place[0], examples)
+
+
+def _kind(rule: SecretRule, held: Held) -> str:
+    """A URL to a local file, without host and password, holds no secret."""
+    local = held.component == "password" and not held.part and not held.whole_is(values.has_host)
+    return "setting" if local else rule.kind
+
+
+def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
+    """The policy's columns. `demanded` is false where the rule is for another service or environment."""
+    environment, service = place
+    here = rule.service == service and (not rule.required_in or environment in rule.required_in)
+    return {
+        "secret": rule.name,
+        "variable": variable,
+        "environment": environment,
+        "service": service,
+        "kind": rule.kind,
+        "required": rule.required if rule.service == service else "",
+        "demanded": here and rule.required != "",
+        "missing_severity": rule.missing_severity,
+        "exposure_severity": rule.exposure_severity,
+        "fallback": rule.fallback,
+        "renewal": rule.generate or rule.obtain,
+        "min_length": rule.min_length or None,
+        "good_length": rule.good_length or None,
+        "format": format_of(rule, environment),
+        "usual_format": rule.usual_format,
+        "max_age_days": rule.max_age_days,
+        "period_stated": rule.period_stated,
+        "guide_lines": ", ".join(str(line) for line in rule.guide_lines),
+    }

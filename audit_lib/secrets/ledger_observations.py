@@ -1,0 +1,190 @@
+"""What the ledger saw, place by place: runs of one value, and what was seen before each run."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from audit_lib.base.clock import parse_instant
+from audit_lib.ledger import Entry, Ledger
+
+
+class Place(NamedTuple):
+    """A secret in one environment of one service."""
+
+    secret: str
+    environment: str
+    service: str
+
+
+class Chain(NamedTuple):
+    """Where observations can be compared: one place, read from one source by one writer.
+
+    Writers may hold different files under one name, so each has a chain; values given from the
+    platform (`--env …`) are the same for all.
+    """
+
+    place: Place
+    source: str
+    writer: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A value, or none, seen at a place at an instant."""
+
+    at: datetime
+    fingerprint: str | None  # None: the place was read whole and held no value
+    entry: str  # the ledger entry's place
+    recorded: bool = False  # with a rotation, not by a snapshot
+    modified_at: datetime | None = None  # the file's last write, as it was then
+
+
+@dataclass(frozen=True)
+class Stint:
+    """A run of observations of one value. `before` is the last one of another value, None without any."""
+
+    before: Observation | None
+    first: Observation
+    modified_at: datetime | None
+    last: bool  # it is the chain's latest run
+
+
+class Links:
+    """Compares fingerprints across changes of the key, by the ledger's key bridges."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        bridges = ledger.of_kind("key bridge")
+        self._next = {str(e.body["from_key_id"]): (dict(e.body["links"]), e.key_id) for e in bridges}
+        self._carried = {
+            key_id: {self.now(new, into) for new in links.values()}
+            for key_id, (links, into) in self._next.items()
+        }
+
+    def now(self, fingerprint: str, key_id: str) -> str:
+        """The fingerprint under the present key, or `keyid:fingerprint` where no bridge carries it."""
+        seen = set()
+        while key_id in self._next and key_id not in seen:
+            seen.add(key_id)
+            links, into = self._next[key_id]
+            if fingerprint not in links:
+                return f"{key_id}:{fingerprint}"
+            fingerprint, key_id = links[fingerprint], into
+        return fingerprint
+
+    def same(self, seen: str | None, value: str) -> bool | None:
+        """Whether what was seen is the value; None where two keys keep that from being known."""
+        if seen is None:
+            return False
+        key_id, _, rest = seen.partition(":")
+        if not rest:
+            return seen == value
+        return False if value in self._carried[key_id] else None
+
+
+class Observations:
+    """Every observation of a ledger, by chain in order of time, and by value."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.links = Links(ledger)
+        self.broken = ledger.broken
+        self.chains: dict[Chain, list[Observation]] = defaultdict(list)
+        self._by_place: dict[Place, set[Chain]] = defaultdict(set)
+        self._by_value: dict[str, set[Chain]] = defaultdict(set)
+        secrets = _ever_present(ledger)
+        for entry in ledger.entries:
+            for chain, seen in _seen(entry, secrets, self.links):
+                self.chains[chain].append(seen)
+                self._by_place[chain.place].add(chain)
+                if seen.fingerprint is not None:
+                    self._by_value[seen.fingerprint].add(chain)
+
+    def of_place(self, place: Place, source: str | None = None) -> list[Chain]:
+        """The chains of a place, or of one source there, in order."""
+        return sorted(chain for chain in self._by_place[place] if source in (None, chain.source))
+
+    def of_value(self, fingerprint: str) -> list[Chain]:
+        """Every chain in which a value was seen, in order."""
+        return sorted(self._by_value[fingerprint])
+
+    def stints(self, chain: Chain, fingerprint: str) -> list[Stint]:
+        """The runs of a value in a chain. A broken chain gives no `before`: an entry may be missing."""
+        found: list[Stint] = []
+        before: Observation | None = None
+        is_open = False
+        whole = chain.writer not in self.broken if chain.writer else not self.broken
+        for seen in self.chains[chain]:
+            same = self.links.same(seen.fingerprint, fingerprint)
+            if same is None:
+                continue
+            if same and is_open:
+                found[-1] = _extended(found[-1], seen)
+            elif same:
+                found.append(Stint(before if whole else None, seen, seen.modified_at, last=True))
+            else:
+                before = seen
+                found = [Stint(s.before, s.first, s.modified_at, last=False) for s in found]
+            is_open = same
+        return found
+
+    def last_other(self, chain: Chain, fingerprint: str) -> datetime | None:
+        """When a chain last showed another value, or none; None where it never did."""
+        for seen in reversed(self.chains[chain]):
+            if self.links.same(seen.fingerprint, fingerprint) is False:
+                return seen.at
+        return None
+
+
+def _extended(stint: Stint, seen: Observation) -> Stint:
+    times = [at for at in (stint.modified_at, seen.modified_at) if at is not None]
+    return Stint(stint.before, stint.first, min(times, default=None), last=True)
+
+
+def _ever_present(ledger: Ledger) -> Mapping[tuple[str, str, str], set[str]]:
+    found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for entry in ledger.of_kind("snapshot"):
+        for row in entry.body["secrets"]:
+            if row["fingerprint"] is not None:
+                found[row["environment"], row["service"], row["source"]].add(row["secret"])
+    return found
+
+
+def _seen(
+    entry: Entry, secrets: Mapping[tuple[str, str, str], set[str]], links: Links
+) -> Iterator[tuple[Chain, Observation]]:
+    if entry.kind == "rotation" and entry.body["fingerprint"] is not None:
+        yield _chain(entry, entry.body), _observation(entry, entry.body, links, recorded=True)
+    if entry.kind != "snapshot":
+        return
+    present: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for row in entry.body["secrets"]:
+        if row["fingerprint"] is not None:
+            present[row["environment"], row["service"], row["source"]].add(row["secret"])
+            yield _chain(entry, row), _observation(entry, row, links)
+    for place in entry.body["places"]:
+        key = (place["environment"], place["service"], place.get("source", ""))
+        # A line that was not understood could be the variable: absence is not shown then.
+        if place["complete"]:
+            for secret in sorted(secrets.get(key, set()) - present[key]):
+                chain = _chain(entry, {**place, "secret": secret})
+                yield chain, Observation(entry.at, None, entry.place)
+
+
+def _chain(entry: Entry, row: Mapping[str, Any]) -> Chain:
+    source = str(row.get("source", ""))
+    writer = "" if source.startswith("--env") else entry.writer
+    return Chain(Place(row["secret"], row["environment"], row["service"]), source, writer)
+
+
+def _observation(
+    entry: Entry, row: Mapping[str, Any], links: Links, *, recorded: bool = False
+) -> Observation:
+    modified = row.get("modified_at")
+    return Observation(
+        at=entry.at,
+        fingerprint=links.now(row["fingerprint"], entry.key_id),
+        entry=entry.place,
+        recorded=recorded,
+        modified_at=parse_instant(modified, entry.place) if modified else None,
+    )

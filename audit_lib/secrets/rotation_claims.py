@@ -1,0 +1,103 @@
+"""What people and logs say of a rotation: claims, which corroborate and bound nothing (evidence.md, 2)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.contracts import rows
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.secrets.evidence_rows import Row, piece
+from audit_lib.secrets.ledger_observations import Links, Place
+
+ROTATION_MESSAGES = ("secret rotated",)
+UNSET_MESSAGES = ("recommended secret missing",)
+# A date alone can be that of any zone: from UTC+14 to UTC-12 (evidence.md, 3, E8).
+EAST, WEST = timedelta(hours=14), timedelta(hours=12)
+DAY = timedelta(days=1)
+
+
+def claims_of(
+    ledger: Ledger,
+    log_events: pd.DataFrame,
+    in_force: Mapping[Place, str],
+    places: set[Place],
+    as_of: datetime,
+) -> Iterator[Row]:
+    """E8 (recorded with the value in force), E9 (with another), E10 (with none) and E20 (logged)."""
+    links = Links(ledger)
+    for entry in ledger.of_kind("rotation"):
+        place = Place(entry.body["secret"], entry.body["environment"], entry.body["service"])
+        if place in places:
+            yield _recorded(entry, place, links, in_force.get(place), as_of)
+    yield from _logged(log_events, places, as_of)
+
+
+def claim_interval(entry: Entry) -> tuple[datetime, datetime]:
+    """The instants between which a recorded rotation is claimed to lie."""
+    at = parse_instant(entry.body["claimed_at"], entry.place)
+    if not entry.body["day_only"]:
+        return at, at + DAY
+    midnight = at.replace(hour=0, minute=0, second=0)
+    return midnight - EAST, midnight + DAY + WEST
+
+
+def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
+    """E21: a secret that is set nowhere, so that the application falls back at each start."""
+    boots = log_events[log_events["message"].isin(UNSET_MESSAGES) & log_events["at"].notna()]
+    for row in rows(inventory[inventory["state"].isin(("missing", "empty"))]):
+        own = boots[(boots["subject"] == row.secret) & bool(row.fallback) & (boots["at"] <= as_of)]
+        if not own.empty:
+            last = own.sort_values(["at", "source", "line"], kind="stable").iloc[-1]
+            at = last["at"].to_pydatetime()
+            yield piece(
+                Place(row.secret, row.environment, row.service),
+                "E21",
+                "claim",
+                lo=at,
+                hi=at,
+                clock="effective",
+                source=f"{last['source']}:{last['line']}",
+                observed_at=at,
+                text=f"not set when the application started {iso(at)}: {row.fallback}",
+            )
+
+
+def _recorded(entry: Entry, place: Place, links: Links, value: str | None, as_of: datetime) -> Row:
+    lo, hi = claim_interval(entry)
+    seen = entry.body["fingerprint"]
+    same = None if seen is None or value is None else links.same(links.now(seen, entry.key_id), value)
+    kind = "E8" if same else "E9" if same is False else "E10"
+    what = {"E8": "with the value in force", "E9": "with another value", "E10": "without its value"}[kind]
+    return piece(
+        place,
+        kind,
+        "claim" if lo <= as_of else "left out",
+        lo=lo,
+        hi=None if kind == "E9" else hi,
+        source=entry.place,
+        observed_at=entry.at,
+        text=f"a rotation of {iso(lo)} or later was recorded {what}",
+    )
+
+
+def _logged(log_events: pd.DataFrame, places: set[Place], as_of: datetime) -> Iterator[Row]:
+    by_name: dict[str, list[Place]] = {}
+    for place in sorted(places):
+        by_name.setdefault(place.secret, []).append(place)
+    said = log_events["message"].isin(ROTATION_MESSAGES) & log_events["at"].notna()
+    for event in rows(log_events[said]):
+        at = event.at
+        # A log line does not say in which environment: it is a claim for each where the secret is known.
+        for place in by_name.get(event.subject, []):
+            yield piece(
+                place,
+                "E20",
+                "claim" if at <= as_of else "left out",
+                lo=at,
+                hi=at,
+                source=f"{event.source}:{event.line}",
+                observed_at=at,
+                text=f"a log line of {iso(at)} says so",
+            )

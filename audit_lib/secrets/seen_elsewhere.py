@@ -1,0 +1,122 @@
+"""Where else a value was seen: earlier in its place, elsewhere, in copies, in commits, or by its own date."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.value_questions import component
+from audit_lib.secrets.evidence_rows import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NONE = -1.0
+
+_SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
+
+
+def issued_at(keeper: Keeper, fingerprint: str) -> datetime | None:
+    """When a JWT-like value says that it was issued (`iat`, else `nbf`), UTC; None where it says nothing."""
+    seconds = keeper.ask(fingerprint, _issued)
+    return None if seconds == _NONE else _EPOCH + timedelta(seconds=seconds)
+
+
+def _issued(value: str) -> float:
+    parts = value.split(".")
+    if len(parts) != 3 or len(value) > 16_384:
+        return _NONE
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        seconds = float(claims.get("iat", claims.get("nbf", _NONE)))
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+        return _NONE
+    return seconds if _SANE[0] <= seconds <= _SANE[1] else _NONE
+
+
+def earliest(tenure: Iterable[Row]) -> datetime | None:
+    """By when the value was in force in its place, by the earliest of the bounds."""
+    return min((row["hi_at"] for row in tenure if row["role"] == "bound"), default=None)
+
+
+def sightings(seen: Seen, known: Known, before: datetime | None) -> Iterator[Row]:
+    """Where and when else the same value was seen, as far as that is earlier than `before`."""
+    for row in (*_in_ledger(seen, known), *_in_files(seen, known), *_in_commits(seen, known)):
+        if row["role"] in ("return", "left out") or before is None or row["hi_at"] < before:
+            yield row
+
+
+def _in_ledger(seen: Seen, known: Known) -> Iterator[Row]:
+    for chain in known.observations.of_value(seen.fingerprint):
+        for stint in known.observations.stints(chain, seen.fingerprint):
+            here = chain.place == seen.place and chain.source == seen.source
+            if here and not stint.last:
+                yield from of_stint(seen, stint, chain, "return")
+            elif not here:
+                yield from of_stint(seen, stint, chain, "sighting")
+
+
+def _in_files(seen: Seen, known: Known) -> Iterator[Row]:
+    for other in known.present.get(seen.fingerprint, []):
+        if other.place != seen.place and other.modified_at is not None and other.modified_at <= known.as_of:
+            yield of_file_time(seen, other.modified_at, other.source, "sighting")
+    for source, written in known.backups.get(seen.fingerprint, []):
+        yield piece(
+            seen.place,
+            "E4",
+            "sighting" if written <= known.as_of else "left out",
+            lo=None,
+            hi=written,
+            source=source,
+            observed_at=written,
+            fingerprint=seen.fingerprint,
+            text=f"a copy of {iso(written)} holds it",
+        )
+
+
+def _in_commits(seen: Seen, known: Known) -> Iterator[Row]:
+    for row in known.commits.get(seen.fingerprint, []):
+        is_source = row["source"] == seen.source and row["name"] == seen.variable
+        if not (is_source and row["on_head"] and row["at_head"]):
+            yield of_commit(seen, row, "sighting" if row["committed_at"] <= known.as_of else "left out")
+
+
+def self_dated(seen: Seen, known: Known, keeper: Keeper) -> Iterator[Row]:
+    """E19: a value that says itself when it was issued. It dates the value, not its adoption."""
+    if seen.fingerprint not in keeper:
+        return
+    issued = issued_at(keeper, seen.fingerprint)
+    if issued is not None:
+        role = "sighting" if issued <= known.as_of else "left out"
+        yield piece(
+            seen.place,
+            "E19",
+            role,
+            lo=issued,
+            hi=issued,
+            source=seen.source,
+            observed_at=known.as_of,
+            fingerprint=seen.fingerprint,
+            text=f"the value itself says that it was issued {iso(issued)}",
+        )
+
+
+def backups(
+    entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[Seen], keeper: Keeper
+) -> Iterator[tuple[str, tuple[str, datetime]]]:
+    """E4: fingerprint, copy and its last write, for each value in a copy; of a URL its password too."""
+    copies = rows(sources[sources["kind"] == "backup"])
+    written = {row.source: row.modified_at for row in copies if row.modified_at is not None}
+    with_password = {seen.variable for seen in values if seen.component == "password"}
+    for row in rows(entries[entries["kind"] == "backup"]):
+        if row.fingerprint is None or row.source not in written:
+            continue
+        value = row.fingerprint
+        if row.name in with_password and value in keeper:
+            value = keeper.part(value, component("password"))
+        if value is not None:
+            yield value, (row.source, written[row.source])

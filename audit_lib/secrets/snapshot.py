@@ -1,0 +1,68 @@
+"""What a snapshot records: fingerprints with their verdicts, which places were read whole, and pairings."""
+
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
+from audit_lib.ledger import Draft
+
+KINDS_LEFT_OUT = ("setting",)
+PAIR = (
+    "secret",
+    "environment",
+    "service",
+    "other_secret",
+    "other_environment",
+    "other_service",
+    "component",
+    "relation",
+    "expected",
+    "why",
+)
+
+
+def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.DataFrame) -> Draft:
+    """The entry that a snapshot appends; no value is in it, and of settings nothing."""
+    read = sources[
+        sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
+    ]
+    written = {(row.source, row.environment, row.service): row.modified_at for row in rows(read)}
+    secrets = [
+        _secret(row, written.get((row.source, row.environment, row.service)))
+        for row in rows(inventory)
+        if row.kind not in KINDS_LEFT_OUT and row.state != "not supplied"
+    ]
+    places = [
+        {
+            "environment": row.environment,
+            "service": row.service,
+            "source": row.source,
+            "complete": not row.not_understood,
+        }
+        for row in rows(read)
+    ]
+    pairs = [{name: getattr(row, name) for name in PAIR} for row in rows(drift[drift["expected"] != "any"])]
+    return Draft("snapshot", {"places": places, "secrets": secrets, "pairs": pairs})
+
+
+def _secret(row: Any, written: Any) -> dict[str, Any]:
+    return {
+        "secret": row.secret,
+        "variable": row.variable,
+        "environment": row.environment,
+        "service": row.service,
+        "component": row.component,
+        "source": row.source,
+        "state": row.state,
+        "fingerprint": row.fingerprint if row.state == "present" else None,
+        "placeholder": _truth(row.placeholder),
+        "format_ok": _truth(row.format_ok),
+        "length": row.length,
+        "modified_at": iso(written) if written is not None and row.origin == "env file" else None,
+    }
+
+
+def _truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)

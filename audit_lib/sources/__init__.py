@@ -1,1 +1,0 @@
-"""Everything that is read, each source by its own module."""

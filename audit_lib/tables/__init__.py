@@ -1,1 +1,0 @@
-"""Frames computed from what was read; the policy enters here, as columns."""

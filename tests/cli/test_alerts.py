@@ -1,0 +1,146 @@
+"""`failures --alerts`: fires on the policy's thresholds, says what it cannot know, ends with 3."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.base.clock import iso
+from tests.support.paths import ROOT
+
+
+def _run(folder: Path, *arguments: str) -> Result:
+    given = ["failures", "--alerts", "--project", str(folder), "--policy", "paiid", *arguments]
+    return CliRunner().invoke(main, given)
+
+
+def _log(folder: Path, status: int, count: int, *, minutes_ago: float = 10, more: str = "") -> Path:
+    (folder / "backend/logs").mkdir(parents=True, exist_ok=True)
+    start = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    lines = [
+        f'{iso(start + timedelta(seconds=number))} INFO: 192.0.2.1:1 - "GET /api/x HTTP/1.1" {status} X\n'
+        for number in range(count)
+    ]
+    (folder / "backend/logs/app.log").write_text("".join(lines) + more, "utf-8")
+    return folder
+
+
+DATABASE = "2026-01-01 00:00:00,000 - app - ERROR - [DB] Connection or initialization failed: x\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "count", "minutes_ago", "fired"),
+    [
+        (401, 10, 10, ["failed authentication"]),
+        (401, 9, 10, []),
+        (429, 20, 10, ["rate limit hits"]),
+        (429, 19, 10, []),
+        (200, 50, 10, []),
+    ],
+)
+def test_an_alert_fires_at_its_threshold(
+    status: int, count: int, minutes_ago: float, fired: list[str], tmp_path: Path
+) -> None:
+    """As many events as the policy asks for since then fire, and the command ends with 3."""
+    result = _run(
+        _log(tmp_path, status, count, minutes_ago=minutes_ago), "--since", "30m", "--format", "json"
+    )
+    assert [row["alert"] for row in json.loads(result.stdout) if row["state"] == "fired"] == fired
+    assert result.exit_code == (3 if fired else 0)
+
+
+QUIET = ("--since", "30m")
+
+
+def _blind(folder: Path, how: str) -> Result:
+    """A run on logs that cannot show what is asked."""
+    if how == "old":
+        return _run(_log(folder, 401, 50, minutes_ago=600), *QUIET)
+    if how == "no file":
+        return _run(folder, *QUIET)
+    if how == "untimed":
+        (folder / "backend/logs").mkdir(parents=True)
+        (folder / "backend/logs/app.log").write_text('INFO: 192.0.2.1:1 - "GET /x HTTP/1.1" 401 X\n' * 20)
+        return _run(folder, *QUIET)
+    if how == "some untimed":
+        return _run(_log(folder, 200, 2, more='INFO: 192.0.2.1:1 - "GET /x HTTP/1.1" 401 X\n' * 20), *QUIET)
+    _log(folder, 200, 5)
+    if how == "one log is missing":
+        (folder / "audit.toml").write_text(
+            '[[log]]\npattern = "backend/logs/*.log"\n[[log]]\npattern = "web/*.log"\n', "utf-8"
+        )
+        return _run(folder, *QUIET)
+    return _run(folder, *QUIET, "--policy", "generic")
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("old", "no log line since"),
+        ("no file", "backend/logs/*.log*: no file matches"),
+        ("untimed", "no log line since"),
+        ("some untimed", "20 events carry no time of their own"),
+        ("one log is missing", "web/*.log: no file matches"),
+        ("undeclared", "the policy does not declare what a failed login looks like"),
+    ],
+)
+def test_what_cannot_be_judged_is_not_quiet(how: str, reason: str, tmp_path: Path) -> None:
+    """It is unknown, said on stderr with the reason, and the command ends with 2, not 0."""
+    result = _blind(tmp_path, how)
+    assert result.exit_code == 2
+    assert "unknown  failed authentication: " in result.stdout
+    assert f"alert failed authentication: cannot be judged: {reason}" in result.stderr
+
+
+def test_what_fired_outranks_what_is_unknown(tmp_path: Path) -> None:
+    """With one alert fired and another unknown the command ends with 3, and both are told."""
+    result = _run(_log(tmp_path, 429, 20), *QUIET, "--policy", "generic")
+    assert result.exit_code == 3
+    assert "FIRED    rate limit hits: 20" in result.stdout
+    assert "alert failed authentication: cannot be judged" in result.stderr
+
+
+CRON = re.search(r"(?m)^\*/15 \* \* \* \* (.*--alerts.*)$", (ROOT / "README.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("status", "mailed"), [(401, True), (200, False)])
+def test_the_cron_line_of_the_readme_mails(status: int, mailed: bool, tmp_path: Path) -> None:
+    """As cron runs it, with an empty environment: a mail where an alert fires, none where all is quiet."""
+    assert CRON is not None
+    (tmp_path / "mail").write_text(f'#!/bin/sh\n(echo "$@"; cat) > {tmp_path}/sent\n', "utf-8")
+    (tmp_path / "mail").chmod(0o755)
+    # PaiiD is known by its variables.
+    _log(tmp_path / "app", status, 10)
+    (tmp_path / "app/audit.toml").write_text('policy = "paiid"\n[[log]]\npattern = "backend/logs/*.log"\n')
+    line = CRON[1].replace("/srv/audit", str(ROOT)).replace("/srv/my-app", str(tmp_path / "app"))
+    line = line.replace(".venv/bin/python", sys.executable)
+    path = f"{tmp_path}:/usr/bin:/bin"
+    subprocess.run(["/bin/sh", "-c", line], env={"PATH": path}, check=True, cwd="/", timeout=120)
+    sent = tmp_path / "sent"
+    assert sent.exists() == mailed
+    if mailed:
+        assert sent.read_text("utf-8").startswith("-s login alert ops@example.com\nFIRED    failed auth")
+
+
+def test_a_database_failure_fires_with_its_line(tmp_path: Path) -> None:
+    """One failure of the database is enough; the line says where it stands."""
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    line = DATABASE.replace("2026-01-01 00:00:00", f"{now:%Y-%m-%d %H:%M:%S}")
+    result = _run(_log(tmp_path, 200, 2, more=line), "--since", "1h")
+    assert "FIRED    database failures: 1" in result.stdout
+    assert "backend/logs/app.log:3" in result.stdout
+
+
+def test_faults_are_told_at_once(tmp_path: Path) -> None:
+    """What is missing is said in one go, with exit 2; --since must be an instant that has passed."""
+    result = CliRunner().invoke(main, ["failures", "--alerts", "a.log"])
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 3
+    assert _run(tmp_path, "--since", "soon").exit_code == 2
+    assert _run(tmp_path, "--since", "2990-01-01").exit_code == 2

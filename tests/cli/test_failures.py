@@ -1,0 +1,152 @@
+"""`failures` on the command line: rows by the columns asked for, sums on stderr, clear refusals."""
+
+import gzip
+import json
+import os
+import pty
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.cli import failures as failures_command
+
+LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
+2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
+INFO:     203.0.113.7:1 - "POST /login HTTP/1.1" 401 Unauthorized
+2026-08-02T10:00:00Z INFO:     203.0.113.7:1 - "GET /a/7 HTTP/1.1" 200 OK
+"""
+
+
+def _run(*arguments: object, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(main, ["failures", *map(str, arguments)], input=stdin)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A small log."""
+    (tmp_path / "a.log").write_bytes(LOG)
+    return tmp_path / "a.log"
+
+
+def test_json_is_a_list_of_records(log: Path) -> None:
+    """The columns asked for, the count, and untimed where days are asked for; null where not known."""
+    assert json.loads(_run(log, "--by", "day,status", "--format", "json").stdout) == [
+        {"day": None, "status": 401, "count": 1, "untimed": 1},
+        {"day": "2026-08-01", "status": None, "count": 1, "untimed": 0},
+        {"day": "2026-08-01", "status": 401, "count": 1, "untimed": 1},
+        {"day": "2026-08-02", "status": 200, "count": 1, "untimed": 0},
+    ]
+    assert json.loads(_run(log, "--by", "kind", "--format", "json").stdout) == [
+        {"kind": "login_failed", "count": 1},
+        {"kind": "other", "count": 1},
+        {"kind": "unauthorized", "count": 2},
+    ]
+
+
+def test_too_many_routes_are_said(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over all files few routes are kept: the rest is one row, and stderr says so."""
+    other = log.with_name("b.log.gz")
+    other.write_bytes(gzip.compress(LOG.replace(b"/early", b"/late").replace(b"/login", b"/more")))
+    arguments = (log, other, "--by", "route", "--format", "csv")
+    whole = _run(*arguments)
+    assert "routes differ" not in whole.stderr
+    monkeypatch.setattr(failures_command, "Plan", partial(failures_command.Plan, routes=1))
+    few = _run(*arguments)
+    kept = [row for row in few.stdout.splitlines()[1:] if row.startswith("/")]
+    others = sum(int(row.rsplit(",", 1)[1]) for row in whole.stdout.splitlines()[1:] if row.startswith("/"))
+    others -= int(kept[0].rsplit(",", 1)[1])
+    assert (len(kept), f"(other routes),{others}" in few.stdout.splitlines()) == (1, True)
+    said = f"more than 1 routes differ: {others} requests and messages are counted under (other routes)"
+    assert said in few.stderr.splitlines()
+
+
+def test_table_and_csv_hold_the_same_rows(log: Path) -> None:
+    """A table for people, CSV for others; both with a header."""
+    table = [line.split() for line in _run(log, "--by", "client,route").stdout.splitlines()]
+    assert table[0] == ["client", "route", "count"]
+    assert table[-1] == ["203.0.113.9", "/early", "1"]
+    assert _run(log, "--by", "route", "--format", "csv").stdout.splitlines() == [
+        "route,count",
+        ",1",
+        "/a/{id},1",
+        "/early,1",
+        "/login,1",
+    ]
+
+
+def test_stdin_is_read_packed_or_not(log: Path) -> None:
+    """- is stdin; gzip is told by its bytes."""
+    plain, packed = _run("-", stdin=LOG), _run("-", stdin=gzip.compress(LOG))
+    assert plain.stdout == packed.stdout == _run(log).stdout
+    assert "4 lines: 4 read, 0 not understood, 0 blank" in plain.stderr
+
+
+def test_the_same_path_twice_is_counted_once(log: Path) -> None:
+    """A file named by two spellings is one file."""
+    assert _run(log, log.parent / "." / "a.log").stdout == _run(log).stdout
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\x01\x02"])
+def test_nothing_read_is_said(tmp_path: Path, content: bytes) -> None:
+    """An empty or unknown file reads "nothing was read", not "no failures"."""
+    (tmp_path / "a.log").write_bytes(content)
+    result = _run(tmp_path / "a.log")
+    assert result.exit_code == 0
+    assert "nothing was read" in result.stderr
+
+
+def test_bad_paths_are_all_told_at_once(tmp_path: Path) -> None:
+    """A missing file and a directory: one line each, exit 2, no traceback."""
+    result = _run(tmp_path / "gone.log", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"{tmp_path / 'gone.log'}: is not there",
+        f"{tmp_path}: is a directory: name its log files",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(gzip.compress(LOG)[:40], "cut short"), (gzip.compress(bytes(100 << 20)), "a bomb")],
+    ids=["cut short", "bomb"],
+)
+def test_damaged_and_hostile_files_end_in_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    """A truncated gzip and a bomb are bad input."""
+    (tmp_path / "a.log.gz").write_bytes(content)
+    result = _run(tmp_path / "a.log.gz")
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "option", [["--by", "colour"], ["--by", ""], ["--format", "xml"], ["--time-zone", "Mars"]]
+)
+def test_a_misspelt_option_is_bad_input(log: Path, option: list[str]) -> None:
+    """What an option does not take is told, exit 2."""
+    assert _run(log, *option).exit_code == 2
+
+
+def test_a_zone_moves_zone_less_times(log: Path) -> None:
+    """Times without a zone are read in the zone given."""
+    days = [
+        row["day"]
+        for row in json.loads(_run(log, "--format", "json", "--time-zone", "Pacific/Auckland").stdout)
+    ]
+    assert days == [None, "2026-07-31", "2026-07-31", "2026-08-02"]
+
+
+def test_a_terminal_sees_a_progress_bar(log: Path) -> None:
+    """On a terminal the part that was read is shown on stderr; stdout holds the rows alone."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "audit_lib", "failures", str(log), "--by", "kind"]
+    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
+    os.close(theirs)
+    assert "100%" in os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert shown.stdout == _run(log, "--by", "kind").stdout

@@ -1,0 +1,187 @@
+"""`init` on a Django and Vue application: what it writes, what it keeps, and that no value gets out."""
+
+import re
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.base.errors import BadInput
+from audit_lib.cli import init
+from audit_lib.project import load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.onboarding.first_files import write_new
+from tests.support.applications import django_vue, write
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The Django and Vue application."""
+    return django_vue(tmp_path / "shop")
+
+
+def run_init(project: Path) -> Result:
+    """What `init` ended with, its key beside the project."""
+    key_file = project.parent / "home" / "key"
+    return CliRunner().invoke(
+        main, ["init", "--project", str(project)], env={"AUDIT_KEY_FILE": str(key_file)}
+    )
+
+
+def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
+    """audit.toml and policy.toml load without a fault and name what is there."""
+    result = run_init(shop)
+    assert (result.exit_code, result.stderr) == (0, "")
+    project = load_project(shop)
+    assert project.configured
+    assert [(s.path, s.environment, s.service, s.example) for s in project.env_sources] == [
+        (".env", "development", "backend", False),
+        (".env.example", "", "backend", True),
+        ("frontend/.env.example", "", "frontend", True),
+        ("frontend/.env", "development", "frontend", False),
+    ]
+    assert [(log.pattern, log.service) for log in project.log_sources] == [("logs/*.log*", "backend")]
+    policy = choose_policy(project)
+    assert (policy.name, policy.extends) == ("shop", "generic")
+    assert [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets] == [
+        ("backend", "ALGOLIA_ADMIN_KEY", "secret", "whole", "recommended"),
+        ("backend", "ALGOLIA_APP_ID", "identifier", "whole", "always"),
+        ("backend", "ALLOWED_HOSTS", "setting", "whole", "always"),
+        ("backend", "CELERY_BROKER_URL", "secret", "password", "recommended"),
+        ("backend", "DATABASE_URL", "secret", "password", "always"),
+        ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
+        ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "recommended"),
+        ("backend", "LEGACY_TOKEN", "secret", "whole", "recommended"),
+        ("backend", "SENTRY_DSN", "secret", "whole", "recommended"),
+        ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
+        ("frontend", "VITE_API_TOKEN", "secret", "whole", "recommended"),
+        ("frontend", "VITE_API_URL", "setting", "whole", "always"),
+        ("frontend", "VITE_FLAG", "setting", "whole", "recommended"),
+        ("frontend", "VITE_MAPS_KEY", "secret", "whole", "recommended"),
+        ("frontend", "VITE_STRIPE_PUBLIC_KEY", "secret", "whole", "always"),
+    ]
+
+
+def test_guesses_are_marked_and_places_named(shop: Path) -> None:
+    """Each guessed line says so, and each variable has the places where its name was seen."""
+    run_init(shop)
+    text = (shop / "policy.toml").read_text("utf-8")
+    assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
+    guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
+    assert guessed
+    assert all(line.endswith("# guess") for line in guessed)
+
+
+def test_no_value_is_written_or_printed(shop: Path) -> None:
+    """Neither file nor output holds a value, nor a name that only a live file has."""
+    result = run_init(shop)
+    lines = (shop / ".env").read_text("utf-8").splitlines()
+    values = [value for _, _, value in (line.partition("=") for line in lines) if len(value) > 12]
+    assert len(values) == 4
+    written = [(shop / name).read_text("utf-8") for name in ("audit.toml", "policy.toml")]
+    for text in (result.output, *written):
+        assert not [value for value in values if value in text]
+        assert "ONLY_IN_THE_LIVE_FILE" not in text
+
+
+def test_what_exists_is_kept(shop: Path) -> None:
+    """A second run changes no byte and says that it kept what is there."""
+    run_init(shop)
+    (shop / "policy.toml").write_text('name = "mine"\n', "utf-8")
+    before = {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()}
+    result = run_init(shop)
+    assert result.exit_code == 0
+    assert {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()} == before
+    assert "audit.toml: is there, kept" in result.output
+    assert "policy: mine, 0 variables, kept as it is" in result.output
+    assert "is at hand" in result.output
+
+
+def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
+    """A file that appears between looking and writing is kept, and a link's target is not made."""
+    (tmp_path / "there").write_text("mine", "utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    assert not write_new(tmp_path / "there", "new", "there")
+    assert not write_new(tmp_path / "link", "new", "link")
+    assert (tmp_path / "there").read_text("utf-8") == "mine"
+    assert not (tmp_path / "target").exists()
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_new(tmp_path / "gone" / "file", "new", "file")
+
+
+def test_the_key_is_made_outside_for_its_owner_alone(shop: Path) -> None:
+    """The key file is 0600, its folder 0700, and the project holds no key."""
+    result = run_init(shop)
+    key_file = shop.parent / "home" / "key"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(key_file.parent.stat().st_mode) == 0o700
+    assert key_file.read_text("ascii").strip() not in result.output
+    assert not (shop / ".audit").exists()
+
+
+def test_a_known_application_gets_its_own_policy(tmp_path: Path) -> None:
+    """A project whose example holds a bundled policy's variables is given no policy.toml."""
+    names = "API_TOKEN TRADIER_API_KEY TRADIER_ACCOUNT_ID ALPACA_PAPER_API_KEY"
+    project = write(tmp_path / "app", {"backend/.env.example": "".join(f"{n}=\n" for n in names.split())})
+    result = run_init(project)
+    assert result.exit_code == 0
+    assert tomllib.loads((project / "audit.toml").read_text("utf-8"))["policy"] == "paiid"
+    assert not (project / "policy.toml").exists()
+    assert choose_policy(load_project(project)).name == "paiid"
+
+
+def test_an_empty_project_gets_the_generic_policy(tmp_path: Path) -> None:
+    """Where nothing names a variable there is nothing to guess, and both files still load."""
+    result = run_init(write(tmp_path / "bare", {"README.md": "nothing\n"}))
+    assert result.exit_code == 0
+    project = load_project(tmp_path / "bare")
+    assert (project.env_sources, project.log_sources) == ((), ())
+    assert choose_policy(project).name == "generic"
+
+
+def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
+    """A file's name with quotes, line ends or another encoding adds no line of its own."""
+    names = ['.env.a"b', ".env.x\n[[secret]]", ".env.\u200b", ".env.\U000e0001", "a\nb = 1.py", ".env.é"]
+    project = write(tmp_path / "odd", dict.fromkeys(names, 'import os\nos.environ["ODD_KEY"]\n'))
+    (project / b".env.\xff".decode("utf-8", "surrogateescape")).write_text("A=b\n", "utf-8")
+    result = run_init(project)
+    assert (result.exit_code, result.stderr) == (0, "")
+    paths = {source.path for source in load_project(project).env_sources}
+    assert paths == {names[0], names[2], names[3], names[5]}
+    assert result.output.count("not named in audit.toml") == 2
+    assert [rule.name for rule in choose_policy(load_project(project)).secrets] == ["ODD_KEY"]
+
+
+def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is more code than is searched, the output says how much."""
+    monkeypatch.setattr(init, "MAX_CODE_FILES", 2)
+    result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
+    assert "not searched: 3 code files beyond the first 2" in result.output
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
+        ({"policy.toml": "x\n"}, "policy.toml: is not TOML"),
+        ({"audit.toml": "", ".audit/audit.toml": ""}, "audit.toml: is there twice"),
+    ],
+)
+def test_a_broken_file_is_one_clear_line(files: dict[str, str], fault: str, tmp_path: Path) -> None:
+    """Bad input ends in exit 2 with place and fault on stderr, and nothing is written."""
+    project = write(tmp_path / "app", files)
+    result = run_init(project)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(fault)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    """A project that is no folder, or is not there, ends in exit 2."""
+    (tmp_path / "file").write_text("", "utf-8")
+    for name, fault in (("file", "project: is not a folder"), ("gone", "project: the folder does not exist")):
+        result = run_init(tmp_path / name)
+        assert (result.exit_code, fault in result.stderr) == (2, True)

@@ -1,0 +1,203 @@
+"""`leaks`: what it prints, in each format, and what it never prints."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sarif_kit.validate import validation_errors
+
+from audit_lib.__main__ import main
+from tests.support.fakes import fake_value
+from tests.support.planter import Plot, new_plot
+
+TOKEN, OLD, DSN = (
+    fake_value("cli token"),
+    fake_value("cli old"),
+    fake_value("cli dsn", 32, "0123456789abcdef"),
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Plot:
+    """A project with a value in force that was committed, an earlier one in a log, and one nobody gave."""
+    plot = new_plot(tmp_path_factory.mktemp("cli") / "shop")
+    plot.commit(".gitignore", ".env\n*.backup\n")
+    plot.commit("docs/my notes é.md", f"curl -H 'Authorization: Bearer {TOKEN}'\n", "Say how")
+    plot.commit("docs/sentry.md", f"SENTRY_DSN=https://{DSN}@o42.ingest.sentry.io/7\n")
+    plot.file("backend/.env", f"API_TOKEN={TOKEN}\nDEBUG=true\nDB_PASSWORD=abc\n")
+    plot.file("backend/.env.backup", f"API_TOKEN={OLD}\n")
+    plot.file("backend/logs/app.log", f"INFO start\nERROR token={OLD}\n")
+    return plot
+
+
+def run(plot: Plot, *args: str, cache: Path) -> Any:
+    """The command's result, with a cache and no key of its own."""
+    environment = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache / "no-key"), "HOME": str(cache)}
+    done = CliRunner().invoke(main, ["leaks", "--project", str(plot.root), *args], env=environment)
+    assert done.exit_code == 0, done.output
+    for value in (TOKEN, OLD, DSN):
+        assert value not in done.output
+        assert value[:12] not in done.output
+    return done
+
+
+def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
+    """Each leak is a line, what is in force first, with its places and what was not searched."""
+    lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    assert "API_TOKEN: IN FORCE in development" in lines[0]
+    assert "at HEAD, reachable by a ref, first 2025-" in lines[0]
+    assert lines[1].endswith("docs/my notes é.md:1 (plain)")
+    assert lines[2] == "    working tree docs/my notes é.md:1 (plain)"
+    assert "API_TOKEN: not known to be in force" in lines[3]
+    assert lines[4] == "    log backend/logs/app.log:2 (plain)"
+    assert lines[5] == "2 leaks, 0 templates and weak defaults"
+    assert any(line.startswith("partly: 1 values DB_PASSWORD: has under 8 characters") for line in lines)
+
+
+def test_json_is_complete(project: Plot, tmp_path: Path) -> None:
+    """The record holds leaks with places by the public contract, patterns among them, and the coverage."""
+    record = json.loads(run(project, "--format", "json", cache=tmp_path).output)
+    kinds = {(leak["kind"], leak["variable"], leak["in_force"]) for leak in record["leaks"]}
+    assert {("leak", "API_TOKEN", "development"), ("leak", "API_TOKEN", "")} < kinds
+    assert any(
+        kind == "pattern" and "SENTRY_DSN" in name.upper().replace("-", "_") for kind, name, _ in kinds
+    )
+    for leak in record["leaks"]:
+        assert {"leak_id", "matched", "first_commit", "first_at", "at_head", "occurrences"} < set(leak)
+        assert all({"source", "path", "line", "commit", "encoding"} == set(place) for place in leak["places"])
+    assert {row["part"] for row in record["coverage"]} == {"git objects", "files", "values", "patterns"}
+
+
+def test_sarif_is_valid(project: Plot, tmp_path: Path) -> None:
+    """The published schema of SARIF 2.1.0 accepts the log, and every result names one of its rules."""
+    log = json.loads(run(project, "--format", "sarif", cache=tmp_path).output)
+    assert validation_errors(log) == []
+    results = log["runs"][0]["results"]
+    assert {result["level"] for result in results} == {"error"}
+    assert "docs/my%20notes%20%C3%A9.md" in uris(log)
+    assert {rule["id"] for rule in log["runs"][0]["tool"]["driver"]["rules"]} >= {
+        r["ruleId"] for r in results
+    }
+
+
+def uris(log: dict[str, Any]) -> set[str]:
+    """The places of a SARIF log."""
+    return {
+        place["physicalLocation"]["artifactLocation"]["uri"]
+        for result in log["runs"][0]["results"]
+        for place in result["locations"]
+    }
+
+
+def test_sarif_names_odd_paths_by_references(tmp_path: Path) -> None:
+    """A path of any characters, bytes that are no text included, is a relative reference in ASCII."""
+    plot = new_plot(tmp_path / "odd")
+    names = (
+        "a b#c?d%41",
+        "c:\\d",
+        "-x\ny",
+        "é\u202e/日本.md",
+        "//z",
+        "..&[<]>",
+        b"\xff\xfe".decode("utf-8", "surrogateescape"),
+    )
+    for name in names:
+        plot.file(f"at/{name}", f"token {TOKEN}\n")
+    plot.git("add", "-f", "-A")
+    plot.git("commit", "-qm", "Odd")
+    plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
+    log = json.loads(run(plot, "--no-patterns", "--format", "sarif", cache=tmp_path).output)
+    assert validation_errors(log) == []
+    assert len(uris(log)) == len(names)
+    assert all(re.fullmatch(r"at/[\w.!~/%-]+", uri, re.ASCII) for uri in uris(log))
+
+
+def test_sarif_of_nothing_is_valid(tmp_path: Path) -> None:
+    """A project where nothing has leaked gives a valid log without results."""
+    plot = new_plot(tmp_path / "clean")
+    plot.commit("README.md", "nothing\n")
+    log = json.loads(run(plot, "--format", "sarif", cache=tmp_path).output)
+    assert validation_errors(log) == []
+    assert log["runs"][0]["results"] == []
+
+
+def test_values_of_a_platform_are_searched_for(project: Plot, tmp_path: Path) -> None:
+    """A value given with --env is in force where it was given, and found like any other."""
+    given = tmp_path / "given.env"
+    given.write_text(f"API_TOKEN={OLD}\n")
+    lines = run(
+        project, "--no-patterns", "--env", f"production/backend={given}", cache=tmp_path
+    ).output.splitlines()
+    assert any("IN FORCE in production" in line for line in lines)
+
+
+def test_a_project_without_git_is_searched(tmp_path: Path) -> None:
+    """Without a repository the files are searched and the coverage says so."""
+    root = tmp_path / "plain"
+    (root / "backend").mkdir(parents=True)
+    (root / "backend" / ".env").write_text(f"API_TOKEN={TOKEN}\n")
+    (root / "README.md").write_text(f"use {TOKEN}\n")
+    output = run(Plot(root), "--no-patterns", cache=tmp_path).output
+    assert "working tree README.md:1 (plain)" in output
+    assert "there is no repository" in output
+
+
+def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None:
+    """With a lasting key the second run uses the cache, which holds no value, and prints the same."""
+    key = tmp_path / "key"
+    key.write_text("ab" * 32 + "\n")
+    key.chmod(0o600)
+    outputs = []
+    for fresh in ((), (), ("--fresh",)):
+        environment = {
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "AUDIT_KEY_FILE": str(key),
+            "HOME": str(tmp_path),
+        }
+        arguments = ["leaks", "--project", str(project.root), "--no-patterns", "--format", "json", *fresh]
+        outputs.append(CliRunner().invoke(main, arguments, env=environment).output)
+    assert outputs[0] == outputs[1] == outputs[2]
+    held = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
+
+
+def test_a_terminal_sees_how_far_a_long_search_is(project: Plot, tmp_path: Path) -> None:
+    """On a terminal stderr says what is searched and how far, no value; stdout holds the table alone."""
+    impatient = "from audit_lib.cli import leaks; leaks._PATIENCE = -1; leaks.leaks()"
+    command = [sys.executable, "-c", impatient, "--project", str(project.root), "--no-patterns"]
+    own = {
+        "XDG_CACHE_HOME": str(tmp_path),
+        "AUDIT_KEY_FILE": str(tmp_path / "none"),
+        "PATH": os.environ["PATH"],
+    }
+    ours, theirs = pty.openpty()
+    shown = subprocess.run(command, env=own, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
+    os.close(theirs)
+    told = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert re.search(r"files: \d+", told)
+    assert TOKEN not in told
+    assert "\x1b" not in shown.stdout
+    assert len(shown.stdout.splitlines()) == len(
+        run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    )
+
+
+def test_the_project_must_exist(tmp_path: Path) -> None:
+    """A folder that is not there is exit 2 with one line."""
+    done = CliRunner().invoke(main, ["leaks", "--project", str(tmp_path / "nowhere")])
+    assert done.exit_code == 2
+    assert len(done.output.splitlines()) == 1
+
+
+def test_git_lists_before_tables_are_imported() -> None:
+    """The command's own module imports no pandas: git lists objects while that is imported."""
+    code = "import sys, audit_lib.cli.leaks; sys.exit(bool({'pandas', 'pandera'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

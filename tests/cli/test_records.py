@@ -1,0 +1,279 @@
+"""The commands that write and check the ledger, on a small project."""
+
+import json
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.keys import load_key
+from audit_lib.ledger.revocations import revocations
+from tests.support.fakes import fake_value
+
+Run = Callable[..., Result]
+POLICY = """
+name = "small"
+[[secret]]
+name = "API_TOKEN"
+service = "backend"
+required = "always"
+max_age_days = 90
+[[secret]]
+name = "DATABASE_URL"
+service = "backend"
+required = "always"
+component = "password"
+max_age_days = 90
+[attestations]
+"141" = "Is it paper?"
+"142" = "Is two-factor authentication on?"
+"""
+AUDIT = """
+policy = "policy.toml"
+[[env]]
+path = "backend/.env"
+environment = "production"
+service = "backend"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with two secrets in one env file."""
+    root = tmp_path / "project"
+    (root / "backend").mkdir(parents=True)
+    (root / "audit.toml").write_text(AUDIT)
+    (root / "policy.toml").write_text(POLICY)
+    write_env(root, 1)
+    return root
+
+
+def write_env(root: Path, version: int) -> None:
+    """Put values of a version into the env file."""
+    values = (fake_value(("token", version)), fake_value(("password", version), 24))
+    text = f"API_TOKEN={values[0]}\nDATABASE_URL=postgresql://app:{values[1]}@db/app\n"
+    (root / "backend" / ".env").write_text(text)
+
+
+@pytest.fixture
+def run(tmp_path: Path, project: Path) -> Run:
+    """Run a command on the project, under a key file of the test's own."""
+
+    def command(*args: str, text: str | None = None, code: int = 0, where: bool = True) -> Result:
+        environ = {"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")}
+        place = ["--project", str(project)] if where else []
+        result = CliRunner(env=environ).invoke(main, [*args, *place], input=text)
+        assert result.exit_code == code, result.output
+        return result
+
+    return command
+
+
+def entries(tmp_path: Path, project: Path) -> Ledger:
+    """The project's ledger, held against the key."""
+    folder = project / ".audit" / "ledger"
+    return read_ledger(folder, load_key(folder, {"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")}))
+
+
+def test_a_snapshot_makes_the_key_and_records_no_value(run: Run, project: Path, tmp_path: Path) -> None:
+    """A first snapshot says where the key is; the entry holds fingerprints and verdicts."""
+    first = run("snapshot", "--writer", "ci")
+    assert "keep a copy" in first.stderr
+    assert re.match(r"ledger ci#1: 2 values in 1 places seen at 20", first.stdout)
+    assert "keep a copy" not in run("snapshot", "--writer", "ci").stderr
+    ledger = entries(tmp_path, project)
+    assert [entry.kind for entry in ledger.entries] == ["snapshot", "snapshot"]
+    assert ledger.entries[0].body["places"] == [
+        {"complete": True, "environment": "production", "service": "backend", "source": "backend/.env"}
+    ]
+    text = (project / ".audit/ledger/ci.jsonl").read_text()
+    for value in (fake_value(("token", 1)), fake_value(("password", 1), 24)):
+        assert value not in text + first.output
+
+
+def test_a_rotation_is_recorded_with_the_value_in_place(run: Run, project: Path, tmp_path: Path) -> None:
+    """The claim and the fingerprint stand in one entry; aliases of environments are known."""
+    run("snapshot", "--writer", "ci")
+    write_env(project, 2)
+    run("record", "API_TOKEN", "--environment", "prod", "--at", "2026-09-30", "--by", "Ada", "--writer", "ci")
+    run("snapshot", "--writer", "ci")
+    before, rotation, after = entries(tmp_path, project).entries
+    seen = [
+        row["fingerprint"]
+        for row in (*before.body["secrets"], *after.body["secrets"])
+        if row["secret"] == "API_TOKEN"
+    ]
+    assert rotation.body["fingerprint"] == seen[1] != seen[0]
+    assert (rotation.body["claimed_at"], rotation.body["day_only"]) == ("2026-09-30T00:00:00Z", True)
+
+
+REVOKED = ("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", "--revoked")
+
+
+def test_a_revocation_names_the_value_that_was_revoked(run: Run, project: Path, tmp_path: Path) -> None:
+    """The one in place, or the last other one, also across a change of the key: who, when, what proof."""
+    run("snapshot", "--writer", "ci")
+    write_env(project, 2)
+    run("snapshot", "--writer", "ci")
+    run("key", "change", "--writer", "ci")
+    told = run(*REVOKED, "current", "--at", "2026-09-30", "--by", "Ada", "--proof", "it answers 401").stdout
+    assert "the current value of API_TOKEN in production/backend, revoked 2026-09-30" in told
+    assert "no provider was asked" in told
+    write_env(project, 3)
+    run("snapshot", "--writer", "ci")
+    run(*REVOKED, "previous")
+    ledger = entries(tmp_path, project)
+    second = next(
+        row["fingerprint"]
+        for row in ledger.of_kind("snapshot")[2].body["secrets"]
+        if row["secret"] == "API_TOKEN"
+    )
+    first, again = revocations(ledger)
+    assert (first.fingerprint, again.fingerprint) == (second, second)
+    assert (first.when, first.by, first.proof) == ("on 2026-09-30", "Ada", "it answers 401")
+    assert "no provider was asked" in first.said
+
+
+def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project: Path) -> None:
+    """Without an earlier value, or with one under a key that is gone, the record says what is missing."""
+    run("snapshot", "--writer", "ci")
+    assert "saw no other value" in run(*REVOKED, "previous", code=2).stderr
+    (project / "backend" / ".env").unlink()
+    assert "give it with --env" in run(*REVOKED, "current", code=2).stderr
+    assert "give it with --env" in run(*REVOKED, "previous", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "fault"),
+    [
+        (["record", "API_TOKEN", "--environment", "prod"], "key: there is none yet"),
+        (["record", "API_TOKEN", "--environment", "moon"], "--environment: is none of"),
+        (["record", "NOTHING", "--environment", "prod"], "SECRET: is not known in production"),
+        (["record", "API_TOKEN", "--environment", "prod", "--at", "2999-01-01"], "--at: lies in the future"),
+        (["record", "API_TOKEN", "--environment", "prod", "--at", "soon"], "--at: is not a date"),
+        (["accept", "x", "--reason", "y", "--until", "2020-01-01"], "--until: lies in the past"),
+        (["attest"], "RULE: is needed"),
+        (["key", "lost"], "there is no ledger"),
+        (["snapshot", "--env", "production"], "--env"),
+    ],
+)
+def test_bad_input_is_one_line(run: Run, args: list[str], fault: str) -> None:
+    """Place, then fault, on stderr; exit code 2."""
+    result = run(*args, code=2)
+    assert fault in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_decisions_are_recorded_and_verified(run: Run, project: Path, tmp_path: Path) -> None:
+    """Acceptances and attestations end; the ledger verifies with the key and without it."""
+    run("snapshot", "--writer", "ci")
+    run("accept", "some-check:API_TOKEN", "--by", "Ada", "--reason", "known", "--until", "2099-01-01")
+    run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
+    assert len(entries(tmp_path, project).of_kind("attestation")) == 1
+    assert "3 entries: links hold, 3 MACs hold" in run("verify", str(project), where=False).stdout
+    (tmp_path / "home" / "key").unlink()
+    assert "MACs were not checked" in run("verify", str(project), where=False).stdout
+    assert "key import FILE" in run("snapshot", code=2).stderr
+
+
+def test_open_questions_are_those_that_nobody_answers_for(run: Run) -> None:
+    """A policy's questions are listed until they are attested."""
+    run("snapshot", "--writer", "ci")
+    assert run("attest", "--missing").stdout.splitlines() == [
+        "141: Is it paper?",
+        "142: Is two-factor authentication on?",
+    ]
+    run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
+    assert run("attest", "--missing").stdout.splitlines() == ["141: Is it paper?"]
+
+
+def test_verify_names_the_first_break_and_ends_with_3(run: Run, project: Path) -> None:
+    """An edited entry is named; nothing reads as good."""
+    run("snapshot", "--writer", "ci")
+    run("snapshot", "--writer", "ci")
+    chain = project / ".audit/ledger/ci.jsonl"
+    chain.write_text(chain.read_text().replace("backend", "bakcend", 1))
+    for path in (project, chain.parent, chain):
+        result = run("verify", str(path), where=False, code=3)
+        assert result.stderr.splitlines()[0] == "ledger ci#1: was edited: its hash is another"
+        assert result.stdout == ""
+
+
+def report(folder: Path) -> Path:
+    """A report of one file and its manifest."""
+    folder.mkdir()
+    (folder / "report.html").write_text("report")
+    files = {"report.html": sha256(b"report").hexdigest()}
+    (folder / "MANIFEST.json").write_text(json.dumps({"files": files}))
+    return folder
+
+
+def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> None:
+    """The manifest's digest is in the ledger, and `verify` finds it there."""
+    run("snapshot", "--writer", "ci")
+    folder = report(tmp_path / "report")
+    verified = run("verify", str(folder), "--ledger", str(project), where=False).stdout
+    assert "nobody has signed" in verified
+    assert "keep this outside" in run("signoff", str(folder), "--by", "Ada", "--writer", "ci").stdout
+    assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda folder: (folder / "report.html").write_text("other"), "report.html: is not the file"),
+        (lambda folder: (folder / "report.html").unlink(), "report.html: is in the manifest and not"),
+        (lambda folder: (folder / "more.txt").write_text("x"), "more.txt: is not in the manifest"),
+        (lambda folder: (folder / "MANIFEST.json").write_text("[]"), "is no manifest of this tool"),
+    ],
+)
+def test_a_changed_report_neither_verifies_nor_is_signed(
+    run: Run, tmp_path: Path, change, fault: str
+) -> None:
+    """A file more, less or other is named."""
+    folder = report(tmp_path / "report")
+    change(folder)
+    assert fault in run("verify", str(folder), where=False, code=3).stderr
+    assert fault in run("signoff", str(folder), code=2).stderr
+
+
+def test_a_key_travels_under_a_passphrase(run: Run, project: Path, tmp_path: Path) -> None:
+    """Exported, removed, imported: the ledger reads again; a wrong passphrase does not open it."""
+    run("snapshot", "--writer", "ci")
+    file = tmp_path / "export.json"
+    run("key", "export", "--out", str(file), text="four quiet words here\n")
+    assert file.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "home" / "key").unlink()
+    run("key", "import", str(file), text="four other words here\n", where=False, code=2)
+    run("key", "import", str(file), text="four quiet words here\n", where=False)
+    assert entries(tmp_path, project).macs_checked == 1
+
+
+def test_a_changed_key_is_bridged(run: Run, project: Path, tmp_path: Path) -> None:
+    """Old entries stay vouched for, and each value at hand is linked to its new fingerprint."""
+    run("snapshot", "--writer", "ci")
+    run("key", "change", "--writer", "ci")
+    ledger = entries(tmp_path, project)
+    first, bridge, again = ledger.entries
+    assert ledger.faults == ()
+    assert (first.key_id, bridge.body["lost"]) == (bridge.body["from_key_id"], False)
+    pairs = zip(first.body["secrets"], again.body["secrets"], strict=True)
+    assert bridge.body["links"] == {old["fingerprint"]: new["fingerprint"] for old, new in pairs}
+    assert "2 MACs hold" in run("verify", str(project), where=False).stdout
+
+
+def test_a_lost_key_is_said(run: Run, project: Path, tmp_path: Path) -> None:
+    """A key that is at hand cannot be called lost; one that is not goes on without links."""
+    run("snapshot", "--writer", "ci")
+    assert "is at hand" in run("key", "lost", code=2).stderr
+    (tmp_path / "home" / "key").unlink()
+    run("key", "lost", "--writer", "ci")
+    run("snapshot", "--writer", "ci")
+    ledger = entries(tmp_path, project)
+    assert [entry.kind for entry in ledger.entries] == ["snapshot", "key bridge", "snapshot"]
+    assert (ledger.faults, ledger.entries[1].body["links"]) == ((), {})

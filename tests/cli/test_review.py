@@ -1,0 +1,199 @@
+"""`review` publishes a whole, searched report, or says in one line why it did not."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from distributed import Client, LocalCluster
+
+from audit_lib.__main__ import main
+from audit_lib.cli.verify import report_faults
+from audit_lib.report.publish.review_package import ARTEFACTS
+from audit_lib.report.publish.seal import SealPlan
+from audit_lib.secrecy import forms
+from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
+
+
+def _run(
+    *arguments: object, cwd: Path = ROOT, given: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "audit_lib", "review", *map(str, arguments)]
+    environment = {**os.environ, **environ}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, input=given, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The report of the bundled sample, and what the command said."""
+    out = tmp_path_factory.mktemp("review") / "report"
+    return out, _run("--sample", "--out", out)
+
+
+def test_the_sample_is_published_whole(sample: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """Exit 0, all artefacts and nothing else, a manifest that holds, and what to open is said."""
+    out, run = sample
+    assert (run.returncode, run.stderr) == (0, "")
+    assert {path.name for path in out.iterdir()} == set(ARTEFACTS)
+    assert report_faults(out) == []
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert "report.html  <- open this in a browser" in run.stdout
+    assert "not read: " in run.stdout
+
+
+def test_the_report_states_what_was_searched(sample: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    """The sentence in notebook and page is the manifest's seal: values were searched, with no hit."""
+    out, _ = sample
+    manifest = json.loads((out / "MANIFEST.json").read_text("utf-8"))
+    counts = manifest["seal"]
+    assert counts.pop("hits") == 0
+    assert counts["artefacts"] == len(ARTEFACTS)
+    assert min(counts["values"], counts["forms"], counts["runs"]) > 0
+    counts["not_searched"] = tuple(counts["not_searched"])
+    words = SealPlan(**counts).statement().split("`")[-1].split()
+    for name in ("quarterly_review.ipynb", "report.html"):
+        assert " ".join(words[:12]) in " ".join((out / name).read_text("utf-8").split())
+
+
+def test_the_manifest_names_inputs_without_what_could_be_guessed(
+    sample: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    """Logs and guide by SHA-256, env files by a keyed digest alone, the ledger's heads, no machine."""
+    out, _ = sample
+    text = (out / "MANIFEST.json").read_text("utf-8")
+    manifest = json.loads(text)
+    kinds = {entry["kind"] for entry in manifest["inputs"]}
+    assert {"env file", "backup", "example", "log", "guide"} <= kinds
+    for entry in manifest["inputs"]:
+        keyed = entry["kind"] in ("env file", "backup", "example", "export", "given values")
+        assert (entry["sha256"] is None) == (keyed or entry["kind"] in ("ledger", "git")), entry
+        assert (entry["keyed_digest"] is not None) == keyed, entry
+    assert manifest["ledger"]
+    assert manifest["policy"]["sha256"]
+    assert str(ROOT) not in text
+    assert "/tmp" not in text
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Another folder, zone, locale, home and hash seed; open findings then end in exit code 3."""
+    out, _ = sample
+    (tmp_path / "home").mkdir()
+    differing = {
+        "TZ": "Asia/Tokyo",
+        "LANG": "C",
+        "PYTHONHASHSEED": "7",
+        "COLUMNS": "40",
+        "HOME": str(tmp_path / "home"),
+    }
+    run = _run(
+        "--sample", "--out", "again", "--fail-on", "critical", cwd=tmp_path, PYTHONPATH=str(ROOT), **differing
+    )
+    assert run.returncode == 3, run.stderr
+    for name in ARTEFACTS:
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_values_given_on_stdin_are_nowhere(tmp_path: Path) -> None:
+    """A value given with --env …=- is reviewed, and found in no artefact, stream, scratch or home folder."""
+    project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
+    for folder in (project, home, scratch):
+        folder.mkdir()
+    value = fake_value("given on stdin")
+    run = _run(
+        "--project", "project", "--quarter", "2026Q3", "--as-of", "2026-10-01", "--out", "out",
+        "--env", "production/backend=-", "--policy", "paiid",
+        cwd=tmp_path, given=f"JWT_SECRET_KEY={value}\nAPI_TOKEN={value}\n",
+        PYTHONPATH=str(ROOT), HOME=str(home), TMPDIR=str(scratch),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "production" in (tmp_path / "out" / "report.json").read_text("utf-8")
+    seen = [run.stdout.encode(), run.stderr.encode()]
+    seen += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for name, form in forms.forms(value):
+        assert not any(form in data for data in seen), name
+    assert list(scratch.iterdir()) == []
+    assert list(project.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "needs either --project DIR or --sample"),
+        (["--sample", "--project", "."], "needs either --project DIR or --sample"),
+        (["--sample", "--snapshot"], "--sample: goes with neither --snapshot"),
+        (["--sample", "--new-only"], "--new-only: needs --fail-on and --previous"),
+        (["--sample", "--quarter", "2026Q5"], "quarter: is not of the form 2026Q3"),
+        (["--sample", "--as-of", "yesterday"], "as_of: is not a date or time"),
+        (["--sample", "--previous", "nowhere.json"], "nowhere.json: cannot be read as a report.json"),
+        (["--sample", "--out", "pyproject.toml"], "is not a folder"),
+        (["--sample", "--out", "tests"], "is a folder with other files"),
+        (["--project", "no-such-folder"], "project: the folder does not exist"),
+        (["--project", ".", "--env", "production/backend"], "--env"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
+    """Exit 2, one line a fault on stderr, no traceback, nothing published."""
+    run = CliRunner().invoke(main, ["review", *arguments])
+    assert run.exit_code == 2, run.output
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert run.stdout == ""
+
+
+@pytest.mark.long
+def test_a_kill_at_any_moment_leaves_the_last_report(
+    sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """kill -9 at 20 random moments of a whole review: the last report stands; the next run leaves nothing."""
+    first, _ = sample
+    generator = random.Random("kill a review")
+    out, scratch = tmp_path / "reports" / "report", tmp_path / "tmp"
+    scratch.mkdir()
+    assert _run("--sample", "--out", out).returncode == 0
+    expected = {name: sha256((first / name).read_bytes()).digest() for name in ARTEFACTS}
+    started = time.monotonic()
+    _run("--sample", "--out", out)
+    took = time.monotonic() - started
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    command = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out", str(out)]
+    for _ in range(20):
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as run:
+            time.sleep(generator.uniform(0, took))
+            run.send_signal(signal.SIGKILL)
+        assert {name: sha256((out / name).read_bytes()).digest() for name in ARTEFACTS} == expected
+        assert report_faults(out) == []
+    assert _run("--sample", "--out", out, TMPDIR=str(scratch)).returncode == 0
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert list(scratch.glob("audit-*")) == []
+
+
+def test_a_cluster_gives_the_same_report(
+    sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """With --scheduler workers read the logs, and each artefact has the same bytes; no answer is exit 2."""
+    out, _ = sample
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        run = _run("--sample", "--out", tmp_path / "there", "--scheduler", cluster.scheduler_address)
+        with Client(cluster.scheduler_address, set_as_default=False) as client:
+            read = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.task_prefixes))
+    assert (run.returncode, run.stderr, bool(read)) == (0, "", True)
+    for name in ARTEFACTS:
+        assert (tmp_path / "there" / name).read_bytes() == (out / name).read_bytes(), name
+    run = _run("--sample", "--out", tmp_path / "nowhere", "--scheduler", cluster.scheduler_address)
+    assert run.returncode == 2
+    assert run.stderr.startswith("--scheduler: no scheduler answers at tcp://")
+    assert not (tmp_path / "nowhere").exists()

@@ -1,0 +1,48 @@
+"""Questions that only people can answer are attested, expired or open."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from audit_lib.base.errors import BadInput
+from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.project.policy import Policy
+
+AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
+ASKED = {"140": "Is the role limited?", "142": "Is 2FA on?", "144": "Are backups encrypted?"}
+
+
+def _policy(attestations: object) -> Policy:
+    return replace(Policy("shop", Path("shop.toml"), "0" * 64, ()), options={"attestations": attestations})
+
+
+def _answer(rule: str, until: str) -> Entry:
+    body = {"rule": rule, "by": "R. Eviewer", "reason": "looked", "until": until}
+    return Entry("alice", 1, AS_OF, "attestation", "0" * 8, "", "", "", body)
+
+
+def test_an_answer_holds_until_its_date() -> None:
+    """A question is attested until the date given, then expired; one that nobody answered is open."""
+    ledger = Ledger((_answer("140", "2026-12-31T00:00:00Z"), _answer("142", "2026-09-29T00:00:00Z")))
+    table = tabulate_attestations(_policy(ASKED), ledger, AS_OF)
+    assert dict(zip(table["rule"], table["status"], strict=True)) == {
+        "140": "attested",
+        "142": "expired",
+        "144": "open",
+    }
+
+
+def test_an_answer_that_was_not_asked_for_is_kept() -> None:
+    """What was attested beyond the policy's questions is listed, without a question."""
+    ledger = Ledger((_answer("7", "2026-12-31T00:00:00Z"),))
+    row = tabulate_attestations(_policy({}), ledger, AS_OF).iloc[0]
+    assert (row["rule"], row["question"], row["status"]) == ("7", "", "attested")
+
+
+def test_a_broken_table_is_a_fault() -> None:
+    """A policy whose attestations are no table of rule = question is bad input."""
+    with pytest.raises(BadInput, match="attestations is not a table"):
+        tabulate_attestations(_policy({"140": 3}), Ledger(), AS_OF)

@@ -1,0 +1,189 @@
+"""Findings are stable, merged, accepted only for a time, and closed only by evidence."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.clock import iso
+from audit_lib.base.errors import Fault
+from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.find import compare, find, finding_id
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.project.policy import Policy, SecretRule
+from tests.support.rows import rows_of
+
+AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
+LINES = {"period": (55, 230), "pairing": (54,)}
+POLICY = Policy(
+    name="test",
+    path=Path("test.toml"),
+    sha256="",
+    secrets=(
+        SecretRule("API_TOKEN", "backend", "secret", "always", lines={"period": (55, 230), "pairing": (54,)}),
+    ),
+)
+FAILED = {"log_events": [{"kind": "database_failure"}]}
+OVERDUE = "overdue-secret:API_TOKEN:production/backend"
+
+
+def _tables(**changes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """Every table a check names, empty but for the rows given as changes to the test's own row."""
+    names = {check.table for check in CHECKS} - {"acceptances", "ledger_faults"}
+    return {name: rows_of(name, *changes.get(name, [])) for name in names}
+
+
+def _find(*accepted: Entry, faults: tuple[Fault, ...] = (), **changes: list[dict[str, Any]]) -> pd.DataFrame:
+    return find(_tables(**changes), POLICY, Ledger(accepted, faults=faults), AS_OF)
+
+
+def _accepted(id_: str, days: int) -> Entry:
+    body = {"id": id_, "by": "R. Eviewer", "reason": "planned", "until": iso(AS_OF + timedelta(days=days))}
+    return Entry("alice", 1, AS_OF, "acceptance", "0" * 8, "", "", "", body)
+
+
+def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
+    """The id is check, subject and scope; evidence quotes the age beside what is allowed."""
+    row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5}]).iloc[0]
+    assert row["id"] == OVERDUE
+    assert row["severity"] == "high"
+    assert row["status"] == "open"
+    assert "101.5" in row["evidence"]
+    assert "allowed: 90" in row["evidence"]
+    assert row["guide_lines"] == "55, 230"
+
+
+def test_an_id_holds_no_line_and_no_separator_of_its_own() -> None:
+    """Whatever a log names, an id keeps its three parts."""
+    assert finding_id("value-in-log", "a: b\n/é", "", "") == "value-in-log:a-b-/é"
+    first = _find(inventory=[{"placeholder": True, "line": 3}])
+    second = _find(inventory=[{"placeholder": True, "line": 30, "source": "other/.env"}])
+    assert list(first["id"]) == list(second["id"])
+
+
+def test_rows_with_one_id_are_merged_and_counted() -> None:
+    """Twelve failures of the database are one finding that says twelve."""
+    events = [
+        {"kind": "database_failure", "line": line, "day": f"2026-09-{line:02}"} for line in range(1, 13)
+    ]
+    findings = _find(log_events=events)
+    assert len(findings) == 1
+    assert findings["evidence"].iloc[0].endswith("; 12 in all")
+    assert findings["where"].iloc[0].endswith("app.log:5; …")
+
+
+def test_a_flood_of_rows_is_counted_and_not_told() -> None:
+    """Whoever can write a hundred thousand lines into a log costs the review no time."""
+    one = rows_of("log_events", {"message": "secret in a url"})
+    flood = one.loc[one.index.repeat(100_000)].reset_index(drop=True)
+    tables = _tables() | {"log_events": flood.assign(line=range(len(flood)))}
+    row = find(tables, POLICY, Ledger(), AS_OF).iloc[0]
+    assert row["evidence"].endswith("; 100000 in all")
+    assert len(row["where"]) < 100
+
+
+def test_a_fault_outweighs_not_knowing() -> None:
+    """Of two files of one scope, one tracked and one of which nothing is known: the finding is open."""
+    findings = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}])
+    row = findings.set_index("check").loc["tracked-env-file"]
+    assert row["status"] == "open"
+    assert row["where"] == "backend/.env.local"
+
+
+def test_the_worst_severity_of_merged_rows_counts() -> None:
+    """Reuse that involves production is critical whichever side production stands on."""
+    rows = [
+        {"why": "environments", "relation": "same", "environment": "development", "other_environment": other}
+        for other in ("staging", "production")
+    ]
+    findings = _find(drift=rows)
+    assert list(findings["severity"]) == ["critical", "high"]
+
+
+@pytest.mark.parametrize(("days", "status"), [(1, "accepted"), (0, "accepted"), (-1, "open")])
+def test_an_acceptance_holds_until_its_day(days: int, status: str) -> None:
+    """An acceptance that has run out leaves its finding open, and the evidence says so."""
+    row = _find(_accepted(OVERDUE, days), freshness=[{"status": "overdue"}]).iloc[0]
+    assert row["status"] == status
+    assert row["accepted_by"] == "R. Eviewer"
+    assert ("which has passed" in row["evidence"]) == (status == "open")
+
+
+def test_the_last_decision_on_a_finding_counts() -> None:
+    """A later acceptance replaces an earlier one."""
+    row = _find(_accepted(OVERDUE, -1), _accepted(OVERDUE, 9), freshness=[{"status": "overdue"}]).iloc[0]
+    assert row["status"] == "accepted"
+
+
+def test_an_unknown_cannot_be_accepted_into_a_pass() -> None:
+    """Accepting what is not known leaves it unknown."""
+    unknown = "unknown-age:API_TOKEN:production/backend"
+    row = _find(_accepted(unknown, 9), freshness=[{"status": "unknown"}]).iloc[0]
+    assert row["status"] == "unknown"
+    assert "does not make it known" in row["evidence"]
+
+
+def test_an_acceptance_that_matches_nothing_is_a_finding() -> None:
+    """A misspelt acceptance is reported; one that ran out and matches nothing is not."""
+    findings = _find(_accepted("no-such-check:X", 9), _accepted("no-such-check:Y", -9))
+    assert list(findings["id"]) == ["unmatched-acceptance:no-such-check-X"]
+
+
+def test_findings_stand_in_the_order_of_the_checks() -> None:
+    """The tuple's order is the report's."""
+    findings = _find(
+        log_events=[{"kind": "database_failure"}],
+        freshness=[{"status": "overdue"}, {"status": "due", "secret": "B"}],
+        inventory=[{"placeholder": True}],
+    )
+    assert list(findings["check"]) == [
+        "placeholder-value",
+        "overdue-secret",
+        "due-secret",
+        "database-failure",
+    ]
+
+
+def test_a_table_that_is_absent_is_an_error() -> None:
+    """A check that had nothing to run on does not pass in silence."""
+    tables = _tables()
+    del tables["drift"]
+    with pytest.raises(KeyError):
+        find(tables, POLICY, Ledger(), AS_OF)
+
+
+def test_a_broken_ledger_is_a_finding() -> None:
+    """What does not hold in the ledger is reported with its place."""
+    row = _find(faults=(Fault("ledger alice#3", "was edited: its hash is another"),)).iloc[0]
+    assert row["check"] == "ledger-fault"
+    assert row["where"] == "ledger alice#3"
+
+
+def _report(findings: pd.DataFrame) -> dict[str, Any]:
+    return {"findings": findings[["id", "check", "status"]].to_dict("records")}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "change"),
+    [
+        ({}, {"freshness": [{"status": "overdue"}]}, "new"),
+        ({"freshness": [{"status": "overdue"}]}, {"freshness": [{"status": "overdue"}]}, "kept"),
+        ({"freshness": [{"status": "overdue"}]}, {"freshness": [{"status": "fresh"}]}, "closed"),
+        ({"sources": [{"tracked": True}]}, {"sources": [{"tracked": None}]}, "no longer known"),
+        ({"sources": [{"tracked": True}]}, {"sources": [{"state": "missing"}]}, "no longer known"),
+        (
+            {"log_events": [{"kind": "database_failure"}]},
+            {"log_coverage": [{"counted": 0}]},
+            "no longer known",
+        ),
+        ({"log_events": [{"kind": "database_failure"}]}, {"log_coverage": [{}]}, "closed"),
+    ],
+)
+def test_only_evidence_closes_a_finding(was: dict[str, Any], now: dict[str, Any], change: str) -> None:
+    """What is gone is closed where its evidence was read, and no longer known where it was not."""
+    before, after = _find(**was), _find(**now)
+    changes = compare(_report(before), after)
+    about = before["id"].iloc[0] if len(before) else after["id"].iloc[0]
+    assert changes.set_index("id").loc[about, "change"] == change

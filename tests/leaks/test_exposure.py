@@ -1,0 +1,127 @@
+"""What a leak means: emergency, history or unknown, for how long, and in which order to clean up."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from tests.support.rows import rows_of
+
+NOW = datetime(2026, 9, 30, tzinfo=UTC)
+
+
+def day(month: int, number: int = 1) -> datetime:
+    """A day of 2026."""
+    return datetime(2026, month, number, tzinfo=UTC)
+
+
+def leak(**changed: Any) -> dict[str, Any]:
+    """A leak since May of the value in force."""
+    return {
+        "leak_id": "leak-1", "variable": "API_TOKEN", "kind": "leak", "matched": "exact", "fingerprint": "f",
+        "first_commit": "c", "first_at": day(5), "first_committed_at": day(5), "at_head": True,
+        "reachable": True, "in_force": "production", "occurrences": 1,
+    } | changed  # fmt: skip
+
+
+def exposure(leaked: dict[str, Any], current: str | None = "f", lo: Any = None, hi: Any = None) -> pd.Series:
+    """The one row of exposure for a leak, a value in force and the interval of its adoption."""
+    inventory = rows_of(
+        "inventory", {"fingerprint": current, "state": "present" if current else "not supplied"}
+    )
+    freshness = rows_of("freshness", {"lo_at": lo, "hi_at": hi})
+    table = tabulate_exposure(Leaks.of([leaked]), inventory, freshness, NOW)
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "least", "most"),
+    [
+        (day(1), day(2), 152.0, 152.0),  # in force before it leaked: since the leak
+        (day(6), day(7), 91.0, 121.0),  # adopted after it had leaked: since the adoption
+        (day(4), day(7), 91.0, 152.0),
+        (None, None, None, 152.0),  # not known since when: at most since the leak
+        (None, day(6), 121.0, 152.0),
+    ],
+)
+def test_days_of_an_emergency(lo: Any, hi: Any, least: float | None, most: float) -> None:
+    """Days count while the value was both leaked and in force, as an interval that holds the truth."""
+    row = exposure(leak(), "f", lo, hi)
+    assert row["status"] == "emergency"
+    assert (None if pd.isna(row["days_exposed_min"]) else row["days_exposed_min"]) == least
+    assert row["days_exposed_max"] == most
+
+
+def test_a_replaced_value_is_history() -> None:
+    """Where another value is in force, the leak is historic; it was exposed at most until that took over."""
+    row = exposure(leak(in_force=""), "other", day(6), day(7))
+    assert row["status"] == "historic"
+    assert row["days_exposed_max"] == 61.0
+
+
+def test_what_was_not_supplied_is_unknown() -> None:
+    """A leak of a secret whose value there was not supplied is not called historic."""
+    row = exposure(leak(in_force=""), None)
+    assert (row["status"], row["environment"]) == ("unknown", "production")
+
+
+def test_a_value_that_nobody_gave_is_unknown() -> None:
+    """Whether a find by shape is in force cannot be known."""
+    row = exposure(leak(variable="STRIPE_KEY", fingerprint="s", kind="pattern", in_force=""))
+    assert (row["status"], row["secret"], row["environment"]) == ("unknown", "STRIPE_KEY", "")
+
+
+def test_a_leak_without_a_date_has_no_days() -> None:
+    """A value that stands in a log alone leaked at a time that is not known."""
+    row = exposure(leak(first_at=None), "f", day(1), day(2))
+    assert row["status"] == "emergency"
+    assert pd.isna(row["days_exposed_min"])
+    assert pd.isna(row["days_exposed_max"])
+
+
+def test_a_rotation_names_every_home_of_the_value() -> None:
+    """One value under two names, in two places: all of them take the new one."""
+    homes = [
+        {"secret": name, "variable": name, "environment": place, "service": "backend", "fingerprint": "f"}
+        for name, place in (("TRADIER_API_KEY", "development"), ("REPORTS_TOKEN", "staging"))
+    ]
+    table = Leaks.of([leak()])
+    found = tabulate_exposure(table, rows_of("inventory", *homes), rows_of("freshness", {}), NOW)
+    places = LeakPlaces.of([])
+    text = clean_up(table, places, found)["text"].iloc[0]
+    assert text.endswith(
+        "it is in force as REPORTS_TOKEN in staging/backend, TRADIER_API_KEY in development/backend"
+    )
+
+
+def test_rotation_comes_before_the_purge() -> None:
+    """First what is in force, then what may be, then files, one purge, people; nothing for templates."""
+    leaked = [
+        leak(leak_id="h", variable="OLD", fingerprint="o", in_force=""),
+        leak(leak_id="e"),
+        leak(leak_id="u", variable="FOUND", fingerprint="u", kind="pattern", in_force=""),
+        leak(leak_id="t", variable="T", fingerprint="t", kind="template"),
+    ]
+    places = LeakPlaces.of(
+        {"leak_id": name, "source": source, "path": "x", "line": 1, "commit": "", "encoding": "plain"}
+        for name, source in (("e", "commit"), ("e", "log"), ("u", "working tree"), ("t", "commit"))
+    )
+    table = Leaks.of(leaked)
+    steps = clean_up(
+        table, places, tabulate_exposure(table, rows_of("inventory", {}), rows_of("freshness", {}), NOW)
+    )
+    assert list(zip(steps["action"], steps["leak_id"], strict=True)) == [
+        ("rotate", "e"),
+        ("rotate", "h"),
+        ("rotate", "u"),
+        ("remove", "e"),
+        ("replace", "u"),
+        ("purge", ""),
+        ("tell", ""),
+    ]
+    assert list(steps["step"]) == list(range(1, 8))
+    assert "forks" in steps.loc[steps["action"] == "purge", "not_undone"].iloc[0]

@@ -1,0 +1,76 @@
+"""Objects of a repository as git gives them: whole, in pieces, and past those that are broken."""
+
+from pathlib import Path
+
+import pytest
+
+from audit_lib.leaks.git_objects import begin_listing, read_object
+from audit_lib.leaks.search import search_leaks
+from audit_lib.project import Project
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.leaks.test_search import met, search, targets_of
+from tests.support.fakes import fake_value
+from tests.support.planter import Plot, new_plot
+
+
+@pytest.mark.parametrize("size", [0, 100, 9 << 20])
+def test_an_object_is_read_to_its_end(size: int, tmp_path: Path) -> None:
+    """The pieces make the whole, and git, which writes a line end after them, is never cut off."""
+    plot = new_plot(tmp_path / "repo")
+    oid = plot.git("hash-object", "-w", "--stdin", stdin=b"\1" * size)
+    for _ in range(10):
+        assert sum(map(len, read_object(plot.root, oid))) == size
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_only_broken_objects_are_left_out(packed: bool, tmp_path: Path) -> None:
+    """Past each object that git cannot read the search goes on: all others are searched, these are named."""
+    plot = new_plot(tmp_path / "repo")
+    values = {f"V{number}": fake_value(("broken", number)) for number in range(12)}
+    oids = []
+    for number, value in enumerate(values.values()):
+        plot.commit(f"{number}.txt", f"{value}\n{fake_value(number, 3000)}")
+        oids.append(plot.git("rev-parse", f"HEAD:{number}.txt"))
+    plot.git("rm", "-q", "-r", ".")
+    plot.git("commit", "-qm", "Gone")
+    if packed:
+        plot.git("repack", "-adq")
+    for path, start in [_place(plot, oids[number]) for number in (3, 8)]:
+        _spoil(path, start)
+    found, keeper = search(plot.root, values, tmp_path)
+    lost = [name for name, value in values.items() if met(found, keeper, value).empty]
+    left_out = found.coverage.loc[found.coverage["state"] == "not searched", "place"]
+    assert lost == ["V3", "V8"]
+    assert {f"git object {oids[3]}", f"git object {oids[8]}"} <= set(left_out)
+
+
+def _place(plot: Plot, oid: str) -> tuple[Path, int]:
+    """The file that holds an object, its own or a pack, and where it begins in it."""
+    objects = plot.root / ".git" / "objects"
+    if (loose := objects / oid[:2] / oid[2:]).exists():
+        return loose, 0
+    pack = next(objects.glob("pack/*.pack"))
+    listed = plot.git("verify-pack", "-v", str(pack.with_suffix(".idx"))).splitlines()
+    return pack, next(int(line.split()[4]) for line in listed if line.startswith(oid))
+
+
+def _spoil(path: Path, start: int) -> None:
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[start + 50 : start + 90] = bytes(40)
+    path.write_bytes(content)
+
+
+def test_objects_that_vanish_are_not_remembered_as_clean(tmp_path: Path) -> None:
+    """What was listed and is gone before it is read was not searched: the next search is a full one."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.txt", "a")
+    gone = plot.git("hash-object", "-w", "--stdin", stdin=b"soon gone")
+    listing = begin_listing(plot.root)
+    listing.result()
+    (plot.root / ".git" / "objects" / gone[:2] / gone[2:]).unlink()
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": fake_value("vanish")})
+    search_leaks(Project("p", plot.root), keeper, targets, listing=listing, cache=tmp_path / "cache")
+    again = search(plot.root, {"TOKEN": fake_value("vanish")}, tmp_path)[0]
+    assert again.new_objects == 6

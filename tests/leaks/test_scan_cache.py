@@ -1,0 +1,111 @@
+"""What a re-audit believes: only what the same key wrote for the same search."""
+
+from pathlib import Path
+
+import pytest
+
+from audit_lib.leaks.scan_cache import Memory, ScanCache, packed
+from audit_lib.secrecy.keeper import Key
+from tests.leaks.test_search import met, search
+from tests.support.fakes import fake_value
+from tests.support.planter import new_plot
+
+KEY = Key(b"k" * 32, "file")
+FULL = Memory(
+    listing="ab" * 32,
+    refs="cd" * 32,
+    marked=("1" * 40, "2" * 40),
+    commits={"3" * 40: "other ref", "4" * 40: "commit"},
+    files=frozenset({"5" * 40}),
+    packed=packed([b"6" * 40, b"7" * 40]),
+)
+
+
+def _cache(
+    folder: Path, key: Key = KEY, what: str = "values", digest: str = "d" * 64, believe: bool = True
+) -> ScanCache:
+    return ScanCache(folder, key, folder, what, digest, believe=believe)
+
+
+@pytest.mark.parametrize("memory", [FULL, Memory(), Memory(files=frozenset({"a", "b"}))])
+def test_what_is_stored_is_read(memory: Memory, tmp_path: Path) -> None:
+    """A memory comes back whole."""
+    _cache(tmp_path).store(memory)
+    assert _cache(tmp_path).memory == memory
+
+
+def test_only_the_same_search_under_the_same_key_is_believed(tmp_path: Path) -> None:
+    """Another key, another set of values, another project or a public key start anew."""
+    _cache(tmp_path).store(FULL)
+    assert _cache(tmp_path, digest="e" * 64).memory == Memory()
+    assert _cache(tmp_path, what="shapes").memory == Memory()
+    assert _cache(tmp_path, key=Key(b"x" * 32, "file")).memory == Memory()
+    assert _cache(tmp_path, believe=False).memory == Memory()
+    for origin in ("demo", "throw-away"):
+        _cache(tmp_path, key=Key(b"y" * 32, origin)).store(FULL)
+        assert _cache(tmp_path, key=Key(b"y" * 32, origin)).memory == Memory()
+
+
+def test_a_changed_cache_is_not_believed(tmp_path: Path) -> None:
+    """One byte changed, cut or added anywhere means a full search."""
+    _cache(tmp_path).store(FULL)
+    path = next(tmp_path.glob("*.values"))
+    whole = path.read_bytes()
+    for broken in (whole[:-1], whole + b"\n", whole[:50] + b"X" + whole[51:], b"", b"garbage"):
+        path.write_bytes(broken)
+        assert _cache(tmp_path).memory == Memory()
+
+
+def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    """Without a cache the search is only slower."""
+    (tmp_path / "file").write_text("")
+    cache = ScanCache(tmp_path / "file" / "below", KEY, tmp_path, "values", "d" * 64)
+    cache.store(FULL)
+    assert cache.memory == Memory()
+
+
+def test_a_new_value_forces_a_full_search(tmp_path: Path) -> None:
+    """What was clean of one value is searched again for two."""
+    plot = new_plot(tmp_path / "repo")
+    one, two = fake_value("one"), fake_value("two")
+    plot.commit("a.txt", one)
+    plot.commit("b.txt", two)
+    first, _ = search(plot.root, {"ONE": one}, tmp_path)
+    again, _ = search(plot.root, {"ONE": one}, tmp_path)
+    assert (first.new_objects, again.new_objects) == (9, 1)
+    both, keeper = search(plot.root, {"ONE": one, "TWO": two}, tmp_path)
+    assert both.new_objects == 9
+    assert set(met(both, keeper, two)["path"]) == {"b.txt"}
+
+
+def test_only_new_objects_and_changed_files_are_read(tmp_path: Path) -> None:
+    """After a commit its objects are read, and its leak is found beside the old one."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("growing")
+    first = plot.commit("a.txt", value)
+    search(plot.root, {"TOKEN": value}, tmp_path)
+    plot.commit("c/d.txt", f"and {value}")
+    grown, keeper = search(plot.root, {"TOKEN": value}, tmp_path)
+    assert grown.new_objects == 5  # blob, two trees, commit, and the one that holds the value
+    places = met(grown, keeper, value)
+    assert set(places.loc[places["source"] == "commit", "path"]) == {"a.txt", "c/d.txt"}
+    assert first in set(places["commit"])
+    (plot.root / "a.txt").write_text("gone")
+    plot.git("rm", "-q", "-r", "--cached", "a.txt")
+    plot.git("commit", "-qm", "Remove")
+    later = met(search(plot.root, {"TOKEN": value}, tmp_path)[0], keeper, value)
+    assert list(later.loc[later["path"] == "a.txt", "at_head"]) == [False]
+
+
+def test_reach_follows_the_refs(tmp_path: Path) -> None:
+    """A branch that is deleted between two searches takes its leak out of reach, whatever was remembered."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("reach")
+    plot.git("checkout", "-q", "-b", "side")
+    plot.commit("side.txt", value)
+    plot.git("checkout", "-q", "main")
+    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["source"]) == ["commit"]
+    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["source"]) == ["commit"]
+    plot.git("branch", "-q", "-D", "side")
+    found = search(plot.root, {"T": value}, tmp_path)[0].sightings
+    assert list(found[["source", "reachable"]].itertuples(index=False, name=None)) == [("reflog", False)]

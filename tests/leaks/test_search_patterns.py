@@ -1,0 +1,126 @@
+"""The search for what nobody gave: history, messages and files, by shape and then by value."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.contracts import EnvEntries, Inventory
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.search_patterns import LARGEST
+from audit_lib.project import Project
+from audit_lib.project.policy import bundled_policy
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.fakes import fake_value
+from tests.support.planter import Plot, new_plot
+
+
+def audit(root: Path, tmp_path: Path) -> tuple[LeakAudit, Keeper]:
+    """The leaks of a project whose values nobody knows."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    found = find_leaks(
+        Project("p", root),
+        keeper,
+        bundled_policy("paiid"),
+        EnvEntries.of([]),
+        Inventory.of([]),
+        cache=tmp_path / "cache",
+    )
+    return found, keeper
+
+
+def test_one_leak_for_each_secret(tmp_path: Path) -> None:
+    """A value found by its shape once is then found in every form and place, as one leak."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("one")
+    first = plot.commit("docs/SETUP.md", f"API_TOKEN={value}\n")
+    plot.commit("notes.txt", f"see {value}\n")
+    plot.commit("b.txt", value.encode().hex())
+    plot.file("backend/logs/app.log", f"Bearer {value}\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["API_TOKEN"]
+    leak = found.leaks.iloc[0]
+    assert (leak["kind"], leak["matched"], leak["first_commit"], leak["in_force"]) == (
+        "pattern",
+        "pattern",
+        first,
+        "",
+    )
+    assert {"docs/SETUP.md", "notes.txt", "b.txt", "backend/logs/app.log"} == set(found.places["path"])
+    assert set(found.places["encoding"]) == {"plain", "hex"}
+    assert keeper.fingerprint(value) in keeper
+
+
+@pytest.mark.parametrize("where", ["commit message", "removed file", "dangling blob", "tag message", "stash"])
+def test_history_is_searched_by_shape(where: str, tmp_path: Path) -> None:
+    """What only the history holds is found by its shape too."""
+    plot = new_plot(tmp_path / "repo")
+    text = f"JWT_SECRET_KEY={fake_value(where)}\n"
+    _hide(plot, where, text)
+    found, _ = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["JWT_SECRET_KEY"]
+
+
+def _hide(plot: Plot, where: str, text: str) -> None:
+    if where == "commit message":
+        plot.git("commit", "-q", "--allow-empty", "-m", text)
+    elif where == "removed file":
+        plot.commit("a.env", text)
+        plot.git("rm", "-q", "a.env")
+        plot.git("commit", "-qm", "Remove")
+    elif where == "dangling blob":
+        plot.git("hash-object", "-w", "--stdin", stdin=text.encode())
+    elif where == "tag message":
+        plot.git("tag", "-a", "v1", "-m", text)
+    else:
+        plot.file("base.txt", text)
+        plot.git("stash", "-q")
+
+
+def test_an_allowlist_in_the_project_silences_nothing(tmp_path: Path) -> None:
+    """Configuration files of scanners within the project have no effect."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit(".gitleaks.toml", '[allowlist]\npaths = [".*"]\n')
+    plot.commit(".kingfisher.yml", "exclude: ['**']\n")
+    plot.commit(".secrets.baseline", '{"exclude": {"files": ".*"}}')
+    plot.commit(".gitleaksignore", "*\n")
+    plot.commit(".gitattributes", "* -text -diff linguist-generated\n")
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('silenced')}'\n")
+    found, _ = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["API_TOKEN"]
+
+
+def test_installed_packages_are_said_to_be_left_out(tmp_path: Path) -> None:
+    """Others' packages are searched for known values only, and the coverage says so."""
+    folder = tmp_path / "repo" / "node_modules" / "x"
+    folder.mkdir(parents=True)
+    (folder / "a.js").write_text(f"const API_TOKEN = '{fake_value('vendor')}'\n")
+    found, _ = audit(tmp_path / "repo", tmp_path)
+    assert found.leaks.empty
+    said = found.coverage[
+        (found.coverage["part"] == "patterns") & (found.coverage["state"] == "not searched")
+    ]
+    assert list(said["place"]) == ["1 files"]
+
+
+def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
+    """What was remembered as clean changes no result."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
+    plot.commit("b.py", "nothing = 1\n")
+    first, second = (audit(plot.root, tmp_path)[0] for _ in range(2))
+    pd.testing.assert_frame_equal(first.leaks, second.leaks)
+    pd.testing.assert_frame_equal(first.places, second.places)
+    pd.testing.assert_frame_equal(first.coverage, second.coverage)
+
+
+def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:
+    """A re-audit names again what the search by shape has left out, of the history and of the files."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("dump.sql", b"-- rows\n" * (LARGEST // 8 + 1))
+    reasons = []
+    for _ in range(2):
+        coverage = audit(plot.root, tmp_path)[0].coverage
+        reasons.append(sorted(coverage.loc[coverage["reason"].str.contains("more than 4,194,304"), "place"]))
+    assert reasons[0] == reasons[1]
+    assert [place.split()[0] for place in reasons[0]] == ["dump.sql", "git"]

@@ -1,0 +1,117 @@
+"""One leak for each secret: identity, classes, order, first commit, and what counts by the date."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.contracts import LeakTargets, Sightings
+from audit_lib.leaks.tabulate import leak_id, tabulate_leaks
+
+
+def at(day: int) -> datetime:
+    """Noon of a day in March 2026."""
+    return datetime(2026, 3, day, 12, tzinfo=UTC)
+
+
+def sighting(**changed: Any) -> dict[str, Any]:
+    """A sighting in a commit."""
+    return {
+        "fingerprint": "f", "matched": "exact", "source": "commit", "path": "a.py", "line": 3, "commit": "c1",
+        "encoding": "plain", "authored_at": at(5), "committed_at": at(6), "at_head": True, "reachable": True,
+        "occurrences": 2,
+    } | changed  # fmt: skip
+
+
+def target(**changed: Any) -> dict[str, Any]:
+    """A value in force."""
+    return {
+        "fingerprint": "f", "variable": "API_TOKEN", "names": "API_TOKEN", "in_force": "production",
+        "kind": "leak", "searched": "everywhere", "reason": "",
+    } | changed  # fmt: skip
+
+
+def leaks(
+    sightings: list[dict[str, Any]], targets: list[dict[str, Any]], as_of: datetime | None = None
+) -> pd.DataFrame:
+    """The leaks that the sightings make."""
+    return tabulate_leaks(Sightings.of(sightings), LeakTargets.of(targets), as_of)[0]
+
+
+def test_many_places_are_one_leak() -> None:
+    """Paths, encodings and commits of one value are one leak; its first commit is the earliest."""
+    rows = [
+        sighting(),
+        sighting(path="b.py", commit="c0", authored_at=at(2), committed_at=at(9), at_head=False),
+        sighting(source="working tree", commit="", authored_at=None, committed_at=None, reachable=False),
+        sighting(encoding="base64", commit="c2", authored_at=at(7)),
+    ]
+    table = leaks(rows, [target()])
+    assert len(table) == 1
+    leak = table.iloc[0]
+    assert (leak["first_commit"], leak["first_at"], leak["first_committed_at"]) == ("c0", at(2), at(9))
+    assert (leak["occurrences"], leak["at_head"], leak["reachable"]) == (8, True, True)
+
+
+def test_a_leak_on_disk_alone_has_no_first_commit() -> None:
+    """Where no commit holds it, when it leaked is not known."""
+    row = sighting(
+        source="log", commit="", authored_at=None, committed_at=None, at_head=False, reachable=False
+    )
+    leak = leaks([row], [target()]).iloc[0]
+    assert leak["first_commit"] == ""
+    assert pd.isna(leak["first_at"])
+
+
+def test_the_identity_is_stable_and_says_nothing() -> None:
+    """The same value has the same id in each run; the id is no part of the fingerprint."""
+    fingerprint = "0123456789abcdef" * 4
+    assert leak_id(fingerprint, "exact") == leak_id(fingerprint, "exact")
+    assert leak_id(fingerprint, "exact") != leak_id(fingerprint, "truncated")
+    assert not any(fingerprint[n : n + 8] in leak_id(fingerprint, "exact") for n in range(16))
+
+
+@pytest.mark.parametrize(
+    ("matched", "kind", "expected"),
+    [
+        ("exact", "leak", ("leak", "exact")),
+        ("exact", "template", ("template", "exact")),
+        ("exact", "weak default", ("weak default", "exact")),
+        ("exact", "pattern", ("pattern", "pattern")),
+        ("truncated", "leak", ("truncated", "truncated")),
+        ("truncated", "pattern", ("truncated", "truncated")),
+    ],
+)
+def test_classes(matched: str, kind: str, expected: tuple[str, str]) -> None:
+    """Templates, weak defaults, finds by shape and shortened copies are told apart."""
+    leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]
+    assert (leak["kind"], leak["matched"]) == expected
+
+
+def test_what_is_in_force_comes_first() -> None:
+    """Leaks before templates, in force before not, then by name: a total order."""
+    names = [
+        ("t", "A", "production", "template"),
+        ("n", "B", "", "leak"),
+        ("z", "Z", "staging", "leak"),
+        ("p", "A", "", "pattern"),
+    ]
+    targets = [target(fingerprint=f, variable=v, in_force=force, kind=kind) for f, v, force, kind in names]
+    table = leaks([sighting(fingerprint=f) for f, *_ in names], targets)
+    assert list(table["fingerprint"]) == ["z", "n", "p", "t"]
+    places = tabulate_leaks(
+        Sightings.of([sighting(fingerprint=f) for f, *_ in names]), LeakTargets.of(targets)
+    )[1]
+    assert list(places["leak_id"]) == list(table["leak_id"])
+
+
+def test_a_later_commit_is_left_out_by_date() -> None:
+    """As of an earlier day what a later commit brought is left out; a file on disk has no date."""
+    rows = [
+        sighting(),
+        sighting(fingerprint="g", commit="", source="log", authored_at=None, committed_at=None),
+    ]
+    targets = [target(), target(fingerprint="g", variable="OTHER")]
+    assert list(leaks(rows, targets, at(5))["variable"]) == ["OTHER"]
+    assert list(leaks(rows, targets, at(6))["variable"]) == ["API_TOKEN", "OTHER"]

@@ -1,0 +1,80 @@
+"""Whose secret a string is, by ledger and key alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.whose import whose
+from audit_lib.secrecy.keeper import Key
+from tests.ledger.test_tenures import KEY, rotated, seen
+
+OLD, NEW = "old-value-of-the-test-0001", "new-value-of-the-test-0002"
+TWIN = "twin-value-of-the-test-0003"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A ledger: API_TOKEN was rotated on day 9; TWIN stands under two names."""
+    seen(tmp_path, 0, {"API_TOKEN": OLD, "ONE": TWIN, "OTHER": TWIN, "DATABASE_URL": "pass:word@1"})
+    rotated(tmp_path, 9, "API_TOKEN", NEW)
+    seen(tmp_path, 14, {"API_TOKEN": NEW, "ONE": TWIN, "OTHER": TWIN, "DATABASE_URL": "pass:word@1"})
+    return tmp_path
+
+
+def told(folder: Path, text: str) -> str:
+    """The answer as one text."""
+    return "\n".join(whose(text, read_ledger(folder, KEY), KEY).lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (NEW, "API_TOKEN, production/backend: in force at the last look of 2026-01-15T00:00:00Z"),
+        (f"  {NEW}\n", "in force at the last look"),
+        (f'API_TOKEN="{NEW}"', "in force at the last look"),
+        (f"Authorization: Bearer {NEW}", "in force at the last look"),
+        (OLD, "retired by ledger alice#1, between 2026-01-01T00:00:00Z and 2026-01-10T00:00:00Z"),
+        (TWIN, "ONE equals OTHER"),
+        ("postgresql://app:pass%3Aword%401@db:5432/app", "the password of the URL is a secret"),
+        ("nothing-that-is-known-here", "not seen since the first snapshot of 2026-01-01T00:00:00Z"),
+    ],
+)
+def test_a_string_is_known_again(folder: Path, text: str, expected: str) -> None:
+    """In force, retired by an entry, equal to another name, within a URL, or not seen."""
+    assert expected in told(folder, text)
+
+
+@pytest.mark.parametrize("text", [NEW, OLD, TWIN, "nothing-that-is-known-here"])
+def test_the_string_is_never_repeated(folder: Path, text: str) -> None:
+    """No part of the answer is the string."""
+    assert text not in told(folder, text)
+
+
+@pytest.mark.parametrize("key", [KEY, Key.throw_away()])
+def test_without_a_ledger_nothing_is_claimed(key: Key) -> None:
+    """Where there is nothing to compare with, the answer is unknown."""
+    answer = whose(NEW, Ledger(), key)
+    assert answer.known is None
+    assert answer.lines[0].startswith("unknown")
+
+
+def test_an_empty_string_is_bad_input(tmp_path: Path) -> None:
+    """Nothing given ends with exit code 2 and one line."""
+    done = CliRunner().invoke(main, ["whose", "--project", str(tmp_path)], input=" \n")
+    assert done.exit_code == 2
+    assert done.output.count("\n") == 1
+
+
+def test_the_answer_needs_neither_frames_nor_a_second(tmp_path: Path) -> None:
+    """The command imports no pandas, and takes about a second at most of processor time."""
+    code = "import sys, audit_lib.cli.whose as c; sys.exit(bool({'pandas', 'pandera'} & set(sys.modules)))"
+    environment = os.environ | {"AUDIT_KEY_FILE": str(tmp_path / "none")}
+    before = os.times().children_user
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+    assert os.times().children_user - before < 1

@@ -1,0 +1,180 @@
+"""The machine code that is made of formats reads as their templates say, whatever the formats are."""
+
+import io
+import random
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.logs.formats import Block, LogFormats, load_formats
+from audit_lib.logs.kernel import load_code as native
+from audit_lib.logs.kernel.join_chunks import reduce_chunks
+from audit_lib.logs.kernel.load_code import load_entry
+from audit_lib.logs.kernel.worker import read_chunks
+from audit_lib.logs.read_file import read_naively
+from audit_lib.logs.read_options import Plan
+from audit_lib.logs.templates import expression, parse_template
+from tests.support.sums import told
+
+BUNDLED = load_formats()
+# Of each field some texts that it takes, and one that it does not.
+TEXTS = {
+    "time": [
+        "2026-08-02T10:00:00.5Z",
+        "2026/08/03 10:00:01,123456789 +0200",
+        "2026-08-02 10:00:00",
+        "2026-08-32 10:00:00",
+    ],
+    "time:clf": ["02/Aug/2026:10:00:00 +0000", "02/Aug/2026:10:00:00.123", "31/Feb/2026:10:00:00 +0000"],
+    "time:asctime": [
+        "Sun Aug  2 10:00:00 2026",
+        "Sun Aug 02 10:00:00.123456 2026",
+        "Sun Aug 42 10:00:00 2026",
+    ],
+    "time:syslog": ["Aug  2 10:00:00", "Aug 02 10:00:99", "Aug 2 10:00:00"],
+    "level": ["INFO", "WARN", "WARNING", "CRITICAL", "INFORM"],
+    "sp": [" ", " " * 40, ""],
+    "digits": ["7", "1234567890" * 4, "x"],
+    "word": ["app", "a-long.word" * 9, "é💥", "[", ""],
+    "name": ["web1/nginx", "x", "é"],
+    "dotted": ["app.core", "_x9", "9x"],
+    "peer": ["203.0.113.7:52341", "[::1]:5", "", "None"],
+    "client": ["203.0.113.7", "2001:db8::7", " "],
+    "client:port": ["203.0.113.7:51380", "host"],
+    "method": ["GET", "get", "G3T"],
+    "path": ["/api/x?a=b", "/", "", "x", "/api/" + "y" * 60],
+    "route": ["/api/x", "/a:b", ""],
+    "status": ["200", "401", "429", "599", "600", "4010", "99"],
+    "variable": ["API_TOKEN", "ABC", "AB", "A" * 64, "A" * 65, "abc"],
+    "email": ["someone@example.com", "", "x"],
+    "text": ["", "anything at all", 'a ] b " c', "x" * 70],
+    "rest": ["", " Unauthorized", "x"],
+}
+LITERALS = [
+    " ",
+    " - ",
+    ": ",
+    "[",
+    "] ",
+    '"',
+    "x",
+    "] [",
+    "failed login for ",
+    "a literal that is longer than sixteen bytes",
+    "=>",
+]
+BEGINNINGS = [
+    "{time} ",
+    "{time} [",
+    "[{time}] ",
+    "{level}:{sp}",
+    '{peer} - "',
+    "{client} {word} ",
+    "{word}[{digits}]: ",
+]
+
+
+def _template(rng: random.Random) -> str:
+    """A template that can be read, of fields and literals by chance; many begin alike."""
+    while True:
+        pieces = [rng.choice(BEGINNINGS)] if rng.random() < 0.4 else []
+        pieces += [
+            f"{{{rng.choice([*TEXTS])}}}" if rng.random() < 0.6 else rng.choice(LITERALS)
+            for _ in range(rng.randint(1, 6))
+        ]
+        try:
+            parse_template("".join(pieces))
+        except ValueError:
+            continue
+        return "".join(pieces)
+
+
+def _block(rng: random.Random, section: str, name: str) -> Block:
+    """A block by chance."""
+    parts = parse_template(_template(rng))
+    try:
+        compiled = expression(parts, section == "body")
+    except re.error:  # a field twice
+        return _block(rng, section, name)
+    if compiled.match(b""):  # which load_formats refuses
+        return _block(rng, section, name)
+    return Block(
+        name,
+        parts,
+        compiled,
+        b"",
+        (),
+        (),
+        record=rng.random() < 0.3,
+        outer=section == "prefix" and rng.random() < 0.2,
+        kind=rng.choice(MESSAGE_KINDS) if section == "message" else "",
+        once=section == "message" and rng.random() < 0.3,
+        method="PING" if section == "body" and rng.random() < 0.1 else "",
+        status=rng.choice([None, None, 101]) if section == "body" else None,
+    )
+
+
+def _formats(rng: random.Random) -> LogFormats:
+    def blocks(section: str) -> tuple[Block, ...]:
+        return tuple(_block(rng, section, f"{section} {number}") for number in range(rng.randint(1, 9)))
+
+    sought = [block for block in BUNDLED.messages if block.anywhere or not block.parts]
+    messages = blocks("message") + tuple(rng.sample(sought, 3))
+    return replace(BUNDLED, prefixes=blocks("prefix"), bodies=blocks("body"), messages=messages)
+
+
+def _written(rng: random.Random, block: Block) -> str:
+    """A text that a block may match: each field with one of its texts, now and then damaged."""
+    text = "".join(part.literal.decode() or rng.choice(TEXTS[part.field]) for part in block.parts)
+    if text and rng.random() < 0.3:
+        at = rng.randrange(len(text))
+        text = text[:at] + rng.choice(["", " ", '"', "é", text[at] * 2, "\t"]) + text[at + 1 :]
+    return text
+
+
+def _content(rng: random.Random, formats: LogFormats, count: int) -> bytes:
+    lines = []
+    for _ in range(count):
+        heads = rng.choices(formats.prefixes, k=rng.randint(0, 3))
+        last = rng.choice([*formats.bodies, *formats.messages])
+        lines.append("".join(_written(rng, block) for block in (*heads, last)))
+    return "\n".join(lines).encode()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of machine code that holds numba's part of the kernel, and what this test adds."""
+    load_entry(BUNDLED)
+    kernel = native._kernel_path()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    native._kernel_path().parent.mkdir(parents=True, mode=0o700)
+    if kernel.exists():
+        shutil.copy(kernel, native._kernel_path())
+
+
+def test_the_bundled_formats_read_the_same() -> None:
+    """Lines of every block, with fields as they should and should not be: the same sums by both readers."""
+    parts = tuple(block for block in BUNDLED.messages if block.parts)
+    content = _content(random.Random(1), replace(BUNDLED, messages=parts), 40_000)
+    plan = Plan(BUNDLED, ZoneInfo("UTC"))
+    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
+    assert fast == told(read_naively(io.BytesIO(content), plan))
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 60))]
+)
+def test_formats_by_chance_read_the_same(seed: int) -> None:
+    """Blocks of random fields and texts, in any order: the same sums by machine code and by expressions."""
+    rng = random.Random(seed)
+    formats = _formats(rng)
+    content = _content(rng, formats, 4000)
+    plan = Plan(formats, ZoneInfo("Europe/Berlin"), chunk=50_000)
+    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
+    assert fast == told(read_naively(io.BytesIO(content), plan))

@@ -1,0 +1,163 @@
+"""The formats as data: every block keeps its examples, and a broken file tells all its faults."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from audit_lib.base.errors import BadInput
+from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.logins.coverage import written_lines
+from audit_lib.logs.fields import parse_time
+from audit_lib.logs.formats import Block, load_formats
+from audit_lib.logs.json_line import json_fields
+from audit_lib.logs.read_line import read_line
+
+FORMATS = load_formats()
+UTC = ZoneInfo("UTC")
+HEADS = [pytest.param(block, id=block.name) for block in (*FORMATS.prefixes, *FORMATS.bodies)]
+MESSAGES = [pytest.param(block, id=block.name) for block in FORMATS.messages]
+
+
+def _matches(block: Block, line: str) -> bool:
+    found = block.expression.match(line.encode())
+    time = found and found.groupdict().get("time")
+    return bool(found) and (not time or parse_time(time, UTC) is not None)
+
+
+@pytest.mark.parametrize("block", HEADS)
+def test_a_format_takes_its_examples_and_no_counter_example(block: Block) -> None:
+    """Each prefix and body matches its examples and none of its counter-examples."""
+    assert [line for line in block.examples if not _matches(block, line)] == []
+    assert [line for line in block.counter_examples if _matches(block, line)] == []
+
+
+@pytest.mark.parametrize("block", MESSAGES)
+def test_a_message_is_seen_in_its_examples_alone(block: Block) -> None:
+    """Each message is what its example shows, with its kind, and is not seen in a counter-example."""
+
+    def shown(line: str) -> list[tuple[str, str]]:
+        sightings = read_line(line.encode(), FORMATS, UTC).sightings
+        return [(sighting.kind, sighting.message) for sighting in sightings]
+
+    assert [line for line in block.examples if (block.kind, block.name) not in shown(line)] == []
+    assert [line for line in block.counter_examples if (block.kind, block.name) in shown(line)] == []
+
+
+def test_json_fields_take_their_examples() -> None:
+    """A structured line gives its time; what is no object gives nothing."""
+    assert all(json_fields(line.encode(), FORMATS.json).time for line in FORMATS.json.examples)
+    assert all(json_fields(line.encode(), FORMATS.json) is None for line in FORMATS.json.counter_examples)
+
+
+def test_every_kind_has_a_line_that_shows_it() -> None:
+    """Example lines are known for each kind, so that a guide's searches can be tried on them."""
+    lines = written_lines(FORMATS)
+    assert {"unauthorized", "forbidden", *MESSAGE_KINDS} <= set(lines)
+    assert all("401" in line for line in lines["unauthorized"])
+
+
+BROKEN = """
+[[prefix]]
+name = "no examples"
+template = "{time} "
+[[prefix]]
+name = "no counter-examples"
+template = "{clock} "
+examples = ["a"]
+[[body]]
+template = "{word}"
+pattern = "x"
+examples = ["a"]
+counter_examples = ["b"]
+[[body]]
+name = "unknown field"
+template = "{hour} x"
+examples = ["a"]
+counter_examples = ["b"]
+[[body]]
+name = "twice"
+template = "{status} {status}"
+examples = ["a"]
+counter_examples = ["b"]
+[[body]]
+name = "text before a field"
+template = "{text}{status}"
+examples = ["a"]
+counter_examples = ["b"]
+[[body]]
+name = "no text"
+template = "{peer}"
+examples = ["a"]
+counter_examples = ["b"]
+[[message]]
+name = "no literal"
+kind = "notice"
+pattern = "user .*"
+examples = ["a"]
+counter_examples = ["b"]
+[[message]]
+name = "no kind"
+kind = "oops"
+template = "x y z"
+once = 1
+colour = "red"
+examples = ["a"]
+counter_examples = ["b"]
+[[message]]
+name = "no expression"
+kind = "notice"
+literal = "abc"
+pattern = "abc("
+examples = ["a"]
+counter_examples = ["b"]
+[extra]
+"""
+FAULTS = """
+broken.toml: prefix #1 (no examples): has no examples
+broken.toml: prefix #1 (no examples): has no counter_examples
+broken.toml: prefix #2 (no counter-examples): has no counter_examples
+broken.toml: body #1 (without a name): has no name
+broken.toml: body #1 (without a name): needs either a template or a pattern
+broken.toml: body #2 (unknown field): its template has no field {hour}
+broken.toml: body #3 (twice): its template names a field twice
+broken.toml: body #4 (text before a field): its template needs plain text after {text}
+broken.toml: body #5 (no text): matches where there is no text
+broken.toml: message #1 (no literal): needs, for its pattern, a literal of three characters or more
+broken.toml: message #2 (no kind): has no entry colour
+broken.toml: message #2 (no kind): once is not true or false
+broken.toml: message #2 (no kind): has a kind that is none of
+broken.toml: message #3 (no expression): its pattern is no regular expression
+broken.toml: json: has no time
+broken.toml: query: has no secret_parameters
+broken.toml: has no section extra
+"""
+
+
+def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
+    """Every fault of a formats file is told, each with its place, and no block without examples passes."""
+    path = tmp_path / "broken.toml"
+    path.write_text(BROKEN)
+    with pytest.raises(BadInput) as raised:
+        load_formats(path)
+    told = [str(fault) for fault in raised.value.faults]
+    missing = [
+        line for line in FAULTS.split("\n") if line and not any(fault.startswith(line) for fault in told)
+    ]
+    assert missing == []
+    assert len(told) == 27  # those, and each list that [json] lacks
+
+
+@pytest.mark.parametrize(("content", "fault"), [(b"prefix = 3", "is not a list"), (b"\xff", "is not TOML")])
+def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: bytes, fault: str) -> None:
+    """What is no formats file at all ends in one clear line."""
+    path = tmp_path / "formats.toml"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=fault):
+        load_formats(path)
+
+
+def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    """A missing formats file is told by name."""
+    with pytest.raises(BadInput, match=r"gone\.toml: cannot be read"):
+        load_formats(tmp_path / "gone.toml")

@@ -1,0 +1,32 @@
+"""Whatever bytes a log holds, reading raises nothing and each line ends in one state."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import LogSource, Project
+
+PIECES = st.sampled_from(
+    [
+        b"\n", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1b[31m", b"{", b'"', b"[",
+        b"2026-08-01T10:00:00Z ", b"2026-02-30 25:61:61,999 - a - ERROR - ", b"9999-12-31T23:59:59Z ",
+        b'INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized', b'{"status": 401, "path": ',
+        b"Traceback (most recent call last):\n", b"Failed login attempt for: ", b"\x1f\x8b", b"BZh9", b"  ",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.lists(PIECES | st.binary(max_size=20), max_size=30).map(b"".join))
+def test_any_bytes_are_read_line_by_line(content: bytes) -> None:
+    """The three states add up to the lines, and of a file that is not packed no line is missing."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "a.log").write_bytes(content)
+        row = read_logs(Project("p", Path(folder), log_sources=(LogSource("*.log"),)), None).sources.iloc[0]
+    if row["state"] in ("read", "empty") and row["lines"] == row["lines"]:
+        assert row["lines"] == row["read"] + row["not_understood"] + row["blank"]
+    if not content.startswith((b"\x1f\x8b", b"BZh", b"\xff\xfe", b"\xfe\xff", b"\x28\xb5", b"\xfd7z")):
+        assert row["lines"] == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")

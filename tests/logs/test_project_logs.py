@@ -1,0 +1,294 @@
+"""A project's logs as frames: nothing lost, no invented time, one failure counted once."""
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import zstandard
+
+from audit_lib.base.clock import Quarter
+from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.project import LogSource, Project
+from tests.support.paths import SHARED
+
+REAL = SHARED / "data" / "logs"
+UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
+TIMED = b"2026-08-%02d 10:00:00,000 - app.main - INFO - hello\n"
+
+
+def _project(root: Path, *sources: LogSource) -> Project:
+    return Project("test", root, log_sources=sources or (LogSource("*.log*"),))
+
+
+def _logs(root: Path, quarter: str = "", **files: bytes) -> LogRead:
+    for name, content in files.items():
+        (root / name.replace("_", ".")).write_bytes(content)
+    return read_logs(_project(root), Quarter.parse(quarter) if quarter else None)
+
+
+def _sums(counts: pd.DataFrame, key: str) -> dict[Any, int]:
+    return counts.groupby(key)["count"].sum().to_dict()
+
+
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real logs lie beside the repository only")
+
+
+@pytest.fixture(scope="module")
+def real() -> LogRead:
+    """The real logs, read once."""
+    return read_logs(_project(REAL, LogSource("*.log")), None)
+
+
+@needs_real
+@pytest.mark.parametrize("name", ["backend_info", "db_connection_refused", "startup_strict_missing_secret"])
+def test_real_logs_count_as_their_truth_says(real: LogRead, name: str) -> None:
+    """Lines, requests by status and address, and messages equal what was sent, exactly."""
+    truth = json.loads((REAL / "truth.json").read_text())["logs"][name]["log_counts"]
+    file = f"{name}.log"
+    row = real.sources.set_index("source").loc[file]
+    counts = real.counts[real.counts["source"] == file]
+    events = real.events[real.events["source"] == file]
+    assert row["lines"] == truth["lines"] == row[["read", "not_understood", "blank"]].sum()
+    assert _sums(counts.dropna(subset="status"), "status") == {
+        int(status): count for status, count in truth["access_by_status"].items()
+    }
+    assert _sums(counts[counts["kind"] == "unauthorized"], "client") == truth["access_401_by_client_ip"]
+    seen, told = events["message"].value_counts().to_dict(), truth["messages"]
+    assert {
+        "Failed login attempt for:": seen.get("login failed", 0),
+        "User logged in:": seen.get("login succeeded", 0),
+        "JWT auth failed: Invalid token type": seen.get("jwt of the wrong type", 0),
+        "JWT auth failed: User not found": seen.get("jwt of an unknown user", 0),
+        "JWT validation error": seen.get("jwt validation error", 0),
+        "[CSRF] Blocked request": seen.get("csrf blocked", 0),
+        "[CSRF] Validation failed": seen.get("csrf reason", 0),
+        "Invalid HTTP request received": seen.get("invalid http request", 0),
+        "HTTP Request: ": seen.get("outbound call unauthorized", 0),
+        "SECRET VALIDATION FAILED": seen.get("secrets invalid", 0),
+        "STARTUP VALIDATION FAILED": seen.get("startup validation failed", 0),
+        "[DB] Connection or initialization failed": seen.get("database failure at start", 0),
+        "All required secrets validated successfully": seen.get("secrets valid", 0),
+        "Application startup failed. Exiting": seen.get("startup failed", 0),
+    } == {text: count for text, count in told.items() if text in _COMPARED}
+
+
+_COMPARED = {
+    "Failed login attempt for:",
+    "User logged in:",
+    "JWT auth failed: Invalid token type",
+    "JWT auth failed: User not found",
+    "JWT validation error",
+    "[CSRF] Blocked request",
+    "[CSRF] Validation failed",
+    "Invalid HTTP request received",
+    "HTTP Request: ",
+    "SECRET VALIDATION FAILED",
+    "STARTUP VALIDATION FAILED",
+    "[DB] Connection or initialization failed",
+    "All required secrets validated successfully",
+    "Application startup failed. Exiting",
+}
+
+
+@needs_real
+def test_one_database_failure_is_one_failure(real: LogRead) -> None:
+    """Six lines of the real log hold OperationalError; the database failed once."""
+    events = real.events[real.events["source"] == "db_connection_refused.log"]
+    text = (REAL / "db_connection_refused.log").read_bytes()
+    assert sum(b"OperationalError" in line for line in text.splitlines()) >= 6
+    assert (events["kind"] == "database_failure").sum() == 1
+
+
+TRACE = b"""ERROR:    Exception in ASGI application
+Traceback (most recent call last):
+psycopg2.OperationalError: connection refused
+
+The above exception was the direct cause of the following exception:
+
+sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) could not connect to server: Connection refused
+"""
+
+
+@pytest.mark.parametrize("prefix", [b"", b"2026-08-01T10:00:00.1Z "])
+def test_a_traceback_is_one_failure_and_two_are_two(tmp_path: Path, prefix: bytes) -> None:
+    """Each failing request leaves one database failure, also where a platform stamps every line."""
+    log = b"".join(prefix + line for line in TRACE.splitlines(keepends=True))
+    read = _logs(tmp_path, a_log=log + UNAUTHORIZED.replace(b"401", b"500") + log)
+    assert _sums(read.counts, "kind") == {"database_failure": 2, "other": 1}
+
+
+def test_untimed_lines_have_bounds_and_never_a_time(tmp_path: Path) -> None:
+    """Before the first date: no day, a bound after; between: both bounds; at the end: a bound before."""
+    read = _logs(tmp_path, a_log=UNAUTHORIZED + TIMED % 1 + UNAUTHORIZED + TIMED % 3 + UNAUTHORIZED)
+    events = read.events
+    assert events["at"].isna().all()
+    assert events["line"].tolist() == [1, 3, 5]
+    assert events["day"].fillna("none").tolist() == ["none", "2026-08-01", "2026-08-03"]
+    assert events["not_before_at"].dt.day.fillna(0).tolist() == [0, 1, 3]
+    assert events["not_after_at"].dt.day.fillna(0).tolist() == [1, 3, 0]
+    assert read.counts["untimed"].tolist() == [1, 1, 1]
+    assert read.minutes.empty
+
+
+def test_instances_merged_out_of_order_keep_their_bounds_in_order(tmp_path: Path) -> None:
+    """Where the following time is earlier than the one before, the bounds are still an interval."""
+    events = _logs(tmp_path, a_log=TIMED % 9 + UNAUTHORIZED + TIMED % 2).events
+    events = events[events["message"] == ""]
+    assert events[["not_before_at", "not_after_at"]].map(lambda at: at.day).to_numpy().tolist() == [[2, 9]]
+
+
+def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
+    """What lies in the quarter is counted, its first and last instant included, and lines on no day are."""
+    stamp = b'%s INFO: 1.1.1.1:1 - "GET / HTTP/1.1" 401\n'
+    times = [
+        b"2026-06-30T23:59:59.999Z",
+        b"2026-07-01T00:00:00Z",
+        b"2026-09-30T23:59:59Z",
+        b"2026-10-01T00:00:00Z",
+    ]
+    read = _logs(tmp_path, "2026Q3", a_log=UNAUTHORIZED + b"".join(stamp % time for time in times))
+    assert read.counts["day"].fillna("none").tolist() == ["2026-07-01", "2026-09-30", "none"]
+    assert read.minutes["count"].sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "reason"),
+    [
+        (b"", "empty", ""),
+        (b"\n\n", "read", "no line was understood"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "read", "no line was understood"),
+        (UNAUTHORIZED, "read", "no line carries a date"),
+        (TIMED.replace(b"2026", b"2025") % 1, "read", "no line of 2026Q3"),
+        (TIMED % 1, "read", ""),
+    ],
+)
+def test_a_file_says_what_it_could_not_give(tmp_path: Path, content: bytes, state: str, reason: str) -> None:
+    """Empty, not understood, without a date, outside the quarter: each is a row that says so."""
+    row = _logs(tmp_path, "2026Q3", a_log=content).sources.iloc[0]
+    assert (row["state"], row["reason"]) == (state, reason)
+
+
+PACKERS = {
+    "a.log": bytes,
+    "a.log.1": bytes,
+    "a.log.gz": gzip.compress,
+    "a.log.zst": zstandard.ZstdCompressor().compress,
+    "a.log.bz2": bz2.compress,
+    "a.log.xz": lzma.compress,
+    "a.log.16": lambda content: content.decode().encode("utf-16"),
+    "a.log.be": lambda content: b"\xfe\xff" + content.decode().encode("utf-16-be"),
+    "a.log.two": lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]),
+    "a.log.bom": lambda content: b"\xef\xbb\xbf" + content,
+    "a.log.crlf": lambda content: content.replace(b"\n", b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_a_log_reads_the_same_however_it_is_packed(tmp_path: Path, name: str) -> None:
+    """Plain, rotated, packed, UTF-16, with a BOM or CRLF: the same lines give the same counts."""
+    (tmp_path / name).write_bytes(PACKERS[name](TIMED % 1 + UNAUTHORIZED * 3))
+    read = read_logs(_project(tmp_path), None)
+    assert read.sources[["lines", "read"]].to_numpy().tolist() == [[4, 4]]
+    assert _sums(read.counts, "day") == {"2026-08-01": 3}
+
+
+def test_a_packed_copy_of_a_file_is_not_counted_twice(tmp_path: Path) -> None:
+    """Rotation leaves a.log.1 beside a.log.1.gz for a while; another content is counted."""
+    read = _logs(tmp_path, a_log_1=UNAUTHORIZED, a_log_1_gz=gzip.compress(UNAUTHORIZED))
+    assert read.counts["count"].sum() == 1
+    assert read.sources["reason"].tolist() == ["no line carries a date", "holds the same lines as a.log.1"]
+    read = _logs(tmp_path, a_log_1_gz=gzip.compress(UNAUTHORIZED * 2))
+    assert read.counts["count"].sum() == 3
+
+
+def test_a_bomb_is_refused(tmp_path: Path) -> None:
+    """A packed file that grows beyond every honest ratio is refused with its reason, and not read on."""
+    row = _logs(tmp_path, a_log_gz=gzip.compress(bytes(100 << 20))).sources.iloc[0]
+    assert row["state"] == "refused"
+    assert pd.isna(row["lines"])
+    assert "250 times" in row["reason"]
+
+
+def test_a_packed_log_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    """What could be read is counted, and the row says that the rest is missing."""
+    packed = gzip.compress(UNAUTHORIZED * 1000, 1)
+    read = _logs(tmp_path, a_log_gz=packed[: len(packed) - 12])
+    assert read.counts["count"].sum() > 0
+    assert "cut short" in read.sources["reason"][0]
+
+
+def test_files_that_cannot_be_read_are_rows(tmp_path: Path) -> None:
+    """A link, a pattern without a file: a row each, with what would supply the source; no traceback."""
+    (tmp_path / "link.log").symlink_to("/etc/hostname")
+    (tmp_path / "folder.log").mkdir()
+    sources = read_logs(_project(tmp_path, LogSource("*.log"), LogSource("logs/*.log*", "api")), None).sources
+    assert sources["state"].tolist() == ["refused", "missing"]
+    assert sources["remedy"].tolist()[1].startswith("export the platform")
+
+
+def test_a_source_has_a_zone_of_its_own(tmp_path: Path) -> None:
+    """Zone-less times of two files are read in the zones that audit.toml gives them."""
+    line = b"2026-08-01 01:00:00,000 - app.main - WARNING - Failed login attempt for: a@example.com\n"
+    (tmp_path / "a.log").write_bytes(line)
+    (tmp_path / "b.log").write_bytes(line)
+    sources = LogSource("a.log"), LogSource("b.log", time_zone="Europe/Berlin")
+    events = read_logs(_project(tmp_path, *sources), None).events
+    assert events["day"].tolist() == ["2026-08-01", "2026-07-31"]
+    assert events["subject"].tolist() == ["a***@example.com"] * 2
+
+
+def test_requests_with_a_time_are_counted_by_the_minute(tmp_path: Path) -> None:
+    """LogMinutes holds successes and failures by minute, client and route."""
+    line = b'2026-08-01T10:00:%02dZ INFO: 1.1.1.1:1 - "GET /a HTTP/1.1" %d x\n'
+    read = _logs(tmp_path, a_log=b"".join(line % (second, 200 + second % 2) for second in range(60)))
+    assert read.minutes[["status", "count", "line"]].to_numpy().tolist() == [[200, 30, 1], [201, 30, 2]]
+    assert read.minutes["minute_at"].dt.second.tolist() == [0, 0]
+    assert read.events.empty
+
+
+HOSTILE = b"".join(
+    [
+        UNAUTHORIZED.replace(b"\n", b"\r\n"),
+        b"\r\r" + UNAUTHORIZED,
+        b"\0\0\n",
+        b"x" * 10_000_000 + b"\n",
+        b"\xff\xfe\xfd\n\x01\n\n",
+        b"\xef\xbb\xbf" + UNAUTHORIZED,
+        UNAUTHORIZED.rstrip(),
+    ]
+)
+
+
+def test_every_line_of_a_hostile_file_ends_in_one_state(tmp_path: Path) -> None:
+    """CRLF, lone CR, NUL, a 10 MB line, no final newline: the three states sum to the line count."""
+    row = _logs(tmp_path, a_log=HOSTILE).sources.iloc[0]
+    assert row["lines"] == 9 == HOSTILE.count(b"\n") + 1
+    assert row[["read", "not_understood", "blank"]].tolist() == [3, 4, 2]
+
+
+def test_routes_are_kept_over_all_files(tmp_path: Path) -> None:
+    """Two files share the budgets: what is folded is said of each file, and the frames hold all of it."""
+    line = b'2026-08-%02dT10:00:00Z INFO:     203.0.113.7:1 - "GET /r%dx HTTP/1.1" %d X\n'
+    for name, first in (("a.log", 0), ("b.log", 30)):
+        lines = (line % (1 + n % 3, first + n, (200, 404)[n % 2]) for n in range(60))
+        (tmp_path / name).write_bytes(b"".join(lines))
+    whole = read_logs(_project(tmp_path), None)
+    few = read_logs(_project(tmp_path), None, routes=10)
+    assert set(whole.sources["reason"]) == {""}
+    for frame in ("counts", "minutes"):
+        before, after = getattr(whole, frame), getattr(few, frame)
+        assert _sums(before, "status") == _sums(after, "status")
+        kept = after[after["route"].ne("(other routes)")]
+        assert kept.groupby("status")["route"].nunique().to_dict() == {200: 10, 404: 10}
+        merged = before.merge(kept, how="inner")
+        assert len(merged) == len(kept)
+    told = few.counts[few.counts["route"].eq("(other routes)")].groupby("source")["count"].sum()
+    for row in few.sources.itertuples():
+        text = f"more than 10 routes differ: {told[row.source]} requests and messages are counted under"
+        assert row.reason == f"{text} (other routes)"
+        assert row.state == "read"

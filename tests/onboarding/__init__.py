@@ -1,1 +1,0 @@
-"""Tests of choosing a policy and of what `init` guesses."""

@@ -1,1 +1,0 @@
-"""Tests of running, sealing and publishing."""

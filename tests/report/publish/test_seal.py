@@ -1,0 +1,202 @@
+"""The seal finds a secret wherever an artefact hides it, says the place and never the value."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from base64 import b64encode, encodebytes
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import matplotlib as mpl
+import nbformat
+import pytest
+from matplotlib.figure import Figure
+
+from audit_lib.base import contracts
+from audit_lib.base.errors import Refused
+from audit_lib.report.publish.seal import Classes, Sealing, classify, plan, seal, search
+from audit_lib.secrecy.forms import forms
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.canary import notebook
+from tests.support.fakes import fake_value
+from tests.support.rows import TABLES
+
+VALUE = fake_value("seal")
+# No eleven characters of it are plain, so that each step of reading is needed.
+PASSWORD = "'\"&/+<é%".join(fake_value(f"seal password {part}", 4) for part in range(4))
+
+
+def _inventory(keeper: Keeper, *rows: dict[str, object]):
+    _, row = TABLES["inventory"]
+    made = []
+    for fields in rows:
+        value = str(fields.pop("value"))
+        made.append(row | {"fingerprint": keeper.take(value)} | fields)
+    return contracts.Inventory.of(made)
+
+
+def _known() -> tuple[Keeper, Classes]:
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    inventory = _inventory(keeper, {"value": VALUE}, {"value": PASSWORD, "secret": "DATABASE_URL"})
+    return keeper, classify(keeper, inventory, "")
+
+
+def _zip(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def _pdf(value: str) -> bytes:
+    buffer = io.BytesIO()
+    with mpl.rc_context({"pdf.use14corefonts": True, "text.parse_math": False}):
+        figure = Figure()
+        figure.text(0.1, 0.5, f"{value[:15]}\n{value[15:]}")
+        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def _notebook(value: str) -> bytes:
+    made = notebook("1")
+    made.metadata["note"] = {"deep": [value]}
+    return nbformat.writes(made).encode()
+
+
+def _cell(value: str) -> bytes:
+    rows = io.StringIO()
+    csv.writer(rows).writerow(["a", f'say "{value}"'])
+    return rows.getvalue().encode()
+
+
+HIDDEN: dict[str, Callable[[str], bytes]] = {
+    "plain.txt": lambda value: value.encode(),
+    "metadata.ipynb": _notebook,
+    "output.ipynb": lambda value: json.dumps({"text": [value[:10], value[10:]]}).encode(),
+    "page.html": lambda value: f"<p title='{escape(value)}'>".encode(),
+    "tags.html": lambda value: f"<b>{escape(value[:9])}</b>{escape(value[9:])}".encode(),
+    "entities.html": lambda value: "".join(f"&#x{ord(sign):x};" for sign in value).encode(),
+    "soft-hyphens.html": lambda value: "\u00ad".join(value).encode(),
+    "data-uri.html": lambda value: (
+        f"data:image/svg+xml;base64,{b64encode(b'<svg>' + value.encode()).decode()}".encode()
+    ),
+    "nested.html": lambda value: b64encode(json.dumps([escape(value)]).encode()),
+    "wrapped.txt": lambda value: encodebytes(b"x" * 50 + value.encode()),
+    "quoted.csv": _cell,
+    "folded.ics": lambda value: f"DESCRIPTION:{value[:20]}\r\n {value[20:]}".encode(),
+    "record.json": lambda value: json.dumps({json.dumps({"a": value}): 1}).encode(),
+    "unicode.json": lambda value: ('["' + "".join(f"\\u{ord(sign):04x}" for sign in value) + '"]').encode(),
+    "twice.txt": lambda value: quote(quote(value, safe=""), safe="").encode(),
+    "report.pdf": _pdf,
+    "evidence.zip": lambda value: _zip("a.txt", value.encode()),
+    "names.zip": lambda value: _zip(f"{value}.txt", b""),
+    "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
+    "log.gz": lambda value: gzip.compress(value.encode()),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("value", [VALUE, PASSWORD], ids=["token", "password"])
+def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
+    """However an artefact holds a value, it is refused, and the place is named without the value."""
+    keeper, classes = _known()
+    (tmp_path / name).write_bytes(HIDDEN[name](value))
+    with pytest.raises(Refused, match=name) as raised:
+        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
+    assert not any(form in str(raised.value).encode() for _, form in forms(value))
+
+
+def test_every_form_is_found(tmp_path: Path) -> None:
+    """Each form of the specification is a hit."""
+    keeper, classes = _known()
+    for name, form in forms(PASSWORD):
+        (tmp_path / "a.txt").write_bytes(b"before " + form + b" after")
+        assert search(tmp_path, keeper, classes).hits, name
+
+
+def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
+    """Twelve characters of a value are a hit wherever they are taken from, eleven are not."""
+    keeper, classes = _known()
+    for start in range(len(VALUE) - 11):
+        (tmp_path / "a.txt").write_text(VALUE[start : start + 12])
+        assert len(search(tmp_path, keeper, classes).hits) == 1
+        (tmp_path / "a.txt").write_text(VALUE[start : start + 11])
+        assert search(tmp_path, keeper, classes).hits == ()
+
+
+def test_a_file_name_is_searched_and_not_quoted(tmp_path: Path) -> None:
+    """A value in an artefact's name is found; the message then names the artefact by number."""
+    keeper, classes = _known()
+    (tmp_path / f"{VALUE}.txt").write_text("")
+    hits = search(tmp_path, keeper, classes).hits
+    assert hits
+    assert VALUE not in "".join(hits)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04 damaged", b"%PDF-1.7 damaged"], ids=["zip", "pdf"])
+def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
+    """An archive or a PDF that cannot be searched is refused rather than passed."""
+    keeper, classes = _known()
+    (tmp_path / "a").write_bytes(data)
+    with pytest.raises(Refused, match=r"a: .* cannot be"):
+        search(tmp_path, keeper, classes)
+
+
+def test_only_strong_secrets_are_sealed() -> None:
+    """Placeholders, templates and settings are no secrets; weak values are named as not searched for."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    strong = fake_value("strong")
+    inventory = _inventory(
+        keeper,
+        {"value": strong},
+        {"value": strong, "kind": "setting", "variable": "COPY"},
+        {"value": "hunter2-weak", "secret": "DB_PASSWORD", "strength_bits": 40.0},
+        {"value": "unknown-strength", "secret": "OTHER", "strength_bits": None},
+        {"value": "your-secret-here", "placeholder": True},
+        {"value": fake_value("template"), "template": True},
+        {"value": fake_value("setting"), "kind": "setting"},
+        {"value": "/api/v1/users", "kind": "setting"},
+        {"value": fake_value("unlisted"), "kind": "unlisted"},
+    )
+    backup = keeper.take(fake_value("an old value in a backup"))
+    classes = classify(keeper, inventory, "the policy says your-secret-here")
+    assert classes.sealed == {keeper.fingerprint(strong), keeper.fingerprint(fake_value("unlisted"))}
+    assert classes.whole == {keeper.fingerprint(fake_value("setting")), backup}
+    assert classes.not_searched == ("DB_PASSWORD (production/backend)", "OTHER (production/backend)")
+    assert keeper.fingerprint("/api/v1/users") in classes.open
+    assert keeper.fingerprint("hunter2-weak") not in classes.open
+
+
+def test_a_keeper_without_the_values_is_refused() -> None:
+    """A seal that would search for nothing is no seal."""
+    _, classes = _known()
+    with pytest.raises(Refused, match="lacks 2 values"):
+        plan(Keeper(Key(b"k" * 32, "file")), classes, 1)
+
+
+def test_a_public_prefix_is_no_hit(tmp_path: Path) -> None:
+    """What the policy says of a key's format may stand in a report, the key may not."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    value = "some-prefix-" + VALUE
+    classes = classify(keeper, _inventory(keeper, {"value": value}), "^some-prefix-[A-Za-z]+$")
+    (tmp_path / "a.txt").write_text("its format is some-prefix-…")
+    assert search(tmp_path, keeper, classes).hits == ()
+    (tmp_path / "a.txt").write_text(value)
+    assert search(tmp_path, keeper, classes).hits
+
+
+def test_the_statement_is_verified(tmp_path: Path) -> None:
+    """The sentence that the report prints holds of its own finished bytes, or nothing is published."""
+    keeper, classes = _known()
+    planned = plan(keeper, classes, 2)
+    (tmp_path / "a.txt").write_text(planned.statement())
+    with pytest.raises(Refused, match="something else"):
+        seal(tmp_path, Sealing(keeper, classes, planned))
+    (tmp_path / "b.txt").write_text("b")
+    result = seal(tmp_path, Sealing(keeper, classes, planned))
+    assert (result.values, result.artefacts, result.hits) == (2, 2, ())
+    assert f"{result.forms} forms" in planned.statement()

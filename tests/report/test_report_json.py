@@ -1,0 +1,96 @@
+"""report.json and findings.csv: by the contract, inert, equal for equal audits."""
+
+import csv
+import io
+import json
+
+import jsonschema
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.report.csv_text import findings_csv
+from audit_lib.report.report_json import report_record, schema, to_json
+from tests.support import made_up_audit as frames
+from tests.support.fakes import fake_value
+
+CONTRACT = [
+    *("schema", "project", "quarter", "as_of", "verdict", "score", "sources", "freshness", "auth_failures"),
+    *("detections", "leaks", "drift", "findings", "changes", "attestations", "coverage"),
+]
+
+
+def _inventory() -> pd.DataFrame:
+    rows = [
+        ("A_KEY", "production", "present", "1", False),
+        ("A_KEY", "staging", "present", "1", False),
+        ("B_KEY", "production", "present", "2", False),
+        ("B_KEY", "staging", "present", "3", True),
+        ("C_KEY", "production", "missing", None, None),
+        ("C_KEY", "staging", "not supplied", None, None),
+    ]
+    names = ("secret", "environment", "state", "fingerprint", "placeholder")
+    named = (dict(zip(names, row, strict=True)) for row in rows)
+    same = {"service": "backend", "kind": "secret", "component": "whole"}
+    return frames.filled(
+        contracts.Inventory,
+        ({**row, **same, "fingerprint": row["fingerprint"] and row["fingerprint"] * 64} for row in named),
+    )
+
+
+def test_the_record_keeps_the_contract() -> None:
+    """Every field of the contract is there, the schema is valid and so is the record, empty frames too."""
+    jsonschema.Draft202012Validator.check_schema(schema())
+    empty = {
+        name: getattr(frames, name)().head(0) for name in ("sources", "freshness", "findings", "log_counts")
+    }
+    for audit in (frames.audit(inventory=_inventory()), frames.audit(**empty)):
+        record = json.loads(to_json(report_record(audit)))
+        assert set(CONTRACT) <= set(record)
+        jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("field", CONTRACT)
+def test_the_schema_misses_no_field(field: str) -> None:
+    """A record without one of the fields, or with another type in it, is refused."""
+    record = json.loads(to_json(report_record(frames.audit())))
+    for broken in ({**record, field: 7}, {name: record[name] for name in record if name != field}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(broken, schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_the_record_quotes_no_fingerprint_and_nothing_live() -> None:
+    """Equal values share a letter instead; control and bidi characters are escaped."""
+    text = to_json(report_record(frames.audit(inventory=_inventory())))
+    assert "1" * 64 not in text
+    assert not {"\x1b", "\u202e"} & set(text)
+    drift = {row["secret"]: row["environments"] for row in json.loads(text)["drift"]}
+    assert drift == {
+        "A_KEY": {"production/backend": "value A", "staging/backend": "value A"},
+        "B_KEY": {"production/backend": "value B", "staging/backend": "placeholder"},
+        "C_KEY": {"production/backend": "missing", "staging/backend": "not supplied"},
+    }
+
+
+def test_failures_add_up() -> None:
+    """Requests, failures and kinds by day and client come to the totals; ages are rounded outwards."""
+    record = report_record(frames.audit())
+    failures = record["auth_failures"]
+    assert failures["requests"] == sum(day["requests"] for day in failures["by_day"]) == 51
+    assert sum(day["failures"] for day in failures["by_day"]) == 11
+    assert failures["by_kind"] == {"forbidden": 2, "login_failed": 3, "other": 40, "unauthorized": 9}
+    assert failures["by_status"] == {"200": 40, "401": 9, "403": 2}
+    assert failures["untimed"] == 6
+    ages = {row["secret"]: (row["age_days_min"], row["age_days_max"]) for row in record["freshness"]}
+    assert ages["JWT_SECRET"] == (3.0, 10.1)
+
+
+def test_the_csv_holds_every_finding_and_no_formula() -> None:
+    """Reading it back gives the findings, and no cell starts a formula."""
+    value = "=" + fake_value("csv")
+    findings = frames.findings()
+    findings["evidence"] = [value, "-1", "@x", 'a "quoted", cell']
+    rows = list(csv.DictReader(io.StringIO(findings_csv(findings))))
+    assert [row["id"] for row in rows] == findings["id"].tolist()
+    assert [row["evidence"] for row in rows] == [f"'{value}", "'-1", "'@x", 'a "quoted", cell']
+    assert not any(cell[:1] in ("=", "+", "-", "@") for row in rows for cell in row.values())

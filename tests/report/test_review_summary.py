@@ -1,0 +1,85 @@
+"""The review in short: the verdict first, unknowns said, nothing read never read as nothing found."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from audit_lib.report import failure_tables as failures
+from audit_lib.report import limits
+from audit_lib.report import review_summary as summary
+from audit_lib.report.table import Table
+from tests.support import made_up_audit as frames
+
+EMPTY = ("sources", "freshness", "findings", "log_counts")
+NOTHING = {name: getattr(frames, name)().head(0) for name in EMPTY}
+
+
+def _answers(table: Table) -> dict[str, str]:
+    return {row[0]: row[1] for row in table.rows}
+
+
+def test_the_verdict_stands_first_with_its_counts() -> None:
+    """Verdict, score as an interval, open findings by severity, and what was read."""
+    answers = _answers(summary.verdict_table(frames.audit()))
+    assert next(iter(answers)) == "verdict"
+    assert answers["verdict"].startswith("fail: ")
+    assert answers["score"].startswith("37 to 75 of 100")
+    assert answers["open findings"] == "2: 1 high, 1 medium"
+    assert answers["logs"] == "1 of 1 read, 110 lines read, 8 not understood"
+
+
+def test_nothing_read_is_said() -> None:
+    """Without a source the review neither passes nor speaks of no failures."""
+    audit = frames.audit(**NOTHING)
+    answers = _answers(summary.verdict_table(audit))
+    assert answers["verdict"].startswith("unknown: ")
+    assert "nothing was read" in answers["logs"]
+    assert ("nothing was read", "0") in failures.failures_totals(audit).rows
+    assert failures.failures_by_kind(audit).rows == ()
+    assert "not known" in failures.failures_by_reason(audit).empty
+    assert any("no log line of 2026Q3 was read" in row[1] for row in limits.limits(audit).rows)
+
+
+def test_one_decision_stands_for_all_findings_of_a_check() -> None:
+    """The gravest check comes first; further subjects are named, more than a few are counted."""
+    found = frames.findings()
+    many = pd.concat([found, *(found.iloc[[1]].assign(subject=f"S{n}", id=f"s{n}") for n in range(6))])
+    rows = summary.decisions(frames.audit(findings=many)).rows
+    assert [row[0] for row in rows] == ["high", "medium"]
+    assert rows[1][3].endswith("; and 3 more")
+
+
+def test_of_decisions_as_grave_production_comes_first() -> None:
+    """A check that concerns staging alone stands behind one that concerns production, whatever its name."""
+    one = frames.findings().iloc[[0]].assign(severity="critical", status="open")
+    staging = one.assign(check="a-first-by-name", environment="staging", id="s")
+    production = one.assign(check="z-last-by-name", environment="production", id="p")
+    rows = summary.decisions(frames.audit(findings=pd.concat([staging, production]))).rows
+    assert [row[2].split(":")[0] for row in rows] == ["z last by name", "a first by name"]
+
+
+def test_what_was_not_read_names_its_remedy() -> None:
+    """Each missing source stands beside the command that supplies it."""
+    rows = summary.what_was_not_read(frames.audit()).rows
+    assert [(row[0], row[-1]) for row in rows] == [
+        ("frontend/.env.local", "python -m audit_lib review --env staging/frontend=-")
+    ]
+
+
+def test_unknown_ages_are_grouped_by_what_would_decide_them() -> None:
+    """One step that decides two secrets is one row."""
+    rows = summary.what_would_decide(frames.audit()).rows
+    assert rows == (("weekly snapshots", "2", "no evidence of its age"),)
+
+
+@pytest.mark.parametrize("origin", ["file", "demo", "throw-away"])
+def test_a_first_review_says_what_can_be_proved(origin: str) -> None:
+    """Before two snapshots differ the weekly line is printed; the sign-off names the key's origin."""
+    audit = replace(frames.audit(), key_origin=origin)
+    first = _answers(limits.first_review(audit))
+    assert first["the weekly line, for crontab"].endswith("python -m audit_lib snapshot --project DIR")
+    assert "1 overdue" in first["can be proved now"]
+    assert _answers(summary.sign_off(audit))["policy"] == f"shop, SHA-256 {'0' * 64}"
+    named = audit.key_id in _answers(summary.sign_off(audit))["key"]
+    assert named == (origin != "throw-away")

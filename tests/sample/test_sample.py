@@ -1,0 +1,191 @@
+"""The sample is the same each time, holds no literal value, and shows every status and every check."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from audit_lib.audit import Audit, run_audit
+from audit_lib.base.contracts import FRESHNESS, STATUSES
+from audit_lib.findings.checks import CHECKS
+from audit_lib.project import load_project
+from audit_lib.sample import AS_OF, build_sample
+from audit_lib.sample.gzip_bytes import packed
+from audit_lib.sample.history import timeline
+from tests.support.paths import ROOT
+
+BUILD = "from audit_lib.sample import build_sample; build_sample(Path(sys.argv[1]))"
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample project, built once for this module."""
+    folder = tmp_path_factory.mktemp("sample") / "project"
+    build_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def audit(sample: Path) -> Audit:
+    """The audit of the sample's own quarter."""
+    return run_audit(load_project(sample))
+
+
+def _content(folder: Path) -> Iterator[tuple[str, bytes, int, int]]:
+    """Each file but git's own, with mode and last write; of git the commit that HEAD names."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and ".git" not in path.parts:
+            facts = path.stat()
+            fixed = (facts.st_mode, facts.st_mtime_ns) if ".audit" not in path.parts else (0, 0)
+            yield str(path.relative_to(folder)), path.read_bytes(), *fixed
+    yield "HEAD", (folder / ".git/refs/heads/main").read_bytes(), 0, 0
+
+
+def test_the_sample_is_the_same_everywhere(sample: Path, tmp_path: Path) -> None:
+    """Another process, hash seed, zone, user and umask give the same bytes, times, modes and commits."""
+    code = (
+        "import os, sys; os.umask(0o77); from pathlib import Path; from audit_lib.sample import build_sample"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "TZ": "Pacific/Auckland",
+        "PYTHONHASHSEED": "7",
+        "GIT_AUTHOR_NAME": "Someone Else",
+        "GIT_COMMITTER_DATE": "2001-01-01T00:00:00",
+    }
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Somebody\n[core]\n\tautocrlf = true\n")
+    other = tmp_path / "other"
+    command = [sys.executable, "-c", f"{code}; {BUILD}", str(other)]
+    subprocess.run(command, env=environment, check=True, cwd=ROOT)
+    assert list(_content(other)) == list(_content(sample))
+
+
+def test_the_sample_is_written_into_an_empty_folder_only(sample: Path, tmp_path: Path) -> None:
+    """The command writes a project that can be reviewed, and refuses a folder that holds something."""
+    done = CliRunner().invoke(main, ["sample", str(tmp_path / "new")])
+    assert done.exit_code == 0
+    assert load_project(tmp_path / "new").key == "demo"
+    refused = CliRunner().invoke(main, ["sample", str(sample)])
+    assert refused.exit_code == 2
+    assert "is not empty" in refused.output
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_000])
+def test_a_packed_log_is_a_gzip_file(size: int) -> None:
+    """What is packed without zlib is unpacked by it."""
+    content = (b"0123456789" * (size // 10 + 1))[:size]
+    assert gzip.decompress(packed(content)) == content
+
+
+def test_no_value_stands_in_the_repository() -> None:
+    """The values are made at run time: no source file holds one."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "audit_lib").rglob("*.py")]
+    secrets = [held for held in timeline() if not held.name.endswith("BASE_URL")]
+    values = {value.secret for held in secrets for _, value in held.steps if value}
+    long = {value for value in values if len(value) >= 20 and "change-me" not in value}
+    assert len(long) > 25
+    assert not [value for value in long if any(value in text for text in texts)]
+
+
+def test_every_status_is_shown(audit: Audit) -> None:
+    """Every freshness status and every status of a finding occurs."""
+    assert set(audit.freshness["status"]) == set(FRESHNESS)
+    assert set(audit.findings["status"]) == set(STATUSES)
+
+
+def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
+    """Every check speaks, in the sample's own quarter or in one before its logs begin."""
+    before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
+    spoken = set(audit.findings["check"]) | set(before.findings["check"])
+    assert {check.id for check in CHECKS} - spoken == set()
+    assert set(before.findings["check"]) - set(audit.findings["check"]) == {"no-logs-read"}
+
+
+# What was planted, by the id under which it must be found.
+PLANTED = """
+missing-secret:TRADIER_ACCOUNT_ID:staging/backend open
+empty-secret:ANTHROPIC_API_KEY:development/backend open
+unlisted-secret:BILLING_API_SECRET:production/backend open
+public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend accepted
+public-secret-demanded:NEXT_PUBLIC_ANTHROPIC_API_KEY:development/frontend open
+placeholder-value:API_TOKEN:staging/backend open
+compromised-value:NEXT_PUBLIC_API_TOKEN:development/frontend open
+template-in-use:GITHUB_WEBHOOK_SECRET:development/backend open
+short-value:JWT_SECRET_KEY:development/backend open
+forbidden-format:ALPACA_PAPER_API_KEY:staging/backend open
+ambiguous-url:REDIS_URL:staging/backend open
+known-default:DATABASE_URL:development/backend open
+weak-value:REDIS_URL:development/backend open
+pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:production/backend open
+pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:staging/backend unknown
+reused-across-environments:JWT_SECRET_KEY-as-in-production:staging/backend open
+reused-across-names:TRADIER_API_KEY=REPORTS_TOKEN:staging/backend open
+live-value-in-example:GITHUB_WEBHOOK_SECRET:development/backend open
+overdue-secret:JWT_SECRET_KEY:production/backend open
+due-secret:API_TOKEN:production/backend open
+unknown-age:ALPACA_PAPER_API_KEY:staging/backend unknown
+reused-across-environments:secrets-as-in-production:staging/frontend unknown
+evidence-conflict:NEXT_PUBLIC_ANTHROPIC_API_KEY:production/frontend open
+rotation-not-done:ANTHROPIC_API_KEY:production/backend open
+rotated-back:REDIS_URL:production/backend open
+unrecorded-rotation:DATABASE_URL:production/backend open
+source-missing:env-file:staging/frontend unknown
+tracked-env-file:env-file:staging/backend open
+open-file-mode:env-file:development/backend open
+backup-on-disk:backup:development/backend open
+secret-reported-missing:TRADIER_ACCOUNT_ID open
+value-in-log:value-in-a-validation-error open
+search-never-matches:401-UNAUTHORIZED open
+log-gap:logs unknown
+"""
+
+
+def test_what_was_planted_is_found(audit: Audit) -> None:
+    """Each planted fault is found under its stable id, with its status."""
+    status = dict(zip(audit.findings["id"], audit.findings["status"], strict=True))
+    planted = dict(line.rsplit(" ", 1) for line in PLANTED.split("\n") if line)
+    assert {id_: status.get(id_) for id_ in planted} == planted
+
+
+def test_a_status_is_right_by_the_timeline(audit: Audit) -> None:
+    """By when each value truly came up, what is fresh or due is young enough and what is overdue too old."""
+    began: dict[str, str] = {}
+    for day, value in sorted((day, value.secret) for one in timeline() for day, value in one.steps if value):
+        began.setdefault(value, day)
+    held = {(one.name, one.environment, one.service): one.at(AS_OF) for one in timeline()}
+    for row in audit.freshness[audit.freshness["status"].isin(("fresh", "due", "overdue"))].itertuples():
+        value = held[row.secret, row.environment, row.service]
+        assert value is not None
+        age_days = (pd.Timestamp(AS_OF) - pd.Timestamp(began[value.secret], tz="UTC")) / pd.Timedelta(days=1)
+        assert (age_days > row.max_age_days) == (row.status == "overdue"), row.secret
+        assert row.age_days_min <= age_days, row.secret
+
+
+def test_the_ledger_agrees_with_the_files(sample: Path, audit: Audit) -> None:
+    """The last snapshot holds the fingerprints of what stands in the files."""
+    lines = (sample / ".audit/ledger/weekly.jsonl").read_text().splitlines()
+    last = {
+        (seen["secret"], seen["environment"]): seen["fingerprint"]
+        for seen in json.loads(lines[-1])["body"]["secrets"]
+    }
+    held = audit.inventory[audit.inventory["state"].eq("present")]
+    now = {(row.secret, row.environment): row.fingerprint for row in held.itertuples()}
+    same = {place for place, fingerprint in last.items() if fingerprint and now.get(place) == fingerprint}
+    # Of the URL that two parsers read differently no password is certain.
+    assert set(now) & set(last) - same <= {("REDIS_URL", "staging")}
+
+
+def test_the_guide_holds_the_searches_that_the_policy_names(sample: Path, audit: Audit) -> None:
+    """Each search stands in the sample's guide on the line that the policy gives."""
+    guide = (sample / "docs/SECRETS.md").read_text().splitlines()
+    for grep in audit.policy.greps:
+        assert grep.pattern in guide[grep.guide_line - 1]

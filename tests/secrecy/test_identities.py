@@ -1,0 +1,74 @@
+"""Who it was is hidden, who is who is kept."""
+
+import pytest
+
+from audit_lib.secrecy.identities import mask_client, mask_email, mask_frame, mask_text
+from audit_lib.secrecy.keeper import Key
+from tests.support import made_up_audit as frames
+
+KEY = Key(b"k" * 32, "file")
+
+
+@pytest.mark.parametrize(
+    ("client", "network"),
+    [
+        ("203.0.113.7", "203.0.113.0/24 #"),
+        ("::ffff:203.0.113.7", "203.0.113.0/24 #"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64 #"),
+        ("fe80::1%eth0", "fe80::/64 #"),
+        ("gateway.internal", "client #"),
+        ("<b>", "client #"),
+    ],
+)
+def test_a_client_is_its_network_and_a_label(client: str, network: str) -> None:
+    """An address is cut to /24 or /64; what is no address is not shown at all."""
+    masked = mask_client(client, KEY)
+    assert masked.startswith(network)
+    assert client not in masked
+
+
+def test_the_label_tells_clients_apart_and_depends_on_the_key() -> None:
+    """One client has one label, two in the same network have two, and another key gives others."""
+    one, two = mask_client("203.0.113.7", KEY), mask_client("203.0.113.8", KEY)
+    assert one == mask_client("::ffff:203.0.113.7", KEY)
+    assert one != two
+    assert one != mask_client("203.0.113.7", Key(b"o" * 32, "file"))
+    assert mask_client("", KEY) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("alice.smith@example.com", "a***@e***.com"),
+        ("for: <bob@mail.example.org>", "for: <b***@m***.org>"),
+        ("root@localhost", "r***@l***"),
+        ("no address here", "no address here"),
+    ],
+)
+def test_an_address_is_masked(text: str, masked: str) -> None:
+    """First letters and the last label stay."""
+    assert mask_email(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shows"),
+    [
+        ("from 203.0.113.7, port 0", "from 203.0.113.0/24 #"),
+        ("from 203.0.113.7.", "from 203.0.113.0/24 #"),
+        ("by 2001:db8:1:2::9 twice", "by 2001:db8:1:2::/64 #"),
+        ("version 1.2.3.4.5 at 12:30:59", "version 1.2.3.4.5 at 12:30:59"),
+        ("app.log:12:3 std::vec", "app.log:12:3 std::vec"),
+    ],
+)
+def test_an_address_in_a_text_is_masked(text: str, shows: str) -> None:
+    """Addresses are found in sentences; times, versions and places are none."""
+    assert mask_text(text, KEY).startswith(shows)
+
+
+def test_a_frame_is_masked_and_keeps_its_types() -> None:
+    """Every client of a frame is masked, its other columns and types stay."""
+    counts = frames.log_counts()
+    shown = mask_frame(counts, KEY)
+    assert not shown["client"].isin(counts["client"]).any()
+    assert shown.drop(columns="client").equals(counts.drop(columns="client"))
+    assert list(shown.dtypes) == list(counts.dtypes)

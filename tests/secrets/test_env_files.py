@@ -1,0 +1,286 @@
+"""Every env source of a project ends in a row, every line in a count, every value with the keeper alone."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audit_lib.project import EnvSource, GivenValues, Project, load_project
+from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets import env_files
+from audit_lib.secrets.env_files import read_env_sources
+from tests.base.git.test_commands import git
+from tests.support.fakes import fake_value
+
+TOKEN = fake_value("api token")
+ENV = EnvSource("development", "backend", "backend/.env")
+EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
+BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
+
+
+@pytest.fixture
+def keeper() -> Keeper:
+    """A keeper under a fixed key."""
+    return Keeper(Key(b"k" * 32, "demo"))
+
+
+def project(root: Path, *sources: EnvSource, environments: tuple[str, ...] = ("development",)) -> Project:
+    """A project with these sources."""
+    (root / "backend").mkdir(exist_ok=True)
+    return Project("app", root, environments=environments, env_sources=sources)
+
+
+def row(frame: pd.DataFrame, source: str) -> dict[str, object]:
+    """The one row of a source."""
+    (found,) = frame[frame["source"] == source].to_dict("records")
+    return found
+
+
+def test_a_file_is_counted_and_its_values_go_to_the_keeper(tmp_path: Path, keeper: Keeper) -> None:
+    """The counts add up to the lines, the frame holds fingerprints, facts are of the file."""
+    text = f"# note\n\nAPI_TOKEN={TOKEN}\nEMPTY=\nbad line\n"
+    (tmp_path / "backend").mkdir()
+    (tmp_path / ENV.path).write_text(text)
+    (tmp_path / ENV.path).chmod(0o600)
+    sources, entries = read_env_sources(project(tmp_path, ENV), (), keeper)
+    found = row(sources, ENV.path)
+    assert [found[name] for name in ("lines", "read", "not_understood", "blank")] == [5, 3, 1, 1]
+    assert (found["state"], found["mode"], found["size_bytes"]) == ("read", "0600", len(text))
+    assert pd.isna(found["sha256"])
+    assert pd.isna(found["tracked"])
+    named = entries.set_index("name")["fingerprint"]
+    assert named["API_TOKEN"] == keeper.fingerprint(TOKEN)
+    assert pd.isna(named["EMPTY"])
+    assert keeper.fingerprint(TOKEN) in keeper
+    assert TOKEN not in sources.to_csv() + entries.to_csv()
+
+
+def _hostile(kind: str, path: Path) -> None:
+    match kind:
+        case "empty":
+            path.write_bytes(b"")
+        case "blank":
+            path.write_bytes(b"\n\n")
+        case "binary":
+            path.write_bytes(b"\x7fELF" + b"\0" * 20)
+        case "UTF-16 without a mark":
+            path.write_bytes("A=1\n".encode("utf-16-le"))
+        case "directory":
+            path.mkdir()
+        case "link":
+            path.symlink_to("/etc/hostname")
+        case "FIFO":
+            os.mkfifo(path)
+        case "too many lines":
+            path.write_bytes(b"\n" * 20_001)
+        case "too large":
+            with path.open("wb") as file:
+                file.truncate(16 * 1024 * 1024 + 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "reason"),
+    [
+        ("missing", "missing", "is not there"),
+        ("empty", "empty", "holds nothing"),
+        ("blank", "empty", "holds nothing"),
+        ("binary", "refused", "is binary"),
+        ("UTF-16 without a mark", "refused", "is binary"),
+        ("directory", "refused", "is a directory"),
+        ("link", "refused", "symbolic link"),
+        ("FIFO", "refused", "FIFO"),
+        ("too many lines", "refused", "20,000 lines"),
+        ("too large", "refused", "16,777,216 bytes"),
+    ],
+)
+def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
+    tmp_path: Path, keeper: Keeper, kind: str, state: str, reason: str
+) -> None:
+    """Each unusable source is a row with its state, reason and remedy, and gives no entry."""
+    described = project(tmp_path, ENV)
+    _hostile(kind, tmp_path / ENV.path)
+    sources, entries = read_env_sources(described, (), keeper)
+    found = row(sources, ENV.path)
+    assert found["state"] == state
+    assert reason in str(found["reason"])
+    assert str(found["remedy"]).startswith("--env development/backend=-")
+    assert set(entries["state"]) <= {"blank"}
+    assert len(keeper) == 0
+
+
+def test_a_place_with_no_source_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
+    """Production is never silently absent: the row holds the command that supplies it."""
+    described = project(tmp_path, ENV, environments=("development", "production"))
+    sources, _ = read_env_sources(described, (), keeper)
+    found = row(sources, "--env production/backend")
+    assert (found["kind"], found["state"]) == ("given values", "missing")
+    assert str(found["remedy"]).startswith("--env production/backend=-")
+
+
+def test_given_values_fill_a_gap_and_stand_for_a_missing_file(tmp_path: Path, keeper: Keeper) -> None:
+    """A place whose values were given is supplied; the file that is not there is then no gap."""
+    values = GivenValues("development", "backend", "-", f"API_TOKEN={TOKEN}\n".encode())
+    sources, entries = read_env_sources(project(tmp_path, ENV, BACKUP), (values,), keeper)
+    assert list(sources["source"]) == ["--env development/backend"]
+    assert list(entries["kind"]) == ["given values"]
+    assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
+
+
+def test_a_file_given_on_disk_is_noted_as_an_export(tmp_path: Path, keeper: Keeper) -> None:
+    """Values in clear on disk are a source of their own, inside the project by path, outside by name only."""
+    for name, where in (("project/prod.txt", "prod.txt"), ("outside.txt", "outside.txt")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"API_TOKEN={TOKEN}\n")
+        path.chmod(0o644)
+        values = GivenValues("production", "backend", str(path), path.read_bytes())
+        sources, _ = read_env_sources(project(tmp_path / "project"), (values,), keeper)
+        found = row(sources, where)
+        assert (found["kind"], found["mode"]) == ("export", "0644")
+        assert str(tmp_path) not in sources.to_csv()
+
+
+def test_environ_takes_only_what_the_policy_lists(tmp_path: Path, keeper: Keeper) -> None:
+    """Of the process environment only the policy's names and aliases are read."""
+    rule = SecretRule(
+        name="API_TOKEN", service="backend", kind="secret", required="always", aliases=("TOKEN",)
+    )
+    policy = Policy(name="p", path=tmp_path, sha256="", secrets=(rule,))
+    environ = {"API_TOKEN": TOKEN, "TOKEN": "x", "HOME": "/root"}
+    values = GivenValues("production", "backend", "environ", b"")
+    _, entries = read_env_sources(project(tmp_path), (values,), keeper, policy, environ)
+    assert list(entries["name"]) == ["API_TOKEN", "TOKEN"]
+    assert list(keeper.values()) == sorted((keeper.fingerprint(value), value) for value in (TOKEN, "x"))
+
+
+def test_a_link_in_one_path_does_not_hide_what_git_says_of_the_others(tmp_path: Path, keeper: Keeper) -> None:
+    """git refuses paths behind links; the answers on the other paths stay."""
+    behind = EnvSource("production", "backend", "linked/.env")
+    described = project(tmp_path, ENV, behind)
+    git(tmp_path, "init", "-q")
+    (tmp_path / "linked").symlink_to("backend")
+    (tmp_path / ".gitignore").write_text(".env\n")
+    (tmp_path / ENV.path).write_text("A=1\n")
+    sources, _ = read_env_sources(described, (), keeper)
+    assert row(sources, ENV.path)["ignored"] is True
+    assert row(sources, behind.path)["state"] == "refused"
+    assert pd.isna(row(sources, behind.path)["ignored"])
+
+
+def test_all_files_together_have_a_limit(
+    tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many files of many lines end in a stated refusal, not in a machine without memory."""
+    monkeypatch.setattr(env_files, "MAX_LINES_IN_ALL", 100)
+    many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
+    described = project(tmp_path, *many)
+    for source in many:
+        (tmp_path / source.path).write_bytes(b"\n" * 20)
+    sources, entries = read_env_sources(described, (), keeper)
+    assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
+    assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
+    assert len(entries) == 100
+
+
+# A line each, with the value in every place where a person might put it.
+LEAKY = (
+    "A={}",
+    "A='{}'",
+    'A="{}"',
+    'A="{}',
+    "export A={} # {}",
+    "# {}",
+    "{}",
+    "{}=",
+    "{}=x",
+    "A: {}",
+    "A {}",
+    "[{}]=1",
+    "postgresql://u:{}@h/d",
+    "A=postgresql://u:{}@h/d",
+    '{{"A": "{}"}}',
+    "'{}'=1",
+    "set A '{}'",
+    "A={}\x00",
+    "A='x\n{}\n'",
+    "{}\t=",
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(LEAKY), min_size=1, max_size=6),
+    st.integers(0, 10_000),
+    st.sampled_from(("utf-8", "utf-16", "utf-8-sig")),
+)
+def test_no_value_is_in_a_frame_wherever_it_stands(
+    tmp_path: Path, lines: list[str], seed: int, encoding: str
+) -> None:
+    """A value in any place of a line, in the place of a name too, is in no frame; every line is counted."""
+    value = fake_value(f"leak {seed}", 40) + "aB3"
+    text = "\n".join(line.format(*[value] * 2) for line in lines) + "\n"
+    described = project(tmp_path, ENV)
+    (tmp_path / ENV.path).write_bytes(text.encode(encoding))
+    sources, entries = read_env_sources(described, (), Keeper(Key(b"k" * 32, "demo")))
+    assert value not in sources.to_csv() + entries.to_csv()
+    counted = row(sources, ENV.path)
+    assert counted["lines"] == text.count("\n") == len(entries)
+    assert counted["lines"] == sum(int(str(counted[name])) for name in ("read", "not_understood", "blank"))
+
+
+def test_git_says_what_is_tracked_and_what_is_ignored(tmp_path: Path, keeper: Keeper) -> None:
+    """An env file that is tracked although a pattern covers it shows as both."""
+    described = project(tmp_path, ENV, EXAMPLE)
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text(".env\n")
+    (tmp_path / ENV.path).write_text("A=1\n")
+    (tmp_path / EXAMPLE.path).write_text("A=\n")
+    git(tmp_path, "add", "-f", ENV.path)
+    sources, _ = read_env_sources(described, (), keeper)
+    assert list(sources.set_index("source")["tracked"]) == [True, False]
+    assert list(sources.set_index("source")["ignored"]) == [True, False]
+
+
+def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keeper) -> None:
+    """A token on a line that was not understood is known to the keeper, so that no artefact shows it."""
+    described = project(tmp_path, ENV)
+    token = TOKEN[:30] + "aB1"
+    (tmp_path / ENV.path).write_text(f"API_TOKEN: {token}\n")
+    _, entries = read_env_sources(described, (), keeper)
+    assert list(entries["fingerprint"].isna()) == [True]
+    assert keeper.fingerprint(token) in keeper
+
+
+def test_what_discovery_left_out_is_a_row(tmp_path: Path, keeper: Keeper) -> None:
+    """A folder that was not searched stands among the sources, with the reason."""
+    (tmp_path / "linked").symlink_to(tmp_path.parent)
+    (tmp_path / ".env").write_text("A_KEY=\n", "utf-8")
+    sources, _ = read_env_sources(load_project(tmp_path), (), keeper)
+    found = row(sources, "linked/")
+    assert (found["kind"], found["state"]) == ("folder", "refused")
+    assert found["reason"] == "is a symbolic link, which is not followed"
+
+
+@pytest.mark.parametrize(
+    ("content", "state", "read"),
+    [
+        (f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]', "read", 1),
+        (f"API_TOKEN={TOKEN}\n", "read", 1),
+        ('[{"envVar":', "refused", None),
+    ],
+)
+def test_an_export_left_in_a_file_is_read(
+    content: str, state: str, read: int | None, tmp_path: Path, keeper: Keeper
+) -> None:
+    """The platform's JSON or dotenv text, named in audit.toml, is in force; broken JSON is a row."""
+    export = EnvSource("production", "backend", "backend/export.json", export=True)
+    where = project(tmp_path, export)
+    (tmp_path / export.path).write_text(content)
+    sources, entries = read_env_sources(where, (), keeper)
+    found = row(sources, export.path)
+    assert (found["kind"], found["state"]) == ("export", state)
+    assert list(entries["name"].dropna()) == ["API_TOKEN"] * (read or 0)

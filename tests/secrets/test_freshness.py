@@ -1,0 +1,353 @@
+"""The edge cases of evidence.md, section 5: what each history proves, and what it does not."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from audit_lib.project.policy import SecretRule
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.age_interval import Bounds, agreement, status_of
+from tests.support.histories import (
+    NOW,
+    POLICY,
+    ago,
+    entry,
+    freshness,
+    inventory_row,
+    present,
+    rotation,
+    snapshot,
+    value,
+)
+
+PLACE = ("TOKEN", "production", "backend")
+ENV = ("production", "backend")
+SOURCE = "--env production/backend"
+FILE = "backend/.env"
+A, B = value("a"), value("b")
+WHOLE = ((*ENV, SOURCE),)
+
+
+def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> Any:
+    """A snapshot so many days ago that saw a value, or none, in the place."""
+    rows = [present(PLACE, what, source)] if what else []
+    return snapshot(ago(days), rows, ((*ENV, source),), **more)
+
+
+def row(entries: list[Any], *, source: str = SOURCE, what: str = A, **more: Any) -> Any:
+    """The one row of freshness for a value in place."""
+    table, _ = freshness([inventory_row(PLACE, what, source, **more.pop("item", {}))], entries, **more)
+    return table.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "expected"),
+    [
+        (10, 5, "fresh"),
+        (76, 5, "fresh"),
+        (76.01, 5, "due"),
+        (90, 5, "due"),
+        (90, 90, "due"),
+        (90.01, 5, "unknown"),
+        (None, 5, "unknown"),
+        (None, 90, "unknown"),
+        (None, 90.01, "overdue"),
+        (200, 91, "overdue"),
+        (None, None, "unknown"),
+    ],
+)
+def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) -> None:
+    """Exactly the period is due, not overdue; no bound below is never fresh."""
+    bounds = [None if days is None else ago(days) for days in (lo, hi)]
+    assert status_of(bounds[0], bounds[1], NOW, 90, 14) == expected
+
+
+@pytest.mark.parametrize(("days", "status"), [(80, "unknown"), (100, "overdue")])
+def test_the_period_for_all_has_a_verdict_of_its_own(days: float, status: str) -> None:
+    """Beside a secret's own period of 180 days stands the guide's one of 90 for all, by the same evidence."""
+    rule = SecretRule(*PLACE[::2], "secret", "always", max_age_days=180, strict_max_age_days=90)
+    policy = replace(POLICY, secrets=(rule,))
+    one = row([seen(days, A)], item={"max_age_days": 180}, policy=policy)
+    assert (one["strict_status"], one["strict_max_age_days"]) == (status, 90)
+    assert one["status"] == "unknown"
+    assert row([seen(days, A)])["strict_status"] == ""
+
+
+def test_the_more_confident_evidence_is_kept() -> None:
+    """Of what contradicts, the less confident is dropped and said; the order given plays no part."""
+    chain = Bounds(ago(20), ago(10), 8, "chain")
+    file = Bounds(None, ago(30), 3, "file")
+    for both in ([chain, file], [file, chain]):
+        kept = agreement(both)
+        assert (kept.lo_at, kept.hi_at, kept.hi_label) == (ago(20), ago(10), "chain")
+        assert kept.dropped == (file,)
+
+
+def test_a_first_review_proves_only_that_it_is_old() -> None:
+    """One sighting bounds one side: unknown, then overdue once the sighting itself is too old."""
+    assert row([seen(1, A)]).reason == "straddles"
+    old = row([seen(91, A), seen(1, A)])
+    assert (old.status, old.lo_evidence) == ("overdue", "")
+    assert old.hi_evidence.startswith("E2 ledger ci#1")
+
+
+def test_nothing_seen_is_no_evidence() -> None:
+    """Given values without a ledger say nothing of their age, and what would is said."""
+    first = row([])
+    assert (first.status, first.reason) == ("unknown", "no evidence")
+    assert "snapshot" in first.next_evidence
+
+
+def test_a_change_between_two_snapshots_bounds_both_sides() -> None:
+    """E1: seen differently at the one, and so at the next; dates of what follows are given."""
+    found = row([seen(20, B), seen(10, A), seen(3, A)])
+    assert (found.status, found.age_days_max) == ("fresh", 20)
+    assert found.age_days_min == pytest.approx(10, abs=1e-4)
+    assert found.possibly_overdue_from_at == ago(20) + timedelta(days=90)
+
+
+def test_a_missed_audit_widens_the_interval() -> None:
+    """A place that was not read this time leaves a gap, not an error and not an absence."""
+    found = row([seen(40, B), snapshot(ago(30), []), seen(10, A)])
+    assert found.age_days_max == 40
+
+
+def test_a_value_that_comes_back_keeps_its_age() -> None:
+    """A, B, A: rotated back; the age counts from the first A, whose own age may be unbounded."""
+    found = row([seen(100, A), seen(50, B), seen(10, A)])
+    assert (found.status, found.rotated_back) == ("overdue", True)
+    recent = row([seen(60, B), seen(50, A), seen(30, B), seen(10, A)])
+    assert (recent.status, recent.age_days_max, recent.rotated_back) == ("fresh", 60, True)
+    unbounded = row([seen(50, A), seen(30, B), seen(10, A)])
+    assert (unbounded.status, unbounded.reason) == ("unknown", "straddles")
+
+
+def test_a_variable_that_was_absent_or_empty_is_new() -> None:
+    """Absence in a place that was read whole bounds from below, in one read in part it does not."""
+    assert row([snapshot(ago(20), [], WHOLE), seen(10, A)]).age_days_max == 20
+    partly = snapshot(ago(20), [], WHOLE)
+    partly.body["places"][0]["complete"] = False
+    assert row([partly, seen(10, A)]).reason == "straddles"
+
+
+def test_a_removed_value_that_is_set_again_is_no_new_one() -> None:
+    """Removed, then set to the same again: it keeps its age."""
+    assert row([seen(100, A), snapshot(ago(20), [], WHOLE), seen(10, A)]).status == "overdue"
+
+
+def test_a_renamed_variable_is_no_rotation() -> None:
+    """The same value under another name before: the age moves up."""
+    old = snapshot(ago(100), [present(("OLD_NAME", *ENV), A, SOURCE)], WHOLE)
+    assert row([old, seen(10, A)]).status == "overdue"
+
+
+def test_a_value_shared_with_another_environment_is_as_old_as_there() -> None:
+    """A rotation to what staging has had for long proves nothing new."""
+    staging = snapshot(ago(95), [present(("TOKEN", "staging", "backend"), A, "staging")])
+    found = row([staging, seen(20, B), seen(10, A)])
+    assert (found.status, found.hi_evidence.split(":")[0]) == ("overdue", "E2 ledger ci#1")
+
+
+def test_one_snapshot_may_see_the_value_elsewhere_and_another_one_here() -> None:
+    """In use elsewhere at that instant already: how long is bounded only as far as it is there."""
+    both = snapshot(
+        ago(20), [present(("TOKEN", "staging", "backend"), A, "staging"), present(PLACE, B, SOURCE)]
+    )
+    found = row([both, seen(10, A)])
+    assert (found.status, found.reason) == ("unknown", "straddles")
+    assert found.age_days_min == pytest.approx(20, abs=1e-4)
+
+
+def test_a_files_last_write_proves_overdue_and_never_fresh() -> None:
+    """E3 is one-sided; with an earlier snapshot of another value it closes the interval."""
+    assert row([], source=FILE, files={FILE: ago(91)}).status == "overdue"
+    assert row([], source=FILE, files={FILE: ago(1)}).status == "unknown"
+    found = row([seen(20, B, FILE)], source=FILE, files={FILE: ago(5)})
+    assert (found.status, round(found.age_days_min, 3), found.age_days_max) == ("fresh", 5, 20)
+
+
+def test_a_file_older_than_another_value_seen_in_it_is_a_conflict() -> None:
+    """Back-dated or restored: both are said, and no verdict is given."""
+    found = row([seen(20, B, FILE)], source=FILE, files={FILE: ago(30)})
+    assert (found.status, found.reason, found.conflict) == ("unknown", "conflict", True)
+
+
+def test_a_review_as_of_a_date_before_the_change_knows_nothing_of_it() -> None:
+    """What is seen now speaks for then only where it is shown to have held."""
+    late = row([seen(60, B), seen(10, A)], as_of=ago(30))
+    assert (late.status, late.reason, late.evidence_left_out) == ("unknown", "reviewed late", 1)
+    held = row([seen(60, B), seen(40, A), seen(10, A)], as_of=ago(30))
+    assert (held.status, held.age_days_max) == ("fresh", 30)
+    written_later = row([], source=FILE, files={FILE: ago(10)}, as_of=ago(30))
+    assert written_later.reason == "reviewed late"
+
+
+def test_a_claim_bounds_nothing() -> None:
+    """A recorded date alone leaves the age unknown; with the fingerprint it proves the recording."""
+    assert row([rotation(ago(5), PLACE, ago(5))]).status == "unknown"
+    found = row([rotation(ago(5), PLACE, ago(80), A, source=SOURCE)])
+    assert (found.status, round(found.age_days_min, 3)) == ("unknown", 5)
+
+
+def test_a_record_between_two_sightings_closes_the_interval() -> None:
+    """E8: another value just before, this one with the record."""
+    found = row([seen(5.01, B), rotation(ago(5), PLACE, ago(5), A, source=SOURCE)])
+    assert (found.status, found.hi_evidence.split(" ")[0]) == ("fresh", "E8")
+    assert not found.unrecorded_rotation
+
+
+@pytest.mark.parametrize("fingerprint", [A, None])
+def test_a_rotation_that_was_claimed_and_not_done_is_said(fingerprint: str | None) -> None:
+    """The value was there before the claimed date and still is."""
+    found = row([seen(60, A), rotation(ago(30), PLACE, ago(30), fingerprint, source=SOURCE), seen(1, A)])
+    assert (found.claimed_not_done, found.conflict) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "day_only", "expected"), [(29, True, False), (30.4, True, False), (28, True, True)]
+)
+def test_a_date_alone_may_be_that_of_any_zone(claimed: float, day_only: bool, expected: bool) -> None:
+    """A day reaches from UTC+14 to UTC-12: only what is surely later than the value's sighting is false."""
+    entries = [seen(29.5, A), rotation(ago(27), PLACE, ago(claimed), day_only=day_only), seen(1, A)]
+    assert bool(row(entries).claimed_not_done) is expected
+
+
+def test_a_change_after_the_last_record_was_not_recorded() -> None:
+    """E9: another value was recorded last; and a record before the last change."""
+    other = row([rotation(ago(50), PLACE, ago(50), B, source=SOURCE), seen(10, A)])
+    assert (other.unrecorded_rotation, other.age_days_max) == (True, 50)
+    before = row([rotation(ago(50), PLACE, ago(50)), seen(20, B), seen(10, A)])
+    assert before.unrecorded_rotation
+
+
+def test_a_changed_key_is_bridged_and_a_lost_one_widens() -> None:
+    """Linked fingerprints carry on; without links nothing from before bounds."""
+    old_a, old_b = value("old a"), value("old b")
+    entries = [seen(60, old_b, key_id="1" * 8), seen(50, old_a, key_id="1" * 8)]
+    body = {"from_key_id": "1" * 8, "lost": False, "links": {old_a: A}, "heads": {}}
+    assert row([*entries, entry(ago(40), "key bridge", body, key_id="2" * 8)]).age_days_max == 60
+    lost = {**body, "lost": True, "links": {}}
+    found = row([*entries, entry(ago(40), "key bridge", lost, key_id="2" * 8), seen(10, A, key_id="2" * 8)])
+    assert (found.reason, round(found.age_days_min, 3)) == ("straddles", 10)
+
+
+def test_a_broken_chain_proves_no_before() -> None:
+    """An entry may be missing between the two: the lower bound is dropped, the sighting stays."""
+    found = row([seen(20, B), seen(10, A)], broken=frozenset({"ci"}))
+    assert (found.status, round(found.age_days_min, 3)) == ("unknown", 10)
+
+
+def test_two_writers_with_files_of_their_own_do_not_date_each_other() -> None:
+    """Another writer's other value bounds nothing; the same given values are one chain for all."""
+    files = [seen(20, B, FILE, writer="alice"), seen(10, A, FILE, writer="bob")]
+    assert row(files, source=FILE).reason == "straddles"
+    given = [seen(20, B, writer="alice"), seen(10, A, writer="bob")]
+    assert row(given).status == "fresh"
+
+
+def history(days: float, parents: float | None, what: str = A, **more: Any) -> dict[str, Any]:
+    """A commit so many days ago that brought a value."""
+    dated = {"committed_at": ago(days), "parents_at": None if parents is None else ago(parents)}
+    base = {"source": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
+    return {**base, **dated, "on_head": True, "at_head": True, **more}
+
+
+def test_a_commit_bounds_where_the_file_is_the_source() -> None:
+    """E5: parent and commit; from another file or branch it is only a sighting."""
+    found = row([], source=FILE, history=[history(10, 20)])
+    assert (found.status, found.hi_evidence.split(" ")[0]) == ("fresh", "E5")
+    assert row([], source=FILE, history=[history(10, 20, source="other/.env")]).status == "unknown"
+    old = row([seen(20, B), seen(10, A)], history=[history(95, None, on_head=False)])
+    assert old.status == "overdue"
+
+
+def test_a_commit_dated_before_its_parent_bounds_from_above_alone() -> None:
+    """A wrong clock proves no "not before"; a future commit is left out."""
+    assert row([], source=FILE, history=[history(20, 10)]).reason == "straddles"
+    future = row([], source=FILE, history=[history(-1, 3)])
+    assert (future.reason, future.evidence_left_out) == ("reviewed late", 1)
+
+
+def test_a_copy_is_a_witness() -> None:
+    """E4: an old backup with the same value proves that it is old."""
+    copy = {"source": "backend/.env.bak", "name": "TOKEN", "fingerprint": A, "modified_at": ago(95)}
+    found = row([seen(20, B), seen(10, A)], copies=[copy])
+    assert (found.status, found.hi_evidence.split(" ")[0]) == ("overdue", "E4")
+
+
+def test_a_value_that_dates_itself_dates_the_value() -> None:
+    """E19: the issue date moves the value's age, and the age up where it lies before the tenure."""
+    import base64
+    import json
+
+    issued = datetime(2026, 6, 1, tzinfo=UTC)
+    claims = (
+        base64.urlsafe_b64encode(json.dumps({"iat": int(issued.timestamp())}).encode()).decode().rstrip("=")
+    )
+    keeper = Keeper(Key(b"k" * 32, "demo"))
+    fingerprint = keeper.take(f"head.{claims}.tail")
+    found = row([seen(20, B), seen(10, fingerprint)], what=fingerprint, keeper=keeper)
+    assert found.status == "overdue"
+    assert found.value_age_days_max == pytest.approx(121.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("item", "status", "reason"),
+    [
+        ({"max_age_days": None, "kind": "identifier"}, "exempt", "no rotation period"),
+        ({"placeholder": True}, "exempt", "placeholder: no secret is in force"),
+        ({"state": "missing"}, "exempt", "missing: no value is in force"),
+        ({"state": "not supplied"}, "unknown", "not supplied"),
+    ],
+)
+def test_what_holds_no_secret_has_no_age(item: dict[str, Any], status: str, reason: str) -> None:
+    """Exempt says why; what was not supplied is unknown and names the option that supplies it."""
+    found = row([seen(10, A)], item=item)
+    assert (found.status, found.reason) == (status, reason)
+    assert ("--env production/backend=" in found.next_evidence) == (status == "unknown")
+
+
+def test_the_same_inputs_give_the_same_rows() -> None:
+    """The order of entries in the ledger's files plays no part."""
+    entries = [seen(20, B), seen(10, A), rotation(ago(9), PLACE, ago(9), A, source=SOURCE)]
+    one, other = (freshness([inventory_row(PLACE, A, SOURCE)], part) for part in (entries, entries[::-1]))
+    assert one[0].equals(other[0])
+    assert one[1].equals(other[1])
+
+
+def event(days: float, message: str) -> dict[str, Any]:
+    """A line of a log that names the secret."""
+    return {
+        "source": "app.log",
+        "line": 7,
+        "at": ago(days),
+        "kind": "notice",
+        "message": message,
+        "subject": "TOKEN",
+    }
+
+
+def test_a_log_line_of_a_rotation_is_a_claim() -> None:
+    """E20: it bounds nothing, since anybody may write a log line, and it accuses nobody."""
+    table, evidence = freshness(
+        [inventory_row(PLACE, A, SOURCE)], [seen(60, A), seen(1, A)], events=[event(5, "secret rotated")]
+    )
+    assert evidence[evidence["kind"] == "E20"][["role", "source"]].to_numpy().tolist() == [
+        ["claim", "app.log:7"]
+    ]
+    assert (table.iloc[0].status, bool(table.iloc[0].claimed_not_done)) == ("unknown", False)
+
+
+def test_a_secret_that_the_application_makes_itself_says_when() -> None:
+    """E21: the last start counts, on the effective clock; nothing is in force to be rotated."""
+    item = inventory_row(PLACE, None, "", fallback="a new key at each start")
+    events = [event(days, "recommended secret missing") for days in (9, 5, 7)]
+    table, evidence = freshness([item], [], events=events)
+    assert evidence["clock"].tolist() == ["effective"]
+    assert table.iloc[0].status == "exempt"
+    assert (
+        table.iloc[0].reason
+        == "not set when the application started 2026-09-25T12:00:00Z: a new key at each start"
+    )

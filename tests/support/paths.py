@@ -1,0 +1,6 @@
+"""Where this checkout and what is kept beside it lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"

@@ -1,0 +1,220 @@
+"""Projects with one planted incident each: env files, a repository, a ledger, logs; made from a seed."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key
+from audit_lib.sample.repository import Commit, write_repository
+from audit_lib.sample.values import drawn
+from audit_lib.secrecy.keeper import Keeper
+
+AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
+START = AS_OF - timedelta(days=20)
+INCIDENT = AS_OF - timedelta(days=4)
+REGULARS = ("192.0.2.11", "192.0.2.12", "198.51.100.21", "198.51.100.22", "203.0.113.77")
+TAKES_EFFECT = timedelta(minutes=5)  # from the new value in the file to the start that reads it
+STRANGER = "203.0.113.201"
+PROXY = "10.0.0.7"
+ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/profile")
+REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
+SECRETS = ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN", "JWT_SECRET_KEY")
+AUDIT = f"""name = "planted"
+policy = "paiid"
+key = "demo"
+pinned_as_of = "{iso(AS_OF)}"
+
+[[env]]
+path = "backend/.env"
+environment = "production"
+service = "backend"
+
+[[env]]
+path = "frontend/.env.local"
+environment = "production"
+service = "frontend"
+
+[[log]]
+pattern = "backend/logs/backend.log"
+service = "backend"
+environment = "production"
+"""
+
+
+@dataclass
+class Planted:
+    """A project while its incident is planted, and the truth about it."""
+
+    seed: str
+    chance: random.Random
+    lines: list[tuple[datetime, str]] = field(default_factory=list)
+    values: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    commits: list[Commit] = field(default_factory=list)
+    secret: str = ""  # what the investigator is told
+    exposed: tuple[datetime, datetime] | None = None  # the true window of `of`
+    of: str = ""
+
+    def request(self, at: datetime, client: str, route: str, status: int) -> None:
+        """A line of the access log."""
+        words = f'"GET {route} HTTP/1.1" {status} {REASONS[status]}'
+        self.lines.append((at, f"{at:%Y-%m-%d %H:%M:%S} INFO:     {client}:50123 - {words}"))
+
+    def boot(self, at: datetime) -> None:
+        """A start of the backend."""
+        words = "app.main - INFO - ✅ All required secrets validated successfully"
+        self.lines.append((at, f"{at:%Y-%m-%d %H:%M:%S},000 - {words}"))
+
+    def rotate(self, at: datetime, *names: str) -> None:
+        """New values from an instant on: equal ones stay equal."""
+        value = drawn(f"{self.seed} {at}", 43)
+        for name in names:
+            self.values[name].append((at, value))
+        self.boot(at + TAKES_EFFECT)
+
+    def at(self, name: str, instant: datetime) -> str:
+        """The value in force at an instant."""
+        return [value for since, value in self.values[name] if since <= instant][-1]
+
+    def regulars(self, status: Callable[[datetime, str], int] = lambda at, client: 200) -> None:
+        """Everyday traffic from the start to the end, answered as `status` says."""
+        for client in REGULARS:
+            at = START + timedelta(minutes=self.chance.randrange(60))
+            while at < AS_OF:
+                route = self.chance.choice(ROUTES)
+                self.request(at, client, route, status(at, client))
+                near = abs(at - INCIDENT) < timedelta(hours=12)
+                at += timedelta(
+                    minutes=self.chance.randrange(2, 6) if near else self.chance.randrange(40, 150)
+                )
+
+
+def _bundle(plan: Planted) -> None:
+    plan.regulars()
+    plan.secret = "API_TOKEN"
+
+
+def _brute_force(plan: Planted) -> None:
+    plan.regulars()
+    for number in range(plan.chance.randrange(40, 90)):
+        plan.request(INCIDENT + timedelta(seconds=6 * number), STRANGER, plan.chance.choice(ROUTES), 401)
+
+
+def _leaked(plan: Planted) -> None:
+    leaked = INCIDENT - timedelta(hours=plan.chance.randrange(5, 30))
+    plan.regulars()
+    env = "".join(f"{name}={plan.at(name, leaked)}\n" for name in ("API_TOKEN", "JWT_SECRET_KEY"))
+    plan.commits.append(Commit(leaked, "Add settings", {"backend/.env": env.encode()}))
+    plan.commits.append(Commit(leaked + timedelta(hours=1), "Remove settings", {}, ("backend/.env",)))
+    for number in range(30):
+        plan.request(INCIDENT + timedelta(minutes=7 * number), STRANGER, plan.chance.choice(ROUTES), 200)
+    rotated = INCIDENT + timedelta(hours=20)
+    plan.rotate(rotated, "API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
+    plan.of, plan.exposed = "API_TOKEN", (leaked, rotated + TAKES_EFFECT)
+
+
+def _stale(plan: Planted) -> None:
+    late = set(REGULARS[:2])
+    until = INCIDENT + timedelta(hours=plan.chance.randrange(3, 9))
+    plan.rotate(INCIDENT, "API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
+    plan.regulars(lambda at, client: 401 if client in late and INCIDENT <= at < until else 200)
+
+
+def _pair(plan: Planted) -> None:
+    until = INCIDENT + timedelta(minutes=plan.chance.randrange(40, 120))
+    plan.rotate(INCIDENT, "API_TOKEN")
+    plan.regulars(lambda at, client: 401 if INCIDENT <= at < until else 200)
+    plan.values["NEXT_PUBLIC_API_TOKEN"].append((until, plan.at("API_TOKEN", until)))
+
+
+def _proxy(plan: Planted) -> None:
+    plan.regulars()
+    plan.lines = [
+        (at, line.replace(client, PROXY)) for at, line in plan.lines for client in REGULARS if client in line
+    ]
+    for number in range(30):
+        plan.request(INCIDENT + timedelta(seconds=9 * number), PROXY, "/api/positions", 401)
+        plan.request(INCIDENT + timedelta(seconds=9 * number + 3), PROXY, "/api/orders", 429)
+
+
+def _quiet(plan: Planted) -> None:
+    plan.regulars()
+    for night in range(3):
+        for number in range(12):
+            at = INCIDENT + timedelta(days=night, hours=2, minutes=11 * number)
+            plan.request(at, STRANGER, plan.chance.choice(ROUTES), 200)
+
+
+KINDS: dict[str, Callable[[Planted], None]] = {
+    "our own bundle explains the sighting": _bundle,
+    "brute force": _brute_force,
+    "leaked and used": _leaked,
+    "stale client after a rotation": _stale,
+    "pair break": _pair,
+    "proxy collapse": _proxy,
+    "quiet misuse": _quiet,
+}
+
+
+def plant(folder: Path, kind: str, seed: int) -> Planted:
+    """A project in a folder with one incident of a kind, and the truth about it."""
+    text = f"incident {kind} {seed}"
+    plan = Planted(text, random.Random(text))
+    token = drawn(f"{text} token", 43)
+    plan.values = {name: [(START, token)] for name in SECRETS[:2]}
+    plan.values["JWT_SECRET_KEY"] = [(START, drawn(f"{text} jwt", 43))]
+    plan.boot(START)
+    KINDS[kind](plan)
+    _write(folder, plan)
+    return plan
+
+
+def _write(folder: Path, plan: Planted) -> None:
+    plan.lines.sort()
+    files = {
+        "audit.toml": AUDIT,
+        ".gitignore": "backend/.env\nfrontend/.env.local\nbackend/logs/\n.audit/\n",
+        "backend/logs/backend.log": "".join(f"{line}\n" for _, line in plan.lines),
+        "backend/.env": _env(plan, AS_OF, "API_TOKEN", "JWT_SECRET_KEY"),
+        "frontend/.env.local": _env(plan, AS_OF, "NEXT_PUBLIC_API_TOKEN"),
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, "utf-8")
+    first = Commit(START, "Begin", {name: files[name].encode() for name in ("audit.toml", ".gitignore")})
+    write_repository(folder, (first, *plan.commits))
+    changes = sorted({since for held in plan.values.values() for since, _ in held})
+    weekly = [START + timedelta(days=5 * number) for number in range(4)]
+    looks = {*weekly, *(at + timedelta(minutes=1) for at in changes), AS_OF - timedelta(hours=1)}
+    for at in sorted(looks | {at - timedelta(minutes=1) for at in changes if at > START}):
+        append(folder / ".audit" / "ledger", demo_key(), Draft("snapshot", _look(plan, at)), at, "weekly")
+
+
+def _env(plan: Planted, at: datetime, *names: str) -> str:
+    return "".join(f"{name}={plan.at(name, at)}\n" for name in names)
+
+
+def _look(plan: Planted, at: datetime) -> dict[str, Any]:
+    keeper = Keeper(demo_key())
+    homes = {"API_TOKEN": "backend", "JWT_SECRET_KEY": "backend", "NEXT_PUBLIC_API_TOKEN": "frontend"}
+    sources = {"backend": "backend/.env", "frontend": "frontend/.env.local"}
+    secrets = [
+        {
+            "secret": name,
+            "environment": "production",
+            "service": service,
+            "source": sources[service],
+            "state": "present",
+            "fingerprint": keeper.fingerprint(plan.at(name, max(at, START))),
+        }
+        for name, service in homes.items()
+    ]
+    places = [
+        {"environment": "production", "service": service, "source": source, "complete": True}
+        for service, source in sources.items()
+    ]
+    return {"places": places, "secrets": secrets, "pairs": []}

@@ -1,0 +1,67 @@
+"""Small logs as frames, for tests of detections: requests at given minutes, read by the real reader."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.ledger import Ledger
+from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
+from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import LogSource, Project
+from audit_lib.project.policy import Policy, bundled_policy
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+Ask = tuple[float, str, str, int]  # seconds since START, client, route, status
+
+
+def line(ask: Ask) -> str:
+    """A line of the platform's export, which carries a time."""
+    at, client, route, status = ask
+    return f'{iso(START + timedelta(seconds=at))} INFO:     {client}:1 - "GET {route} HTTP/1.1" {status} X\n'
+
+
+def detections(
+    folder: Path,
+    asks: Iterable[Ask | str],
+    *,
+    days: int = 1,
+    ledger: Ledger | None = None,
+    policy: str = "paiid",
+    deploys: pd.DataFrame | None = None,
+    routes: int = MOST_ROUTES,
+    **declared: object,
+) -> pd.DataFrame:
+    """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
+
+    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out.
+    """
+    given = list(asks)
+    timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
+    text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
+    (folder / "app.log").write_text(text, "utf-8")
+    project = Project("test", folder, log_sources=(LogSource("app.log"),))
+    read = read_logs(project, None, routes=routes)
+    rules = _rules(bundled_policy(policy), declared)
+    end = START + timedelta(days=days)
+    traffic = gather(
+        read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end, deploys
+    )
+    return tabulate(detect(traffic, rules))
+
+
+def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
+    table = {
+        key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
+    }
+    return detection_policy(replace(policy, options={**policy.options, "detections": table}))
+
+
+def verdicts(found: pd.DataFrame) -> dict[str, str]:
+    """The verdict of each detection."""
+    return dict(zip(found["detection"], found["verdict"], strict=True))
