@@ -10,8 +10,8 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Clients, LeakPlaces, Leaks, Sources
 from audit_lib.incident.data import Scene
+from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows, tabulate_uses
-from audit_lib.incident.hypotheses import tabulate_hypotheses
 from audit_lib.incident.question import Question, chosen_window, known_secret, seen_first
 from audit_lib.incident.timeline import tabulate_timeline, tabulate_written
 from audit_lib.incident.window_detections import tabulate_window_detections
@@ -60,13 +60,13 @@ class Incident:
     @property
     def concerned(self) -> pd.DataFrame:
         """The exposure windows that this incident is about: of a secret that is named, or leaked and used."""
-        used = self.hypotheses.iloc[0]["hypothesis"] == "leaked and used"
+        used = self.explanations.iloc[0]["explanation"] == "leaked and used"
         return self.windows if self.scene.secret or used else self.windows.iloc[:0]
 
     @cached_property
-    def hypotheses(self) -> pd.DataFrame:
+    def explanations(self) -> pd.DataFrame:
         """`Hypotheses`, computed where they are asked for."""
-        return tabulate_hypotheses(self.scene, self.windows)
+        return tabulate_explanations(self.scene, self.windows)
 
     @cached_property
     def detections(self) -> pd.DataFrame:

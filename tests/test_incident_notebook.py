@@ -16,7 +16,7 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import exposure_table
-from audit_lib.report.pickers import Board
+from audit_lib.report.pickers import PickedView
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.sample import build_sample
@@ -82,7 +82,7 @@ def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path
 
     project = load_project(sample)
     asked = Question(WINDOW["since"], WINDOW["until"])
-    board = Board.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
+    board = PickedView.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
     board.pick("address", PICKED["client"])
     _, tables = board.pick("secret", PICKED["secret"])
     for name in ("report.client_table", "report.client_routes_table"):

@@ -47,8 +47,8 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
     """Of seven explanations the true one is first, and the exposure window contains the true one."""
     plan = plant(tmp_path, kind, seed)
     found = looked_into(tmp_path, plan)
-    table = found.hypotheses
-    assert (table.iloc[0]["hypothesis"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
+    table = found.explanations
+    assert (table.iloc[0]["explanation"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
     assert found.timeline["evidence"].str.contains(PLACES).all()
     if plan.exposed:
         begins, ends = plan.exposed
@@ -102,7 +102,7 @@ def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(t
     plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(), AS_OF + pd.Timedelta(days=60), keeper_of(project))
-    table = found.hypotheses.set_index("hypothesis")
+    table = found.explanations.set_index("explanation")
     blind = table.drop(index=["our own bundle explains the sighting", "stale client after a rotation"])
     assert not blind["speaks_against"].str.contains("fail|succeeded|ten minutes|outside").any()
     assert blind["missing"].str.contains("no line of it was read").all()
@@ -110,14 +110,14 @@ def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(t
     symptoms = tabulate_symptoms(found.scene).set_index("symptom")
     assert symptoms.loc["the start-up validation failed", "verdict"] == "unknown"
     assert "none" not in set(symptoms["verdict"].drop("a secret appears in logs"))
-    steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
+    steps = tabulate_steps(found.scene, found.windows, found.explanations)
     assert "block" not in set(steps["action"])
 
 
 def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -> None:
     """Until the start that reads the new value the old one holds: who fails before fails of other."""
     plan = plant(tmp_path, "stale client after a rotation", 815)
-    table = looked_into(tmp_path, plan).hypotheses.set_index("hypothesis")
+    table = looked_into(tmp_path, plan).explanations.set_index("explanation")
     stale = table.loc["stale client after a rotation"]
     assert stale["verdict"] == "likely"
     log = (tmp_path / "backend/logs/backend.log").read_text("utf-8").splitlines()
@@ -143,20 +143,20 @@ def test_what_has_been_replaced_is_not_rotated_for_its_leak_again(tmp_path: Path
     plan = plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(secret=plan.of), AS_OF, keeper_of(project))
-    steps = tabulate_steps(found.scene, found.windows, found.hypotheses)
+    steps = tabulate_steps(found.scene, found.windows, found.explanations)
     assert steps["action"].tolist() == ["block", "check", "record", "purge"]
     assert steps["where"].iloc[0] == STRANGER
     assert "has been replaced (another value in ledger weekly#" in steps["text"].iloc[1]
     other = investigate(project, Question(secret="JWT_SECRET_KEY"), AS_OF, keeper_of(project))
-    assert "replace" in set(tabulate_steps(other.scene, other.windows, other.hypotheses)["action"])
+    assert "replace" in set(tabulate_steps(other.scene, other.windows, other.explanations)["action"])
 
 
 def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:
     """An empty project has an investigation too: nothing is likely, and what is missing is said."""
     project = load_project(tmp_path)
     found = investigate(project, Question(), AS_OF, keeper_of(project))
-    assert set(found.hypotheses["verdict"]) <= {"unknown", "unlikely"}
-    assert (found.hypotheses["missing"] != "").any()
+    assert set(found.explanations["verdict"]) <= {"unknown", "unlikely"}
+    assert (found.explanations["missing"] != "").any()
     assert found.timeline.empty
 
 
@@ -179,9 +179,9 @@ def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     quiet = investigate(project, Question("2026-07-22", "2026-07-28"), as_of, keeper)
-    assert "likely" not in set(quiet.hypotheses["verdict"])
+    assert "likely" not in set(quiet.explanations["verdict"])
     last = investigate(project, Question(), as_of, keeper)
-    assert last.hypotheses.iloc[0]["hypothesis"] == "pair break"
+    assert last.explanations.iloc[0]["explanation"] == "pair break"
 
 
 def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
     return name if re.fullmatch(pattern, name) else "(with a name that is none)"
 
 
-class Table:
+class TomlTable:
     """One table: each key is taken once, each fault is noted, and what was never taken is unknown."""
 
     def __init__(self, values: dict[str, Any], place: str, faults: list[Fault]) -> None:
@@ -133,7 +133,7 @@ class Table:
                 self.fault(f"{key}.{shown_name(name)} is not a text, or an empty one")
         return {name: value for name, value in inner.items() if isinstance(value, str) and value}
 
-    def tables(self, key: str, name_key: str = "name") -> list["Table"]:
+    def tables(self, key: str, name_key: str = "name") -> list["TomlTable"]:
         """The tables of a list `[[key]]`, each with its number and name for a place."""
         values = self._take(key, list, f"a list of tables [[{key}]]", [])
         found = []
@@ -145,7 +145,7 @@ class Table:
             name = value.get(name_key)
             known = isinstance(name, str) and re.fullmatch(r"[\w./*-]{1,80}", name)
             label = f" ({name})" if known else ""
-            found.append(Table(value, place + label, self.faults))
+            found.append(TomlTable(value, place + label, self.faults))
         return found
 
     def anything(self, key: str) -> Any:

@@ -46,15 +46,15 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
         classes = classes_of(found, keeper)
         watcher.classify(classes.sealed, classes.open, classes.public)
         write_incident(folder, found, asked, keeper, finish)
-    best = found.hypotheses.iloc[0]
+    best = found.explanations.iloc[0]
     pinned = ", pinned in audit.toml" if found.pinned else ""
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC; as of {iso(moment)}{pinned})"
     yield inert.plain(f"newest line of the logs: {newest_line(found)}")
-    yield inert.plain(f"first explanation: {best['hypothesis']} ({best['verdict']}): {best['speaks_for']}")
+    yield inert.plain(f"first explanation: {best['explanation']} ({best['verdict']}): {best['speaks_for']}")
     if not found.scene.seen:
         yield "no log line of the window was read: what happened in it is unknown"
     elif best["verdict"] in ("likely", "possible"):
-        first = tabulate_steps(found.scene, found.windows, found.hypotheses).iloc[0]
+        first = tabulate_steps(found.scene, found.windows, found.explanations).iloc[0]
         yield inert.plain(f"do first: {first['text']}" + (f" [{first['where']}]" if first["where"] else ""))
     yield from _elsewhere(found, question)
     lists = found.sources[found.sources["kind"] == DEPLOYS]

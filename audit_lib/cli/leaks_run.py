@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
+from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.search_objects import Progress
@@ -88,7 +89,7 @@ def _leak_line(leak: dict[Any, Any]) -> str:
 def _place_line(place: dict[Any, Any]) -> str:
     line = "" if pd.isna(place["line"]) else f":{place['line']}"
     commit = f" {place['commit'][:12]}" if place["commit"] else ""
-    return f"{place['source']}{commit} {place['path']}{line} ({place['encoding']})"
+    return f"{place['place']}{commit} {place['path']}{line} ({place['encoding']})"
 
 
 def _coverage_line(row: dict[Any, Any]) -> str:
@@ -98,7 +99,8 @@ def _coverage_line(row: dict[Any, Any]) -> str:
 
 
 def _as_json(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
-    by_leak = {key: group.drop(columns="leak_id") for key, group in places.groupby("leak_id")}
+    named = places.rename(columns=PUBLISHED_PLACE)
+    by_leak = {key: group.drop(columns="leak_id") for key, group in named.groupby("leak_id")}
     leaks_ = [
         _record(leak) | {"places": [_record(place) for place in by_leak[leak["leak_id"]].to_dict("records")]}
         for leak in table.drop(columns="fingerprint").to_dict("records")

@@ -26,7 +26,8 @@ from audit_lib.cli.options import (
 )
 from audit_lib.ledger import Draft, Entry, append, read_ledger
 from audit_lib.ledger.keys import key_file, load_key, make_key
-from audit_lib.ledger.tenures import Home, tenures
+from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources
@@ -132,7 +133,7 @@ def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
         raise BadInput.at("--revoked", "which value is in place is not known: give it with --env")
     ledger = read_ledger(context.project.ledger_dir, key)
     links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
-    home = Home(row.secret, row.environment, row.service)
+    home = SecretPlace(row.secret, row.environment, row.service)
     stays = [stay for stay in tenures(ledger) if stay.home == home]
     seen = [links.now(stay.fingerprint, keys[stay.last.place]) for stay in stays]
     others = [one for one in seen if not links.same(one, row.fingerprint or "")]

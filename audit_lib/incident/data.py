@@ -25,7 +25,7 @@ class Scene:
     events: pd.DataFrame  # LogEvents, all that were read, `bounded`
     spans: pd.DataFrame  # of each client the first and last instant in all that was read
     daily: pd.DataFrame  # how many timed successes each client had on each day
-    written: pd.DataFrame  # source, at: the instants at which each log was written
+    written: pd.DataFrame  # file, at: the instants at which each log was written
     clients: pd.DataFrame  # Clients, of the window
     stays: tuple[Tenure, ...]
     revocations: tuple[Revocation, ...]

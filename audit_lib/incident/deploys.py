@@ -20,7 +20,7 @@ def deploys_told(scene: Scene, timeline: pd.DataFrame) -> tuple[str, str]:
         inside = listed.loc[listed["near"], "outcome"].value_counts().sort_index()
         counts = ", ".join(f"{count} {outcome}" for outcome, count in inside.items()) or "none"
         told.append(f"{place}: {counts}{_outside(listed, scene)}")
-    return "; ".join(told), "; ".join(sorted(set(scene.deploys["source"])))
+    return "; ".join(told), "; ".join(sorted(set(scene.deploys["file"])))
 
 
 def _outside(listed: pd.DataFrame, scene: Scene) -> str:

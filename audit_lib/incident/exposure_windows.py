@@ -70,7 +70,7 @@ def _first_sighting(scene: Scene, fingerprint: str) -> tuple[datetime | None, st
         if leak.first_at is not None or leak.first_committed_at is not None
     ]  # fmt: skip
     history = scene.history[scene.history["fingerprint"] == fingerprint]
-    dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.source})") for row in rows(history)]
+    dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in rows(history)]
     in_logs, undated = _log_sightings(scene, set(leaks["leak_id"]))
     dated += in_logs
     if dated and not undated:
@@ -90,13 +90,13 @@ def _log_sightings(scene: Scene, leaks: set[str]) -> tuple[list[tuple[datetime, 
     for place in rows(places[(places["commit"] == "") & ~places["path"].isin(committed)]):
         where = place.path if place.line is None else f"{place.path}:{place.line}"
         events = scene.events[
-            (scene.events["source"] == place.path) & (scene.events["line"] <= (place.line or 0))
+            (scene.events["file"] == place.path) & (scene.events["line"] <= (place.line or 0))
         ]
         instants = events["at"].fillna(events["not_before_at"]).dropna()
-        if place.source == "log" and len(instants):
+        if place.place == "log" and len(instants):
             dated.append((instants.iloc[-1], where))
         else:
-            undated = undated or f"{place.source} {where}, whose date is not known"
+            undated = undated or f"{place.place} {where}, whose date is not known"
     return dated, undated
 
 
@@ -121,7 +121,7 @@ def _end(scene: Scene, stay: Tenure) -> dict[str, Any]:
     if boot is None:
         by = f"another value in {stay.gone.place}; no start after it is in the logs, so when it took effect"
         return row | {"ends_by": f"{by} is not shown"}
-    by = f"another value in {stay.gone.place}, in effect since the start in {boot['source']}:{boot['line']}"
+    by = f"another value in {stay.gone.place}, in effect since the start in {boot['file']}:{boot['line']}"
     return row | {"ends_at": boot["at"], "ends_by": by}
 
 
@@ -148,7 +148,7 @@ def tabulate_uses(scene: Scene, window: Window) -> pd.DataFrame:
 def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, str]) -> dict[str, Any]:
     routes = totals(group, "route").sort_values(ascending=False, kind="stable")
     known = group[group["timed"]] if group["timed"].any() else group
-    first = known.sort_values(["not_before_at", "source", "line"], na_position="first").iloc[0]
+    first = known.sort_values(["not_before_at", "file", "line"], na_position="first").iloc[0]
     more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
     return {
         "client": client,
@@ -158,7 +158,7 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
         "successes": int(group["count"].sum()),
         "may_be": int(group.loc[~surely_within(group, window), "count"].sum()),
         "routes": ", ".join(f"{route} ({count})" for route, count in routes.head(4).items()) + more,
-        "evidence": f"{first['source']}:{first['line']}",
+        "evidence": f"{first['file']}:{first['line']}",
     }
 
 

@@ -10,7 +10,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident.data import Scene
-from audit_lib.incident.value_changes import Change, changes_near
+from audit_lib.incident.value_changes import ValueChange, changes_near
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.clients import is_internal, worst_bursts
 from audit_lib.logins.requests import REFUSED, answered_or_refused, maybe_within, totals
@@ -189,7 +189,7 @@ class Facts:
 
     scene: Scene
     windows: pd.DataFrame  # ExposureWindows
-    changes: tuple[Change, ...]
+    changes: tuple[ValueChange, ...]
     longest_break: Break | None
     newcomers: tuple[Newcomer, ...]
     bursts: dict[str, int]

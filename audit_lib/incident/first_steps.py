@@ -61,8 +61,8 @@ def _orientation() -> Iterator[Step]:
         "",
         "",
         "look",
-        "Read the timeline and the first hypothesis; never rotate on a burst of 401 alone",
-        "the hypothesis says what speaks for it",
+        "Read the timeline and the first explanation; never rotate on a burst of 401 alone",
+        "the explanation says what speaks for it",
     )
     yield Step(
         "",

@@ -13,14 +13,14 @@ def record_frame(  # noqa: PLR0917  what a record is made of
     name: str,
     scene: Scene,
     windows: pd.DataFrame,
-    hypotheses: pd.DataFrame,
+    explanations: pd.DataFrame,
     steps: pd.DataFrame,
     deploys: tuple[str, str],
     discovered: str,
 ) -> pd.DataFrame:
     """One row for each field: `field`, `value`, `evidence`. A field that nothing proves says so."""
     first = next(iter(rows(windows)), None)
-    best = hypotheses.iloc[0]
+    best = explanations.iloc[0]
     replaced = None if first is None or first.open else first
     after = _after(scene, first.secret if first else "", replaced.ends_by if replaced else "")
     fields = [
@@ -40,7 +40,7 @@ def record_frame(  # noqa: PLR0917  what a record is made of
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a look at the new value after it took effect"),
         ("deploys", *deploys),
-        ("root cause", f"{best['hypothesis']} ({best['verdict']})", best["speaks_for"]),
+        ("root cause", f"{best['explanation']} ({best['verdict']})", best["speaks_for"]),
         ("actions", "; ".join(steps["action"]), "the steps above, in order"),
     ]  # fmt: skip
     return pd.DataFrame(fields, columns=["field", "value", "evidence"])

@@ -13,7 +13,7 @@ MOST_SECRETS = 5
 
 
 # What the best explanation asks for before anything else, and how to see that it worked.
-_BY_HYPOTHESIS = {
+_BY_EXPLANATION = {
     "brute force": (
         "block",
         "Block the source at the edge, and look at the address below: did it ever succeed?",
@@ -54,13 +54,13 @@ _BY_HYPOTHESIS = {
 _OF_SOURCES = ("brute force", "leaked and used", "stale client after a rotation", "quiet misuse")
 
 
-def tabulate_steps(scene: Scene, windows: pd.DataFrame, hypotheses: pd.DataFrame) -> pd.DataFrame:
+def tabulate_steps(scene: Scene, windows: pd.DataFrame, explanations: pd.DataFrame) -> pd.DataFrame:
     """`Steps`: what the best explanation asks for, then a secret's rotation, or how to find out which."""
     known = steps(scene.policy, scene.secret, _places(scene, scene.secret))
     retired = _retired(scene, windows)
     if retired:
         known = (retired, *(step for step in known if step.action in ("record", "purge")))
-    found = [*_first(scene, hypotheses), *known]
+    found = [*_first(scene, explanations), *known]
     if not scene.secret:
         found += [_leaked(scene, secret) for secret in exposed(windows)[:MOST_SECRETS]]
     names = list(Steps.to_schema().columns)[1:]
@@ -90,12 +90,12 @@ def _retired(scene: Scene, windows: pd.DataFrame) -> Step | None:
     return Step(scene.secret, places, "check", text, "`whose` says of the old value: retired")
 
 
-def _first(scene: Scene, hypotheses: pd.DataFrame) -> Iterator[Step]:
-    best = hypotheses.iloc[0]
+def _first(scene: Scene, explanations: pd.DataFrame) -> Iterator[Step]:
+    best = explanations.iloc[0]
     if best["verdict"] in ("likely", "possible"):
-        action, text, verify = _BY_HYPOTHESIS[best["hypothesis"]]
-        where = suspect(scene) if best["hypothesis"] in _OF_SOURCES else ""
-        if not where and best["hypothesis"] in _OF_SOURCES:
+        action, text, verify = _BY_EXPLANATION[best["explanation"]]
+        where = suspect(scene) if best["explanation"] in _OF_SOURCES else ""
+        if not where and best["explanation"] in _OF_SOURCES:
             return  # nobody is seen, so there is nobody to block or to ask
         yield Step("", where, action, text, verify)
 

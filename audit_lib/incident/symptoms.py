@@ -37,7 +37,7 @@ def _seen(scene: Scene, row: dict[str, Any]) -> dict[str, Any]:
 def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
     places = scene.leak_places.merge(scene.leaks[["leak_id", "variable", "in_force"]], on="leak_id")
     for key, symptom, chosen in (
-        ("logs", "a secret appears in logs", places[places["source"] == "log"]),
+        ("logs", "a secret appears in logs", places[places["place"] == "log"]),
         ("committed", "a secret was committed", places[places["commit"] != ""]),
     ):
         force = chosen[chosen["in_force"] != ""]
@@ -51,7 +51,7 @@ def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield _row(key, symptom, "found" if len(chosen) else "none", text, evidence=place)
     shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
     if len(shown):
-        places_ = "; ".join(f"{row.source}:{row.line}" for row in rows(shown.head(3)))
+        places_ = "; ".join(f"{row.file}:{row.line}" for row in rows(shown.head(3)))
         yield _row(
             "logs", "a log line shows a value", "found", "the value counts as leaked", evidence=places_
         )
@@ -71,7 +71,7 @@ def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
         "found" if new else "unknown",
         text,
         evidence=", ".join(one.client for one in new[:3]),
-        remedy="see the hypotheses; a 401 count is blind to a request with a good token",
+        remedy="see the explanations; a 401 count is blind to a request with a good token",
     )
     yield _row(
         "provider",
@@ -101,7 +101,7 @@ def _troubles(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _first(events: pd.DataFrame) -> str:
-    return f"{events.iloc[0]['source']}:{events.iloc[0]['line']}" if len(events) else ""
+    return f"{events.iloc[0]['file']}:{events.iloc[0]['line']}" if len(events) else ""
 
 
 def _failed_start(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, A
     classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
     slot = here["not_before_at"].dt.floor(bucket(scene.window))
     here = here.assign(subject=here["client"].map(classes).astype("str"), slot=slot)
-    keys = ["slot", "timed", "subject", "source"]
+    keys = ["slot", "timed", "subject", "file"]
     groups = here.groupby(keys, dropna=False, observed=True)
     sums = groups.agg(
         low=("not_before_at", "min"),
@@ -87,9 +87,9 @@ def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, A
     by_group = names.groupby(keys, dropna=False, observed=True)["client"]
     few = by_group.head(3).groupby([names[key] for key in keys], dropna=False, observed=True)
     sums = sums.assign(clients=by_group.size(), names=few.agg(", ".join))
-    for (_, timed, subject, source), group in zip(sums.index, rows(sums), strict=True):
+    for (_, timed, subject, file), group in zip(sums.index, rows(sums), strict=True):
         text = f"{_COUNTED[kind]}: {group.count} from {group.clients} ({group.names})"
-        row = _row(kind, (group.low, group.high), str(subject), text, f"{source}:{group.line}")
+        row = _row(kind, (group.low, group.high), str(subject), text, f"{file}:{group.line}")
         yield row | {"at": group.low if timed else None, "count": int(group.count)}
 
 
@@ -97,7 +97,7 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
     """What the application said: failed logins by time, all others one by one."""
     failed = here[here["kind"] == "login_failed"]
     slots = failed["not_before_at"].dt.floor(bucket(window)).rename("slot")
-    groups = failed.groupby(["source", slots], dropna=False, observed=True)
+    groups = failed.groupby(["file", slots], dropna=False, observed=True)
     sums = groups.agg(
         low=("not_before_at", "min"),
         high=("not_after_at", "max"),
@@ -105,16 +105,16 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
         line=("line", "first"),
         accounts=("subject", "nunique"),
     )
-    for (source, _), group in zip(sums.index, rows(sums), strict=True):
+    for (file, _), group in zip(sums.index, rows(sums), strict=True):
         text = f"failed logins: {group.count} of {group.accounts} accounts"
-        row = _row("failed logins", (group.low, group.high), "application", text, f"{source}:{group.line}")
+        row = _row("failed logins", (group.low, group.high), "application", text, f"{file}:{group.line}")
         yield row | {"at": group.low, "count": int(group.count)}
     told = here["message"].isin((BOOT, *_SHOWN)) | here["kind"].isin(_MESSAGES.keys() - {"login_failed"})
     for event in rows(here[told]):
-        place = f"{event.source}:{event.line}"
+        place = f"{event.file}:{event.line}"
         bounds = (event.not_before_at, event.not_after_at)
         if event.message == BOOT:
-            yield _row("boot", bounds, event.source, "started; all required secrets were there", place)
+            yield _row("boot", bounds, event.file, "started; all required secrets were there", place)
         elif event.message in _SHOWN:
             shown = f"a log line shows it: {event.message}"
             yield _row("leak", bounds, event.subject or "a value", shown, place)
@@ -143,20 +143,20 @@ def _revoked(revocations: Iterable[Revocation]) -> Iterator[dict[str, Any]]:
 
 
 def first_start(events: pd.DataFrame, since: Any) -> Any:
-    """The first start in the logs from an instant on (`at`, `source`, `line`); None for none."""
-    boots = events.loc[events["message"] == BOOT, ["at", "source", "line"]].dropna()
-    after = boots[boots["at"] >= since].sort_values(["at", "source", "line"])
+    """The first start in the logs from an instant on (`at`, `file`, `line`); None for none."""
+    boots = events.loc[events["message"] == BOOT, ["at", "file", "line"]].dropna()
+    after = boots[boots["at"] >= since].sort_values(["at", "file", "line"])
     return None if after.empty else after.iloc[0]
 
 
 def _commits(history: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Commits that brought values into env files: each is a leak of them, and may be a deploy."""
-    for (source, commit), group in history.groupby(["source", "commit"]):
+    for (file, commit), group in history.groupby(["file", "commit"]):
         names = sorted(set(group["name"]))
         text = f"committed {len(names)} values: {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
         at = group["committed_at"].iloc[0]
         place = f"commit {str(commit)[:12]}"
-        yield _row("commit", (at, at), str(source), text, place) | {"count": len(names)}
+        yield _row("commit", (at, at), str(file), text, place) | {"count": len(names)}
 
 
 def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -168,7 +168,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
             deploy.message,
             f"set off by {deploy.trigger}" if deploy.trigger else "",
         ]
-        place = "/".join(filter(None, (deploy.environment, deploy.service))) or deploy.source
+        place = "/".join(filter(None, (deploy.environment, deploy.service))) or deploy.file
         row = _row("deploy", (deploy.began_at, deploy.ended_at), place, "; ".join(filter(None, words)), "")
         yield row | {"at": deploy.began_at, "evidence": deploy.evidence}
 
@@ -188,19 +188,19 @@ def tabulate_lane(scene: Scene, lane: str, key: str, name: str) -> pd.DataFrame:
 
 
 def tabulate_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each instant at which a log was written: `source`, `at`, `line`, in the order of both."""
-    timed = requests.loc[requests["timed"], ["source", "not_before_at", "line"]]
-    said = events.loc[events["at"].notna(), ["source", "at", "line"]]
-    parts = [part.astype({"source": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
-    firsts = [part.groupby(["source", "at"], as_index=False, sort=False)["line"].min() for part in parts]
-    written: pd.DataFrame = pd.concat(firsts).groupby(["source", "at"], as_index=False)["line"].min()
+    """One row for each instant at which a log was written: `file`, `at`, `line`, in the order of both."""
+    timed = requests.loc[requests["timed"], ["file", "not_before_at", "line"]]
+    said = events.loc[events["at"].notna(), ["file", "at", "line"]]
+    parts = [part.astype({"file": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
+    firsts = [part.groupby(["file", "at"], as_index=False, sort=False)["line"].min() for part in parts]
+    written: pd.DataFrame = pd.concat(firsts).groupby(["file", "at"], as_index=False)["line"].min()
     return written
 
 
 def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
     """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
     near = scene.written["at"].between(scene.window.since - AROUND, scene.window.until + AROUND)
-    for source, group in scene.written[near].groupby("source"):
+    for file, group in scene.written[near].groupby("file"):
         at, line = group["at"].reset_index(drop=True), group["line"].to_numpy()
         spans = at.diff()
         long = spans[spans > QUIET]
@@ -208,4 +208,4 @@ def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
         for index in long.index[long > UNUSUAL * usual]:
             hours = spans[index] / pd.Timedelta(hours=1)
             text = f"no line with a time for {hours:.0f} hours"
-            yield _row("log gap", (at[index - 1], at[index]), str(source), text, f"{source}:{line[index]}")
+            yield _row("log gap", (at[index - 1], at[index]), str(file), text, f"{file}:{line[index]}")

@@ -16,7 +16,7 @@ BEFORE = pd.Timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueChange:
     """A value that became another one, with the sources that failed from then on."""
 
     stay: Tenure
@@ -31,7 +31,7 @@ class Change:
         return f"{self.stay.home} changed ({self.stay.absent.place} to {self.stay.first.place})"
 
 
-def changes_near(scene: Scene) -> tuple[Change, ...]:
+def changes_near(scene: Scene) -> tuple[ValueChange, ...]:
     """The changes of values that may lie within the window or a day before, most stale sources first."""
     low, high = scene.window.since - GRACE, scene.window.until
     near = [
@@ -48,7 +48,7 @@ def changes_near(scene: Scene) -> tuple[Change, ...]:
     )
 
 
-def _change(scene: Scene, stay: Tenure) -> Change:
+def _change(scene: Scene, stay: Tenure) -> ValueChange:
     assert stay.absent is not None
     span = Window(stay.absent.at - BEFORE, max(scene.window.until, stay.first.at + GRACE))
     good, bad = answered_or_refused(within(scene.requests, span))
@@ -62,7 +62,7 @@ def _change(scene: Scene, stay: Tenure) -> Change:
     last, later = _by_client(after).max().to_dict(), _by_client(good).max().to_dict()
     recovered = [client for client in stale if later[client] > last[client]]
     early = _before_start(scene, stay.absent.at, after[after["client"].isin(stale)])
-    return Change(stay, tuple(sorted(stale)), tuple(sorted(recovered)), early)
+    return ValueChange(stay, tuple(sorted(stale)), tuple(sorted(recovered)), early)
 
 
 def _before_start(scene: Scene, changed_at: datetime, failed: pd.DataFrame) -> str:
@@ -71,9 +71,7 @@ def _before_start(scene: Scene, changed_at: datetime, failed: pd.DataFrame) -> s
     if start is None:
         return ""
     count = int(failed.loc[failed["not_after_at"] < start["at"], "count"].sum())
-    return (
-        f"{count} of its failures lie before the start in {start['source']}:{start['line']}" if count else ""
-    )
+    return f"{count} of its failures lie before the start in {start['file']}:{start['line']}" if count else ""
 
 
 def _by_client(requests: pd.DataFrame) -> Any:

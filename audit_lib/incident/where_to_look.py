@@ -47,7 +47,7 @@ def _days(scene: Scene) -> Iterator[dict[str, Any]]:
             "until": f"{high + MARGIN:%Y-%m-%dT%H:%MZ}",
             "secret": "",
             "client": str(client),
-            "evidence": f"{first['source']}:{first['line']}",
+            "evidence": f"{first['file']}:{first['line']}",
         }
 
 

@@ -115,7 +115,7 @@ def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) 
             if status in statuses and (status == "emergency" or "emergency" not in statuses):
                 steps.append(_rotate(leak, status, exposure))
     steps += [step for leak in real.itertuples() for step in _removals(leak, places)]
-    history = places[places["leak_id"].isin(real["leak_id"]) & places["source"].isin(_IN_HISTORY)]
+    history = places[places["leak_id"].isin(real["leak_id"]) & places["place"].isin(_IN_HISTORY)]
     if len(history):
         text = "purge all of them from the history at once (git filter-repo), then force-push and re-clone"
         steps.append(_step("", "", "purge", text, _PURGE))
@@ -140,13 +140,13 @@ def _rotate(leak: Any, status: str, exposure: pd.DataFrame) -> dict[str, Any]:
 def _removals(leak: Any, places: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """What still holds it outside the history: a file at HEAD or on disk, a log, a bundle, a notebook."""
     mine = places[places["leak_id"] == leak.leak_id]
-    for source in ("working tree", "notebook", "bundle", "log"):
-        there = mine[mine["source"] == source]
+    for place in ("working tree", "notebook", "bundle", "log"):
+        there = mine[mine["place"] == place]
         if len(there):
-            action = "replace" if source in ("working tree", "notebook") else "remove"
-            text = f"{action} it in {len(there)} places ({source}), first {there.iloc[0]['path']}"
+            action = "replace" if place in ("working tree", "notebook") else "remove"
+            text = f"{action} it in {len(there)} places ({place}), first {there.iloc[0]['path']}"
             yield _step(
-                leak.leak_id, leak.variable, action, text, _STAYS.get(source, "the history still holds it")
+                leak.leak_id, leak.variable, action, text, _STAYS.get(place, "the history still holds it")
             )
 
 

@@ -134,34 +134,34 @@ def _of_message(one: InObject, history: _History) -> Sighting:
     return _sighting(one, history, f"commit {one.part}", b"", Introduction("", one.oid, b""))
 
 
-def _in_commit(one: InObject, place: Introduction, history: _History) -> Sighting:
-    source = "path" if one.kind == "tree" else history.reach.get(place.commit, UNREACHABLE)
-    return _sighting(one, history, source, place.path, place)
+def _in_commit(one: InObject, brought_by: Introduction, history: _History) -> Sighting:
+    place = "path" if one.kind == "tree" else history.reach.get(brought_by.commit, UNREACHABLE)
+    return _sighting(one, history, place, brought_by.path, brought_by)
 
 
 def _sighting(
     one: InObject,
     history: _History,
-    source: str,
+    place: str,
     path: bytes,
-    place: Introduction = _NOWHERE,
+    brought_by: Introduction = _NOWHERE,
     *,
     in_ref: bool = False,
 ) -> Sighting:
-    times = history.times.get(place.commit, CommitTimes(None, None))
+    times = history.times.get(brought_by.commit, CommitTimes(None, None))
     shown = history.search.scrub(path.decode("utf-8", "surrogateescape"))
     inside = f"!{history.search.scrub(one.inside)}" if one.inside else ""
     return Sighting(
         fingerprint=one.found.fingerprint,
         matched=one.found.matched,
-        source=source,
+        place=place,
         path=shown + inside,
         line=one.found.line if one.kind == "blob" else None,
         encoding=one.found.encoding,
         content=f"{one.oid}:{one.inside}:{one.found.start}",
-        commit=place.commit,
+        commit=brought_by.commit,
         authored_at=times.authored_at,
         committed_at=times.committed_at,
-        at_head=path in history.head.get(place.oid, ()),
-        reachable=in_ref or history.reach.get(place.commit, UNREACHABLE) in REACHABLE,
+        at_head=path in history.head.get(brought_by.oid, ()),
+        reachable=in_ref or history.reach.get(brought_by.commit, UNREACHABLE) in REACHABLE,
     )

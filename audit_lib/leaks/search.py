@@ -126,7 +126,7 @@ def _in_file(one: InFile, search: ExactSearch) -> Sighting:
     return Sighting(
         fingerprint=one.found.fingerprint,
         matched=one.found.matched,
-        source=one.place,
+        place=one.place,
         path=search.scrub(one.path) + inside,
         line=one.found.line or None,
         encoding=one.found.encoding if one.found.line else f"{one.found.encoding} in its name",

@@ -20,7 +20,7 @@ from audit_lib.secrecy.exact_search import ExactSearch, Found
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
-class Within(Protocol):
+class FoundInMember(Protocol):
     """A value found in a member of an archive."""
 
     @property
@@ -160,7 +160,7 @@ def search_archive(
             yield member.name, _through(found, member.encoding)
 
 
-def not_within(met: Iterable[Found], inside: Collection[Within]) -> Iterator[Found]:
+def not_within(met: Iterable[Found], inside: Collection[FoundInMember]) -> Iterator[Found]:
     """What was met in an archive's own bytes, less the values that its members hold.
 
     What is packed without being made smaller stands in both, and is one place.

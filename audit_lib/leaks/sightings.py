@@ -14,7 +14,7 @@ class Sighting:
 
     fingerprint: str
     matched: str
-    source: str
+    place: str
     path: str
     line: int | None
     encoding: str
@@ -36,7 +36,7 @@ def merged(sightings: Iterable[Sighting]) -> list[dict[str, Any]]:
     earliest: dict[tuple[str, ...], Sighting] = {}
     contents: dict[tuple[str, ...], set[str]] = {}
     for sighting in sightings:
-        key = (sighting.fingerprint, sighting.matched, sighting.source, sighting.path, sighting.encoding)
+        key = (sighting.fingerprint, sighting.matched, sighting.place, sighting.path, sighting.encoding)
         earliest[key] = _merge(earliest.get(key, sighting), sighting)
         contents.setdefault(key, set()).add(sighting.content)
     return [_row(earliest[key], len(contents[key])) for key in sorted(earliest)]

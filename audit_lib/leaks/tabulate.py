@@ -50,7 +50,7 @@ def _by_age(sighting: Any) -> tuple[Any, ...]:
     at, line = sighting.authored_at, sighting.line
     return (
         (at is None, at or 0),
-        sighting.source,
+        sighting.place,
         sighting.path,
         (line is None, line or 0),
         sighting.commit,
@@ -88,7 +88,7 @@ def _leak(matched: str, group: list[Any], target: Any) -> dict[str, Any]:
 
 
 def _place(sighting: Any) -> dict[str, Any]:
-    return {name: getattr(sighting, name) for name in ("source", "path", "line", "commit", "encoding")}
+    return {name: getattr(sighting, name) for name in ("place", "path", "line", "commit", "encoding")}
 
 
 def pattern_coverage(met: PatternSearch) -> pd.DataFrame:

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger.read import Ledger
-from audit_lib.ledger.tenures import Home
+from audit_lib.ledger.secret_place import SecretPlace
 
 
 @dataclass(frozen=True)
 class Revocation:
     """One record. That the value works no longer is what somebody says: no provider is asked."""
 
-    home: Home
+    home: SecretPlace
     fingerprint: str  # of the value that was revoked
     claimed_at: datetime  # of a day alone its first instant
     day_only: bool
@@ -42,7 +42,7 @@ def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     """Every record of a revocation, in order of recording."""
     return tuple(
         Revocation(
-            Home(entry.body["secret"], entry.body["environment"], entry.body["service"]),
+            SecretPlace(entry.body["secret"], entry.body["environment"], entry.body["service"]),
             entry.body["fingerprint"],
             parse_instant(entry.body["claimed_at"], entry.place),
             entry.body["day_only"],

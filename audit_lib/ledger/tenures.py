@@ -8,22 +8,11 @@ from typing import Any
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger.entry import Entry
 from audit_lib.ledger.read import Ledger
-
-
-@dataclass(frozen=True, order=True)
-class Home:
-    """Where a secret lives."""
-
-    secret: str
-    environment: str
-    service: str
-
-    def __str__(self) -> str:
-        return f"{self.secret}, {self.environment}/{self.service}"
+from audit_lib.ledger.secret_place import SecretPlace
 
 
 @dataclass(frozen=True)
-class Sight:
+class SnapshotLook:
     """One look at a home: what was there; None: no value."""
 
     at: datetime
@@ -32,7 +21,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Claim:
+class RotationClaim:
     """A rotation that somebody recorded."""
 
     claimed_at: datetime
@@ -47,13 +36,15 @@ class Claim:
 class Tenure:
     """One value's stay in one home: it came in (`absent`, `first`] and went in (`last`, `gone`]."""
 
-    home: Home
+    home: SecretPlace
     fingerprint: str
-    first: Sight
-    last: Sight
-    absent: Sight | None = None  # the last look before that proves another value, or none; None: no such
-    gone: Sight | None = None  # the first look after; None: in force at the last look
-    claim: Claim | None = None  # the record of the rotation that brought it in
+    first: SnapshotLook
+    last: SnapshotLook
+    absent: SnapshotLook | None = (
+        None  # the last look before that proves another value, or none; None: no such
+    )
+    gone: SnapshotLook | None = None  # the first look after; None: in force at the last look
+    claim: RotationClaim | None = None  # the record of the rotation that brought it in
 
 
 def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
@@ -61,8 +52,8 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
 
     What a look saw holds also where its writer's chain has a break elsewhere: its own MAC vouches for it.
     """
-    looks: dict[Home, list[Sight]] = {}
-    claims: dict[Home, list[tuple[str | None, Claim]]] = {}
+    looks: dict[SecretPlace, list[SnapshotLook]] = {}
+    claims: dict[SecretPlace, list[tuple[str | None, RotationClaim]]] = {}
     for entry in ledger.entries:
         for home, sight in _sights(entry):
             looks.setdefault(home, []).append(sight)
@@ -81,31 +72,33 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
     return (snapshots[0], snapshots[-1]) if snapshots else None
 
 
-def _sights(entry: Entry) -> Iterator[tuple[Home, Sight]]:
+def _sights(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
     if entry.kind == "rotation" and entry.body["fingerprint"]:
-        yield _home(entry.body), Sight(entry.at, entry.place, entry.body["fingerprint"])
+        yield _home(entry.body), SnapshotLook(entry.at, entry.place, entry.body["fingerprint"])
     if entry.kind != "snapshot":
         return
     whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}
     for row in entry.body["secrets"]:
         here = (row["environment"], row["service"])
         if row["fingerprint"] or (row["state"] in ("empty", "missing") and here in whole):
-            yield _home(row), Sight(entry.at, entry.place, row["fingerprint"])
+            yield _home(row), SnapshotLook(entry.at, entry.place, row["fingerprint"])
 
 
-def _home(row: Mapping[str, Any]) -> Home:
-    return Home(row["secret"], row["environment"], row["service"])
+def _home(row: Mapping[str, Any]) -> SecretPlace:
+    return SecretPlace(row["secret"], row["environment"], row["service"])
 
 
-def _claim(entry: Entry) -> Claim:
+def _claim(entry: Entry) -> RotationClaim:
     body = entry.body
     at = parse_instant(body["claimed_at"], entry.place)
-    return Claim(at, body["day_only"], entry.at, entry.place, body.get("by", ""), body.get("reason", ""))
+    return RotationClaim(
+        at, body["day_only"], entry.at, entry.place, body.get("by", ""), body.get("reason", "")
+    )
 
 
-def _stays(home: Home, sights: Iterable[Sight]) -> list[Tenure]:
+def _stays(home: SecretPlace, sights: Iterable[SnapshotLook]) -> list[Tenure]:
     stays: list[Tenure] = []
-    before: Sight | None = None
+    before: SnapshotLook | None = None
     for sight in sights:
         if before is not None and sight.fingerprint == before.fingerprint:
             if stays and sight.fingerprint is not None:
@@ -119,7 +112,7 @@ def _stays(home: Home, sights: Iterable[Sight]) -> list[Tenure]:
     return stays
 
 
-def _claimed(stay: Tenure, claims: Iterable[tuple[str | None, Claim]]) -> Claim | None:
+def _claimed(stay: Tenure, claims: Iterable[tuple[str | None, RotationClaim]]) -> RotationClaim | None:
     """The record that tells of the rotation by which a value came in."""
     after = stay.absent.at if stay.absent else None
     fitting = [

@@ -56,7 +56,7 @@ def _of_logs(
     rule: AlertRule, logs: LogRead, since: datetime, until: datetime, unread: str
 ) -> dict[str, object]:
     events = logs.events[logs.events["kind"].isin(rule.kinds)]
-    timed = events[events["at"].between(since, until)].sort_values(["at", "source", "line"], kind="stable")
+    timed = events[events["at"].between(since, until)].sort_values(["at", "file", "line"], kind="stable")
     seconds = timed["at"].astype("int64") / 1e6
     loud = timed[dense(timed.assign(seconds=seconds, all="all"), "all", rule.at_least, rule.minutes * 60)]
     sure = events[events["at"].isna() & events["not_before_at"].ge(since)]

@@ -56,7 +56,7 @@ def tabulate_guide_searches(
     `written` gives, for each kind of event, example lines as log_formats.toml holds them (rules.md D9).
     """
     counted = log_counts.groupby("kind")["count"].sum()
-    in_files = log_counts.groupby(["source", "kind"])["count"].sum()
+    in_files = log_counts.groupby(["file", "kind"])["count"].sum()
     return GuideSearches.of(
         {
             "pattern": grep.pattern,
@@ -76,7 +76,7 @@ def tabulate_guide_searches(
 def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
     """How many of the events stand in files that the search opens; what is packed grep reads as it is."""
     own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
-    files = own.groupby("source").sum()
+    files = own.groupby("file").sum()
     opened = [
         PurePosixPath(file).match(grep.path) and PurePosixPath(file).suffix not in PACKED
         for file in files.index

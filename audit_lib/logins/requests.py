@@ -16,7 +16,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.secrecy.value_questions import matches_glob
 
 REFUSED = (401, 403)
-TEXTS = ("source", "client", "method", "route")
+TEXTS = ("file", "client", "method", "route")
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
 _DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
 
@@ -84,7 +84,7 @@ def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
     rows = counts[counts["status"].notna() & (counts["untimed"] > 0)]
     days = pd.to_datetime(rows["day"], utc=True).astype("datetime64[us, UTC]")
     following = _following_days(counts)
-    ends = [following.get((source, day)) for source, day in zip(rows["source"], rows["day"], strict=True)]
+    ends = [following.get((file, day)) for file, day in zip(rows["file"], rows["day"], strict=True)]
     after = pd.to_datetime(pd.Series(ends, index=rows.index, dtype="object"), utc=True)
     return rows.assign(
         not_before_at=days,
@@ -99,11 +99,11 @@ def _following_days(counts: pd.DataFrame) -> dict[tuple[Any, Any], str]:
     """For each file and day the next day that the file names: an untimed line ends before it is over."""
     named = counts[counts["day"].notna()]
     found: dict[tuple[Any, Any], str] = {}
-    for source, group in named.groupby("source"):
+    for file, group in named.groupby("file"):
         days = sorted(set(group["day"]))
-        found |= {(source, day): after for day, after in pairwise(days)}
+        found |= {(file, day): after for day, after in pairwise(days)}
         # Before its first date a file says nothing: such lines lie before the end of that day.
-        found[source, None] = days[0]
+        found[file, None] = days[0]
     return found
 
 

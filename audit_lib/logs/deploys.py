@@ -105,7 +105,7 @@ def _deploys(source: DeploySource, path: str, entries: Iterable[DeployEntry]) ->
     for entry in entries:
         place = f"{path}:{entry.line}"
         yield {
-            "source": path,
+            "file": path,
             "line": entry.line,
             "deploy": entry.deploy,
             "environment": entry.environment or source.environment,
@@ -134,5 +134,5 @@ def _frame(listed: list[dict[str, Any]], keeper: Keeper) -> pd.DataFrame:
             clean = blotted(search.scrub(row["message"])).strip()
             row["message"] = clean.splitlines()[0][:LONGEST] if clean else ""
             row |= {name: search.scrub(row[name]) for name in ("deploy", "status", "trigger", "evidence")}
-    order = ["began_at", "source", "line", "deploy"]
+    order = ["began_at", "file", "line", "deploy"]
     return Deploys.checked(Deploys.of(kept.values()).sort_values(order, kind="stable"))

@@ -14,7 +14,7 @@ from audit_lib.logs.units import MINUTE, NONE, Ints
 def rows_of(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:
     """One file's columns with numbers turned into what they stand for."""
     names, messages = np.array(sums.names, object), np.array(sums.messages, object)
-    frame: dict[str, object] = {"source": source}
+    frame: dict[str, object] = {"file": source}
     for name, numbers in columns.items():
         if name in EVENT_NAMES:
             frame[name] = names[numbers]
@@ -57,20 +57,20 @@ class FileSums(NamedTuple):
 def counts_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogCounts: one row for each group of requests and messages of each file; notices are no part of it."""
     frame = _frame(files, lambda sums: sums.groups, LogCounts)
-    keys = ["source", "day", "kind", "status", "client", "method", "route"]
+    keys = ["file", "day", "kind", "status", "client", "method", "route"]
     return LogCounts.checked(frame.sort_values(keys, kind="stable"))
 
 
 def events_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogEvents: one row for each failed request and each message, in the order of file and line."""
     frame = _frame(files, lambda sums: sums.events, LogEvents)
-    return LogEvents.checked(frame.sort_values(["source", "line", "message"], kind="stable"))
+    return LogEvents.checked(frame.sort_values(["file", "line", "message"], kind="stable"))
 
 
 def minutes_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
     frame = _frame(files, lambda sums: sums.moments, LogMinutes)
-    keys = ["source", "minute_at", "status", "client", "method", "route"]
+    keys = ["file", "minute_at", "status", "client", "method", "route"]
     return LogMinutes.checked(frame.sort_values(keys, kind="stable"))
 
 

@@ -11,7 +11,7 @@ from audit_lib.base.compressed import BROKEN, Bomb, unpacked
 from audit_lib.base.files import Unreadable, open_source
 from audit_lib.logs.count_lines import raw_lines
 
-COLUMNS = ["source", "line", "text"]
+COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line
 AROUND = 2  # lines before and after: what carries no time is bounded by its neighbours
 BLOT = "[blotted out]"
@@ -28,7 +28,7 @@ _VALUES = (
 
 
 def quote_lines(root: Path, evidence: Iterable[str]) -> pd.DataFrame:
-    """One row for each line that a `file:line` names, with two lines around it: `source`, `line`, `text`.
+    """One row for each line that a `file:line` names, with two lines around it: `file`, `line`, `text`.
 
     Evidence that names no line of a file within the project is passed over.
     """

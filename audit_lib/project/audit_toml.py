@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import Table, parse_toml, read_text_file
+from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file
 from audit_lib.project.places import (
     ENVIRONMENTS,
     DeploySource,
@@ -24,7 +24,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
     Of an assumed layout links are no fault: nobody named them, and reading refuses them one by one.
     """
     faults: list[Fault] = []
-    table = Table(parse_toml(read_text_file(path, place), place), place, faults)
+    table = TomlTable(parse_toml(read_text_file(path, place), place), place, faults)
     zone = _zone(table, "UTC")
     project = Project(
         name=_name(table, root),
@@ -90,7 +90,7 @@ def leads_out(text: str, root: Path) -> bool:
         return True
 
 
-def _path(table: Table, key: str, default: str = "", *, needed: bool = False) -> str:
+def _path(table: TomlTable, key: str, default: str = "", *, needed: bool = False) -> str:
     text = table.text(key, default, needed=needed)
     fault = path_fault(text) if text else ""
     if fault:
@@ -99,7 +99,7 @@ def _path(table: Table, key: str, default: str = "", *, needed: bool = False) ->
     return PurePosixPath(text).as_posix() if text else ""
 
 
-def _name(table: Table, root: Path) -> str:
+def _name(table: TomlTable, root: Path) -> str:
     name = table.text("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     # The name becomes part of a folder's name: reports/<project>-<quarter>.
     if not re.fullmatch(r"\w[\w.-]{0,79}", name):
@@ -107,12 +107,12 @@ def _name(table: Table, root: Path) -> str:
     return name
 
 
-def _policy_name(table: Table) -> str:
+def _policy_name(table: TomlTable) -> str:
     text = table.text("policy")
     return _path(table, "policy") if "/" in text or text.endswith(".toml") else text
 
 
-def _environments(table: Table) -> tuple[str, ...]:
+def _environments(table: TomlTable) -> tuple[str, ...]:
     if not table.has("environments"):
         return ENVIRONMENTS
     names = tuple(environment_name(text) for text in table.texts("environments"))
@@ -121,7 +121,7 @@ def _environments(table: Table) -> tuple[str, ...]:
     return tuple(name for name in ENVIRONMENTS if name in names)
 
 
-def _environment(table: Table, *, needed: bool) -> str:
+def _environment(table: TomlTable, *, needed: bool) -> str:
     text = table.text("environment", needed=needed)
     name = environment_name(text)
     if text and not name:
@@ -129,7 +129,7 @@ def _environment(table: Table, *, needed: bool) -> str:
     return name
 
 
-def _env_source(table: Table) -> EnvSource:
+def _env_source(table: TomlTable) -> EnvSource:
     example = table.flag("example")
     source = EnvSource(
         environment=_environment(table, needed=not example),
@@ -147,7 +147,7 @@ def _env_source(table: Table) -> EnvSource:
     return source
 
 
-def _log_source(table: Table, zone: str) -> LogSource:
+def _log_source(table: TomlTable, zone: str) -> LogSource:
     source = LogSource(
         pattern=_path(table, "pattern", needed=True),
         service=_service(table),
@@ -158,7 +158,7 @@ def _log_source(table: Table, zone: str) -> LogSource:
     return source
 
 
-def _deploy_source(table: Table) -> DeploySource:
+def _deploy_source(table: TomlTable) -> DeploySource:
     source = DeploySource(
         pattern=_path(table, "pattern", needed=True),
         service=_service(table),
@@ -168,14 +168,14 @@ def _deploy_source(table: Table) -> DeploySource:
     return source
 
 
-def _service(table: Table, *, needed: bool = False) -> str:
+def _service(table: TomlTable, *, needed: bool = False) -> str:
     service = table.text("service", needed=needed)
     if service and not re.fullmatch(r"\w[\w.-]{0,79}", service):
         table.fault("service is not made of letters, digits, dots, hyphens and underscores")
     return service
 
 
-def _zone(table: Table, default: str) -> str:
+def _zone(table: TomlTable, default: str) -> str:
     zone = table.text("time_zone", default)
     try:
         ZoneInfo(zone)
@@ -185,7 +185,7 @@ def _zone(table: Table, default: str) -> str:
     return zone
 
 
-def _instant(table: Table) -> str:
+def _instant(table: TomlTable) -> str:
     text = table.text("pinned_as_of")
     if text:
         try:
@@ -195,7 +195,7 @@ def _instant(table: Table) -> str:
     return text
 
 
-def _exports(table: Table) -> tuple[str, ...]:
+def _exports(table: TomlTable) -> tuple[str, ...]:
     exports = table.texts("exports")
     for number, text in enumerate(exports, 1):
         if fault := path_fault(text):

@@ -34,7 +34,7 @@ def summary_table(incident: Incident) -> Table:
     """What is looked into, by which logs, and what the first explanation is."""
     requests = incident.scene.requests
     inside = int(requests.loc[surely_within(requests, incident.window), "count"].sum())
-    best = incident.hypotheses.iloc[0]
+    best = incident.explanations.iloc[0]
     logs = incident.sources[incident.sources["kind"] == "log"]
     reach = requests["not_before_at"].min()
     facts = {
@@ -44,7 +44,7 @@ def summary_table(incident: Incident) -> Table:
         "newest line of the logs": newest_line(incident),
         "secret": incident.scene.secret or "none named: those that have leaked",
         "address": incident.client or f"none named: {suspect(incident.scene) or 'none'} is looked at first",
-        "first explanation": f"{best['hypothesis']} ({best['verdict']})",
+        "first explanation": f"{best['explanation']} ({best['verdict']})",
         "logs read": f"{(logs['state'] == 'read').sum()} of {len(logs)}, back to "
         + ("no date" if pd.isna(reach) else f"{reach:%Y-%m-%d}"),
         "requests surely in the window": str(inside),
@@ -60,7 +60,7 @@ def newest_line(incident: Incident) -> str:
     if written.empty:
         return "none carries a time"
     newest = written.sort_values("at", kind="stable").iloc[-1]
-    return f"{iso(newest['at'])} ({newest['source']}:{newest['line']})"
+    return f"{iso(newest['at'])} ({newest['file']}:{newest['line']})"
 
 
 def ledger_told(incident: Incident) -> str:
@@ -79,12 +79,14 @@ def read_table(incident: Incident) -> Table:
 
 def steps_table(incident: Incident) -> Table:
     """What to do, in order."""
-    return show(tabulate_steps(incident.scene, incident.windows, incident.hypotheses), "What to do, in order")
+    return show(
+        tabulate_steps(incident.scene, incident.windows, incident.explanations), "What to do, in order"
+    )
 
 
-def hypotheses_table(incident: Incident) -> Table:
+def explanations_table(incident: Incident) -> Table:
     """Each explanation with what speaks for and against it."""
-    frame = incident.hypotheses.drop(columns="weight")
+    frame = incident.explanations.drop(columns="weight")
     return show(frame, "What may explain it", note="Ordered by the points for and against; no probability.")
 
 
@@ -152,8 +154,8 @@ def leaks_table(incident: Incident) -> Table:
     committed = history.assign(
         secret=history["name"],
         in_force="",
-        path=history["source"],
-        source="commit",
+        path=history["file"],
+        place="commit",
         line=None,
         encoding="plain",
     )
@@ -162,7 +164,7 @@ def leaks_table(incident: Incident) -> Table:
     frame = pd.concat([frame, committed[[not one for one in known]]], ignore_index=True)
     if incident.scene.secret:
         frame = frame[frame["secret"] == incident.scene.secret]
-    columns = ["secret", "in_force", "source", "path", "line", "commit", "encoding"]
+    columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
     return show(frame[columns].head(MOST_ROWS), "Where it leaked", empty="no place was found")
 
 
@@ -232,13 +234,13 @@ def record_table(incident: Incident) -> Table:
 
 def record(incident: Incident) -> pd.DataFrame:
     """The incident's record as a frame."""
-    steps = tabulate_steps(incident.scene, incident.windows, incident.hypotheses)
+    steps = tabulate_steps(incident.scene, incident.windows, incident.explanations)
     deploys = deploys_told(incident.scene, incident.timeline)
     return record_frame(
         incident.name,
         incident.scene,
         incident.concerned,
-        incident.hypotheses,
+        incident.explanations,
         steps,
         deploys,
         incident.discovered,

@@ -60,4 +60,4 @@ def _not_searched(audit: Audit) -> Table:
 def _place(row: "pd.Series[str]") -> str:
     line = "" if pd.isna(row["line"]) else f":{row['line']}"
     commit = f" in {row['commit'][:12]}" if row["commit"] else ""
-    return f"{row['source']}: {row['path']}{line}{commit}"
+    return f"{row['place']}: {row['path']}{line}{commit}"

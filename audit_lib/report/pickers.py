@@ -60,7 +60,7 @@ def _choices(incident: Incident) -> Table:
 def _widgets(incident: Incident) -> Any:
     import ipywidgets  # noqa: PLC0415  without it the parameters do the same
 
-    board = Board.of(incident)
+    board = PickedView.of(incident)
     wide = ipywidgets.Layout(width="48%")
     span = ipywidgets.SelectionRangeSlider(
         options=_instants(incident),
@@ -94,7 +94,7 @@ def _widgets(incident: Incident) -> Any:
 
 
 @dataclass
-class Board:
+class PickedView:
     """What is chosen, and the incident as seen through it."""
 
     incident: Incident
@@ -103,7 +103,7 @@ class Board:
     secret: str
 
     @classmethod
-    def of(cls, incident: Incident) -> "Board":
+    def of(cls, incident: Incident) -> "PickedView":
         """The board as the parameters chose."""
         chosen = incident.client or suspect(incident.scene)
         return cls(incident, chosen, "", incident.scene.secret)

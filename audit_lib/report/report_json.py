@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
+from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
 from audit_lib.report.table import outward, scalars
@@ -139,7 +140,7 @@ def _detections(detections: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _leaks(audit: Audit) -> list[dict[str, Any]]:
     places: dict[str, list[dict[str, Any]]] = {}
-    for row in _rows(audit.leak_places):
+    for row in _rows(audit.leak_places.rename(columns=PUBLISHED_PLACE)):
         places.setdefault(row.pop("leak_id"), []).append(row)
     return [{**leak, "places": places.get(leak["leak_id"], [])} for leak in _rows(audit.leaks)]
 

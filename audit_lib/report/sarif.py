@@ -86,7 +86,7 @@ def _location(place: dict[Any, Any]) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": {"uri": quote(place["path"], safe="/!")}}
     if not pd.isna(place["line"]):
         physical["region"] = {"startLine": int(place["line"])}
-    text = " ".join(part for part in (place["source"], place["commit"], f"({place['encoding']})") if part)
+    text = " ".join(part for part in (place["place"], place["commit"], f"({place['encoding']})") if part)
     return {"physicalLocation": physical, "message": {"text": text}}
 
 

@@ -10,7 +10,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files
-from audit_lib.sample.history import Held, midnight, timeline
+from audit_lib.sample.history import HeldVariable, midnight, timeline
 from audit_lib.sample.ledger import write_ledger
 from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
@@ -64,7 +64,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         os.utime(path, (written, written))
 
 
-def _history(held: tuple[Held, ...], files: Mapping[str, bytes]) -> tuple[Commit, ...]:
+def _history(held: tuple[HeldVariable, ...], files: Mapping[str, bytes]) -> tuple[Commit, ...]:
     """An env file that was committed and taken out again, and one that is tracked to this day."""
     then, later = midnight("2026-02-10"), midnight("2026-04-06")
     return (

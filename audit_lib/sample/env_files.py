@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from audit_lib.sample.history import FILES, Held
+from audit_lib.sample.history import FILES, HeldVariable
 from audit_lib.sample.values import hexadecimal
 
 MODES = {"backend/.env": 0o644}  # all others: 0600
@@ -19,7 +19,7 @@ WRITTEN = {
 BACKUP_AT = datetime.fromisoformat(WRITTEN["backend/.env.bak"])
 
 
-def env_files(held: Iterable[Held], instant: datetime) -> dict[str, bytes]:
+def env_files(held: Iterable[HeldVariable], instant: datetime) -> dict[str, bytes]:
     """Each env file as it stands at an instant, and the backup that somebody left."""
     texts = {
         path: _text(held, path, instant) for path in FILES.values() if path != "deploy/frontend.staging.env"
@@ -49,7 +49,7 @@ def examples() -> dict[str, bytes]:
     }
 
 
-def _text(held: Iterable[Held], path: str, instant: datetime) -> str:
+def _text(held: Iterable[HeldVariable], path: str, instant: datetime) -> str:
     here = [(one.name, one.at(instant)) for one in held if one.source == path]
     values = {name: value.text for name, value in here if value is not None}
     if path.endswith(".json"):  # as the platform's API gives them

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from audit_lib.sample.values import (
     HEX,
     UPPER,
-    Value,
+    SampleValue,
     alphanumeric,
     drawn,
     hexadecimal,
@@ -31,20 +31,20 @@ FILES = {
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldVariable:
     """A variable of one place with its values, each from a day on; None: the variable is not there."""
 
     environment: str
     service: str
     name: str
-    steps: tuple[tuple[str, Value | None], ...]
+    steps: tuple[tuple[str, SampleValue | None], ...]
 
     @property
     def source(self) -> str:
         """The file that holds it."""
         return FILES[self.environment, self.service]
 
-    def at(self, instant: datetime) -> Value | None:
+    def at(self, instant: datetime) -> SampleValue | None:
         """The value in force at an instant."""
         values = [value for day, value in self.steps if midnight(day) <= instant]
         return values[-1] if values else None
@@ -55,29 +55,31 @@ def midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
-def timeline() -> tuple[Held, ...]:
+def timeline() -> tuple[HeldVariable, ...]:
     """Every variable of the sample, in the order of its files. Each line plants what its place shows."""
     return (*_production(), *_staging(), *_development())
 
 
-def _database(environment: str, password: str) -> Value:
+def _database(environment: str, password: str) -> SampleValue:
     back = f"@{HOST}:5432/app_{environment}"
     return url(f"postgresql://app_{environment}:", password, back)
 
 
-def _anthropic(seed: str) -> Value:
+def _anthropic(seed: str) -> SampleValue:
     return prefixed("sk-ant-" + "api03-", seed, 93, "AA")
 
 
-def _held(environment: str, service: str, **variables: Value | list[object] | None) -> Iterator[Held]:
+def _held(
+    environment: str, service: str, **variables: SampleValue | list[object] | None
+) -> Iterator[HeldVariable]:
     """A value alone holds since the start; a list alternates days and values."""
     for name, given in variables.items():
         steps = given if isinstance(given, list) else [START, given]
         pairs = tuple(zip(steps[::2], steps[1::2], strict=True))
-        yield Held(environment, service, name, pairs)  # type: ignore[arg-type]
+        yield HeldVariable(environment, service, name, pairs)  # type: ignore[arg-type]
 
 
-def _production() -> Iterator[Held]:
+def _production() -> Iterator[HeldVariable]:
     redis = [url("redis://:", drawn(f"production redis {n}", 40), "@cache.internal:6379/0") for n in (1, 2)]
     shared = _anthropic("anthropic 2")
     yield from _held(
@@ -119,7 +121,7 @@ def _production() -> Iterator[Held]:
     )
 
 
-def _staging() -> Iterator[Held]:
+def _staging() -> Iterator[HeldVariable]:
     yield from _held(
         "staging",
         "backend",
@@ -135,7 +137,7 @@ def _staging() -> Iterator[Held]:
     )
 
 
-def _development() -> Iterator[Held]:
+def _development() -> Iterator[HeldVariable]:
     yield from _held(
         "development",
         "backend",

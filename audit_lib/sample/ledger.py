@@ -8,12 +8,12 @@ from typing import Any
 
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append
-from audit_lib.sample.history import Held, midnight
+from audit_lib.sample.history import HeldVariable, midnight
 from audit_lib.secrecy.keeper import Keeper
 
 
 @dataclass(frozen=True)
-class Claim:
+class RecordedRotation:
     """A rotation that somebody recorded."""
 
     recorded: str
@@ -39,10 +39,10 @@ WATCHED = {
 }
 IDENTIFIERS = ("TRADIER_ACCOUNT_ID", "NEXT_PUBLIC_BACKEND_API_BASE_URL")
 ROTATIONS = (
-    Claim("2026-05-18T10:04:00+00:00", "production", "DATABASE_URL", "planned"),
-    Claim("2026-07-15T11:05:00+00:00", "production", "API_TOKEN", "planned"),
-    Claim("2026-08-03T09:30:00+00:00", "production", "ANTHROPIC_API_KEY", "planned"),  # false
-    Claim("2026-09-10T09:20:00+00:00", "development", "JWT_SECRET_KEY", "seen in a log"),
+    RecordedRotation("2026-05-18T10:04:00+00:00", "production", "DATABASE_URL", "planned"),
+    RecordedRotation("2026-07-15T11:05:00+00:00", "production", "API_TOKEN", "planned"),
+    RecordedRotation("2026-08-03T09:30:00+00:00", "production", "ANTHROPIC_API_KEY", "planned"),  # false
+    RecordedRotation("2026-09-10T09:20:00+00:00", "development", "JWT_SECRET_KEY", "seen in a log"),
 )
 ACCEPTANCES = (
     ("public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend", "2026-12-31T23:59:59Z"),
@@ -55,7 +55,7 @@ ATTESTATIONS = (
 )
 
 
-def write_ledger(folder: Path, keeper: Keeper, held: tuple[Held, ...]) -> None:
+def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -> None:
     """The chains of four writers in the ledger folder, each entry dated in the past of the sample."""
     for at in snapshot_instants():
         append(folder, keeper.key, _snapshot(keeper, held, at), at, "weekly")
@@ -79,7 +79,7 @@ def snapshot_instants() -> tuple[datetime, ...]:
     return tuple(at + 6 * HOUR for at in (*map(midnight, MONTHLY), *weekly))
 
 
-def _snapshot(keeper: Keeper, held: Iterable[Held], at: datetime) -> Draft:
+def _snapshot(keeper: Keeper, held: Iterable[HeldVariable], at: datetime) -> Draft:
     watched = [place for place, since in WATCHED.items() if midnight(since) <= at]
     here = [one for one in held if (one.environment, one.service) in watched]
     sources = {(one.environment, one.service): one.source for one in here}
@@ -96,7 +96,7 @@ def _snapshot(keeper: Keeper, held: Iterable[Held], at: datetime) -> Draft:
     return Draft("snapshot", {"places": places, "secrets": secrets, "pairs": []})
 
 
-def _seen(keeper: Keeper, one: Held, at: datetime) -> dict[str, Any]:
+def _seen(keeper: Keeper, one: HeldVariable, at: datetime) -> dict[str, Any]:
     value = one.at(at)
     state = "missing" if value is None else "present" if value.text else "empty"
     return {
@@ -111,7 +111,7 @@ def _seen(keeper: Keeper, one: Held, at: datetime) -> dict[str, Any]:
     }
 
 
-def _rotation(keeper: Keeper, held: Iterable[Held], claim: Claim) -> Draft:
+def _rotation(keeper: Keeper, held: Iterable[HeldVariable], claim: RecordedRotation) -> Draft:
     one = next(one for one in held if (one.environment, one.name) == (claim.environment, claim.secret))
     now = one.at(claim.at)
     assert now is not None

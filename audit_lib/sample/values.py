@@ -11,7 +11,7 @@ HEX = "0123456789abcdef"
 
 
 @dataclass(frozen=True)
-class Value:
+class SampleValue:
     """What stands in an env file, and the part of it that is the secret."""
 
     text: str
@@ -25,31 +25,31 @@ def drawn(seed: str, length: int, alphabet: str = URL_SAFE) -> str:
     return "".join(alphabet[(256 * high + low) % len(alphabet)] for high, low in pairs)
 
 
-def plain(text: str) -> Value:
+def plain(text: str) -> SampleValue:
     """A value that is a secret as a whole."""
-    return Value(text, text)
+    return SampleValue(text, text)
 
 
-def token(seed: str, length: int = 43) -> Value:
+def token(seed: str, length: int = 43) -> SampleValue:
     """What `secrets.token_urlsafe` would give."""
     return plain(drawn(seed, length))
 
 
-def alphanumeric(seed: str, length: int) -> Value:
+def alphanumeric(seed: str, length: int) -> SampleValue:
     """A provider's key of letters and digits."""
     return plain(drawn(seed, length, ALPHANUMERIC))
 
 
-def hexadecimal(seed: str, length: int = 64) -> Value:
+def hexadecimal(seed: str, length: int = 64) -> SampleValue:
     """What `secrets.token_hex` would give."""
     return plain(drawn(seed, length, HEX))
 
 
-def prefixed(prefix: str, seed: str, length: int, suffix: str = "", alphabet: str = URL_SAFE) -> Value:
+def prefixed(prefix: str, seed: str, length: int, suffix: str = "", alphabet: str = URL_SAFE) -> SampleValue:
     """A provider's key that bears its kind in front."""
     return plain(prefix + drawn(seed, length, alphabet) + suffix)
 
 
-def url(front: str, password: str, back: str) -> Value:
+def url(front: str, password: str, back: str) -> SampleValue:
     """A connection string, of which the password is the secret."""
-    return Value(f"{front}{password}{back}", password)
+    return SampleValue(f"{front}{password}{back}", password)

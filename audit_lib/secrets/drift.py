@@ -19,7 +19,7 @@ SECRET_KINDS = ("secret", "unlisted")
 _URL_PARTS = {"user": "different", "host": "different", "database": "any"}
 
 
-class Value(NamedTuple):
+class HeldValue(NamedTuple):
     """One place that holds, or should hold, a value: a row of Inventory, or of an example file."""
 
     secret: str
@@ -34,8 +34,8 @@ class Value(NamedTuple):
 class Pair(NamedTuple):
     """Two places to compare, and what is expected of them."""
 
-    one: Value
-    other: Value
+    one: HeldValue
+    other: HeldValue
     component: str
     expected: str
     why: str
@@ -66,7 +66,7 @@ def compare_places(
     return Drift.of([_row(pair, letters) for pair in pairs])
 
 
-def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> Value:
+def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> HeldValue:
     """A row of the inventory as a place; the whole value's fingerprint is that of its line."""
     fingerprint = None if pd.isna(row["fingerprint"]) else str(row["fingerprint"])
     whole = None
@@ -74,10 +74,10 @@ def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> Value:
         whole = wholes[row["source"], row["line"], row["variable"]]
     own = fingerprint is not None and row["placeholder"] is False
     absent = row["state"] in ("missing", "empty") or (whole is not None and fingerprint is None)
-    return Value(row["secret"], row["environment"], row["service"], fingerprint, whole, own, absent)
+    return HeldValue(row["secret"], row["environment"], row["service"], fingerprint, whole, own, absent)
 
 
-def _paired(rows: list[Value], policy: Policy) -> Iterator[Pair]:
+def _paired(rows: list[HeldValue], policy: Policy) -> Iterator[Pair]:
     """What the policy demands to be equal or to differ, in each environment (rules.md 42, 44)."""
     at_home = _at_home(rows, policy)
     for expected, why, others in (("same", "pairing", "equals"), ("different", "must differ", "differs")):
@@ -90,14 +90,14 @@ def _paired(rows: list[Value], policy: Policy) -> Iterator[Pair]:
                 yield Pair(one, other, "whole", expected, why)
 
 
-def _at_home(rows: list[Value], policy: Policy) -> list[Value]:
+def _at_home(rows: list[HeldValue], policy: Policy) -> list[HeldValue]:
     """The rows of the policy's variables in their own services."""
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
     return [value for value in rows if (value.secret, value.service) in homes]
 
 
 def _across_environments(
-    inventory: pd.DataFrame, rows: list[Value], policy: Policy, keeper: Keeper
+    inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
     """One variable in two environments (rules.md 61-63, 66): a secret must differ, a setting may be equal."""
     described = zip(rows, inventory["component"], inventory["kind"], strict=True)
@@ -114,17 +114,17 @@ def _across_environments(
                 yield Pair(cut[0], cut[1], part, "any" if here else expected, "environments")
 
 
-def _part(value: Value, part: str, keeper: Keeper) -> Value:
+def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
     """The same place with a component's fingerprint; a host or a name is no secret, so it is not kept."""
     cut = keeper.part(value.whole, values.component(part), keep=False) if value.whole else None
     return value._replace(fingerprint=cut, absent=value.absent or (value.whole is not None and cut is None))
 
 
-def _is_local(value: Value, keeper: Keeper) -> bool:
+def _is_local(value: HeldValue, keeper: Keeper) -> bool:
     return value.whole is not None and keeper.ask(value.whole, values.has_local_host)
 
 
-def _across_names(inventory: pd.DataFrame, rows: list[Value], policy: Policy) -> Iterator[Pair]:
+def _across_names(inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy) -> Iterator[Pair]:
     """One value under two names, in one environment or in two (rules.md 64)."""
     paired = {
         frozenset((rule.name, other)) for rule in policy.secrets for other in rule.equals + rule.differs
@@ -161,7 +161,7 @@ def _pairs_of_a_group(members: Iterable[T], group: Callable[[T], Hashable]) -> I
         yield from ((found[0], other) for other in found[1:]) if many else combinations(found, 2)
 
 
-def _secrets(inventory: pd.DataFrame, rows: list[Value]) -> list[Value]:
+def _secrets(inventory: pd.DataFrame, rows: list[HeldValue]) -> list[HeldValue]:
     """The rows that hold a secret of their own."""
     kinds = zip(rows, inventory["kind"], strict=True)
     return [value for value, kind in kinds if kind in SECRET_KINDS and value.own]
@@ -173,18 +173,18 @@ def _rule_name(name: str, policy: Policy) -> str:
 
 
 def _examples(
-    inventory: pd.DataFrame, rows: list[Value], entries: pd.DataFrame, policy: Policy, keeper: Keeper
+    inventory: pd.DataFrame, rows: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
     """A secret in force that an example file holds as well (rules.md 55)."""
     shown = entries[(entries["kind"] == "example") & entries["fingerprint"].notna()]
-    holders: dict[str | None, list[Value]] = defaultdict(list)
+    holders: dict[str | None, list[HeldValue]] = defaultdict(list)
     for value in _secrets(inventory, rows):
         holders[value.fingerprint].append(value)
     for entry in shown.to_dict("records"):
         rule = policy.rule(entry["name"])
         part = _example_part(entry["fingerprint"], rule, keeper)
         name = rule.name if rule else entry["name"]
-        example = Value(name, "", entry["service"], part, entry["fingerprint"], own=True)
+        example = HeldValue(name, "", entry["service"], part, entry["fingerprint"], own=True)
         for value in holders.get(part, ())[:_LARGE_GROUP]:
             yield Pair(value, example, "whole", "different", "example")
 

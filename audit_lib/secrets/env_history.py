@@ -56,7 +56,7 @@ def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
             # No answer is no evidence; a repository that git cannot read is said by the leak search.
             continue
     frame = pd.DataFrame(found, columns=list(EnvHistory.to_schema().columns))
-    return EnvHistory.checked(frame.sort_values(["source", "name", "component", "committed_at", "commit"]))
+    return EnvHistory.checked(frame.sort_values(["file", "name", "component", "committed_at", "commit"]))
 
 
 def _history(project: Project, path: str, keeper: Keeper) -> Iterator[dict[str, Any]]:
@@ -75,7 +75,7 @@ def _history(project: Project, path: str, keeper: Keeper) -> Iterator[dict[str, 
                 continue
             shown = parents and all(parent and parent.shows_another(value, fingerprint) for parent in parents)
             yield {
-                "source": path,
+                "file": path,
                 "name": value[0],
                 "component": value[1],
                 "fingerprint": fingerprint,

@@ -10,10 +10,19 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import Evidence, rows
 from audit_lib.ledger import Ledger
+from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.age_interval import EPS
-from audit_lib.secrets.evidence_rows import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
-from audit_lib.secrets.ledger_observations import Observations, Place
+from audit_lib.secrets.evidence_rows import (
+    EvidenceInputs,
+    PresentValue,
+    Row,
+    of_commit,
+    of_file_time,
+    of_stint,
+    piece,
+)
+from audit_lib.secrets.ledger_observations import Observations
 from audit_lib.secrets.rotation_claims import claims_of, effective_of
 from audit_lib.secrets.seen_elsewhere import backups, earliest, self_dated, sightings
 
@@ -37,7 +46,7 @@ def collect_evidence(
     a commit shows that it held by then; else nothing bounds its age. What is dated later is `left out`.
     """
     values = list(present_values(inventory, sources))
-    known = Known(
+    known = EvidenceInputs(
         as_of=as_of,
         observations=Observations(ledger),
         present=_grouped((seen.fingerprint, seen) for seen in values),
@@ -49,7 +58,7 @@ def collect_evidence(
         tenure = list(_tenure(seen, known))
         found += tenure + list(sightings(seen, known, earliest(tenure)))
         found += self_dated(seen, known, keeper)
-    places = {Place(row.secret, row.environment, row.service) for row in rows(inventory)}
+    places = {SecretPlace(row.secret, row.environment, row.service) for row in rows(inventory)}
     found += claims_of(ledger, log_events, {seen.place: seen.fingerprint for seen in values}, places, as_of)
     found += effective_of(inventory, log_events, as_of)
     found += _later(values, ledger)
@@ -58,18 +67,18 @@ def collect_evidence(
     return Evidence.checked(frame.sort_values(order, kind="stable"))
 
 
-def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Seen]:
+def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[PresentValue]:
     """Each value of the inventory, with the last write of the file that holds it."""
     files = rows(sources[sources["kind"].isin(FILES)])
     written = {(row.source, row.environment, row.service): row.modified_at for row in files}
     for row in rows(inventory[inventory["state"] == "present"]):
         if row.fingerprint is not None:
-            place = Place(row.secret, row.environment, row.service)
+            place = SecretPlace(row.secret, row.environment, row.service)
             at = written.get((row.source, row.environment, row.service)) if row.origin in FILES else None
-            yield Seen(place, row.variable, row.source, row.component, row.fingerprint, at)
+            yield PresentValue(place, row.variable, row.source, row.component, row.fingerprint, at)
 
 
-def _tenure(seen: Seen, known: Known) -> Iterator[Row]:
+def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     """E1, E2, E3, E5, E8: since when the value is in force here; nothing where that is not shown by as_of."""
     chains = known.observations.of_place(seen.place, seen.source)
     runs = [(chain, known.observations.stints(chain, seen.fingerprint)) for chain in chains]
@@ -87,7 +96,7 @@ def _tenure(seen: Seen, known: Known) -> Iterator[Row]:
         yield from _committed(seen, known)
 
 
-def _changed_since(seen: Seen, others: list[datetime], written: datetime, as_of: datetime) -> Row:
+def _changed_since(seen: PresentValue, others: list[datetime], written: datetime, as_of: datetime) -> Row:
     """E1 for a value that no entry has seen yet. Of several writers the earliest counts: files may differ.
 
     A file written before another value was seen contradicts that: both are said, as a conflict.
@@ -106,12 +115,12 @@ def _changed_since(seen: Seen, others: list[datetime], written: datetime, as_of:
     )
 
 
-def _committed(seen: Seen, known: Known) -> Iterator[Row]:
+def _committed(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     """E5: only where the committed file is the environment's source and HEAD holds the value."""
     brought = [
         row
         for row in known.commits.get(seen.fingerprint, [])
-        if row["source"] == seen.source and row["name"] == seen.variable and row["on_head"] and row["at_head"]
+        if row["file"] == seen.source and row["name"] == seen.variable and row["on_head"] and row["at_head"]
     ]
     by_date = sorted(brought, key=lambda row: (row["committed_at"], row["commit"]))
     dated = [row for row in by_date if row["committed_at"] <= known.as_of]
@@ -120,7 +129,7 @@ def _committed(seen: Seen, known: Known) -> Iterator[Row]:
         yield of_commit(seen, row, role)
 
 
-def _later(values: Iterable[Seen], ledger: Ledger) -> Iterator[Row]:
+def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:
     """One row for each ledger entry dated after as_of that bears on a place; only counted."""
     wanted = {seen.place: seen for seen in values}
     for entry in ledger.later:
@@ -131,7 +140,9 @@ def _later(values: Iterable[Seen], ledger: Ledger) -> Iterator[Row]:
             if entry.kind == "rotation"
             else []
         )
-        for place in sorted({Place(row["secret"], row["environment"], row["service"]) for row in bodies}):
+        for place in sorted(
+            {SecretPlace(row["secret"], row["environment"], row["service"]) for row in bodies}
+        ):
             if place in wanted:
                 yield piece(
                     place,

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from audit_lib.base.clock import iso
+from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrets.age_interval import CONFIDENCE, EPS
-from audit_lib.secrets.ledger_observations import Chain, Observations, Place, Stint
+from audit_lib.secrets.ledger_observations import Observations, ObservedSeries, Stint
 
 Row = dict[str, Any]
 WHOLE_SECOND = timedelta(
@@ -16,10 +17,10 @@ WHOLE_SECOND = timedelta(
 
 
 @dataclass(frozen=True)
-class Seen:
+class PresentValue:
     """A value as it stands in the project now."""
 
-    place: Place
+    place: SecretPlace
     variable: str
     source: str
     component: str
@@ -28,18 +29,18 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Known:
+class EvidenceInputs:
     """What every secret's evidence is drawn from."""
 
     as_of: datetime
     observations: Observations
-    present: dict[str, list[Seen]]  # by fingerprint
+    present: dict[str, list[PresentValue]]  # by fingerprint
     backups: dict[str, list[tuple[str, datetime]]]  # by fingerprint: source, its last write
     commits: dict[str, list[Row]]  # by fingerprint: rows of EnvHistory
 
 
 def piece(
-    place: Place, kind: str, role: str, *, lo: datetime | None, hi: datetime | None, **rest: Any
+    place: SecretPlace, kind: str, role: str, *, lo: datetime | None, hi: datetime | None, **rest: Any
 ) -> Row:
     """A row of `Evidence`, with both bounds widened by the clock uncertainty of its kind."""
     return {
@@ -55,7 +56,7 @@ def piece(
     }
 
 
-def of_stint(seen: Seen, stint: Stint, chain: Chain, role: str) -> Iterator[Row]:
+def of_stint(seen: PresentValue, stint: Stint, chain: ObservedSeries, role: str) -> Iterator[Row]:
     """E1, E2 or E8 for a run of the value, and E3 for the last write of its file, as recorded then."""
     lo = stint.before.at if stint.before else None
     kind = "E8" if stint.first.recorded else "E1" if lo else "E2"
@@ -70,7 +71,7 @@ def of_stint(seen: Seen, stint: Stint, chain: Chain, role: str) -> Iterator[Row]
         yield piece(seen.place, "E3", role, lo=None, hi=written, text=text, **base)
 
 
-def of_file_time(seen: Seen, written: datetime, source: str, role: str) -> Row:
+def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) -> Row:
     """E3: one-sided, since a copy or a touch only moves a file's time later."""
     text = f"its file was last written {iso(written)}: the value was there at the latest then"
     return piece(
@@ -86,7 +87,7 @@ def of_file_time(seen: Seen, written: datetime, source: str, role: str) -> Row:
     )
 
 
-def of_commit(seen: Seen, row: Row, role: str) -> Row:
+def of_commit(seen: PresentValue, row: Row, role: str) -> Row:
     """E5: a commit brought the value in; its parents, if they show another one, bound that from below."""
     lo: datetime | None = row["parents_at"]
     hi: datetime = row["committed_at"]
@@ -99,8 +100,8 @@ def of_commit(seen: Seen, row: Row, role: str) -> Row:
         role,
         lo=lo,
         hi=hi,
-        source=f"{row['source']} {row['commit'][:12]}",
+        source=f"{row['file']} {row['commit'][:12]}",
         observed_at=hi,
         fingerprint=seen.fingerprint,
-        text=f"commit {row['commit'][:12]} of {iso(hi)} brought it into {row['source']}",
+        text=f"commit {row['commit'][:12]} of {iso(hi)} brought it into {row['file']}",
     )

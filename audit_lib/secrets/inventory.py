@@ -11,7 +11,7 @@ from audit_lib.project import ENVIRONMENTS, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.value_rules import Held, format_of, hold, judge
+from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
 
 Place = tuple[str, str]  # environment and service
 Entry = dict[str, Any]  # one row of EnvEntries
@@ -196,7 +196,7 @@ def _present(
     return row | judge(held, rule, policy, place[0], examples)
 
 
-def _kind(rule: SecretRule, held: Held) -> str:
+def _kind(rule: SecretRule, held: ValueInForce) -> str:
     """A URL to a local file, without host and password, holds no secret."""
     local = held.component == "password" and not held.part and not held.whole_is(values.has_host)
     return "setting" if local else rule.kind

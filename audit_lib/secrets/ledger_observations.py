@@ -8,24 +8,17 @@ from typing import Any, NamedTuple
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.secret_place import SecretPlace
 
 
-class Place(NamedTuple):
-    """A secret in one environment of one service."""
-
-    secret: str
-    environment: str
-    service: str
-
-
-class Chain(NamedTuple):
+class ObservedSeries(NamedTuple):
     """Where observations can be compared: one place, read from one source by one writer.
 
     Writers may hold different files under one name, so each has a chain; values given from the
     platform (`--env …`) are the same for all.
     """
 
-    place: Place
+    place: SecretPlace
     source: str
     writer: str
 
@@ -89,9 +82,9 @@ class Observations:
     def __init__(self, ledger: Ledger) -> None:
         self.links = Links(ledger)
         self.broken = ledger.broken
-        self.chains: dict[Chain, list[Observation]] = defaultdict(list)
-        self._by_place: dict[Place, set[Chain]] = defaultdict(set)
-        self._by_value: dict[str, set[Chain]] = defaultdict(set)
+        self.chains: dict[ObservedSeries, list[Observation]] = defaultdict(list)
+        self._by_place: dict[SecretPlace, set[ObservedSeries]] = defaultdict(set)
+        self._by_value: dict[str, set[ObservedSeries]] = defaultdict(set)
         secrets = _ever_present(ledger)
         for entry in ledger.entries:
             for chain, seen in _seen(entry, secrets, self.links):
@@ -100,15 +93,15 @@ class Observations:
                 if seen.fingerprint is not None:
                     self._by_value[seen.fingerprint].add(chain)
 
-    def of_place(self, place: Place, source: str | None = None) -> list[Chain]:
+    def of_place(self, place: SecretPlace, source: str | None = None) -> list[ObservedSeries]:
         """The chains of a place, or of one source there, in order."""
         return sorted(chain for chain in self._by_place[place] if source in (None, chain.source))
 
-    def of_value(self, fingerprint: str) -> list[Chain]:
+    def of_value(self, fingerprint: str) -> list[ObservedSeries]:
         """Every chain in which a value was seen, in order."""
         return sorted(self._by_value[fingerprint])
 
-    def stints(self, chain: Chain, fingerprint: str) -> list[Stint]:
+    def stints(self, chain: ObservedSeries, fingerprint: str) -> list[Stint]:
         """The runs of a value in a chain. A broken chain gives no `before`: an entry may be missing."""
         found: list[Stint] = []
         before: Observation | None = None
@@ -128,7 +121,7 @@ class Observations:
             is_open = same
         return found
 
-    def last_other(self, chain: Chain, fingerprint: str) -> datetime | None:
+    def last_other(self, chain: ObservedSeries, fingerprint: str) -> datetime | None:
         """When a chain last showed another value, or none; None where it never did."""
         for seen in reversed(self.chains[chain]):
             if self.links.same(seen.fingerprint, fingerprint) is False:
@@ -152,7 +145,7 @@ def _ever_present(ledger: Ledger) -> Mapping[tuple[str, str, str], set[str]]:
 
 def _seen(
     entry: Entry, secrets: Mapping[tuple[str, str, str], set[str]], links: Links
-) -> Iterator[tuple[Chain, Observation]]:
+) -> Iterator[tuple[ObservedSeries, Observation]]:
     if entry.kind == "rotation" and entry.body["fingerprint"] is not None:
         yield _chain(entry, entry.body), _observation(entry, entry.body, links, recorded=True)
     if entry.kind != "snapshot":
@@ -171,10 +164,10 @@ def _seen(
                 yield chain, Observation(entry.at, None, entry.place)
 
 
-def _chain(entry: Entry, row: Mapping[str, Any]) -> Chain:
+def _chain(entry: Entry, row: Mapping[str, Any]) -> ObservedSeries:
     source = str(row.get("source", ""))
     writer = "" if source.startswith("--env") else entry.writer
-    return Chain(Place(row["secret"], row["environment"], row["service"]), source, writer)
+    return ObservedSeries(SecretPlace(row["secret"], row["environment"], row["service"]), source, writer)
 
 
 def _observation(

@@ -8,8 +8,9 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrets.evidence_rows import Row, piece
-from audit_lib.secrets.ledger_observations import Links, Place
+from audit_lib.secrets.ledger_observations import Links
 
 ROTATION_MESSAGES = ("secret rotated",)
 UNSET_MESSAGES = ("recommended secret missing",)
@@ -21,14 +22,14 @@ DAY = timedelta(days=1)
 def claims_of(
     ledger: Ledger,
     log_events: pd.DataFrame,
-    in_force: Mapping[Place, str],
-    places: set[Place],
+    in_force: Mapping[SecretPlace, str],
+    places: set[SecretPlace],
     as_of: datetime,
 ) -> Iterator[Row]:
     """E8 (recorded with the value in force), E9 (with another), E10 (with none) and E20 (logged)."""
     links = Links(ledger)
     for entry in ledger.of_kind("rotation"):
-        place = Place(entry.body["secret"], entry.body["environment"], entry.body["service"])
+        place = SecretPlace(entry.body["secret"], entry.body["environment"], entry.body["service"])
         if place in places:
             yield _recorded(entry, place, links, in_force.get(place), as_of)
     yield from _logged(log_events, places, as_of)
@@ -49,22 +50,22 @@ def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datet
     for row in rows(inventory[inventory["state"].isin(("missing", "empty"))]):
         own = boots[(boots["subject"] == row.secret) & bool(row.fallback) & (boots["at"] <= as_of)]
         if not own.empty:
-            last = own.sort_values(["at", "source", "line"], kind="stable").iloc[-1]
+            last = own.sort_values(["at", "file", "line"], kind="stable").iloc[-1]
             at = last["at"].to_pydatetime()
             yield piece(
-                Place(row.secret, row.environment, row.service),
+                SecretPlace(row.secret, row.environment, row.service),
                 "E21",
                 "claim",
                 lo=at,
                 hi=at,
                 clock="effective",
-                source=f"{last['source']}:{last['line']}",
+                source=f"{last['file']}:{last['line']}",
                 observed_at=at,
                 text=f"not set when the application started {iso(at)}: {row.fallback}",
             )
 
 
-def _recorded(entry: Entry, place: Place, links: Links, value: str | None, as_of: datetime) -> Row:
+def _recorded(entry: Entry, place: SecretPlace, links: Links, value: str | None, as_of: datetime) -> Row:
     lo, hi = claim_interval(entry)
     seen = entry.body["fingerprint"]
     same = None if seen is None or value is None else links.same(links.now(seen, entry.key_id), value)
@@ -82,8 +83,8 @@ def _recorded(entry: Entry, place: Place, links: Links, value: str | None, as_of
     )
 
 
-def _logged(log_events: pd.DataFrame, places: set[Place], as_of: datetime) -> Iterator[Row]:
-    by_name: dict[str, list[Place]] = {}
+def _logged(log_events: pd.DataFrame, places: set[SecretPlace], as_of: datetime) -> Iterator[Row]:
+    by_name: dict[str, list[SecretPlace]] = {}
     for place in sorted(places):
         by_name.setdefault(place.secret, []).append(place)
     said = log_events["message"].isin(ROTATION_MESSAGES) & log_events["at"].notna()
@@ -97,7 +98,7 @@ def _logged(log_events: pd.DataFrame, places: set[Place], as_of: datetime) -> It
                 "claim" if at <= as_of else "left out",
                 lo=at,
                 hi=at,
-                source=f"{event.source}:{event.line}",
+                source=f"{event.file}:{event.line}",
                 observed_at=at,
                 text=f"a log line of {iso(at)} says so",
             )

@@ -11,7 +11,15 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
-from audit_lib.secrets.evidence_rows import Known, Row, Seen, of_commit, of_file_time, of_stint, piece
+from audit_lib.secrets.evidence_rows import (
+    EvidenceInputs,
+    PresentValue,
+    Row,
+    of_commit,
+    of_file_time,
+    of_stint,
+    piece,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -43,14 +51,14 @@ def earliest(tenure: Iterable[Row]) -> datetime | None:
     return min((row["hi_at"] for row in tenure if row["role"] == "bound"), default=None)
 
 
-def sightings(seen: Seen, known: Known, before: datetime | None) -> Iterator[Row]:
+def sightings(seen: PresentValue, known: EvidenceInputs, before: datetime | None) -> Iterator[Row]:
     """Where and when else the same value was seen, as far as that is earlier than `before`."""
     for row in (*_in_ledger(seen, known), *_in_files(seen, known), *_in_commits(seen, known)):
         if row["role"] in ("return", "left out") or before is None or row["hi_at"] < before:
             yield row
 
 
-def _in_ledger(seen: Seen, known: Known) -> Iterator[Row]:
+def _in_ledger(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     for chain in known.observations.of_value(seen.fingerprint):
         for stint in known.observations.stints(chain, seen.fingerprint):
             here = chain.place == seen.place and chain.source == seen.source
@@ -60,7 +68,7 @@ def _in_ledger(seen: Seen, known: Known) -> Iterator[Row]:
                 yield from of_stint(seen, stint, chain, "sighting")
 
 
-def _in_files(seen: Seen, known: Known) -> Iterator[Row]:
+def _in_files(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     for other in known.present.get(seen.fingerprint, []):
         if other.place != seen.place and other.modified_at is not None and other.modified_at <= known.as_of:
             yield of_file_time(seen, other.modified_at, other.source, "sighting")
@@ -78,14 +86,14 @@ def _in_files(seen: Seen, known: Known) -> Iterator[Row]:
         )
 
 
-def _in_commits(seen: Seen, known: Known) -> Iterator[Row]:
+def _in_commits(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     for row in known.commits.get(seen.fingerprint, []):
-        is_source = row["source"] == seen.source and row["name"] == seen.variable
+        is_source = row["file"] == seen.source and row["name"] == seen.variable
         if not (is_source and row["on_head"] and row["at_head"]):
             yield of_commit(seen, row, "sighting" if row["committed_at"] <= known.as_of else "left out")
 
 
-def self_dated(seen: Seen, known: Known, keeper: Keeper) -> Iterator[Row]:
+def self_dated(seen: PresentValue, known: EvidenceInputs, keeper: Keeper) -> Iterator[Row]:
     """E19: a value that says itself when it was issued. It dates the value, not its adoption."""
     if seen.fingerprint not in keeper:
         return
@@ -106,7 +114,7 @@ def self_dated(seen: Seen, known: Known, keeper: Keeper) -> Iterator[Row]:
 
 
 def backups(
-    entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[Seen], keeper: Keeper
+    entries: pd.DataFrame, sources: pd.DataFrame, values: Iterable[PresentValue], keeper: Keeper
 ) -> Iterator[tuple[str, tuple[str, datetime]]]:
     """E4: fingerprint, copy and its last write, for each value in a copy; of a URL its password too."""
     copies = rows(sources[sources["kind"] == "backup"])

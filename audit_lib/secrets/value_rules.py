@@ -14,7 +14,7 @@ from audit_lib.secrecy.strength import strength_bits
 
 
 @dataclass(frozen=True)
-class Held:
+class ValueInForce:
     """A value in force, by fingerprint: the whole, and the component of it that is the secret."""
 
     keeper: Keeper
@@ -31,18 +31,20 @@ class Held:
         return self.whole_is(question) or (self.part != "" and self.keeper.ask(self.part, question))
 
 
-def hold(keeper: Keeper, fingerprint: str, component: str) -> Held:
+def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     """The value with its component taken out. What is no URL is judged as a whole: it may be the secret.
 
     Of a URL without a password the part is "": it leads somewhere and nothing guards it.
     """
     if component == "whole" or not keeper.ask(fingerprint, values.is_url):
-        return Held(keeper, fingerprint, fingerprint, "whole")
-    return Held(keeper, fingerprint, keeper.part(fingerprint, values.component(component)) or "", component)
+        return ValueInForce(keeper, fingerprint, fingerprint, "whole")
+    return ValueInForce(
+        keeper, fingerprint, keeper.part(fingerprint, values.component(component)) or "", component
+    )
 
 
 def judge(
-    held: Held, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
+    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
 ) -> dict[str, Any]:
     """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
 
@@ -68,7 +70,9 @@ def judge(
     }
 
 
-def _formats(held: Held, rule: SecretRule, policy: Policy, environment: str) -> dict[str, bool | None]:
+def _formats(
+    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str
+) -> dict[str, bool | None]:
     def matches(name: str) -> bool | None:
         pattern = policy.formats.get(name, "")
         try:
@@ -84,7 +88,7 @@ def _formats(held: Held, rule: SecretRule, policy: Policy, environment: str) -> 
     }
 
 
-def _strength(held: Held, rule: SecretRule) -> dict[str, Any]:
+def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
     """Length, kinds of characters and bits of the secret component; a missing password has none of them."""
     length = held.keeper.ask(held.part, len) if held.part else 0
     bits = held.keeper.ask(held.part, strength_bits) if held.part else 0.0

@@ -76,9 +76,9 @@ def opened(folder: Path) -> dict[str, Any]:
 
 def _redraws(incident: Any) -> Iterator[tuple[str, list[float]]]:
     """The median of some redraws for each picker, wall and processor seconds."""
-    from audit_lib.report.pickers import Board
+    from audit_lib.report.pickers import PickedView
 
-    board = Board.of(incident)
+    board = PickedView.of(incident)
     until = incident.window.until
     windows = [(until - timedelta(days=days), until) for days in (1, 3, 5, 7, 14)]
     for name in PICKED:

@@ -93,7 +93,7 @@ def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(log_cache, "user_cache", partial(Path, tmp_path / f"cache {routes}"))
         found = investigate(project, question, AS_OF, keeper_of(project))
         verdict = tabulate_symptoms(found.scene).set_index("symptom").loc["the frontend gets 401", "verdict"]
-        table = found.hypotheses.set_index("hypothesis")
+        table = found.explanations.set_index("explanation")
         told[routes] = verdict, table, len(pivot(found.scene, suspect(found.scene)))
     (known, before, shared), (unknown, after, none) = told[MOST_ROUTES], told[0]
     assert (known, unknown, shared > 0, none) == ("none", "unknown", True, 0)
@@ -121,6 +121,6 @@ def test_a_leak_that_was_perhaps_used_is_not_called_unused(
         monkeypatch.setattr(log_cache, "read_logs", partial(read_logs, routes=routes))
         monkeypatch.setattr(log_cache, "user_cache", partial(Path, tmp_path / f"cache {routes}"))
         found = investigate(project, question, AS_OF, keeper_of(project))
-        row = found.hypotheses.set_index("hypothesis").loc["leaked and used"]
+        row = found.explanations.set_index("explanation").loc["leaked and used"]
         against[routes] = "no new source succeeded" in row["speaks_against"]
     assert against == {MOST_ROUTES: True, 0: False}

@@ -107,8 +107,8 @@ def test_rotation_comes_before_the_purge() -> None:
         leak(leak_id="t", variable="T", fingerprint="t", kind="template"),
     ]
     places = LeakPlaces.of(
-        {"leak_id": name, "source": source, "path": "x", "line": 1, "commit": "", "encoding": "plain"}
-        for name, source in (("e", "commit"), ("e", "log"), ("u", "working tree"), ("t", "commit"))
+        {"leak_id": name, "place": place, "path": "x", "line": 1, "commit": "", "encoding": "plain"}
+        for name, place in (("e", "commit"), ("e", "log"), ("u", "working tree"), ("t", "commit"))
     )
     table = Leaks.of(leaked)
     steps = clean_up(

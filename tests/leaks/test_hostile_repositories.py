@@ -146,7 +146,7 @@ def test_a_trap_neither_runs_nor_hides(trap: str, plot: Plot, tmp_path: Path) ->
     TRAPS[trap](plot)
     (tmp_path / "sprung").unlink(missing_ok=True)
     found, _ = search(plot.root, {"TOKEN": VALUE}, tmp_path)
-    places = found.sightings[found.sightings["source"] == "commit"]
+    places = found.sightings[found.sightings["place"] == "commit"]
     assert set(places["path"]) >= {"secret.txt"}
     assert not (tmp_path / "sprung").exists()
 

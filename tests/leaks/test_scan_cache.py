@@ -88,7 +88,7 @@ def test_only_new_objects_and_changed_files_are_read(tmp_path: Path) -> None:
     grown, keeper = search(plot.root, {"TOKEN": value}, tmp_path)
     assert grown.new_objects == 5  # blob, two trees, commit, and the one that holds the value
     places = met(grown, keeper, value)
-    assert set(places.loc[places["source"] == "commit", "path"]) == {"a.txt", "c/d.txt"}
+    assert set(places.loc[places["place"] == "commit", "path"]) == {"a.txt", "c/d.txt"}
     assert first in set(places["commit"])
     (plot.root / "a.txt").write_text("gone")
     plot.git("rm", "-q", "-r", "--cached", "a.txt")
@@ -104,8 +104,8 @@ def test_reach_follows_the_refs(tmp_path: Path) -> None:
     plot.git("checkout", "-q", "-b", "side")
     plot.commit("side.txt", value)
     plot.git("checkout", "-q", "main")
-    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["source"]) == ["commit"]
-    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["source"]) == ["commit"]
+    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["place"]) == ["commit"]
+    assert list(search(plot.root, {"T": value}, tmp_path)[0].sightings["place"]) == ["commit"]
     plot.git("branch", "-q", "-D", "side")
     found = search(plot.root, {"T": value}, tmp_path)[0].sightings
-    assert list(found[["source", "reachable"]].itertuples(index=False, name=None)) == [("reflog", False)]
+    assert list(found[["place", "reachable"]].itertuples(index=False, name=None)) == [("reflog", False)]

@@ -96,7 +96,7 @@ def test_every_kind_of_place_is_searched(crowded: Plot, tmp_path: Path) -> None:
     assert set(WHERE) == set(PLACES)
     for kind, (source, path) in WHERE.items():
         places = met(found, keeper, fake_value(kind))
-        there = places[places["source"] == source]
+        there = places[places["place"] == source]
         assert len(there) >= 1, kind
         assert path is None or path in set(there["path"]), kind
     shown = found.sightings.to_csv() + found.coverage.to_csv()
@@ -118,8 +118,8 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
     for path, value in values.items():
         places = met(found, keeper, value)
         assert {place.split("!")[0] for place in places["path"]} == {path}, path
-        assert set(places["source"]) >= {"commit"}, path
-        assert len(set(places["source"])) == 2, path
+        assert set(places["place"]) >= {"commit"}, path
+        assert len(set(places["place"])) == 2, path
 
 
 def test_random_values_are_met_nowhere(long_run: bool, crowded: Plot, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
     plot.git("commit", "-qm", "Oops")
     found = search_leaks(project, keeper, targets, cache=tmp_path / "c").sightings
     assert list(
-        found[["source", "path", "line", "at_head", "reachable"]].itertuples(index=False, name=None)
+        found[["place", "path", "line", "at_head", "reachable"]].itertuples(index=False, name=None)
     ) == [("commit", "backend/.env", 1, True, True)]
 
 
@@ -233,7 +233,7 @@ def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     plot.git("rm", "-q", "a.py")
     plot.git("commit", "-qm", "Remove")
     row = search(plot.root, {"TOKEN": value}, tmp_path)[0].sightings.iloc[0]
-    assert (row["source"], row["path"], row["line"], row["commit"]) == ("commit", "a.py", 3, first)
+    assert (row["place"], row["path"], row["line"], row["commit"]) == ("commit", "a.py", 3, first)
     assert (row["at_head"], row["reachable"], row["occurrences"]) == (False, True, 2)
     assert int(row["authored_at"].timestamp()) == plot_time(plot, first)
     assert row["committed_at"] == row["authored_at"]

@@ -18,7 +18,7 @@ def at(day: int) -> datetime:
 def sighting(**changed: Any) -> dict[str, Any]:
     """A sighting in a commit."""
     return {
-        "fingerprint": "f", "matched": "exact", "source": "commit", "path": "a.py", "line": 3, "commit": "c1",
+        "fingerprint": "f", "matched": "exact", "place": "commit", "path": "a.py", "line": 3, "commit": "c1",
         "encoding": "plain", "authored_at": at(5), "committed_at": at(6), "at_head": True, "reachable": True,
         "occurrences": 2,
     } | changed  # fmt: skip
@@ -44,7 +44,7 @@ def test_many_places_are_one_leak() -> None:
     rows = [
         sighting(),
         sighting(path="b.py", commit="c0", authored_at=at(2), committed_at=at(9), at_head=False),
-        sighting(source="working tree", commit="", authored_at=None, committed_at=None, reachable=False),
+        sighting(place="working tree", commit="", authored_at=None, committed_at=None, reachable=False),
         sighting(encoding="base64", commit="c2", authored_at=at(7)),
     ]
     table = leaks(rows, [target()])
@@ -57,7 +57,7 @@ def test_many_places_are_one_leak() -> None:
 def test_a_leak_on_disk_alone_has_no_first_commit() -> None:
     """Where no commit holds it, when it leaked is not known."""
     row = sighting(
-        source="log", commit="", authored_at=None, committed_at=None, at_head=False, reachable=False
+        place="log", commit="", authored_at=None, committed_at=None, at_head=False, reachable=False
     )
     leak = leaks([row], [target()]).iloc[0]
     assert leak["first_commit"] == ""
@@ -110,7 +110,7 @@ def test_a_later_commit_is_left_out_by_date() -> None:
     """As of an earlier day what a later commit brought is left out; a file on disk has no date."""
     rows = [
         sighting(),
-        sighting(fingerprint="g", commit="", source="log", authored_at=None, committed_at=None),
+        sighting(fingerprint="g", commit="", place="log", authored_at=None, committed_at=None),
     ]
     targets = [target(), target(fingerprint="g", variable="OTHER")]
     assert list(leaks(rows, targets, at(5))["variable"]) == ["OTHER"]

@@ -17,7 +17,7 @@ QUARTER = Quarter(2026, 3)
 
 def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
     columns = ("day", "kind", "count", "untimed")
-    blank = {"source": "app.log", "client": "", "method": "", "route": "", "line": 1}
+    blank = {"file": "app.log", "client": "", "method": "", "route": "", "line": 1}
     return LogCounts.of(blank | dict(zip(columns, row, strict=True)) for row in rows)
 
 
@@ -95,7 +95,7 @@ def test_a_search_of_something_else_is_not_judged() -> None:
 def test_a_search_reaches_what_it_opens(path: str, reached: int) -> None:
     """Events of its kind in files that its glob fits; rotated and packed ones are not."""
     files = (("logs/app.log", 2), ("logs/app.log.1", 4), ("logs/app.log.2.gz", 8))
-    parts = [_counts(("2026-07-01", "unauthorized", count, 0)).assign(source=name) for name, count in files]
+    parts = [_counts(("2026-07-01", "unauthorized", count, 0)).assign(file=name) for name, count in files]
     grep = DocumentedGrep("401", path, "failed logins", ("unauthorized",), 410)
     policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
     row = tabulate_guide_searches(policy, {"unauthorized": [UNAUTHORIZED]}, pd.concat(parts)).iloc[0]

@@ -51,8 +51,8 @@ def test_real_logs_count_as_their_truth_says(real: LogRead, name: str) -> None:
     truth = json.loads((REAL / "truth.json").read_text())["logs"][name]["log_counts"]
     file = f"{name}.log"
     row = real.sources.set_index("source").loc[file]
-    counts = real.counts[real.counts["source"] == file]
-    events = real.events[real.events["source"] == file]
+    counts = real.counts[real.counts["file"] == file]
+    events = real.events[real.events["file"] == file]
     assert row["lines"] == truth["lines"] == row[["read", "not_understood", "blank"]].sum()
     assert _sums(counts.dropna(subset="status"), "status") == {
         int(status): count for status, count in truth["access_by_status"].items()
@@ -98,7 +98,7 @@ _COMPARED = {
 @needs_real
 def test_one_database_failure_is_one_failure(real: LogRead) -> None:
     """Six lines of the real log hold OperationalError; the database failed once."""
-    events = real.events[real.events["source"] == "db_connection_refused.log"]
+    events = real.events[real.events["file"] == "db_connection_refused.log"]
     text = (REAL / "db_connection_refused.log").read_bytes()
     assert sum(b"OperationalError" in line for line in text.splitlines()) >= 6
     assert (events["kind"] == "database_failure").sum() == 1
@@ -287,7 +287,7 @@ def test_routes_are_kept_over_all_files(tmp_path: Path) -> None:
         assert kept.groupby("status")["route"].nunique().to_dict() == {200: 10, 404: 10}
         merged = before.merge(kept, how="inner")
         assert len(merged) == len(kept)
-    told = few.counts[few.counts["route"].eq("(other routes)")].groupby("source")["count"].sum()
+    told = few.counts[few.counts["route"].eq("(other routes)")].groupby("file")["count"].sum()
     for row in few.sources.itertuples():
         text = f"more than 10 routes differ: {told[row.source]} requests and messages are counted under"
         assert row.reason == f"{text} (other routes)"

@@ -12,7 +12,7 @@ from audit_lib.investigation import Incident, investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window, within
 from audit_lib.project import load_project
-from audit_lib.report.pickers import Board, StaticPickers, pickers
+from audit_lib.report.pickers import PickedView, StaticPickers, pickers
 from tests.support.planted_incidents import AS_OF, INCIDENT, STRANGER, plant
 
 
@@ -28,18 +28,18 @@ def incident(tmp_path_factory: pytest.TempPathFactory) -> Incident:
 def test_a_redraw_is_the_same_as_opening_anew(incident: Incident) -> None:
     """Frames that are built without checks, while somebody waits, equal those that are checked."""
     window = Window(INCIDENT - timedelta(days=1), INCIDENT + timedelta(days=1))
-    board = Board.of(incident)
+    board = PickedView.of(incident)
     board.pick("window", (window.since, window.until))
     board.pick("secret", "API_TOKEN")
     anew = seen_through(incident, window, "API_TOKEN")
-    for name in ("timeline", "windows", "hypotheses"):
+    for name in ("timeline", "windows", "explanations"):
         pd.testing.assert_frame_equal(getattr(board.incident, name), getattr(anew, name))
     pd.testing.assert_frame_equal(board.incident.scene.clients, anew.scene.clients)
 
 
 def test_what_is_picked_has_its_table_and_its_lane(incident: Incident) -> None:
     """An address, a route and a secret each show in the tables; address and route in the figure too."""
-    board = Board.of(incident)
+    board = PickedView.of(incident)
     figure, tables = board.pick("address", STRANGER)
     assert "this address" in figure
     assert f"Address {STRANGER}" in tables
@@ -53,7 +53,7 @@ def test_what_is_picked_has_its_table_and_its_lane(incident: Incident) -> None:
 
 def test_a_window_that_ends_before_it_begins_changes_nothing(incident: Incident) -> None:
     """Both ends on one instant leave the window as it was."""
-    board = Board.of(incident)
+    board = PickedView.of(incident)
     board.pick("window", (INCIDENT, INCIDENT))
     assert board.incident.window == incident.window
 
@@ -74,7 +74,7 @@ def test_a_window_holds_its_rows_alone() -> None:
     told += [(at, at + late, True) for at in minutes]
     frame = Requests.of(
         {"not_before_at": low, "not_after_at": high, "timed": timed, "status": 200, "count": 1, "line": 1}
-        | dict.fromkeys(("source", "client", "method", "route"), "x")
+        | dict.fromkeys(("file", "client", "method", "route"), "x")
         | {"protected": True}
         for low, high, timed in told
     )
@@ -86,7 +86,7 @@ def test_more_clients_than_a_byte_counts_are_told_apart(incident: Incident) -> N
     """With 300 addresses, of which a window holds some, tables by address and route are whole."""
     at = pd.Timestamp("2026-09-01", tz="UTC")
     frame = Requests.of(
-        {"source": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
+        {"file": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
         | {"client": f"203.0.113.{number % 250}-{number}", "method": "GET", "protected": True}
         | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1}
         for number in range(300)

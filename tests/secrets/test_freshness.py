@@ -250,7 +250,7 @@ def test_two_writers_with_files_of_their_own_do_not_date_each_other() -> None:
 def history(days: float, parents: float | None, what: str = A, **more: Any) -> dict[str, Any]:
     """A commit so many days ago that brought a value."""
     dated = {"committed_at": ago(days), "parents_at": None if parents is None else ago(parents)}
-    base = {"source": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
+    base = {"file": FILE, "name": "TOKEN", "component": "whole", "fingerprint": what, "commit": "c" * 40}
     return {**base, **dated, "on_head": True, "at_head": True, **more}
 
 
@@ -258,7 +258,7 @@ def test_a_commit_bounds_where_the_file_is_the_source() -> None:
     """E5: parent and commit; from another file or branch it is only a sighting."""
     found = row([], source=FILE, history=[history(10, 20)])
     assert (found.status, found.hi_evidence.split(" ")[0]) == ("fresh", "E5")
-    assert row([], source=FILE, history=[history(10, 20, source="other/.env")]).status == "unknown"
+    assert row([], source=FILE, history=[history(10, 20, file="other/.env")]).status == "unknown"
     old = row([seen(20, B), seen(10, A)], history=[history(95, None, on_head=False)])
     assert old.status == "overdue"
 
@@ -320,7 +320,7 @@ def test_the_same_inputs_give_the_same_rows() -> None:
 def event(days: float, message: str) -> dict[str, Any]:
     """A line of a log that names the secret."""
     return {
-        "source": "app.log",
+        "file": "app.log",
         "line": 7,
         "at": ago(days),
         "kind": "notice",

@@ -93,7 +93,7 @@ def log_counts() -> pd.DataFrame:
     names = ("day", "kind", "status", "client", "count", "untimed")
     made = (dict(zip(names, row, strict=True)) for row in rows)
     named = (
-        {**row, "source": "app.log", "method": "GET", "route": "/api/x" if row["status"] else ""}
+        {**row, "file": "app.log", "method": "GET", "route": "/api/x" if row["status"] else ""}
         for row in made
     )
     return filled(contracts.LogCounts, named)

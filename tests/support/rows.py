@@ -142,7 +142,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
     "log_events": (
         contracts.LogEvents,
         {
-            "source": "app.log",
+            "file": "app.log",
             "line": 3,
             "at": NOW,
             "not_before_at": NOW,

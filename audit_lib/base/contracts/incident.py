@@ -21,7 +21,7 @@ class Requests(Contract):
     rows a few hundred differ.
     """
 
-    source: Series[pd.CategoricalDtype]
+    file: Series[pd.CategoricalDtype]
     not_before_at: Series[Instant] = pa.Field(nullable=True)  # null: no date before it in its file
     not_after_at: Series[Instant] = pa.Field(nullable=True)  # null: no date after it in its file
     timed: Series[bool]
@@ -104,11 +104,11 @@ class Couplings(Contract):
     why: Series[str]
 
 
-class Hypotheses(Contract):
+class Explanations(Contract):
     """One row for each explanation, the best supported first."""
 
     rank: Series[int]
-    hypothesis: Series[str]
+    explanation: Series[str]
     verdict: Series[str] = pa.Field(isin=VERDICTS)
     weight: Series[int]
     speaks_for: Series[str]

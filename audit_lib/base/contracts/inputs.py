@@ -54,7 +54,7 @@ class Deploys(Contract):
     A list tells of what lies between its first and its last entry; of what lies outside it says nothing.
     """
 
-    source: Series[str]
+    file: Series[str]
     line: Series[int]  # where the entry begins
     deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
     environment: Series[str]  # "" where it is not known, as with the service
@@ -75,7 +75,7 @@ class EnvHistory(Contract):
     The values of its parents are other ones; committer dates, all refs.
     """
 
-    source: Series[str]
+    file: Series[str]
     name: Series[str]
     component: Series[str]  # whole | password
     fingerprint: Series[str]

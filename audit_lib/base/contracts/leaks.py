@@ -11,6 +11,7 @@ PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
 )  # fmt: skip
+PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 
 
 class LeakTargets(Contract):
@@ -30,7 +31,7 @@ class Sightings(Contract):
 
     fingerprint: Series[str]
     matched: Series[str] = pa.Field(isin=("exact", "truncated"))
-    source: Series[str] = pa.Field(isin=PLACES)
+    place: Series[str] = pa.Field(isin=PLACES)
     path: Series[str]
     line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     commit: Series[str]  # the earliest that put it there; "" outside the history
@@ -98,7 +99,7 @@ class LeakPlaces(Contract):
     """One row for each place of a leak."""
 
     leak_id: Series[str]
-    source: Series[str]  # blob | path | commit message | working tree | log | bundle | …
+    place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
     path: Series[str]
     line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     commit: Series[str]

@@ -10,7 +10,7 @@ from audit_lib.base.contracts.base import SEVERITIES, Contract, Instant
 class LogCounts(Contract):
     """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
 
-    source: Series[str]
+    file: Series[str]
     day: Series[str] = pa.Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
     kind: Series[str]  # unauthorized | forbidden | rate_limited | other | login_failed | …  (design.md)
     status: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null on messages
@@ -26,7 +26,7 @@ class LogCounts(Contract):
 class LogEvents(Contract):
     """One row for each failed request and each message of a known kind, with its place."""
 
-    source: Series[str]
+    file: Series[str]
     line: Series[int]
     at: Series[Instant] = pa.Field(nullable=True)  # null: the line carries no time
     not_before_at: Series[Instant] = pa.Field(nullable=True)  # the nearest timed lines of the file
@@ -72,7 +72,7 @@ class GuideSearches(Contract):
 class LogMinutes(Contract):
     """One row for each minute, status, client, method and route of the requests that carry a time."""
 
-    source: Series[str]
+    file: Series[str]
     minute_at: Series[Instant]  # the first instant of the minute
     status: Series[int]
     client: Series[str]

@@ -11,7 +11,7 @@ SHOWING_VALUES = ("value in a validation error", "secret in a url")
 
 REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
 QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
-PLACE = "{source}:{line}"
+PLACE = "{file}:{line}"
 
 LOGS = (
     Check(
@@ -43,7 +43,7 @@ LOGS = (
         when=lambda rows: rows["kind"].eq("startup_failed"),
         subject="start-up",
         evidence="the application's start-up failed ({day}; {message})",
-        remedy="Read the lines above it in {source}.",
+        remedy="Read the lines above it in {file}.",
         controls=("NIST SI-4", "NIST AU-6"),
         where=PLACE,
     ),
@@ -65,7 +65,7 @@ LOGS = (
         when=lambda rows: rows["message"].isin(SHOWING_VALUES),
         subject="{message}",
         evidence="a line shows a value that may be a secret ({day}; {message})",
-        remedy="Rotate what the line shows, keep values out of messages and addresses, and purge {source}.",
+        remedy="Rotate what the line shows, keep values out of messages and addresses, and purge {file}.",
         controls=("ASVS 16.2.5", "CWE-532", "NIST SI-11"),
         where=PLACE,
     ),

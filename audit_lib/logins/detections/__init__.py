@@ -16,7 +16,7 @@ from audit_lib.logins.detections import many_sources as crowds
 from audit_lib.logins.detections import one_source, rotations, successes
 from audit_lib.logins.detections import outages_and_steps as breaks
 from audit_lib.logins.detections import scans_and_errors as surfaces
-from audit_lib.logins.detections.alarm import MOST, Incident
+from audit_lib.logins.detections.alarm import MOST, Alarm
 from audit_lib.logins.detections.applicability import (
     FAILURES,
     MISSED,
@@ -45,7 +45,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Parts:
+class DetectionInputs:
     """What a detection is given."""
 
     traffic: Traffic
@@ -53,7 +53,7 @@ class Parts:
     causes: Causes
 
 
-Find = Callable[[Parts, Rule], list[Incident]]
+Find = Callable[[DetectionInputs, Rule], list[Alarm]]
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,16 @@ class Detected:
     severity: str
     verdict: str
     reason: str
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[Alarm, ...] = ()
     doubt: str = ""
 
 
-def _of_traffic(find: Callable[[Traffic, Rule], list[Incident]]) -> Find:
+def _of_traffic(find: Callable[[Traffic, Rule], list[Alarm]]) -> Find:
     return lambda parts, rule: find(parts.traffic, rule)
 
 
 def _one(
-    id_: str, find: Callable[[Traffic, Rule], list[Incident]], *needs: str, explained: bool = False
+    id_: str, find: Callable[[Traffic, Rule], list[Alarm]], *needs: str, explained: bool = False
 ) -> Detection:
     return Detection(id_, _of_traffic(find), frozenset(needs), explained)
 
@@ -125,7 +125,7 @@ DETECTIONS: tuple[Detection, ...] = (
 
 def detect(traffic: Traffic, policy: DetectionPolicy) -> tuple[Detected, ...]:
     """What each detection came to, in the order of DETECTIONS."""
-    parts = Parts(traffic, policy, _causes(traffic, policy))
+    parts = DetectionInputs(traffic, policy, _causes(traffic, policy))
     return tuple(_apply(detection, parts) for detection in DETECTIONS)
 
 
@@ -141,7 +141,7 @@ def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:
     )
 
 
-def _apply(detection: Detection, parts: Parts) -> Detected:
+def _apply(detection: Detection, parts: DetectionInputs) -> Detected:
     rule = parts.policy.rules.get(detection.id)
     if rule is None:
         text = 'the policy does not state it: extends = "generic" does'
@@ -160,7 +160,7 @@ def _apply(detection: Detection, parts: Parts) -> Detected:
     return made("unknown" if doubt else "none", doubt, doubt=doubt)
 
 
-def _special(detection: Detection, rule: Rule, parts: Parts) -> str:
+def _special(detection: Detection, rule: Rule, parts: DetectionInputs) -> str:
     """What one detection alone needs."""
     traffic = parts.traffic
     if detection.id == "A12" and not parts.policy.limiter_declared:
@@ -174,7 +174,7 @@ def _special(detection: Detection, rule: Rule, parts: Parts) -> str:
     return ""
 
 
-def _explained(found: Incident, detection: Detection, parts: Parts) -> Incident:
+def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Alarm:
     """The incident with what the log cannot tell, and as an accident where a cause is on record."""
     if not detection.explained:
         return found
@@ -188,14 +188,14 @@ def _explained(found: Incident, detection: Detection, parts: Parts) -> Incident:
     return replace(found, classification=f"{found.classification}; {cause}: no attack", severity="info")
 
 
-def _limited(found: Incident, detection: Detection, traffic: Traffic) -> Incident:
+def _limited(found: Alarm, detection: Detection, traffic: Traffic) -> Alarm:
     """The incident with the word that requests were left out: an answer among them could explain it."""
     if ROUTES not in detection.needs or not traffic.other_routes or not found.classification:
         return found
     return replace(found, classification=f"{found.classification}; without the requests under {OTHER_ROUTES}")
 
 
-def _order(found: Incident) -> tuple[Any, ...]:
+def _order(found: Alarm) -> tuple[Any, ...]:
     first = found.first_at or pd.Timestamp.min.tz_localize("UTC")
     return (first, found.subject, found.client, found.classification)
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pandas as pd
 
-from audit_lib.logins.detections.alarm import Incident
+from audit_lib.logins.detections.alarm import Alarm
 
 MINUTE = pd.Timedelta(minutes=1)
 
 
 def by_both(
     failures: pd.DataFrame,
-    find: Callable[[pd.DataFrame, str], list[Incident]],
+    find: Callable[[pd.DataFrame, str], list[Alarm]],
     answered: pd.DataFrame | None = None,
     *,
     people: bool = True,
-) -> list[Incident]:
+) -> list[Alarm]:
     """What is found by address, and by /24 and /64 among the addresses that do not stand out alone.
 
     A network is a source of its own where several addresses act in it: those that failed, and those of
@@ -38,7 +38,7 @@ def by_both(
     return by_client + by_network
 
 
-def _is_of_people(found: Incident, shared: pd.DataFrame, strange: list[Incident]) -> bool:
+def _is_of_people(found: Alarm, shared: pd.DataFrame, strange: list[Alarm]) -> bool:
     """Whether most addresses of an incident are let in before its end, which the last to fail cannot be, and
     without those that are let in there is none of the network then. Who guessed right may use his
     addresses again, too, but afterwards.
@@ -56,7 +56,7 @@ def _is_of_people(found: Incident, shared: pd.DataFrame, strange: list[Incident]
     return 2 * let_in > own["client"].nunique() - 1
 
 
-def _of_people(found: Incident) -> Incident:
+def _of_people(found: Alarm) -> Alarm:
     text = f"{found.classification}; most of its addresses are let in soon after: people who share it look so"
     return replace(found, classification=text, severity="info")
 
@@ -64,7 +64,7 @@ def _of_people(found: Incident) -> Incident:
 def in_order(failures: pd.DataFrame, key: str) -> pd.DataFrame:
     """Those that name a client, in the order of key, then time."""
     named = failures[failures["client"].ne("")]
-    keys = [key, "seconds", "source", *(["line"] if "line" in named else [])]
+    keys = [key, "seconds", "file", *(["line"] if "line" in named else [])]
     return named.sort_values(keys, kind="stable").reset_index(drop=True)
 
 

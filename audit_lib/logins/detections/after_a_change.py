@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pandas as pd
 
-from audit_lib.logins.detections.alarm import Incident
+from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import Change, Traffic
+from audit_lib.logins.detections.traffic import RecordedChange, Traffic
 
 HOUR, DAY = 3600, 86400
 HOURS = pd.Timedelta(hours=1)
@@ -19,10 +19,10 @@ REPLAY = "may replay the old value"
 
 
 @dataclass(frozen=True)
-class After:
+class FailedAfterChange:
     """The sources that failed after one change, each with its class."""
 
-    change: Change
+    change: RecordedChange
     until: pd.Timestamp  # the end of the time that clients have to follow
     sources: pd.DataFrame  # client, kind, first_at, last_at, recovered_at, count
     failures: pd.DataFrame  # theirs, within that time
@@ -47,7 +47,7 @@ class After:
         return frozenset(self.sources.loc[self.sources["kind"].eq("stuck"), "client"])
 
 
-def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tuple[After, ...]:
+def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tuple[FailedAfterChange, ...]:
     """Each rotation of a secret that callers use; each start or deploy after which known callers fail."""
     found = []
     for change in traffic.changes:
@@ -63,7 +63,7 @@ def after_changes(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> tupl
     return tuple(found)
 
 
-def _failing(traffic: Traffic, change: Change, hours: float) -> int:
+def _failing(traffic: Traffic, change: RecordedChange, hours: float) -> int:
     """How many sources fail within the time to follow: most of many deploys need no closer look."""
     seconds = traffic.failures["seconds"].to_numpy()
     low, high = change.at.timestamp(), (change.until + hours * HOURS).timestamp()
@@ -72,18 +72,18 @@ def _failing(traffic: Traffic, change: Change, hours: float) -> int:
 
 
 def after_steps(
-    traffic: Traffic, steps: Iterable[Incident], rule: Rule, policy: DetectionPolicy
-) -> tuple[After, ...]:
+    traffic: Traffic, steps: Iterable[Alarm], rule: Rule, policy: DetectionPolicy
+) -> tuple[FailedAfterChange, ...]:
     """The sources that fail after each step in the failures (A11), whose instant is known to the hour."""
     found = []
     for at in (step.first_at for step in steps if step.first_at is not None):
         hour = pd.Timestamp(at).floor("h")
-        change = Change(UNRECORDED, hour - HOURS, hour + HOURS, "")
+        change = RecordedChange(UNRECORDED, hour - HOURS, hour + HOURS, "")
         found.append(_after(traffic, change, policy.grace(UNRECORDED), rule))
     return tuple(after for after in found if _shared(traffic, after, rule))
 
 
-def _shared(traffic: Traffic, after: After, rule: Rule) -> bool:
+def _shared(traffic: Traffic, after: FailedAfterChange, rule: Rule) -> bool:
     """Whether many of the known sources fail after a change that nobody says to concern them.
 
     Few explain nothing: an attack that shares a known address, such as an office's, looks so.
@@ -98,7 +98,7 @@ def _shared(traffic: Traffic, after: After, rule: Rule) -> bool:
     return len(after.stale) >= rule["share"] * len(known)
 
 
-def _after(traffic: Traffic, change: Change, hours: float, rule: Rule) -> After:
+def _after(traffic: Traffic, change: RecordedChange, hours: float, rule: Rule) -> FailedAfterChange:
     """Each source that failed within the time that clients have to follow, with its class.
 
     Only sources that a class other than unrelated can hold are looked at one by one: a flood is not.
@@ -126,7 +126,7 @@ def _after(traffic: Traffic, change: Change, hours: float, rule: Rule) -> After:
             kinds[str(client)] = _kind(known, answers[client], stuck=client in still)
     given = [kinds.get(client, ("unrelated", None)) for client in table["client"]]
     table["kind"], table["recovered_at"] = ([one[place] for one in given] for place in (0, 1))
-    return After(change, until, table, window)
+    return FailedAfterChange(change, until, table, window)
 
 
 def _kind(known: pd.DataFrame, good: pd.DataFrame, *, stuck: bool) -> tuple[str, pd.Timestamp | None]:
@@ -137,7 +137,7 @@ def _kind(known: pd.DataFrame, good: pd.DataFrame, *, stuck: bool) -> tuple[str,
     return "stuck" if stuck else "stale client", None
 
 
-def _fails_first(known: pd.DataFrame, good: pd.DataFrame, change: Change) -> bool:
+def _fails_first(known: pd.DataFrame, good: pd.DataFrame, change: RecordedChange) -> bool:
     """Whether the source fails on the route before it succeeds there again.
 
     Where only the day or the hour of the change is known, two failures in a row are asked for instead.

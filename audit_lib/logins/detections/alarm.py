@@ -15,7 +15,7 @@ PLACES = 8  # pieces of evidence of one incident; its count says how many there 
 
 
 @dataclass(frozen=True)
-class Incident:
+class Alarm:
     """One incident. `client` is named, or masked, where the subject is shown."""
 
     classification: str
@@ -30,11 +30,11 @@ class Incident:
     evidence: tuple[str, ...] = ()
 
 
-def incident(events: pd.DataFrame, classification: str, severity: str, **more: Any) -> Incident:
+def alarm(events: pd.DataFrame, classification: str, severity: str, **more: Any) -> Alarm:
     """The incident of events in order, with their first and last instant and their places."""
     sources = frozenset(events["client"]) - {""} if "client" in events else frozenset()
     times = events["at"].dropna()
-    return Incident(
+    return Alarm(
         **{
             "classification": classification,
             "severity": severity,
@@ -53,7 +53,7 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
     """`file:line` of the first events and of the last; of requests in a minute that of the first."""
     if len(events) > PLACES:
         events = pd.concat([events.head(PLACES - 1), events.tail(1)])
-    pairs = zip(events["source"], events["line"], strict=True)
+    pairs = zip(events["file"], events["line"], strict=True)
     return tuple(dict.fromkeys(f"{source}:{line}" for source, line in pairs))
 
 
@@ -110,14 +110,14 @@ def runs(events: pd.DataFrame, key: str, gap_seconds: float = math.inf, least: i
 
 
 def earliest(
-    events: pd.DataFrame, found: Iterable[Run], build: Callable[[str, pd.DataFrame], Incident]
-) -> list[Incident]:
+    events: pd.DataFrame, found: Iterable[Run], build: Callable[[str, pd.DataFrame], Alarm]
+) -> list[Alarm]:
     """An incident for each run; beyond the MOST earliest they are only counted, so a flood is no work."""
     ordered = sorted(found, key=lambda run: (run.first, run.key))
     whole = [build(run.key, run.of(events)) for run in ordered[:MOST]]
     return whole + [counted(run.key, run.first, run.high - run.low) for run in ordered[MOST:]]
 
 
-def counted(name: str, seconds: float, count: int) -> Incident:
+def counted(name: str, seconds: float, count: int) -> Alarm:
     """An incident that no row shows: its time puts it behind those that are shown."""
-    return Incident("", "info", count, subject=name, first_at=pd.Timestamp(seconds, unit="s", tz="UTC"))
+    return Alarm("", "info", count, subject=name, first_at=pd.Timestamp(seconds, unit="s", tz="UTC"))

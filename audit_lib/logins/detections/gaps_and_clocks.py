@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from audit_lib.logins.detections.alarm import Incident, incident, places
+from audit_lib.logins.detections.alarm import Alarm, alarm, places
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 from audit_lib.logs.formats import CLOCK_SET_BACK
@@ -11,12 +11,12 @@ from audit_lib.logs.formats import CLOCK_SET_BACK
 DAY_MINUTES = 1440
 
 
-def gaps_and_jumps(traffic: Traffic, rule: Rule) -> list[Incident]:
+def gaps_and_jumps(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A19: gaps in which many requests were to be expected, and times older than those before them."""
     return _gaps(traffic, rule) + _jumps(traffic, rule)
 
 
-def _gaps(traffic: Traffic, rule: Rule) -> list[Incident]:
+def _gaps(traffic: Traffic, rule: Rule) -> list[Alarm]:
     minutes = traffic.requests["minute"].drop_duplicates().sort_values()
     pauses = minutes.diff()
     usual = _usual(traffic)
@@ -28,12 +28,12 @@ def _gaps(traffic: Traffic, rule: Rule) -> list[Incident]:
         if missed < rule["expected"]:
             continue
         edges = traffic.requests[traffic.requests["minute"].isin((first, last))]
-        edges = edges.sort_values(["minute", "source", "line"]).drop_duplicates(["minute", "source"])
+        edges = edges.sort_values(["minute", "file", "line"]).drop_duplicates(["minute", "file"])
         hours = (last - first) / 60
         text = f"no request for {hours:.1f} hours where {missed:.0f} are usual: silence, or a gap in the log"
         times = [pd.Timestamp(minute * 60, unit="s", tz="UTC") for minute in (first, last)]
         found.append(
-            Incident(
+            Alarm(
                 text,
                 rule.severity,
                 0,
@@ -61,13 +61,13 @@ def _expected(usual: "pd.Series[float]", first: int, last: int) -> float:
     return float(usual.to_numpy()[hours].sum())
 
 
-def _jumps(traffic: Traffic, rule: Rule) -> list[Incident]:
+def _jumps(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """In each file the lines that are much older than the one before them."""
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     back = (steps["not_after_at"] - steps["at"]).dt.total_seconds()
     jumped = steps[back > rule.seconds("jump_minutes")]
     found = []
-    for source, own in jumped.groupby("source", sort=True):
+    for file, own in jumped.groupby("file", sort=True):
         text = f"times go back by up to {back[own.index].max() / 60:.0f} minutes within one file"
-        found.append(incident(own, text, rule.severity, subject=str(source)))
+        found.append(alarm(own, text, rule.severity, subject=str(file)))
     return found

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from audit_lib.logins.detections.alarm import Incident, incident, places
+from audit_lib.logins.detections.alarm import Alarm, alarm, places
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 
@@ -27,7 +27,7 @@ class Expected:
     size: Numbers  # of a negative binomial: variance = mean + mean squared / size
 
 
-def unusual_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
+def unusual_hours(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A13: failures far above their baseline, requests far above or below theirs.
 
     The false discovery rate over all hours and both sides is `q` (Benjamini and Hochberg 1995).
@@ -138,7 +138,7 @@ def _sum(values: Numbers, width: int) -> Numbers:
     return sums
 
 
-def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Incident]:
+def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Alarm]:
     usual, above, _ = marks(series, offset, rule)
     found = []
     for low, high in _runs(above):
@@ -146,11 +146,11 @@ def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
         own = traffic.failures[hours.between(low, high)]
         count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
         text = f"{count:.0f} failed logins where {mean:.1f} are usual"
-        found.append(incident(own, text, rule.severity, subject="failed logins"))
+        found.append(alarm(own, text, rule.severity, subject="failed logins"))
     return found
 
 
-def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Incident]:
+def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Alarm]:
     usual, above, below = marks(series, offset, rule)
     busy = _busy(series, offset)
     found = []
@@ -165,7 +165,7 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
             if word == "few":
                 text += ": the application was silent, or its log has a gap" if not count else ""
             found.append(
-                Incident(
+                Alarm(
                     text,
                     "low" if word == "many" else rule.severity,
                     int(count),
@@ -205,7 +205,7 @@ def _instant(hour: float) -> pd.Timestamp:
     return pd.Timestamp(hour * HOUR, unit="s", tz="UTC")
 
 
-def off_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
+def off_hours(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A20: failures fall out of working hours (UTC) far more often than requests do.
 
     Sources that are answered around the clock say nothing of hours, neither by requests nor by failures.
@@ -222,7 +222,7 @@ def off_hours(traffic: Traffic, rule: Rule) -> list[Incident]:
         return []
     text = f"{share:.0%} of the failed logins are out of hours, and {usual:.0%} of the requests"
     text += ", steady sources left out" if steady else ""
-    return [incident(failures[late], text, rule.severity, subject="failed logins")]
+    return [alarm(failures[late], text, rule.severity, subject="failed logins")]
 
 
 def _around_the_clock(traffic: Traffic, rule: Rule) -> set[str]:

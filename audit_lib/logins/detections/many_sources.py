@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.logins.detections.address_and_network import by_both, named
-from audit_lib.logins.detections.alarm import Incident, earliest, incident, runs
+from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic, networks_of
 
@@ -12,17 +12,17 @@ HOP = 300  # seconds between the windows that are looked at
 HOUR = 3600
 
 
-def distributed(traffic: Traffic, rule: Rule) -> list[Incident]:
+def distributed(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A5: on one route addresses of many networks fail a few times each, in one window."""
     events = traffic.failures[traffic.failures["client"].ne("")]
     marked = set[int]()
     for _, own in events.groupby("route", sort=True):
         marked.update(_crowded(own, rule))
-    wide = events.loc[sorted(marked)].sort_values(["route", "seconds", "source", "line"], kind="stable")
+    wide = events.loc[sorted(marked)].sort_values(["route", "seconds", "file", "line"], kind="stable")
     return earliest(
         wide,
         runs(wide, "route", rule.seconds("minutes")),
-        lambda route, run: incident(run, _spread(run), rule.severity, subject=route),
+        lambda route, run: alarm(run, _spread(run), rule.severity, subject=route),
     )
 
 
@@ -52,7 +52,7 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
     return found
 
 
-def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
+def limited(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A12: requests answered 429, by source and hour; of all sources where a proxy hides them."""
     hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
     hits = hits.assign(network=networks_of(hits["client"]), all="all", hour=hits["seconds"] // HOUR)
@@ -61,31 +61,31 @@ def limited(traffic: Traffic, rule: Rule) -> list[Incident]:
     return by_both(hits, lambda rows, key: _over_limit(rows, key, traffic, rule), people=False)
 
 
-def _over_limit(hits: pd.DataFrame, key: str, traffic: Traffic, rule: Rule) -> list[Incident]:
+def _over_limit(hits: pd.DataFrame, key: str, traffic: Traffic, rule: Rule) -> list[Alarm]:
     per_hour = hits.groupby([key, "hour"])["line"].transform("size")
-    loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "source", "line"], kind="stable")
+    loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "file", "line"], kind="stable")
     return earliest(
         loud, runs(loud, key, HOUR), lambda name, run: _limited(traffic, rule, named(key, name), run)
     )
 
 
-def _limited(traffic: Traffic, rule: Rule, source: dict[str, str], run: pd.DataFrame) -> Incident:
+def _limited(traffic: Traffic, rule: Rule, source: dict[str, str], run: pd.DataFrame) -> Alarm:
     peak = int(run.groupby("hour").size().max())
     severity = "critical" if peak >= rule["critical_hits"] else rule.severity
     text = f"{peak} requests over the limit in an hour"
     if traffic.collapsed:
-        return incident(run, f"{text}; the limiter may count the proxy as one client", severity)
-    return incident(run, text, severity, **source)
+        return alarm(run, f"{text}; the limiter may count the proxy as one client", severity)
+    return alarm(run, text, severity, **source)
 
 
-def top_talkers(traffic: Traffic, rule: Rule) -> list[Incident]:
+def top_talkers(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A14: the sources that hold a large share of all failures. Exact also where lines carry no time."""
     refused = _failed(traffic.counts, traffic)
     total = int(refused["count"].sum())
     return by_both(refused, lambda rows, key: _loudest(rows, key, total, traffic, rule), people=False)
 
 
-def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule: Rule) -> list[Incident]:
+def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule: Rule) -> list[Alarm]:
     sums = refused[refused["client"].ne("")].groupby(key)["count"].sum().sort_index()
     loud = sums[(sums >= rule["failures"]) & (sums >= rule["share"] * total)]
     events, quiet = _failed(traffic.events, traffic), set(refused["client"])
@@ -93,7 +93,7 @@ def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule
     for name, count in loud.sort_values(ascending=False, kind="stable").items():
         own = events[events[key].eq(str(name)) & events["client"].isin(quiet)]
         text = f"{count / total:.0%} of all failed logins"
-        found.append(incident(own, text, rule.severity, **named(key, str(name)), count=int(count)))
+        found.append(alarm(own, text, rule.severity, **named(key, str(name)), count=int(count)))
     return found
 
 

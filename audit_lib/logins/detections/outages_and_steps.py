@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from audit_lib.base.contracts import rows
-from audit_lib.logins.detections.alarm import Incident, incident
+from audit_lib.logins.detections.alarm import Alarm, alarm
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 
@@ -13,7 +13,7 @@ HOUR = 3600
 LEAST_HOURS = 3  # with fewer nothing lasts
 
 
-def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
+def breaks(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A10: nearly all requests to protected routes fail, for minutes, also of known sources."""
     guarded = traffic.requests[traffic.requests["protected"]]
     guarded = guarded[guarded["failed"] | guarded["succeeded"]]
@@ -45,11 +45,11 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Incident]:
             continue
         text = f"{run.bad / run.asked:.0%} of the requests fail, also of {len(known)} sources "
         text += "that succeeded before: so a broken configuration looks, not an attack"
-        found.append(incident(own, text, rule.severity, subject="all sources"))
+        found.append(alarm(own, text, rule.severity, subject="all sources"))
     return found
 
 
-def unrecorded(traffic: Traffic, rule: Rule) -> list[Incident]:
+def unrecorded(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A11: from one hour on known sources fail much more often, and no change is on record near it."""
     known = _known_failures(traffic)
     found = []
@@ -59,7 +59,7 @@ def unrecorded(traffic: Traffic, rule: Rule) -> list[Incident]:
             continue
         own = known[known["seconds"].between(start, start + rule["hours"] * HOUR)]
         text = "sources that succeeded before fail more often from here on, and no change is on record"
-        found.append(incident(own, text, rule.severity, subject="all sources"))
+        found.append(alarm(own, text, rule.severity, subject="all sources"))
     return found
 
 

@@ -5,22 +5,22 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.logins.detections.after_a_change import BEGUN, REPLAY, STALE, After
-from audit_lib.logins.detections.alarm import Incident, earliest, incident, runs
+from audit_lib.logins.detections.after_a_change import BEGUN, REPLAY, STALE, FailedAfterChange
+from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
 from audit_lib.logins.detections.thresholds import Rule
-from audit_lib.logins.detections.traffic import Change
+from audit_lib.logins.detections.traffic import RecordedChange
 
 
 @dataclass(frozen=True)
 class Causes:
     """What explains failures that are no attack: sources with an old secret, and breaks of all sources."""
 
-    after: tuple[After, ...] = ()
-    breaks: tuple[Incident, ...] = ()
-    steps: tuple[Incident, ...] = ()  # A11: changes on no record
-    after_steps: tuple[After, ...] = ()
+    after: tuple[FailedAfterChange, ...] = ()
+    breaks: tuple[Alarm, ...] = ()
+    steps: tuple[Alarm, ...] = ()  # A11: changes on no record
+    after_steps: tuple[FailedAfterChange, ...] = ()
 
-    def explanation(self, found: Incident) -> str:
+    def explanation(self, found: Alarm) -> str:
         """Why the failures of an incident are an accident; "" where nothing on record explains them."""
         if found.first_at is None or found.last_at is None or not found.clients:
             return ""
@@ -37,7 +37,7 @@ class Causes:
         return ""
 
 
-def classified(after: tuple[After, ...], rule: Rule) -> list[Incident]:
+def classified(after: tuple[FailedAfterChange, ...], rule: Rule) -> list[Alarm]:
     """A9: one row for each change that known sources failed after, and one for each of these sources."""
     found = []
     for one in after:
@@ -46,18 +46,20 @@ def classified(after: tuple[After, ...], rule: Rule) -> list[Incident]:
         found.append(_summary(one, rule))
         kinds = one.sources.set_index("client")["kind"]
         own = one.failures[one.failures["client"].isin(kinds.index[kinds.ne("unrelated")])]
-        own = own.sort_values(["client", "at", "source", "line"], kind="stable")
+        own = own.sort_values(["client", "at", "file", "line"], kind="stable")
         found += earliest(own, runs(own, "client"), partial(_classed, one.change, kinds, rule))
     return found
 
 
-def _classed(change: Change, kinds: "pd.Series[str]", rule: Rule, client: str, own: pd.DataFrame) -> Incident:
+def _classed(
+    change: RecordedChange, kinds: "pd.Series[str]", rule: Rule, client: str, own: pd.DataFrame
+) -> Alarm:
     severities = {"recovered": "info", "stale client": "low", "stuck": rule.severity, REPLAY: "high"}
     kind = kinds[client]
-    return incident(own, f"{kind} after {_named(change)}", severities[kind], client=client)
+    return alarm(own, f"{kind} after {_named(change)}", severities[kind], client=client)
 
 
-def _named(change: Change) -> str:
+def _named(change: RecordedChange) -> str:
     of_day = change.until - change.at > pd.Timedelta(hours=12)
     when = f"{change.at:%Y-%m-%d}" if of_day else f"{change.at:%Y-%m-%d %H:%M}"
     if change.name in BEGUN:
@@ -65,7 +67,7 @@ def _named(change: Change) -> str:
     return f"the rotation of {change.name} ({when})"
 
 
-def _summary(one: After, rule: Rule) -> Incident:
+def _summary(one: FailedAfterChange, rule: Rule) -> Alarm:
     """Numbers by class, how long clients took, and what failed on after the grace time."""
     kinds = one.sources["kind"].value_counts()
     parts = [f"{kinds[kind]} {kind}" for kind in (*STALE, REPLAY, "unrelated") if kind in kinds]
@@ -74,7 +76,7 @@ def _summary(one: After, rule: Rule) -> Incident:
     if len(back):
         waits = pd.to_datetime(back["recovered_at"], utc=True) - pd.to_datetime(back["first_at"], utc=True)
         text += f"; half of those back within {waits.median().total_seconds() / 60:.0f} minutes"
-    return Incident(
+    return Alarm(
         text,
         rule.severity if "stuck" in kinds else "info",
         int(one.sources.loc[one.sources["kind"].isin(STALE), "count"].sum()),

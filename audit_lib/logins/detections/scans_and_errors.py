@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detections.address_and_network import by_both, named
-from audit_lib.logins.detections.alarm import Incident, earliest, incident, places, runs
+from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, places, runs
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
 from audit_lib.logins.detections.traffic import BEGUN, Traffic, fits
 from audit_lib.logs.formats import SECRET_IN_URL
@@ -19,17 +19,17 @@ PROBED = (400, 403, 404)
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 
 
-def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Incident]:
+def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
     """A15: one source asks for many routes that are not there, or for files that nobody has to see."""
     return _probing(traffic, rule) + _sensitive(traffic, rule, policy)
 
 
-def _probing(traffic: Traffic, rule: Rule) -> list[Incident]:
+def _probing(traffic: Traffic, rule: Rule) -> list[Alarm]:
     asked = traffic.requests[traffic.requests["status"].isin(PROBED) & traffic.requests["client"].ne("")]
     return by_both(asked, lambda rows, key: _probes(rows, key, rule), people=False)
 
 
-def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     asked = asked.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
     at, routes = (asked["seconds"] // span).to_numpy(), asked["route"].to_numpy()
@@ -40,7 +40,7 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
         > rule["routes"]
     ]
 
-    def build(name: str, run: pd.DataFrame) -> Incident:
+    def build(name: str, run: pd.DataFrame) -> Alarm:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
         text = f"{least}{run['route'].nunique()} routes asked for that are not there or not allowed"
         return _of(run, text, rule.severity, named(key, name))
@@ -48,14 +48,14 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
     return earliest(asked, found, build)
 
 
-def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Incident]:
+def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
     hits = traffic.requests[fits(traffic.requests["route"], policy.sensitive_routes)]
     return by_both(
         hits[hits["client"].ne("")], lambda rows, key: _sensitive_of(rows, key, rule), people=False
     )
 
 
-def _sensitive_of(hits: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+def _sensitive_of(hits: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     hits = hits.sort_values([key, "seconds", "route"], kind="stable")
     answered, count = hits["succeeded"].to_numpy(), hits["count"].to_numpy()
     found = [
@@ -66,7 +66,7 @@ def _sensitive_of(hits: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
     return earliest(hits, found, lambda name, run: _asked(run, rule, named(key, name)))
 
 
-def _asked(run: pd.DataFrame, rule: Rule, source: dict[str, str]) -> Incident:
+def _asked(run: pd.DataFrame, rule: Rule, source: dict[str, str]) -> Alarm:
     answered = sorted(set(run.loc[run["succeeded"], "route"]))
     if answered:
         text = f"{answered[0]} was asked for and answered: it must not be served"
@@ -75,9 +75,9 @@ def _asked(run: pd.DataFrame, rule: Rule, source: dict[str, str]) -> Incident:
     return _of(run, text, rule.severity, source)
 
 
-def _of(run: pd.DataFrame, text: str, severity: str, source: dict[str, Any]) -> Incident:
+def _of(run: pd.DataFrame, text: str, severity: str, source: dict[str, Any]) -> Alarm:
     """An incident of requests that are counted by the minute."""
-    return Incident(
+    return Alarm(
         text,
         severity,
         int(run["count"].sum()),
@@ -89,19 +89,19 @@ def _of(run: pd.DataFrame, text: str, severity: str, source: dict[str, Any]) -> 
     )
 
 
-def errors(traffic: Traffic, rule: Rule) -> list[Incident]:
+def errors(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A16: failures of the database, each run of them; server errors of one source in quick order."""
     database = _in_runs(
         traffic.events[traffic.events["kind"].eq("database_failure")], rule.seconds("gap_minutes")
     )
     found = [
-        incident(run, "the database could not be used", rule.severity, subject="database") for run in database
+        alarm(run, "the database could not be used", rule.severity, subject="database") for run in database
     ]
     bad = traffic.requests[traffic.requests["status"].ge(500)]
     return found + by_both(bad, lambda rows, key: _surges(rows, key, rule), people=False)
 
 
-def _surges(bad: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+def _surges(bad: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     bad = bad.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
     windows, count = (bad["seconds"] // span).to_numpy(), bad["count"].to_numpy()
@@ -118,11 +118,11 @@ def _most(windows: Numbers, count: Numbers) -> int:
     return int(np.max(np.bincount((windows - windows[0]).astype("int64"), count)))
 
 
-def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Incident]:
+def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A17: a request whose query names a secret: the value stands in the log. One row for each parameter."""
     hits = traffic.events[traffic.events["message"].eq(SECRET_IN_URL)]
     return [
-        incident(
+        alarm(
             own,
             f"the query parameter {parameter} stands in the log with its value",
             rule.severity,
@@ -132,26 +132,26 @@ def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Incident]:
     ]
 
 
-def starts(traffic: Traffic, rule: Rule) -> list[Incident]:
+def starts(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A18: starts that failed, and starts again and again."""
     failed = traffic.events[traffic.events["kind"].isin(FAILED_STARTS)]
     found = [
-        incident(run, "a start failed or was stopped by the validation", rule.severity, subject="start")
+        alarm(run, "a start failed or was stopped by the validation", rule.severity, subject="start")
         for run in _in_runs(failed, rule.seconds("minutes"))
     ]
     begun = traffic.events[traffic.events["message"].isin(BEGUN) & traffic.events["at"].notna()]
-    begun = begun.sort_values(["source", "seconds", "line"], kind="stable")
-    often = runs(begun, "source", rule.seconds("minutes"), int(rule["restarts"]))
+    begun = begun.sort_values(["file", "seconds", "line"], kind="stable")
+    often = runs(begun, "file", rule.seconds("minutes"), int(rule["restarts"]))
     return found + earliest(
         begun,
         often,
-        lambda _, run: incident(run, f"{len(run)} starts in short order", rule.severity, subject="start"),
+        lambda _, run: alarm(run, f"{len(run)} starts in short order", rule.severity, subject="start"),
     )
 
 
 def _in_runs(events: pd.DataFrame, gap: float) -> list[pd.DataFrame]:
     """Events that carry a time in runs that no gap parts; those without one by file and day."""
-    timed = events[events["at"].notna()].sort_values(["seconds", "source", "line"], kind="stable")
+    timed = events[events["at"].notna()].sort_values(["seconds", "file", "line"], kind="stable")
     parts = [run.of(timed) for run in runs(timed.assign(all="all"), "all", gap)]
     untimed = events[events["at"].isna()].assign(day=lambda rows: rows["day"].fillna(""))
-    return parts + [run for _, run in untimed.groupby(["source", "day"], sort=True)]
+    return parts + [run for _, run in untimed.groupby(["file", "day"], sort=True)]

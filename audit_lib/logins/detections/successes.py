@@ -7,14 +7,14 @@ import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.logins.detections.address_and_network import by_both
-from audit_lib.logins.detections.alarm import MOST, Incident, counted, incident, places
+from audit_lib.logins.detections.alarm import MOST, Alarm, alarm, counted, places
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
+def after_failures(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A7: several failures of one source, an address or a network, then an answer to it on a protected route,
     the first for a day.
 
@@ -26,7 +26,7 @@ def after_failures(traffic: Traffic, rule: Rule) -> list[Incident]:
     return by_both(failures, lambda failures, key: _after_failures(failures, good, key, rule), good)
 
 
-def _after_failures(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+def _after_failures(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     sums = failures.groupby(key).size()
     chosen = set(sums[sums >= rule["failures"]].index) & set(good[key])
     answers = dict(list(good[good[key].isin(chosen)].groupby(key)))
@@ -36,7 +36,7 @@ def _after_failures(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: 
     return found
 
 
-def _first_success(own: pd.DataFrame, answers: pd.DataFrame, key: str, rule: Rule) -> list[Incident]:
+def _first_success(own: pd.DataFrame, answers: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     """The first success of a source that its own failures lead up to."""
     starts, times = answers["seconds"].to_numpy(), own["seconds"].to_numpy()
     low = np.searchsorted(times, starts - rule.seconds("minutes"))
@@ -56,24 +56,24 @@ def _first_success(own: pd.DataFrame, answers: pd.DataFrame, key: str, rule: Rul
     return []
 
 
-def _let_in(before: pd.DataFrame, answer: "pd.Series[Any]", key: str, rule: Rule) -> Incident:
+def _let_in(before: pd.DataFrame, answer: "pd.Series[Any]", key: str, rule: Rule) -> Alarm:
     """The incident, under the address that was answered: it is who got in."""
     sure = (before["seconds"] < answer["seconds"]).sum() >= rule["failures"]
     text = f"{len(before)} failed logins"
     text += f" of {before['client'].nunique()} addresses of its network" if key == "network" else ""
     text += f", then an answer on {answer['route']}"
     text += "" if sure else " in the same minute: which came first is not known"
-    return incident(
+    return alarm(
         before,
         text,
         rule.severity if sure else "medium",
         client=str(answer["client"]),
         last_at=max(before["at"].iloc[-1], pd.Timestamp(answer["seconds"], unit="s", tz="UTC")),
-        evidence=(*places(before), f"{answer['source']}:{answer['line']}"),
+        evidence=(*places(before), f"{answer['file']}:{answer['line']}"),
     )
 
 
-def first_seen(traffic: Traffic, rule: Rule) -> list[Incident]:
+def first_seen(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A8: the first success on a protected route from a network not seen in the days before."""
     seen = traffic.requests[traffic.requests["client"].ne("")]
     if seen.empty:
@@ -88,16 +88,14 @@ def first_seen(traffic: Traffic, rule: Rule) -> list[Incident]:
     return whole + [counted(network, seconds, 1) for network, seconds in rest]
 
 
-def _first_answer(traffic: Traffic, rule: Rule, row: Any) -> Incident:
+def _first_answer(traffic: Traffic, rule: Rule, row: Any) -> Alarm:
     failures = traffic.failures
     tried = failures["network"].eq(row.network) & failures["at"].lt(row.at + pd.Timedelta(minutes=1))
     text = f"first answer on {row.route} to a network not seen for {rule['days']:.0f} days"
     text += f", after {tried.sum()} failed logins" if tried.any() else ""
     severity = "medium" if tried.sum() >= 5 else rule.severity
-    evidence = (*dict.fromkeys(_places(failures[tried])), f"{row.source}:{row.line}")
-    return Incident(
-        text, severity, 1, subject=row.network, first_at=row.at, last_at=row.at, evidence=evidence
-    )
+    evidence = (*dict.fromkeys(_places(failures[tried])), f"{row.file}:{row.line}")
+    return Alarm(text, severity, 1, subject=row.network, first_at=row.at, last_at=row.at, evidence=evidence)
 
 
 def _last_seen(seen: pd.DataFrame, good: pd.DataFrame) -> "pd.Series[float]":
@@ -119,6 +117,6 @@ def _last_seen(seen: pd.DataFrame, good: pd.DataFrame) -> "pd.Series[float]":
 
 def _places(failures: pd.DataFrame) -> list[str]:
     return [
-        f"{source}:{line}"
-        for source, line in zip(failures["source"].head(5), failures["line"].head(5), strict=True)
+        f"{file}:{line}"
+        for file, line in zip(failures["file"].head(5), failures["line"].head(5), strict=True)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit_lib.base.contracts import SEVERITIES
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import Table
+from audit_lib.base.toml_table import TomlTable
 from audit_lib.logins.requests import Access
 from audit_lib.project.policy import Policy
 
@@ -95,7 +95,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     given = policy.options.get("detections", {})
     if not isinstance(given, dict):
         raise BadInput.at(place, "is not a table [detections]")
-    table = Table(given, place, faults)
+    table = TomlTable(given, place, faults)
     rules = {name: _rule(name, table) for name in LIMITS if table.has(name)}
     failure = _inner(table, "failure")
     statuses = _numbers(failure, "statuses")
@@ -125,15 +125,15 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     return found
 
 
-def _inner(table: Table, key: str) -> Table:
+def _inner(table: TomlTable, key: str) -> TomlTable:
     given = table.anything(key) if table.has(key) else {}
     if not isinstance(given, dict):
         table.fault(f"{key} is not a table")
         given = {}
-    return Table(given, f"{table.place}.{key}", table.faults)
+    return TomlTable(given, f"{table.place}.{key}", table.faults)
 
 
-def _rule(name: str, table: Table) -> Rule:
+def _rule(name: str, table: TomlTable) -> Rule:
     inner = _inner(table, name)
     limits = {key: _number(inner, key) for key in LIMITS[name]}
     rule = Rule(
@@ -147,7 +147,7 @@ def _rule(name: str, table: Table) -> Rule:
     return rule
 
 
-def _number(table: Table, key: str) -> float:
+def _number(table: TomlTable, key: str) -> float:
     value = table.anything(key)
     if type(value) not in (int, float) or not 0 <= value < 1e9:
         table.fault(f"has no {key}" if value is None else f"{key} is not a number of at least 0")
@@ -155,7 +155,7 @@ def _number(table: Table, key: str) -> float:
     return float(value)
 
 
-def _numbers(table: Table, key: str) -> tuple[float, ...]:
+def _numbers(table: TomlTable, key: str) -> tuple[float, ...]:
     values: Any = table.anything(key) or []
     if not isinstance(values, list) or not all(type(value) is int and 100 <= value < 600 for value in values):
         table.fault(f"{key} is not a list of HTTP statuses")
@@ -163,7 +163,7 @@ def _numbers(table: Table, key: str) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _networks(table: Table) -> tuple[Network, ...]:
+def _networks(table: TomlTable) -> tuple[Network, ...]:
     found = []
     for text in table.texts("proxy_networks"):
         try:
@@ -173,6 +173,6 @@ def _networks(table: Table) -> tuple[Network, ...]:
     return tuple(found)
 
 
-def _hours(table: Table) -> Mapping[str, float]:
+def _hours(table: TomlTable) -> Mapping[str, float]:
     inner = _inner(table, "grace_hours")
     return {name: _number(inner, name) for name in inner.values}

@@ -22,7 +22,7 @@ BEGUN = ("secrets valid", "secrets invalid")
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordedChange:
     """A rotation, a deploy or a start on record: it happened at some instant from `at` to `until`."""
 
     name: str  # the secret; "start" or "deploy" of the application
@@ -47,7 +47,7 @@ class Traffic:
     failures: pd.DataFrame
     events: pd.DataFrame
     counts: pd.DataFrame
-    changes: tuple[Change, ...]
+    changes: tuple[RecordedChange, ...]
     first_day: str
     days: int  # of the period until as_of
     days_read: int
@@ -82,7 +82,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     requests = _requests(minutes, rules)
     seconds = _seconds(events["at"])
     timed = events.assign(seconds=seconds)
-    failures = _failures(timed.assign(environment=events["source"].map(places)), requests, rules)
+    failures = _failures(timed.assign(environment=events["file"].map(places)), requests, rules)
     asked = counts[counts["status"].notna()]
     refused = asked[asked["status"].isin(rules.failed_statuses)]
     private = _private(asked, rules)
@@ -147,7 +147,7 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
         succeeded=frame["status"].between(200, 299),
         protected=frame["route"].map(guarded).astype(bool),
     )
-    keys = ["at", "source", "client", "route", "method", "status"]
+    keys = ["at", "file", "client", "route", "method", "status"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
 
 
@@ -166,9 +166,9 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
         network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),
     )
-    columns = ["at", "seconds", "source", "line", "client", "network", "method", "route"]
+    columns = ["at", "seconds", "file", "line", "client", "network", "method", "route"]
     columns += ["protected", "environment"]
-    frame = frame[columns].sort_values(["at", "source", "line"], kind="stable").reset_index(drop=True)
+    frame = frame[columns].sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
     return frame.assign(let_in_at=_let_in_at(frame, requests, rules.let_in_minutes * 60))
 
 
@@ -215,18 +215,18 @@ def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.Da
     return deploys[ended & near]
 
 
-def _changes(ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame) -> tuple[Change, ...]:
+def _changes(ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame) -> tuple[RecordedChange, ...]:
     """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
     found = []
     for entry in ledger.of_kind("rotation"):
         at = parse_instant(str(entry.body["claimed_at"]), entry.place)
         until = at + timedelta(days=1) if entry.body.get("day_only") else at
         name, where = str(entry.body["secret"]), str(entry.body["environment"])
-        found.append(Change(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
+        found.append(RecordedChange(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
     for deploy in rows(deploys):
         bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
-        found.append(Change("deploy", *bounds, deploy.evidence, deploy.environment))
+        found.append(RecordedChange("deploy", *bounds, deploy.evidence, deploy.environment))
     starts = events[events["message"].isin(BEGUN) & events["at"].notna()]
-    for at, source, line in zip(starts["at"], starts["source"], starts["line"], strict=True):
-        found.append(Change("start", at, at, f"{source}:{line}"))
+    for at, file, line in zip(starts["at"], starts["file"], starts["line"], strict=True):
+        found.append(RecordedChange("start", at, at, f"{file}:{line}"))
     return tuple(sorted(found, key=lambda change: (change.at, change.name, change.place)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from audit_lib.base.contracts import SEVERITIES
 from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.base.toml_table import Table
+from audit_lib.base.toml_table import TomlTable
 
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGINS = ("unauthorized", "forbidden", "login_failed", "jwt_invalid")
@@ -25,12 +25,12 @@ class AlertRule:
     guide_line: int
 
 
-def read_alerts(table: Table) -> tuple[AlertRule, ...]:
+def read_alerts(table: TomlTable) -> tuple[AlertRule, ...]:
     """The alerts of a policy's table, in its order; each fault is noted there."""
     return tuple(_rule(inner) for inner in table.tables("alerts"))
 
 
-def _rule(table: Table) -> AlertRule:
+def _rule(table: TomlTable) -> AlertRule:
     rule = AlertRule(
         name=table.text("name", needed=True),
         severity=table.text("severity", "medium", among=SEVERITIES),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from audit_lib.base.bounded_regex import from_basic, is_expression
-from audit_lib.base.toml_table import Table
+from audit_lib.base.toml_table import TomlTable
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class DocumentedGrep:
     remedy: str = ""
 
 
-def read_greps(table: Table) -> tuple[DocumentedGrep, ...]:
+def read_greps(table: TomlTable) -> tuple[DocumentedGrep, ...]:
     """The searches of a policy's table, in its order; each fault is noted there."""
     return tuple(_grep(inner) for inner in table.tables("grep", "pattern"))
 
 
-def _grep(table: Table) -> DocumentedGrep:
+def _grep(table: TomlTable) -> DocumentedGrep:
     grep = DocumentedGrep(
         pattern=table.text("pattern", needed=True),
         path=table.text("path", needed=True),

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit_lib.base.bounded_regex import is_expression
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import Table, parse_toml, read_text_file, shown_name
+from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy.alerts import read_alerts
 from audit_lib.project.policy.guide_searches import read_greps
@@ -62,7 +62,7 @@ def load_policy(path: Path, place: str = "") -> Policy:
     place = place or path.name
     content = read_text_file(path, place)
     faults: list[Fault] = []
-    table = Table(parse_toml(content, place), place, faults)
+    table = TomlTable(parse_toml(content, place), place, faults)
     base = _base(table, path)
     policy = _policy(table, path, sha256(content).hexdigest(), base)
     table.close()
@@ -72,7 +72,7 @@ def load_policy(path: Path, place: str = "") -> Policy:
     return policy
 
 
-def _base(table: Table, path: Path) -> Policy | None:
+def _base(table: TomlTable, path: Path) -> Policy | None:
     name = table.text("extends")
     if not name:
         return None
@@ -83,7 +83,7 @@ def _base(table: Table, path: Path) -> Policy | None:
     return bundled_policy(name)
 
 
-def _policy(table: Table, path: Path, digest: str, base: Policy | None) -> Policy:
+def _policy(table: TomlTable, path: Path, digest: str, base: Policy | None) -> Policy:
     under = base or Policy(name="", path=path, sha256="", secrets=())
     period = table.number("default_max_age_days", under.default_max_age_days, 1)
     strict = table.number("strict_max_age_days", under.strict_max_age_days, 1)
@@ -119,7 +119,7 @@ def _joined(*lists: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for values in lists for value in values))
 
 
-def _formats(table: Table) -> dict[str, str]:
+def _formats(table: TomlTable) -> dict[str, str]:
     formats = {}
     for name, pattern in table.texts_by_name("formats").items():
         formats[name] = rf"\A(?:{pattern})\Z"
@@ -128,7 +128,7 @@ def _formats(table: Table) -> dict[str, str]:
     return formats
 
 
-def _digests(table: Table, key: str) -> tuple[str, ...]:
+def _digests(table: TomlTable, key: str) -> tuple[str, ...]:
     one = isinstance(table.values.get(key), str)
     digests = (table.text(key),) if one else table.texts(key)
     for number, digest in enumerate(digests, 1):
@@ -148,11 +148,11 @@ def _laid_over(under: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
     return {**under, **own, **inner}
 
 
-def _options(table: Table) -> dict[str, Any]:
+def _options(table: TomlTable) -> dict[str, Any]:
     return {key: table.anything(key) for key in OPTION_TABLES if table.has(key)}
 
 
-def _secret(table: Table, policy: Policy) -> SecretRule:
+def _secret(table: TomlTable, policy: Policy) -> SecretRule:
     name = table.text("name", needed=True)
     if name and not _VARIABLE.fullmatch(name):
         table.fault("name is not the name of a variable")

@@ -70,11 +70,11 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
     tables = {
         "timeline": happened,
         "detections": incident.detections,
-        "hypotheses": incident.hypotheses,
+        "explanations": incident.explanations,
         "exposure_windows": incident.windows.drop(columns="fingerprint"),
         "uses": uses,
         "addresses": scene.clients,
-        "steps": tabulate_steps(scene, incident.windows, incident.hypotheses),
+        "steps": tabulate_steps(scene, incident.windows, incident.explanations),
         "symptoms": tabulate_symptoms(scene),
         "record": record(incident),
         "observations": notes_frame(),

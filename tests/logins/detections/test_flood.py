@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.logins.detections.alarm import MOST, incident
+from audit_lib.logins.detections.alarm import MOST, alarm
 from tests.support.small_logs import Ask, detections
 
 DAY = 86400
@@ -30,7 +30,7 @@ def _found(folder: Path, sources: int) -> tuple[pd.DataFrame, int]:
 
     def count(frame: FrameType, event: str, _: Any) -> None:
         nonlocal built
-        built += event == "call" and frame.f_code is incident.__code__
+        built += event == "call" and frame.f_code is alarm.__code__
 
     sys.setprofile(count)
     try:

@@ -40,7 +40,7 @@ def _asks(client: str, start: float, count: int, status: int, every: float = 600
 def _deploys(outcome: str = "took effect") -> pd.DataFrame:
     at = START + pd.Timedelta(seconds=ROTATED)
     names = ("deploy", "environment", "service", "status", "trigger", "commit", "message")
-    row = {"source": "deploys.json", "line": 3, "outcome": outcome, "evidence": "deploys.json:3"}
+    row = {"file": "deploys.json", "line": 3, "outcome": outcome, "evidence": "deploys.json:3"}
     span = {"began_at": at - pd.Timedelta(minutes=3), "ended_at": at}
     return Deploys.of([row | span | dict.fromkeys(names, "")])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import Hypotheses, rows
+from audit_lib.base.contracts import Explanations, rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident import facts
 from audit_lib.incident.data import Scene
@@ -18,7 +18,7 @@ LIKELY, POSSIBLE = 3, 1
 
 
 @dataclass
-class Case:
+class Explanation:
     """One explanation while its points are collected."""
 
     name: str
@@ -64,16 +64,16 @@ class Case:
         return "unknown" if self.missing and not self.against else "unlikely"
 
 
-def tabulate_hypotheses(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
-    """`Hypotheses`, the best supported first; ties in the order of `EXPLANATIONS`."""
+def tabulate_explanations(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
+    """`Explanations`, the best supported first; ties in the order of `EXPLANATIONS`."""
     known = gathered(scene, windows)
     cases = [explain(known) for explain in EXPLANATIONS]
     order = ("likely", "possible", "unknown", "unlikely")
     cases.sort(key=lambda case: (order.index(case.verdict), -case.weight))
-    return Hypotheses.of(
+    return Explanations.of(
         {
             "rank": rank,
-            "hypothesis": case.name,
+            "explanation": case.name,
             "verdict": case.verdict,
             "weight": case.weight,
             "speaks_for": _listed(text for _, text in case.found),
@@ -88,8 +88,8 @@ def _listed(texts: Iterable[str]) -> str:
     return "; ".join(texts)
 
 
-def _own_bundle(known: Facts) -> Case:
-    case = Case("our own bundle explains the sighting")
+def _own_bundle(known: Facts) -> Explanation:
+    case = Explanation("our own bundle explains the sighting")
     scene = known.scene
     twins = scene.public_twins(scene.secret) if scene.secret else ()
     text = f"{', '.join(twins)} holds the value and is built into what every browser loads"
@@ -103,8 +103,8 @@ def _own_bundle(known: Facts) -> Case:
     return case
 
 
-def _brute_force(known: Facts) -> Case:
-    case = Case("brute force", known.scene.seen)
+def _brute_force(known: Facts) -> Explanation:
+    case = Explanation("brute force", known.scene.seen)
     clients = known.scene.clients
     regular = set(clients.loc[clients["successes_before"] > 0, "client"]) | known.stale
     attackers = {client: count for client, count in known.bursts.items() if client not in regular}
@@ -137,8 +137,8 @@ def _used_after_leak(known: Facts) -> list[facts.Newcomer]:
     return [one for one in quiet if any(s.since <= one.first_at <= s.until for s in spans)]
 
 
-def _leaked_and_used(known: Facts) -> Case:
-    case = Case("leaked and used", known.scene.seen)
+def _leaked_and_used(known: Facts) -> Explanation:
+    case = Explanation("leaked and used", known.scene.seen)
     leaked = known.windows[known.windows["leaked"]]
     used = _used_after_leak(known)
     names = ", ".join(sorted(set(leaked["secret"])))
@@ -154,8 +154,8 @@ def _leaked_and_used(known: Facts) -> Case:
     return case
 
 
-def _stale_client(known: Facts) -> Case:
-    case = Case("stale client after a rotation", known.scene.seen)
+def _stale_client(known: Facts) -> Explanation:
+    case = Explanation("stale client after a rotation", known.scene.seen)
     hit = [change for change in known.changes if change.stale]
     for change in hit[:2]:
         back = f", of whom {len(change.recovered)} recovered" if change.recovered else ""
@@ -173,8 +173,8 @@ def _stale_client(known: Facts) -> Case:
     return case
 
 
-def _pair_break(known: Facts) -> Case:
-    case = Case("pair break", known.scene.seen)
+def _pair_break(known: Facts) -> Explanation:
+    case = Explanation("pair break", known.scene.seen)
     gap = known.longest_break
     if known.broken and gap is not None:
         text = f"{gap.failures} of {gap.requests} protected requests failed for {gap.minutes} minutes"
@@ -189,8 +189,8 @@ def _pair_break(known: Facts) -> Case:
     return case
 
 
-def _proxy_collapse(known: Facts) -> Case:
-    case = Case("proxy collapse", known.scene.seen)
+def _proxy_collapse(known: Facts) -> Explanation:
+    case = Explanation("proxy collapse", known.scene.seen)
     text = (
         f"{known.share_internal:.0%} of {known.requests} requests come from at most three internal addresses"
     )
@@ -208,8 +208,8 @@ def _proxy_collapse(known: Facts) -> Case:
     return case
 
 
-def _quiet_misuse(known: Facts) -> Case:
-    case = Case("quiet misuse", known.scene.seen)
+def _quiet_misuse(known: Facts) -> Explanation:
+    case = Explanation("quiet misuse", known.scene.seen)
     quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
     case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
     case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
@@ -235,7 +235,7 @@ def _list(names: tuple[str, ...]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-EXPLANATIONS: tuple[Callable[[Facts], Case], ...] = (
+EXPLANATIONS: tuple[Callable[[Facts], Explanation], ...] = (
     _leaked_and_used,
     _brute_force,
     _pair_break,
