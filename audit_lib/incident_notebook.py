@@ -14,7 +14,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.incident.question import Question
 from audit_lib.investigation import Incident, investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.notebook import current_instant, project_folder, refuse_values
+from audit_lib.notebook import current_instant, open_guarded, project_folder
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import (
     client_routes_table,
@@ -41,7 +41,7 @@ from audit_lib.report.incident_tables import (
 )
 from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
-from audit_lib.report.publish.incident_package import classes_of, package, search_package
+from audit_lib.report.publish.incident_package import package, search_package, searched
 from audit_lib.report.table import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.secrecy import guard
@@ -154,12 +154,10 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
     opened = load_project(_opened.enter_context(project_folder(project)))
     keeper = keeper_of(opened)
-    watcher = guard.install(keeper)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
     question = Question(since, until, secret, client, discovered)
-    found = investigate(opened, question, moment, keeper, policy=policy)
+    found = open_guarded(
+        given, keeper, lambda: searched(investigate(opened, question, moment, keeper, policy=policy), keeper)
+    )
     _keepers.append(keeper)
-    classes = classes_of(found, keeper)
-    watcher.classify(classes.sealed, classes.open, classes.public)
-    refuse_values(given)
     return found

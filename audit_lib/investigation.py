@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Clients, LeakPlaces, Leaks, Sources
+from audit_lib.base.contracts import Clients, LeakPlaces, Leaks
 from audit_lib.incident.data import Scene
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows, tabulate_uses
@@ -18,23 +18,17 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger import Ledger
 from audit_lib.ledger.revocations import revocations
 from audit_lib.ledger.tenures import tenures
 from audit_lib.logins.clients import tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.logins.requests import Access, Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
-from audit_lib.logs.deploys import read_deploys
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
-from audit_lib.secrets.env_history import env_history
-from audit_lib.secrets.evidence import collect_evidence
-from audit_lib.secrets.freshness import tabulate_freshness
-from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.read_project import read_project
 
 
 @dataclass(frozen=True)
@@ -116,33 +110,15 @@ def investigate(
     """
     rules = choose_policy(project, policy)
     discovered = seen_first(question.discovered, as_of)
-    env_sources, entries = read_env_sources(project, given, keeper, rules)
-    logs = cached_logs(project, keeper)
-    ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
-    history = env_history(project, keeper)
-    deploys = read_deploys(project, keeper, as_of)
-    sources = Sources.checked(pd.concat([env_sources, logs.sources, deploys.sources]))
-
-    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
-    secret = known_secret(question.secret, rules, inventory)
-    drift = compare_places(inventory, entries, rules, keeper)
-    evidence = collect_evidence(
-        inventory,
-        entries,
-        sources,
-        ledger,
-        log_events=logs.events,
-        history=history,
-        as_of=as_of,
-        keeper=keeper,
-    )
-    targets = leak_targets(entries, inventory, rules, keeper)
-    requests = tabulate_requests(logs.minutes, logs.counts, Access.of(rules))
-    events = bounded(logs.events)
+    read = read_project(project, rules, keeper, as_of, partial(cached_logs, project, keeper), given=given)
+    secret = known_secret(question.secret, rules, read.inventory)
+    targets = leak_targets(read.entries, read.inventory, rules, keeper)
+    requests = tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(rules))
+    events = bounded(read.logs.events)
     search = search_leaks(project, keeper, targets, cache=user_cache())
     leaks, places = tabulate_leaks(search.sightings, targets)
     scene = Scene(
-        window=chosen_window(question, secret, leaks, history, as_of),
+        window=chosen_window(question, secret, leaks, read.history, as_of),
         as_of=as_of,
         policy=rules,
         secret=secret,
@@ -152,25 +128,25 @@ def investigate(
         daily=tabulate_daily(requests),
         written=tabulate_written(requests, events),
         clients=Clients.of([]),
-        stays=tenures(ledger),
-        revocations=revocations(ledger),
-        history=history,
-        deploys=deploys.deploys,
-        inventory=inventory,
-        drift=drift,
+        stays=tenures(read.ledger),
+        revocations=revocations(read.ledger),
+        history=read.history,
+        deploys=read.deploys,
+        inventory=read.inventory,
+        drift=read.drift,
         leaks=Leaks.checked(leaks),
         leak_places=LeakPlaces.checked(places),
     )
     found = Incident(
         project=project,
         scene=scene,
-        sources=sources,
-        freshness=tabulate_freshness(inventory, evidence, rules, as_of),
+        sources=read.sources,
+        freshness=read.freshness,
         leak_coverage=search.coverage,
         client=question.client.strip(),
         discovered=discovered,
-        ledger=ledger,
-        log_counts=logs.counts,
+        ledger=read.ledger,
+        log_counts=read.logs.counts,
     )
     return seen_through(found, scene.window)
 

@@ -21,6 +21,7 @@ from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
 from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.limits import first_review, limits
+from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.review_figures import auth_failures_figure, freshness_figure
 from audit_lib.report.review_summary import (
@@ -39,6 +40,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.identities import MODES
+from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
     "auth_failures_figure",
@@ -98,20 +100,29 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     with project_folder(project) as root:
         opened = load_project(root, _path(ledger))
         keeper = keeper_of(opened)
-        watcher = guard.install(keeper)
-        audit = run_audit(
-            opened,
-            quarter,
-            as_of,
-            policy=policy,
-            keeper=keeper,
-            previous=_path(previous),
-            identities=identities,
-        )
-    review = reviewed(audit, keeper)
-    watcher.classify(review.classes.sealed, review.classes.open, review.classes.public)
-    refuse_values(given)
-    return review.audit
+
+        def audited() -> Publication[Audit]:
+            audit = run_audit(
+                opened,
+                quarter,
+                as_of,
+                policy=policy,
+                keeper=keeper,
+                previous=_path(previous),
+                identities=identities,
+            )
+            return reviewed(audit, keeper)
+
+        return open_guarded(given, keeper, audited)
+
+
+def open_guarded(
+    parameters: Mapping[str, str], keeper: Keeper, make: Callable[[], Publication[Content]]
+) -> Content:
+    """What `make` gives, once the guard knows its values; `BadInput` if a parameter is one of them."""
+    made = guarded(keeper, make)
+    refuse_values(parameters)
+    return made.content
 
 
 def check(parameters: Mapping[str, Any]) -> None:

@@ -44,5 +44,5 @@ def test_the_usual_quarter_is_the_last_one_over(project: Project, as_of: str, qu
 
 def test_an_empty_project_passes_nothing(project: Project) -> None:
     """Where nothing was read every finding is unknown, and there are some."""
-    findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").findings
+    findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").tables["findings"]
     assert set(findings["status"]) == {"unknown"}

@@ -1,6 +1,5 @@
 """`investigate`: the first steps at once, then the incident notebook, published whole or not at all."""
 
-import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +9,15 @@ import click
 
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import AuditError
-from audit_lib.cli.options import as_of_option, env_option, ledger_option, now, options, policy_option
+from audit_lib.cli.options import (
+    as_of_option,
+    env_option,
+    file_name,
+    ledger_option,
+    now,
+    options,
+    policy_option,
+)
 from audit_lib.incident.first_steps import Step, steps
 from audit_lib.project import Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -52,10 +59,14 @@ def _folder(project: Project, as_of: str, secret: str, given: dict[str, Any]) ->
 
     Only what is known to be a name, an instant or an address is part of it: someone may have given the value.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
     asked = [f"{parse_instant(given[end], end):%Y-%m-%dT%H%M}" for end in ("since", "until") if given[end]]
     asked += [secret, _address(given["client"])]
-    parts = [name, "incident", f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}", *filter(None, asked)]
+    parts = [
+        file_name(project.name),
+        "incident",
+        f"{parse_instant(as_of, '--as-of'):%Y-%m-%d}",
+        *filter(None, asked),
+    ]
     return Path("reports") / "-".join(parts)
 
 

@@ -18,11 +18,9 @@ from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
 from audit_lib.report.incident_tables import DEMO, newest_line
-from audit_lib.report.publish.atomic_folder import MANIFEST, publishing
-from audit_lib.report.publish.incident_package import ARTEFACTS, SOURCE, classes_of, write_incident
-from audit_lib.report.publish.run_notebook import started
-from audit_lib.secrecy import guard
-from audit_lib.secrecy.guard import forbid_core_dumps
+from audit_lib.report.publish.atomic_folder import MANIFEST
+from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, searched
+from audit_lib.report.publish.publication import Publication, publish
 from audit_lib.secrets.given_values import parse_env_options
 
 MOST = 3
@@ -30,22 +28,20 @@ MOST = 3
 
 def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
     """Lines that say what was found and where it lies; `BadInput` and `Refused` as `investigate` says."""
-    forbid_core_dumps()
     moment = instant_of(project, as_of)
-    choose_policy(project, given["policy"])  # a broken one is told before a kernel is started
+    choose_policy(project, given["policy"])  # a broken one is reported before a kernel is started
     keeper = keeper_of(project)
-    watcher = guard.install(keeper)
     question = Question(*(given[name] for name in ("since", "until", "secret", "client", "discovered")))
     values = parse_env_options(given["env"], sys.stdin.buffer)
     asked = {"project": str(project.root), "as_of": iso(moment)}
     asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy", "discovered")}
-    warm_up = "import audit_lib.incident_notebook"
     replaced = (out / MANIFEST).exists()
-    with publishing(out) as folder, started(SOURCE, asked, warm_up=warm_up) as finish:
+
+    def investigated() -> Publication[Incident]:
         found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
-        classes = classes_of(found, keeper)
-        watcher.classify(classes.sealed, classes.open, classes.public)
-        write_incident(folder, found, asked, keeper, finish)
+        return searched(found, keeper)
+
+    found = publish(out, INCIDENT, asked, keeper, investigated).content
     best = found.explanations.iloc[0]
     pinned = ", pinned in audit.toml" if found.pinned else ""
     yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC; as of {iso(moment)}{pinned})"

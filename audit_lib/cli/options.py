@@ -92,6 +92,11 @@ def writer_name(given: str) -> str:
     return plain[:64] or "someone"
 
 
+def file_name(project: str) -> str:
+    """A project's name as a part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", project).strip("-.") or "project"
+
+
 def environment_of(text: str) -> str:
     """The environment that `--environment` names; `BadInput` for any other text."""
     name = environment_name(text)

@@ -1,6 +1,5 @@
 """`review`: the quarterly review of one project, published whole or not at all."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,14 @@ import click
 
 from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.base.contracts import SEVERITIES, STATUSES, rows
+from audit_lib.base.contracts import STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.options import (
     Opened,
     as_of_option,
     env_option,
+    file_name,
     ledger_option,
     now,
     options,
@@ -29,9 +30,8 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
-from audit_lib.report.publish.atomic_folder import publishing
-from audit_lib.report.publish.review_package import ARTEFACTS, NOTEBOOK, SOURCE, reviewed, write_review
-from audit_lib.report.publish.run_notebook import started
+from audit_lib.report.publish.publication import Publication, publish
+from audit_lib.report.publish.review_package import ARTEFACTS, NOTEBOOK, REVIEW, reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
@@ -131,12 +131,10 @@ def _publish(
     scheduler: str,
 ) -> tuple[Audit, Path]:
     """The audit that was published, and where."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", project.name).strip("-.") or "project"
-    out = out or Path("reports") / f"{name}-{parameters['quarter']}"
+    out = out or Path("reports") / f"{file_name(project.name)}-{parameters['quarter']}"
     keeper = keeper_of(project)
-    guard.install(keeper)
-    warm_up = "import audit_lib.notebook"
-    with publishing(out) as report, started(SOURCE, parameters, warm_up=warm_up) as finish:
+
+    def audited() -> Publication[Audit]:
         audit = run_audit(
             project,
             parameters["quarter"],
@@ -148,10 +146,9 @@ def _publish(
             identities=parameters["identities"],
             scheduler=scheduler,
         )
-        done = reviewed(audit, keeper)
-        guard.install().classify(done.classes.sealed, done.classes.open, done.classes.public)
-        write_review(report, done, parameters, keeper, finish)
-    return done.audit, out
+        return reviewed(audit, keeper)
+
+    return publish(out, REVIEW, parameters, keeper, audited).content, out
 
 
 def _snapshot(project: Project, values: tuple[GivenValues, ...], policy: str) -> None:
@@ -168,21 +165,23 @@ def _snapshot(project: Project, values: tuple[GivenValues, ...], policy: str) ->
 def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
     """How many open findings count against the caller; accepted ones and unknowns do not."""
     worse = SEVERITIES[SEVERITIES.index(fail_on) :]
-    found = audit.findings
+    found = audit.tables["findings"]
     counted = found[(found["status"] == "open") & found["severity"].isin(worse)]
     if new_only:
-        new = audit.changes[audit.changes["change"] == "new"]["id"]
+        new = audit.tables["changes"][audit.tables["changes"]["change"] == "new"]["id"]
         counted = counted[counted["id"].isin(new)]
     return len(counted)
 
 
 def _say(audit: Audit, out: Path) -> None:
     """What was not read and what would supply it, the findings' counts, and where the report lies."""
-    for row in rows(audit.sources[audit.sources["state"] != "read"]):
+    for row in rows(audit.tables["sources"][audit.tables["sources"]["state"] != "read"]):
         remedy = f"; supply it: {row.remedy}" if row.remedy else ""
         click.echo(inert.plain(f"not read: {row.source} ({row.state}): {row.reason}{remedy}"))
     for status in STATUSES:
-        severities = audit.findings[audit.findings["status"] == status]["severity"].value_counts()
+        severities = audit.tables["findings"][audit.tables["findings"]["status"] == status][
+            "severity"
+        ].value_counts()
         said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)
         click.echo(f"findings {status}: {said or 'none'}")
     click.echo(f"published in {out}:")

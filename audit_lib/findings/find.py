@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.contracts import SEVERITIES, Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.base.contracts import Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy

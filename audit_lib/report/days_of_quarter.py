@@ -22,8 +22,8 @@ def days(audit: Audit) -> pd.DataFrame:
     """
     start, end = audit.quarter.start, audit.quarter.end
     names = [f"{start + timedelta(days=day):%Y-%m-%d}" for day in range((end - start).days)]
-    kinds = [*REQUESTS, *message_kinds(audit.log_counts)]
-    dated = audit.log_counts.dropna(subset=["day"])
+    kinds = [*REQUESTS, *message_kinds(audit.tables["log_counts"])]
+    dated = audit.tables["log_counts"].dropna(subset=["day"])
     counted = dated.pivot_table(index="day", columns="kind", values="count", aggfunc="sum", fill_value=0)
     table = counted.reindex(columns=kinds, fill_value=0).reindex(names).astype("Int64")
     table.insert(0, "requests", table[list(REQUESTS)].sum(axis=1, min_count=1).astype("Int64"))

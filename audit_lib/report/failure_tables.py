@@ -11,7 +11,10 @@ MOST_ROWS = 15
 
 def failures_totals(audit: Audit) -> Table:
     """Lines by where they ended, requests, failures, what has no time; or that nothing was read."""
-    return show(auth_failures.totals(audit.sources, audit.log_counts), f"Totals of {audit.quarter}")
+    return show(
+        auth_failures.totals(audit.tables["sources"], audit.tables["log_counts"]),
+        f"Totals of {audit.quarter}",
+    )
 
 
 def failures_by_cause(audit: Audit) -> Tables:
@@ -26,29 +29,29 @@ def failures_by_source(audit: Audit) -> Tables:
 
 def failures_by_kind(audit: Audit) -> Table:
     """Each kind of failure, also those that never occurred."""
-    kinds = auth_failures.by_kind(audit.log_counts)
+    kinds = auth_failures.by_kind(audit.tables["log_counts"])
     return _unless_unread(audit, kinds, "By kind", "other: requests that were not refused")
 
 
 def failures_by_reason(audit: Audit) -> Table:
     """How many of the refused requests the logs give a reason for."""
-    reasons = auth_failures.reasons(audit.log_counts)
+    reasons = auth_failures.reasons(audit.tables["log_counts"])
     return _unless_unread(audit, reasons, "Why a 401: what the logs can tell apart")
 
 
 def failures_by_client(audit: Audit) -> Table:
     """The clients with most failures."""
-    return _most(auth_failures.by_client(audit.log_counts), "By client", "client")
+    return _most(auth_failures.by_client(audit.tables["log_counts"]), "By client", "client")
 
 
 def failures_by_route(audit: Audit) -> Table:
     """The routes with most failures."""
-    return _most(auth_failures.by_route(audit.log_counts), "By route", "route")
+    return _most(auth_failures.by_route(audit.tables["log_counts"]), "By route", "route")
 
 
 def _unless_unread(audit: Audit, table: pd.DataFrame, title: str, note: str = "") -> Table:
     """The table; where nothing of the quarter was counted, those words instead of zeros."""
-    if audit.log_counts.empty:
+    if audit.tables["log_counts"].empty:
         return show(table.head(0), title, empty=f"nothing of {audit.quarter} was read: not known")
     return show(table, title, note)
 

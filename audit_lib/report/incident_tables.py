@@ -23,7 +23,7 @@ from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import Incident
 from audit_lib.logins.requests import Window, surely_within
-from audit_lib.report.detection_tables import detections_tables
+from audit_lib.report.detection_tables import detected_and_not
 from audit_lib.report.table import Table, Tables, show
 
 MOST_ROWS = 60
@@ -92,7 +92,7 @@ def explanations_table(incident: Incident) -> Table:
 
 def detected_tables(incident: Incident) -> Tables:
     """What the detections A1-A20 come to in the window, and what they cannot say."""
-    return detections_tables(incident, "detections.csv of the evidence package")
+    return detected_and_not(incident.detections, "detections.csv of the evidence package")
 
 
 def timeline_table(incident: Incident) -> Table:

@@ -19,21 +19,25 @@ def leaks_tables(audit: Audit) -> Tables:
 
 
 def _leaks(audit: Audit) -> Table:
-    statuses = audit.exposure.groupby("leak_id")["status"].agg(set).to_dict() if len(audit.exposure) else {}
-    met = [statuses.get(leak, set()) for leak in audit.leaks["leak_id"]]
+    statuses = (
+        audit.tables["exposure"].groupby("leak_id")["status"].agg(set).to_dict()
+        if len(audit.tables["exposure"])
+        else {}
+    )
+    met = [statuses.get(leak, set()) for leak in audit.tables["leaks"]["leak_id"]]
     worst = [next((status for status in MEANING if status in held), "") for held in met]
-    first = audit.leak_places.groupby("leak_id", sort=False).first()
+    first = audit.tables["leak_places"].groupby("leak_id", sort=False).first()
     view = pd.DataFrame(
         {
-            "leak": audit.leaks["leak_id"],
-            "secret": audit.leaks["variable"],
-            "kind": audit.leaks["kind"],
+            "leak": audit.tables["leaks"]["leak_id"],
+            "secret": audit.tables["leaks"]["variable"],
+            "kind": audit.tables["leaks"]["kind"],
             "what it means": [MEANING.get(status, "no secret of its own") for status in worst],
-            "in force in": audit.leaks["in_force"],
-            "first_at": audit.leaks["first_at"],
-            "at HEAD": audit.leaks["at_head"],
-            "occurrences": audit.leaks["occurrences"],
-            "first place": [_place(first.loc[leak]) for leak in audit.leaks["leak_id"]],
+            "in force in": audit.tables["leaks"]["in_force"],
+            "first_at": audit.tables["leaks"]["first_at"],
+            "at HEAD": audit.tables["leaks"]["at_head"],
+            "occurrences": audit.tables["leaks"]["occurrences"],
+            "first place": [_place(first.loc[leak]) for leak in audit.tables["leaks"]["leak_id"]],
             "_rank": [list(MEANING).index(status) if status else len(MEANING) for status in worst],
         }
     )
@@ -46,13 +50,13 @@ def _leaks(audit: Audit) -> Table:
 
 
 def _steps(audit: Audit) -> Table:
-    view = audit.clean_up[["step", "action", "secret", "text", "not_undone"]]
+    view = audit.tables["clean_up"][["step", "action", "secret", "text", "not_undone"]]
     view = view.rename(columns={"text": "what to do", "not_undone": "what this does not undo"})
     return show(view, "The order of clean-up: rotate first, purge last", empty="there is nothing to clean up")
 
 
 def _not_searched(audit: Audit) -> Table:
-    rest = audit.leak_coverage[audit.leak_coverage["state"].ne("searched")]
+    rest = audit.tables["leak_coverage"][audit.tables["leak_coverage"]["state"].ne("searched")]
     view = rest[["part", "place", "state", "count", "reason"]]
     return show(view, "Not searched, or in part", empty="everything was searched")
 

@@ -26,7 +26,7 @@ def _of_sources(audit: Audit) -> Iterator[tuple[str, str]]:
     if len(silent):
         names = ", ".join(sorted(silent["source"])[:MOST_NAMES]) + (", …" if len(silent) > MOST_NAMES else "")
         yield "what unread sources hold", f"{len(silent)} were expected and not read: {names}"
-    lost = int(audit.sources["not_understood"].sum())
+    lost = int(audit.tables["sources"]["not_understood"].sum())
     if lost:
         yield "lines that were not understood", f"{lost} of the lines in the sources, counted and not judged"
     yield (
@@ -36,7 +36,7 @@ def _of_sources(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
-    counts = audit.log_counts
+    counts = audit.tables["log_counts"]
     silent = int(days(audit)["requests"].isna().sum())
     if counts.empty:
         yield (
@@ -73,7 +73,9 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _of_ages(audit: Audit) -> Iterator[tuple[str, str]]:
-    left_out = int(audit.freshness["evidence_left_out"].max()) if len(audit.freshness) else 0
+    left_out = (
+        int(audit.tables["freshness"]["evidence_left_out"].max()) if len(audit.tables["freshness"]) else 0
+    )
     if left_out:
         yield (
             "evidence after the date of the review",
@@ -86,34 +88,36 @@ def _of_ages(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _of_method(audit: Audit) -> Iterator[tuple[str, str]]:
-    unanswered = audit.attestations[audit.attestations["status"] != "attested"]
+    unanswered = audit.tables["attestations"][audit.tables["attestations"]["status"] != "attested"]
     if len(unanswered):
         yield (
             "what only people can answer",
             f"{len(unanswered)} are open: attest --missing lists them",
         )
-    left = audit.leak_coverage[audit.leak_coverage["state"].isin(("not searched", "incomplete"))]
+    left = audit.tables["leak_coverage"][
+        audit.tables["leak_coverage"]["state"].isin(("not searched", "incomplete"))
+    ]
     if len(left):
         first = left.iloc[0]
         yield (
             "leaks in all places",
             f"{len(left)} were not searched, first {first['place']}: {first['reason']}",
         )
-    if audit.detections.empty:
+    if audit.tables["detections"].empty:
         yield "attack patterns", "failures are counted; whether they form an attack was not judged"
     yield "compliance", "a control beside a finding shows what it bears on, not that the control is met"
 
 
 def first_review(audit: Audit) -> Table:
     """What can and what cannot be proved yet, and the weekly line that changes it; empty once it has."""
-    chained = set(audit.evidence["kind"]) & SNAPSHOTS
+    chained = set(audit.tables["evidence"]["kind"]) & SNAPSHOTS
     rows = [] if chained else list(_first_steps(audit))
     empty = "snapshots of more than one date are there: rotations show from one to the next"
     return show(pd.DataFrame(rows, columns=["first review", "what it means"]), "A first review", empty=empty)
 
 
 def _first_steps(audit: Audit) -> Iterator[tuple[str, str]]:
-    statuses = audit.freshness["status"].value_counts()
+    statuses = audit.tables["freshness"]["status"].value_counts()
     yield (
         "can be proved now",
         f"that a value is too old, from file dates, git and records: {statuses.get('overdue', 0)} overdue",

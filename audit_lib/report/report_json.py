@@ -36,15 +36,15 @@ def report_record(audit: Audit) -> dict[str, Any]:
             "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
             "origin": audit.key_origin,
         },
-        "sources": _rows(audit.sources),
+        "sources": _rows(audit.tables["sources"]),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
-        "detections": _detections(audit.detections),
+        "detections": _detections(audit.tables["detections"]),
         "leaks": _leaks(audit),
-        "drift": _drift(audit.inventory),
-        "findings": _findings(audit.findings),
-        "changes": _rows(audit.changes),
-        "attestations": _rows(audit.attestations),
+        "drift": _drift(audit.tables["inventory"]),
+        "findings": _findings(audit.tables["findings"]),
+        "changes": _rows(audit.tables["changes"]),
+        "attestations": _rows(audit.tables["attestations"]),
         "coverage": _coverage(audit),
     }
 
@@ -54,11 +54,6 @@ def schema() -> dict[str, Any]:
     text = resources.files("audit_lib.report").joinpath("report.schema.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
-
-
-def to_json(record: dict[str, Any]) -> str:
-    """The record as the bytes of report.json: two spaces, the contract's order, a newline at the end."""
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:
@@ -82,10 +77,10 @@ def _split(text: str | None) -> list[str]:
 
 def _freshness(audit: Audit) -> list[dict[str, Any]]:
     pieces: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in _rows(audit.evidence):
+    for row in _rows(audit.tables["evidence"]):
         key = tuple(row.pop(name) for name in _PLACE)
         pieces.setdefault(key, []).append(row)
-    records = _rows(audit.freshness)
+    records = _rows(audit.tables["freshness"])
     for record in records:
         record["overdue_from"] = record.pop("overdue_from_at")
         record["possibly_overdue_from"] = record.pop("possibly_overdue_from_at")
@@ -96,9 +91,9 @@ def _freshness(audit: Audit) -> list[dict[str, Any]]:
 
 
 def _auth_failures(audit: Audit) -> dict[str, Any]:
-    counts = audit.log_counts
+    counts = audit.tables["log_counts"]
     requests = counts[counts["kind"].isin(REQUESTS)]
-    logs = audit.sources[audit.sources["kind"] == "log"]
+    logs = audit.tables["sources"][audit.tables["sources"]["kind"] == "log"]
     return {
         "requests": int(requests["count"].sum()),
         "unread_lines": int(logs["not_understood"].sum()),
@@ -140,9 +135,9 @@ def _detections(detections: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _leaks(audit: Audit) -> list[dict[str, Any]]:
     places: dict[str, list[dict[str, Any]]] = {}
-    for row in _rows(audit.leak_places.rename(columns=PUBLISHED_PLACE)):
+    for row in _rows(audit.tables["leak_places"].rename(columns=PUBLISHED_PLACE)):
         places.setdefault(row.pop("leak_id"), []).append(row)
-    return [{**leak, "places": places.get(leak["leak_id"], [])} for leak in _rows(audit.leaks)]
+    return [{**leak, "places": places.get(leak["leak_id"], [])} for leak in _rows(audit.tables["leaks"])]
 
 
 def _drift(inventory: pd.DataFrame) -> list[dict[str, Any]]:
@@ -182,11 +177,11 @@ def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _coverage(audit: Audit) -> dict[str, Any]:
     """Where the lines of all sources ended, and what was not read with the command that supplies it."""
-    sources = audit.sources
+    sources = audit.tables["sources"]
     unread = sources[sources["state"] != "read"]
     return {
         "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
         "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
-        "evidence_left_out": int(audit.freshness["evidence_left_out"].sum()),
+        "evidence_left_out": int(audit.tables["freshness"]["evidence_left_out"].sum()),
         "rules": [],
     }

@@ -30,7 +30,7 @@ REQUESTS = {
 
 def freshness_figure(audit: Audit) -> Figure:
     """Each secret's age as an interval, in shares of its own limit, so that one line is the limit of all."""
-    rows = by_pressing(audit.freshness)
+    rows = by_pressing(audit.tables["freshness"])
     rows = rows[rows["max_age_days"].notna() & rows["status"].ne("exempt")].reset_index(drop=True)
     rows["where"], rows["age"] = place(rows), age_text(rows)
     shown = rows.head(MOST_ROWS)
@@ -88,7 +88,7 @@ def _beside(axes: Axes, height: int, offset: int, text: str, **how: Any) -> None
 def auth_failures_figure(audit: Audit) -> Figure:
     """Three panels over the days of the quarter: all requests, failed ones by kind, messages by kind."""
     table = days(audit)
-    messages = message_kinds(audit.log_counts)
+    messages = message_kinds(audit.tables["log_counts"])
     alt = _failures_alt(audit, table, messages)
     data = as_text(
         show(
@@ -106,7 +106,7 @@ def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str
     sums = {name: int(table[name].sum()) for name in ("requests", *REQUESTS, *messages)}
     words = ", ".join(f"{sums[name]} {REQUESTS[name][0]}" for name in REQUESTS)
     kinds = ", ".join(f"{sums[name]} {name.replace('_', ' ')}" for name in messages)
-    lost = undated(audit.log_counts)
+    lost = undated(audit.tables["log_counts"])
     without = f" {lost} more carry no date and are not drawn." if lost else ""
     return (
         f"Auth failures in {audit.quarter}, day by day: of {sums['requests']} requests {words};"

@@ -5,7 +5,8 @@ import pandas as pd
 from audit_lib import __version__
 from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import SEVERITIES, STATUSES
+from audit_lib.base.contracts import STATUSES
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.report import escape as inert
 from audit_lib.report.review_tables import REASONS, by_severity, place
 from audit_lib.report.table import Table, show
@@ -18,8 +19,8 @@ _DATED = r"^overdue if changed before \S+: |; else overdue from .*"  # differs f
 
 def verdict_table(audit: Audit) -> Table:
     """The answer first: verdict, score, findings, secrets by status, what was read."""
-    found, ages = audit.findings, audit.freshness["status"]
-    logs = audit.sources[audit.sources["kind"] == "log"]
+    found, ages = audit.tables["findings"], audit.tables["freshness"]["status"]
+    logs = audit.tables["sources"][audit.tables["sources"]["kind"] == "log"]
     rows = [
         ("verdict", f"{verdict(audit)}: {_in_words(audit)}"),
         ("score", f"{score(audit)} of 100 ({_subjects(audit)})"),
@@ -27,7 +28,12 @@ def verdict_table(audit: Audit) -> Table:
         ("not known", f"{_number(found['status'].eq('unknown').sum(), 'finding')} could not be decided"),
         ("accepted risks", str(int(found["status"].eq("accepted").sum()))),
         ("ages of secrets", ", ".join(f"{ages.eq(word).sum()} {word}" for word in _ages(ages)) or "none"),
-        ("env files", _supplied(audit.sources[audit.sources["kind"].isin(("env file", "given values"))])),
+        (
+            "env files",
+            _supplied(
+                audit.tables["sources"][audit.tables["sources"]["kind"].isin(("env file", "given values"))]
+            ),
+        ),
         (
             "logs",
             _supplied(logs) if logs["read"].sum() else "nothing was read: failed logins cannot be excluded",
@@ -88,7 +94,7 @@ def _supplied(sources: pd.DataFrame) -> str:
 
 def counts_table(audit: Audit) -> Table:
     """Findings by severity and status, zeros included."""
-    table = pd.crosstab(audit.findings["severity"], audit.findings["status"])
+    table = pd.crosstab(audit.tables["findings"]["severity"], audit.tables["findings"]["status"])
     table = table.reindex(index=list(reversed(SEVERITIES)), columns=list(STATUSES), fill_value=0)
     return show(table.rename_axis(columns=None).rename_axis("severity").reset_index(), "Findings by severity")
 
@@ -98,7 +104,7 @@ def decisions(audit: Audit) -> Table:
 
     The gravest are first, and of those as grave those of production.
     """
-    found = audit.findings[audit.findings["status"] == "open"]
+    found = audit.tables["findings"][audit.tables["findings"]["status"] == "open"]
     found = by_severity(found.assign(elsewhere=found["environment"].ne("production")), "elsewhere")
     rows = [
         {
@@ -126,7 +132,7 @@ def _names(rows: pd.DataFrame) -> str:
 def what_was_read(audit: Audit) -> Table:
     """Each source with its lines by where they ended; every line is in exactly one column."""
     columns = ["source", "kind", "state", "reason", "lines", "read", "not_understood", "blank"]
-    rows = audit.sources.sort_values(["kind", "source"], kind="stable")
+    rows = audit.tables["sources"].sort_values(["kind", "source"], kind="stable")
     frame = rows[columns].assign(reason=rows["reason"].where(rows["reason"] != "", place(rows)))
     frame = frame.rename(columns={"reason": "environment, or why not read"})
     return show(frame, "What was read", empty="nothing was read")
@@ -141,7 +147,7 @@ def what_was_not_read(audit: Audit) -> Table:
 
 def what_would_decide(audit: Audit) -> Table:
     """The cheapest evidence for what is unknown: one row for each step, the one that decides most first."""
-    rows = audit.freshness[audit.freshness["status"] == "unknown"]
+    rows = audit.tables["freshness"][audit.tables["freshness"]["status"] == "unknown"]
     rows = rows.assign(next_evidence=rows["next_evidence"].str.replace(_DATED, "", regex=True))
     steps = [
         {
@@ -159,7 +165,7 @@ def what_would_decide(audit: Audit) -> Table:
 def changes_table(audit: Audit) -> Table:
     """What is new, closed, kept or no longer known since the previous report."""
     empty = "there is nothing to compare: no previous report was given, or nothing changed"
-    return show(audit.changes, "Changes since the previous report", empty=empty)
+    return show(audit.tables["changes"], "Changes since the previous report", empty=empty)
 
 
 def sign_off(audit: Audit) -> Table:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.audit import Audit
-from audit_lib.base.contracts import SEVERITIES
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.report.table import Table, outward, show
 
 _TIME = re.compile(r"(?<=\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\dZ")
@@ -56,7 +56,7 @@ def by_pressing(freshness: pd.DataFrame) -> pd.DataFrame:
 
 def freshness_view(audit: Audit) -> pd.DataFrame:
     """One row for each secret and place with a limit: status, age, when overdue, what would decide."""
-    rows = by_pressing(audit.freshness)
+    rows = by_pressing(audit.tables["freshness"])
     dates = {
         name: rows[f"{name}_at"].dt.strftime("%Y-%m-%d").fillna("not known")
         for name in ("overdue_from", "possibly_overdue_from")
@@ -101,7 +101,11 @@ def _why(row: "pd.Series[Any]") -> str:
 
 def freshness_table(audit: Audit) -> Table:
     """Every secret with a limit, the most pressing first; what is exempt is counted below."""
-    exempt = audit.freshness[audit.freshness["status"] == "exempt"]["reason"].value_counts().sort_index()
+    exempt = (
+        audit.tables["freshness"][audit.tables["freshness"]["status"] == "exempt"]["reason"]
+        .value_counts()
+        .sort_index()
+    )
     reasons = ", ".join(f"{count} {reason or 'exempt'}" for reason, count in exempt.items())
     note = f"{exempt.sum()} more have no age to judge: {reasons}" if reasons else ""
     return show(freshness_view(audit), "Age of each secret", note, empty="no secret has an age limit")
@@ -115,7 +119,7 @@ def findings_table(audit: Audit, *statuses: str) -> Table:
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     """One row for each finding of the statuses named (all where none is), the gravest first."""
-    rows = by_severity(audit.findings)
+    rows = by_severity(audit.tables["findings"])
     rows = rows[rows["status"].isin(statuses)] if statuses else rows
     lines = rows["guide_lines"].where(rows["guide_lines"] == "", "guide " + rows["guide_lines"])
     view = {

@@ -27,9 +27,9 @@ class Score:
 
 def unread(audit: Audit) -> pd.DataFrame:
     """The rows of Sources that should have told something and did not: missing, unreadable or refused."""
-    silent = audit.sources["state"].isin(("unreadable", "refused"))
-    expected = audit.sources["kind"].isin(("env file", "export", "given values", "log", "ledger"))
-    return audit.sources[silent | (expected & audit.sources["state"].eq("missing"))]
+    silent = audit.tables["sources"]["state"].isin(("unreadable", "refused"))
+    expected = audit.tables["sources"]["kind"].isin(("env file", "export", "given values", "log", "ledger"))
+    return audit.tables["sources"][silent | (expected & audit.tables["sources"]["state"].eq("missing"))]
 
 
 def judged(audit: Audit) -> pd.DataFrame:
@@ -38,11 +38,11 @@ def judged(audit: Audit) -> pd.DataFrame:
     Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
     variable whose source was not supplied, or a source that should have been read and was not.
     """
-    secrets = audit.inventory.loc[audit.inventory["kind"].isin(("secret", "identifier"))]
+    secrets = audit.tables["inventory"].loc[audit.tables["inventory"]["kind"].isin(("secret", "identifier"))]
     secrets = secrets.rename(columns={"secret": "subject"})
-    ages = audit.freshness.rename(columns={"secret": "subject"})
+    ages = audit.tables["freshness"].rename(columns={"secret": "subject"})
     silent = unread(audit).rename(columns={"source": "subject"})
-    found = audit.findings
+    found = audit.tables["findings"]
     parts = [
         _marked(secrets, secrets["state"].eq("not supplied").map({True: UNKNOWN, False: "good"})),
         _marked(ages, ages["status"].eq("unknown").map({True: UNKNOWN, False: "good"})),
@@ -89,7 +89,9 @@ def verdict(audit: Audit) -> str:
 
 
 def _anything_read(audit: Audit, *kinds: str) -> bool:
-    return bool((audit.sources["kind"].isin(kinds) & audit.sources["state"].eq("read")).any())
+    return bool(
+        (audit.tables["sources"]["kind"].isin(kinds) & audit.tables["sources"]["state"].eq("read")).any()
+    )
 
 
 def _secrets_read(audit: Audit) -> bool:

@@ -10,7 +10,8 @@ import pytest
 
 from audit_lib.base import contracts
 from audit_lib.report.csv_text import findings_csv
-from audit_lib.report.report_json import report_record, schema, to_json
+from audit_lib.report.json_text import to_json
+from audit_lib.report.report_json import report_record, schema
 from tests.support import made_up_audit as frames
 from tests.support.fakes import fake_value
 

@@ -98,16 +98,18 @@ def test_no_value_stands_in_the_repository() -> None:
 
 def test_every_status_is_shown(audit: Audit) -> None:
     """Every freshness status and every status of a finding occurs."""
-    assert set(audit.freshness["status"]) == set(FRESHNESS)
-    assert set(audit.findings["status"]) == set(STATUSES)
+    assert set(audit.tables["freshness"]["status"]) == set(FRESHNESS)
+    assert set(audit.tables["findings"]["status"]) == set(STATUSES)
 
 
 def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     """Every check speaks, in the sample's own quarter or in one before its logs begin."""
     before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
-    spoken = set(audit.findings["check"]) | set(before.findings["check"])
+    spoken = set(audit.tables["findings"]["check"]) | set(before.tables["findings"]["check"])
     assert {check.id for check in CHECKS} - spoken == set()
-    assert set(before.findings["check"]) - set(audit.findings["check"]) == {"no-logs-read"}
+    assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
+        "no-logs-read"
+    }
 
 
 # What was planted, by the id under which it must be found.
@@ -151,7 +153,7 @@ log-gap:logs unknown
 
 def test_what_was_planted_is_found(audit: Audit) -> None:
     """Each planted fault is found under its stable id, with its status."""
-    status = dict(zip(audit.findings["id"], audit.findings["status"], strict=True))
+    status = dict(zip(audit.tables["findings"]["id"], audit.tables["findings"]["status"], strict=True))
     planted = dict(line.rsplit(" ", 1) for line in PLANTED.split("\n") if line)
     assert {id_: status.get(id_) for id_ in planted} == planted
 
@@ -162,7 +164,9 @@ def test_a_status_is_right_by_the_timeline(audit: Audit) -> None:
     for day, value in sorted((day, value.secret) for one in timeline() for day, value in one.steps if value):
         began.setdefault(value, day)
     held = {(one.name, one.environment, one.service): one.at(AS_OF) for one in timeline()}
-    for row in audit.freshness[audit.freshness["status"].isin(("fresh", "due", "overdue"))].itertuples():
+    for row in audit.tables["freshness"][
+        audit.tables["freshness"]["status"].isin(("fresh", "due", "overdue"))
+    ].itertuples():
         value = held[row.secret, row.environment, row.service]
         assert value is not None
         age_days = (pd.Timestamp(AS_OF) - pd.Timestamp(began[value.secret], tz="UTC")) / pd.Timedelta(days=1)
@@ -177,7 +181,7 @@ def test_the_ledger_agrees_with_the_files(sample: Path, audit: Audit) -> None:
         (seen["secret"], seen["environment"]): seen["fingerprint"]
         for seen in json.loads(lines[-1])["body"]["secrets"]
     }
-    held = audit.inventory[audit.inventory["state"].eq("present")]
+    held = audit.tables["inventory"][audit.tables["inventory"]["state"].eq("present")]
     now = {(row.secret, row.environment): row.fingerprint for row in held.itertuples()}
     same = {place for place, fingerprint in last.items() if fingerprint and now.get(place) == fingerprint}
     # Of the URL that two parsers read differently no password is certain.

@@ -159,7 +159,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
         as_of=AS_OF,
         key_id="0123abcd",
         key_origin="file",
-        **{**empty, **made, **changed},
+        tables={**empty, **made, **changed},
     )
 
 

@@ -7,7 +7,6 @@ No column of any frame holds a secret value: values are in the keeper, frames ho
 from audit_lib.base.contracts.base import (
     FRESHNESS,
     LINE_STATES,
-    SEVERITIES,
     STATUSES,
     Contract,
     Instant,
@@ -52,7 +51,6 @@ __all__ = [
     "FRESHNESS",
     "LINE_STATES",
     "PLACES",
-    "SEVERITIES",
     "STATUSES",
     "Acceptances",
     "Alerts",

@@ -13,7 +13,6 @@ Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 
 LINE_STATES = ("read", "not understood", "blank")
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 STATUSES = ("open", "accepted", "unknown")
 
 _TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)

@@ -3,7 +3,8 @@
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import SEVERITIES, STATUSES, Contract, Instant
+from audit_lib.base.contracts.base import STATUSES, Contract, Instant
+from audit_lib.base.severities import SEVERITIES
 
 
 class Findings(Contract):

@@ -4,7 +4,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import SEVERITIES, Contract, Instant
+from audit_lib.base.contracts.base import Contract, Instant
+from audit_lib.base.severities import SEVERITIES
 
 
 class LogCounts(Contract):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from audit_lib.base.contracts import SEVERITIES
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
 from audit_lib.logins.requests import Access
 from audit_lib.project.policy import Policy

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from audit_lib.base.contracts import SEVERITIES
 from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
 
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.

@@ -10,6 +10,7 @@ from typing import Any
 
 from audit_lib.base.bounded_regex import is_expression
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy.alerts import read_alerts
@@ -17,7 +18,6 @@ from audit_lib.project.policy.guide_searches import read_greps
 from audit_lib.project.policy.rules import CLASSES, COMPONENTS, KINDS, REQUIREMENTS, Policy, SecretRule
 
 BUNDLED = Path(__file__).with_name("bundled")
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 FACTS = (
     "entry",
     "required",

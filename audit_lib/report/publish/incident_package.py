@@ -1,4 +1,4 @@
-"""Writes what an investigation publishes: the executed notebook, its page, and the evidence package."""
+"""What an investigation publishes: the executed notebook, its page, and the evidence package."""
 
 import io
 import zipfile
@@ -17,49 +17,41 @@ from audit_lib.investigation import Incident
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.csv_text import findings_csv
 from audit_lib.report.incident_tables import exposed_uses, record
+from audit_lib.report.json_text import to_json
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
 from audit_lib.report.publish.atomic_folder import MANIFEST
-from audit_lib.report.publish.manifest import to_json
-from audit_lib.report.publish.review_package import Finish
+from audit_lib.report.publish.publication import Package, Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.report.publish.seal import Classes, Sealing, classify, plan, public_text, seal
+from audit_lib.report.publish.seal import Sealing, seal
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.kernel_pipe import Handoff
 
-SOURCE = Path(__file__).parents[3] / "notebooks" / "incident_investigation.ipynb"
 ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
 SCHEMA = "audit_lib/incident/1"
+_INPUTS = ("source", "kind", "size_bytes", "sha256", "keyed_digest")
 # The least time that a zip can hold: the same incident gives the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def classes_of(incident: Incident, keeper: Keeper) -> Classes:
-    """The values of an incident by how they are searched for."""
-    inventory = incident.scene.inventory
-    places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    return classify(keeper, inventory, public_text(incident.policy, incident.project.name, *map(str, places)))
-
-
-def write_incident(
-    folder: Path, incident: Incident, parameters: Mapping[str, object], keeper: Keeper, finish: Finish
-) -> None:
-    """Write every artefact of an incident into a folder and search them all, the package's contents too.
+def searched(incident: Incident, keeper: Keeper, artefacts: int = len(ARTEFACTS)) -> Publication[Incident]:
+    """An incident with what its artefacts are searched for, so many of them.
 
     Raises:
-        Refused: a secret value stands in one of them.
-        AuditError: the notebook failed.
+        Refused: the keeper is not the one that read the incident's values.
     """
-    classes = classes_of(incident, keeper)
-    handed = Handoff(parameters, incident, keeper, classes.sealed, classes.open, classes.public)
-    executed = finish(handed)
+    inventory = incident.scene.inventory
+    named = incident.policy, incident.project.name
+    return prepare(incident, inventory, *named, keeper=keeper, artefacts=artefacts)
+
+
+def _files(incident: Incident, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:
     notebook = guard.scrub(nbformat.writes(executed) + "\n")
-    _write(folder / "incident.ipynb", notebook)
-    _write(folder / "incident.html", page(executed, f"Incident {incident.name}"))
-    (folder / "evidence.zip").write_bytes(package(incident, {"incident.ipynb": notebook}))
-    _write(folder / MANIFEST, to_json(_manifest(incident, folder)))
-    seal(folder, Sealing(keeper, classes, plan(keeper, classes, len(ARTEFACTS))))
+    return {
+        "incident.ipynb": notebook,
+        "incident.html": page(executed, f"Incident {incident.name}"),
+        "evidence.zip": package(incident, {"incident.ipynb": notebook}),
+    }
 
 
 def package(incident: Incident, more: Mapping[str, str]) -> bytes:
@@ -93,27 +85,22 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
 
 
 def search_package(content: bytes, incident: Incident, keeper: Keeper) -> None:
-    """Nothing, or `Refused` where a secret value stands in a package."""
-    classes = classes_of(incident, keeper)
+    """Nothing, or `Refused` if a secret value is in a package."""
+    made = searched(incident, keeper, artefacts=1)
     with scratch_folder("audit-package-") as folder:
         (folder / "evidence.zip").write_bytes(content)
-        seal(folder, Sealing(keeper, classes, plan(keeper, classes, 1)))
+        seal(folder, Sealing(keeper, made.classes, made.plan))
 
 
 def _package_manifest(incident: Incident, contents: Mapping[str, bytes]) -> dict[str, Any]:
-    read = incident.sources[incident.sources["state"] == "read"]
-    columns = ["source", "kind", "size_bytes", "sha256", "keyed_digest"]
-    inputs = read[columns].astype(object).where(read[columns].notna(), None)
     return _head(incident) | {
         "files": {name: sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        "inputs": [{str(key): value for key, value in row.items()} for row in inputs.to_dict("records")],
+        "inputs": digested(incident.sources, _INPUTS),
     }
 
 
-def _manifest(incident: Incident, folder: Path) -> dict[str, Any]:
-    names = [name for name in ARTEFACTS if name != MANIFEST]
-    files = {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    return _head(incident) | {"files": files}
+def _manifest(incident: Publication[Incident], files: Mapping[str, str]) -> dict[str, Any]:
+    return _head(incident.content) | {"files": dict(files)}
 
 
 def _head(incident: Incident) -> dict[str, Any]:
@@ -127,5 +114,9 @@ def _head(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(guard.scrub(text), "utf-8", newline="\n")
+INCIDENT = Package(
+    notebook=Path(__file__).parents[3] / "notebooks" / "incident_investigation.ipynb",
+    warm_up="import audit_lib.incident_notebook",
+    files=_files,
+    manifest=_manifest,
+)

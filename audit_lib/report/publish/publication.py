@@ -1,0 +1,122 @@
+"""Publishes what was found, guarded and searched: a review and an investigation go the same way."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import nbformat
+import pandas as pd
+
+from audit_lib.base.errors import Refused
+from audit_lib.project.policy import Policy
+from audit_lib.report.json_text import to_json
+from audit_lib.report.publish.atomic_folder import MANIFEST, publishing
+from audit_lib.report.publish.run_notebook import started
+from audit_lib.report.publish.seal import Classes, Sealing, SealPlan, classify, plan, public_text, seal
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.kernel_pipe import Handoff
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class Publication(Generic[Content]):
+    """An audit or an investigation, with how its values are guarded and its artefacts searched."""
+
+    content: Content
+    classes: Classes
+    plan: SealPlan
+
+
+@dataclass(frozen=True)
+class Package(Generic[Content]):
+    """What is published of such a content: its notebook, and its artefacts as made of the executed one."""
+
+    notebook: Path
+    warm_up: str  # the import that its kernel runs meanwhile
+    files: Callable[[Content, nbformat.NotebookNode], Mapping[str, str | bytes]]  # all but the manifest
+    manifest: Callable[[Publication[Content], Mapping[str, str]], dict[str, Any]]  # given each file's SHA-256
+
+
+def prepare(
+    content: Content,
+    inventory: pd.DataFrame,
+    policy: Policy,
+    project: str,
+    *,
+    keeper: Keeper,
+    artefacts: int,
+) -> Publication[Content]:
+    """The publication of a content in so many artefacts.
+
+    Raises:
+        Refused: the keeper is not the one that read the inventory, so its values could not be searched for.
+    """
+    if not all(fingerprint in keeper for fingerprint in inventory["fingerprint"].dropna()):
+        raise Refused("the values of this audit are not at hand: its report could not be searched for them")
+    places = (*inventory["environment"].unique(), *inventory["service"].unique())
+    classes = classify(keeper, inventory, public_text(policy, project, *map(str, places)))
+    return Publication(content, classes, plan(keeper, classes, artefacts))
+
+
+def guarded(keeper: Keeper, make: Callable[[], Publication[Content]]) -> Publication[Content]:
+    """What `make` gives, once the guard of this process knows the values that were read for it."""
+    watcher = guard.install(keeper)
+    made = make()
+    watcher.classify(made.classes.sealed, made.classes.open, made.classes.public)
+    return made
+
+
+def publish(
+    out: Path,
+    package: Package[Content],
+    parameters: Mapping[str, object],
+    keeper: Keeper,
+    make: Callable[[], Publication[Content]],
+) -> Publication[Content]:
+    """What was published into the folder `out`, whole and searched, or not at all.
+
+    The notebook's kernel starts and imports while `make` reads the project.
+
+    Raises:
+        Refused: a secret value is in one of the artefacts.
+        AuditError: the notebook failed.
+    """
+    guard.install(keeper)
+    with (
+        publishing(out) as folder,
+        started(package.notebook, parameters, warm_up=package.warm_up) as finish,
+    ):
+        made = guarded(keeper, make)
+        classes = made.classes
+        executed = finish(
+            Handoff(parameters, made.content, keeper, classes.sealed, classes.open, classes.public)
+        )
+        _write(folder, package.files(made.content, executed))
+        digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in _names(folder)}
+        _write(folder, {MANIFEST: to_json(package.manifest(made, digests))})
+        seal(folder, Sealing(keeper, classes, made.plan))
+    return made
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, content in files.items():
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            # A path or a log line may itself hold a value: it is removed here, and the seal still searches.
+            (folder / name).write_text(guard.scrub(content), "utf-8", newline="\n")
+
+
+def digested(sources: pd.DataFrame, columns: Iterable[str]) -> list[dict[str, Any]]:
+    """One entry for each source that was read, in the order of the frame; a null is None."""
+    read = sources.loc[sources["state"] == "read", list(columns)]
+    records = read.astype(object).where(read.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in records]

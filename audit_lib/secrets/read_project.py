@@ -1,0 +1,82 @@
+"""Reads a project up to the age of its secrets: what the quarterly review and an investigation share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.base.contracts import Sources
+from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.logs.deploys import read_deploys
+from audit_lib.logs.project_logs import LogRead
+from audit_lib.project import GivenValues, Project
+from audit_lib.project.policy import Policy
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.env_history import env_history
+from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.freshness import tabulate_freshness
+from audit_lib.secrets.inventory import tabulate_inventory
+
+
+@dataclass(frozen=True)
+class ProjectRead:
+    """A project as it was read; frames by the contracts of their names. The values are the keeper's."""
+
+    sources: pd.DataFrame  # env files, logs and deploy lists
+    logs: LogRead
+    ledger: Ledger
+    entries: pd.DataFrame
+    history: pd.DataFrame
+    deploys: pd.DataFrame
+    inventory: pd.DataFrame
+    drift: pd.DataFrame
+    evidence: pd.DataFrame
+    freshness: pd.DataFrame
+
+
+def read_project(
+    project: Project,
+    policy: Policy,
+    keeper: Keeper,
+    as_of: datetime,
+    logs: Callable[[], LogRead],
+    *,
+    given: tuple[GivenValues, ...] = (),
+) -> ProjectRead:
+    """The project as of an instant. `logs` reads its logs: it is called once the keeper holds the values.
+
+    Raises:
+        BadInput: an env file, a ledger or a deploy list that cannot be used.
+    """
+    env_sources, entries = read_env_sources(project, given, keeper, policy)
+    read = logs()
+    ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
+    history = env_history(project, keeper)
+    deploys = read_deploys(project, keeper, as_of)
+    sources = Sources.checked(pd.concat([env_sources, read.sources, deploys.sources]))
+    inventory = tabulate_inventory(entries, policy, project, keeper, sources)
+    evidence = collect_evidence(
+        inventory,
+        entries,
+        sources,
+        ledger,
+        log_events=read.events,
+        history=history,
+        as_of=as_of,
+        keeper=keeper,
+    )
+    return ProjectRead(
+        sources=sources,
+        logs=read,
+        ledger=ledger,
+        entries=entries,
+        history=history,
+        deploys=deploys.deploys,
+        inventory=inventory,
+        drift=compare_places(inventory, entries, policy, keeper),
+        evidence=evidence,
+        freshness=tabulate_freshness(inventory, evidence, policy, as_of),
+    )
