@@ -13,6 +13,7 @@ from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.contracts import SEVERITIES, STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.how_started import as_typed
 from audit_lib.cli.options import (
     Opened,
     as_of_option,
@@ -179,7 +180,7 @@ def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
 def _say(audit: Audit, out: Path) -> None:
     """What was not read and what would supply it, the findings' counts, and where the report lies."""
     for row in rows(audit.sources[audit.sources["state"] != "read"]):
-        remedy = f"; supply it: {row.remedy}" if row.remedy else ""
+        remedy = f"; supply it: {as_typed(row.remedy)}" if row.remedy else ""
         click.echo(inert.plain(f"not read: {row.source} ({row.state}): {row.reason}{remedy}"))
     for status in STATUSES:
         severities = audit.findings[audit.findings["status"] == status]["severity"].value_counts()

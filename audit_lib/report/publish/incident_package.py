@@ -24,11 +24,12 @@ from audit_lib.report.publish.manifest import to_json
 from audit_lib.report.publish.review_package import Finish
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.publish.seal import Classes, Sealing, classify, plan, public_text, seal
+from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.kernel_pipe import Handoff
 
-SOURCE = Path(__file__).parents[3] / "notebooks" / "incident_investigation.ipynb"
+SOURCE = source_notebook("incident_investigation.ipynb")
 ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
 SCHEMA = "audit_lib/incident/1"
 # The least time that a zip can hold: the same incident gives the same bytes.

@@ -13,6 +13,7 @@ from audit_lib.report.page import page
 from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.manifest import manifest, to_json
 from audit_lib.report.publish.seal import Classes, Sealing, SealPlan, classify, plan, public_text, seal
+from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.report_json import report_record
 from audit_lib.report.report_json import to_json as record_json
 from audit_lib.secrecy import guard
@@ -48,7 +49,7 @@ def reviewed(audit: Audit, keeper: Keeper) -> Review:
 
 
 NOTEBOOK = ARTEFACTS[0]
-SOURCE = Path(__file__).parents[3] / "notebooks" / NOTEBOOK
+SOURCE = source_notebook(NOTEBOOK)
 
 
 # Makes the executed notebook of what is handed over (runner.started).
