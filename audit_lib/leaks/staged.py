@@ -1,0 +1,165 @@
+"""Searches what is staged for the next commit for known values: those at hand, and those of the ledger."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.base.git.commands import run_git
+from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.git_objects import read_objects
+from audit_lib.leaks.search_objects import search_named
+from audit_lib.leaks.search_patterns import LARGEST, is_text
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.tenures import tenures
+from audit_lib.ledger.whose import candidates
+from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
+
+_SUBMODULE = b"160000"
+# What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
+_WORDS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"""(?=["'`]([^"'`]{8,512})["'`])""",
+        r"""[=:]\s*(\S.{7,511})""",
+        r"""(\S{8,512})""",
+        r"""([\w.~+/=-]{8,512})""",
+        r"""([\w-]{8,512})""",
+    )
+)
+_TOO_LARGE = f"has more than {LARGEST:,} bytes: the ledger's values were not searched for"
+
+
+@dataclass(frozen=True, order=True)
+class StagedHit:
+    """A known value in staged content, by its place and its secret's name. Line 0 is the path itself."""
+
+    path: str
+    line: int
+    secret: str
+    known: str  # in force in …, or by what the value is known
+
+
+@dataclass(frozen=True)
+class StagedSearch:
+    """What a search of the staged content gave."""
+
+    files: int
+    values: int  # how many known values were searched for
+    hits: tuple[StagedHit, ...]
+    left_out: tuple[NotSearched, ...]
+
+
+def search_staged(
+    root: Path, keeper: Keeper, targets: pd.DataFrame, ledger: Ledger, index: Path | None = None
+) -> StagedSearch:
+    """Every place of a known value in what the index holds and HEAD does not.
+
+    Values at hand (LeakTargets) are found in every form and in archives. Of a value of the ledger only the
+    fingerprint is known: it is found as a word or a text in quotes. Weak values and templates are left out.
+    Raises `GitFailed` where git cannot say what is staged.
+    """
+    staged = staged_blobs(root, index)
+    real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
+    search = ExactSearch(keeper, real["fingerprint"], {})
+    known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
+    seen = {stay.fingerprint: stay.home.secret for stay in tenures(ledger)}
+    found = search_named(root, staged, search)
+    hits = {
+        StagedHit(_place(path, one.inside, search), one.found.line, *known[one.found.fingerprint])
+        for one in found.found
+        if one.found.matched == "exact"
+        for path in staged[one.oid]
+    }
+    hits |= set(_in_paths(staged, search, known))
+    left_out = list(found.left_out)
+    only_seen = {mark: name for mark, name in seen.items() if mark not in known}
+    for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
+        hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
+    files = sum(map(len, staged.values()))
+    return StagedSearch(
+        files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))
+    )
+
+
+def staged_blobs(root: Path, index: Path | None = None) -> dict[str, list[str]]:
+    """The blobs that the index holds where HEAD holds another or none: their ids with their paths."""
+    unborn = not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1))
+    head = set() if unborn else set(_entries(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), 2))
+    staged: dict[str, list[str]] = {}
+    for oid, path in _entries(run_git(root, "ls-files", "--stage", "-z", index=index), 1):
+        if (oid, path) not in head:
+            staged.setdefault(oid, []).append(path)
+    return staged
+
+
+def _entries(listed: bytes, column: int) -> Iterator[tuple[str, str]]:
+    """Pairs of an id, which stands in a column, and a path; a submodule's content is another repository's."""
+    for entry in filter(None, listed.split(b"\0")):
+        facts, _, path = entry.partition(b"\t")
+        columns = facts.split(b" ")
+        if columns[0] != _SUBMODULE:
+            yield columns[column].decode("ascii"), os.fsdecode(path)
+
+
+def _force(environments: str) -> str:
+    return f"in force in {environments}" if environments else "not known to be in force"
+
+
+def _place(path: str, inside: str, search: ExactSearch) -> str:
+    return search.scrub(path) + (f"!{search.scrub(inside)}" if inside else "")
+
+
+def _in_paths(
+    staged: Mapping[str, list[str]], search: ExactSearch, known: Mapping[str, tuple[str, str]]
+) -> Iterator[StagedHit]:
+    for path in sorted({path for paths in staged.values() for path in paths}):
+        for found in search.look(os.fsencode(path)):
+            if found.matched == "exact":
+                yield StagedHit(search.scrub(path), 0, *known[found.fingerprint])
+
+
+def _by_ledger(
+    root: Path,
+    staged: Mapping[str, list[str]],
+    keeper: Keeper,
+    seen: Mapping[str, str],
+    left_out: list[NotSearched],
+) -> Iterator[tuple[str, int, str]]:
+    """Path, line and secret of the words in staged texts whose fingerprints are those of the ledger."""
+    for batch in read_objects(root, staged):
+        for span in batch.spans:
+            if not span.whole or span.size > LARGEST:
+                left_out.append(NotSearched(f"git object {span.oid}", _TOO_LARGE))
+            elif is_text(content := batch.content(span)):
+                for line, name in _known_words(content.decode("utf-8", "replace"), keeper, seen):
+                    yield from ((path, line, name) for path in staged[span.oid])
+
+
+def _known_words(text: str, keeper: Keeper, seen: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    judged: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        for word in _words(line):
+            if word not in judged:
+                judged[word] = _name(word, keeper, seen)
+            if judged[word]:
+                yield number, judged[word]
+
+
+def _words(line: str) -> Collection[str]:
+    return {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}
+
+
+def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
+    """The secret whose value a word is; "" for any other word, and for one that texts hold by chance."""
+    for _, candidate in candidates(word):
+        name = seen.get(keeper.fingerprint(candidate), "")
+        if name and strength_bits(candidate) >= STRONG_BITS:
+            return name
+    return ""
