@@ -40,6 +40,8 @@ def load_entry(formats: LogFormats) -> Entry:
 
     Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
     """
+    if llvm is None:
+        raise NotCompiled("numba is not installed")
     try:
         return _loaded(reading_of(formats))
     except Exception as error:
