@@ -20,6 +20,9 @@ Searches git's objects, the working tree, .git files, logs, bundles and archives
 the project's env files (and --env) hold, past and present, in every form.
 
 Prints one line a leak, never a value. What could not be searched is listed, and never counts as clean.
+
+With --staged it searches what is staged for the next commit instead, for known values alone, those that
+only the ledger has seen among them: one line a place, and exit code 3 if there is one.
 """
 
 
