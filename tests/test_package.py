@@ -12,10 +12,13 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import audit_lib
+from audit_lib.__main__ import main
 from tests.support.fakes import fake_value
 from tests.support.hostile import booby_trap
 from tests.support.paths import ROOT
@@ -67,6 +70,15 @@ def test_what_has_no_wheel_is_left_out_alike(machine: dict[str, str]) -> None:
     pinned = _on(machine, _requirements("requirements.lock"))
     assert _on(machine, _ranges().values()) == pinned & _ranges().keys()
     assert ("numba" in pinned) == (not machine)
+
+
+def test_the_hook_starts_the_console_script() -> None:
+    """What `.pre-commit-hooks.yaml` runs is a command that the package installs, with options it has."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    program, *words = hook["entry"].split()
+    assert program in PROJECT["scripts"]
+    assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
+    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
 
 
 def test_the_changelog_names_the_version() -> None:

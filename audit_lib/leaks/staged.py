@@ -34,6 +34,7 @@ _WORDS = tuple(
     )
 )
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: the ledger's values were not searched for"
+_EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
 
 
 @dataclass(frozen=True, order=True)
@@ -69,7 +70,7 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     search = ExactSearch(keeper, real["fingerprint"], {})
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
-    seen = {stay.fingerprint: stay.home.secret for stay in tenures(ledger)}
+    seen, earlier = _seen(ledger, keeper)
     found = search_named(root, staged, search)
     hits = {
         StagedHit(_place(path, one.inside, search), one.found.line, *known[one.found.fingerprint])
@@ -78,7 +79,7 @@ def search_staged(
         for path in staged[one.oid]
     }
     hits |= set(_in_paths(staged, search, known))
-    left_out = list(found.left_out)
+    left_out = [*found.left_out, *([NotSearched("ledger", _EARLIER_KEY)] if earlier else [])]
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
@@ -106,6 +107,14 @@ def _entries(listed: bytes, column: int) -> Iterator[tuple[str, str]]:
         columns = facts.split(b" ")
         if columns[0] != _SUBMODULE:
             yield columns[column].decode("ascii"), os.fsdecode(path)
+
+
+def _seen(ledger: Ledger, keeper: Keeper) -> tuple[dict[str, str], bool]:
+    """The secret of each fingerprint in the ledger; whether some are left out, being of an earlier key."""
+    keys = {entry.place: entry.key_id for entry in ledger.entries}
+    stays = tenures(ledger)
+    ours = [stay for stay in stays if keys[stay.last.place] == keeper.key.key_id]
+    return {stay.fingerprint: stay.home.secret for stay in ours}, len(ours) < len(stays)
 
 
 def _force(environments: str) -> str:

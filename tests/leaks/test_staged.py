@@ -120,6 +120,19 @@ def test_a_value_that_only_the_ledger_knows_is_found(plot: Plot) -> None:
     assert _hits(plot) == [f"notes.md:{line}: API_TOKEN, seen by the ledger" for line in (2, 3, 4)]
 
 
+def test_what_only_an_earlier_key_saw_is_said(plot: Plot) -> None:
+    """After a change of key a value retired before cannot be compared: that is said, and it is not found."""
+    plot.file("backend/.env", f"API_TOKEN={OLD}\n")
+    assert _audit(plot, "snapshot", "--project", ".").returncode == 0
+    plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
+    assert _audit(plot, "key", "change", "--project", ".").returncode == 0
+    plot.file("notes.md", f"{OLD}\n")
+    plot.git("add", "notes.md")
+    done = _audit(plot, "leaks", "--staged")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "values that it saw only under an earlier key cannot be compared" in done.stderr
+
+
 def test_without_the_ledger_s_key_env_files_are_searched_for(plot: Plot) -> None:
     """A colleague who has no key is told so, and a value of an env file is found all the same."""
     assert _audit(plot, "snapshot", "--project", ".").returncode == 0
