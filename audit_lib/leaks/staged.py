@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.git.commands import run_git
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_objects import read_objects
-from audit_lib.leaks.search_objects import search_named
+from audit_lib.leaks.search_objects import InObject, search_named
 from audit_lib.leaks.search_patterns import LARGEST, is_text
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
@@ -33,7 +33,7 @@ _WORDS = tuple(
         r"""([\w-]{8,512})""",
     )
 )
-_TOO_LARGE = f"has more than {LARGEST:,} bytes: the ledger's values were not searched for"
+_NO_TEXT = f"is binary or over {LARGEST:,} bytes: values that the ledger alone knows were not searched for"
 _EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
 
 
@@ -45,6 +45,11 @@ class StagedHit:
     line: int
     secret: str
     known: str  # in force in …, or by what the value is known
+
+
+_Staged = Mapping[str, list[str]]  # ids of blobs: their paths
+_Known = Mapping[str, tuple[str, str]]  # fingerprints: the secret's name, and how the value is known
+_Hits = Iterator[StagedHit]
 
 
 @dataclass(frozen=True)
@@ -72,13 +77,7 @@ def search_staged(
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
     seen, earlier = _seen(ledger, keeper)
     found = search_named(root, staged, search)
-    hits = {
-        StagedHit(_place(path, one.inside, search), one.found.line, *known[one.found.fingerprint])
-        for one in found.found
-        if one.found.matched == "exact"
-        for path in staged[one.oid]
-    }
-    hits |= set(_in_paths(staged, search, known))
+    hits = {*_in_contents(found.found, staged, search, known), *_in_paths(staged, search, known)}
     left_out = [*found.left_out, *([NotSearched("ledger", _EARLIER_KEY)] if earlier else [])]
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
@@ -121,13 +120,16 @@ def _force(environments: str) -> str:
     return f"in force in {environments}" if environments else "not known to be in force"
 
 
-def _place(path: str, inside: str, search: ExactSearch) -> str:
-    return search.scrub(path) + (f"!{search.scrub(inside)}" if inside else "")
+def _in_contents(found: Iterable[InObject], staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
+    for one in found:
+        if one.found.matched == "exact":
+            inside = f"!{search.scrub(one.inside)}" if one.inside else ""
+            for path in staged[one.oid]:
+                place = search.scrub(path) + inside
+                yield StagedHit(place, one.found.line, *known[one.found.fingerprint])
 
 
-def _in_paths(
-    staged: Mapping[str, list[str]], search: ExactSearch, known: Mapping[str, tuple[str, str]]
-) -> Iterator[StagedHit]:
+def _in_paths(staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
     for path in sorted({path for paths in staged.values() for path in paths}):
         for found in search.look(os.fsencode(path)):
             if found.matched == "exact":
@@ -135,18 +137,14 @@ def _in_paths(
 
 
 def _by_ledger(
-    root: Path,
-    staged: Mapping[str, list[str]],
-    keeper: Keeper,
-    seen: Mapping[str, str],
-    left_out: list[NotSearched],
+    root: Path, staged: _Staged, keeper: Keeper, seen: Mapping[str, str], left_out: list[NotSearched]
 ) -> Iterator[tuple[str, int, str]]:
     """Path, line and secret of the words in staged texts whose fingerprints are those of the ledger."""
     for batch in read_objects(root, staged):
         for span in batch.spans:
-            if not span.whole or span.size > LARGEST:
-                left_out.append(NotSearched(f"git object {span.oid}", _TOO_LARGE))
-            elif is_text(content := batch.content(span)):
+            if not span.whole or span.size > LARGEST or not is_text(content := batch.content(span)):
+                left_out += [NotSearched(path, _NO_TEXT) for path in staged[span.oid]]
+            else:
                 for line, name in _known_words(content.decode("utf-8", "replace"), keeper, seen):
                     yield from ((path, line, name) for path in staged[span.oid])
 

@@ -111,13 +111,18 @@ def test_before_the_first_commit_all_is_staged(tmp_path: Path) -> None:
 
 
 def test_a_value_that_only_the_ledger_knows_is_found(plot: Plot) -> None:
-    """After a rotation the earlier value is in no file: its fingerprint finds it as a word."""
+    """After a rotation the earlier value is in no file: its fingerprint finds it as a word of a text."""
     plot.file("backend/.env", f"API_TOKEN={OLD}\n")
     assert _audit(plot, "snapshot", "--project", ".").returncode == 0
     plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
     plot.file("notes.md", f"x\nfetch('/api?token={OLD}', 1)\nold=\"{OLD}\";\nBearer {OLD},\n{OLD[:-1]}\n")
-    plot.git("add", "notes.md")
-    assert _hits(plot) == [f"notes.md:{line}: API_TOKEN, seen by the ledger" for line in (2, 3, 4)]
+    plot.file("a.bin", b"\0" + OLD.encode())
+    plot.git("add", "notes.md", "a.bin")
+    done = _audit(plot, "leaks", "--staged")
+    assert done.stdout.splitlines() == [
+        f"notes.md:{line}: API_TOKEN, seen by the ledger" for line in (2, 3, 4)
+    ]
+    assert "not searched: a.bin: is binary or over" in done.stderr
 
 
 def test_what_only_an_earlier_key_saw_is_said(plot: Plot) -> None:
