@@ -1,4 +1,4 @@
-"""The command line: `python -m audit_lib COMMAND`."""
+"""The command line: `audit-lib COMMAND`, or `python -m audit_lib COMMAND`."""
 
 import gc
 import importlib
@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -69,12 +70,17 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="audit_lib")
+@click.version_option(__version__, prog_name="audit-lib")
 def main() -> None:
     """Audit an application's secrets and logins; see README.md."""
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """The console script: one command, then the end of the process."""
     # Where it is installed, pandera imports it to make up frames, which tests alone do.
     sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

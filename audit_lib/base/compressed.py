@@ -43,14 +43,21 @@ class _Guarded(io.RawIOBase):
 
     def __init__(self, file: io.BufferedIOBase, packed: _Counted) -> None:
         self._file, self._packed, self._given = file, packed, 0
+        self._fault: Exception | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._file.read1(
-            len(buffer)
-        )  # what is there, so that damage further on loses no line before it
+        if self._fault:
+            raise self._fault
+        try:
+            # What is there, so that damage further on loses no line before it.
+            data = self._file.read1(len(buffer))
+        except BROKEN as fault:
+            # A decompressor that failed may raise something else when it is asked again.
+            self._fault = fault
+            raise
         buffer[: len(data)] = data
         self._given += len(data)
         if self._given > max(BOMB_FROM, BOMB_RATIO * self._packed.taken):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from audit_lib.base.how_started import command
 from audit_lib.ledger.keys import key_file, make_key
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
@@ -43,9 +44,8 @@ def init(folder: Path, ledger: Path | None) -> None:
     elif not project.policy:
         name = _write_policy(project)
     _write_audit(project, name)
-    click.echo(
-        f"next: python -m audit_lib snapshot --project {folder}  (weekly: it is what proves ages later)"
-    )
+    snapshot = command("snapshot", "--project", folder)
+    click.echo(f"next: {snapshot}  (weekly: it is what proves ages later)")
 
 
 def _say_key(project: Project) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.how_started import command
 from audit_lib.cli.options import (
     Opened,
     env_option,
@@ -99,7 +100,7 @@ def lost(folder: Path, ledger: Path | None, writer: str) -> None:
     new = Key(secrets.token_bytes(32), "file")
     for key_id in sorted(named):
         _bridge(context, new, key_id, None, writer)
-    click.echo("take a snapshot now: python -m audit_lib snapshot", err=True)
+    click.echo(f"take a snapshot now: {command('snapshot', '--project', folder)}", err=True)
     click.echo(f"key {', '.join(sorted(named))} is lost: the ledger goes on under {new.key_id}")
 
 

@@ -9,6 +9,7 @@ from time import monotonic
 import click
 
 from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.errors import BadInput
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.secret_patterns import begin_rules
 from audit_lib.project import load_project
@@ -19,6 +20,9 @@ Searches git's objects, the working tree, .git files, logs, bundles and archives
 the project's env files (and --env) hold, past and present, in every form.
 
 Prints one line a leak, never a value. What could not be searched is listed, and never counts as clean.
+
+With --staged it searches what is staged for the next commit instead, for known values alone, those that
+only the ledger has seen among them: one line a place, and exit code 3 if there is one.
 """
 
 
@@ -53,14 +57,18 @@ Prints one line a leak, never a value. What could not be searched is listed, and
 )
 @click.option(
     "--patterns/--no-patterns",
-    default=True,
-    show_default=True,
-    help="Search by shape for values nobody gave.",
+    default=None,
+    help="Search by shape for values nobody gave. By default on, with --staged off.",
 )
 @click.option(
     "--every-provider", is_flag=True, help="Add the shapes of some 480 providers' keys, in 2 s more."
 )
 @click.option("--fresh", is_flag=True, help="Search everything anew, whatever was found clean before.")
+@click.option(
+    "--staged",
+    is_flag=True,
+    help="Search only what is staged for the next commit; exit with 3 if a known value is in it.",
+)
 def leaks(
     *,
     root: Path,
@@ -69,12 +77,20 @@ def leaks(
     policy: str,
     ledger: Path | None,
     most: int,
-    patterns: bool,
+    patterns: bool | None,
     every_provider: bool,
     fresh: bool,
+    staged: bool,
 ) -> None:
     """Find leaked secrets."""
     project = load_project(root, ledger)
+    if staged:
+        if patterns or every_provider or layout != "table":
+            raise BadInput.at("--staged", "goes with neither --patterns nor --every-provider nor --format")
+        from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
+
+        sys.exit(report_staged(project, given=given, policy=policy))
+    patterns = patterns is not False
     listing = begin_listing(project.root)
     if patterns:
         begin_rules(user_cache() / "rules", every_provider=every_provider)

@@ -12,6 +12,7 @@ from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.contracts import STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.how_started import as_typed
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.options import (
     Opened,
@@ -175,13 +176,12 @@ def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
 
 def _say(audit: Audit, out: Path) -> None:
     """What was not read and what would supply it, the findings' counts, and where the report lies."""
-    for row in rows(audit.tables["sources"][audit.tables["sources"]["state"] != "read"]):
-        remedy = f"; supply it: {row.remedy}" if row.remedy else ""
+    sources, findings = audit.tables["sources"], audit.tables["findings"]
+    for row in rows(sources[sources["state"] != "read"]):
+        remedy = f"; supply it: {as_typed(row.remedy)}" if row.remedy else ""
         click.echo(inert.plain(f"not read: {row.source} ({row.state}): {row.reason}{remedy}"))
     for status in STATUSES:
-        severities = audit.tables["findings"][audit.tables["findings"]["status"] == status][
-            "severity"
-        ].value_counts()
+        severities = findings.loc[findings["status"] == status, "severity"].value_counts()
         said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)
         click.echo(f"findings {status}: {said or 'none'}")
     click.echo(f"published in {out}:")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from audit_lib.base.how_started import command
 from audit_lib.sample import build_sample
 
 
@@ -16,4 +17,4 @@ def sample(folder: Path) -> None:
     ledger under the public demo key. All values are fake and made on the spot.
     """
     build_sample(folder)
-    click.echo(f"sample project written; review it: python -m audit_lib review --project {folder}")
+    click.echo(f"sample project written; review it: {command('review', '--project', folder)}")

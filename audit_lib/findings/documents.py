@@ -50,7 +50,7 @@ def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
     if ledger.entries or ledger.left_out:
         left_out = f"{ledger.left_out} entries dated after this review are left out"
         return row | {"state": "read", "reason": left_out if ledger.left_out else ""}
-    remedy = "python -m audit_lib snapshot --project DIR, each week or at each deploy"
+    remedy = "audit-lib snapshot --project DIR, each week or at each deploy"
     return row | {"state": "missing", "reason": "no entry by the date of this review", "remedy": remedy}
 
 

@@ -13,7 +13,7 @@ from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import is_lfs_pointer
-from audit_lib.leaks.git_objects import Listing, read_object
+from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import ExactSearch, Found
 
@@ -84,6 +84,17 @@ def search_objects(
     ]
     done.marked = {hit.oid for hit in done.found}
     done.marked |= {part.place.removeprefix("git object ") for part in done.left_out}
+    return done
+
+
+def search_named(root: Path, oids: Iterable[str], search: ExactSearch) -> ObjectSearch:
+    """As `search_objects`, in the objects named alone. Raises `GitFailed` where git failed."""
+    done = ObjectSearch()
+    for batch in read_objects(root, oids, done.missing):
+        _search_batch(batch, search, done)
+    for oid in done.large:
+        _search_large(root, oid, search, done)
+    done.left_out += [NotSearched(f"git object {oid}", "cannot be read") for oid in done.missing]
     return done
 
 

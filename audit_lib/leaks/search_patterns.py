@@ -13,11 +13,12 @@ from audit_lib.leaks.git_history import introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_objects import Progress
-from audit_lib.leaks.secret_patterns import Shape, Shapes, is_installed
+from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available, is_installed
 
 _SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _AT_ONCE = 8 << 20  # bytes of files read ahead
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+_NO_SCANNER = "kingfisher-secret-scanner is not installed: only known values were searched for"
 _TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
 
@@ -40,7 +41,12 @@ def search_patterns(
     cache: ScanCache,
     progress: Progress,
 ) -> PatternSearch:
-    """Everything that looks like a secret in the objects listed, the messages and the files of a project."""
+    """Everything that looks like a secret in the objects listed, the messages and the files of a project.
+
+    Without kingfisher nothing is searched, and `failed` says so.
+    """
+    if not is_available():
+        return PatternSearch(failed=_NO_SCANNER)
     done = PatternSearch()
     memory = Memory(files=frozenset(_search_files(root, shapes, homes, cache, done)))
     if os.path.lexists(root / ".git"):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b, sha256
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -129,6 +130,11 @@ class Shapes:
         if looks_made_up(value, self._markers) or (by_name and not looks_secret(value, name, self._markers)):
             return ""
         return value
+
+
+def is_available() -> bool:
+    """Whether kingfisher is installed; some machines have no wheel of it."""
+    return find_spec("kingfisher_sdk") is not None
 
 
 def begin_rules(compiled: Path, *, every_provider: bool) -> None:

@@ -5,9 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import fsspec
 import numpy as np
-from distributed import Client
 
 from audit_lib.base.compressed import is_packed
 from audit_lib.base.errors import BadInput
@@ -19,6 +17,12 @@ from audit_lib.logs.kernel.worker import ChunkRead, read_once
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import Bytes
+
+try:
+    import fsspec
+    from distributed import Client
+except ImportError as _missing:
+    raise BadInput.at("a URL or --scheduler", f"needs {_missing.name}: install audit-lib[cluster]") from None
 
 # One task reads so much: enough to outweigh its cost, little enough for any worker's memory.
 RANGE = 64 << 20
@@ -46,7 +50,9 @@ def open_url(url: str) -> BinaryIO:
     """A file by fsspec URL or path; `BadInput` where it cannot be read."""
     try:
         return cast(BinaryIO, fsspec.open(url, "rb").open())
-    except (OSError, ValueError, ImportError) as error:
+    except ImportError:
+        raise BadInput.at(url, "needs a library of its own: install audit-lib[cluster]") from None
+    except (OSError, ValueError) as error:
         raise BadInput.at(url, f"cannot be read ({type(error).__name__})") from None
 
 

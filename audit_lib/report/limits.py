@@ -12,7 +12,7 @@ from audit_lib.report.verdict import unread
 
 SNAPSHOTS = frozenset({"E1"})  # two snapshots that differ: the only evidence of our own that a value is young
 MOST_NAMES = 6
-WEEKLY = "17 6 * * 1  python -m audit_lib snapshot --project DIR"
+WEEKLY = "17 6 * * 1  audit-lib snapshot --project DIR"
 
 
 def limits(audit: Audit) -> Table:
@@ -131,5 +131,5 @@ def _first_steps(audit: Audit) -> Iterator[tuple[str, str]]:
     yield "the weekly line, for crontab", WEEKLY
     yield (
         "or at each rotation",
-        "python -m audit_lib record SECRET --project DIR --environment E, right after it",
+        "audit-lib record SECRET --project DIR --environment E, right after it",
     )

@@ -181,7 +181,7 @@ def sign_off(audit: Audit) -> Table:
         *([] if audit.ledger_heads else [("ledger", "there is none yet: the first snapshot starts it")]),
         (
             "after reading",
-            "python -m audit_lib signoff REPORT_FOLDER --by NAME, and keep the heads elsewhere",
+            "audit-lib signoff REPORT_FOLDER --by NAME, and keep the heads elsewhere",
         ),
         ("reviewed by", "____________________"),
         ("on", "____________________"),

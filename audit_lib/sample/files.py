@@ -12,7 +12,7 @@ GREPS = (
     ("SECRET VALIDATION FAILED", "backend/logs/*.log", "a failed start-up", "secret_validation_failed"),
     ("API_TOKEN", "backend/.env", "the backend's token", ""),
 )
-REMEDY = "Use `python -m audit_lib failures`, or `review` for values"
+REMEDY = "Use `audit-lib failures`, or `review` for values"
 IGNORED = "logs/\nbackend/.env\nfrontend/.env.local\n.env\n*.env.production\n"
 MAIN = """import os
 

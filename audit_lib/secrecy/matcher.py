@@ -1,17 +1,16 @@
-"""Finds many thousand byte strings in one pass, overlapping ones too (hyperscan)."""
+"""Finds many thousand byte strings, overlapping ones too: with hyperscan, or else with numpy."""
 
-import threading
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
-import hyperscan
-
 from audit_lib.secrecy.keeper import Keeper
 
-# hyperscan takes patterns of 16,000 characters; a byte is written as four.
-_LONGEST_PATTERN = 3000
+try:
+    from audit_lib.secrecy.hyperscan_scan import HyperscanScan as Scan
+except ImportError:  # a machine that hyperscan has no wheel for
+    from audit_lib.secrecy.numpy_scan import NumpyScan as Scan  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, order=True)
@@ -34,56 +33,24 @@ class Matcher:
         self._forms = sorted(names)
         self._names = [tuple(names[form]) for form in self._forms]
         self.longest = max(map(len, self._forms), default=0)
-        self._database = self._compile() if self._forms else None
-        self._threads = threading.local()
-
-    def _compile(self) -> hyperscan.Database:
-        # Escaped bytes, not literals: the literal interface ends a pattern at a zero byte.
-        escaped = ["\\x" + form[:_LONGEST_PATTERN].hex("|").replace("|", "\\x") for form in self._forms]
-        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        database.compile(
-            expressions=[text.encode() for text in escaped],
-            ids=list(range(len(escaped))),
-            elements=len(escaped),
-            flags=hyperscan.HS_FLAG_DOTALL,
-        )
-        return database
+        self._scan = Scan([form[: Scan.longest] for form in self._forms]) if self._forms else None
 
     def find(self, data: bytes) -> list[Hit]:
         """Every place of every pattern, by start, end and name; a pattern within another is found too.
 
-        Of a pattern of over 3,000 bytes the first 3,000 suffice; `end` says how far it goes on equal.
+        Of a pattern longer than `Scan.longest` its beginning suffices; `end` says how far it goes on equal.
         """
         return sorted(set(self._hits(data)))
 
     def _hits(self, data: bytes) -> Iterator[Hit]:
-        for number, end in self._scan(data):
+        for number, end in self._scan.ends(data) if self._scan else ():
             form = self._forms[number]
-            start = end - min(len(form), _LONGEST_PATTERN)
+            start = end - min(len(form), Scan.longest)
             length = end - start
-            if len(form) > _LONGEST_PATTERN:
+            if len(form) > Scan.longest:
                 length = _common_length(form, bytes(data[start : start + len(form)]))
             for name in self._names[number]:
                 yield Hit(start, start + length, name)
-
-    def _scan(self, data: bytes) -> list[tuple[int, int]]:
-        """Pairs of a form's number and the position after it."""
-        if self._database is None or not len(data):
-            return []
-        found: list[tuple[int, int]] = []
-
-        def keep(number: int, start: int, end: int, flags: int, context: object) -> None:
-            found.append((number, end))
-
-        self._database.scan(data, match_event_handler=keep, scratch=self._scratch())
-        return found
-
-    def _scratch(self) -> hyperscan.Scratch:
-        # hyperscan does not let two scans share a scratch space.
-        scratch = getattr(self._threads, "scratch", None)
-        if scratch is None:
-            scratch = self._threads.scratch = hyperscan.Scratch(self._database)
-        return scratch
 
     def __len__(self) -> int:
         return len(self._forms)

@@ -172,7 +172,7 @@ def _next(item: Any, status: str, reason: str, age: _Age, as_of: datetime) -> st
     if reason == "conflict":
         return "find out which of the two is right: the one was dated or copied wrongly"
     if age.hi_at is None:
-        return "a snapshot now, then one each week: python -m audit_lib snapshot"
+        return "a snapshot now, then one each week: audit-lib snapshot"
     overdue_from = age.hi_at + timedelta(days=int(item.max_age_days))
     if age.lo_at is None:
         text = "its provider's creation date"

@@ -63,7 +63,7 @@ def test_what_was_not_read_names_its_remedy() -> None:
     """Each missing source stands beside the command that supplies it."""
     rows = summary.what_was_not_read(frames.audit()).rows
     assert [(row[0], row[-1]) for row in rows] == [
-        ("frontend/.env.local", "python -m audit_lib review --env staging/frontend=-")
+        ("frontend/.env.local", "audit-lib review --env staging/frontend=-")
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_first_review_says_what_can_be_proved(origin: str) -> None:
     """Before two snapshots differ the weekly line is printed; the sign-off names the key's origin."""
     audit = replace(frames.audit(), key_origin=origin)
     first = _answers(limits.first_review(audit))
-    assert first["the weekly line, for crontab"].endswith("python -m audit_lib snapshot --project DIR")
+    assert first["the weekly line, for crontab"].endswith("audit-lib snapshot --project DIR")
     assert "1 overdue" in first["can be proved now"]
     assert _answers(summary.sign_off(audit))["policy"] == f"shop, SHA-256 {'0' * 64}"
     named = audit.key_id in _answers(summary.sign_off(audit))["key"]

@@ -1,11 +1,19 @@
-"""The matcher, against a search with `bytes.find`."""
+"""The matcher, with hyperscan and without, against a search with `bytes.find`."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from audit_lib.secrecy import matcher
+from audit_lib.secrecy.hyperscan_scan import HyperscanScan
 from audit_lib.secrecy.matcher import Hit, Matcher
+from audit_lib.secrecy.numpy_scan import NumpyScan
+
+
+@pytest.fixture(autouse=True, params=[HyperscanScan, NumpyScan])
+def _scan(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matcher, "Scan", request.param)
 
 
 def _plain_search(patterns: list[tuple[str, bytes]], data: bytes) -> list[Hit]:
@@ -58,6 +66,17 @@ def test_nothing_to_search_for_finds_nothing() -> None:
     assert Matcher([]).find(b"anything") == []
     assert Matcher([("empty", b"")]).find(b"anything") == []
     assert Matcher([("a", b"a")]).find(b"") == []
+
+
+def test_a_place_over_the_border_of_two_sifted_pieces_is_found() -> None:
+    """Content of several megabytes is sifted in pieces: nothing is lost between them, nor at its end."""
+    form, size = b"over the border", 1 << 20
+    places = [*range(size - 16, size + 2, 3), 3 * size - len(form)]
+    for at in places:
+        data = bytearray(3 * size)
+        data[at : at + len(form)] = form
+        hits = Matcher([("a", form), ("b", form[:3])]).find(bytes(data))
+        assert hits == [Hit(at, at + 3, "b"), Hit(at, at + len(form), "a")]
 
 
 def test_threads_may_share_a_matcher() -> None:

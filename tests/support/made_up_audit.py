@@ -36,7 +36,7 @@ def filled(contract: type[contracts.Contract], rows: Iterable[dict[str, Any]]) -
 
 def sources() -> pd.DataFrame:
     """An env file that was read, one that is missing, a log with lines that were not understood."""
-    command = "python -m audit_lib review --env staging/frontend=-"
+    command = "audit-lib review --env staging/frontend=-"
     rows = [
         ("backend/.env", "env file", "production", "backend", "read", "", (9, 7, 1, 1), ""),
         ("frontend/.env.local", "env file", "staging", "frontend", "missing", "no such file", None, command),

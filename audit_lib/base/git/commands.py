@@ -74,10 +74,21 @@ def is_repository(root: Path) -> bool:
     return True
 
 
-def run_git(root: Path, *args: str, input: bytes | None = None, ok: tuple[int, ...] = (0,)) -> bytes:  # noqa: A002
+def run_git(
+    root: Path,
+    *args: str,
+    input: bytes | None = None,  # noqa: A002
+    ok: tuple[int, ...] = (0,),
+    index: Path | None = None,
+) -> bytes:
     """What a plumbing command writes. `GitFailed` for a repository that leads out of the project, an exit
-    code that is not in `ok` (the answer would be incomplete) and after `TIMEOUT_SECONDS`."""
+    code that is not in `ok` (the answer would be incomplete) and after `TIMEOUT_SECONDS`.
+
+    `index` is another index file than the repository's own, within its folder.
+    """
     command, environment = _call(root, args)
+    if index is not None:
+        environment["GIT_INDEX_FILE"] = str(_own_file(root, index))
     try:
         done = subprocess.run(
             command,
@@ -162,6 +173,14 @@ def _git_dir(root: Path) -> Path:
     if (git_dir / "objects").is_symlink() or (git_dir / "objects" / "info" / "alternates").exists():
         raise GitFailed.at(".git/objects", "leads out of the project, where nothing is read")
     return git_dir
+
+
+def _own_file(root: Path, path: Path) -> Path:
+    """A file of the repository's folder by its path; `GitFailed` for any other."""
+    git_dir, path = _git_dir(root.resolve()).resolve(), root / path
+    if path.is_symlink() or not path.is_file() or path.parent.resolve() != git_dir:
+        raise GitFailed.at("GIT_INDEX_FILE", "is not a file of this repository")
+    return path.resolve()
 
 
 def _led_to(pointer: Path, base: Path, label: str = "") -> Path:

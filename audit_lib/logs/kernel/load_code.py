@@ -14,12 +14,15 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-import llvmlite.binding as llvm
-
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.kernel.formats_as_arrays import reading_of
 from audit_lib.logs.kernel.match_steps import Reading
 from audit_lib.logs.kernel.shared_arrays import SYMBOL
+
+try:
+    import llvmlite.binding as llvm
+except ImportError:  # a machine that numba has no wheel for: its first use is then NotCompiled
+    llvm = None
 
 Entry = Callable[[int, int], int]
 _SOURCES = Path(__file__).parent
@@ -37,6 +40,8 @@ def load_entry(formats: LogFormats) -> Entry:
 
     Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
     """
+    if llvm is None:
+        raise NotCompiled("numba is not installed")
     try:
         return _loaded(reading_of(formats))
     except Exception as error:
@@ -70,7 +75,7 @@ def _loaded(reading: Reading) -> Entry:
     return _callable(engine)
 
 
-def _callable(engine: llvm.ExecutionEngine) -> Entry:
+def _callable(engine: "llvm.ExecutionEngine") -> Entry:
     # numba's own calling convention: a place for the result, one for an exception, then the arguments.
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, number, number)(
@@ -88,7 +93,7 @@ def _callable(engine: llvm.ExecutionEngine) -> Entry:
     return entry
 
 
-def _compiled_once(machine: llvm.TargetMachine, reading: Reading) -> bytes:
+def _compiled_once(machine: "llvm.TargetMachine", reading: Reading) -> bytes:
     """Compiles and keeps the code, while other processes that want it wait."""
     from filelock import FileLock  # noqa: PLC0415  slow to import, and seldom needed
 
@@ -101,7 +106,7 @@ def _compiled_once(machine: llvm.TargetMachine, reading: Reading) -> bytes:
         return _compiled(machine, reading)
 
 
-def _compiled(machine: llvm.TargetMachine, reading: Reading) -> bytes:
+def _compiled(machine: "llvm.TargetMachine", reading: Reading) -> bytes:
     """The kernel with the code of the formats, as an object file."""
     if sys.stderr.isatty():
         print("compiling the log reader, once for this machine, version and formats…", file=sys.stderr)

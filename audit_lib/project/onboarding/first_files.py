@@ -12,18 +12,18 @@ from audit_lib.project.places import EnvSource, Project
 from audit_lib.project.variables_in_text import Mention
 
 _AUDIT_HEAD = """\
-# Where this application's files are. Written by `python -m audit_lib init` from what it found:
+# Where this application's files are. Written by `audit-lib init` from what it found:
 # lines that end in "guess" are guesses. Paths are relative to this folder.
 """
 _AUDIT_TAIL = """
 # Values that lie on a platform alone are given without being stored:
-#   python -m audit_lib review --project . --env production/backend=-
+#   audit-lib review --project . --env production/backend=-
 # Deploys, as the platform lists them, are told in an investigation (README, After an incident):
 #   [[deploys]]
 #   pattern = "evidence/deploys*.json"
 """
 _POLICY_HEAD = """\
-# What this application demands of each of its variables. Written by `python -m audit_lib init` from
+# What this application demands of each of its variables. Written by `audit-lib init` from
 # example files and code: names only, no value was written. Lines that end in "guess" are guesses, taken
 # from the name and from where it was seen. Correct them, and fill in what your own guide says:
 #   format = "url-safe"     a name of [formats], here or in the generic policy

@@ -4,7 +4,6 @@ import io
 import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -24,6 +23,7 @@ from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.publication import Package, Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.publish.seal import Sealing, seal
+from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 
@@ -115,7 +115,7 @@ def _head(incident: Incident) -> dict[str, Any]:
 
 
 INCIDENT = Package(
-    notebook=Path(__file__).parents[3] / "notebooks" / "incident_investigation.ipynb",
+    notebook=source_notebook("incident_investigation.ipynb"),
     warm_up="import audit_lib.incident_notebook",
     files=_files,
     manifest=_manifest,

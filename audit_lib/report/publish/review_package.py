@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import nbformat
 
@@ -13,6 +12,7 @@ from audit_lib.report.page import page
 from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.publication import Package, Publication, prepare
+from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.report_json import report_record
 from audit_lib.secrecy.keeper import Keeper
 
@@ -43,7 +43,7 @@ def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str]:
 
 
 REVIEW = Package(
-    notebook=Path(__file__).parents[3] / "notebooks" / NOTEBOOK,
+    notebook=source_notebook(NOTEBOOK),
     warm_up="import audit_lib.notebook",
     files=_files,
     manifest=manifest,

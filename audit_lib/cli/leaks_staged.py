@@ -1,0 +1,64 @@
+"""`leaks --staged`: a hook for commits that says where known values are staged, never what they are."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from audit_lib.base.errors import BadInput
+from audit_lib.leaks.staged import StagedHit, search_staged
+from audit_lib.leaks.targets import leak_targets
+from audit_lib.ledger import read_ledger
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import Project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.report import escape as inert
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.inventory import tabulate_inventory
+
+FOUND = 3  # the exit code
+
+
+def report_staged(project: Project, *, given: tuple[str, ...], policy: str) -> int:
+    """Prints one line for each place of a known value; the exit code, 3 if there is one."""
+    keeper = _keeper(project)
+    guard.install(keeper)
+    rules = choose_policy(project, policy)
+    values = parse_env_options(given, sys.stdin.buffer)
+    sources, entries = read_env_sources(project, values, keeper, rules)
+    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    named = os.environ.get("GIT_INDEX_FILE", "")
+    done = search_staged(
+        project.root,
+        keeper,
+        leak_targets(entries, inventory, rules, keeper),
+        read_ledger(project.ledger_dir, keeper.key),
+        Path(named) if named else None,
+    )
+    for hit in done.hits:
+        click.echo(inert.plain(_line(hit)))
+    for one in done.left_out:
+        click.echo(inert.plain(f"not searched: {one.place}: {one.reason}"), err=True)
+    if not done.values:
+        click.echo("no value is known: there is neither an env file nor a ledger to search by", err=True)
+    found = f"{len(done.hits)} places of them" if done.hits else "none of them"
+    click.echo(f"{done.values} known values, {done.files} staged files: {found}", err=True)
+    return FOUND if done.hits else 0
+
+
+def _line(hit: StagedHit) -> str:
+    place = f"{hit.path}:{hit.line}" if hit.line else f"{hit.path} (its name)"
+    return f"{place}: {hit.secret}, {hit.known}"
+
+
+def _keeper(project: Project) -> Keeper:
+    """Under the ledger's key; without it, values of env files can be searched for all the same."""
+    try:
+        return keeper_of(project)
+    except BadInput as error:
+        click.echo(f"only values of env files are searched for: {error}", err=True)
+        return Keeper(Key.throw_away())

@@ -1,0 +1,172 @@
+"""Searches what is staged for the next commit for known values: those at hand, and those of the ledger."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.base.git.commands import run_git
+from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.git_objects import read_objects
+from audit_lib.leaks.search_objects import InObject, search_named
+from audit_lib.leaks.search_patterns import LARGEST, is_text
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.tenures import tenures
+from audit_lib.ledger.whose import candidates
+from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
+
+_SUBMODULE = b"160000"
+# What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
+_WORDS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"""(?=["'`]([^"'`]{8,512})["'`])""",
+        r"""[=:]\s*(\S.{7,511})""",
+        r"""(\S{8,512})""",
+        r"""([\w.~+/=-]{8,512})""",
+        r"""([\w-]{8,512})""",
+    )
+)
+_NO_TEXT = f"is binary or over {LARGEST:,} bytes: values that the ledger alone knows were not searched for"
+_EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
+
+
+@dataclass(frozen=True, order=True)
+class StagedHit:
+    """A known value in staged content, by its place and its secret's name. Line 0 is the path itself."""
+
+    path: str
+    line: int
+    secret: str
+    known: str  # in force in …, or by what the value is known
+
+
+_Staged = Mapping[str, list[str]]  # ids of blobs: their paths
+_Known = Mapping[str, tuple[str, str]]  # fingerprints: the secret's name, and how the value is known
+_Hits = Iterator[StagedHit]
+
+
+@dataclass(frozen=True)
+class StagedSearch:
+    """What a search of the staged content gave."""
+
+    files: int
+    values: int  # how many known values were searched for
+    hits: tuple[StagedHit, ...]
+    left_out: tuple[NotSearched, ...]
+
+
+def search_staged(
+    root: Path, keeper: Keeper, targets: pd.DataFrame, ledger: Ledger, index: Path | None = None
+) -> StagedSearch:
+    """Every place of a known value in what the index holds and HEAD does not.
+
+    Values at hand (LeakTargets) are found in every form and in archives. Of a value of the ledger only the
+    fingerprint is known: it is found as a word or a text in quotes. Weak values and templates are left out.
+    Raises `GitFailed` where git cannot say what is staged.
+    """
+    staged = staged_blobs(root, index)
+    real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
+    search = ExactSearch(keeper, real["fingerprint"], {})
+    known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
+    seen, earlier = _seen(ledger, keeper)
+    found = search_named(root, staged, search)
+    hits = {*_in_contents(found.found, staged, search, known), *_in_paths(staged, search, known)}
+    left_out = [*found.left_out, *([NotSearched("ledger", _EARLIER_KEY)] if earlier else [])]
+    only_seen = {mark: name for mark, name in seen.items() if mark not in known}
+    for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
+        hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
+    files = sum(map(len, staged.values()))
+    return StagedSearch(
+        files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))
+    )
+
+
+def staged_blobs(root: Path, index: Path | None = None) -> dict[str, list[str]]:
+    """The blobs that the index holds where HEAD holds another or none: their ids with their paths."""
+    unborn = not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1))
+    head = set() if unborn else set(_entries(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), 2))
+    staged: dict[str, list[str]] = {}
+    for oid, path in _entries(run_git(root, "ls-files", "--stage", "-z", index=index), 1):
+        if (oid, path) not in head:
+            staged.setdefault(oid, []).append(path)
+    return staged
+
+
+def _entries(listed: bytes, column: int) -> Iterator[tuple[str, str]]:
+    """Pairs of an id, which stands in a column, and a path; a submodule's content is another repository's."""
+    for entry in filter(None, listed.split(b"\0")):
+        facts, _, path = entry.partition(b"\t")
+        columns = facts.split(b" ")
+        if columns[0] != _SUBMODULE:
+            yield columns[column].decode("ascii"), os.fsdecode(path)
+
+
+def _seen(ledger: Ledger, keeper: Keeper) -> tuple[dict[str, str], bool]:
+    """The secret of each fingerprint in the ledger; whether some are left out, being of an earlier key."""
+    keys = {entry.place: entry.key_id for entry in ledger.entries}
+    stays = tenures(ledger)
+    ours = [stay for stay in stays if keys[stay.last.place] == keeper.key.key_id]
+    return {stay.fingerprint: stay.home.secret for stay in ours}, len(ours) < len(stays)
+
+
+def _force(environments: str) -> str:
+    return f"in force in {environments}" if environments else "not known to be in force"
+
+
+def _in_contents(found: Iterable[InObject], staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
+    for one in found:
+        if one.found.matched == "exact":
+            inside = f"!{search.scrub(one.inside)}" if one.inside else ""
+            for path in staged[one.oid]:
+                place = search.scrub(path) + inside
+                yield StagedHit(place, one.found.line, *known[one.found.fingerprint])
+
+
+def _in_paths(staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
+    for path in sorted({path for paths in staged.values() for path in paths}):
+        for found in search.look(os.fsencode(path)):
+            if found.matched == "exact":
+                yield StagedHit(search.scrub(path), 0, *known[found.fingerprint])
+
+
+def _by_ledger(
+    root: Path, staged: _Staged, keeper: Keeper, seen: Mapping[str, str], left_out: list[NotSearched]
+) -> Iterator[tuple[str, int, str]]:
+    """Path, line and secret of the words in staged texts whose fingerprints are those of the ledger."""
+    for batch in read_objects(root, staged):
+        for span in batch.spans:
+            if not span.whole or span.size > LARGEST or not is_text(content := batch.content(span)):
+                left_out += [NotSearched(path, _NO_TEXT) for path in staged[span.oid]]
+            else:
+                for line, name in _known_words(content.decode("utf-8", "replace"), keeper, seen):
+                    yield from ((path, line, name) for path in staged[span.oid])
+
+
+def _known_words(text: str, keeper: Keeper, seen: Mapping[str, str]) -> Iterator[tuple[int, str]]:
+    judged: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        for word in _words(line):
+            if word not in judged:
+                judged[word] = _name(word, keeper, seen)
+            if judged[word]:
+                yield number, judged[word]
+
+
+def _words(line: str) -> Collection[str]:
+    return {found[1].strip(" \t;,") for pattern in _WORDS for found in pattern.finditer(line)}
+
+
+def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
+    """The secret whose value a word is; "" for any other word, and for one that texts hold by chance."""
+    for _, candidate in candidates(word):
+        name = seen.get(keeper.fingerprint(candidate), "")
+        if name and strength_bits(candidate) >= STRONG_BITS:
+            return name
+    return ""

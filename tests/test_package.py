@@ -1,0 +1,208 @@
+"""The package: what is in the wheel, and that it does installed what it does in a checkout."""
+
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import audit_lib
+from audit_lib.__main__ import main
+from tests.support.fakes import fake_value
+from tests.support.hostile import booby_trap
+from tests.support.paths import ROOT
+
+GOLDEN = ROOT / "reports" / "sample-2026Q3"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+UNPINNED = {"jupyter-client", "ipykernel", "ipython", "nbclient", "nbconvert", "nbformat", "numpy"}
+
+
+def _requirements(file: str) -> list[Requirement]:
+    lines = (line.split(" \\")[0].strip() for line in (ROOT / file).read_text("utf-8").splitlines())
+    return [Requirement(line) for line in lines if re.match(r"[A-Za-z]", line)]
+
+
+def _name(found: Requirement) -> str:
+    return str(canonicalize_name(found.name))
+
+
+def _ranges() -> dict[str, Requirement]:
+    """Every dependency of the package and of its extras by name."""
+    listed = chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    return {_name(found): found for found in map(Requirement, listed)}
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock"])
+def test_every_pin_is_within_the_package_s_range(file: str) -> None:
+    """What is tested is what the package admits, on every platform that a marker names."""
+    ranges = _ranges()
+    pins = [pin for pin in _requirements(file) if _name(pin) in ranges]
+    versions = {(_name(pin), one.version) for pin in pins for one in pin.specifier}
+    assert [pin for pin in sorted(versions) if not ranges[pin[0]].specifier.contains(pin[1])] == []
+    missing = ranges.keys() - {_name(pin) for pin in pins}
+    assert missing == (UNPINNED if file == "requirements.txt" else set())
+
+
+def test_requirements_hold_nothing_that_the_package_does_not_name() -> None:
+    """`make setup` installs the package's dependencies with those of its extras, and nothing else."""
+    assert {_name(pin) for pin in _requirements("requirements.txt")} <= _ranges().keys()
+
+
+def _on(machine: dict[str, str], listed: Iterable[Requirement]) -> set[str]:
+    """The names that are installed on a machine."""
+    return {_name(found) for found in listed if not found.marker or found.marker.evaluate(machine)}
+
+
+@pytest.mark.parametrize("machine", [{}, {"sys_platform": "darwin", "platform_machine": "x86_64"}])
+def test_what_has_no_wheel_is_left_out_alike(machine: dict[str, str]) -> None:
+    """What the package leaves out on a machine, `make setup` leaves out there, too."""
+    pinned = _on(machine, _requirements("requirements.lock"))
+    assert _on(machine, _ranges().values()) == pinned & _ranges().keys()
+    assert ("numba" in pinned) == (not machine)
+
+
+def test_the_hook_starts_the_console_script() -> None:
+    """What `.pre-commit-hooks.yaml` runs is a command that the package installs, with options it has."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    program, *words = hook["entry"].split()
+    assert program in PROJECT["scripts"]
+    assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
+    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+
+
+def test_the_changelog_names_the_version() -> None:
+    """The newest released section is this version's, and each section has a known kind of change."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    releases = re.findall(r"(?m)^## \[?([0-9.]+)\]? - \d{4}-\d{2}-\d{2}$", text)
+    assert releases[0] == audit_lib.__version__
+    kinds = set(re.findall(r"(?m)^### (.+)$", text))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built without network by the pinned backend."""
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
+    """Modules, data, notebooks and licence are in it, and nothing else."""
+    kept = [path for path in (ROOT / "audit_lib").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    expected = {path.relative_to(ROOT).as_posix() for path in kept}
+    expected |= {f"audit_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == expected
+    metadata = f"audit_lib-{audit_lib.__version__}.dist-info"
+    assert {f"{metadata}/licenses/LICENSE", f"{metadata}/entry_points.txt"} < names
+    assert "audit_lib/py.typed" in names
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the console script in an environment of its own, which borrows the dependencies."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    # A path in a .pth file adds the folder alone: the checkout, which a .pth in there names, stays out.
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # nbconvert looks for its templates here.
+    (folder / "share").symlink_to(Path(sys.prefix) / "share")
+    uv = str(Path(sys.executable).with_name("uv"))
+    command = [
+        uv,
+        "pip",
+        "install",
+        "--offline",
+        "--no-deps",
+        "--python",
+        str(folder / "bin/python"),
+        str(wheel),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "bin"
+
+
+def _run(bin_: Path, *words: str, cwd: Path, home: Path) -> "subprocess.CompletedProcess[str]":
+    """The console script as its user types it, in a home of its own."""
+    home.mkdir(exist_ok=True)
+    environment = {"HOME": str(home), "PATH": f"{bin_}:/usr/bin:/bin"}
+    done = subprocess.run(
+        ["audit-lib", *words],
+        executable=bin_ / "audit-lib",
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done
+
+
+def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: Path) -> None:
+    """From any folder, into reports/ below it, with the notebooks of the package in its own interpreter."""
+    (tmp_path / "work").mkdir()
+    _run(installed, "review", "--sample", cwd=tmp_path / "work", home=tmp_path / "home")
+    out = tmp_path / "work" / "reports" / "sample-2026Q3"
+    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
+    code = "import audit_lib, sys; sys.stdout.write(audit_lib.__file__)"
+    at = subprocess.run([installed / "python", "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert Path(at.stdout).is_relative_to(installed.parent)
+
+
+def test_installed_it_runs_nothing_of_a_hostile_folder(installed: Path, tmp_path: Path) -> None:
+    """Started within a project whose modules and settings are traps, the console script springs none."""
+    project, sprung = tmp_path / "project", tmp_path / "sprung"
+    (project / "backend").mkdir(parents=True)
+    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
+    booby_trap(project, sprung)
+    words = ("review", "--project", ".", "--quarter", "2026Q3", "--as-of", "2026-10-01", "--out", "../out")
+    _run(installed, *words, cwd=project, home=tmp_path / "home")
+    assert not sprung.exists(), sprung.read_text()
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        (["audit-lib"], "audit-lib"),
+        (["venv/bin/audit-lib"], "venv/bin/audit-lib"),
+        (["venv/bin/python", "-m", "audit_lib"], "venv/bin/python -m audit_lib"),
+        (["venv/bin/python", "-Pm", "audit_lib"], "venv/bin/python -Pm audit_lib"),
+    ],
+    ids=["on the PATH", "by its path", "as a module", "as a safe module"],
+)
+def test_a_printed_command_runs_as_printed(
+    installed: Path, tmp_path: Path, typed: list[str], printed: str
+) -> None:
+    """`init` prints the next command the way it was started itself, quoted; a shell takes it as it is."""
+    cwd, project = installed.parents[1], tmp_path / "my project's"
+    (project / "backend").mkdir(parents=True)
+    (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
+    path = f"{installed}:/usr/bin:/bin" if typed == ["audit-lib"] else "/usr/bin:/bin"
+    environment = {"HOME": str(tmp_path), "PATH": path}
+    # As a shell starts it: by the path where the PATH has it.
+    program = shutil.which(typed[0], path=path) or typed[0]
+    command = [program, *typed[1:], "init", "--project", str(project)]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+    following = re.search(r"(?m)^next: (.*?)  \(", done.stdout)
+    assert following is not None
+    assert following[1].startswith(f"{printed} snapshot --project ")
+    shell = ["sh", "-c", following[1]]
+    again = subprocess.run(shell, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert (again.returncode, " seen at " in again.stdout) == (0, True), again.stderr
