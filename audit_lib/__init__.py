@@ -10,7 +10,6 @@ _IS_OURS = __file__.startswith(f"{sys.path[0]}/audit_lib/") if sys.path else Tru
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
     del sys.path[0]
 
-# What libraries import where it is installed, and nothing here uses; together they take two seconds:
-# jsonschema a grammar for the format `iri`, pandera its types for dask's frames.
-for _unused in ("rfc3987_syntax", "dask.dataframe"):
-    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
+from audit_lib.base.startup import UNUSED, leave_out  # noqa: E402  nothing is imported before the path is safe
+
+leave_out(*UNUSED)

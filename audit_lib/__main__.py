@@ -1,8 +1,6 @@
 """The command line: `audit-lib COMMAND`, or `python -m audit_lib COMMAND`."""
 
-import gc
 import importlib
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -12,9 +10,9 @@ import click
 
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError
+from audit_lib.base.startup import UNUSED_BY_COMMANDS, kept_imports, leave_out, one_thread
 
-# numpy would start a thread for each processor, for linear algebra that no command does.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+one_thread()
 
 # Modules are imported when their command runs, so that `whose` answers within a second.
 COMMANDS: dict[str, str] = {
@@ -45,12 +43,8 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _, function = COMMANDS[name].partition(":")
-        # What imports make stays until the end: looking through it for garbage, then and at the exit,
-        # took a third of the time.
-        gc.disable()
-        command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
-        gc.freeze()
-        gc.enable()
+        with kept_imports():
+            command = getattr(importlib.import_module(f"audit_lib.cli.{module}"), function)
         assert isinstance(command, click.Command)
         return command
 
@@ -77,8 +71,7 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    # Where it is installed, pandera imports it to make up frames, which tests alone do.
-    sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]
+    leave_out(*UNUSED_BY_COMMANDS)
     sys.exit(main())
 
 

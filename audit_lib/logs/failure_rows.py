@@ -1,6 +1,5 @@
 """The failed requests and messages of one log as a frame, read while pandas is imported."""
 
-import gc
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.startup import kept_imports
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan, Wanted
@@ -36,16 +36,10 @@ def failure_rows(path: Path, zone: str = "UTC") -> "pd.DataFrame":
 def _log_rows() -> ModuleType:
     """The module that makes frames, which imports pandas."""
     name = "audit_lib.logs.frames"
-    if "pandas" in sys.modules or not gc.isenabled():
+    if "pandas" in sys.modules:
         return import_module(name)
-    # What the import makes stays until the end: looking through it for garbage, now and at the exit, takes
-    # nearly as long as the import.
-    gc.disable()
-    try:
+    with kept_imports():
         return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,0 +1,48 @@
+"""The tricks that make a command start sooner still save what they are there for."""
+
+import subprocess
+import sys
+
+import pytest
+
+FIRST_FRAME = "from audit_lib.base.contracts import Sources; Sources.of([])"
+IRI = "import jsonschema.validators"
+
+
+def _loaded(code: str, name: str, *, kept: tuple[str, ...] = ()) -> bool:
+    """Whether a fresh process has a module once the code has run; the tricks for `kept` are undone."""
+    undone = "".join(f"sys.modules.pop({one!r}, None);" for one in kept)
+    program = f"import sys, audit_lib;{undone}{code};sys.exit(bool(sys.modules.get({name!r})))"
+    return subprocess.run([sys.executable, "-c", program], check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "blocked", "loaded"),
+    [(IRI, "rfc3987_syntax", "rfc3987_syntax"), (FIRST_FRAME, "dask.dataframe", "dask")],
+)
+def test_what_nothing_uses_is_not_imported(code: str, blocked: str, loaded: str) -> None:
+    """A library imports it when nobody keeps it from that, and does not as the package leaves it out."""
+    pytest.importorskip(loaded)
+    assert _loaded(code, loaded, kept=(blocked,)), f"{blocked} is imported no longer: remove the trick"
+    assert not _loaded(code, loaded)
+
+
+def test_commands_do_without_hypothesis() -> None:
+    """Making a frame imports hypothesis in a test, and not in a command."""
+    leave_out = "from audit_lib.base.startup import *; leave_out(*UNUSED_BY_COMMANDS);"
+    assert _loaded(FIRST_FRAME, "hypothesis"), "it is imported no longer: remove the trick"
+    assert not _loaded(leave_out + FIRST_FRAME, "hypothesis")
+
+
+@pytest.mark.parametrize(("block", "searched"), [("kept_imports", False), ("nullcontext", True)])
+def test_imports_are_not_searched_for_garbage(block: str, searched: bool) -> None:
+    """Importing pandas makes the collector run many times, and never within `kept_imports`."""
+    program = (
+        "import gc, sys; from contextlib import nullcontext\n"
+        "from audit_lib.base.startup import kept_imports\n"
+        "runs = lambda: sum(one['collections'] for one in gc.get_stats())\n"
+        f"before = runs()\nwith {block}(): import pandas\n"
+        "sys.exit(runs() > before + 5)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == int(searched)
