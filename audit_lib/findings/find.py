@@ -105,36 +105,55 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
 
 
 def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
-    """One finding for each subject and place that the check picks; of many rows a few are quoted."""
+    """One finding for each subject and place that the check picks, faults first."""
     fault = check.when(rows).astype(bool)
     unknown = check.unknown_when(rows).astype(bool) & ~fault
-    chosen = fault | unknown
-    picked = rows[chosen]
-    severity = check.severity if isinstance(check.severity, str) else check.severity(picked)
-    picked = picked.assign(_severity=severity, _unknown=unknown[chosen])
-    # A log can hold a million rows of one fault, and an attacker can make them: they are counted, not told.
-    named = _fields(check.subject) | _fields(check.unknown_subject) | {"environment", "service", "_unknown"}
-    alike = [column for column in picked.columns if column in named]
-    for _, group in picked.groupby(alike, sort=False, dropna=False):
-        quoted = group.head(QUOTED).to_dict("records")
-        yield from (_finding(check, row, policy) for row in quoted[:-1])
-        yield replace(_finding(check, quoted[-1], policy), rows=1 + len(group) - len(quoted))
+    yield from _picked(check, rows[fault], "open", policy)
+    yield from _picked(check, rows[unknown], "unknown", policy)
+
+
+def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> Iterator[_Finding]:
+    """The findings of rows that share a status; of many rows about one subject a few are quoted.
+
+    A log can hold a million rows of one fault, and an attacker can make them: they are counted, not quoted.
+    """
+    if rows.empty:
+        return
+    severities = pd.Series(
+        check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
+    )
+    named = _fields(_subject(check, status)) | {"environment", "service"}
+    alike = [column for column in rows.columns if column in named]
+    for _, group in rows.groupby(alike, sort=False, dropna=False) if alike else [("", rows)]:
+        quoted = group.head(QUOTED)
+        found = [
+            _finding(check, row, status, str(severity), policy)
+            for row, severity in zip(quoted.to_dict("records"), severities[quoted.index], strict=True)
+        ]
+        yield from found[:-1]
+        yield replace(found[-1], rows=1 + len(group) - len(quoted))
 
 
 def _fields(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
-def _finding(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> _Finding:
+def _subject(check: Check, status: str) -> str:
+    return (status == "unknown" and check.unknown_subject) or check.subject
+
+
+def _finding(
+    check: Check, row: Mapping[Hashable, Any], status: str, severity: str, policy: Policy
+) -> _Finding:
     said = {str(column): _said(cell) for column, cell in row.items()}
-    template = (row["_unknown"] and check.unknown_evidence) or check.evidence
-    subject = ((row["_unknown"] and check.unknown_subject) or check.subject).format_map(said)
+    template = (status == "unknown" and check.unknown_evidence) or check.evidence
+    subject = _subject(check, status).format_map(said)
     environment, service = said.get("environment", ""), said.get("service", "")
     return _Finding(
         id=finding_id(check.id, subject, environment, service),
         check=check,
-        severity=row["_severity"],
-        status="unknown" if row["_unknown"] else "open",
+        severity=severity,
+        status=status,
         subject=subject,
         environment=environment,
         service=service,
