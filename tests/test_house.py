@@ -1,6 +1,7 @@
 """The house holds: imports point one way, modules stay small, values stay with the keeper."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nbformat
@@ -11,7 +12,8 @@ from tests.support.paths import ROOT
 MODULES = sorted((ROOT / "audit_lib").rglob("*.py"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
-# Rooms from bytes to the reader: a room may import from its own and from those before it.
+# Rooms, and the programs between them, from bytes to the reader: each may import from its own and from those
+# before it.
 ROOMS = (
     "base",
     "secrecy",
@@ -23,9 +25,14 @@ ROOMS = (
     "leaks",
     "findings",
     "incident",
+    "audit",
+    "investigation",
     "report",
     "sample",
+    "notebook",
+    "incident_notebook",
     "cli",
+    "__main__",
 )
 VALUE_READERS = {"keeper.py", "matcher.py", "guard.py", "seal.py", "kernel_pipe.py"}
 
@@ -38,21 +45,40 @@ def _imports(module: Path) -> set[str]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-    return {name for name in names if name.startswith("audit_lib")}
+    return {name for name in names if name.startswith("audit_lib")} - {"audit_lib.__version__"}
 
 
 def _room(name: str) -> int:
-    """The room's place in the order; what is in no room wires them together and may import all."""
-    part = name.split(".")[1] if "." in name else ""
-    return ROOMS.index(part) if part in ROOMS else len(ROOMS)
+    """The room's place in the order; of the package itself, that of `base`."""
+    return ROOMS.index(name.split(".")[1]) if "." in name else 0
+
+
+def _name(module: Path) -> str:
+    return ".".join(module.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_room_has_a_place() -> None:
+    """The folders and modules at the top of the package are those of the order, and no other."""
+    top = {
+        path.stem for path in (ROOT / "audit_lib").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
+    }
+    assert top - {"__init__"} == set(ROOMS)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_one_way(module: Path) -> None:
     """No room imports from a room that comes after it."""
-    here = _room(".".join(module.relative_to(ROOT).with_suffix("").parts))
-    later = {name for name in _imports(module) if here < _room(name) < len(ROOMS)}
-    assert later == set()
+    here = _room(_name(module))
+    assert {name for name in _imports(module) if here < _room(name)} == set()
+
+
+def test_no_modules_go_in_a_circle() -> None:
+    """Following imports from a module never leads back to it, also not by those within functions."""
+    known = {_name(module): module for module in MODULES}
+    graph = {name: (_imports(module) & known.keys()) - {name} for name, module in known.items()}
+    for name in graph:  # a package re-exports what its modules define: those are no circles of their own
+        graph[name] -= {parent for parent in graph if name.startswith(f"{parent}.")}
+    assert next(iter(TopologicalSorter(graph).static_order()))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
