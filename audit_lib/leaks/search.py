@@ -30,7 +30,6 @@ class LeakSearch:
     sightings: pd.DataFrame
     coverage: pd.DataFrame
     new_objects: int  # how many were not known to hold nothing
-    new_files: int
 
 
 def quiet(what: str, done: int, of: int) -> None:
@@ -67,9 +66,7 @@ def search_leaks(
         *_file_rows(files, search),
         *_target_rows(targets),
     ]
-    return LeakSearch(
-        Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read, files.searched
-    )
+    return LeakSearch(Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read)
 
 
 def homes_of(project: Project) -> frozenset[str]:

@@ -48,7 +48,6 @@ class Traffic:
     events: pd.DataFrame
     counts: pd.DataFrame
     changes: tuple[RecordedChange, ...]
-    first_day: str
     days: int  # of the period until as_of
     days_read: int
     untimed_requests: int
@@ -94,7 +93,6 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         events=timed,
         counts=counts,
         changes=_changes(ledger, timed, _near(deploys, start, end)),
-        first_day=start.date().isoformat(),
         days=max(0, -int(-(end - start).total_seconds() // 86400)),
         days_read=int(counts["day"].nunique()),
         untimed_requests=int(asked["untimed"].sum()),
