@@ -1,12 +1,10 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,6 +14,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import compare, find
+from audit_lib.findings.previous_report import read_previous
 from audit_lib.leaks.exposure import clean_up, tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.ledger.keys import keeper_of
@@ -73,12 +72,13 @@ def run_audit(
     moment = instant_of(project, as_of)
     period = Quarter.parse(quarter) if quarter else Quarter.last_over(moment)
     rules = choose_policy(project, policy)
-    before = _report(previous) if previous else None
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
+    before = read_previous(previous, project.name, keeper.key) if previous else None
     logs = partial(read_logs, project, period, scheduler=scheduler)
 
-    read = read_project(project, rules, keeper, moment, logs, given=given)
+    known = before.heads if before else ()
+    read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=known)
     documents = document_sources(project, rules, read.ledger)
     detected = _detected(read, rules, period, moment)
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
@@ -105,7 +105,10 @@ def run_audit(
         "guide_searches": tabulate_guide_searches(rules, written_lines(load_formats()), read.logs.counts),
     }
     findings = find(tables, rules, read.ledger, moment)
-    tables |= {"findings": findings, "changes": compare(before, findings) if before else Changes.of([])}
+    tables |= {
+        "findings": findings,
+        "changes": compare(before.findings, findings) if before else Changes.of([]),
+    }
     return Audit(
         project=project,
         policy=rules,
@@ -142,20 +145,3 @@ def instant_of(project: Project, as_of: str) -> datetime:
     if project.pinned_as_of:
         return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
     raise BadInput.at("as_of", "is not given: a date such as 2026-09-30")
-
-
-def _report(path: Path) -> dict[str, Any]:
-    """A report.json of before; `BadInput` where it is none."""
-    try:
-        report = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        raise BadInput.at(str(path), "cannot be read as a report.json") from None
-    known = isinstance(report, dict) and str(report.get("schema", "")).startswith("audit_lib/report/")
-    findings = report.get("findings") if known else None
-    whole = isinstance(findings, list) and all(
-        isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("id", "check", "status"))
-        for row in findings
-    )
-    if not whole:
-        raise BadInput.at(str(path), "is not a report.json of this tool")
-    return dict(report)

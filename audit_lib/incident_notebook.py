@@ -152,7 +152,7 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     if project and not Path(project).expanduser().is_dir():
         raise BadInput.at("project", "is no folder")
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
-    opened = load_project(_opened.enter_context(project_folder(project)))
+    opened = load_project(_opened.enter_context(project_folder(project)), sample=not project)
     keeper = keeper_of(opened)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
     question = Question(since, until, secret, client, discovered)

@@ -98,7 +98,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         return handed
     check(given)
     with project_folder(project) as root:
-        opened = load_project(root, _path(ledger))
+        opened = load_project(root, _path(ledger), sample=not project)
         keeper = keeper_of(opened)
 
         def audited() -> Publication[Audit]:

@@ -1,5 +1,8 @@
 """What all tests share: `--long` runs the full counts that issues name."""
 
+import os
+import tempfile
+
 import pytest
 
 
@@ -9,7 +12,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker."""
+    """Name the marker, and keep what commands remember for their user out of the home folder."""
+    scratch = tempfile.TemporaryDirectory(prefix="audit-state-", ignore_cleanup_errors=True)
+    config.add_cleanup(scratch.cleanup)
+    os.environ["XDG_STATE_HOME"] = scratch.name
     config.addinivalue_line("markers", "long: runs only with --long")
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
-from audit_lib.sample import build_sample
 from tests.support.paths import ROOT
+from tests.support.sample_copy import write_sample
 
 GOLDEN = ROOT / "reports" / "sample-2026Q3"
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
@@ -39,7 +39,7 @@ WORDS = {
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's raw files."""
     folder = tmp_path_factory.mktemp("golden") / "sample"
-    build_sample(folder)
+    write_sample(folder)
     return folder
 
 

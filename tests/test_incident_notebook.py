@@ -19,8 +19,8 @@ from audit_lib.report.incident_tables import exposure_table
 from audit_lib.report.pickers import PickedView
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.sample import build_sample
 from tests.support.paths import ROOT
+from tests.support.sample_copy import write_sample
 
 NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -43,7 +43,7 @@ class Watched(Session):
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample project."""
     folder = tmp_path_factory.mktemp("watched") / "sample"
-    build_sample(folder)
+    write_sample(folder)
     return folder
 
 

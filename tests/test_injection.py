@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
+from audit_lib.project.samples import remember_sample
 from tests.support.browser import browser
 from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, OTHER, payloads
@@ -107,6 +108,7 @@ def _write_env(project: Path, texts: list[str]) -> None:
         '[[log]]\npattern = "backend/logs/*.log"\nservice = "backend"',
     ]
     (project / "audit.toml").write_text("\n".join(layout) + "\n", "utf-8")
+    remember_sample(project)
     title = json.dumps("<img src=x onerror=alert(1)> =1+1 $x$")
     rule = f'[[secret]]\nname = "API_TOKEN"\nservice = "backend"\ntitle = {title}\nrequired = "always"\n'
     rule += f"max_age_days = 90\nrevoke = {title}\nobtain = {title}\n"

@@ -18,8 +18,8 @@ from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import record, timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.sample import build_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
+from tests.support.sample_copy import write_sample
 
 SEEDS = range(1)
 PLACES = r":\d+$|^commit [0-9a-f]+$|^ledger "  # a line of a log or of the ledger, a commit
@@ -162,7 +162,7 @@ def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -
 
 def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None:
     """A brute force is recorded without a secret, though some have leaked; one that is named is told."""
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     asked = Question("2026-08-19", "2026-08-22")
@@ -175,7 +175,7 @@ def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None
 
 def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
     """Rare failures in a row, or halves of a pair that differ, are no incident; the last week has one."""
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     quiet = investigate(project, Question("2026-07-22", "2026-07-28"), as_of, keeper)
@@ -213,7 +213,7 @@ def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path
 
 def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:
     """The sample's deploys stand in timeline and record with their lines; outside the list it is unknown."""
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     found = investigate(project, Question("2026-08-19", "2026-08-22"), as_of, keeper)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import nbformat
 
-from audit_lib.sample import build_sample
 from tests.support.browser import browser
 from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
+from tests.support.sample_copy import write_sample
 
 NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
 ATTACKER, REGULAR = "203.0.113.45", "192.0.2.44"  # of the sample
@@ -17,7 +17,7 @@ def test_picking_an_address_changes_the_table(tmp_path: Path) -> None:
     """After "Run All Cells" the figure is there; an address that is picked has its table and lane at once."""
     work = tmp_path / "work"
     work.mkdir()
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
     given = {"project": str(tmp_path / "sample"), "since": "2026-08-19", "until": "2026-08-22"}

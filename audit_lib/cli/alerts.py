@@ -12,7 +12,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.cli.options import now, opened
 from audit_lib.ledger import read_ledger
-from audit_lib.ledger.keys import load_key
+from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate, since_instant
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logs.project_logs import read_logs
@@ -50,7 +50,7 @@ def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tupl
     logs = read_logs(context.project, None)
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
-    ledger = read_ledger(ledger_dir, load_key(ledger_dir) if ledger_dir.exists() else None, until)
+    ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
     alerts = evaluate(rules, logs, ledger, start, until, declared=declared)
     click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
     unknown = alerts[alerts["state"].eq("unknown")]

@@ -11,6 +11,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.options import (
+    Opened,
     by_option,
     ledger_option,
     now,
@@ -26,9 +27,9 @@ from audit_lib.cli.options import (
 )
 from audit_lib.cli.verify import report_faults
 from audit_lib.findings.attestations import tabulate_attestations
-from audit_lib.ledger import Draft, all_heads, append, read_ledger
-from audit_lib.ledger.keys import load_key
-from audit_lib.project.policy import Policy
+from audit_lib.ledger import Draft, all_heads, read_ledger
+from audit_lib.ledger.keys import key_of
+from audit_lib.ledger.known_heads import write_entry
 
 
 @click.command()
@@ -53,7 +54,7 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
     """Answer for a RULE of the guide that no file can show, until a date."""
     context = opened(folder, given["ledger"], policy)
     if missing:
-        for name, question in _unanswered(context.policy, context.project.ledger_dir, now()):
+        for name, question in _unanswered(context, now()):
             click.echo(f"{name}: {question}")
         return
     needed = {"RULE": rule, "--reason": given["reason"], "--until": given["until"]}
@@ -77,15 +78,15 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     if faults:
         raise BadInput(faults)
     digest = sha256((report / "MANIFEST.json").read_bytes()).hexdigest()
-    ledger_dir, writer = opened(folder, given["ledger"]).project.ledger_dir, writer_name(given["writer"])
+    project, writer = opened(folder, given["ledger"]).project, writer_name(given["writer"])
     body = {
         "manifest_sha256": digest,
         "folder": report.resolve().name,
         "by": given["by"] or writer,
         "reason": given["reason"],
-        "heads": all_heads(ledger_dir),
+        "heads": all_heads(project.ledger_dir),
     }
-    entry = append(ledger_dir, load_key(ledger_dir), Draft("signoff", body), now(), writer)
+    entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
     click.echo(f"{entry.place}: {report.name} signed by {body['by']}")
     click.echo(f"keep this outside, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
 
@@ -96,14 +97,14 @@ def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]
     context = opened(folder, given["ledger"])
     writer = writer_name(given["writer"])
     body = what | {"by": given["by"] or writer, "reason": given["reason"], "until": iso(until)}
-    ledger_dir = context.project.ledger_dir
-    entry = append(ledger_dir, load_key(ledger_dir), Draft(kind, body), at, writer)
+    project = context.project
+    entry = write_entry(project.ledger_dir, key_of(project), Draft(kind, body), at, writer)
     click.echo(f"{entry.place}: {kind} until {iso(until)}")
 
 
-def _unanswered(policy: Policy, ledger_dir: Path, at: datetime) -> list[tuple[str, str]]:
+def _unanswered(context: Opened, at: datetime) -> list[tuple[str, str]]:
     """The policy's questions, without those that an attestation answers at this instant."""
-    key = load_key(ledger_dir)
-    ledger = read_ledger(ledger_dir, None if key.origin == "throw-away" else key, at)
-    asked = tabulate_attestations(policy, ledger, at)
+    key = key_of(context.project)
+    ledger = read_ledger(context.project.ledger_dir, None if key.origin == "throw-away" else key, at)
+    asked = tabulate_attestations(context.policy, ledger, at)
     return [(row.rule, row.question) for row in rows(asked[asked["status"] != "attested"])]

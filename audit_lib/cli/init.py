@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.how_started import command
-from audit_lib.ledger.keys import key_file, make_key
+from audit_lib.ledger.keys import key_file, made_key_of
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -50,9 +50,9 @@ def init(folder: Path, ledger: Path | None) -> None:
 
 def _say_key(project: Project) -> None:
     there = key_file().exists()
-    key = make_key(project.ledger_dir, project.root)
+    key = made_key_of(project)
     if key.origin == "demo":
-        click.echo("key: the public DEMO key, since the ledger was written under it")
+        click.echo("key: the public DEMO key, since this is a sample")
     elif there:
         click.echo(f"key: {key.key_id} is at hand in {key_file()}, kept")
     else:

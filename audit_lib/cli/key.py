@@ -22,8 +22,9 @@ from audit_lib.cli.options import (
     writer_option,
 )
 from audit_lib.cli.records import fingerprints, take_snapshot
-from audit_lib.ledger import Draft, all_heads, append, current_key_ids
-from audit_lib.ledger.keys import export_key, keys_at_hand, load_key, open_export, store_key
+from audit_lib.ledger import Draft, all_heads, current_key_ids
+from audit_lib.ledger.keys import export_key, key_of, keys_at_hand, open_export, store_key
+from audit_lib.ledger.known_heads import write_entry
 from audit_lib.secrecy.keeper import Key
 
 
@@ -37,7 +38,7 @@ def key() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; by default stdout.")
 def export(folder: Path, ledger: Path | None, out: Path | None) -> None:
     """Write the project's key, encrypted under a passphrase (asked without echo, or a line of stdin)."""
-    found = load_key(opened(folder, ledger).project.ledger_dir)
+    found = key_of(opened(folder, ledger).project)
     text = export_key(found, _passphrase(confirm=True))
     if out is None:
         click.echo(text, nl=False)
@@ -71,7 +72,7 @@ def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None,
     Give every place's values (--env), since what is not at hand cannot be linked.
     """
     context = opened(folder, ledger, policy, env)
-    old = load_key(context.project.ledger_dir)
+    old = key_of(context.project)
     if old.origin != "file":
         raise BadInput.at("key", f"is a {old.origin} key: there is nothing to change")
     new = Key(secrets.token_bytes(32), "file")
@@ -92,7 +93,7 @@ def lost(folder: Path, ledger: Path | None, writer: str) -> None:
     snapshots under the new key bound it again.
     """
     context = opened(folder, ledger)
-    named = current_key_ids(context.project.ledger_dir)
+    named = current_key_ids(context.project.ledger_dir, keys_at_hand())
     if not named:
         raise BadInput.at(str(context.project.ledger_dir), "there is no ledger: no key can be missed")
     if named & set(keys_at_hand()):
@@ -114,7 +115,7 @@ def _bridge(context: Opened, new: Key, old_id: str, links: dict[str, str] | None
         "links": links or {},
         "heads": all_heads(ledger_dir),
     }
-    append(ledger_dir, new, Draft("key bridge", body), now(), writer_name(writer))
+    write_entry(ledger_dir, new, Draft("key bridge", body), now(), writer_name(writer))
 
 
 def _passphrase(*, confirm: bool) -> str:

@@ -24,8 +24,9 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.ledger import Draft, Entry, append, read_ledger
-from audit_lib.ledger.keys import key_file, load_key, make_key
+from audit_lib.ledger import Draft, Entry, read_ledger
+from audit_lib.ledger.keys import key_file, key_of, made_key_of
+from audit_lib.ledger.known_heads import write_entry
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.ledger.tenures import tenures
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -55,13 +56,13 @@ def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
     """The entry that was appended; the key is made where there is neither ledger nor key."""
     project = context.project
     had_key = key_file().exists()
-    key = make_key(project.ledger_dir, project.root)
+    key = made_key_of(project)
     if not had_key and key.origin == "file":
         click.echo(f"key: {key.key_id} made in {key_file()}: keep a copy (key export)", err=True)
     draft = snapshot_draft(*_tables(context, key))
     if not draft.body["places"]:
         raise BadInput.at(str(project.root), "no env file was read and no --env given: nothing to record")
-    return append(project.ledger_dir, key, draft, at, writer)
+    return write_entry(project.ledger_dir, key, draft, at, writer)
 
 
 REVOKED = ("current", "previous")
@@ -93,7 +94,7 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     """
     at = now()
     context = opened(folder, given["ledger"], given["policy"], given["env"])
-    key = load_key(context.project.ledger_dir)
+    key = key_of(context.project)
     inventory, _, _ = _tables(context, key)
     row = _place(inventory, context, secret, environment_of(environment), service)
     moment, day_only = _claimed(claimed, at)
@@ -110,14 +111,14 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     }
     if given["revoked"]:
         body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
-        entry = append(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
+        entry = write_entry(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
         value = f"the {given['revoked']} value of {row.secret} in {row.environment}/{row.service}"
         click.echo(f"{entry.place}: {value}, revoked {iso(moment)}: a claim, no provider was asked")
         return
     if given["proof"]:
         raise BadInput.at("--proof", "goes with --revoked")
     body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
-    entry = append(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
+    entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
     click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {iso(moment)}")
     if body["fingerprint"] is None:
         click.echo("its value was not at hand (--env), so this is a claim that proves nothing", err=True)

@@ -72,7 +72,7 @@ def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) ->
     guard.install()
     _check_options(folder, sample, given)
     with _project_folder(folder) as root:
-        project = load_project(root, given["ledger"])
+        project = load_project(root, given["ledger"], sample=sample)
         values = parse_env_options(given["env"], sys.stdin.buffer)
         if given["snapshot"]:
             _snapshot(project, values, given["policy"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.how_started import command
+from audit_lib.project.samples import remember_sample
 from audit_lib.sample import build_sample
 
 
@@ -17,4 +18,8 @@ def sample(folder: Path) -> None:
     ledger under the public demo key. All values are fake and made on the spot.
     """
     build_sample(folder)
+    if not remember_sample(folder):
+        click.echo(
+            "the sample cannot be opened by its path: no state can be kept in the home folder", err=True
+        )
     click.echo(f"sample project written; review it: {command('review', '--project', folder)}")

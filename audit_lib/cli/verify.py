@@ -12,6 +12,7 @@ from audit_lib.cli.options import ledger_option
 from audit_lib.ledger import Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.secrecy.keeper import Key
+from audit_lib.secrecy.signature import signature_holds
 
 MANIFEST = "MANIFEST.json"
 BREAK = 3
@@ -30,7 +31,7 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     """
     if (path / MANIFEST).is_file():
         faults = report_faults(path)
-        said = [f"{path.name}: every file is that of its manifest"]
+        said = [f"{path.name}: every file is that of its manifest"] + ([] if faults else [_signature(path)])
         if ledger is not None:
             said.append(_signed(path, _checked(ledger)[0]))
     else:
@@ -69,7 +70,25 @@ def report_faults(folder: Path) -> list[Fault]:
             faults.append(Fault(name, "is in the manifest and not in the folder"))
         elif file.is_symlink() or sha256(file.read_bytes()).hexdigest() != digest:
             faults.append(Fault(name, "is not the file that the manifest names: its digest is another"))
+    key = _key_of(content)
+    if key is not None and not signature_holds(key, content):
+        faults.append(Fault(MANIFEST, f"was edited: its signature under key {key.key_id} does not hold"))
     return sorted(faults)
+
+
+def _key_of(manifest: dict[str, Any]) -> Key | None:
+    """The key that a manifest names, if it is at hand."""
+    named = manifest.get("key")
+    at_hand = {**keys_at_hand(), demo_key().key_id: demo_key()}
+    return at_hand.get(str(named.get("key_id"))) if isinstance(named, dict) else None
+
+
+def _signature(folder: Path) -> str:
+    key = _key_of(json.loads((folder / MANIFEST).read_text("utf-8")))
+    if key is None:
+        return f"{folder.name}: the manifest's signature was not checked, since its key is not at hand"
+    shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id
+    return f"{folder.name}: the manifest's signature holds under {shown}"
 
 
 def _checked(path: Path) -> tuple[Ledger, Key | None]:
@@ -79,9 +98,12 @@ def _checked(path: Path) -> tuple[Ledger, Key | None]:
         raise BadInput.at(str(path), "is neither a report, nor a ledger folder, nor a ledger file")
     if folder.is_dir() and not chain_files(folder):
         raise BadInput.at(str(path), "holds no ledger (*.jsonl) and no report (MANIFEST.json)")
-    named = current_key_ids(folder if folder.is_dir() else folder.parent)
-    at_hand = {**keys_at_hand(), demo_key().key_id: demo_key()}
-    key = next((at_hand[key_id] for key_id in sorted(named) if key_id in at_hand), None)
+    at_hand = {
+        **keys_at_hand(),
+        demo_key().key_id: demo_key(),
+    }  # one's own first: anyone can name the public one
+    named = current_key_ids(folder if folder.is_dir() else folder.parent, at_hand)
+    key = next((key for key_id, key in at_hand.items() if key_id in named), None)
     return read_ledger(folder, key), key
 
 

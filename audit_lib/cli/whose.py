@@ -7,7 +7,7 @@ import click
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import read_ledger
-from audit_lib.ledger.keys import load_key
+from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import whose as answer
 from audit_lib.project import load_project
 
@@ -29,7 +29,7 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     text = _given()
-    key = load_key(project.ledger_dir)
+    key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(text, known, key).lines:
         click.echo(line)

@@ -47,7 +47,11 @@ def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.
     absent raises `KeyError`: its checks would else pass in silence. An acceptance that has run out
     leaves its finding open, and one of an unknown does not make it known.
     """
-    faults = LedgerFaults.of({"place": fault.place, "fault": fault.text} for fault in ledger.faults)
+    faults = LedgerFaults.of(
+        {"place": fault.place, "fault": fault.text, "lost": lost}
+        for lost, several in ((False, ledger.faults), (True, ledger.lost))
+        for fault in several
+    )
     everything = {**tables, "ledger_faults": faults}
     found = _run((check for check in CHECKS if check.table != "acceptances"), everything, policy)
     acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
@@ -74,13 +78,12 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
     )
 
 
-def compare(previous: Mapping[str, Any], now: pd.DataFrame) -> pd.DataFrame:
-    """`Changes` from the findings of a previous report.json to these.
+def compare(was: Mapping[str, Mapping[str, Any]], now: pd.DataFrame) -> pd.DataFrame:
+    """`Changes` from the findings of a previous report, by id, to these.
 
     What is gone counts as closed only where its evidence was read this time: where the source of an
     environment and service, or the quarter's logs, are missing now, it is "no longer known".
     """
-    was = {row["id"]: row for row in previous["findings"]}
     status = dict(zip(now["id"], now["status"], strict=True))
     blind = _blind_spots(now)
     return Changes.of(

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import current_key_ids
+from audit_lib.ledger.known_heads import known_heads
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
 
@@ -37,30 +38,38 @@ def key_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key that the ledger was written under, or, where there is no ledger, the key at hand.
+    """The key at hand that the ledger goes on under, or, if there is no ledger, the key at hand.
 
     With neither ledger nor key it is a throw-away key. After a change of key the ledger names the
     new one. The key file and the files beside it named after it and a key id (`key.1a2b3c4d`) are at hand.
+    Whoever may commit to the project can name any key in its ledger: that never makes this reviewer change
+    to a key that is not at hand, nor refuse a ledger that was written here.
 
     Raises:
-        BadInput: a key file that others can read or that is no key; a ledger whose key is not at hand.
+        BadInput: a key file that others can read or that is no key; a ledger of others, whose key is not
+            at hand.
     """
-    named = current_key_ids(ledger_dir)
-    if demo_key().key_id in named:
-        return demo_key()
-    at_hand = keys_at_hand(environ)
-    if not named:
-        first = at_hand.get(_first_id(environ))
-        return first or Key.throw_away()
-    for key_id in sorted(named):
-        if key_id in at_hand:
+    at_hand, main = keys_at_hand(environ), _first_id(environ)
+    named = current_key_ids(ledger_dir, at_hand)
+    for key_id in (main, *sorted(at_hand)):
+        if key_id in named and key_id in at_hand:
             return at_hand[key_id]
+    written_here = known_heads(ledger_dir).key_id
+    if written_here in at_hand:
+        return at_hand[written_here]
+    if not named:
+        return at_hand.get(main) or Key.throw_away()
     raise BadInput.at(
         str(ledger_dir),
         f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
         "import its export (key import FILE), or, if it is lost, say so (key lost): "
         "the older fingerprints can then no longer be compared",
     )
+
+
+def key_of(project: Project) -> Key:
+    """The key of a project: the public one of a sample, else the one that `load_key` gives."""
+    return demo_key() if project.key == "demo" else load_key(project.ledger_dir)
 
 
 def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
@@ -80,7 +89,7 @@ def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.envir
         BadInput: the ledger was written under a key that is not at hand; the place lies in the project.
     """
     main = key_file(environ)
-    if current_key_ids(ledger_dir) or os.path.lexists(main):
+    if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(main):
         return load_key(ledger_dir, environ)
     return store_key(Key(secrets.token_bytes(32), "file"), root, environ)
 
@@ -186,6 +195,11 @@ def _read_key(path: Path) -> Key:
     return Key(material, "file")
 
 
+def made_key_of(project: Project) -> Key:
+    """The key of a project that is about to be written to; made if there is none, as `make_key` makes it."""
+    return demo_key() if project.key == "demo" else make_key(project.ledger_dir, project.root)
+
+
 def keeper_of(project: Project) -> Keeper:
-    """An empty keeper under the project's key; `BadInput` where its ledger's key is not at hand."""
-    return Keeper(demo_key() if project.key == "demo" else load_key(project.ledger_dir))
+    """An empty keeper under the project's key; `BadInput` as `load_key` raises it."""
+    return Keeper(key_of(project))

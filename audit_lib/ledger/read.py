@@ -1,6 +1,6 @@
 """The ledger as a whole: all writers' chains, merged, vouched for by the key, as of an instant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ class Ledger:
     faults: tuple[Fault, ...] = ()  # breaks and torn lines, place then fault; the first break first
     later: tuple[Entry, ...] = ()  # dated after as_of: left out, and counted
     macs_checked: int = 0
+    lost: tuple[Fault, ...] = ()  # chains that were longer, or are gone, by what is known elsewhere
     broken: frozenset[str] = frozenset()  # writers whose chain has a break: it proves no "not before"
 
     @property
@@ -34,12 +35,18 @@ class Ledger:
         return tuple(entry for entry in self.entries if entry.kind == kind)
 
 
-def read_ledger(ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME) -> Ledger:
+def read_ledger(
+    ledger_dir: Path,
+    key: Key | None,
+    as_of: datetime = END_OF_TIME,
+    known: Iterable[tuple[str, str]] = (),
+) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
 
     With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by
     a later entry of its chain, or by the heads in a key bridge, under the present key. An entry that
-    is itself changed, or that nothing vouches for, is a fault and is left out.
+    is itself changed, or that nothing vouches for, is a fault and is left out. `known` are heads (writer,
+    "number:hash") that were seen before: one that is no longer among the entries is lost.
 
     Raises:
         BadInput: the folder cannot be listed.
@@ -59,14 +66,16 @@ def read_ledger(ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME
         faults=tuple(faults),
         later=tuple(sorted((entry for entry in good if entry.at > as_of), key=_order)),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
+        lost=tuple(_lost(chains, known)),
         broken=frozenset(broken),
     )
 
 
-def current_key_ids(ledger_dir: Path) -> set[str]:
-    """The ids of the keys under which the ledger goes on: those named and not bridged away."""
+def current_key_ids(ledger_dir: Path, at_hand: Mapping[str, Key]) -> set[str]:
+    """The ids of the keys that the ledger names, without those that a key at hand has bridged away."""
     entries = [entry for path in chain_files(ledger_dir) for entry in read_chain(path).entries]
-    left = {str(entry.body["from_key_id"]) for entry in entries if entry.kind == "key bridge"}
+    bridges = [entry for entry in entries if entry.kind == "key bridge" and entry.key_id in at_hand]
+    left = {str(one.body["from_key_id"]) for one in bridges if mac_holds(at_hand[one.key_id], one)}
     return {entry.key_id for entry in entries} - left
 
 
@@ -106,7 +115,7 @@ def _anchored(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
 
 def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
     """A fault for each head that a sign-off or a bridge recorded and that is no longer there."""
-    known = {(c.writer, f"{entry.seq}:{entry.hash}") for c in chains for entry in c.entries}
+    known = _points(chains)
     recorded = [
         (entry, writer, head)
         for chain in chains
@@ -119,6 +128,19 @@ def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
         for entry, writer, head in recorded
         if (writer, head) not in known
     ]
+
+
+def _lost(chains: Iterable[Chain], known: Iterable[tuple[str, str]]) -> Iterator[Fault]:
+    there = _points(chains)
+    for writer, head in sorted(set(known) - there):
+        number = head.partition(":")[0]
+        text = f"had an entry {number} when it was last seen, which is gone or was replaced"
+        yield Fault(f"ledger {writer}", text)
+
+
+def _points(chains: Iterable[Chain]) -> set[tuple[str, str]]:
+    """Writer and head of each chain, as it is and as it was after each of its entries."""
+    return {(chain.writer, f"{entry.seq}:{entry.hash}") for chain in chains for entry in chain.entries}
 
 
 def _of(chain: Chain, forged: dict[str, Fault]) -> list[Fault]:

@@ -7,15 +7,20 @@ from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
 from audit_lib.project.places import Project
+from audit_lib.project.samples import is_sample
 
+_FOR_SAMPLES = (
+    'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote on this machine: '
+    "remove both, or write the sample anew"
+)
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 
 
-def load_project(root: Path, ledger: Path | None = None) -> Project:
+def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
     """The project in a folder; `BadInput` with every fault of its audit.toml.
 
     Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
-    files and logs are discovered beside it.
+    files and logs are discovered beside it. `sample` says that the caller has just built it as a sample.
     """
     try:
         root = root.resolve(strict=True)
@@ -29,7 +34,11 @@ def load_project(root: Path, ledger: Path | None = None) -> Project:
     if found and leads_out(found[0], root):
         raise BadInput.at(found[0], "leads out of the project through a symbolic link")
     if found:
-        return replace(read_layout(root / found[0], root, found[0]), configured=True, ledger=ledger)
+        layout = read_layout(root / found[0], root, found[0])
+        if layout.key and not (sample or (found[0] == "audit.toml" and is_sample(root))):
+            # Else whoever may commit to a project could sign its ledger, and stop its clock.
+            raise BadInput.at(found[0], _FOR_SAMPLES)
+        return replace(layout, configured=True, ledger=ledger)
     layout = read_layout(DEFAULT_LAYOUT, root, DEFAULT_LAYOUT.name, assumed=True)
     return replace(discover(layout), ledger=ledger)
 

@@ -36,6 +36,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
             "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
             "origin": audit.key_origin,
         },
+        "ledger": dict(audit.ledger_heads),
         "sources": _rows(audit.tables["sources"]),
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Sources
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.known_heads import heads_of
 from audit_lib.logs.deploys import read_deploys
 from audit_lib.logs.project_logs import LogRead
 from audit_lib.project import GivenValues, Project
@@ -45,15 +46,20 @@ def read_project(
     logs: Callable[[], LogRead],
     *,
     given: tuple[GivenValues, ...] = (),
+    known_heads: tuple[tuple[str, str], ...] = (),
 ) -> ProjectRead:
     """The project as of an instant. `logs` reads its logs: it is called once the keeper holds the values.
+
+    `known_heads` are heads of the ledger's chains that an earlier report names, beside those that this
+    reviewer's own state holds.
 
     Raises:
         BadInput: an env file, a ledger or a deploy list that cannot be used.
     """
     env_sources, entries = read_env_sources(project, given, keeper, policy)
     read = logs()
-    ledger = read_ledger(project.ledger_dir, keeper.key, as_of)
+    known = (*known_heads, *heads_of(project.ledger_dir, keeper.key))
+    ledger = read_ledger(project.ledger_dir, keeper.key, as_of, known)
     history = env_history(project, keeper)
     deploys = read_deploys(project, keeper, as_of)
     sources = Sources.checked(pd.concat([env_sources, read.sources, deploys.sources]))

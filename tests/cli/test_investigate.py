@@ -18,12 +18,12 @@ from audit_lib.incident.first_steps import steps
 from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.report.publish.incident_package import ARTEFACTS
-from audit_lib.sample import build_sample
 from audit_lib.sample.deploys import DEPLOYS
 from tests.support.browser import browser
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads
+from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
 
 MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
@@ -34,7 +34,7 @@ WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Folder and output of an investigation of the sample's brute force, with deploys of an attacker."""
     folder = tmp_path_factory.mktemp("investigate")
-    build_sample(folder / "sample")
+    write_sample(folder / "sample")
     with (folder / "sample" / DEPLOYS).open("a", encoding="utf-8") as listed:
         for text in MESSAGES:
             commit = {"id": "0" * 40, "message": text}
@@ -154,7 +154,7 @@ def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:
 
 def test_the_folder_bears_only_what_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each question has a folder; a value that is given for a name is in no path and no output."""
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     monkeypatch.chdir(tmp_path)
     value = fake_value("pasted", 40)
     given = ["investigate", "--project", "sample", "--secret", value, "--client", value]

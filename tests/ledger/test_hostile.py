@@ -39,7 +39,7 @@ def read(content: bytes) -> None:
             ledger = read_ledger(Path(folder), key)
             assert len(ledger.entries) + len(ledger.faults) >= content.count(b"\n")
             assert all(fault.place.startswith("ledger alice") for fault in ledger.faults)
-        current_key_ids(Path(folder))
+        current_key_ids(Path(folder), {})
 
 
 @pytest.fixture(scope="module", autouse=True)

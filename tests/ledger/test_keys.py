@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import Draft, append
+from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import (
     demo_key,
     export_key,
@@ -16,6 +16,7 @@ from audit_lib.ledger.keys import (
     open_export,
     store_key,
 )
+from audit_lib.ledger.known_heads import heads_of, write_entry
 from audit_lib.secrecy.keeper import Key
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
@@ -76,11 +77,39 @@ def test_a_key_beside_the_key_file_is_at_hand(project: Path, environ: dict[str, 
     assert load_key(project / "none", environ) == mine
 
 
-def test_the_demo_key_is_chosen_by_its_ledger(project: Path, environ: dict[str, str]) -> None:
-    """The sample's ledger is read under the public key, which says that it is one."""
-    make_key(project / "ledger", project, environ)
+def test_a_ledger_never_chooses_the_demo_key(project: Path, environ: dict[str, str]) -> None:
+    """Whoever commits an entry under the public key does not make a reviewer change to it."""
+    mine = make_key(project / "ledger", project, environ)
+    append(project / "ledger", mine, REPAIR, NOW, "alice")
     append(project / "ledger", demo_key(), REPAIR, NOW, "sample")
-    assert load_key(project / "ledger", environ).origin == "demo"
+    assert load_key(project / "ledger", environ) == mine
+
+
+def test_a_bridge_to_an_unknown_key_stops_nobody(project: Path, environ: dict[str, str]) -> None:
+    """An entry that changes the key counts only under a key at hand; else it is a fault of its own."""
+    mine = make_key(project / "ledger", project, environ)
+    append(project / "ledger", mine, REPAIR, NOW, "alice")
+    body = {"from_key_id": mine.key_id, "lost": False, "links": {}, "heads": {}}
+    append(project / "ledger", Key(b"9" * 32, "file"), Draft("key bridge", body), NOW, "mallory")
+    assert load_key(project / "ledger", environ) == mine
+    read = read_ledger(project / "ledger", mine)
+    assert [entry.writer for entry in read.entries] == ["alice"]
+    assert any("mallory#1" in str(fault) for fault in read.faults)
+
+
+def test_a_ledger_that_was_written_here_is_reviewed_under_its_key(
+    project: Path, environ: dict[str, str]
+) -> None:
+    """Deleting the chain and naming another key instead neither refuses the review nor changes its key."""
+    mine = make_key(project / "ledger", project, environ)
+    write_entry(project / "ledger", mine, REPAIR, NOW, "alice")
+    (project / "ledger" / "alice.jsonl").unlink()
+    append(project / "ledger", Key(b"9" * 32, "file"), REPAIR, NOW, "mallory")
+    assert load_key(project / "ledger", environ) == mine
+    lost = read_ledger(project / "ledger", mine, known=heads_of(project / "ledger", mine)).lost
+    assert [str(fault) for fault in lost] == [
+        "ledger alice: had an entry 1 when it was last seen, which is gone or was replaced"
+    ]
 
 
 def test_no_key_is_stored_in_the_audited_project(project: Path) -> None:

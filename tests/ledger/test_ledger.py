@@ -53,7 +53,7 @@ def test_what_was_appended_is_read(folder: Path) -> None:
     assert [entry.body["id"] for entry in ledger.entries] == [f"check/{n}" for n in range(6)]
     assert (ledger.faults, ledger.left_out, ledger.macs_checked) == ((), 0, 6)
     assert ledger.heads == (("alice", f"6:{ledger.entries[-1].hash}"),)
-    assert current_key_ids(folder) == {KEY.key_id}
+    assert current_key_ids(folder, {}) == {KEY.key_id}
 
 
 def test_no_folder_is_an_empty_ledger(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_bridge_carries_earlier_chains_to_the_new_key(folder: Path) -> None:
     append(folder, NEW, bridge(folder), days(7), "bob")
     ledger = read_ledger(folder, NEW)
     assert (len(ledger.entries), ledger.faults) == (8, ())
-    assert current_key_ids(folder) == {NEW.key_id}
+    assert current_key_ids(folder, {NEW.key_id: NEW}) == {NEW.key_id}
 
 
 def test_what_is_written_under_the_old_key_after_a_bridge_is_not_vouched_for(folder: Path) -> None:

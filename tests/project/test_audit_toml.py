@@ -53,7 +53,7 @@ time_zone = "Asia/Tokyo"
 service = "web"
 """
     write(tmp_path, {"audit.toml": text})
-    project = load_project(tmp_path, tmp_path / "elsewhere")
+    project = load_project(tmp_path, tmp_path / "elsewhere", sample=True)
     assert (project.name, project.policy, project.guide) == ("shop", "policies/own.toml", "doc/KEYS.md")
     assert project.environments == ("development", "production")
     assert (project.exports, project.pinned_as_of, project.key) == (("exports/*.json",), "2026-09-30", "demo")

@@ -240,7 +240,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         contracts.LeakCoverage,
         {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},
     ),
-    "ledger_faults": (contracts.LedgerFaults, {"place": "alice.jsonl:3", "fault": ""}),
+    "ledger_faults": (contracts.LedgerFaults, {"place": "alice.jsonl:3", "fault": "", "lost": False}),
 }
 
 

@@ -49,10 +49,11 @@ class Attestations(Contract):
 
 
 class LedgerFaults(Contract):
-    """One row for each place where a ledger's chain or a MAC does not hold."""
+    """One row for each place where a ledger's chain or a MAC does not hold, or is shorter than it was."""
 
     place: Series[str]
     fault: Series[str]
+    lost: Series[bool]  # entries that were seen before are gone
 
 
 class Changes(Contract):

@@ -18,6 +18,7 @@ from audit_lib.report.publish.seal import Classes, Sealing, SealPlan, classify, 
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.kernel_pipe import Handoff
+from audit_lib.secrecy.signature import signed
 
 Content = TypeVar("Content")
 
@@ -97,7 +98,7 @@ def publish(
         )
         _write(folder, package.files(made.content, executed))
         digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in _names(folder)}
-        _write(folder, {MANIFEST: to_json(package.manifest(made, digests))})
+        _write(folder, {MANIFEST: to_json(signed(package.manifest(made, digests), keeper.key))})
         seal(folder, Sealing(keeper, classes, made.plan))
     return made
 

@@ -16,9 +16,9 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.publish.incident_package import search_package
-from audit_lib.sample import build_sample
 from tests.support.paths import ROOT
 from tests.support.planted_incidents import AS_OF, plant
+from tests.support.sample_copy import write_sample
 
 NOTEBOOK = ROOT / "notebooks" / "incident_investigation.ipynb"
 
@@ -36,7 +36,7 @@ def run_live(folder: Path, *cells: str, **parameters: str) -> nbformat.NotebookN
 
 def test_a_live_session_packs_its_notes(tmp_path: Path) -> None:
     """The zip is what its manifest says, and holds tables, quoted lines, the notebook and what was noted."""
-    build_sample(tmp_path / "sample")
+    write_sample(tmp_path / "sample")
     (tmp_path / "out").mkdir()
     place = "backend/logs/backend.log.1:122"
     note = f'report.note("it begins here", "{place}")'

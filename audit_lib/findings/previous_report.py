@@ -1,0 +1,80 @@
+"""Reads the report of an earlier review, to compare with: of the same project, and as it was published."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.errors import BadInput
+from audit_lib.secrecy.keeper import Key
+from audit_lib.secrecy.signature import signature_holds
+
+MANIFEST = "MANIFEST.json"
+
+
+@dataclass(frozen=True)
+class PreviousReport:
+    """What an earlier review published: its findings by id, and how far the ledger's chains went then."""
+
+    findings: Mapping[str, Mapping[str, Any]]
+    heads: tuple[tuple[str, str], ...]  # writer, "number:hash"
+
+
+def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
+    """The report.json at a path.
+
+    If the manifest that was published with it is beside it, the report must be the one that it names, and
+    the manifest signed under the key, if it names that key. Without a manifest nothing shows that the report
+    was not edited.
+
+    Raises:
+        BadInput: it is not a report.json, is another project's, or was edited.
+    """
+    try:
+        content = path.read_bytes()
+        report = json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        raise BadInput.at(str(path), "cannot be read as a report.json") from None
+    if not _is_report(report):
+        raise BadInput.at(str(path), "is not a report.json of this tool")
+    if report["project"] != project:
+        raise BadInput.at(str(path), f"is a report of another project than {project}")
+    if (fault := _edited(path.with_name(MANIFEST), content, key)) is not None:
+        raise BadInput.at(str(path), fault)
+    heads = report.get("ledger")
+    known = (
+        sorted((str(writer), str(head)) for writer, head in heads.items()) if isinstance(heads, dict) else []
+    )
+    return PreviousReport({row["id"]: row for row in report["findings"]}, tuple(known))
+
+
+def _is_report(report: Any) -> bool:
+    known = isinstance(report, dict) and str(report.get("schema", "")).startswith("audit_lib/report/")
+    findings = report.get("findings") if known else None
+    return (
+        isinstance(findings, list)
+        and isinstance(report.get("project"), str)
+        and all(
+            isinstance(row, dict)
+            and all(isinstance(row.get(name), str) for name in ("id", "check", "status"))
+            for row in findings
+        )
+    )
+
+
+def _edited(manifest: Path, content: bytes, key: Key) -> str | None:
+    """What shows that a report is not as it was published; None if nothing does."""
+    try:
+        said = json.loads(manifest.read_text("utf-8"))
+        named = said["files"]["report.json"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return f"has a {MANIFEST} beside it that does not name it"
+    if named != sha256(content).hexdigest():
+        return f"was edited: it is not the file that {MANIFEST} names"
+    if said.get("key", {}).get("key_id") == key.key_id and not signature_holds(key, said):
+        return f"has a {MANIFEST} beside it that was edited: its signature does not hold"
+    return None

@@ -1,0 +1,148 @@
+"""Who may commit to the audited project can neither sign its ledger, nor stop its clock, nor cut a chain."""
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from audit_lib.audit import Audit, run_audit
+from audit_lib.base.errors import BadInput
+from audit_lib.cli.verify import report_faults
+from audit_lib.findings.previous_report import MANIFEST
+from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key, key_of, made_key_of
+from audit_lib.ledger.known_heads import write_entry
+from audit_lib.project import load_project
+from audit_lib.report.json_text import to_json
+from audit_lib.report.report_json import report_record
+from audit_lib.secrecy.keeper import Key
+from audit_lib.secrecy.signature import signed
+from tests.support.fakes import fake_value
+from tests.support.sample_copy import write_sample
+
+NOW = datetime(2026, 9, 30, tzinfo=UTC)
+AUDIT = """name = "shop"
+policy = "paiid"
+
+[[env]]
+environment = "production"
+service = "backend"
+path = "backend/.env"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that its reviewer has looked at before, under a key of one's own."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "home" / "key"))
+    root = tmp_path / "shop"
+    (root / "backend").mkdir(parents=True)
+    (root / "audit.toml").write_text(AUDIT)
+    names = ("API_TOKEN", "JWT_SECRET_KEY")
+    (root / "backend" / ".env").write_text("".join(f"{name}={fake_value(name)}\n" for name in names))
+    opened = load_project(root)
+    draft = Draft("attestation", {"rule": "142", "by": "Ada", "reason": "x", "until": "2026-12-31T00:00:00Z"})
+    write_entry(opened.ledger_dir, made_key_of(opened), draft, NOW - timedelta(days=9), "ada")
+    return root
+
+
+def _audit(root: Path, **given: Path) -> Audit:
+    return run_audit(load_project(root), "2026Q3", "2026-09-30", **given)
+
+
+def _open(audit: Audit) -> set[str]:
+    findings = audit.tables["findings"]
+    return set(findings.loc[findings["status"].eq("open"), "id"])
+
+
+@pytest.mark.parametrize(
+    "key", [demo_key(), Key(b"7" * 32, "file")], ids=["public key", "a key of their own"]
+)
+def test_forged_acceptances_accept_nothing(project: Path, key: Key) -> None:
+    """Entries count only under the reviewer's key; the others are faults, and everything stays open."""
+    before = _open(_audit(project))
+    assert before
+    for id_ in sorted(before):
+        body = {"id": id_, "by": "owner", "reason": "fine", "until": "2030-01-01T00:00:00Z"}
+        append(project / ".audit" / "ledger", key, Draft("acceptance", body), NOW, "mallory")
+    after = _audit(project)
+    assert before < _open(after)
+    assert _open(after) - before == {"ledger-fault:ledger"}
+    assert after.key_origin == "file"
+
+
+@pytest.mark.parametrize("line", ['key = "demo"\n', 'key = "demo"\npinned_as_of = "2026-01-31"\n'])
+def test_a_project_is_no_sample_by_its_own_word(project: Path, line: str) -> None:
+    """The public key and a pinned date are refused by name, in any project but a sample written here."""
+    (project / "audit.toml").write_text(line + AUDIT)
+    with pytest.raises(BadInput, match="are for a sample that"):
+        load_project(project)
+
+
+def test_a_copy_of_a_sample_is_no_sample(project: Path, tmp_path: Path) -> None:
+    """What is remembered is one folder: another one at its place is not a sample."""
+    sample = write_sample(tmp_path / "sample")
+    assert key_of(load_project(sample)).origin == "demo"
+    shutil.rmtree(sample)
+    shutil.copytree(project, sample)
+    (sample / "audit.toml").write_text('key = "demo"\n' + AUDIT)
+    with pytest.raises(BadInput, match="are for a sample that"):
+        load_project(sample)
+
+
+def test_a_chain_that_was_seen_here_is_missed(project: Path) -> None:
+    """Deleting a chain, or cutting it, is a critical finding on the machine that wrote to it."""
+    (project / ".audit" / "ledger" / "ada.jsonl").unlink()
+    found = _audit(project).tables["findings"].set_index("id")
+    assert found.loc["ledger-entries-lost:ledger", "severity"] == "critical"
+    assert "ledger ada" in found.loc["ledger-entries-lost:ledger", "evidence"]
+
+
+def _published(audit: Audit, folder: Path) -> Path:
+    folder.mkdir()
+    text = to_json(report_record(audit))
+    (folder / "report.json").write_text(text)
+    said = {
+        "key": {"key_id": audit.key_id},
+        "files": {"report.json": sha256(text.encode()).hexdigest()},
+    }
+    (folder / MANIFEST).write_text(to_json(signed(said, key_of(audit.project))))
+    return folder / "report.json"
+
+
+def test_a_chain_that_the_last_report_names_is_missed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine, which never wrote to the ledger, the last report says how far it went."""
+    report = _published(_audit(project), tmp_path / "report")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+    (project / ".audit" / "ledger" / "ada.jsonl").unlink()
+    assert "ledger-entries-lost:ledger" not in _open(_audit(project))
+    assert "ledger-entries-lost:ledger" in _open(_audit(project, previous=report))
+
+
+def test_an_edited_previous_report_is_refused(project: Path, tmp_path: Path) -> None:
+    """A changed report is not the one that its manifest names; a changed manifest is not signed."""
+    report = _published(_audit(project), tmp_path / "report")
+    whole = report.read_text()
+    assert _audit(project, previous=report).tables["changes"]["change"].eq("kept").all()
+    report.write_text(whole.replace('"fail"', '"pass"'))
+    with pytest.raises(BadInput, match="was edited: it is not the file"):
+        _audit(project, previous=report)
+    manifest = json.loads((report.parent / MANIFEST).read_text())
+    manifest["files"]["report.json"] = sha256(report.read_bytes()).hexdigest()
+    (report.parent / MANIFEST).write_text(to_json(manifest))
+    with pytest.raises(BadInput, match="its signature does not hold"):
+        _audit(project, previous=report)
+    assert [fault.text.split(":")[0] for fault in report_faults(report.parent)] == ["was edited"]
+
+
+def test_another_project_s_report_is_refused(project: Path, tmp_path: Path) -> None:
+    """Comparing with it would call its findings closed."""
+    report = _published(_audit(project), tmp_path / "report")
+    (project / "audit.toml").write_text(AUDIT.replace('"shop"', '"other"'))
+    with pytest.raises(BadInput, match="is a report of another project than other"):
+        _audit(project, previous=report)
