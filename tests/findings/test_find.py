@@ -184,6 +184,6 @@ def _report(findings: pd.DataFrame) -> dict[str, Any]:
 def test_only_evidence_closes_a_finding(was: dict[str, Any], now: dict[str, Any], change: str) -> None:
     """What is gone is closed where its evidence was read, and no longer known where it was not."""
     before, after = _find(**was), _find(**now)
-    changes = compare(_report(before), after)
+    changes = compare({row["id"]: row for row in _report(before)["findings"]}, after)
     about = before["id"].iloc[0] if len(before) else after["id"].iloc[0]
     assert changes.set_index("id").loc[about, "change"] == change

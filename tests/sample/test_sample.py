@@ -108,7 +108,7 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     """Every check speaks, in the sample's own quarter or in one before its logs begin."""
     before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
     spoken = set(audit.tables["findings"]["check"]) | set(before.tables["findings"]["check"])
-    # Nothing of the sample was seen on this machine before, so that it could be missed: tests/test_insider.py.
+    # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py).
     assert {check.id for check in CHECKS} - spoken == {"ledger-entries-lost"}
     assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
         "no-logs-read"
