@@ -6,7 +6,7 @@ BIN     := .venv/bin
 UV      := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev review test test-long coverage lab bench golden lint lock
+.PHONY: help setup setup-dev review test test-long coverage lab bench golden docs picture lint lock
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ review: .venv/runtime ## Review the sample, or PROJECT=dir [QUARTER=2026Q3]
 test: .venv/dev ## Run the tests (a seeded slice of the long ones)
 	@$(BIN)/python -m pytest -n 2
 
-test-long: .venv/dev ## Run the full counts that the README quotes
+test-long: .venv/dev ## Run the full counts that docs/measured.md quotes
 	@$(BIN)/python -m pytest -n 2 --long
 
 coverage: .venv/dev ## Run the tests and show which branches they reach
@@ -54,6 +54,12 @@ bench: .venv/dev ## Measure, in pairs and ratios
 
 golden: .venv/dev ## Renew the committed report of the sample
 	@$(BIN)/python -m audit_lib review --sample --out reports/sample-2026Q3
+
+docs: .venv/dev ## Renew the generated parts of docs/
+	@$(BIN)/python -m tests.support.write_docs
+
+picture: ## Renew docs/review.png (needs chromium)
+	@chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,900 --screenshot=docs/review.png "file://$(CURDIR)/reports/sample-2026Q3/report.html" 2>/dev/null
 
 lint: .venv/dev ## ruff, mypy, notebooks, structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy audit_lib

@@ -19,7 +19,7 @@ class UrlParts:
     password: str = field(repr=False)
     host: str
     database: str
-    unambiguous: bool  # every parser reads the same password (rules.md 27)
+    unambiguous: bool  # every parser reads the same password (docs/rules.md#rule-27)
 
 
 def url_parts(value: str) -> UrlParts | None:

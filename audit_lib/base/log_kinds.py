@@ -1,4 +1,4 @@
-"""The kinds under which requests and messages of a log are counted (design.md, "Public contract")."""
+"""The kinds under which requests and messages of a log are counted (docs/design.md#kinds-of-log-lines)."""
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 NOTICE = "notice"  # an event that is no failure

@@ -14,7 +14,7 @@ from audit_lib.project.policy import Policy
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
     """`Attestations`: each question of the policy, then what was attested without being asked.
 
-    An answer that has run out leaves its question open again (rules.md, 1N).
+    An answer that has run out leaves its question open again (docs/rules.md#attestations).
 
     Raises:
         BadInput: the policy's attestations are not a table of rule = question.

@@ -25,12 +25,14 @@ class Check:
     """
 
     id: str  # kebab-case, saying the fault
+    what: str  # the fault in one sentence, for docs/checks.md
+    why: str  # and why it matters
     table: str
     severity: Severity
     subject: str  # stable from run to run: no path, no line, no count
     evidence: str  # quotes what was seen beside what is demanded
     remedy: str
-    controls: tuple[str, ...]  # one to three, from spec/controls.md
+    controls: tuple[str, ...]  # one to three that the check bears on: docs/checks.md#controls
     when: Predicate = never
     unknown_when: Predicate = never
     unknown_evidence: str = ""  # "" where `evidence` reads well for both

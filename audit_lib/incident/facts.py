@@ -16,7 +16,7 @@ from audit_lib.logins.clients import is_internal, worst_bursts
 from audit_lib.logins.requests import REFUSED, answered_or_refused, maybe_within, totals
 from audit_lib.logs.route_limit import budget_of
 
-COLLAPSE, ENOUGH = 0.95, 50  # detections.md, 2, "Common gates"
+COLLAPSE, ENOUGH = 0.95, 50  # docs/detections.md#common-gates
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def burst_sources(scene: Scene) -> dict[str, int]:
 def collapsed(scene: Scene) -> tuple[float, int]:
     """The share of the window's requests that come from at most three internal addresses, and all requests.
 
-    Above 95 % the addresses are a proxy's (detections.md, 2, "Common gates").
+    Above 95 % the addresses are a proxy's (docs/detections.md#common-gates).
     """
     here = scene.here[scene.here["client"] != ""]
     total = int(here["count"].sum())
@@ -239,7 +239,7 @@ def gathered(scene: Scene, windows: pd.DataFrame) -> Facts:
     )
 
 
-BURST = 10  # failures in ten minutes: the guide's own alert (detections.md, "house")
+BURST = 10  # failures in ten minutes: the guide's own alert (docs/detections.md#house)
 NEW = ("new network", "new address")
-BROKEN, SLOT = 0.9, pd.Timedelta(minutes=5)  # detections.md, A10
+BROKEN, SLOT = 0.9, pd.Timedelta(minutes=5)  # docs/detections.md#a10
 SILENCE = 3 * SLOT  # after it a break is another one: of rare requests some fail in a row by chance

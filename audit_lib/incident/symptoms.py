@@ -12,7 +12,7 @@ from audit_lib.incident.facts import failures_in, longest_break, newcomers, unna
 
 
 def tabulate_symptoms(scene: Scene) -> pd.DataFrame:
-    """`Symptoms`: first the triggers of an emergency rotation, then the symptoms (rules.md, 1G and 1L).
+    """`Symptoms`: first the triggers of an emergency rotation, then the symptoms (docs/rules.md#symptoms).
 
     The lines of the guide that name each are the policy's [emergency].
     """

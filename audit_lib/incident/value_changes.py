@@ -11,7 +11,7 @@ from audit_lib.incident.timeline import first_start
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, answered_or_refused, within
 
-GRACE = pd.Timedelta(hours=24)  # detections.md, A9
+GRACE = pd.Timedelta(hours=24)  # docs/detections.md#a9
 BEFORE = pd.Timedelta(days=7)
 
 

@@ -11,7 +11,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.requests import Window, maybe_within, within
 
-LEARNT = timedelta(days=28)  # the longest that a detection looks back (detections.md, A13)
+LEARNT = timedelta(days=28)  # the longest that a detection looks back (docs/detections.md#a13)
 _BEFORE = "only before the window"
 
 

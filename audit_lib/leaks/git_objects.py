@@ -1,4 +1,4 @@
-"""Reads every object of a git repository once, reachable or not, in batches (spec leak_search.md)."""
+"""Reads every object of a git repository once, reachable or not, in batches (docs/leak_search.md#places)."""
 
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

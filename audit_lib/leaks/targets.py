@@ -16,7 +16,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.value_rules import hold
 
-SHORTEST = 8  # characters; a shorter value is met by chance (spec leak_search.md)
+SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
 WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
 _NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it

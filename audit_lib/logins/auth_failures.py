@@ -7,7 +7,7 @@ from audit_lib.base.log_kinds import MESSAGE_KINDS
 REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited")
 KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
-# What a 401 without a line of the application can be (log_formats.md, "Messages").
+# What a 401 without a line of the application can be (docs/log_formats.md#messages).
 _REASONS = {
     "login_failed": "wrong address or password, said by the application",
     "jwt_invalid": "refresh token as access token, unknown or inactive user, said by the application",

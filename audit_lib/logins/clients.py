@@ -12,7 +12,7 @@ from audit_lib.logins.requests import REFUSED, Window, named, parts_within, succ
 
 Instants = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
-BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (detections.md, 1)
+BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (docs/detections.md#a1)
 HISTORY = pd.Timedelta(days=7)  # less than a week of logs before the window tells no newcomer from a regular
 FAILURES = ("unauthorized", "forbidden", "login_failed")
 

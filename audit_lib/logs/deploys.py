@@ -54,7 +54,7 @@ def _row(source: DeploySource, path: str) -> dict[str, Any]:
 
 
 def _missing(source: DeploySource) -> dict[str, Any]:
-    remedy = f"export the platform's deploy list to {source.pattern} (README, After an incident)"
+    remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
     return _row(source, source.pattern) | {"state": "missing", "reason": "no file matches", "remedy": remedy}
 
 

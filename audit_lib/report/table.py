@@ -1,7 +1,7 @@
 """Shows a frame as a table of our own, as text and as HTML from the same cells.
 
 Neither Styler nor `DataFrame.to_html` is used: the one does not escape, the other fixes the alignment of
-headers (notebooks.md, "Rendering"). The rows stand in the order of the frame.
+headers (docs/design.md#rendering). The rows stand in the order of the frame.
 """
 
 import math

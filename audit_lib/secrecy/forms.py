@@ -1,4 +1,4 @@
-"""Every form in which a value may stand in a file: plain, escaped, encoded (spec leak_search.md, "Forms")."""
+"""Every form in which a value may stand in a file: plain, escaped, encoded (docs/leak_search.md#forms)."""
 
 import html
 import json

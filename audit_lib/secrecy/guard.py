@@ -1,8 +1,8 @@
 """Lets no known value out of this process: a kernel's messages, its raw streams, a command's output.
 
-The guard wraps `session.send`, through which every message of an IPython kernel goes out (spec
-notebooks.md, "papermill"). It holds in papermill, nbclient, JupyterLab and nbval alike, because it sits
-in the kernel. Cell source is no message of the kernel: values never belong there.
+The guard wraps `session.send`, through which every message of an IPython kernel goes out
+(SECURITY.md#the-guard). It holds in papermill, nbclient, JupyterLab and nbval alike, because it sits in the
+kernel. Cell source is not a message of the kernel: values never belong there.
 """
 
 import atexit

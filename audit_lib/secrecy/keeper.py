@@ -25,7 +25,7 @@ class Key:
 
     @property
     def key_id(self) -> str:
-        """Eight hexadecimal digits that name the key and say nothing of it (evidence.md, 4)."""
+        """Eight hexadecimal digits that name the key alone (docs/evidence.md#fingerprints)."""
         return sha256(b"kid" + self.material).hexdigest()[:8]
 
     def derive(self, purpose: str) -> bytes:

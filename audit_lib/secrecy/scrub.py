@@ -9,7 +9,7 @@ from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
 
 MARK = "[secret removed]"
-SHORTEST = 8  # characters; a shorter value is met by chance (leak_search.md, "Forms")
+SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
 # So many characters of a value may end a message; more are removed, since the rest may follow.
 _HARMLESS_PREFIX = 3
 

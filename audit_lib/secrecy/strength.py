@@ -1,6 +1,6 @@
 """Estimates from above how hard a value is to guess: length times the characters' range, less its patterns.
 
-Shannon's entropy of the characters is useless on strings this short (rules.md 38).
+Shannon's entropy of the characters is useless on strings this short (docs/rules.md#rule-38).
 """
 
 import math

@@ -9,7 +9,7 @@ from audit_lib.base.bounded_regex import matches_whole
 from audit_lib.base.connection_url import url_parts
 from audit_lib.secrecy.strength import strength_bits
 
-# A marker with less fixed text than this occurs in random values by chance (rules.md 36).
+# A marker with less fixed text than this occurs in random values by chance (docs/rules.md#rule-36).
 _LONG_MARKER = 8
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
 
@@ -39,14 +39,14 @@ def has_format(value: str, pattern: str) -> bool:
 
 
 def has_classes(value: str, classes: tuple[str, ...], enough_bits: int) -> bool:
-    """Whether a password holds these kinds of characters, or is strong enough without them (rules.md 24)."""
+    """Whether a password holds these kinds of characters, or is strong without (docs/rules.md#rule-24)."""
     if enough_bits and strength_bits(value) >= enough_bits:
         return True
     return all(re.search(_CLASSES[name], value) for name in classes)
 
 
 def equals_text(value: str, expected: str) -> bool:
-    """Whether a setting is the text expected; a slash at its end makes no difference (rules.md 9)."""
+    """Whether a setting is the text expected; a slash at its end does not matter (docs/rules.md#rule-9)."""
     return value.rstrip("/") == expected.rstrip("/")
 
 
@@ -74,7 +74,7 @@ def is_url(value: str) -> bool:
 
 
 def is_unambiguous_url(value: str) -> bool:
-    """Whether every parser reads the same password out of a connection URL (rules.md 27)."""
+    """Whether every parser reads the same password out of a connection URL (docs/rules.md#rule-27)."""
     parts = url_parts(value)
     return parts is not None and parts.unambiguous
 

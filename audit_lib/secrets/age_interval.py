@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# Clock uncertainty, by which each bound is widened (evidence.md, 3): the ledger's clock is the one that
-# counts, a file system may keep every second second, and a committer's clock is another machine's.
+# Clock uncertainty, by which each bound is widened (docs/evidence.md#combining-evidence): the ledger's clock
+# is the one that counts, a file system may keep every second second, and a committer's clock is another's.
 EPS = {
     "E1": timedelta(0),
     "E2": timedelta(0),
@@ -22,7 +22,7 @@ EPS = {
 # Two instants closer than the widest clocks can tell apart: one snapshot sees a value there and another here.
 SAME_TIME = 2 * max(EPS.values())
 
-# Evidence.md, 3, last paragraph: provider log > own chain > store version > git > ledger with
+# docs/evidence.md#combining-evidence: provider log > own chain > store version > git > ledger with
 # fingerprint > platform's "updated at" > file time > ledger without one > a human's claim.
 CONFIDENCE = {
     "E1": 8,
@@ -80,7 +80,7 @@ def agreement(bounds: Iterable[Bounds]) -> Agreement:
 def status_of(
     lo_at: datetime | None, hi_at: datetime | None, as_of: datetime, max_age_days: int, warn_days: int
 ) -> str:
-    """fresh, due, overdue or unknown, by both bounds; exactly the period is due (evidence.md, 3)."""
+    """fresh, due, overdue or unknown, by both bounds; exactly the period is due (docs/evidence.md#status)."""
     period, warning = timedelta(days=max_age_days), timedelta(days=warn_days)
     if hi_at is not None and as_of - hi_at > period:
         return "overdue"

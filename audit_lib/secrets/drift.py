@@ -78,7 +78,10 @@ def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> HeldValue
 
 
 def _paired(rows: list[HeldValue], policy: Policy) -> Iterator[Pair]:
-    """What the policy demands to be equal or to differ, in each environment (rules.md 42, 44)."""
+    """What the policy demands to be equal or to differ, in each environment.
+
+    Sources: docs/rules.md#rule-42, docs/rules.md#rule-44.
+    """
     at_home = _at_home(rows, policy)
     for expected, why, others in (("same", "pairing", "equals"), ("different", "must differ", "differs")):
         names = {frozenset((rule.name, other)) for rule in policy.secrets for other in getattr(rule, others)}
@@ -99,7 +102,10 @@ def _at_home(rows: list[HeldValue], policy: Policy) -> list[HeldValue]:
 def _across_environments(
     inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
-    """One variable in two environments (rules.md 61-63, 66): a secret must differ, a setting may be equal."""
+    """One variable in two environments: a secret must differ, a setting may be equal.
+
+    Sources: docs/rules.md#rule-61, docs/rules.md#rule-62, docs/rules.md#rule-63, docs/rules.md#rule-66.
+    """
     described = zip(rows, inventory["component"], inventory["kind"], strict=True)
     for pair in _pairs_of_a_group(described, lambda one: (one[0].secret, one[0].service)):
         (one, component, kind), (other, other_component, other_kind) = pair
@@ -125,7 +131,7 @@ def _is_local(value: HeldValue, keeper: Keeper) -> bool:
 
 
 def _across_names(inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy) -> Iterator[Pair]:
-    """One value under two names, in one environment or in two (rules.md 64)."""
+    """One value under two names, in one environment or in two (docs/rules.md#rule-64)."""
     paired = {
         frozenset((rule.name, other)) for rule in policy.secrets for other in rule.equals + rule.differs
     }
@@ -175,7 +181,7 @@ def _rule_name(name: str, policy: Policy) -> str:
 def _examples(
     inventory: pd.DataFrame, rows: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
-    """A secret in force that an example file holds as well (rules.md 55)."""
+    """A secret in force that an example file holds as well (docs/rules.md#rule-55)."""
     shown = entries[(entries["kind"] == "example") & entries["fingerprint"].notna()]
     holders: dict[str | None, list[HeldValue]] = defaultdict(list)
     for value in _secrets(inventory, rows):

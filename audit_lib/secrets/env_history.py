@@ -1,4 +1,4 @@
-"""Reads which commit brought which value into an env file: evidence E5 (evidence.md, section 3).
+"""Reads which commit brought which value into an env file: evidence E5 (docs/evidence.md#kinds-of-evidence).
 
 Committer dates, all refs. Values are fingerprinted and forgotten: a rotated one is none of the project's.
 """

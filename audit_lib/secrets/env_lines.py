@@ -155,7 +155,10 @@ def _line_of(binding: Binding, own: str, number: int, blocked: list[str]) -> Env
 
 
 def _value_faults(value: str, raw: str | None) -> tuple[str, ...]:
-    """What other loaders read differently, or what was hardly meant (rules.md 37, 40)."""
+    """What other loaders read differently, or what was hardly meant.
+
+    Sources: docs/rules.md#rule-37, docs/rules.md#rule-40.
+    """
     text = value if raw is None else raw
     quoted = text.strip()[:1] in ("'", '"')
     tests = {
@@ -185,7 +188,7 @@ def _suspects(text: str) -> tuple[str, ...]:
 
 
 def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:
-    """Marks names that are set more than once, and names that differ by case only (rules.md 41)."""
+    """Marks names that are set more than once, and names that differ by case only (docs/rules.md#rule-41)."""
     names = Counter(line.name for line in lines if line.name)
     folded = Counter(name.casefold() for name in names)
     last = {line.name: line.line for line in lines if line.name}

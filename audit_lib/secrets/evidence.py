@@ -1,4 +1,4 @@
-"""Collects what is known of each secret's age: pieces of evidence, each with its clock (evidence.md, 3)."""
+"""Collects what is known of each secret's age: pieces of evidence (docs/evidence.md#kinds-of-evidence)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

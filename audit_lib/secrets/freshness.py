@@ -37,7 +37,7 @@ def tabulate_freshness(
     """A frame of `Freshness`: one row for each secret or identifier in each environment and service.
 
     The status is decided on tenure; a sighting of the same value before its tenure moves the age up
-    (evidence.md, 2). Claims bound nothing. Where pieces contradict each other and would not all give
+    (docs/evidence.md#clocks). Claims bound nothing. Where pieces contradict each other and would not all give
     the same status, it is unknown.
     """
     pieces: dict[tuple[str, str, str], Rows] = defaultdict(lambda: defaultdict(list))

@@ -1,4 +1,4 @@
-"""What people and logs say of a rotation: claims, which corroborate and bound nothing (evidence.md, 2)."""
+"""What people and logs say of a rotation: claims, which bound nothing (docs/evidence.md#claims)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from audit_lib.secrets.ledger_observations import Links
 
 ROTATION_MESSAGES = ("secret rotated",)
 UNSET_MESSAGES = ("recommended secret missing",)
-# A date alone can be that of any zone: from UTC+14 to UTC-12 (evidence.md, 3, E8).
+# A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
 EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 DAY = timedelta(days=1)
 

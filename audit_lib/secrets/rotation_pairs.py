@@ -16,7 +16,9 @@ Interval = tuple[datetime | None, datetime | None]
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """`RotationPairs`: one row for each pair of `rotates_with` and environment that has both (rules.md 43).
+    """`RotationPairs`: one row for each pair that must rotate together and environment that has both.
+
+    Source: docs/rules.md#rule-43.
 
     Apart: one surely began to be in force after the other had. Together: both began within the same
     interval, however wide. Else nobody can say.

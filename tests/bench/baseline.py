@@ -1,7 +1,8 @@
 """Holds the hour-of-week baseline against STL on quiet-hour bursts and silences.
 
-28 days of hourly counts, diurnal (spec/detections.md). STL as it is commonly used on such counts: period 24,
-seasonal window 7, |z| of the residual above 3; msticpy labels +1 only where the seasonal part is positive.
+28 days of hourly counts, diurnal (docs/detections.md#a13). STL as it is commonly used on such counts:
+period 24, seasonal window 7, |z| of the residual above 3; msticpy labels +1 only where the seasonal part is
+positive.
 """
 
 import math
@@ -25,7 +26,7 @@ Method = Callable[[npt.NDArray[np.float64]], tuple[Truths, Truths]]  # hours too
 
 
 def main() -> None:
-    """Prints the table of the README."""
+    """Prints the table of docs/measured.md#the-hour-of-week-baseline."""
     print(f"| method | bursts of +8 at 02-04 h, of {TRIALS} | silences, of {TRIALS} | other hours marked |")
     print("|--|--|--|--|")
     for name, method in METHODS.items():

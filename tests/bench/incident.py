@@ -92,7 +92,7 @@ def _redraws(incident: Any) -> Iterator[tuple[str, list[float]]]:
 
 
 def table(folder: Path, scratch: Path) -> list[str]:
-    """The rows of the README's table."""
+    """The rows of the table in docs/measured.md#investigation."""
     environment = os.environ | {"XDG_CACHE_HOME": str(scratch / "cache")}
     command = [sys.executable, "-m", "tests.bench.incident", "--open", str(folder)]
     runs = [

@@ -1,4 +1,4 @@
-"""Writes logs for measuring: every format of log_formats.md mixed in one file, from a seed."""
+"""Writes logs for measuring: all formats (docs/log_formats.md#what-is-read) in one file, from a seed."""
 
 import json
 import random

@@ -106,11 +106,11 @@ def test_what_fired_outranks_what_is_unknown(tmp_path: Path) -> None:
     assert "alert failed authentication: cannot be judged" in result.stderr
 
 
-CRON = re.search(r"(?m)^\*/15 \* \* \* \* (.*--alerts.*)$", (ROOT / "README.md").read_text("utf-8"))
+CRON = re.search(r"(?m)^\*/15 \* \* \* \* (.*--alerts.*)$", (ROOT / "docs/alerts.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("status", "mailed"), [(401, True), (200, False)])
-def test_the_cron_line_of_the_readme_mails(status: int, mailed: bool, tmp_path: Path) -> None:
+def test_the_cron_line_of_the_documents_mails(status: int, mailed: bool, tmp_path: Path) -> None:
     """As cron runs it, with an empty environment: a mail where an alert fires, none where all is quiet."""
     assert CRON is not None
     (tmp_path / "mail").write_text(f'#!/bin/sh\n(echo "$@"; cat) > {tmp_path}/sent\n', "utf-8")

@@ -62,7 +62,7 @@ def test_published_values_are_known_by_their_digest() -> None:
 
 
 def test_the_guide_s_own_example_is_published() -> None:
-    """The guide's example of API_TOKEN is in PaiiD's list (rules.md 21, D6)."""
+    """The guide's example of API_TOKEN is in PaiiD's list (docs/rules.md#rule-21, docs/rules.md#d6)."""
     guide = SHARED / "spec/secret-management-guide.md"
     if not guide.exists():
         pytest.skip("the guide is not at hand")
@@ -83,7 +83,7 @@ ALL = ("lower", "upper", "digit", "symbol")
     ],
 )
 def test_classes_or_enough_bits(value: str, enough_bits: int, *, expected: bool) -> None:
-    """A platform's managed password has no symbols and is strong without (rules.md 24)."""
+    """A platform's managed password has no symbols and is strong without (docs/rules.md#rule-24)."""
     assert values.has_classes(value, ALL, enough_bits) is expected
 
 
@@ -96,7 +96,7 @@ def test_classes_or_enough_bits(value: str, enough_bits: int, *, expected: bool)
     ],
 )
 def test_a_setting_equals_its_text(value: str, expected: str, *, same: bool) -> None:
-    """A slash at the end makes no difference (rules.md 9)."""
+    """A slash at the end makes no difference (docs/rules.md#rule-9)."""
     assert values.equals_text(value, expected) is same
 
 

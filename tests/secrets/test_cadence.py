@@ -1,4 +1,4 @@
-"""How often one looks decides what one can prove: the measured table of evidence.md, section 3."""
+"""How often one looks decides what one can prove: the measured table of docs/measured.md#freshness."""
 
 import random
 from collections import Counter
@@ -93,7 +93,7 @@ def measure(period: int, cadence: int, recorded: float, count: int) -> tuple[tup
 def test_the_measured_table_holds(
     period: int, cadence: int, recorded: float, expected, long_run: bool
 ) -> None:
-    """Each cadence proves what evidence.md measured, and no verdict and no interval is ever wrong."""
+    """Each cadence proves what docs/measured.md#freshness has; no verdict and no interval is wrong."""
     count = 4000 if long_run else 100
     shares, wrong = measure(period, cadence, recorded, count)
     assert wrong == 0

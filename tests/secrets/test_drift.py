@@ -66,7 +66,7 @@ def rows(frame: pd.DataFrame, why: str, *columns: str) -> list[tuple[object, ...
     ],
 )
 def test_a_pair_must_be_equal(tmp_path: Path, backend: str, frontend: str, relation: str) -> None:
-    """A pair is the same or not; if either is absent that is unknown (rules.md 42)."""
+    """A pair is the same or not; if either is absent that is unknown (docs/rules.md#rule-42)."""
     found = drift(tmp_path, development_backend=backend, development_frontend=frontend)
     assert rows(found, "pairing", *KEYS, "relation", "expected") == [
         ("API_TOKEN", "development", "PUBLIC_TOKEN", "development", relation, "same")
@@ -84,7 +84,7 @@ def test_a_pair_must_be_equal(tmp_path: Path, backend: str, frontend: str, relat
     ],
 )
 def test_a_pair_must_differ(tmp_path: Path, backend: str, frontend: str | None, relation: str) -> None:
-    """What provably is not there cannot be the same; what was not supplied can (rules.md 44)."""
+    """What provably is not there cannot be the same; what was not supplied can (docs/rules.md#rule-44)."""
     files = {"development_backend": backend} | ({"development_frontend": frontend} if frontend else {})
     found = drift(tmp_path, **files)
     assert rows(found, "must differ", "relation", "expected") == [(relation, "different")]
@@ -115,14 +115,17 @@ def test_environments_must_not_share_a_secret(
 
 
 def test_an_environment_that_was_not_supplied_is_unknown(tmp_path: Path) -> None:
-    """Whether staging shares a value cannot be said without staging (rules.md 61)."""
+    """Whether staging shares a value cannot be said without staging (docs/rules.md#rule-61)."""
     found = drift(tmp_path, development_backend=f"API_TOKEN={A}", production_frontend="X=1")
     found = found[found["secret"] == "API_TOKEN"]
     assert rows(found, "environments", "relation", "expected", "group") == [("unknown", "different", "")]
 
 
 def test_components_of_a_url_are_compared_apart(tmp_path: Path) -> None:
-    """Another password on the same host is not the same secret, yet the same host (rules.md 66, 70)."""
+    """Another password on the same host is not the same secret, yet the same host.
+
+    Sources: docs/rules.md#rule-66, docs/rules.md#rule-70.
+    """
     found = drift(
         tmp_path,
         development_backend=f"DATABASE_URL=postgresql://dev:{A}@db.internal/app",
@@ -149,7 +152,7 @@ def test_the_machine_itself_is_no_shared_host(tmp_path: Path) -> None:
 
 
 def test_one_value_under_two_names(tmp_path: Path) -> None:
-    """Names that are no pair must not hold one value, in one environment or in two (rules.md 64)."""
+    """Names that are no pair must not hold one value, wherever (docs/rules.md#rule-64)."""
     found = drift(
         tmp_path,
         development_backend=f"API_TOKEN={A}\nSERVER_KEY={A}\nMODE=1",

@@ -92,7 +92,7 @@ def test_a_variable_that_was_not_there_before_is_new(repository: Repository) -> 
 
 
 def test_another_host_is_no_new_password(repository: Repository) -> None:
-    """The whole URL is new, its password is not (rules.md 70)."""
+    """The whole URL is new, its password is not (docs/rules.md#rule-70)."""
     repository.commit(1, f"DATABASE_URL=postgresql://app:{A}@one/db\n")
     repository.commit(2, f"DATABASE_URL=postgresql://app:{A}@two/db\n")
     assert [(row[1], row[2]) for row in repository.history()] == [("password", 1), ("whole", 1), ("whole", 2)]

@@ -1,4 +1,4 @@
-"""The edge cases of evidence.md, section 5: what each history proves, and what it does not."""
+"""The edge cases of docs/evidence.md#edge-cases: what each history proves, and what it does not."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

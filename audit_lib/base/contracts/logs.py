@@ -13,7 +13,7 @@ class LogCounts(Contract):
 
     file: Series[str]
     day: Series[str] = pa.Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
-    kind: Series[str]  # unauthorized | forbidden | rate_limited | other | login_failed | …  (design.md)
+    kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
     status: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null on messages
     client: Series[str]  # "" where the line names none
     method: Series[str]

@@ -59,7 +59,7 @@ class Evidence(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    kind: Series[str]  # E1 … E21 of evidence.md
+    kind: Series[str]  # E1 … E21 of docs/evidence.md#kinds-of-evidence
     clock: Series[str] = pa.Field(isin=("value", "tenure", "effective"))
     role: Series[str] = pa.Field(isin=EVIDENCE_ROLES)
     lo_at: Series[Instant] = pa.Field(nullable=True)  # null: minus infinity
@@ -67,7 +67,7 @@ class Evidence(Contract):
     source: Series[str]  # place: ledger writer and entry, file, commit
     observed_at: Series[Instant]
     fingerprint: Series[str] = pa.Field(nullable=True)
-    confidence: Series[int]  # higher is better (evidence.md, 3, last paragraph)
+    confidence: Series[int]  # higher is better (docs/evidence.md#combining-evidence)
     text: Series[str]  # for a reader
 
 

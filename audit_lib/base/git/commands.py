@@ -1,6 +1,6 @@
 """Runs git's plumbing on a project that may be hostile: nothing of it is executed, nothing is fetched.
 
-The flags and variables are those that executed nothing when tried (spec/leak_search.md, "Safety").
+The flags and variables are those that executed nothing when tried (docs/leak_search.md#safety).
 """
 
 import os
@@ -133,7 +133,7 @@ def tracked(root: Path) -> set[str]:
 
 
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
-    """Which of the paths a pattern of the project covers, tracked or not (rules.md 97)."""
+    """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))
     if not listed:
         return set()

@@ -15,6 +15,8 @@ def _found(rows: Rows, among: tuple[str, ...]) -> Truths:
 DETECTIONS = (
     Check(
         id="attack-on-logins",
+        what="A detection of attacks on logins found an incident of medium severity or worse.",
+        why="Somebody may be guessing, or may already have got in.",
         table="detections",
         severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, LOGINS),
@@ -26,6 +28,8 @@ DETECTIONS = (
     ),
     Check(
         id="change-broke-logins",
+        what="After a rotation, a deploy or an unrecorded change, clients fail that succeeded before.",
+        why="Users are locked out; the change was incomplete or is on no record.",
         table="detections",
         severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, CHANGES),
@@ -37,6 +41,8 @@ DETECTIONS = (
     ),
     Check(
         id="scan-or-flood",
+        what="One source scanned for files or routes, or ran into the rate limit again and again.",
+        why="Scans come before attacks; a sensitive file that was answered is a leak.",
         table="detections",
         severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, ("A12", "A15")),
@@ -48,6 +54,8 @@ DETECTIONS = (
     ),
     Check(
         id="unusual-traffic",
+        what="Failures or requests do not fit the usual hours, or a stretch of the log is missing.",
+        why="Silence can mean an outage, a deleted log or a clock that is wrong.",
         table="detections",
         severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, ("A13", "A19")),
@@ -59,6 +67,8 @@ DETECTIONS = (
     ),
     Check(
         id="detection-not-applied",
+        what="A detection cannot say whether there was an incident.",
+        why="Not knowing is not the same as none.",
         table="detections",
         severity="medium",
         unknown_when=lambda rows: rows["verdict"].eq("unknown") & rows["severity"].isin(GRAVE),

@@ -23,6 +23,8 @@ def _whole_secret(rows: Rows) -> Truths:
 DRIFT = (
     Check(
         id="pairing-mismatch",
+        what="Two variables that must hold the same value do not.",
+        why="One side refuses the other: logins fail until both hold one value.",
         table="drift",
         severity="high",
         when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
@@ -40,6 +42,8 @@ DRIFT = (
     ),
     Check(
         id="equal-but-must-differ",
+        what="Two variables that must differ hold the same value.",
+        why="Whoever may see the less protected one holds the other as well.",
         table="drift",
         severity="critical",
         when=lambda rows: _forbidden(rows, "must differ", "same"),
@@ -55,6 +59,8 @@ DRIFT = (
     ),
     Check(
         id="reused-across-environments",
+        what="One secret has the same value in two environments.",
+        why="A leak from a laptop or from staging is then a leak of production.",
         table="drift",
         severity=by_environment("critical", "high"),
         when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
@@ -71,6 +77,8 @@ DRIFT = (
     ),
     Check(
         id="shared-server",
+        what="Two environments use the same host or user in a connection URL.",
+        why="A mistake in one environment reaches the data of the other.",
         table="drift",
         severity=by_environment("medium", "low"),
         when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
@@ -83,6 +91,8 @@ DRIFT = (
     ),
     Check(
         id="reused-across-names",
+        what="Two secrets with different names hold the same value.",
+        why="One leak opens both, and rotating one breaks or forgets the other.",
         table="drift",
         severity=by_environment("high", "medium"),
         when=lambda rows: _forbidden(rows, "names", "same"),
@@ -94,6 +104,8 @@ DRIFT = (
     ),
     Check(
         id="live-value-in-example",
+        what="An example file holds a value that is in force.",
+        why="Example files are committed, so everyone with a clone has the secret.",
         table="drift",
         severity="critical",
         when=lambda rows: _forbidden(rows, "example", "same"),

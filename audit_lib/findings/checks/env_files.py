@@ -42,6 +42,8 @@ def _severity_of_unread(rows: Rows) -> pd.Series:
 FILES = (
     Check(
         id="source-missing",
+        what="A file or list that the audit expects is not there.",
+        why="What depends on it cannot be judged, and an absent file must not look like a pass.",
         table="sources",
         severity=by_environment("high", "medium"),
         unknown_when=lambda rows: rows["state"].eq("missing") & rows["kind"].ne("example"),
@@ -52,6 +54,8 @@ FILES = (
     ),
     Check(
         id="source-not-read",
+        what="A file is there but could not be read.",
+        why="Whatever it holds was not judged.",
         table="sources",
         severity=_severity_of_unread,
         unknown_when=lambda rows: rows["state"].isin(("unreadable", "refused", "empty")),
@@ -62,6 +66,8 @@ FILES = (
     ),
     Check(
         id="guide-changed",
+        what="The project's guide is not the text that the policy was written from.",
+        why="The lines that findings cite may say something else by now.",
         table="sources",
         severity="low",
         when=lambda rows: rows["kind"].eq("guide") & rows["reason"].eq(OTHER_GUIDE),
@@ -72,6 +78,8 @@ FILES = (
     ),
     Check(
         id="tracked-env-file",
+        what="A file that holds values is tracked by git.",
+        why="Every clone has the values, and deleting the file does not remove them from the history.",
         table="sources",
         severity=by_environment("critical", "high"),
         when=lambda rows: _on_disk(rows, *PRIVATE) & yes(rows["tracked"]),
@@ -84,6 +92,8 @@ FILES = (
     ),
     Check(
         id="unignored-env-file",
+        what="A file that holds values is neither tracked nor ignored by git.",
+        why='The next "git add ." commits its values.',
         table="sources",
         severity="high",
         when=lambda rows: _on_disk(rows, *PRIVATE) & no(rows["ignored"]) & ~yes(rows["tracked"]),
@@ -96,6 +106,8 @@ FILES = (
     ),
     Check(
         id="open-file-mode",
+        what="Other accounts of the machine may read a file that holds values.",
+        why="Any program or person with an account there can take the secrets.",
         table="sources",
         severity=by_environment("high", "medium"),
         when=lambda rows: _on_disk(rows, *PRIVATE) & _others_may_read(rows),
@@ -108,6 +120,8 @@ FILES = (
     ),
     Check(
         id="backup-on-disk",
+        what="A plain copy of an env file lies on the disk.",
+        why="Copies are forgotten, have looser rights, and keep values that were rotated.",
         table="sources",
         severity="medium",
         when=lambda rows: _on_disk(rows, "backup"),
@@ -118,6 +132,8 @@ FILES = (
     ),
     Check(
         id="export-on-disk",
+        what="An export of the platform's values lies on the disk in clear.",
+        why="It holds every secret of production in one file.",
         table="sources",
         severity="high",
         when=lambda rows: _on_disk(rows, "export"),
@@ -128,6 +144,8 @@ FILES = (
     ),
     Check(
         id="production-values-on-disk",
+        what="Values of production are in a file instead of only on the platform.",
+        why="Whoever has the file has production; it ends up in backups and editors.",
         table="sources",
         severity="medium",
         when=lambda rows: _on_disk(rows, "env file") & rows["environment"].eq("production"),
@@ -138,6 +156,8 @@ FILES = (
     ),
     Check(
         id="env-line-not-understood",
+        what="A line is not a line of an env file.",
+        why="What it was to set is not known, so a missing or weak value may hide in it.",
         table="entries",
         severity="medium",
         unknown_when=lambda rows: rows["state"].eq("not understood"),
@@ -149,6 +169,8 @@ FILES = (
     ),
     Check(
         id="duplicate-variable",
+        what="A variable is set more than once in one file.",
+        why="The last line counts; whoever edits the first one changes nothing.",
         table="entries",
         severity="medium",
         when=lambda rows: _line_of_values(rows) & _has(rows, "duplicate"),
@@ -160,6 +182,8 @@ FILES = (
     ),
     Check(
         id="value-read-differently",
+        what="Loaders read different values from one line.",
+        why="Two services with the same file then use two secrets.",
         table="entries",
         severity="low",
         when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),

@@ -10,6 +10,8 @@ AGE = "age in days: at least {age_days_min}, at most {age_days_max}; allowed: {m
 AGES = (
     Check(
         id="overdue-secret",
+        what="A value is older than its period, even by the youngest age that the evidence allows.",
+        why="The longer a value is in force, the more people, copies and logs have seen it.",
         table="freshness",
         severity=by_environment("high", "medium"),
         when=lambda rows: rows["status"].eq("overdue"),
@@ -22,6 +24,8 @@ AGES = (
     ),
     Check(
         id="due-secret",
+        what="A value reaches its period within the warning time.",
+        why="A planned rotation breaks less than an urgent one.",
         table="freshness",
         severity=by_environment("medium", "low"),
         when=lambda rows: rows["status"].eq("due"),
@@ -34,9 +38,11 @@ AGES = (
     ),
     Check(
         id="overdue-by-the-period-for-all",
+        what="A value keeps its own period but exceeds the one that the guide sets for all secrets.",
+        why="The guide states both periods, so a reviewer must see both verdicts.",
         table="freshness",
         severity=by_environment("medium", "low"),
-        # The guide has one period for all and a longer one here: both verdicts are shown (rules.md, D3).
+        # The guide has one period for all and a longer one here: both verdicts are shown (docs/rules.md#d3).
         when=lambda rows: rows["strict_status"].eq("overdue") & rows["status"].ne("overdue"),
         subject="{secret}",
         evidence=AGE + "; the policy's period for all secrets: {strict_max_age_days}",
@@ -47,6 +53,8 @@ AGES = (
     ),
     Check(
         id="unknown-age",
+        what="The evidence does not decide whether a value is overdue.",
+        why="An age that nobody can show is not a pass; the remedy names the cheapest evidence.",
         table="freshness",
         severity=by_environment("high", "medium"),
         # Of a place that was not supplied the missing source is the finding.
@@ -60,6 +68,8 @@ AGES = (
     ),
     Check(
         id="evidence-conflict",
+        what="Two pieces of evidence about a value's age exclude each other.",
+        why="A clock or a record is wrong, so every age drawn from it is in doubt.",
         table="freshness",
         severity="high",
         when=lambda rows: yes(rows["conflict"]),
@@ -72,6 +82,8 @@ AGES = (
     ),
     Check(
         id="rotation-not-done",
+        what="A rotation was recorded, but the value in force was there before it.",
+        why="People believe that an old or leaked value is gone, and it is not.",
         table="freshness",
         severity="critical",
         when=lambda rows: yes(rows["claimed_not_done"]),
@@ -87,6 +99,8 @@ AGES = (
     ),
     Check(
         id="rotated-back",
+        what="The value in force was in force before, with another one in between.",
+        why="Those who knew the old value can use it again; its true age is the older one.",
         table="freshness",
         severity="high",
         when=lambda rows: yes(rows["rotated_back"]),
@@ -100,6 +114,8 @@ AGES = (
     ),
     Check(
         id="unrecorded-rotation",
+        what="A value changed, and no rotation was recorded.",
+        why="Nobody can say who changed it and why; it may have been somebody who should not.",
         table="freshness",
         severity=by_environment("medium", "low"),
         when=lambda rows: yes(rows["unrecorded_rotation"]),
@@ -112,6 +128,8 @@ AGES = (
     ),
     Check(
         id="rotated-apart",
+        what="Two secrets that must be rotated together came into force at different times.",
+        why="A pair of which one half is old still opens the door, or does not work at all.",
         table="rotation_pairs",
         severity=by_environment("high", "medium"),
         when=lambda rows: rows["relation"].eq("apart"),

@@ -30,6 +30,8 @@ def _browser_secret(rows: Rows) -> Truths:
 CATALOG = (
     Check(
         id="missing-secret",
+        what="A variable that the policy requires is not in the source that was read.",
+        why="The application fails, or falls back to something that nobody reviewed.",
         table="inventory",
         severity=_own_severity("missing_severity", "high"),
         when=lambda rows: rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows),
@@ -42,6 +44,8 @@ CATALOG = (
     ),
     Check(
         id="missing-recommended",
+        what="A variable that the policy recommends is not in the source that was read.",
+        why="The application runs, but without the protection or feature that the variable gives.",
         table="inventory",
         severity=_own_severity("missing_severity", "low"),
         when=lambda rows: rows["state"].eq("missing") & rows["demanded"] & rows["required"].eq("recommended"),
@@ -54,6 +58,8 @@ CATALOG = (
     ),
     Check(
         id="feature-secret-undecided",
+        what="A variable that only one feature needs is missing, and nothing shows if the feature is used.",
+        why="An unused feature needs no secret; a used one without its secret may be open to anyone.",
         table="inventory",
         severity=_own_severity("missing_severity", "low"),
         unknown_when=lambda rows: rows["state"].eq("missing") & rows["required"].eq("feature"),
@@ -67,6 +73,8 @@ CATALOG = (
     ),
     Check(
         id="empty-secret",
+        what="A variable is there, but its value is empty.",
+        why="An empty secret can switch a protection off, and it hides that the secret is missing.",
         table="inventory",
         severity=by_environment("critical", "high"),
         when=lambda rows: rows["state"].eq("empty"),
@@ -79,6 +87,8 @@ CATALOG = (
     ),
     Check(
         id="unlisted-secret",
+        what="A variable is named like a secret, but the policy does not list it.",
+        why="Without a rule its age, format and reuse cannot be judged, so it is never rotated.",
         table="inventory",
         severity="medium",
         when=lambda rows: rows["kind"].eq("unlisted") & rows["state"].isin(("present", "empty")),
@@ -90,6 +100,8 @@ CATALOG = (
     ),
     Check(
         id="no-rotation-period",
+        what="The guide states no rotation period for a secret that is in use.",
+        why="What has no period is never overdue; until one is stated, the policy's default counts.",
         table="inventory",
         severity="low",
         when=lambda rows: rows["kind"].eq("secret") & rows["state"].eq("present") & ~rows["period_stated"],
@@ -103,6 +115,8 @@ CATALOG = (
     ),
     Check(
         id="public-exposure",
+        what="A secret is built into what every browser loads.",
+        why="Anyone who opens the page can read it, so it protects nothing.",
         table="inventory",
         severity=_own_severity("exposure_severity", by_environment("critical", "high")),
         # Where the guide itself calls a value harmless in public there is nothing to decide.
@@ -122,6 +136,8 @@ CATALOG = (
     ),
     Check(
         id="public-secret-demanded",
+        what="The policy requires a secret in a place that every browser loads, and it is missing.",
+        why="Either choice breaks one of two demands; the conflict must be settled, not hidden.",
         table="inventory",
         severity=_own_severity("missing_severity", "high"),
         when=lambda rows: _browser_secret(rows) & rows["state"].eq("missing") & _required(rows),

@@ -7,6 +7,8 @@ IN_SOURCE = ("NIST IA-5(7)", "CWE-798", "ASVS 13.3.1")
 LEAKS = (
     Check(
         id="leaked-in-force",
+        what="A value that is in force was found where it must not be.",
+        why="Whoever can read that place can use the secret now.",
         table="exposure",
         severity=by_environment("critical", "high"),
         when=lambda rows: rows["status"].eq("emergency"),
@@ -19,6 +21,8 @@ LEAKS = (
     ),
     Check(
         id="leaked-before",
+        what="A value that is no longer in force here was found where it must not be.",
+        why="It shows how values leak, and what was possible while it was in force.",
         table="exposure",
         severity="low",
         when=lambda rows: rows["status"].eq("historic"),
@@ -31,6 +35,8 @@ LEAKS = (
     ),
     Check(
         id="leak-undecided",
+        what="A value was found where it must not be, and whether it is in force is not known.",
+        why="Until that is decided, treat it as in force.",
         table="exposure",
         severity="high",
         unknown_when=lambda rows: ~rows["status"].isin(("emergency", "historic")),
@@ -43,6 +49,8 @@ LEAKS = (
     ),
     Check(
         id="leak-search-incomplete",
+        what="Part of the places could not be searched for leaks.",
+        why="A leak there would not have been found.",
         table="leak_coverage",
         severity="medium",
         unknown_when=lambda rows: (

@@ -7,6 +7,8 @@ INTEGRITY = ("NIST AU-9(3)", "NIST AU-10", "ASVS 16.4.2")
 LEDGER = (
     Check(
         id="ledger-fault",
+        what="An entry of the ledger is damaged, out of order or signed with another key.",
+        why="Ages and decisions drawn from that chain cannot be trusted.",
         table="ledger_faults",
         severity="high",
         when=lambda rows: rows["fault"].ne("") & ~rows["lost"],
@@ -29,6 +31,8 @@ LEDGER = (
     ),
     Check(
         id="unmatched-acceptance",
+        what="A risk was accepted under an id that no finding has.",
+        why="It was fixed, was not seen this time, or the id is misspelt.",
         table="acceptances",
         severity="low",
         when=lambda rows: ~rows["matches"] & ~rows["expired"],
@@ -40,6 +44,8 @@ LEDGER = (
     ),
     Check(
         id="unanswered-question",
+        what="Nobody has answered a question that no file can answer, or the answer has expired.",
+        why="It is unknown until a person says what they looked at.",
         table="attestations",
         severity="low",
         unknown_when=lambda rows: rows["status"].ne("attested"),

@@ -16,6 +16,8 @@ PLACE = "{file}:{line}"
 LOGS = (
     Check(
         id="secret-validation-failed",
+        what="The application's own validation found secrets missing when it started.",
+        why="It ran without them, or did not run at all.",
         table="log_events",
         severity="high",
         when=lambda rows: rows["kind"].eq("secret_validation_failed"),
@@ -27,6 +29,8 @@ LOGS = (
     ),
     Check(
         id="secret-reported-missing",
+        what="The application named a secret as missing when it started.",
+        why="It was not set where the application looked, whatever the env files say.",
         table="log_events",
         severity="high",
         when=lambda rows: rows["message"].eq(REPORTED_MISSING),
@@ -38,6 +42,8 @@ LOGS = (
     ),
     Check(
         id="start-up-failed",
+        what="The application did not start.",
+        why="Until it starts nobody can log in; a wrong secret is a common cause.",
         table="log_events",
         severity="high",
         when=lambda rows: rows["kind"].eq("startup_failed"),
@@ -49,6 +55,8 @@ LOGS = (
     ),
     Check(
         id="database-failure",
+        what="The application could not use the database.",
+        why="A rotated password that was not updated everywhere looks like this.",
         table="log_events",
         severity="high",
         when=lambda rows: rows["kind"].eq("database_failure"),
@@ -60,6 +68,8 @@ LOGS = (
     ),
     Check(
         id="value-in-log",
+        what="A log line shows a value that may be a secret.",
+        why="Logs are copied to places where secrets must not be.",
         table="log_events",
         severity="critical",
         when=lambda rows: rows["message"].isin(SHOWING_VALUES),
@@ -71,6 +81,8 @@ LOGS = (
     ),
     Check(
         id="no-logs-read",
+        what="No log line of the quarter was read.",
+        why='Attacks cannot be seen without logs; "0 failures" would be false.',
         table="log_coverage",
         severity="high",
         unknown_when=lambda rows: rows["counted"].eq(0),
@@ -83,6 +95,8 @@ LOGS = (
     ),
     Check(
         id="log-gap",
+        what="Days of the quarter have no log line that was read.",
+        why="What happened on these days is not known.",
         table="log_coverage",
         severity="medium",
         unknown_when=lambda rows: rows["counted"].gt(0) & rows["days_read"].lt(rows["days"]),
@@ -95,6 +109,8 @@ LOGS = (
     ),
     Check(
         id="untimed-log-lines",
+        what="Requests or messages carry no time of their own.",
+        why="They are counted, but no detection that needs time can use them.",
         table="log_coverage",
         severity="medium",
         unknown_when=lambda rows: rows["untimed"].gt(0),
@@ -106,6 +122,8 @@ LOGS = (
     ),
     Check(
         id="log-not-understood",
+        what="More than 5 % of a log's lines were not understood.",
+        why="Failures among them were not counted.",
         table="sources",
         severity="medium",
         unknown_when=lambda rows: (
@@ -120,6 +138,8 @@ LOGS = (
     ),
     Check(
         id="search-never-matches",
+        what="A search that the guide tells people to run cannot match what the application writes.",
+        why='Its result, nothing, reads like "all is well" and means nothing.',
         table="guide_searches",
         severity="medium",
         when=lambda rows: no(rows["can_match"]),
@@ -132,6 +152,8 @@ LOGS = (
     ),
     Check(
         id="search-misses-files",
+        what="A search that the guide tells people to run does not open the files that hold the events.",
+        why="Its count is too low, and nobody notices.",
         table="guide_searches",
         severity="medium",
         when=lambda rows: rows["can_match"].notna() & rows["reached"].lt(rows["counted"]),
@@ -144,6 +166,8 @@ LOGS = (
     ),
     Check(
         id="search-prints-values",
+        what="A search that the guide tells people to run prints secrets on the terminal.",
+        why="Terminals are recorded, shared and scrolled back.",
         table="guide_searches",
         severity="medium",
         when=lambda rows: rows["prints_values"],

@@ -26,6 +26,8 @@ def _not_judged(rows: Rows, column: str) -> Truths:
 VALUES = (
     Check(
         id="placeholder-value",
+        what="A variable holds a placeholder instead of a value of its own.",
+        why="Placeholders are printed in documentation and are the first values that attackers try.",
         table="inventory",
         severity=by_environment("critical", "high"),
         when=lambda rows: _present(rows) & yes(rows["placeholder"]),
@@ -40,6 +42,8 @@ VALUES = (
     ),
     Check(
         id="compromised-value",
+        what="A variable equals a value that the policy lists as published.",
+        why="A value that was published once is known for ever, whoever published it.",
         table="inventory",
         severity="critical",
         when=lambda rows: _present(rows) & yes(rows["compromised"]),
@@ -54,6 +58,8 @@ VALUES = (
     ),
     Check(
         id="template-in-use",
+        what="A variable equals the value in an example file.",
+        why="Example files are committed and shared; their values are no secrets.",
         table="inventory",
         severity=by_environment("critical", "medium"),
         when=lambda rows: _own_value(rows) & rows["kind"].eq("secret") & yes(rows["template"]),
@@ -69,6 +75,8 @@ VALUES = (
     ),
     Check(
         id="short-value",
+        what="A value is shorter than the minimum that the policy demands.",
+        why="Short values can be guessed by trying.",
         table="inventory",
         severity=by_environment("high", "medium"),
         when=lambda rows: _own_value(rows) & rows["length"].eq("short"),
@@ -83,6 +91,8 @@ VALUES = (
     ),
     Check(
         id="below-good-length",
+        what="A value meets the minimum but is shorter than the guide's own generator makes it.",
+        why="It was not made by the generator, so nobody knows how random it is.",
         table="inventory",
         severity="low",
         when=lambda rows: _own_value(rows) & rows["length"].eq("below good"),
@@ -99,6 +109,8 @@ VALUES = (
     ),
     Check(
         id="wrong-format",
+        what="A value does not have the format that the policy demands.",
+        why="It was cut, mistyped or meant for another variable, and will fail when it is needed.",
         table="inventory",
         severity=by_environment("high", "medium"),
         when=lambda rows: _own_value(rows) & no(rows["format_ok"]) & rows["length"].ne("short"),
@@ -113,6 +125,8 @@ VALUES = (
     ),
     Check(
         id="forbidden-format",
+        what="A value has a format that must never be here, such as a live or an admin key.",
+        why="It grants far more than the application needs; a leak would do far more harm.",
         table="inventory",
         severity="critical",
         when=lambda rows: _present(rows) & no(rows["forbidden_format_ok"]),
@@ -126,6 +140,8 @@ VALUES = (
     ),
     Check(
         id="unusual-format",
+        what="A value does not look like what its provider issues.",
+        why="It may be cut or belong to another provider; formats change, so this is only a hint.",
         table="inventory",
         severity="low",
         when=lambda rows: (
@@ -146,6 +162,8 @@ VALUES = (
     ),
     Check(
         id="ambiguous-url",
+        what="The password in a connection URL holds a reserved character that is not percent-encoded.",
+        why="Two parsers read two passwords from it: one program connects and another does not.",
         table="inventory",
         severity="high",
         when=lambda rows: _own_value(rows) & no(rows["url_ok"]),
@@ -159,6 +177,8 @@ VALUES = (
     ),
     Check(
         id="unexpected-setting",
+        what="A setting does not have the value that the guide states for the environment.",
+        why="A wrong address or mode can send production's secrets to another place.",
         table="inventory",
         severity=by_environment("high", "medium"),
         when=lambda rows: _present(rows) & no(rows["expected_ok"]),
@@ -171,6 +191,8 @@ VALUES = (
     ),
     Check(
         id="known-default",
+        what="A variable works with a default that everyone knows.",
+        why="Nobody needs to guess such a value.",
         table="inventory",
         severity=by_environment("critical", "low"),
         when=lambda rows: _present(rows) & no(rows["default_ok"]),
@@ -186,6 +208,8 @@ VALUES = (
     ),
     Check(
         id="too-few-classes",
+        what="A password lacks a kind of character that the guide demands and is not strong without it.",
+        why="It is easier to guess than the guide allows.",
         table="inventory",
         severity=by_environment("high", "low"),
         when=lambda rows: _own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
@@ -199,6 +223,8 @@ VALUES = (
     ),
     Check(
         id="weak-value",
+        what="A value is worth fewer than 80 bits, by an upper estimate.",
+        why="It can be found by trying, without any leak.",
         table="inventory",
         severity=by_environment("critical", "medium"),
         when=lambda rows: (

@@ -44,7 +44,7 @@ def proves_nothing(needs: frozenset[str], traffic: Traffic, policy: DetectionPol
 
 
 def _few_addresses(traffic: Traffic, policy: DetectionPolicy) -> str:
-    """Why clients may be proxies (spec/detections.md, "Common gates"); "" where they are shown to be callers.
+    """Why clients may be proxies (docs/detections.md#common-gates); "" where they are shown to be callers.
 
     What is found stays found: its lines are there, whoever sent them.
     """

@@ -184,7 +184,7 @@ def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -
 
 
 def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
-    """Whether nearly all requests seem to come from a proxy (spec/detections.md, "Common gates")."""
+    """Whether nearly all requests seem to come from a proxy (docs/detections.md#common-gates)."""
     sums = asked.groupby("client")["count"].sum().drop("", errors="ignore")
     inside = sums[[private.get(client, False) for client in sums.index]].sort_values(ascending=False)
     share = inside.head(3).sum() / sums.sum() if sums.sum() else 0.0

@@ -18,7 +18,7 @@ _AUDIT_HEAD = """\
 _AUDIT_TAIL = """
 # Values that lie on a platform alone are given without being stored:
 #   audit-lib review --project . --env production/backend=-
-# Deploys, as the platform lists them, are told in an investigation (README, After an incident):
+# Deploys, as the platform lists them, are told in an investigation (docs/incident.md#deploys):
 #   [[deploys]]
 #   pattern = "evidence/deploys*.json"
 """

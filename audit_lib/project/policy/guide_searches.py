@@ -13,7 +13,7 @@ class DocumentedGrep:
     pattern: str  # as grep reads it: a basic regular expression
     path: str  # as the guide gives it, a glob relative to the project; "git log -p" for the history
     looks_for: str
-    kinds: tuple[str, ...]  # the log kinds (design.md) that it is meant to show
+    kinds: tuple[str, ...]  # the log kinds (docs/design.md#kinds-of-log-lines) that it is meant to show
     guide_line: int
     ignore_case: bool = False
     prints_values: bool = False  # it shows secrets on the terminal

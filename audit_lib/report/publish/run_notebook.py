@@ -115,7 +115,7 @@ def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:
 
 
 def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without run times, paths and versions (spec notebooks.md, "Byte-identical")."""
+    """The notebook without run times, paths and versions (docs/design.md#same-bytes)."""
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

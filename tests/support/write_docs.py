@@ -1,0 +1,79 @@
+"""Writes what is generated in docs/: `--help` of each command, and the checks. Run by `make docs`.
+
+With a page's name it prints that page instead. Run it in a process of its own: click keeps the help option as
+it was first asked for, which differs if a command was started without the program.
+"""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator
+
+import click
+
+from audit_lib.__main__ import main as program
+from audit_lib.findings.checks import CHECKS, Check
+from tests.support.check_rows import PAIRS
+from tests.support.paths import ROOT
+from tests.support.rows import rows_of
+
+DOCS = ROOT / "docs"
+MARK = "<!-- Written by `make docs` from here on. -->\n"
+NAME = "audit-lib"
+WIDTH = 80
+
+
+def page(name: str) -> str:
+    """The text that a page should have: its own head, and the generated part of today's code."""
+    head, mark, _ = (DOCS / name).read_text("utf-8").partition(MARK)
+    assert mark, f"{name} lacks its mark"
+    return head + MARK + "".join(GENERATED[name]())
+
+
+def _commands() -> Iterator[str]:
+    """What `--help` says of the program and of each command, below a heading each."""
+    yield from _help(program, NAME, None)
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
+    context = click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, help_option_names=["-h", "--help"]
+    )
+    yield f"\n## {context.command_path.removeprefix(f'{NAME} ')}\n\n```text\n{context.get_help()}\n```\n"
+    if isinstance(command, click.Group):
+        for one in command.list_commands(context):
+            found = command.get_command(context, one)
+            assert found is not None
+            yield from _help(found, one, context)
+
+
+def _checks() -> Iterator[str]:
+    """An entry for each check, in the order of the report."""
+    with (ROOT / "reports/sample-2026Q3/findings.csv").open(encoding="utf-8") as file:
+        found = {row["check"]: row for row in reversed(list(csv.DictReader(file)))}
+    for check in CHECKS:
+        shown = found.get(check.id)
+        example = f"{shown['severity']}: {shown['evidence']}" if shown else _made_up(check)
+        yield f"\n## {check.id}\n\n{check.what}\n\n- Why: {check.why}\n- Example: {_plain(example)}\n"
+        yield f"- Remedy: {_plain(check.remedy)}\n- Controls: {', '.join(check.controls)}\n"
+        yield f"- Table: `{check.table}`\n"
+
+
+def _made_up(check: Check) -> str:
+    """The evidence of the row that fires the check in its test."""
+    (row,) = rows_of(check.table, PAIRS[check.id][0]).to_dict("records")
+    return (check.unknown_evidence or check.evidence).format_map({str(key): row[key] for key in row})
+
+
+def _plain(text: str) -> str:
+    """The text on one line, with nothing in it that Markdown would take for its own."""
+    return "".join(f"\\{sign}" if sign in "\\*<[]" else sign for sign in " ".join(text.split()))
+
+
+GENERATED: dict[str, Callable[[], Iterator[str]]] = {"commands.md": _commands, "checks.md": _checks}
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        sys.stdout.write(page(name))
+    for name in GENERATED if not sys.argv[1:] else ():
+        (DOCS / name).write_text(page(name), "utf-8")
