@@ -133,12 +133,12 @@ def mixed_text(count: int, step: int, seed: int = 1) -> str:
 
 def write_mixed(path: Path, size: int, seed: int = 1) -> None:
     """A mixed log of about `size` bytes: one seeded block of 16 MB, again and again with another day."""
-    _write_days(path, size, _Lines(seed))
+    _write_days(path, size, _Lines(seed), 90)
 
 
 def write_busy(path: Path, size: int, seed: int = 5) -> None:
-    """The same of 2,000 clients and 14 routes, many with a query of its own."""
-    _write_days(path, size, _BusyLines(seed))
+    """The same of 2,000 clients and 14 routes, many with a query of its own, over twelve days."""
+    _write_days(path, size, _BusyLines(seed), 12)
 
 
 def busy_text(kind: str, count: int, seed: int = 5) -> str:
@@ -147,7 +147,7 @@ def busy_text(kind: str, count: int, seed: int = 5) -> str:
     return "".join(f"{write()}\n" for _ in range(count))
 
 
-def _write_days(path: Path, size: int, lines: _Lines) -> None:
+def _write_days(path: Path, size: int, lines: _Lines, days: int) -> None:
     block: list[str] = []
     length = 0
     while length < min(size, 16 << 20):
@@ -156,7 +156,7 @@ def _write_days(path: Path, size: int, lines: _Lines) -> None:
     text = ("\n".join(block) + "\n").encode()
     with path.open("wb") as file:
         for number in range(max(1, size // len(text))):
-            day = (START + timedelta(days=number % 90)).date()
+            day = (START + timedelta(days=number % days)).date()
             file.write(text.replace(b"2026-07-01", day.isoformat().encode()))
 
 
