@@ -3,8 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from audit_lib.logs.read_options import Plan, Wanted
 from audit_lib.logs.route_limit import other_requests, told
 
 COLUMNS = ("day", "kind", "status", "client", "route")
+_SLICE = 1 << 14  # rows
 _HELP = """
 Counts requests and failures in log files of any known format, packed or not; - reads stdin.
 
@@ -108,26 +110,42 @@ def failures(
     click.echo(_summary(sums), err=True)
     if requests := other_requests(sums):
         click.echo(told(requests, plan.routes), err=True)
-    click.echo(_printed(rows(sums, by), by, layout), nl=False)
+    for piece in _printed(sums, by, layout):
+        click.echo(piece, nl=False)
 
 
-def rows(sums: Sequence[LogSums], by: Sequence[str]) -> list[tuple[Any, ...]]:
-    """One row for each group, in order: the columns asked for, then `count`, and `untimed` with days."""
-    columns, names = renamed(sums, lambda part: part.groups, ("client", "route"))
+def rows(
+    sums: Sequence[LogSums], by: Sequence[str], shown: Callable[[Any], Any] = lambda value: value
+) -> Iterator[tuple[Any, ...]]:
+    """One row for each group, in order: the columns asked for, then `count`, and `untimed` with days.
+
+    `shown` is what becomes of a value. Rows are made a few thousand at a time, since there may be millions.
+    """
+    values = _columns(by)[len(by) :]
+    columns, names = renamed(
+        sums, lambda part: {name: part.groups[name] for name in (*by, *values)}, ("client", "route")
+    )
     # Kinds are numbered by name, so that the order of numbers is the order of what is shown.
     kinds = sorted(KINDS)
-    columns["kind"] = np.array([kinds.index(kind) for kind in KINDS])[columns["kind"]]
-    values = _columns(by)[len(by) :]
+    if "kind" in by:
+        columns["kind"] = np.array([kinds.index(kind) for kind in KINDS])[columns["kind"]]
     table = summed(columns, by, values)
+    del columns
     text: dict[str, Callable[[int], Any]] = {
-        "day": cache(day_text),
+        "day": day_text,
         "kind": kinds.__getitem__,
         "status": lambda number: number or None,
         "client": names.__getitem__,
         "route": names.__getitem__,
     }
-    shown = [map(text.get(name, int), table[name].tolist()) for name in (*by, *values)]
-    return list(zip(*shown, strict=True))
+    cells = [cache(partial(_cell, text.get(name, int), shown)) for name in (*by, *values)]
+    for start in range(0, len(table["count"]), _SLICE):
+        part = [table[name][start : start + _SLICE].tolist() for name in (*by, *values)]
+        yield from zip(*map(map, cells, part), strict=True)
+
+
+def _cell(text: Callable[[int], Any], shown: Callable[[Any], Any], number: int) -> Any:
+    return shown(text(number))
 
 
 def _columns(by: Sequence[str]) -> tuple[str, ...]:
@@ -149,16 +167,25 @@ def _summary(sums: Sequence[LogSums]) -> str:
     return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"
 
 
-def _printed(records: list[tuple[Any, ...]], by: Sequence[str], layout: str) -> str:
+def _printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:
+    """The rows as text, in pieces."""
     columns = _columns(by)
     if layout == "json":
-        named = [dict(zip(columns, record, strict=True)) for record in records]
-        return json.dumps(named, indent=1, ensure_ascii=False) + "\n"
-    if layout == "csv":
-        stream = io.StringIO()
-        csv.writer(stream, lineterminator="\n").writerows([columns, *records])
-        return stream.getvalue()
-    return _table(records, columns)
+        named = [dict(zip(columns, record, strict=True)) for record in rows(sums, by)]
+        yield json.dumps(named, indent=1, ensure_ascii=False) + "\n"
+    elif layout == "csv":
+        lines = map(",".join, chain([columns], rows(sums, by, _in_csv)))
+        while piece := list(islice(lines, _SLICE)):
+            yield "\n".join([*piece, ""])
+    else:
+        yield _table(list(rows(sums, by)), columns)
+
+
+def _in_csv(value: Any) -> str:
+    """A value as a field of CSV, in quotes if it needs them."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow([value, ""])
+    return stream.getvalue().removesuffix(",")
 
 
 def _table(records: list[tuple[Any, ...]], columns: Sequence[str]) -> str:

@@ -12,11 +12,10 @@ from audit_lib.base.errors import BadInput
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.kernel.chunks import after_last_line, buffer_size, fill
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.shared_arrays import LINE_LIMIT
 from audit_lib.logs.kernel.worker import ChunkRead, read_once
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan
-from audit_lib.logs.units import Bytes
+from audit_lib.logs.units import LINE_LIMIT, Bytes
 
 try:
     import fsspec

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.read_line import LINE_LIMIT, Sighting, read_line
-from audit_lib.logs.units import MINUTE, MOST_STEPS
+from audit_lib.logs.read_line import Sighting, read_line
+from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -110,17 +110,17 @@ def sums_of(tally: Tally) -> LogSums:
         for event in tally.events
     ]
     return LogSums(
-        tally.lines,
-        tally.read,
-        tally.not_understood,
-        tally.blank,
-        tally.dated,
-        tally.in_period,
-        names.all(),
-        messages.all(),
-        _columns(groups, list(chain(*BY_GROUP))),
-        _columns(moments, list(chain(*BY_MOMENT))),
-        _columns(events, (*EVENT, *EVENT_NAMES)),
+        lines=tally.lines,
+        read=tally.read,
+        not_understood=tally.not_understood,
+        blank=tally.blank,
+        dated=tally.dated,
+        in_period=tally.in_period,
+        names=names.all(),
+        messages=messages.all(),
+        groups=_columns(groups, list(chain(*BY_GROUP))),
+        moments=_columns(moments, list(chain(*BY_MOMENT))),
+        events=_columns(events, (*EVENT, *EVENT_NAMES)),
     )
 
 
@@ -136,24 +136,46 @@ def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
 
 def summed(columns: Columns, by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()) -> Columns:
     """One row for each group of the columns `by`, in their order: sums of `values`, the first of `lines`."""
-    size = len(columns[values[0]])
-    key, width = np.zeros(size, np.int64), 1
-    for name in by:
-        distinct, place = np.unique(columns[name], return_inverse=True)
-        if width * max(1, len(distinct)) >= 1 << 62:
-            distinct_keys, key = np.unique(key, return_inverse=True)
-            width = len(distinct_keys)
-        key, width = key * max(1, len(distinct)) + place, width * max(1, len(distinct))
-    _, first, group = np.unique(key, return_index=True, return_inverse=True)
-    sums = {name: np.bincount(group, columns[name], len(first)).astype(np.int64) for name in values}
-    firsts = {name: _least(columns[name], group, len(first)) for name in lines}
-    return {name: columns[name][first] for name in by} | sums | firsts
+    return summed_lazily(columns.__getitem__, by, values, lines)
 
 
-def _least(lines: Ints, group: Ints, size: int) -> Ints:
-    """The lowest line of each group; 0, which is none, where no row has one."""
-    least = np.full(size, _NO_LINE, np.int64)
-    np.minimum.at(least, group, np.where(lines > 0, lines, _NO_LINE))
+def summed_lazily(
+    column: Callable[[str], Ints], by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()
+) -> Columns:
+    """The same from columns that are made one after another, so that they are never held together."""
+    key = _key(map(column, by))
+    order = np.argsort(key)
+    key = key[order]
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    del key
+    firsts = order[starts]
+    groups = {name: column(name)[firsts] for name in by}
+    if not len(starts):
+        return groups | {name: column(name) for name in (*values, *lines)}
+    sums = {name: np.add.reduceat(column(name)[order], starts) for name in values}
+    return groups | sums | {name: _least(column(name)[order], starts) for name in lines}
+
+
+def _key(columns: Iterable[Ints]) -> Ints:
+    """One number a row, in the order of the columns, which hold no number below 0."""
+    key, width = np.zeros(1, np.int64), 1
+    for numbers in columns:
+        column, size = numbers, int(numbers.max(initial=0)) + 1
+        if width * size >= 1 << 62:
+            (key, width), (column, size) = _dense(key), _dense(numbers)
+        key, width = key * size + column, width * size
+    return key
+
+
+def _dense(numbers: Ints) -> tuple[Ints, int]:
+    """The numbers in the same order without gaps, and how many differ."""
+    distinct, places = np.unique(numbers, return_inverse=True)
+    return places.astype(np.int64), len(distinct)
+
+
+def _least(lines: Ints, starts: Ints) -> Ints:
+    """The lowest line of each group, of which each begins at a place; 0, which is none, if no row has one."""
+    least = np.minimum.reduceat(np.where(lines > 0, lines, _NO_LINE), starts)
     return np.where(least < _NO_LINE, least, 0)
 
 
@@ -172,4 +194,6 @@ def renamed(
         mapping = np.array([places[name] for name in part.names], np.int64)
         table = columns(part)
         tables.append({name: mapping[table[name]] if name in named else table[name] for name in table})
+    if len(tables) == 1:
+        return tables[0], names
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}, names

@@ -1,26 +1,21 @@
 """Log formats and message kinds as data: loads log_formats.toml and reports all its faults at once."""
 
 import re
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.base.toml_table import TomlTable, parse_toml, shown_name
 from audit_lib.logs.templates import Part, expression, parse_template
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 
-_JSON_LISTS = ("time", "text", "status", "client", "method", "path", "level", "labels")
-_COMMON = {"name", "template", "pattern", "literal", "examples", "counter_examples"}
-_MORE = {
-    "prefix": {"record", "outer"},
-    "body": {"method", "status"},
-    "message": {"kind", "once", "leak", "anywhere"},
-}
+MOST_MESSAGES = 250  # as many as the fast reader can number, templates counted one by one
+_SECTIONS = ("prefix", "body", "message")
+_NAME = r"[\w ,.:/-]{1,80}"
+_NOTHING = re.compile(rb"(?!)")  # matches nothing
 
 
 @dataclass(frozen=True)
@@ -88,115 +83,110 @@ def load_formats(path: Path | None = None) -> LogFormats:
     """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file."""
     place = path.name if path else BUNDLED.name
     try:
-        content = tomllib.loads((path or BUNDLED).read_text("utf-8"))
+        content = (path or BUNDLED).read_bytes()
     except OSError as error:
         raise BadInput.at(place, f"cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput.at(place, f"is not TOML: {error}") from None
     faults: list[Fault] = []
-    blocks = {section: _blocks(content, section, place, faults) for section in _MORE}
-    json = _json(content.get("json", {}), place, faults)
-    parameters = _texts(content.get("query", {}), "secret_parameters", f"{place}: query", faults)
-    faults += [
-        Fault(place, f"has no section {name}") for name in content if name not in (*_MORE, "json", "query")
-    ]
+    top = TomlTable(parse_toml(content, place), place, faults)
+    prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
+    json, query = _inner(top, "json"), _inner(top, "query")
+    names = JsonFields(**{field.name: _needed(json, field.name) for field in fields(JsonFields)})
+    parameters = _needed(query, "secret_parameters")
+    if len(messages) > MOST_MESSAGES:
+        top.fault(f"has more than {MOST_MESSAGES} messages")
+    for table in (json, query, top):
+        table.close()
     if faults:
         raise BadInput(faults)
-    return LogFormats(blocks["prefix"], blocks["body"], blocks["message"], json, parameters)
+    return LogFormats(prefixes, bodies, messages, names, parameters)
 
 
-def _blocks(content: dict[str, Any], section: str, place: str, faults: list[Fault]) -> tuple[Block, ...]:
-    """The blocks of one section; a block with a fault adds it and is left out."""
-    tables = content.get(section, [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        faults.append(Fault(place, f"{section} is not a list of blocks"))
-        return ()
+def _inner(top: TomlTable, key: str) -> TomlTable:
+    """A table within the file; an empty one if it is missing."""
+    values = top.anything(key)
+    if values is not None and not isinstance(values, dict):
+        top.fault(f"{key} is not a table")
+    return TomlTable(values if isinstance(values, dict) else {}, f"{top.place}: {key}", top.faults)
+
+
+def _needed(table: TomlTable, key: str) -> tuple[str, ...]:
+    """A list of texts that must not be empty."""
+    if not table.values.get(key):
+        table.fault(f"has no {key}")
+    return table.texts(key)
+
+
+def _blocks(top: TomlTable, section: str) -> tuple[Block, ...]:
+    """The blocks of one section; a block with a fault notes it and is left out."""
     names: set[str] = set()
-    blocks = []
-    for number, table in enumerate(tables, 1):
-        name = table.get("name", "")
-        where = f"{place}: {section} #{number} ({name or 'without a name'})"
-        found = [Fault(where, text) for text in _faults(table, section, names)]
-        names.add(str(name))
-        if not found:
-            blocks.append(_block(table, section, where, found))
-        faults += found
-    return tuple(block for block in blocks if block)
+    found: list[Block] = []
+    for table in top.tables(section, name_key=""):
+        before = len(top.faults)
+        name = table.text("name", needed=True)
+        table.place += f" ({shown_name(name, _NAME)})" if name else ""
+        if name and name in names:
+            table.fault("has a name that is taken")
+        names.add(name)
+        blocks = _read_block(table, section, name)
+        table.close()
+        found += blocks if len(top.faults) == before else ()
+    return tuple(found)
 
 
-def _faults(table: dict[str, Any], section: str, names: set[str]) -> list[str]:
-    """What is wrong with the entries of one block, apart from its template."""
-    text: Callable[[str], bool] = lambda key: isinstance(table.get(key), str) and bool(table[key])  # noqa: E731
-    faults = [f"has no entry {key}" for key in sorted(set(table) - _COMMON - _MORE[section])]
-    if not text("name"):
-        faults.append("has no name")
-    elif table["name"] in names:
-        faults.append("has a name that is taken")
-    if text("template") == text("pattern"):
-        faults.append("needs either a template or a pattern")
-    if text("pattern") and len(str(table.get("literal", ""))) < 3:
-        faults.append("needs, for its pattern, a literal of three characters or more")
-    for key in ("examples", "counter_examples"):
-        given = table.get(key)
-        if not isinstance(given, list) or not given or not all(isinstance(line, str) for line in given):
-            faults.append(f"has no {key}")
-    faults += [f"{key} is not true or false" for key in _flags(table) if not isinstance(table[key], bool)]
-    if section == "message" and table.get("kind") not in MESSAGE_KINDS:
-        faults.append(f"has a kind that is none of {', '.join(MESSAGE_KINDS)}")
-    if "status" in table and table["status"] not in range(100, 600):
-        faults.append("has a status that is none of 100 to 599")
-    return faults
-
-
-def _flags(table: dict[str, Any]) -> list[str]:
-    return [key for key in ("record", "outer", "once", "leak", "anywhere") if key in table]
-
-
-def _block(table: dict[str, Any], section: str, where: str, faults: list[Fault]) -> Block | None:
-    whole = section == "body"
-    try:
-        parts = parse_template(table["template"]) if "template" in table else ()
-        compiled = expression(parts, whole) if parts else re.compile(table["pattern"].encode(), re.DOTALL)
-    except re.error as error:
-        faults.append(Fault(where, f"its pattern is no regular expression ({error.msg})"))
-        return None
-    except ValueError as error:
-        faults.append(Fault(where, f"its template {error}"))
-        return None
-    if compiled.match(b""):
-        faults.append(Fault(where, "matches where there is no text"))
-        return None
-    if table.get("anywhere") and (len(parts) != 1 or len(parts[0].literal) < 4):
-        faults.append(Fault(where, "needs, to be sought anywhere, plain text of four characters or more"))
-        return None
-    return Block(
-        name=table["name"],
-        parts=parts,
-        expression=compiled,
-        literal=table.get("literal", "").encode(),
-        examples=tuple(table["examples"]),
-        counter_examples=tuple(table["counter_examples"]),
-        record=table.get("record", False),
-        outer=table.get("outer", False),
-        method=table.get("method", ""),
-        status=table.get("status"),
-        kind=table.get("kind", ""),
-        once=table.get("once", False),
-        leak=table.get("leak", False),
-        anywhere=table.get("anywhere", False),
+def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
+    """A block of the file: one for each of its templates, which are tried in turn."""
+    message, anywhere = section == "message", section == "message" and table.flag("anywhere")
+    block = Block(
+        name=name,
+        parts=(),
+        expression=_NOTHING,
+        literal=table.text("literal").encode(),
+        examples=_needed(table, "examples"),
+        counter_examples=_needed(table, "counter_examples"),
+        record=section == "prefix" and table.flag("record"),
+        outer=section == "prefix" and table.flag("outer"),
+        method=table.text("method") if section == "body" else "",
+        status=_status(table) if section == "body" else None,
+        kind=table.text("kind", needed=True, among=MESSAGE_KINDS) if message else "",
+        once=message and table.flag("once"),
+        leak=message and table.flag("leak"),
+        anywhere=anywhere,
     )
+    pattern, one, several = table.text("pattern"), table.text("template"), table.texts("templates")
+    if [bool(pattern), bool(one), bool(several)].count(True) != 1:
+        table.fault("needs either a template, a list of templates or a pattern")
+    if pattern and len(block.literal) < 3:
+        table.fault("needs, for its pattern, a literal of three characters or more")
+    templates = several or ((one,) if one else ())
+    shapes = [_shape(table, template, whole=section == "body") for template in templates]
+    shapes += [((), _pattern(table, pattern))] if pattern else []
+    if any(compiled.match(b"") for _, compiled in shapes):
+        table.fault("matches where there is no text")
+    if anywhere and any(len(parts) != 1 or len(parts[0].literal) < 4 for parts, _ in shapes):
+        table.fault("needs, to be sought anywhere, plain text of four characters or more")
+    return [replace(block, parts=parts, expression=compiled) for parts, compiled in shapes]
 
 
-def _json(table: dict[str, Any], place: str, faults: list[Fault]) -> JsonFields:
-    known = (*_JSON_LISTS, "examples", "counter_examples")
-    where = f"{place}: json"
-    faults += [Fault(where, f"has no entry {key}") for key in table if key not in known]
-    return JsonFields(**{key: _texts(table, key, where, faults) for key in known})
+def _status(table: TomlTable) -> int | None:
+    status = table.number("status", None)
+    if status is not None and status not in range(100, 600):
+        table.fault("status is not from 100 to 599")
+    return status
 
 
-def _texts(table: dict[str, Any], key: str, where: str, faults: list[Fault]) -> tuple[str, ...]:
-    given = table.get(key)
-    if not isinstance(given, list) or not given or not all(isinstance(text, str) and text for text in given):
-        faults.append(Fault(where, f"has no {key}"))
-        return ()
-    return tuple(given)
+def _shape(table: TomlTable, template: str, *, whole: bool) -> tuple[tuple[Part, ...], re.Pattern[bytes]]:
+    """The steps of a template and its expression; if it has a fault, none and one that nothing matches."""
+    try:
+        parts = parse_template(template)
+    except ValueError as error:
+        table.fault(f"its template {error}")
+        return (), _NOTHING
+    return parts, expression(parts, whole)
+
+
+def _pattern(table: TomlTable, pattern: str) -> re.Pattern[bytes]:
+    try:
+        return re.compile(pattern.encode(), re.DOTALL)
+    except re.error as error:
+        table.fault(f"its pattern is not a regular expression ({error.msg})")
+        return _NOTHING

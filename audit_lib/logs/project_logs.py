@@ -39,17 +39,14 @@ class LogRead:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """How the files of one log source are read."""
+class _Source:
+    """The files of one log source, and how they are read."""
 
     root: Path
-    beside: frozenset[str]
-    zone: ZoneInfo
-    formats: LogFormats
-    quarter: Quarter | None
+    paths: frozenset[str]
+    plan: Plan
     scheduler: str
-    total: int  # bytes of all files
-    routes: int
+    total: int  # bytes of the files of all sources
 
 
 def read_logs(
@@ -77,9 +74,10 @@ def read_logs(
     for source, paths in named:
         rows += [] if paths else [_missing(source)]
         zone = ZoneInfo(source.time_zone)
-        plan = _Plan(project.root, frozenset(paths), zone, formats, quarter, scheduler, total, routes)
+        plan = Plan(formats, zone, _period(quarter), routes=routes)
+        own = _Source(project.root, frozenset(paths), plan, scheduler, total)
         for path in paths:
-            row, sums = _read_file(plan, path)
+            row, sums = _read_file(own, path, quarter)
             rows.append(_row(source, path) | row)
             if sums:
                 read.append(rows[-1])
@@ -109,14 +107,14 @@ def _missing(source: LogSource) -> dict[str, Any]:
     return _row(source, source.pattern) | missing
 
 
-def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
+def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[str, Any], LogSums | None]:
     """What one file adds to its row of Sources, and its sums."""
     try:
-        with open_source(plan.root, path) as source:
-            plain = _unpacked_copy(plan, path)
+        with open_source(own.root, path) as source:
+            plain = _unpacked_copy(own, path)
             if plain:
                 return {"state": "refused", "reason": f"{COPY} {plain}"}, None
-            sums, broken = _sums(plan, path, source)
+            sums, broken = _sums(own, path, source)
             facts = {
                 "size_bytes": source.facts.size_bytes,
                 "modified_at": source.facts.modified_at,
@@ -130,18 +128,17 @@ def _read_file(plan: _Plan, path: str) -> tuple[dict[str, Any], LogSums | None]:
         return {"state": "refused", "reason": reason}, None
     lines = {name: getattr(sums, name) for name in ("lines", "read", "not_understood", "blank")}
     state = "read" if sums.lines or broken else "empty"
-    return facts | lines | {"state": state, "reason": broken or _reason(sums, plan.quarter)}, sums
+    return facts | lines | {"state": state, "reason": broken or _reason(sums, quarter)}, sums
 
 
-def _sums(plan: _Plan, path: str, source: OpenSource) -> tuple[LogSums, str]:
+def _sums(own: _Source, path: str, source: OpenSource) -> tuple[LogSums, str]:
     """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
-    how = Plan(plan.formats, plan.zone, _period(plan.quarter), routes=plan.routes)
-    if plan.scheduler and not is_packed(source.peek()):
+    if own.scheduler and not is_packed(source.peek()):
         from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
-        return read_on_cluster([str(plan.root / path)], how, plan.scheduler)[0], ""
+        return read_on_cluster([str(own.root / path)], own.plan, own.scheduler)[0], ""
     stream = Stream(source.file)
-    sums = read_log(cast(BinaryIO, stream), how, plan.total)
+    sums = read_log(cast(BinaryIO, stream), own.plan, own.total)
     broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
     return sums, broken
 
@@ -162,12 +159,12 @@ def _reason(sums: LogSums, quarter: Quarter | None) -> str:
     return ""
 
 
-def _unpacked_copy(plan: _Plan, path: str) -> str:
+def _unpacked_copy(own: _Source, path: str) -> str:
     """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
     plain = str(PurePosixPath(path).with_suffix(""))
-    if PurePosixPath(path).suffix not in PACKED or plain not in plan.beside:
+    if PurePosixPath(path).suffix not in PACKED or plain not in own.paths:
         return ""
-    return plain if _content_digest(plan.root, path) == _content_digest(plan.root, plain) else ""
+    return plain if _content_digest(own.root, path) == _content_digest(own.root, plain) else ""
 
 
 def _content_digest(root: Path, path: str) -> str:

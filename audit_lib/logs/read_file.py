@@ -13,7 +13,6 @@ from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.count_lines import raw_lines, tally_lines
 from audit_lib.logs.file_counts import LogSums, sums_of
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.load_code import NotCompiled, is_at_hand, load_entry
 from audit_lib.logs.kernel.worker import read_chunks
@@ -23,7 +22,7 @@ from audit_lib.logs.route_limit import folded
 # From this size on the fast reader, once it is compiled, is done before the naive one.
 FAST_FROM = 1 << 18
 # Up to this size, of all files together, the naive reader is done before the fast one is compiled.
-COMPILE_FROM = 16 << 20
+COMPILE_FROM = 32 << 20
 
 
 class _Chained(io.RawIOBase):
@@ -52,22 +51,22 @@ def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_F
     """
     first = _read_up_to(file, fast_from)
     enough = len(first) >= fast_from
-    if enough and total < COMPILE_FROM and not is_at_hand(plan.formats):
+    if enough and total < COMPILE_FROM and not is_at_hand():
         first += _read_up_to(file, COMPILE_FROM - len(first))
         enough = len(first) >= COMPILE_FROM
     if not enough:
         return read_naively(io.BytesIO(first), plan)
     whole = _Chained(first, file)
-    if not _is_compiled(plan.formats):
+    if not _is_compiled():
         return read_naively(io.BufferedReader(whole), plan)
     return reduce_chunks(read_chunks(cast(BinaryIO, whole), plan), plan)
 
 
 @lru_cache
-def _is_compiled(formats: LogFormats) -> bool:
+def _is_compiled() -> bool:
     """Whether the fast reader is there; where it is not, that is said once."""
     try:
-        load_entry(formats)
+        load_entry()
     except NotCompiled as error:
         print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
         return False

@@ -11,9 +11,8 @@ from audit_lib.base.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, parse_time, strip_port
 from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
 from audit_lib.logs.json_line import json_fields
+from audit_lib.logs.units import LINE_LIMIT
 
-# A line beyond this is no log line: it is counted as not understood, and never held whole.
-LINE_LIMIT = 1 << 20
 _DEPTH = 6
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.kernel.chunks import CHUNK
+
+CHUNK = 8 << 20  # so many bytes a thread reads at once
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Templates of named fields: what each field takes, as text and as a regular expression over bytes.
 
 A field takes all bytes of its class and never gives one back; `{text}` ends at the first place where
-what follows it stands. So a template reads a line in one pass, by regular expression and by kernel alike.
+what follows it stands, or at the last if `{end}` follows that. So a template reads a line in one pass, by
+regular expression and by kernel alike.
 """
 
 import re
@@ -34,6 +35,7 @@ FIELDS: dict[str, bytes] = {
     "email": rb"(?P<email>[^ ]*+)",
     "text": rb"",
     "rest": rb"",
+    "end": rb"\Z",
 }
 _FIELD = re.compile(r"\{([a-z:]+)\}")
 
@@ -65,8 +67,8 @@ def _require_readable(parts: list[Part]) -> None:
     if not parts:
         raise ValueError("is empty")
     for part, following in zip(parts, [*parts[1:], None], strict=True):
-        if part.field == "rest" and following:
-            raise ValueError("has {rest} before its end")
+        if part.field in ("rest", "end") and following:
+            raise ValueError(f"has {{{part.field}}} before its end")
         if part.field == "text" and following and not following.literal:
             raise ValueError("needs plain text after {text}")
         if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
@@ -80,12 +82,14 @@ def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
     """The regular expression of a template; `whole` ends it at the end of the line."""
     pieces: list[bytes] = []
     open_text = False
-    for part in parts:
+    for part, following in zip(parts, [*parts[1:], Part()], strict=True):
         if part.field == "text":
             open_text = True
             continue
         piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
-        pieces.append(rb"(?>.*?" + piece + rb")" if open_text else piece)
+        if open_text:
+            piece = rb"(?>.*" + piece + rb"\Z)" if following.field == "end" else rb"(?>.*?" + piece + rb")"
+        pieces.append(piece)
         open_text = False
     if open_text:
         pieces.append(rb".*")

@@ -10,3 +10,5 @@ NONE = -(1 << 62)  # no instant
 DAY = 86_400_000_000
 MINUTE = 60_000_000
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
+# A line beyond this is no log line: it is counted as not understood, and never held whole.
+LINE_LIMIT = 1 << 20

@@ -17,10 +17,11 @@ from time import perf_counter
 
 from distributed import LocalCluster
 
-from tests.bench.mixed_logs import write_combined, write_mixed
+from tests.bench.mixed_logs import busy_text, write_busy, write_combined, write_mixed
 
 NAIVE_SHARE = 16  # the naive loop reads so small a part, and its time is scaled
 ALL = "day,kind,status,client"
+KINDS = ("uvicorn", "stamped", "application", "structured", "exported", "combined", "printed")
 ROWS = """
 import sys
 from pathlib import Path
@@ -49,9 +50,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A command over the mixed log, its target, and how much less than all of the log it reads."""
+    """A command over a log, its target, and how much less than all of the log it reads."""
 
     name: str
+    log: Path
     command: list[str]
     target: str = ""
     scale: float = 1
@@ -74,7 +76,8 @@ def main() -> None:
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start\n")
         print("| task | x wc -l | wall s | processor s | peak MiB | target |\n|--|--|--|--|--|--|")
         for task in _tasks(mixed, Path(folder)):
-            _print_task(task, mixed, given.pairs)
+            _print_task(task, given.pairs)
+        _print_kinds(Path(folder))
         _print_rivals(combined, given.pairs)
         _print_curve(Path(folder), given.gigabytes)
         _print_cluster(mixed, given.pairs)
@@ -88,10 +91,16 @@ def _tasks(mixed: Path, folder: Path) -> Iterator[Task]:
     part = folder / "part.log"
     write_mixed(part, mixed.stat().st_size // NAIVE_SHARE)
     share = mixed.stat().st_size / part.stat().st_size
-    yield Task("count by day, kind, status, client", _failures(mixed, ALL), "10 (at most 30)")
-    yield Task("the same with route", _failures(mixed, f"{ALL},route"), "25")
-    yield Task("failures as rows in pandas", [sys.executable, "-c", ROWS, str(mixed)], "10")
-    yield Task("naive loop, everything (scaled)", [sys.executable, "-c", NAIVE, str(part)], "", share)
+    busy = folder / "busy.log"
+    write_busy(busy, mixed.stat().st_size)
+    yield Task(f"count by {ALL}", mixed, _failures(mixed, ALL), "16")
+    yield Task("the same with route", mixed, _failures(mixed, f"{ALL},route"), "25")
+    yield Task("the same of 2,000 clients", busy, _failures(busy, ALL), "20")
+    yield Task("with 14 routes, too", busy, _failures(busy, f"{ALL},route"), "30, 400 MiB")
+    yield Task("failures as rows in pandas", mixed, [sys.executable, "-c", ROWS, str(mixed)], "10")
+    yield Task(
+        "naive loop, everything (scaled)", mixed, [sys.executable, "-c", NAIVE, str(part)], scale=share
+    )
 
 
 def run(command: list[str]) -> Run:
@@ -105,15 +114,28 @@ def run(command: list[str]) -> Run:
     return Run(perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def _print_task(task: Task, mixed: Path, pairs: int) -> None:
+def _print_task(task: Task, pairs: int) -> None:
     run(task.command)
-    both = [(run(["wc", "-l", str(mixed)]), run(task.command)) for _ in range(pairs)]
+    both = [(run(["wc", "-l", str(task.log)]), run(task.command)) for _ in range(pairs)]
     ratios = [ours.wall * task.scale / count.wall for count, ours in both]
     wall = statistics.median(ours.wall for _, ours in both) * task.scale
     processor = statistics.median(ours.processor for _, ours in both) * task.scale
     peak = max(ours.peak for _, ours in both)
     told = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
     print(f"| {task.name} | {told} | {wall:.2f} | {processor:.2f} | {peak:.0f} | {task.target} |", flush=True)
+
+
+def _print_kinds(folder: Path) -> None:
+    """What a line of each kind costs beside the mean of all: at most three times as much."""
+    path, costs = folder / "kind.log", {}
+    path.write_text(busy_text("line", 100_000), "utf-8")
+    run(_failures(path, ALL))
+    print("\n| kind of line | ns a line, processor | x the mean (3) |\n|--|--|--|")
+    for kind in ("line", *KINDS):
+        path.write_text(busy_text(kind, 100_000) * 20, "utf-8")
+        empty, ours = run(_failures(Path(os.devnull), ALL)), run(_failures(path, ALL))
+        costs[kind] = (ours.processor - empty.processor) / 2_000_000 * 1e9
+        print(f"| {kind} | {costs[kind]:.0f} | {costs[kind] / costs['line']:.1f} |", flush=True)
 
 
 def _print_rivals(combined: Path, pairs: int) -> None:

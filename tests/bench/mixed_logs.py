@@ -23,6 +23,9 @@ MESSAGES = [
     'HTTP Request: GET http://127.0.0.1:9009/v1/user/profile "HTTP/1.1 200 OK"',
 ]
 FAILURES = ["⚠️ Failed login attempt for: user{}@example.com", "JWT auth failed: User not found | user_id={}"]
+WORDS = ["positions", "orders", "health", "quotes", "login", "token", "users", "portfolio"]
+WORDS += ["signals", "trades", "keys", "ohlc", "docs", "me"]
+TEXTS = ["cache hit for {}", "user context loaded for {}", "JWT decode error: Signature has expired ({})"]
 PRINTS = [
     "[OK] Cache service initialized",
     "===========================",
@@ -103,6 +106,25 @@ class _Lines:
         return f'{self.client()} - - [{stamp}] {request} "-" "curl/8.5"'
 
 
+class _BusyLines(_Lines):
+    """The same of a busier application: 2,000 clients, 14 routes, many with a query of its own."""
+
+    def client(self) -> str:
+        number = self.random.randrange(2000)
+        return f"10.{number % 7}.{number // 7 % 20}.{number // 140}"
+
+    def route(self) -> str:
+        path = f"/api/{self.random.choice(WORDS)}"
+        return path + (
+            f"?symbol=AAPL&id={self.random.randrange(10**6)}" if self.random.random() < 0.25 else ""
+        )
+
+    def application(self) -> str:
+        stamp = self.now.strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        text = self.random.choice(TEXTS).format(self.route())
+        return f"{stamp} - app.services.data - INFO - {text} id={self.random.randrange(10**6)}"
+
+
 def mixed_text(count: int, step: int, seed: int = 1) -> str:
     """So many lines of a mixed log, less than `step` milliseconds apart, from the start on."""
     lines = _Lines(seed, step)
@@ -111,7 +133,21 @@ def mixed_text(count: int, step: int, seed: int = 1) -> str:
 
 def write_mixed(path: Path, size: int, seed: int = 1) -> None:
     """A mixed log of about `size` bytes: one seeded block of 16 MB, again and again with another day."""
-    lines = _Lines(seed)
+    _write_days(path, size, _Lines(seed), 90)
+
+
+def write_busy(path: Path, size: int, seed: int = 5) -> None:
+    """The same of 2,000 clients and 14 routes, many with a query of its own, over twelve days."""
+    _write_days(path, size, _BusyLines(seed), 12)
+
+
+def busy_text(kind: str, count: int, seed: int = 5) -> str:
+    """So many lines of one kind of a busy log, or of every kind by chance ("line")."""
+    write = getattr(_BusyLines(seed), kind)
+    return "".join(f"{write()}\n" for _ in range(count))
+
+
+def _write_days(path: Path, size: int, lines: _Lines, days: int) -> None:
     block: list[str] = []
     length = 0
     while length < min(size, 16 << 20):
@@ -120,7 +156,7 @@ def write_mixed(path: Path, size: int, seed: int = 1) -> None:
     text = ("\n".join(block) + "\n").encode()
     with path.open("wb") as file:
         for number in range(max(1, size // len(text))):
-            day = (START + timedelta(days=number % 90)).date()
+            day = (START + timedelta(days=number % days)).date()
             file.write(text.replace(b"2026-07-01", day.isoformat().encode()))
 
 

@@ -57,6 +57,22 @@ def test_every_kind_has_a_line_that_shows_it() -> None:
     assert all("401" in line for line in lines["unauthorized"])
 
 
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("user x not found", True),
+        ("user x not found: /a", True),
+        ("user x not found y not found", True),
+        ("user x not found y", False),
+        ('user x: authentication failure for "/a"', True),
+    ],
+)
+def test_a_block_takes_each_of_its_templates(line: str, *, seen: bool) -> None:
+    """A message of several shapes is seen in each; a text before the end is the last one, not the first."""
+    sightings = read_line(line.encode(), FORMATS, UTC).sightings
+    assert [sighting.message for sighting in sightings] == ["apache login failed"] * seen
+
+
 BROKEN = """
 [[prefix]]
 name = "no examples"
@@ -117,20 +133,20 @@ FAULTS = """
 broken.toml: prefix #1 (no examples): has no examples
 broken.toml: prefix #1 (no examples): has no counter_examples
 broken.toml: prefix #2 (no counter-examples): has no counter_examples
-broken.toml: body #1 (without a name): has no name
-broken.toml: body #1 (without a name): needs either a template or a pattern
+broken.toml: body #1: has no name
+broken.toml: body #1: needs either a template, a list of templates or a pattern
 broken.toml: body #2 (unknown field): its template has no field {hour}
 broken.toml: body #3 (twice): its template names a field twice
 broken.toml: body #4 (text before a field): its template needs plain text after {text}
 broken.toml: body #5 (no text): matches where there is no text
 broken.toml: message #1 (no literal): needs, for its pattern, a literal of three characters or more
-broken.toml: message #2 (no kind): has no entry colour
+broken.toml: message #2 (no kind): has an unknown key colour
 broken.toml: message #2 (no kind): once is not true or false
-broken.toml: message #2 (no kind): has a kind that is none of
-broken.toml: message #3 (no expression): its pattern is no regular expression
+broken.toml: message #2 (no kind): kind is none of
+broken.toml: message #3 (no expression): its pattern is not a regular expression
 broken.toml: json: has no time
 broken.toml: query: has no secret_parameters
-broken.toml: has no section extra
+broken.toml: has an unknown key extra
 """
 
 
@@ -145,15 +161,31 @@ def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
         line for line in FAULTS.split("\n") if line and not any(fault.startswith(line) for fault in told)
     ]
     assert missing == []
-    assert len(told) == 27  # those, and each list that [json] lacks
+    assert len(told) == 28  # those, and each list that [json] lacks
 
 
-@pytest.mark.parametrize(("content", "fault"), [(b"prefix = 3", "is not a list"), (b"\xff", "is not TOML")])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(b"prefix = 3", "is not a list"), (b"\xff", "is not UTF-8"), (b"[", "is not TOML")],
+)
 def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: bytes, fault: str) -> None:
     """What is no formats file at all ends in one clear line."""
     path = tmp_path / "formats.toml"
     path.write_bytes(content)
     with pytest.raises(BadInput, match=fault):
+        load_formats(path)
+
+
+def test_more_messages_than_can_be_numbered_are_a_fault(tmp_path: Path) -> None:
+    """A message with hundreds of templates is refused: the fast reader would mistake one for another."""
+    templates = [f"message {number} " for number in range(251)]
+    block = (
+        f'[[message]]\nname = "many"\nkind = "notice"\ntemplates = {templates}\n'
+        'examples = ["a"]\ncounter_examples = ["b"]\n'
+    )
+    path = tmp_path / "many.toml"
+    path.write_text(block)
+    with pytest.raises(BadInput, match="has more than 250 messages"):
         load_formats(path)
 
 

@@ -1,5 +1,7 @@
 """One line as it is read: clients, routes, times, subjects, and what is never taken for a failure."""
 
+import subprocess
+import sys
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -259,3 +261,12 @@ def test_a_value_in_a_validation_error_is_marked_as_a_leak(text: str) -> None:
 def test_the_day_of_an_instant_is_the_utc_day() -> None:
     """The last microsecond of a day still belongs to it."""
     assert day_of(parse_time(b"2026-09-30 23:59:59.999999Z", UTC) or 0) == "2026-09-30"
+
+
+def test_the_naive_reader_stands_on_its_own() -> None:
+    """What the fast reader is tested against imports nothing of it."""
+    code = (
+        "import sys, audit_lib.logs.file_counts; print([*filter(lambda name: 'kernel' in name, sys.modules)])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"

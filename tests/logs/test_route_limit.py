@@ -104,7 +104,7 @@ def test_what_a_range_sends_is_folded(tmp_path: Path) -> None:
     path.write_bytes(_scanner(5000))
     read = read_range(str(path), 0, path.stat().st_size, _plan(10))
     assert len(read.worker.tables.strings.arena) < 1000
-    assert len(read.worker.tables.groups.one) == 10 + 28 * 3  # the others by day and client
+    assert len(read.worker.tables.groups.rows) == 10 + 28 * 3  # the others by day and client
 
 
 def test_mixtures_fold_the_same() -> None:

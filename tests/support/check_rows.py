@@ -246,6 +246,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"verdict": "unknown", "first_at": None, "last_at": None},
         True,
     ),
+    "ledger-entries-lost": ({"fault": "cut", "lost": True}, {"fault": "cut"}, {"place": ""}, False),
     "ledger-fault": ({"fault": "broken link"}, {"fault": ""}, {"place": ""}, False),
     "leaked-in-force": ({"status": "emergency"}, {"status": "historic"}, {"first_at": None}, False),
     "leaked-before": ({"status": "historic"}, {"status": "emergency"}, {"days_exposed_max": None}, False),

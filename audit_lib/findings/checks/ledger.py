@@ -20,6 +20,8 @@ LEDGER = (
     ),
     Check(
         id="ledger-entries-lost",
+        what="Entries that the ledger held when it was last seen are gone or were replaced.",
+        why="Whoever cuts the ledger removes what proves ages, rotations and decisions.",
         table="ledger_faults",
         severity="critical",
         when=lambda rows: rows["lost"],

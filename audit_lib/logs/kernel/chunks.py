@@ -5,14 +5,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from audit_lib.logs.read_line import LINE_LIMIT
-from audit_lib.logs.units import Bytes
+from audit_lib.logs.units import LINE_LIMIT, Bytes
 
-CHUNK = 8 << 20
 _STEP = 1 << 16
 
 
-def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Iterator[tuple[Bytes, int]]:
+def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int) -> Iterator[tuple[Bytes, int]]:
     """Buffers with how many bytes of each are whole lines; the last line may lack its end.
 
     Of a line beyond the limit so much is kept that it shows to be too long. `buffers` gives the next free
@@ -42,7 +40,7 @@ def chunks(file: BinaryIO, buffers: Iterator[Bytes], size: int = CHUNK) -> Itera
         buffer, filled = following, left
 
 
-def buffer_size(size: int = CHUNK) -> int:
+def buffer_size(size: int) -> int:
     """What a buffer must hold: a chunk, and one line that began in the chunk before."""
     return size + LINE_LIMIT + 2 * _STEP
 

@@ -2,61 +2,18 @@
 
 import numpy as np
 
+from audit_lib.logs.kernel import packed_words
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import is_refusal
 from audit_lib.logs.kernel.line import nothing
 from audit_lib.logs.kernel.memory import inlined, jit, put, word
-from audit_lib.logs.kernel.shared_arrays import (
-    BEGUN,
-    BY_CLIENT,
-    BY_METHOD,
-    BY_ROUTE,
-    CHUNK,
-    CLOCK_NUMBER,
-    DATED,
-    E_AFTER,
-    E_AT,
-    E_BEFORE,
-    E_LINE,
-    E_ONCE,
-    E_ONE,
-    E_SUBJECT,
-    E_TWO,
-    EVENT,
-    EVENT_ROWS,
-    EVENTS,
-    FIRST,
-    FIRST_DAY,
-    FIRST_LINE,
-    GROUPS,
-    HEAD,
-    HEADS,
-    HELD,
-    LAST,
-    LAST_DAY,
-    LINES,
-    MINUTES,
-    O_BIT,
-    O_LINE,
-    O_ONE,
-    O_ROW,
-    O_TWO,
-    ONCE,
-    ONCE_ROWS,
-    ONCES,
-    OPENED,
-    PENDING,
-    SETTING,
-    STATE,
-    STEPS,
-    TODAY,
-    WANT_COUNTS,
-    WANT_EVENTS,
-    WANT_MINUTES,
-    WITHIN,
-)
 from audit_lib.logs.kernel.tables import add
 from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS
+
+group_word, minute_word, two_in_one = map(
+    inlined, (packed_words.group_word, packed_words.minute_word, packed_words.two_in_one)
+)
 
 
 @inlined
@@ -68,100 +25,113 @@ def more(state, place):
 @inlined
 def end_line(frame, at, record, place):
     """A line has ended as read, not understood or blank (`place`), with what it says of record and time."""
-    state = word(frame, STATE)
-    more(state, LINES)
+    state = word(frame, layout.STATE)
+    more(state, layout.LINES)
     more(state, place)
     if record:
-        put(state, BEGUN, 1)
-        put(state, OPENED, 0)
+        put(state, layout.BEGUN, 1)
+        put(state, layout.OPENED, 0)
     if at != NONE:
         note_time(frame, at)
-    if word(state, TODAY) == 0:
-        more(state, HEAD)
+    if word(state, layout.TODAY) == 0:
+        more(state, layout.HEAD)
     else:
-        more(state, DATED)
-        put(state, WITHIN, word(state, WITHIN) + word(state, HELD))
+        more(state, layout.DATED)
+        put(state, layout.WITHIN, word(state, layout.WITHIN) + word(state, layout.HELD))
 
 
 @jit
 def note_time(frame, at):
     """A line with a time: the day that follows from it, and the bound of the events that waited."""
-    state, settings, rows = word(frame, STATE), word(frame, SETTING), word(frame, EVENT_ROWS)
-    last = word(state, LAST)
-    if word(state, FIRST) == NONE:
-        put(state, FIRST, at)
-        put(state, FIRST_LINE, word(state, LINES))
-    put(state, LAST, at)
+    state, settings = word(frame, layout.STATE), word(frame, layout.SETTING)
+    rows, last = word(frame, layout.EVENT_ROWS), word(state, layout.LAST)
+    if word(state, layout.FIRST) == NONE:
+        put(state, layout.FIRST, at)
+        put(state, layout.FIRST_LINE, word(state, layout.LINES))
+    put(state, layout.LAST, at)
     today = at // DAY + 1
-    if today != word(state, TODAY):
-        put(state, TODAY, today)
-        put(state, HELD, np.int64(word(settings, FIRST_DAY) <= today <= word(settings, LAST_DAY)))
-    if last != NONE and last - at > MINUTE and word(state, HELD) and word(settings, WANT_EVENTS):
+    if today != word(state, layout.TODAY):
+        put(state, layout.TODAY, today)
+        put(
+            state,
+            layout.HELD,
+            np.int64(word(settings, layout.FIRST_DAY) <= today <= word(settings, layout.LAST_DAY)),
+        )
+    if (
+        last != NONE
+        and last - at > MINUTE
+        and word(state, layout.HELD)
+        and word(settings, layout.WANT_EVENTS)
+    ):
         keep_step(frame, at, last)
-    for row in range(word(state, PENDING), word(state, EVENTS)):
-        event = rows + 8 * EVENT * row
-        if word(event, E_AFTER) == NONE:
-            put(event, E_AFTER, at)
-    put(state, PENDING, word(state, EVENTS))
+    for row in range(word(state, layout.PENDING), word(state, layout.EVENTS)):
+        event = rows + 8 * layout.EVENT * row
+        if word(event, layout.E_AFTER) == NONE:
+            put(event, layout.E_AFTER, at)
+    put(state, layout.PENDING, word(state, layout.EVENTS))
 
 
 @jit
 def keep_step(frame, at, last):
     """A line older than the one before it, as an event: the true instant lies between the two."""
-    state = word(frame, STATE)
-    if word(state, STEPS) < MOST_STEPS:
-        more(state, STEPS)
-        row = word(state, EVENTS)
-        more(state, EVENTS)
-        keep_event(frame, row, at, word(state, TODAY) << 47 | CLOCK_NUMBER << 28, nothing(0))
-        put(word(frame, EVENT_ROWS) + 8 * EVENT * row, E_AFTER, last)
+    state = word(frame, layout.STATE)
+    if word(state, layout.STEPS) < MOST_STEPS:
+        more(state, layout.STEPS)
+        row = word(state, layout.EVENTS)
+        more(state, layout.EVENTS)
+        keep_event(
+            frame, row, at, group_word(word(state, layout.TODAY), 0, 0, layout.CLOCK_NUMBER, 0), nothing(0)
+        )
+        put(word(frame, layout.EVENT_ROWS) + 8 * layout.EVENT * row, layout.E_AFTER, last)
 
 
 @jit
 def sight(frame, at, shown):
     """Counts one request or message, and keeps it as an event where it is one."""
-    state, settings = word(frame, STATE), word(frame, SETTING)
+    state, settings = word(frame, layout.STATE), word(frame, layout.SETTING)
     if shown.once:
-        if word(state, OPENED) & shown.once:
+        if word(state, layout.OPENED) & shown.once:
             return
-        put(state, OPENED, word(state, OPENED) | shown.once)
-    today = word(state, TODAY)
-    if (today and not word(state, HELD)) or (shown.notice and not word(settings, WANT_EVENTS)):
+        put(state, layout.OPENED, word(state, layout.OPENED) | shown.once)
+    today = word(state, layout.TODAY)
+    if (today and not word(state, layout.HELD)) or (shown.notice and not word(settings, layout.WANT_EVENTS)):
         return
     untimed, status = np.int64(at == NONE), shown.status
-    one = today << 47 | untimed << 46 | status << 36 | shown.message << 28
-    two = (shown.client * word(settings, BY_CLIENT)) << 32 | shown.route * word(settings, BY_ROUTE)
+    one = group_word(today, untimed, status, shown.message, shown.method)
+    two = two_in_one(shown.client, shown.route)
     row = np.int64(-1)
-    if word(settings, WANT_EVENTS) and (status == 0 or is_refusal(status)):
-        row = word(state, EVENTS)
-        put(state, EVENTS, row + 1)
+    if word(settings, layout.WANT_EVENTS) and (status == 0 or is_refusal(status)):
+        row = word(state, layout.EVENTS)
+        put(state, layout.EVENTS, row + 1)
         keep_event(frame, row, at, one, shown)
-    one |= shown.method * word(settings, BY_METHOD)
-    mark = word(state, CHUNK) << 32 | word(state, LINES)
-    if shown.once and word(state, BEGUN) == 0:
-        rows = word(frame, ONCE_ROWS) + 8 * ONCE * word(state, ONCES)
-        more(state, ONCES)
-        put(rows, O_BIT, shown.once)
-        put(rows, O_ONE, one)
-        put(rows, O_TWO, two)
-        put(rows, O_ROW, row)
-        put(rows, O_LINE, word(state, LINES))
-    elif not shown.notice and word(settings, WANT_COUNTS):
-        add(frame, GROUPS if today else HEADS, one, two, 1, mark)
-    if status and not untimed and word(settings, WANT_MINUTES):
-        minute = (at // MINUTE) << 36 | status << 26 | shown.method
-        add(frame, MINUTES, minute, shown.client << 32 | shown.route, 1, mark)
+    mark = two_in_one(word(state, layout.CHUNK), word(state, layout.LINES))
+    if status and not untimed and word(settings, layout.WANT_MINUTES):
+        add(frame, layout.MINUTES, minute_word(at // MINUTE, status, shown.method), two, mark)
+    one = group_word(today, untimed, status, shown.message, shown.method * word(settings, layout.BY_METHOD))
+    two = two_in_one(
+        shown.client * word(settings, layout.BY_CLIENT), shown.route * word(settings, layout.BY_ROUTE)
+    )
+    if shown.once and word(state, layout.BEGUN) == 0:
+        rows = word(frame, layout.ONCE_ROWS) + 8 * layout.ONCE * word(state, layout.ONCES)
+        more(state, layout.ONCES)
+        put(rows, layout.O_BIT, shown.once)
+        put(rows, layout.O_ONE, one)
+        put(rows, layout.O_TWO, two)
+        put(rows, layout.O_ROW, row)
+        put(rows, layout.O_LINE, word(state, layout.LINES))
+    elif not shown.notice and word(settings, layout.WANT_COUNTS):
+        add(frame, layout.GROUPS if today else layout.HEADS, one, two, mark)
 
 
 @inlined
 def keep_event(frame, row, at, one, shown):
     """One row of events; bounds of an untimed one are the last time, and the next when it comes."""
-    state, event = word(frame, STATE), word(frame, EVENT_ROWS) + 8 * EVENT * row
-    put(event, E_LINE, word(state, LINES))
-    put(event, E_AT, at)
-    put(event, E_BEFORE, word(state, LAST) if at == NONE else at)
-    put(event, E_AFTER, at)
-    put(event, E_ONE, one | shown.method)
-    put(event, E_TWO, shown.client << 32 | shown.route)
-    put(event, E_SUBJECT, shown.subject)
-    put(event, E_ONCE, 0)
+    state, event = word(frame, layout.STATE), word(frame, layout.EVENT_ROWS) + 8 * layout.EVENT * row
+    put(event, layout.E_LINE, word(state, layout.LINES))
+    put(event, layout.E_AT, at)
+    put(event, layout.E_BEFORE, word(state, layout.LAST) if at == NONE else at)
+    put(event, layout.E_AFTER, at)
+    put(event, layout.E_ONE, one)
+    put(event, layout.E_TWO, two_in_one(shown.client, shown.route))
+    put(event, layout.E_SUBJECT, shown.subject)
+    put(event, layout.E_ONCE, 0)

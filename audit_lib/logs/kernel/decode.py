@@ -1,16 +1,29 @@
 """Turns what a worker counted, keys of two words, into columns that name things."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from audit_lib.base.log_kinds import NOTICE, REQUEST_KINDS
 from audit_lib.logs.fields import clean_client, clean_method, mask_email, name_route
-from audit_lib.logs.file_counts import KINDS, Columns, Names
-from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL
+from audit_lib.logs.file_counts import KINDS, NAMED, Columns, Names
+from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.limit_routes import LOW, METHOD
-from audit_lib.logs.read_options import Plan
+from audit_lib.logs.kernel.packed_words import (
+    day_in,
+    group_word,
+    lower_in,
+    message_in,
+    method_in,
+    minute_in,
+    minute_method_in,
+    minute_status_in,
+    minute_word,
+    status_in,
+    two_in_one,
+    untimed_in,
+    upper_in,
+)
 from audit_lib.logs.units import NONE, Ints
 
 # The reader's own events, by their numbers: layout.CLOCK_NUMBER, URL_NUMBER.
@@ -38,90 +51,92 @@ def _as_it_is(raw: bytes) -> str:
     return raw.decode("ascii")
 
 
-def in_file(rows: Ints, begun: Sequence[int]) -> Ints:
-    """The rows of a worker's groups with their first line in the file in place of the mark.
-
-    `begun` says how many lines stand before each chunk of the worker.
-    """
-    marks = rows[:, 3]
-    lines = np.array(begun, np.int64)[marks >> 32] + (marks & LOW)
-    return np.column_stack([rows[:, :3], lines])
-
-
-def messages(plan: Plan) -> tuple[str, ...]:
+def messages(formats: LogFormats) -> tuple[str, ...]:
     """The names of messages by their place; the first is none."""
-    return "", *(block.name for block in plan.formats.messages), *_OWN
+    return "", *(block.name for block in formats.messages), *_OWN
 
 
-def decode_groups(rows: Ints, texts: Texts, plan: Plan) -> Columns:
-    """The columns of BY_GROUP, from rows like those of `in_file`."""
-    one, two, count, line = rows.T
-    untimed = one >> 46 & 1
-    lines = {"line": line, "untimed_line": line * untimed}
-    return _decoded(one, two, texts, plan) | {"count": count, "untimed": count * untimed} | lines
+def named_groups(rows: Ints, texts: Texts, formats: LogFormats) -> Ints:
+    """The rows of groups with names' numbers in place of strings', and a kind's in place of a message's."""
+    one, two = rows[:, layout.G_ONE], rows[:, layout.G_TWO]
+    message, status = message_in(one), status_in(one)
+    kind = _kinds(formats)[np.where(message > 0, 1024 + message, status)]
+    method = texts.named(method_in(one), clean_method)
+    rows[:, layout.G_ONE] = group_word(day_in(one), untimed_in(one), status, kind, method)
+    rows[:, layout.G_TWO] = _named_pair(two, texts)
+    return rows
 
 
-def _decoded(one: Ints, two: Ints, texts: Texts, plan: Plan) -> Columns:
-    """The columns that the two words of a group's key hold."""
-    message, status = one >> 28 & 255, one >> 36 & 1023
-    own = len(plan.formats.messages) + 1 - _FIRST_OWN
-    return {
-        "day": one >> 47 & 0x1FFFF,
-        "kind": _kinds(plan)[np.where(message > 0, 1024 + message, status)],
-        "message": np.where(message >= _FIRST_OWN, message + own, message),
-        "status": status,
-        "client": texts.named(two >> 32, clean_client),
-        "method": texts.named(one & METHOD, clean_method),
-        "route": texts.named(two & LOW, name_route),
-    }
+def named_moments(rows: Ints, texts: Texts) -> Ints:
+    """The rows of moments with names' numbers in place of strings'."""
+    one = rows[:, layout.G_ONE]
+    method = texts.named(minute_method_in(one), clean_method)
+    rows[:, layout.G_ONE] = minute_word(minute_in(one), minute_status_in(one), method)
+    rows[:, layout.G_TWO] = _named_pair(rows[:, layout.G_TWO], texts)
+    return rows
 
 
-def _kinds(plan: Plan) -> Ints:
+def _named_pair(two: Ints, texts: Texts) -> Ints:
+    return two_in_one(texts.named(upper_in(two), clean_client), texts.named(lower_in(two), name_route))
+
+
+_OF_BOTH: dict[str, Callable[[Ints], Ints]] = {
+    "client": lambda rows: upper_in(rows[:, layout.G_TWO]),
+    "route": lambda rows: lower_in(rows[:, layout.G_TWO]),
+    "count": lambda rows: rows[:, layout.G_COUNT],
+    "line": lambda rows: rows[:, layout.G_MARK],
+}
+# How the columns of BY_GROUP and BY_MOMENT are taken out of named rows, with their lines in the file.
+OF_GROUP = _OF_BOTH | {
+    "day": lambda rows: day_in(rows[:, layout.G_ONE]),
+    "kind": lambda rows: message_in(rows[:, layout.G_ONE]),
+    "status": lambda rows: status_in(rows[:, layout.G_ONE]),
+    "method": lambda rows: method_in(rows[:, layout.G_ONE]),
+    "untimed": lambda rows: rows[:, layout.G_COUNT] * untimed_in(rows[:, layout.G_ONE]),
+    "untimed_line": lambda rows: rows[:, layout.G_MARK] * untimed_in(rows[:, layout.G_ONE]),
+}
+OF_MOMENT = _OF_BOTH | {
+    "minute": lambda rows: minute_in(rows[:, layout.G_ONE]),
+    "status": lambda rows: minute_status_in(rows[:, layout.G_ONE]),
+    "method": lambda rows: minute_method_in(rows[:, layout.G_ONE]),
+}
+
+
+def _kinds(formats: LogFormats) -> Ints:
     """The place in KINDS of each status, and of each message at 1024 and on."""
     kinds = np.zeros(1024 + 256, np.int64)
     for status, kind in REQUEST_KINDS.items():
         kinds[status] = KINDS.index(kind)
-    for number, block in enumerate(plan.formats.messages):
+    for number, block in enumerate(formats.messages):
         kinds[1024 + number + 1] = KINDS.index(block.kind)
     kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)
     return kinds
 
 
-def decode_moments(rows: Ints, texts: Texts) -> Columns:
-    """The columns of BY_MOMENT, from rows like those of `in_file`."""
-    one, two, count, line = rows.T
-    return {
-        "minute": one >> 36,
-        "status": one >> 26 & 1023,
-        "client": texts.named(two >> 32, clean_client),
-        "method": texts.named(one & ((1 << 26) - 1), clean_method),
-        "route": texts.named(two & LOW, name_route),
-        "count": count,
-        "line": line,
-    }
-
-
-def decode_events(rows: Ints, texts: Texts, plan: Plan) -> Columns:
+def decode_events(rows: Ints, texts: Texts, formats: LogFormats) -> Columns:
     """Columns of EVENT and EVENT_NAMES."""
-    columns = _decoded(rows[:, layout.E_ONE], rows[:, layout.E_TWO], texts, plan)
-    before, after = rows[:, layout.E_BEFORE], rows[:, layout.E_AFTER]
+    one, before, after = rows[:, layout.E_ONE], rows[:, layout.E_BEFORE], rows[:, layout.E_AFTER]
     swapped = (before != NONE) & (after != NONE) & (before > after)
-    subjects, plain = rows[:, layout.E_SUBJECT], _names_a_variable(plan)[columns["message"]]
+    message = message_in(one)
+    own = len(formats.messages) + 1 - _FIRST_OWN
+    message = np.where(message >= _FIRST_OWN, message + own, message)
+    subjects, plain = rows[:, layout.E_SUBJECT], _names_a_variable(formats)[message]
     subject = np.zeros(len(rows), np.int64)
     # Only what a format names a variable stays as it is: anything else could be a password.
     subject[plain] = texts.named(subjects[plain], _as_it_is)
     subject[~plain & (subjects > 0)] = texts.named(subjects[~plain & (subjects > 0)], mask_email)
-    return columns | {
+    named = named_groups(rows[:, [layout.E_ONE, layout.E_TWO]], texts, formats)
+    return {name: OF_GROUP[name](named) for name in ("day", "kind", "status", *NAMED)} | {
         "line": rows[:, layout.E_LINE],
         "at": rows[:, layout.E_AT],
         "not_before": np.where(swapped, after, before),
         "not_after": np.where(swapped, before, after),
+        "message": message,
         "subject": subject,
     }
 
 
-def _names_a_variable(plan: Plan) -> np.ndarray:
+def _names_a_variable(formats: LogFormats) -> np.ndarray:
     """For each place among the messages, whether its subject is the name of a variable or parameter."""
-    messages = plan.formats.messages
-    named = ("variable" in block.expression.groupindex for block in messages)
+    named = ("variable" in block.expression.groupindex for block in formats.messages)
     return np.array([False, *named, *(name == SECRET_IN_URL for name in _OWN)])

@@ -1,7 +1,7 @@
 """Compiled rules of fields, as in log_fields.py: client without port, route without identifiers."""
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
-from audit_lib.logs.kernel.shared_arrays import ARRAYS, PARAMETERS, SCRATCH, TEXT
 from audit_lib.logs.kernel.tables import number_of
 
 WIDTH = 32  # so many bytes are looked at together
@@ -42,7 +42,7 @@ def number_client(frame, pos, end, always):
 @jit
 def number_route(frame, pos, end):
     """The number of a path without query, each identifier in it collapsed (log_fields.collapse)."""
-    scratch = word(frame, SCRATCH)
+    scratch = word(frame, layout.SCRATCH)
     stop = pos
     while stop < end and byte(stop) != 63 and byte(stop) != 35 and byte(stop) != 59:
         stop += 1
@@ -106,7 +106,7 @@ def query_at(pos, end):
 @jit
 def secret_parameter(frame, pos, end):
     """Whether a query names a secret that has a value."""
-    rows, text = word(frame, PARAMETERS), word(frame, TEXT)
+    rows, text = word(frame, layout.PARAMETERS), word(frame, layout.TEXT)
     at = query_at(pos, end)
     while at < end:
         at += 1
@@ -114,7 +114,7 @@ def secret_parameter(frame, pos, end):
         while at < end and byte(at) != 38 and byte(at) != 61:
             at += 1
         if at + 1 < end and byte(at) == 61 and byte(at + 1) != 38:
-            for row in range(0, word(frame, ARRAYS + PARAMETERS), 2):
+            for row in range(0, word(frame, layout.ARRAYS + layout.PARAMETERS), 2):
                 if is_word(name, at, text + word(rows, row), word(rows, row + 1)):
                     return True
         at = find_byte(at, end, 38)

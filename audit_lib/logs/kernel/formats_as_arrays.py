@@ -9,7 +9,8 @@ import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.formats import Block, LogFormats
-from audit_lib.logs.kernel.match_steps import PHASES, Reading, Rest, steps_of
+from audit_lib.logs.kernel.decision_tree import Rest, Texts, Tree
+from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
 from audit_lib.logs.units import Ints
 
@@ -39,22 +40,7 @@ def zone_offsets(name: str) -> tuple[Ints, Ints]:
     return np.array(starts, np.int64), np.array(offsets, np.int64)
 
 
-class _Texts:
-    """All literals, one behind another."""
-
-    def __init__(self) -> None:
-        self.text = bytearray(b" ")
-
-    def place(self, text: bytes) -> tuple[int, int]:
-        """Where a text stands, and its length."""
-        at = self.text.find(text)
-        if at < 0:
-            at = len(self.text)
-            self.text += text
-        return at, len(text)
-
-
-def _row(block: Block, number: int, texts: _Texts) -> list[int]:
+def _row(block: Block, number: int, texts: Texts) -> list[int]:
     """What a match of the block means."""
     fields = {part.field for part in block.parts}
     at, size = texts.place(block.method.encode()) if block.method else (0, 0)
@@ -71,39 +57,29 @@ def _row(block: Block, number: int, texts: _Texts) -> list[int]:
     ]
 
 
-def reading_of(formats: LogFormats) -> Reading:
-    """The blocks by their rows in the program, with their steps, and what is sought anywhere."""
-    prefixes = _numbered(formats.prefixes, 0)
-    bodies = _numbered(formats.bodies, len(prefixes), whole=True)
-    inner = [prefixes[row] for row, block in enumerate(formats.prefixes) if not block.outer]
-    messages = _numbered(_at_begin(formats), len(prefixes) + len(bodies))
-    phases = dict(zip(PHASES, (prefixes, inner, bodies, messages), strict=True))
-    sought = tuple(block.parts[0].literal for block in formats.messages if block.anywhere)
-    return Reading(phases, sought)
-
-
-def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list[Rest]:
-    return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
-
-
-def _at_begin(formats: LogFormats) -> list[Block]:
-    """The messages that stand where a text begins."""
-    return [block for block in formats.messages if not block.anywhere]
-
-
 @lru_cache(maxsize=8)
 def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     """The program for formats and a time zone."""
-    texts = _Texts()
+    texts = Texts()
+    at_begin = [block for block in formats.messages if not block.anywhere]
+    prefixes = _numbered(formats.prefixes, 0)
+    inner = [rest for rest, block in zip(prefixes, formats.prefixes, strict=True) if not block.outer]
+    bodies = _numbered(formats.bodies, len(prefixes), whole=True)
+    messages = _numbered(at_begin, len(prefixes) + len(bodies))
+    tree = Tree((prefixes, inner, bodies, messages), texts)
     places = formats.message_numbers
     blocks = [_row(block, 0, texts) for block in (*formats.prefixes, *formats.bodies)]
-    blocks += [_row(block, places[block.name], texts) for block in _at_begin(formats)]
+    blocks += [_row(block, places[block.name], texts) for block in at_begin]
+    sought = [texts.place(block.parts[0].literal) for block in formats.messages if block.anywhere]
     parameters = [texts.place(name.encode()) for name in formats.secret_parameters]
     names = _names(texts, formats)
     starts, offsets = zone_offsets(zone_name)
     return Program(
         np.frombuffer(bytes(texts.text) + bytes(SLACK), np.uint8).copy(),
+        tree.nodes(),
+        tree.roots,
         np.array(blocks, np.int64).reshape(-1, BLOCK),
+        np.array(sought, np.int64).reshape(-1, 2),
         np.array(parameters, np.int64).reshape(-1, 2),
         np.array(names, np.int64).reshape(-1, 4),
         starts,
@@ -111,7 +87,11 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     )
 
 
-def _names(texts: _Texts, formats: LogFormats) -> list[list[int]]:
+def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list[Rest]:
+    return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
+
+
+def _names(texts: Texts, formats: LogFormats) -> list[list[int]]:
     """The names of a structured line's fields as a table by size and last byte; empty rows have size 0."""
     json = formats.json
     lists = (json.time, json.text, json.status, json.client, json.method, json.path, json.level, json.labels)

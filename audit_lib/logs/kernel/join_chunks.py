@@ -10,13 +10,12 @@ from audit_lib.logs.count_lines import Period
 from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decode import Texts, decode_events, messages
-from audit_lib.logs.kernel.worker import ChunkRead, Filled
+from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in
+from audit_lib.logs.kernel.worker import ChunkRead
 from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import BUDGETS, Least, folded, merged
 from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, Ints
-
-_NUMBER = layout.CLOCK_NUMBER << 28
 
 
 def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, period: Period) -> Ints:
@@ -34,19 +33,19 @@ def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, p
     if NONE not in (first, last) and last - first > MINUTE and period.holds(day_text(day)):
         step = np.zeros((1, layout.EVENT), np.int64)
         line = lines + int(state[layout.FIRST_LINE])
-        step[0, : layout.E_TWO] = line, first, first, last, day << 47 | _NUMBER
+        step[0, : layout.E_TWO] = line, first, first, last, group_word(day, 0, 0, layout.CLOCK_NUMBER, 0)
         place = int(np.searchsorted(events[:, layout.E_LINE], line))
         events = np.concatenate([events[:place], step, events[place:]])
     elif not state[layout.STEPS]:
         return events
-    is_step = events[:, layout.E_ONE] >> 28 & 255 == layout.CLOCK_NUMBER
+    is_step = message_in(events[:, layout.E_ONE]) == layout.CLOCK_NUMBER
     within: Ints = events[~is_step | (np.cumsum(is_step) + kept <= MOST_STEPS)]
     return within
 
 
 def steps_in(events: Ints) -> int:
     """How many of the events are steps of a clock."""
-    return int(np.count_nonzero(events[:, layout.E_ONE] >> 28 & 255 == layout.CLOCK_NUMBER))
+    return int(np.count_nonzero(message_in(events[:, layout.E_ONE]) == layout.CLOCK_NUMBER))
 
 
 @dataclass
@@ -80,6 +79,11 @@ class _Gathered:
 
 def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
     """The sums of a file, from its chunks in order; the same for every way to split it."""
+    return _sums(_gathered(reads, plan), plan)
+
+
+def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
+    """What all chunks gave together; apart from it nothing holds their workers any more."""
     carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
     notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
     for read in reads:
@@ -100,17 +104,16 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
         if len(placed):
             gathered.events.append(share.own(placed, gathered.texts))
         _carry(read, carried, gathered, held)
-        if share.is_full(plan.routes):
+        if share.is_full(plan.routes) or not share.worker.reads_on:
             _let_go(gathered, share, plan)
-    return _sums(gathered, plan)
+            share.worker.restart()
+    return gathered
 
 
 def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
-    gathered.parts.append(part_of([share], plan, gathered.least))
+    gathered.parts.append(part_of([share], plan.formats, gathered.least))
     del gathered.shares[id(share.worker)]
-    if not isinstance(share.worker, Filled):
-        share.worker.restart()
     rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
     if sum(rows[1:]) > max(2 * plan.routes, rows[0]):
         gathered.parts = folded([merged(gathered.parts)], plan.routes)
@@ -121,22 +124,22 @@ def _counted_once(
 ) -> Iterator[tuple[tuple[int, int], int]]:
     """Messages before the chunk's first record: the record may have begun, and counted them, before."""
     for bit, one, two, row, line in read.onces.tolist():
-        in_head = one >> 47 == 0
+        in_head = day_in(one) == 0
         if carried.opened & bit or (in_head and not held):
             if row >= 0:
                 read.events[row, layout.E_ONCE] = -1
-        elif not notices[one >> 28 & 255]:
-            yield (one | carried.day << 47 if in_head else one, two), line
+        elif not notices[message_in(one)]:
+            yield (one | day_word(carried.day) if in_head else one, two), line
 
 
 def _placed(events: Ints, carried: _Carried, held: bool) -> Ints:
     """Events with their line in the file, and with the day and the bound that stand before the chunk."""
-    in_head = events[:, layout.E_ONE] >> 47 == 0
+    in_head = day_in(events[:, layout.E_ONE]) == 0
     kept = (events[:, layout.E_ONCE] == 0) & (~in_head | held)
     if not kept.all():
         events, in_head = events[kept], in_head[kept]
     events[:, layout.E_LINE] += carried.lines
-    events[in_head, layout.E_ONE] |= carried.day << 47
+    events[in_head, layout.E_ONE] |= day_word(carried.day)
     events[in_head & (events[:, layout.E_BEFORE] == NONE), layout.E_BEFORE] = carried.last
     return events
 
@@ -166,27 +169,27 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
-    state = gathered.state
+    state, formats = gathered.state, plan.formats
     shares = list(gathered.shares.values())
+    gathered.shares.clear()
     if gathered.parts:
-        for share in shares:
-            _let_go(gathered, share, plan)
+        gathered.parts += [part_of([share], formats, gathered.least) for share in shares]
     elif shares:
-        gathered.parts = [part_of(shares, plan, gathered.least)]
+        gathered.parts = [part_of(shares, formats, gathered.least)]
     whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
     names = Names(whole.names)
     rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
-    events = decode_events(rows, Texts(list(gathered.texts), names), plan)
+    events = decode_events(rows, Texts(list(gathered.texts), names), formats)
     return LogSums(
-        int(state[layout.LINES]),
-        int(state[layout.READ]),
-        int(state[layout.UNKNOWN]),
-        int(state[layout.BLANK]),
-        gathered.dated,
-        gathered.in_period,
-        names.all(),
-        messages(plan),
-        whole.groups,
-        whole.moments,
-        {name: events[name] for name in (*EVENT, *EVENT_NAMES)},
+        lines=int(state[layout.LINES]),
+        read=int(state[layout.READ]),
+        not_understood=int(state[layout.UNKNOWN]),
+        blank=int(state[layout.BLANK]),
+        dated=gathered.dated,
+        in_period=gathered.in_period,
+        names=names.all(),
+        messages=messages(formats),
+        groups=whole.groups,
+        moments=whole.moments,
+        events={name: events[name] for name in (*EVENT, *EVENT_NAMES)},
     )

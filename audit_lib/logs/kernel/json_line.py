@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE, number
-from audit_lib.logs.kernel.find_block import AWAY
 from audit_lib.logs.kernel.json_text import (
     ESCAPED_VALUE,
     NUMBER_VALUE,
@@ -16,31 +16,19 @@ from audit_lib.logs.kernel.json_text import (
     unescape,
     value_end,
 )
+from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, inlined, jit, put, same, word
-from audit_lib.logs.kernel.shared_arrays import (
-    CAPTURES,
-    FIELDS,
-    FOUND,
-    INNER,
-    J_CLIENT,
-    J_LABELS,
-    J_LEVEL,
-    J_METHOD,
-    J_PATH,
-    J_STATUS,
-    J_TEXT,
-    J_TIME,
-    NAME_SLOTS,
-    NAMES,
-    TEXT,
-    name_slot,
-)
 from audit_lib.logs.kernel.times import iso_time
 
 ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
 
 
-slot_of = jit(name_slot)
+_CAPTURED = (
+    (layout.J_CLIENT, layout.C_CLIENT),
+    (layout.J_METHOD, layout.C_METHOD),
+    (layout.J_PATH, layout.C_PATH),
+)
+slot_of = jit(layout.name_slot)
 
 
 class Fields(NamedTuple):
@@ -55,7 +43,7 @@ class Fields(NamedTuple):
 @inlined
 def field_of(frame, pos, end):
     """Field and rank of a name, as 16 x field + rank; -1 for a name that nobody asks for."""
-    rows, text, size = word(frame, NAMES), word(frame, TEXT), end - pos
+    rows, text, size = word(frame, layout.NAMES), word(frame, layout.TEXT), end - pos
     if size == 0:
         return -1
     slot = slot_of(size, byte(end - 1))
@@ -63,7 +51,7 @@ def field_of(frame, pos, end):
         row = rows + 32 * slot
         if word(row, 3) == size and same(pos, text + word(row, 2), size):
             return word(row, 0) << 4 | word(row, 1)
-        slot = (slot + 1) & (NAME_SLOTS - 1)
+        slot = (slot + 1) & (layout.NAME_SLOTS - 1)
     return -1
 
 
@@ -73,8 +61,8 @@ def read_fields(frame, begin, end):
 
     `found` holds, for each field, 1 + the rank of the best name so far, kind, begin and end.
     """
-    found = word(frame, FOUND)
-    for field in range(FIELDS):
+    found = word(frame, layout.FOUND)
+    for field in range(layout.FIELDS):
         put(found, 5 * field, 0)
         put(found, 5 * field + 1, 0)
         put(found, 5 * field + 2, 0)
@@ -101,7 +89,7 @@ def read_fields(frame, begin, end):
             if pos >= end or byte(pos) != 58:
                 return none
             pos = skip_space(pos + 1, end)
-            if field >> 4 == J_LABELS and depth == 1 and pos < end and byte(pos) == 123:
+            if field >> 4 == layout.J_LABELS and depth == 1 and pos < end and byte(pos) == 123:
                 depth, pos, expecting = 2, skip_space(pos + 1, end), False
                 continue
             kind, stop = value_end(pos, end)
@@ -138,27 +126,27 @@ def keep(found, field, kind, begin, end):
 @jit
 def taken(frame, found):
     """The fields in the form that a line is counted in."""
-    caps, none = word(frame, CAPTURES), Fields(ASIDE, np.int64(0), np.int64(0), False)
-    for field, capture in ((J_CLIENT, 2), (J_METHOD, 4), (J_PATH, 6)):
+    caps, none = word(frame, layout.CAPTURES), Fields(ASIDE, np.int64(0), np.int64(0), False)
+    for field, capture in _CAPTURED:
         row, text = found + 40 * field, word(found + 40 * field, 2) == TEXT_VALUE
         if word(row, 2) == ESCAPED_VALUE:
             return none
         put(caps, capture, word(row, 3) if text else 0)
         put(caps, capture + 1, word(row, 4) if text else 0)
-    row, at = found + 40 * J_TIME, NONE
+    row, at = found + 40 * layout.J_TIME, NONE
     if word(row, 2) == NUMBER_VALUE or word(row, 2) == ESCAPED_VALUE:
         return none
     if word(row, 2) == TEXT_VALUE:
         time = iso_time(frame, word(row, 3), word(row, 4))
         at = time.at if time.end == word(row, 4) else NONE
-    row, status = found + 40 * J_STATUS, np.int64(0)
+    row, status = found + 40 * layout.J_STATUS, np.int64(0)
     if word(row, 2) and word(row, 4) - word(row, 3) == 3:
         status = np.int64(number(word(row, 3), 3))
         if status < 100 or status >= 600:
             status = np.int64(0)
-    row, size = found + 40 * J_TEXT, np.int64(0)
+    row, size = found + 40 * layout.J_TEXT, np.int64(0)
     if word(row, 2) == TEXT_VALUE or word(row, 2) == ESCAPED_VALUE:
-        size = np.int64(unescape(word(row, 3), word(row, 4), word(frame, INNER)))
+        size = np.int64(unescape(word(row, 3), word(row, 4), word(frame, layout.INNER)))
         if size == AWAY:
             return none
-    return Fields(at, status, size, word(found + 40 * J_LEVEL, 2) != 0)
+    return Fields(at, status, size, word(found + 40 * layout.J_LEVEL, 2) != 0)

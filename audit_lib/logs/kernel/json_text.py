@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from audit_lib.logs.kernel.find_block import AWAY
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, lowest, marks_of, put_byte, put_eight
-from audit_lib.logs.kernel.shared_arrays import STRING_LIMIT
 
 TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE, ESCAPED_VALUE = 1, 2, 3, 4
 WIDTH = 32  # so many bytes are looked at together
@@ -83,7 +83,7 @@ def value_end(pos, end):
 @jit
 def unescape(pos, end, inner):
     """The text of a value, in `inner`; its length, or AWAY where it is too long or holds a control byte."""
-    if end - pos > STRING_LIMIT:
+    if end - pos > layout.STRING_LIMIT:
         return AWAY
     out = inner
     while pos < end:

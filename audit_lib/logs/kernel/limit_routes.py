@@ -1,6 +1,6 @@
 """Folds routes while they are a worker's numbers, before they are named: what is beyond the budgets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -8,21 +8,20 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logs.fields import name_route
 from audit_lib.logs.file_counts import summed
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.shared_arrays import Groups, Strings, Tables
+from audit_lib.logs.kernel.packed_words import (
+    lower_in,
+    method_in,
+    minute_method_in,
+    minute_status_in,
+    status_in,
+    two_in_one,
+    upper_in,
+)
+from audit_lib.logs.kernel.shared_arrays import Groups, Strings, Tables, rows_in
 from audit_lib.logs.route_limit import BUDGETS, Flags, Least, budget_of, hashes
 from audit_lib.logs.units import Ints
 
-LOW = (1 << 32) - 1
-METHOD = (1 << 28) - 1
 _OTHER = OTHER_ROUTES.encode()
-# Where a key's first word holds the status.
-_OF_GROUPS, _OF_MINUTES = 36, 26
-
-
-def rows_in(groups: Groups) -> Ints:
-    """One row a group: the two words of its key, its count and its mark."""
-    used = groups.counts > 0
-    return np.stack([groups.one[used], groups.two[used], groups.counts[used], groups.marks[used]], axis=1)
 
 
 def combined(rows: Ints) -> Ints:
@@ -40,7 +39,7 @@ def thinned(groups: Ints, minutes: Ints, texts: list[bytes], least: Sequence[Lea
     lost, other = _lost(groups, texts, least)
     if not lost.any():
         return groups, minutes
-    return _without(groups, _OF_GROUPS, lost, other), _without(minutes, _OF_MINUTES, lost, other)
+    return _without(groups, status_in, lost, other), _without(minutes, minute_status_in, lost, other)
 
 
 def thin(tables: Tables, head: Ints, events: Ints, onces: Ints, most: int) -> tuple[Tables, Ints]:
@@ -53,13 +52,12 @@ def thin(tables: Tables, head: Ints, events: Ints, onces: Ints, most: int) -> tu
     lost, other = _lost(np.concatenate([groups, head]), texts, [Least(most) for _ in BUDGETS])
     if not lost.any():
         return tables, head
-    groups, head = (_without(rows, _OF_GROUPS, lost, other) for rows in (groups, head))
-    minutes = _without(minutes, _OF_MINUTES, lost, other)
-    methods = minutes[:, 0] & ((1 << 26) - 1)
+    groups, head = (_without(rows, status_in, lost, other) for rows in (groups, head))
+    minutes = _without(minutes, minute_status_in, lost, other)
     keys = groups, head, events[:, layout.E_ONE :], onces[:, layout.O_ONE :]
-    used = [methods, minutes[:, 1] >> 32, minutes[:, 1] & LOW, events[:, layout.E_SUBJECT]]
-    for rows in keys:
-        used += [rows[:, 0] & METHOD, rows[:, 1] >> 32, rows[:, 1] & LOW]
+    used = [minute_method_in(minutes[:, 0]), events[:, layout.E_SUBJECT]]
+    used += [method_in(rows[:, 0]) for rows in keys]
+    used += [part(rows[:, 1]) for rows in (*keys, minutes) for part in (upper_in, lower_in)]
     return Tables(_strings(texts, used), _dense(groups), layout.new_groups(2), _dense(minutes)), head
 
 
@@ -67,10 +65,10 @@ def _lost(groups: Ints, texts: list[bytes], least: Sequence[Least]) -> tuple[Fla
     """For each budget and number of a string whether it is a route beyond it; the number of the others."""
     other = texts.index(_OTHER) if _OTHER in texts else len(texts)
     lost = np.zeros((len(BUDGETS), max(len(texts), other + 1)), np.bool_)
-    budgets = budget_of(groups[:, 0] >> _OF_GROUPS & 1023)
+    budgets = budget_of(status_in(groups[:, layout.G_ONE]))
     for budget in BUDGETS:
         asked = np.zeros(lost.shape[1], np.bool_)
-        asked[groups[budgets == budget, 1] & LOW] = True
+        asked[lower_in(groups[budgets == budget, layout.G_TWO])] = True
         asked[[0, other]] = False
         numbers = np.flatnonzero(asked)
         if len(numbers) > least[budget].most or least[budget].is_reached:
@@ -84,14 +82,14 @@ def _named(texts: Sequence[bytes], numbers: Ints) -> Iterable[bytes]:
     return (name_route(texts[number]).encode("utf-8", "surrogatepass") for number in numbers.tolist())
 
 
-def _without(rows: Ints, status_at: int, lost: Flags, other: int) -> Ints:
+def _without(rows: Ints, status_of: Callable[[Ints], Ints], lost: Flags, other: int) -> Ints:
     """The rows, with those of routes that are lost under the others."""
-    one, two = rows[:, 0], rows[:, 1]
-    gone = lost[budget_of(one >> status_at & 1023), two & LOW]
+    one, two = rows[:, layout.G_ONE], rows[:, layout.G_TWO]
+    gone = lost[budget_of(status_of(one)), lower_in(two)]
     if not gone.any():
         return rows
-    routes = np.where(gone, two & ~LOW | other, two)
-    return combined(np.column_stack([one, routes, rows[:, 2:]]))
+    routes = two_in_one(upper_in(two), np.where(gone, other, lower_in(two)))
+    return combined(np.column_stack([one, routes, rows[:, layout.G_COUNT :]]))
 
 
 def _strings(texts: Sequence[bytes], used: Iterable[Ints]) -> Strings:
@@ -107,5 +105,4 @@ def _strings(texts: Sequence[bytes], used: Iterable[Ints]) -> Strings:
 
 def _dense(rows: Ints) -> Groups:
     """Rows as a table without free places; none can be added."""
-    one, two, counts, marks = (np.ascontiguousarray(column) for column in rows.T)
-    return Groups(one, two, counts, marks, np.array([len(rows)], np.int64))
+    return Groups(np.ascontiguousarray(rows), np.array([len(rows)], np.int64))

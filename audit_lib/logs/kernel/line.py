@@ -4,32 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import is_refusal, is_symbol, number_client, number_route, secret_parameter
-from audit_lib.logs.kernel.find_block import AWAY, first_inner_prefix, first_message, first_prefix
+from audit_lib.logs.kernel.match import AWAY, first_match
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, word
-from audit_lib.logs.kernel.shared_arrays import (
-    BLOCK_AT,
-    BY_CLIENT,
-    BY_METHOD,
-    BY_ROUTE,
-    CAPTURES,
-    FIXED_STATUS,
-    METHOD_AT,
-    METHOD_TO,
-    NOTICE,
-    NUMBER,
-    PORT,
-    RECORD,
-    REPEAT,
-    SETTING,
-    STATUS_AT,
-    STRING_LIMIT,
-    TEXT,
-    TIME_AT,
-    WANT_EVENTS,
-    WANT_MINUTES,
-)
 from audit_lib.logs.kernel.tables import number_of
 from audit_lib.logs.kernel.times import MISS
 
@@ -70,19 +49,22 @@ def nothing(status):
 @inlined
 def read_head(frame, pos, end):
     """Takes prefixes off the line, as long as one matches."""
-    caps = word(frame, CAPTURES)
+    caps = word(frame, layout.CAPTURES)
     at, record, prefixed, client = NONE, False, False, np.int64(0)
     for _ in range(DEPTH):
-        after = first_inner_prefix(frame, pos, end) if prefixed else first_prefix(frame, pos, end)
+        after = first_match(frame, layout.INNER_PREFIX if prefixed else layout.PREFIX, pos, end)
         if after == MISS:
             break
-        if after == AWAY or word(caps, 3) - word(caps, 2) > STRING_LIMIT:
+        if (
+            after == AWAY
+            or word(caps, layout.C_CLIENT_END) - word(caps, layout.C_CLIENT) > layout.STRING_LIMIT
+        ):
             return Head(AWAY, at, record, prefixed, client)
         prefixed = True
-        at = word(caps, TIME_AT) if at == NONE else at
-        if client == 0 and word(caps, 3) > word(caps, 2):
-            client = number_client(frame, word(caps, 2), word(caps, 3), False)
-        if word(word(caps, BLOCK_AT), RECORD) and not is_traceback(after, end):
+        at = word(caps, layout.TIME_AT) if at == NONE else at
+        if client == 0 and word(caps, layout.C_CLIENT_END) > word(caps, layout.C_CLIENT):
+            client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), False)
+        if word(word(caps, layout.BLOCK_AT), layout.RECORD) and not is_traceback(after, end):
             record = True
         pos = after
     return Head(np.int64(pos), at, record, prefixed, client)
@@ -97,40 +79,43 @@ def is_traceback(pos, end):
 @inlined
 def read_request(frame):
     """What a request shows, from its block and captures."""
-    caps = word(frame, CAPTURES)
-    block = word(caps, BLOCK_AT)
-    fixed, status = word(block, METHOD_TO), word(block, FIXED_STATUS)
+    caps = word(frame, layout.CAPTURES)
+    block = word(caps, layout.BLOCK_AT)
+    fixed, status = word(block, layout.METHOD_TO), word(block, layout.FIXED_STATUS)
     if status == 0:
-        status = word(caps, STATUS_AT)
-    begin, end = word(caps, 4), word(caps, 5)
+        status = word(caps, layout.STATUS_AT)
+    begin, end = word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END)
     if fixed:
-        begin, end = word(frame, TEXT) + word(block, METHOD_AT), word(frame, TEXT) + fixed
-    return requested(frame, status, begin, end, word(block, PORT) != 0)
+        begin, end = (
+            word(frame, layout.TEXT) + word(block, layout.METHOD_AT),
+            word(frame, layout.TEXT) + fixed,
+        )
+    return requested(frame, status, begin, end, word(block, layout.PORT) != 0)
 
 
 @inlined
 def requested(frame, status, begin, end, always):
     """What a request shows: its method from `begin` to `end`, client and path from captures."""
-    caps, zero = word(frame, CAPTURES), np.int64(0)
-    path, stop = word(caps, 6), word(caps, 7)
+    caps, zero = word(frame, layout.CAPTURES), np.int64(0)
+    path, stop = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
     if (
-        stop - path > STRING_LIMIT
-        or word(caps, 3) - word(caps, 2) > STRING_LIMIT
-        or end - begin > STRING_LIMIT
+        stop - path > layout.STRING_LIMIT
+        or word(caps, layout.C_CLIENT_END) - word(caps, layout.C_CLIENT) > layout.STRING_LIMIT
+        or end - begin > layout.STRING_LIMIT
     ):
         return nothing(AWAY)
-    settings, client, method, route = word(frame, SETTING), zero, zero, zero
-    if stop > path and word(settings, WANT_EVENTS) and secret_parameter(frame, path, stop):
+    settings, client, method, route = word(frame, layout.SETTING), zero, zero, zero
+    if stop > path and word(settings, layout.WANT_EVENTS) and secret_parameter(frame, path, stop):
         return nothing(AWAY)
     # A request that is only counted needs no more than what it is counted by.
-    whole = word(settings, WANT_MINUTES) or (word(settings, WANT_EVENTS) and is_refusal(status))
-    if stop > path and (whole or word(settings, BY_ROUTE)):
+    whole = word(settings, layout.WANT_MINUTES) or (word(settings, layout.WANT_EVENTS) and is_refusal(status))
+    if stop > path and (whole or word(settings, layout.BY_ROUTE)):
         if byte(path) != 47:
             return nothing(AWAY)
         route = number_route(frame, path, stop)
-    if whole or word(settings, BY_CLIENT):
-        client = number_client(frame, word(caps, 2), word(caps, 3), always)
-    if whole or word(settings, BY_METHOD):
+    if whole or word(settings, layout.BY_CLIENT):
+        client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), always)
+    if whole or word(settings, layout.BY_METHOD):
         method = number_of(frame, begin, end)
     return Shown(
         np.int64(status), zero, np.int64(method), np.int64(client), np.int64(route), zero, zero, zero
@@ -140,29 +125,29 @@ def requested(frame, status, begin, end, always):
 @jit
 def read_message(frame, pos, end, client):
     """What a message shows that stands where the text begins, after symbols and emoji."""
-    caps, zero = word(frame, CAPTURES), np.int64(0)
+    caps, zero = word(frame, layout.CAPTURES), np.int64(0)
     while pos < end and is_symbol(byte(pos)):
         pos += 1
-    after = first_message(frame, pos, end)
+    after = first_match(frame, layout.MESSAGE, pos, end)
     if after == MISS:
         return nothing(0)
-    block = word(caps, BLOCK_AT)
-    path, stop = word(caps, 6), word(caps, 7)
-    if after == AWAY or (stop > path and byte(path) != 47) or end - pos > STRING_LIMIT:
+    block = word(caps, layout.BLOCK_AT)
+    path, stop = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
+    if after == AWAY or (stop > path and byte(path) != 47) or end - pos > layout.STRING_LIMIT:
         return nothing(AWAY)
-    if word(caps, 3) > word(caps, 2):
-        client = number_of(frame, word(caps, 2), word(caps, 3))
+    if word(caps, layout.C_CLIENT_END) > word(caps, layout.C_CLIENT):
+        client = number_of(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END))
     route = number_route(frame, path, stop) if stop > path else zero
-    subject = number_of(frame, word(caps, 8), word(caps, 9))
-    if word(caps, 11) > word(caps, 10):
-        subject = number_of(frame, word(caps, 10), word(caps, 11))
+    subject = number_of(frame, word(caps, layout.C_EMAIL), word(caps, layout.C_EMAIL_END))
+    if word(caps, layout.C_VARIABLE_END) > word(caps, layout.C_VARIABLE):
+        subject = number_of(frame, word(caps, layout.C_VARIABLE), word(caps, layout.C_VARIABLE_END))
     return Shown(
         zero,
-        word(block, NUMBER) + 1,
+        word(block, layout.NUMBER) + 1,
         zero,
         np.int64(client),
         np.int64(route),
         np.int64(subject),
-        word(block, NOTICE),
-        word(block, REPEAT),
+        word(block, layout.NOTICE),
+        word(block, layout.REPEAT),
     )

@@ -1,7 +1,8 @@
-"""Loads the kernel's machine code; compiles it with numba once a machine and version, which takes a while.
+"""Loads the compiled kernel; numba compiles it once a machine and version, which takes some seconds.
 
-Loading code that was compiled before needs no numba, whose import takes longer than reading a million lines.
-The code lies in a folder of the user's own, since whoever could write it could run anything as the user.
+What numba made is kept as an object file. It loads without numba, whose import takes longer than reading two
+million lines. It lies in a folder of the user's own, since whoever could write it could run anything as the
+user.
 """
 
 import ctypes
@@ -9,15 +10,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
-from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.kernel.formats_as_arrays import reading_of
-from audit_lib.logs.kernel.match_steps import Reading
-from audit_lib.logs.kernel.shared_arrays import SYMBOL
+from audit_lib.base.cache_folder import user_cache
 
 try:
     import llvmlite.binding as llvm
@@ -25,61 +25,67 @@ except ImportError:  # a machine that numba has no wheel for: its first use is t
     llvm = None
 
 Entry = Callable[[int, int], int]
+_SYMBOL = "audit_lib_log_kernel"
 _SOURCES = Path(__file__).parent
+_CONSTANTS = ("templates.py", "units.py")  # beside the kernel
 _DIGEST = 32  # bytes before the code
-_KEPT = 8  # machine codes of other versions, and of other environments
+_KEPT = 4  # codes of other versions, and of other environments
 
 
 class NotCompiled(Exception):
     """The kernel cannot be had on this machine; the text says why."""
 
 
-@lru_cache(maxsize=8)
-def load_entry(formats: LogFormats) -> Entry:
-    """The compiled entry for formats: takes the address of a frame and a task. Threads may call it together.
+@cache
+def load_entry() -> Entry:
+    """The compiled entry: takes the address of a frame and a task. Threads may call it together.
 
-    Raises `NotCompiled` where LLVM or numba do not know the machine, whatever they raise themselves.
+    Raises `NotCompiled` if LLVM or numba do not know the machine, whatever they raise themselves.
     """
     if llvm is None:
         raise NotCompiled("numba is not installed")
+    if _in_python():
+        from audit_lib.logs.kernel.scan import entry  # noqa: PLC0415  imports numba
+
+        return cast(Entry, entry)
     try:
-        return _loaded(reading_of(formats))
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(),
+            features=llvm.get_host_cpu_features().flatten(),
+            opt=3,
+            codemodel="jitdefault",
+            jit=True,
+        )
+        path = _path()
+        code = _stored(path)
+        return _callable(machine, _store(path, _compiled(machine)) if code is None else code)
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
 
 
-def is_at_hand(formats: LogFormats) -> bool:
-    """Whether the kernel need not be compiled for these formats first: it lies ready."""
+def is_at_hand() -> bool:
+    """Whether the kernel need not be compiled first: it is loaded, or lies ready."""
     try:
-        return _stored(_object_path(reading_of(formats))) is not None
-    except Exception:  # a machine that LLVM does not know: `load_entry` says so where it is needed
+        return _in_python() or load_entry.cache_info().currsize > 0 or _stored(_path()) is not None
+    except Exception:  # a machine that LLVM does not know: `load_entry` says so when it is needed
         return False
 
 
-def _loaded(reading: Reading) -> Entry:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        # Code and constants lie beside each other (use_lmm), so that calls need no full addresses.
-        codemodel="small",
-        reloc="pic",
-        jit=True,
-    )
-    code = _stored(_object_path(reading)) or _compiled_once(machine, reading)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=True)
+def _in_python() -> bool:
+    """Whether the kernel is to run in Python, for a debugger."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
+
+
+def _callable(machine: "llvm.TargetMachine", code: bytes) -> Entry:
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return _callable(engine)
-
-
-def _callable(engine: "llvm.ExecutionEngine") -> Entry:
     # numba's own calling convention: a place for the result, one for an exception, then the arguments.
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     function = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, pointer, number, number)(
-        engine.get_function_address(SYMBOL)
+        engine.get_function_address(_SYMBOL)
     )
 
     def entry(frame: int, task: int) -> int:
@@ -93,56 +99,36 @@ def _callable(engine: "llvm.ExecutionEngine") -> Entry:
     return entry
 
 
-def _compiled_once(machine: "llvm.TargetMachine", reading: Reading) -> bytes:
-    """Compiles and keeps the code, while other processes that want it wait."""
-    from filelock import FileLock  # noqa: PLC0415  slow to import, and seldom needed
-
-    try:
-        path = _object_path(reading)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(_kernel_path().with_suffix(".lock")):
-            return _stored(path) or _store(path, _compiled(machine, reading))
-    except (OSError, RuntimeError):  # no home, or none that may be written: it is compiled each time
-        return _compiled(machine, reading)
-
-
-def _compiled(machine: "llvm.TargetMachine", reading: Reading) -> bytes:
-    """The kernel with the code of the formats, as an object file."""
+def _compiled(machine: "llvm.TargetMachine") -> bytes:
+    """The kernel as an object file."""
     if sys.stderr.isatty():
-        print("compiling the log reader, once for this machine, version and formats…", file=sys.stderr)
-    from audit_lib.logs.kernel.compile_code import machine_code  # noqa: PLC0415  seldom needed
+        print("compiling the log reader, once for this machine and version…", file=sys.stderr)
+    import numba  # noqa: PLC0415  slow to import, and seldom needed
 
-    path = _kernel_path()
-    return machine_code(machine, _stored(path) or _store(path, _kernel_code()), reading)
+    # Each function by itself is not worth optimizing: a third of the time, for what is done below for all.
+    numba.config.OPT = type(numba.config.OPT)(0)  # type: ignore[attr-defined]
+    from audit_lib.logs.kernel.scan import entry  # noqa: PLC0415
+
+    entry.compile((numba.int64, numba.int64))
+    ((signature, compiled),) = entry.overloads.items()
+    text = entry.inspect_llvm(signature).replace(compiled.fndesc.llvm_func_name, _SYMBOL)
+    module = llvm.parse_assembly(text.replace("define linkonce_odr", "define internal"))
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))
 
 
-def _kernel_code() -> bytes:
-    from audit_lib.logs.kernel.compile_code import kernel_code  # noqa: PLC0415  imports numba
-
-    return kernel_code()
-
-
-def _kernel_path() -> Path:
-    """Where numba's part for these sources, versions and this processor lies."""
+def _path() -> Path:
+    """Where the code for these sources, versions and this processor lies."""
     digest = sha256()
     # What these files say is the version, and reading them takes less than asking for the metadata.
     for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
         digest.update(_beside(name).joinpath(place).read_bytes())
     features = llvm.get_host_cpu_features().flatten()
     digest.update(f"{sys.version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}".encode())
-    for path in (
-        *sorted(_SOURCES.glob("*.py")),
-        *(_SOURCES.parent / name for name in ("templates.py", "units.py")),
-    ):
+    for path in (*sorted(_SOURCES.glob("*.py")), *(_SOURCES.parent / name for name in _CONSTANTS)):
         digest.update(path.read_bytes())
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home, "audit_lib", "kernel", f"{digest.hexdigest()[:32]}.bc")
-
-
-def _object_path(reading: Reading) -> Path:
-    """Where the whole for these formats lies."""
-    kernel = _kernel_path()
-    return kernel.with_name(f"{kernel.stem}-{sha256(repr(reading).encode()).hexdigest()[:16]}.o")
+    return user_cache() / "kernel" / f"{digest.hexdigest()[:32]}.o"
 
 
 def _beside(package: str) -> Path:
@@ -159,35 +145,37 @@ def _stored(path: Path) -> bytes | None:
         if not (_is_own(path.parent) and _is_own(path)):
             return None
         kept = path.read_bytes()
-        code = kept[_DIGEST:]
-        # After a power failure a file can be there without its content; LLVM would end the process.
-        return code if sha256(code).digest() == kept[:_DIGEST] else None
-    except (OSError, RuntimeError):
+    except OSError:
         return None
+    code = kept[_DIGEST:]
+    # After a power failure a file can be there without its content; LLVM would end the process.
+    return code if sha256(code).digest() == kept[:_DIGEST] else None
 
 
-def _is_own(path: Path) -> bool:
-    status = path.lstat()
-    own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+def _store(path: Path, code: bytes) -> bytes:
+    """Keeps the code for the next time, whole or not at all; if that is not possible, goes on without."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_own(path.parent):
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sha256(code).digest() + code)
+            part.replace(path)
+            for old in sorted(path.parent.glob("*.o"), key=_changed)[:-_KEPT]:
+                old.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+    return code
 
 
 def _changed(path: Path) -> float:
     return path.stat().st_mtime
 
 
-def _store(path: Path, code: bytes) -> bytes:
-    """Keeps the code for the next time, whole or not at all; where that is not possible, goes on without."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        if not _is_own(path.parent):
-            return code
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sha256(code).digest() + code)
-        part.replace(path)
-        for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
-            old.unlink(missing_ok=True)
-    except OSError:
-        part.unlink(missing_ok=True)
-    return code
+def _is_own(path: Path) -> bool:
+    """Whether a file or folder is the user's, not a link, and not to be written by others."""
+    status = path.lstat()
+    own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

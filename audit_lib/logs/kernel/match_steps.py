@@ -1,6 +1,6 @@
 """The steps of a block: what matching it does, one after another, each with where it can begin."""
 
-from enum import Enum
+from enum import IntEnum
 from typing import NamedTuple
 
 from audit_lib.logs.formats import Block
@@ -9,88 +9,84 @@ from audit_lib.logs.templates import LEVELS, Part
 # Captures: each takes two places (from, to); a time and a status are kept as numbers.
 NOTHING, CLIENT, METHOD, PATH, EMAIL, VARIABLE = range(6)
 
-LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS = b"0123456789"
+_ALL = bytes(range(256))
 
-DIGITS = b"0123456789"
-
-ALL = bytes(range(256))
-
-BYTES: dict[str, bytes] = {
-    "sp": b" ",
-    "digits": DIGITS,
-    "word": bytes(set(ALL) - set(b' []"')),
-    "name": LETTERS + DIGITS + b"_./-",
-    "dotted": LETTERS + DIGITS + b"_.",
-    "peer": bytes(set(ALL) - set(b' "')),
-    "client": LETTERS + DIGITS + b".:_-",
-    "method": LETTERS,
-    "route": bytes(set(ALL) - set(b' ":')),
-    "email": bytes(set(ALL) - set(b" ")),
-    "variable": LETTERS[:26] + DIGITS + b"_",
-    "head of dotted": LETTERS + b"_",
-    "head of variable": LETTERS[:26],
+# The classes of bytes that fields take, by number; the kernel has a search for each.
+SP, DIGITS, WORD, NAME, DOTTED, PEER, CLIENTS, LETTERS, ROUTE, EMAILS, VARIABLES = range(11)
+BYTES: dict[int, bytes] = {
+    SP: b" ",
+    DIGITS: _DIGITS,
+    WORD: bytes(set(_ALL) - set(b' []"')),
+    NAME: _LETTERS + _DIGITS + b"_./-",
+    DOTTED: _LETTERS + _DIGITS + b"_.",
+    PEER: bytes(set(_ALL) - set(b' "')),
+    CLIENTS: _LETTERS + _DIGITS + b".:_-",
+    LETTERS: _LETTERS,
+    ROUTE: bytes(set(_ALL) - set(b' ":')),
+    EMAILS: bytes(set(_ALL) - set(b" ")),
+    VARIABLES: _LETTERS[:26] + _DIGITS + b"_",
 }
-
-RUNS = {  # field: class, least length, capture
-    "sp": ("sp", 1, NOTHING),
-    "digits": ("digits", 1, NOTHING),
-    "word": ("word", 1, NOTHING),
-    "name": ("name", 1, NOTHING),
-    "peer": ("peer", 0, CLIENT),
-    "client": ("client", 1, CLIENT),
-    "client:port": ("client", 1, CLIENT),
-    "method": ("method", 1, METHOD),
-    "path": ("peer", 0, PATH),
-    "route": ("route", 0, PATH),
-    "email": ("email", 0, EMAIL),
-}
-
-HEADS = {"dotted": (0, 1 << 30, NOTHING), "variable": (2, 63, VARIABLE)}
-
-FIRST_OF_TIME = {"time": DIGITS, "time:clf": DIGITS, "time:asctime": LETTERS, "time:syslog": LETTERS}
+_HEAD_OF = {DOTTED: _LETTERS + b"_", VARIABLES: _LETTERS[:26]}
 
 
-class Do(Enum):
-    """What a step does; each but ASK fails where that is not possible."""
+class Do(IntEnum):
+    """What a step does; each but ASK and MATCHED fails where that is not possible."""
 
-    LITERAL = "takes a text"
-    FIND = "goes behind the first place of a text"
-    RUN = "takes all bytes of a class"
-    HEAD = "takes a byte of one class, then all of another"
-    TIME = "takes a time"
-    LEVEL = "takes the name of a level"
-    STATUS = "takes a status"
-    REST = "takes a space and anything, or nothing"
-    LAST = "is at the end"
-    ALL = "takes everything"
-    ASK = "leaves the line to the naive reader"
+    LITERAL = 0  # takes a text
+    RUN = 1  # takes all bytes of a class
+    FIND = 2  # goes behind the first place of a text
+    TIME = 3  # takes a time like 2026-11-24 13:50:34
+    TIME_CLF = 4
+    TIME_ASCTIME = 5
+    TIME_SYSLOG = 6
+    LEVEL = 7  # takes the name of a level
+    STATUS = 8  # takes a status
+    HEAD = 9  # takes a byte that begins a name of a class, then all of the class
+    REST = 10  # takes a space and anything, or nothing
+    LAST = 11  # is at the end
+    ALL = 12  # takes everything
+    ENDS = 13  # goes to the end, if a text stands before it
+    ASK = 14  # leaves the line to the naive reader
+    MATCHED = 15  # the block matches
 
 
 class Step(NamedTuple):
     """One step, by what it does; blocks that begin with equal steps are matched together."""
 
     do: Do
-    text: bytes = b""  # of LITERAL and FIND
-    name: str = ""  # the class of RUN and HEAD, the field of TIME
+    text: bytes = b""  # of LITERAL, FIND and ENDS
+    members: int = 0  # the class of RUN and HEAD
     least: int = 0
     most: int = 0
     capture: int = NOTHING
 
 
-# A block of one phase: its row in the program, and the steps that are still to be taken.
-Rest = tuple[int, tuple[Step, ...]]
-
-
-# The functions that are made of formats: those that find a block, and one that looks for texts.
-PHASES = "first_prefix", "first_inner_prefix", "first_body", "first_message"
-SHOWS = "shows_anywhere"
-
-
-class Reading(NamedTuple):
-    """What machine code is made of: the blocks of each phase, by the name of its function, and texts."""
-
-    phases: dict[str, list[Rest]]
-    anywhere: tuple[bytes, ...]  # which are sought in the whole of a line that is no request
+_STEPS = {
+    "time": Step(Do.TIME),
+    "time:clf": Step(Do.TIME_CLF),
+    "time:asctime": Step(Do.TIME_ASCTIME),
+    "time:syslog": Step(Do.TIME_SYSLOG),
+    "level": Step(Do.LEVEL),
+    "sp": Step(Do.RUN, members=SP, least=1),
+    "digits": Step(Do.RUN, members=DIGITS, least=1),
+    "word": Step(Do.RUN, members=WORD, least=1),
+    "name": Step(Do.RUN, members=NAME, least=1),
+    "dotted": Step(Do.HEAD, members=DOTTED, least=0, most=1 << 30),
+    "peer": Step(Do.RUN, members=PEER, capture=CLIENT),
+    "client": Step(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
+    "client:port": Step(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
+    "method": Step(Do.RUN, members=LETTERS, least=1, capture=METHOD),
+    "path": Step(Do.RUN, members=PEER, capture=PATH),
+    "route": Step(Do.RUN, members=ROUTE, capture=PATH),
+    "status": Step(Do.STATUS),
+    "variable": Step(Do.HEAD, members=VARIABLES, least=2, most=63, capture=VARIABLE),
+    "email": Step(Do.RUN, members=EMAILS, capture=EMAIL),
+    "rest": Step(Do.REST),
+    "end": Step(Do.LAST),
+}
+_TO_THE_END = (Do.ALL, Do.REST, Do.LAST, Do.ENDS)
 
 
 def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
@@ -98,30 +94,20 @@ def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
     if not block.parts:
         return Step(Do.LITERAL, block.literal), Step(Do.ASK)
     steps: list[Step] = []
-    text = False
+    before = Part()
     for part in block.parts:
-        if part.field != "text":
-            steps.append(_step(part, text))
-        text = part.field == "text"
-    if text:
+        if part.field == "end" and steps and steps[-1].do is Do.FIND:
+            steps[-1] = Step(Do.ENDS, steps[-1].text)
+        elif part.literal:
+            steps.append(Step(Do.FIND if before.field == "text" else Do.LITERAL, part.literal))
+        elif part.field != "text":
+            steps.append(_STEPS[part.field])
+        before = part
+    if before.field == "text":
         steps.append(Step(Do.ALL))
-    if whole and steps[-1].do not in (Do.ALL, Do.REST):
+    if whole and steps[-1].do not in _TO_THE_END:
         steps.append(Step(Do.LAST))
     return tuple(steps)
-
-
-def _step(part: Part, after_text: bool) -> Step:
-    if part.literal:
-        return Step(Do.FIND if after_text else Do.LITERAL, part.literal)
-    if part.field in RUNS:
-        name, least, capture = RUNS[part.field]
-        return Step(Do.RUN, name=name, least=least, capture=capture)
-    if part.field in HEADS:
-        least, most, capture = HEADS[part.field]
-        return Step(Do.HEAD, name=part.field, least=least, most=most, capture=capture)
-    if part.field in FIRST_OF_TIME:
-        return Step(Do.TIME, name=part.field)
-    return Step({"level": Do.LEVEL, "status": Do.STATUS, "rest": Do.REST}[part.field])
 
 
 def first_bytes(steps: tuple[Step, ...]) -> frozenset[int]:
@@ -131,7 +117,7 @@ def first_bytes(steps: tuple[Step, ...]) -> frozenset[int]:
         found |= set(_begins(step))
         if step.do is not Do.RUN or step.least:
             return frozenset(found)
-    return frozenset(ALL)
+    return frozenset(_ALL)
 
 
 def _begins(step: Step) -> bytes:
@@ -139,14 +125,16 @@ def _begins(step: Step) -> bytes:
         case Do.LITERAL:
             return step.text[:1]
         case Do.RUN:
-            return BYTES[step.name]
+            return BYTES[step.members]
         case Do.HEAD:
-            return BYTES[f"head of {step.name}"]
-        case Do.TIME:
-            return FIRST_OF_TIME[step.name]
+            return _HEAD_OF[step.members]
+        case Do.TIME | Do.TIME_CLF:
+            return _DIGITS
+        case Do.TIME_ASCTIME | Do.TIME_SYSLOG:
+            return _LETTERS
         case Do.LEVEL:
             return bytes({level[0] for level in LEVELS})
         case Do.STATUS:
             return b"12345"
         case _:
-            return ALL
+            return _ALL

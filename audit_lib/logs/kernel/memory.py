@@ -1,10 +1,17 @@
-"""Compiled reading and writing of memory at addresses: arguments stay numbers, so calls cost little."""
+"""Compiled reading and writing of memory at addresses: arguments stay numbers, so calls cost little.
 
+What numba has no word for is said to LLVM here, in a few lines each, and nowhere else: loads and stores that
+need not be aligned, and comparing 32 or 64 bytes at once. Each of these functions also says it in Python:
+with NUMBA_DISABLE_JIT=1 the whole kernel runs in Python, where a debugger can follow it.
+"""
+
+import ctypes
+from itertools import groupby
+
+import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.extending import intrinsic
-
-from audit_lib.logs.kernel.ir_search import marks
 
 jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -13,15 +20,37 @@ inlined = njit(
     boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
 )
 
-memchr = types.ExternalFunction("memchr", types.uintp(types.uintp, types.int32, types.uintp))
 _INT = types.int64
+WIDTH = 32  # so many bytes are looked at together, where nothing else is said
+
+
+def _loaded(kind, at):
+    return np.int64(kind.from_address(int(at)).value)
+
+
+def _stored(kind, at, value):
+    kind.from_address(int(at)).value = int(value)
+
+
+def _marks(at, members, size):
+    found = sum(1 << place for place, value in enumerate(ctypes.string_at(int(at), size)) if value in members)
+    return np.uint64(found).astype(np.int64)
+
+
+def _in_python(function):
+    """Makes an intrinsic of what tells LLVM the same as a function, which stands in where none is wanted."""
+
+    def chosen(told):
+        return function if config.DISABLE_JIT else intrinsic(told)
+
+    return chosen
 
 
 def _pointer(builder, address, bits):
     return builder.inttoptr(address, ir.IntType(bits).as_pointer())
 
 
-@intrinsic
+@_in_python(lambda at: _loaded(ctypes.c_uint8, at))
 def byte(typingctx, at):
     """The byte at an address."""
 
@@ -31,7 +60,7 @@ def byte(typingctx, at):
     return _INT(_INT), code
 
 
-@intrinsic
+@_in_python(lambda at: _loaded(ctypes.c_int64, at))
 def eight(typingctx, at):
     """Eight bytes at an address that need not be aligned, the first one lowest."""
 
@@ -41,7 +70,7 @@ def eight(typingctx, at):
     return _INT(_INT), code
 
 
-@intrinsic
+@_in_python(lambda base, place: _loaded(ctypes.c_int64, base + 8 * place))
 def word(typingctx, base, place):
     """The number at a place of an array."""
 
@@ -52,7 +81,7 @@ def word(typingctx, base, place):
     return _INT(_INT, _INT), code
 
 
-@intrinsic
+@_in_python(lambda base, place, value: _stored(ctypes.c_int64, base + 8 * place, value))
 def put(typingctx, base, place, value):
     """Writes a number at a place of an array."""
 
@@ -64,7 +93,7 @@ def put(typingctx, base, place, value):
     return types.void(_INT, _INT, _INT), code
 
 
-@intrinsic
+@_in_python(lambda at, value: _stored(ctypes.c_uint8, at, value))
 def put_byte(typingctx, at, value):
     """Writes a byte at an address."""
 
@@ -75,7 +104,7 @@ def put_byte(typingctx, at, value):
     return types.void(_INT, _INT), code
 
 
-@intrinsic
+@_in_python(lambda at, value: _stored(ctypes.c_int64, at, value))
 def put_eight(typingctx, at, value):
     """Writes eight bytes at an address that need not be aligned, the lowest first."""
 
@@ -87,19 +116,66 @@ def put_eight(typingctx, at, value):
 
 
 def marks_of(members, size):
-    """Compiled: one bit for each of so many bytes at an address, 1 where it is one of `members`."""
+    """Compiled: one bit for each of so many bytes at an address, the lowest for the first: 1 for a member.
 
-    @intrinsic
+    Looks at as many wherever the text ends: see SLACK.
+    """
+    others = bytes(set(range(256)) - set(members))
+    inverted = len(_spans(others)) < len(_spans(members))
+
+    @_in_python(lambda at: _marks(at, members, size))
     def marks_at(typingctx, at):
         def code(context, builder, signature, arguments):
-            return marks(builder, arguments[0], members, size)
+            loaded = _vector(builder, arguments[0], size)
+            bits = ir.Constant(ir.IntType(size), 0)
+            for first, last in _spans(others if inverted else members):
+                found = builder.icmp_unsigned(
+                    "<=", builder.sub(loaded, _all(size, first)), _all(size, last - first)
+                )
+                bits = builder.or_(bits, builder.bitcast(found, ir.IntType(size)))
+            bits = builder.not_(bits) if inverted else bits
+            return bits if size == 64 else builder.zext(bits, ir.IntType(64))
 
         return _INT(_INT), code
 
     return marks_at
 
 
-@intrinsic
+def _spans(members):
+    """The stretches of numbers without a gap: first and last of each."""
+    runs = groupby(enumerate(sorted(set(members))), key=lambda pair: pair[1] - pair[0])
+    stretches = [[value for _, value in run] for _, run in runs]
+    return [(stretch[0], stretch[-1]) for stretch in stretches]
+
+
+def _vector(builder, address, size):
+    kind = ir.VectorType(ir.IntType(8), size)
+    return builder.load(builder.inttoptr(address, kind.as_pointer()), align=1)
+
+
+def _all(size, value):
+    return ir.Constant(ir.VectorType(ir.IntType(8), size), [value] * size)
+
+
+@_in_python(lambda at, value: _marks(at, bytes([value]), WIDTH))
+def marks_equal(typingctx, at, value):
+    """One bit for each of 32 bytes at an address, the lowest for the first: 1 for this value."""
+
+    def code(context, builder, signature, arguments):
+        loaded = _vector(builder, arguments[0], WIDTH)
+        one = builder.insert_element(
+            ir.Constant(loaded.type, ir.Undefined),
+            builder.trunc(arguments[1], ir.IntType(8)),
+            ir.Constant(ir.IntType(32), 0),
+        )
+        none = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        same_ = builder.icmp_unsigned("==", loaded, builder.shuffle_vector(one, one, none))
+        return builder.zext(builder.bitcast(same_, ir.IntType(WIDTH)), ir.IntType(64))
+
+    return _INT(_INT, _INT), code
+
+
+@_in_python(lambda bits: np.int64((int(bits) & -int(bits)).bit_length() - 1))
 def lowest(typingctx, bits):
     """The place of the lowest bit of a number that is not 0."""
 
@@ -112,10 +188,12 @@ def lowest(typingctx, bits):
 @inlined
 def find_byte(pos, end, value):
     """Where a byte stands first, or `end`."""
-    if pos >= end:
-        return end
-    found = memchr(pos, value, end - pos)
-    return end if found == 0 else types.int64(found)
+    while pos < end:
+        marks = marks_equal(pos, value)
+        if marks:
+            return min(end, pos + lowest(marks))
+        pos += WIDTH
+    return end
 
 
 @inlined

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
-from audit_lib.logs.kernel.shared_arrays import CLEANED, STRING_LIMIT
 
 WIDTH = 64  # so many bytes are looked at together
 line_feeds, oddities = marks_of(b"\n", WIDTH), marks_of(b"\0\x1b\r", WIDTH)
@@ -36,9 +36,9 @@ def tidy(frame, pos, stop):
     """The line without NULs and colours, from where to where; (0, 0) where it has any and is long."""
     if find_byte(pos, stop, 0) == stop and find_byte(pos, stop, 27) == stop:
         return pos, stop
-    if stop - pos > STRING_LIMIT:
+    if stop - pos > layout.STRING_LIMIT:
         return 0, 0
-    begin = word(frame, CLEANED)
+    begin = word(frame, layout.CLEANED)
     return begin, begin + cleaned(pos, stop, begin)
 
 

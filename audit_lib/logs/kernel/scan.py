@@ -4,55 +4,27 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.counts import end_line, sight
 from audit_lib.logs.kernel.digits import NONE
-from audit_lib.logs.kernel.find_block import AWAY, first_body, shows_anywhere
 from audit_lib.logs.kernel.json_line import ASIDE, read_fields
-from audit_lib.logs.kernel.line import is_traceback, read_head, read_message, read_request, requested
+from audit_lib.logs.kernel.line import Shown, is_traceback, read_head, read_message, read_request, requested
+from audit_lib.logs.kernel.match import AWAY, first_match, shows_anywhere
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel.raw_line import line_at, tidy
-from audit_lib.logs.kernel.shared_arrays import (
-    ARENA,
-    ARRAYS,
-    BLANK,
-    BLOCK_AT,
-    BUFFER,
-    CAPTURES,
-    DONE,
-    EVENT,
-    EVENT_ROWS,
-    EVENTS,
-    G_SIZE,
-    GROUPS,
-    GROW,
-    HEADS,
-    INNER,
-    LEAVE,
-    LINE_LIMIT,
-    MINUTES,
-    READ,
-    REQUEST,
-    SLOTS,
-    STARTS,
-    STATE,
-    STOP,
-    STRING_ROOM,
-    STRINGS,
-    TIME_AT,
-    UNKNOWN,
-    WHY,
-)
+from audit_lib.logs.kernel.tables import number_of, refill, relink
 from audit_lib.logs.kernel.times import MISS
+from audit_lib.logs.units import LINE_LIMIT
 
 
 @jit
 def scan(frame, offset, size):
     """Reads lines from an offset; where it stopped, and in the state why: DONE, LEAVE that line, GROW."""
-    state, base = word(frame, STATE), word(frame, BUFFER)
+    state, base = word(frame, layout.STATE), word(frame, layout.BUFFER)
     pos, end = base + offset, base + size
     while pos < end:
         if is_full(frame):
-            put(state, WHY, GROW)
+            put(state, layout.WHY, layout.GROW)
             return pos - base
         line = line_at(pos, end)
         begin, stop, after = pos, line.end, min(line.end + 1, end)
@@ -60,23 +32,23 @@ def scan(frame, offset, size):
         if line.odd and not long:
             begin, stop = tidy(frame, pos, stop)
         if begin == 0:
-            put(state, WHY, LEAVE)
-            put(state, STOP, after - base)
+            put(state, layout.WHY, layout.LEAVE)
+            put(state, layout.STOP, after - base)
             return pos - base
         if byte(begin) == 239 and stop - begin >= 3 and byte(begin + 1) == 187 and byte(begin + 2) == 191:
             begin += 3
         while line.odd and stop > begin and byte(stop - 1) == 13:
             stop -= 1
         if not long and is_blank(begin, stop):
-            end_line(frame, NONE, False, BLANK)
+            end_line(frame, NONE, False, layout.BLANK)
         elif long or (line.odd and find_byte(begin, stop, 13) < stop):
-            end_line(frame, NONE, False, UNKNOWN)
+            end_line(frame, NONE, False, layout.UNKNOWN)
         elif not read_line(frame, begin, stop):
-            put(state, WHY, LEAVE)
-            put(state, STOP, after - base)
+            put(state, layout.WHY, layout.LEAVE)
+            put(state, layout.STOP, after - base)
             return pos - base
         pos = after
-    put(state, WHY, DONE)
+    put(state, layout.WHY, layout.DONE)
     return pos - base
 
 
@@ -91,20 +63,22 @@ def is_blank(pos, end):
 @inlined
 def lacks_room(frame, table):
     """Whether a table of groups might have no room for what one line adds."""
-    return 2 * (word(word(frame, table + G_SIZE), 0) + 4) >= word(frame, ARRAYS + table)
+    return 4 * (word(word(frame, table + 1), 0) + 4) >= 3 * word(frame, layout.ARRAYS + table) // layout.GROUP
 
 
 @inlined
 def is_full(frame):
     """Whether any table might have no room for what one line adds."""
-    count = word(word(frame, STRINGS), 0)
+    count = word(word(frame, layout.STRINGS), 0)
     return (
-        2 * (count + 8) >= word(frame, ARRAYS + SLOTS)
-        or word(word(frame, STARTS), count + 1) + STRING_ROOM >= word(frame, ARRAYS + ARENA)
-        or lacks_room(frame, GROUPS)
-        or lacks_room(frame, HEADS)
-        or lacks_room(frame, MINUTES)
-        or EVENT * (word(word(frame, STATE), EVENTS) + 4) >= word(frame, ARRAYS + EVENT_ROWS)
+        2 * (count + 8) >= word(frame, layout.ARRAYS + layout.SLOTS)
+        or word(word(frame, layout.STARTS), count + 1) + layout.STRING_ROOM
+        >= word(frame, layout.ARRAYS + layout.ARENA)
+        or lacks_room(frame, layout.GROUPS)
+        or lacks_room(frame, layout.HEADS)
+        or lacks_room(frame, layout.MINUTES)
+        or layout.EVENT * (word(word(frame, layout.STATE), layout.EVENTS) + 4)
+        >= word(frame, layout.ARRAYS + layout.EVENT_ROWS)
     )
 
 
@@ -116,15 +90,20 @@ def read_line(frame, begin, end):
     fields = read_fields(frame, begin, end)
     if fields.at == ASIDE:
         return False
-    caps = word(frame, CAPTURES)
-    if fields.status and (word(caps, 7) > word(caps, 6) or word(caps, 5) > word(caps, 4)):
-        shown = requested(frame, fields.status, word(caps, 4), word(caps, 5), False)
+    caps = word(frame, layout.CAPTURES)
+    if fields.status and (
+        word(caps, layout.C_PATH_END) > word(caps, layout.C_PATH)
+        or word(caps, layout.C_METHOD_END) > word(caps, layout.C_METHOD)
+    ):
+        shown = requested(
+            frame, fields.status, word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END), False
+        )
         if shown.status == AWAY:
             return False
-        end_line(frame, fields.at, True, READ)
+        end_line(frame, fields.at, True, layout.READ)
         sight(frame, fields.at, shown)
         return True
-    inner = word(frame, INNER)
+    inner = word(frame, layout.INNER)
     record = fields.level and not is_traceback(inner, inner + fields.size)
     return read_text(frame, inner, inner + fields.size, begin, end, fields.at, record, True)
 
@@ -132,12 +111,12 @@ def read_line(frame, begin, end):
 @inlined
 def count_request(frame, at):
     """A request that its block has matched: False where the naive reader decides."""
-    own = word(word(frame, CAPTURES), TIME_AT)
+    own = word(word(frame, layout.CAPTURES), layout.TIME_AT)
     shown = read_request(frame)
     if shown.status == AWAY:
         return False
     at = own if at == NONE else at
-    end_line(frame, at, True, READ)
+    end_line(frame, at, True, layout.READ)
     sight(frame, at, shown)
     return True
 
@@ -150,17 +129,46 @@ def read_text(frame, pos, end, raw, raw_end, given, record, understood):
         return False
     at = head.at if given == NONE else given
     understood = understood or head.prefixed
-    after = first_body(frame, head.pos, end)
+    after = first_match(frame, layout.BODY, head.pos, end)
     if after == AWAY:
         return False
     if after != MISS:
         understood = True
-        if word(word(word(frame, CAPTURES), BLOCK_AT), REQUEST):
+        if word(word(word(frame, layout.CAPTURES), layout.BLOCK_AT), layout.REQUEST):
             return count_request(frame, at)
     shown = read_message(frame, head.pos, end, head.client)
-    if shown.status == AWAY or shows_anywhere(raw, raw_end):
+    if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
         return False
-    end_line(frame, at, head.record or record, READ if understood or shown.message else UNKNOWN)
+    end_line(frame, at, head.record or record, layout.READ if understood or shown.message else layout.UNKNOWN)
     if shown.message:
         sight(frame, at, shown)
     return True
+
+
+@jit
+def entry(frame, task):
+    """What is called from outside: does one task on the arrays of a frame, and returns what that gives."""
+    args, buffer = word(frame, layout.ARGS), word(frame, layout.BUFFER)
+    if task == layout.SCAN:
+        return scan(frame, word(args, 0), word(args, 1))
+    if task == layout.TAKE:
+        end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2))
+    elif task == layout.SIGHT:
+        shown = Shown(
+            word(args, 1),
+            word(args, 2),
+            word(args, 3),
+            word(args, 4),
+            word(args, 5),
+            word(args, 6),
+            word(args, 7),
+            word(args, 8),
+        )
+        sight(frame, word(args, 0), shown)
+    elif task == layout.NUMBER_OF:
+        return number_of(frame, buffer, buffer + word(args, 0))
+    elif task == layout.REFILL:
+        refill(frame)
+    elif task == layout.RELINK:
+        relink(frame)
+    return 0

@@ -7,18 +7,16 @@ from numpy.typing import NDArray
 
 from audit_lib.logs.units import Bytes, Ints
 
-SYMBOL = "audit_lib_log_kernel"  # the compiled entry
-
-LINE_LIMIT = 1 << 20
 STRING_LIMIT = 4096
 # What one line can add at most: so much room is there before a line is begun.
 STRING_ROOM = 6 * STRING_LIMIT
 # Events of the reader's own, beyond the messages of the formats: by their numbers.
 CLOCK_NUMBER, URL_NUMBER = 253, 254
 
-# Places in the captures of one line: the address of its block, client 2-3, method 4-5, path 6-7, email 8-9,
-# variable 10-11, its time and its status.
+# Places in the captures of one line: its block's address, where its fields begin and end, time, status.
 BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
+(C_CLIENT, C_CLIENT_END, C_METHOD, C_METHOD_END, C_PATH, C_PATH_END) = range(2, 8)
+(C_EMAIL, C_EMAIL_END, C_VARIABLE, C_VARIABLE_END) = range(8, 12)
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
 (LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
@@ -31,8 +29,15 @@ MISS, AWAY = -1, -2
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)
+# Columns of a group.
+G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(10)
+# Columns of a node: what to do, with what, and where to go on. N_HEAD and N_MASK are the first eight bytes of
+# its text, N_NEXT and N_FAIL places within the nodes, N_DEPTH the place in the trail of where it begins.
+(N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_DEPTH, NODE) = range(11)
+# The choices that are made by a tree.
+PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.
 SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
 # Fields of a structured line.
@@ -49,10 +54,13 @@ def name_slot(size: int, last: int) -> int:
 
 
 class Program(NamedTuple):
-    """What the kernel knows of formats beside their machine code."""
+    """What the kernel knows of formats."""
 
     text: Bytes  # all literals
+    nodes: Ints  # the decision tree: one row a step, see decision_tree.py
+    roots: Ints  # for each phase and first byte where in the nodes the choice begins, or MISS
     blocks: Ints  # one row a block: what a match means
+    sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row a secret parameter: place, length
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
@@ -69,12 +77,9 @@ class Strings(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """Counts by a key of two words, and where each was seen first."""
+    """Counts by a key of two words (packed_words.py), and where each was seen first."""
 
-    one: Ints
-    two: Ints
-    counts: Ints
-    marks: Ints  # the worker's chunk in the upper half, the line in it in the lower
+    rows: Ints  # the two words, the count (0: the row is empty), the mark: the worker's chunk and its line
     size: Ints  # one element: how many there are
 
 
@@ -95,6 +100,7 @@ class Work(NamedTuple):
     events: Ints
     onces: Ints
     caps: Ints
+    trail: Ints  # where each step of the block that is being matched began
     scratch: Bytes  # a route in the making
     inner: Bytes  # the text of a structured line
     cleaned: Bytes  # a line without NULs and colours
@@ -104,12 +110,11 @@ class Work(NamedTuple):
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.
-(BUFFER, TEXT, BLOCKS, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(7)
-(SLOTS, STARTS, ARENA, STRINGS) = range(7, 11)
-(GROUPS, HEADS, MINUTES) = range(11, 26, 5)  # of each what follows
-(G_ONE, G_TWO, G_COUNT, G_MARK, G_SIZE) = range(5)
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, SCRATCH, INNER, CLEANED, FOUND, MEMO, ARGS) = range(26, 37)
-ARRAYS = 37
+(BUFFER, TEXT, NODES, ROOTS, BLOCKS, SOUGHT, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10)
+(SLOTS, STARTS, ARENA, STRINGS) = range(10, 14)
+(GROUPS, HEADS, MINUTES) = range(14, 20, 2)  # of each the rows, and behind them the size
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, TRAIL, SCRATCH, INNER, CLEANED, FOUND, MEMO) = range(20, 31)
+ARGS, ARRAYS = 31, 32
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since so many are looked at where one may be the last.
 SLACK = 64
@@ -127,9 +132,18 @@ def new_strings(capacity: int = 1 << 12, arena: int = 1 << 17) -> Strings:
 
 
 def new_groups(capacity: int = 1 << 12) -> Groups:
-    """Room for half as many groups as `capacity`."""
-    one, two, counts, marks = (np.zeros(capacity, np.int64) for _ in range(4))
-    return Groups(one, two, counts, marks, np.zeros(1, np.int64))
+    """Room for three quarters as many groups as `capacity`, a power of two."""
+    return Groups(np.zeros((capacity, GROUP), np.int64), np.zeros(1, np.int64))
+
+
+def new_tables() -> Tables:
+    """Empty tables, which grow as they must."""
+    return Tables(new_strings(), new_groups(), new_groups(256), new_groups(256))
+
+
+def rows_in(groups: Groups) -> Ints:
+    """The rows that are used."""
+    return groups.rows[groups.rows[:, G_COUNT] > 0]
 
 
 def texts(strings: Strings) -> list[bytes]:

@@ -2,21 +2,8 @@
 
 import numpy as np
 
+from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, put_byte, same, word
-from audit_lib.logs.kernel.shared_arrays import (
-    ARENA,
-    ARRAYS,
-    G_COUNT,
-    G_MARK,
-    G_ONE,
-    G_SIZE,
-    G_TWO,
-    GROUPS,
-    HEADS,
-    SLOTS,
-    STARTS,
-    STRINGS,
-)
 
 
 @inlined
@@ -44,8 +31,8 @@ def number_of(frame, pos, end):
     size = end - pos
     if size <= 0:
         return 0
-    slots, starts, arena = word(frame, SLOTS), word(frame, STARTS), word(frame, ARENA)
-    mask = word(frame, ARRAYS + SLOTS) - 1
+    slots, starts, arena = word(frame, layout.SLOTS), word(frame, layout.STARTS), word(frame, layout.ARENA)
+    mask = word(frame, layout.ARRAYS + layout.SLOTS) - 1
     slot = hash_of(pos, size) & mask
     number = word(slots, slot)
     while number:
@@ -54,8 +41,8 @@ def number_of(frame, pos, end):
             return number
         slot = (slot + 1) & mask
         number = word(slots, slot)
-    number = word(word(frame, STRINGS), 0) + 1
-    put(word(frame, STRINGS), 0, number)
+    number = word(word(frame, layout.STRINGS), 0) + 1
+    put(word(frame, layout.STRINGS), 0, number)
     put(slots, slot, number)
     at = word(starts, number)
     for i in range(size):
@@ -65,41 +52,48 @@ def number_of(frame, pos, end):
 
 
 @jit
-def add(frame, table, one, two, count, mark):
-    """Adds to the count of a key, which is given the mark if it is new."""
-    ones, twos, counts = word(frame, table + G_ONE), word(frame, table + G_TWO), word(frame, table + G_COUNT)
-    mask = word(frame, ARRAYS + table) - 1
+def row_of(frame, table, one, two):
+    """The row of a key, or the empty one that it can take."""
+    rows, mask = word(frame, table), word(frame, layout.ARRAYS + table) // layout.GROUP - 1
     slot = mixed(one, two) & mask
-    while word(counts, slot):
-        if word(ones, slot) == one and word(twos, slot) == two:
-            put(counts, slot, word(counts, slot) + count)
-            return
+    row = rows + 8 * layout.GROUP * slot
+    while word(row, layout.G_COUNT) and (word(row, layout.G_ONE) != one or word(row, layout.G_TWO) != two):
         slot = (slot + 1) & mask
-    put(ones, slot, one)
-    put(twos, slot, two)
-    put(counts, slot, count)
-    put(word(frame, table + G_MARK), slot, mark)
-    size = word(frame, table + G_SIZE)
-    put(size, 0, word(size, 0) + 1)
+        row = rows + 8 * layout.GROUP * slot
+    return row
+
+
+@jit
+def add(frame, table, one, two, mark):
+    """Adds one to the count of a key, which is given the mark if it is new."""
+    row = row_of(frame, table, one, two)
+    count = word(row, layout.G_COUNT)
+    put(row, layout.G_COUNT, count + 1)
+    if count == 0:
+        put(row, layout.G_ONE, one)
+        put(row, layout.G_TWO, two)
+        put(row, layout.G_MARK, mark)
+        size = word(frame, table + 1)
+        put(size, 0, word(size, 0) + 1)
 
 
 @jit
 def refill(frame):
     """Copies the groups into those that stand in the place of the heads."""
-    ones, twos = word(frame, GROUPS + G_ONE), word(frame, GROUPS + G_TWO)
-    counts, marks = word(frame, GROUPS + G_COUNT), word(frame, GROUPS + G_MARK)
-    for slot in range(word(frame, ARRAYS + GROUPS)):
-        count = word(counts, slot)
-        if count:
-            add(frame, HEADS, word(ones, slot), word(twos, slot), count, word(marks, slot))
+    rows = word(frame, layout.GROUPS)
+    for old in range(rows, rows + 8 * word(frame, layout.ARRAYS + layout.GROUPS), 8 * layout.GROUP):
+        if word(old, layout.G_COUNT):
+            new = row_of(frame, layout.HEADS, word(old, layout.G_ONE), word(old, layout.G_TWO))
+            for place in range(layout.GROUP):
+                put(new, place, word(old, place))
 
 
 @jit
 def relink(frame):
     """Puts the numbers of all strings into the slots, which are empty."""
-    slots, starts, arena = word(frame, SLOTS), word(frame, STARTS), word(frame, ARENA)
-    mask = word(frame, ARRAYS + SLOTS) - 1
-    for number in range(1, word(word(frame, STRINGS), 0) + 1):
+    slots, starts, arena = word(frame, layout.SLOTS), word(frame, layout.STARTS), word(frame, layout.ARENA)
+    mask = word(frame, layout.ARRAYS + layout.SLOTS) - 1
+    for number in range(1, word(word(frame, layout.STRINGS), 0) + 1):
         at = word(starts, number)
         slot = hash_of(arena + at, word(starts, number + 1) - at) & mask
         while word(slots, slot):

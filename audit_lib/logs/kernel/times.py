@@ -16,7 +16,6 @@ from audit_lib.logs.kernel.digits import (
     seconds,
 )
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
-from audit_lib.logs.kernel.shared_arrays import ARRAYS, MEMO, ZONE_FROM, ZONE_OFFSET
 
 MISS = np.int64(layout.MISS)
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
@@ -47,15 +46,15 @@ def zone_of(pos, end, colon):
 def instant(frame, wall, micros, offset):
     """Microseconds since 1970 UTC of a wall-clock time, whose zone is the source's where it has none."""
     if offset == NONE:
-        starts = word(frame, ZONE_FROM)
-        low, high = 0, word(frame, ARRAYS + ZONE_FROM)
+        starts = word(frame, layout.ZONE_FROM)
+        low, high = 0, word(frame, layout.ARRAYS + layout.ZONE_FROM)
         while high - low > 1:
             middle = (low + high) // 2
             if word(starts, middle) <= wall:
                 low = middle
             else:
                 high = middle
-        offset = word(word(frame, ZONE_OFFSET), low)
+        offset = word(word(frame, layout.ZONE_OFFSET), low)
     return (wall - offset) * 1_000_000 + micros
 
 
@@ -106,7 +105,7 @@ def iso_time(frame, pos, end):
     mark, between = byte(pos + 4), byte(pos + 10)
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
         return no_time()
-    midnight, clock = date_of(word(frame, MEMO), pos, mark), clock_of(pos + 11)
+    midnight, clock = date_of(word(frame, layout.MEMO), pos, mark), clock_of(pos + 11)
     if midnight == NONE or clock < 0:
         return no_time()
     at, micros = fraction(pos + 19, end, True)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,41 +22,54 @@ from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import NONE, Bytes, Ints
 
 
+class Counted(Protocol):
+    """Who counted chunks: the groups with a date are in its tables."""
+
+    tables: Tables
+    reads_on: bool  # whether it may count more chunks
+
+    def restart(self) -> None:
+        """Begins afresh, after what it counted was taken."""
+
+
 @dataclass
 class ChunkRead:
-    """What one chunk gave, apart from the groups with a date, which its worker's tables hold.
+    """What one chunk gave, apart from the groups with a date; `head` are the groups before its first date."""
 
-    `head` are the groups before its first date: of each the two words of its key, its count and its mark.
-    """
-
-    worker: "Worker | Filled"
+    worker: Counted
     state: Ints
     head: Ints
     onces: Ints
     events: Ints
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Filled:
     """The tables of a worker that reads no more, so that they can be sent from one machine to another."""
 
     tables: Tables
+    reads_on = False
+
+    def restart(self) -> None:
+        """Lets its tables go."""
+        self.tables = layout.new_tables()
 
 
 class Worker:
     """One thread's tables. It reads one chunk at a time."""
 
+    reads_on = True
+
     def __init__(self, plan: Plan, program: Program, entry: Entry) -> None:
         self.plan, self._program, self._entry = plan, program, entry
-        self.tables = Tables(
-            layout.new_strings(), layout.new_groups(), layout.new_groups(256), layout.new_groups(256)
-        )
+        self.tables = layout.new_tables()
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
             settings=_settings(plan),
             events=np.zeros((1024, layout.EVENT), np.int64),
             onces=np.zeros((len(MESSAGE_KINDS) + 1, layout.ONCE), np.int64),
             caps=np.zeros(layout.CAPS, np.int64),
+            trail=np.zeros(program.nodes[:, layout.N_DEPTH].max(initial=0) + 2, np.int64),
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
@@ -71,9 +84,9 @@ class Worker:
         self._link_all()
 
     def restart(self) -> None:
-        """Begins afresh, after what it counted was taken; the tables stay, since new ones cost memory."""
+        """Begins afresh; the tables stay, since new ones cost memory."""
         strings, groups, _, minutes = self.tables
-        for array in (strings.slots, groups.counts, minutes.counts, strings.size, groups.size, minutes.size):
+        for array in (strings.slots, strings.size, groups.rows, groups.size, minutes.rows, minutes.size):
             array[:] = 0
         self._chunks = 0
 
@@ -102,12 +115,11 @@ class Worker:
         return self._chunk()
 
     def _chunk(self) -> ChunkRead:
-        head, state = self.tables.head, self._work.state
-        used = head.counts > 0
+        state = self._work.state
         return ChunkRead(
             self,
             state.copy(),
-            np.stack([head.one[used], head.two[used], head.counts[used], head.marks[used]], axis=1),
+            layout.rows_in(self.tables.head),
             self._work.onces[: state[layout.ONCES]].copy(),
             self._work.events[: state[layout.EVENTS]].copy(),
         )
@@ -135,9 +147,10 @@ class Worker:
         self._link_all()
 
     def _roomy_groups(self, groups: Groups) -> Groups:
-        if 2 * (groups.size[0] + 4) < len(groups.one):
+        if 4 * (groups.size[0] + 4) < 3 * len(groups.rows):
             return groups
-        larger = layout.new_groups(2 * len(groups.one))
+        larger = layout.new_groups(2 * len(groups.rows))
+        larger.size[:] = groups.size
         self._linked(self.tables._replace(groups=groups, head=larger), layout.REFILL)
         return larger
 
@@ -187,7 +200,7 @@ class Worker:
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
-    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats))
+    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
     read = worker.read(buffer, size)
     tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
     return replace(read, worker=Filled(tables), head=head)
@@ -202,29 +215,29 @@ def _settings(plan: Plan) -> Ints:
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     """Every chunk of a stream, in order, read by as many threads as the plan says."""
-    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry(plan.formats)
-    # Two more than threads: each finds its next chunk at once, while this one reads those that follow.
-    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads + 2))
-    free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 3))
-    waiting: deque[tuple[Future[ChunkRead], Bytes]] = deque()
+    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry()
+    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads))
+    # Of each thread one, and those of the chunk that waits and of the one that is being read.
+    free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 2))
+    waiting: deque[tuple[Future[ChunkRead], Worker, Bytes]] = deque()
 
     def buffers() -> Iterator[Bytes]:
         while True:
             yield free.popleft()
 
     def finished() -> ChunkRead:
-        future, buffer = waiting.popleft()
+        future, worker, buffer = waiting.popleft()
         read = future.result()
         free.append(buffer)
-        if isinstance(read.worker, Worker):
-            idle.append(read.worker)
+        idle.append(worker)
         return read
 
     with ThreadPoolExecutor(plan.threads) as pool:
         for buffer, size in chunks(file, buffers(), plan.chunk):
-            waiting.append((pool.submit(idle.popleft().read, buffer, size), buffer))
             if not idle:
                 yield finished()
+            worker = idle.popleft()
+            waiting.append((pool.submit(worker.read, buffer, size), worker, buffer))
         while waiting:
             yield finished()
 

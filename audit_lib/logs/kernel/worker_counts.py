@@ -5,12 +5,25 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, Columns, LogSums, Names, no_sums, summed
+from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, LogSums, Names, no_sums, summed_lazily
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decode import Texts, decode_groups, decode_moments, in_file
-from audit_lib.logs.kernel.limit_routes import LOW, METHOD, combined, rows_in, thinned
-from audit_lib.logs.kernel.worker import ChunkRead, Filled, Worker
-from audit_lib.logs.read_options import Plan
+from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, Texts, named_groups, named_moments
+from audit_lib.logs.kernel.limit_routes import combined, thinned
+from audit_lib.logs.kernel.packed_words import (
+    day_in,
+    day_word,
+    group_word,
+    lower_in,
+    message_in,
+    method_in,
+    status_in,
+    two_in_one,
+    untimed_in,
+    upper_in,
+)
+from audit_lib.logs.kernel.shared_arrays import rows_in
+from audit_lib.logs.kernel.worker import ChunkRead, Counted
 from audit_lib.logs.route_limit import Least
 from audit_lib.logs.units import Ints
 
@@ -25,7 +38,7 @@ class Share:
     did not know what stood before its chunk: the two words of a key, a count and the first line.
     """
 
-    worker: Worker | Filled
+    worker: Counted
     begun: list[int] = field(default_factory=list)
     extra: list[Ints] = field(default_factory=list)
     _enough: int = _MANY_ROWS
@@ -40,16 +53,14 @@ class Share:
             self._enough = max(_MANY_ROWS, 2 * len(self.extra[0]))
 
     def is_full(self, most: int) -> bool:
-        """Whether so many routes differ that they are to be folded now; a worker that is done is full."""
-        if isinstance(self.worker, Filled):
-            return True
+        """Whether so many routes differ that they are to be folded now."""
         size, limit = int(self.worker.tables.strings.size[0]), most + most // 2
         if size <= max(limit, self._look_at):
             return False
         self._look_at = size + size // 4  # most strings may be clients: looking at them each time would cost
         asked = np.zeros(size + 1, np.bool_)
         for rows in (rows_in(self.worker.tables.groups), *self.extra):
-            asked[rows[:, 1] & LOW] = True
+            asked[lower_in(rows[:, layout.G_TWO])] = True
         return bool(np.count_nonzero(asked) > limit)
 
     def own(self, events: Ints, texts: dict[bytes, int]) -> Ints:
@@ -58,7 +69,7 @@ class Share:
         missing = int(strings.size[0]) + 1 - len(self._known)
         self._known = np.concatenate([self._known, np.full(max(0, missing), -1, np.int64)])
         one, two, subject = (events[:, place] for place in (layout.E_ONE, layout.E_TWO, layout.E_SUBJECT))
-        columns = (one & METHOD, two >> 32, two & LOW, subject)
+        columns = (method_in(one), upper_in(two), lower_in(two), subject)
         used = np.zeros(len(self._known), np.bool_)
         for column in columns:
             used[column] = True
@@ -66,43 +77,51 @@ class Share:
             text = strings.arena[strings.starts[number] : strings.starts[number + 1]].tobytes()
             self._known[number] = texts.setdefault(text, len(texts))
         method, client, route, subject = (self._known[column] for column in columns)
-        events[:, layout.E_ONE] = one & ~METHOD | method
-        events[:, layout.E_TWO] = client << 32 | route
+        parts = day_in(one), untimed_in(one), status_in(one), message_in(one)
+        events[:, layout.E_ONE] = group_word(*parts, method)
+        events[:, layout.E_TWO] = two_in_one(client, route)
         events[:, layout.E_SUBJECT] = subject
         return events
 
-    def rows(self, texts: list[bytes], least: Sequence[Least]) -> tuple[Ints, Ints]:
-        """One row a group and one a moment: the two words of its key, its count, its first line."""
+    def _in_file(self, rows: Ints) -> Ints:
+        """The rows of the worker's tables with their first line in the file in place of the mark."""
+        marks = rows[:, layout.G_MARK]
+        rows[:, layout.G_MARK] = np.array(self.begun, np.int64)[upper_in(marks)] + lower_in(marks)
+        return rows
+
+    def rows(self, names: Names, formats: LogFormats, least: Sequence[Least]) -> tuple[Ints, Ints]:
+        """The rows of groups and moments that were counted, by names; `least` as in `thinned`."""
         tables = self.worker.tables
-        groups = np.concatenate([in_file(rows_in(tables.groups), self.begun), *self.extra])
-        return thinned(groups, in_file(rows_in(tables.minutes), self.begun), texts, least)
+        groups, minutes = (self._in_file(rows_in(table)) for table in (tables.groups, tables.minutes))
+        if self.extra:
+            groups = np.concatenate([groups, *self.extra])
+        strings = layout.texts(tables.strings)
+        groups, minutes = thinned(groups, minutes, strings, least)
+        texts = Texts(strings, names)
+        return named_groups(groups, texts, formats), named_moments(minutes, texts)
+
+
+def part_of(shares: list[Share], formats: LogFormats, least: Sequence[Least]) -> LogSums:
+    """What the shares hold, as sums that have no lines and no events yet; no share is left.
+
+    Tables, rows and columns of millions of groups are never held together: each makes room for the next.
+    """
+    names, parts = Names(), []
+    while shares:
+        parts.append(shares.pop().rows(names, formats, least))
+    groups, moments = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+    del parts
+    return replace(
+        no_sums(),
+        names=names.all(),
+        groups=summed_lazily(lambda name: OF_GROUP[name](groups), *BY_GROUP),
+        moments=summed_lazily(lambda name: OF_MOMENT[name](moments), *BY_MOMENT),
+    )
 
 
 def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:
     """The groups before a chunk's first date, by the day and the lines that stand before the chunk."""
     rows = read.head.copy()
-    rows[:, 0] |= day << 47
-    rows[:, 3] = lines + (rows[:, 3] & LOW)
+    rows[:, layout.G_ONE] |= day_word(day)
+    rows[:, layout.G_MARK] = lines + lower_in(rows[:, layout.G_MARK])
     return rows
-
-
-def part_of(shares: Sequence[Share], plan: Plan, least: Sequence[Least]) -> LogSums:
-    """What the shares hold, as sums that have no lines and no events yet; `least` as in `thinned`."""
-    names, groups, moments = Names(), [], []
-    for share in shares:
-        strings = layout.texts(share.worker.tables.strings)
-        rows, minutes = share.rows(strings, least)
-        texts = Texts(strings, names)
-        groups.append(decode_groups(rows, texts, plan))
-        moments.append(decode_moments(minutes, texts))
-    return replace(
-        no_sums(),
-        names=names.all(),
-        groups=summed(_stacked(groups), *BY_GROUP),
-        moments=summed(_stacked(moments), *BY_MOMENT),
-    )
-
-
-def _stacked(parts: Sequence[Columns]) -> Columns:
-    """The columns of all parts below each other; there is at least one."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

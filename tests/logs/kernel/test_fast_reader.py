@@ -1,7 +1,10 @@
 """The fast reader equals the naive one: on every kind of line, in every order, for every split."""
 
 import io
+import os
 import random
+import subprocess
+import sys
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,10 +13,13 @@ import pytest
 from audit_lib.logs import read_file as log_reader
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.formats import load_formats
+from audit_lib.logs.kernel import worker
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.read_file import read_log, read_naively
+from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan, Wanted
+from tests.bench.mixed_logs import mixed_text
 from tests.support.paths import SHARED
 from tests.support.sums import told
 
@@ -300,11 +306,56 @@ def test_many_small_logs_are_worth_the_compilation(
 ) -> None:
     """A file below the limit is read fast where the kernel lies ready, or where all files are beyond it."""
     used: list[bool] = []
-    monkeypatch.setattr(log_reader, "is_at_hand", lambda formats: at_hand)
-    monkeypatch.setattr(log_reader, "_is_compiled", lambda formats: used.append(True) or True)
+    monkeypatch.setattr(log_reader, "is_at_hand", lambda: at_hand)
+    monkeypatch.setattr(log_reader, "_is_compiled", lambda: used.append(True) or True)
     plan = Plan(FORMATS, UTC)
     assert told(read_log(io.BytesIO(SMALL), plan, total, fast_from=len(SMALL))) == _naive(SMALL)
     assert used == [True] * fast
+
+
+COMMON = [
+    b"2026-08-02 10:00:00,000 - app.services.data - INFO - user context loaded for /api/orders id=7",
+    b"2026-08-02 10:00:00,000 - app.core.auth - WARNING - JWT decode error: Signature has expired (/docs)",
+    b"2026-08-02 10:00:00,000 - app.core.auth - WARNING - SECRET VALIDATION FAILED: API_TOKEN mismatch",
+    b"sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server failed",
+    b'{"timestamp":"2026-08-02T10:00:00Z","level":"info","status":200,"client":"1.1.1.1","path":"/a?b=1"}',
+]
+
+
+def test_common_lines_are_not_left_to_the_naive_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of every format, also those with a message that a web server writes, are read by the kernel."""
+    left: list[bytes] = []
+    monkeypatch.setattr(worker, "read_line", lambda raw, *plan: left.append(raw) or read_line(raw, *plan))
+    messages = [line.encode() for block in FORMATS.messages for line in block.examples if not block.anywhere]
+    content = mixed_text(3000, 200).encode() + b"\n".join([*COMMON, *messages])
+    assert _fast(content) == _naive(content)
+    assert left == []
+
+
+IN_PYTHON = """
+import io, sys
+from zoneinfo import ZoneInfo
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.kernel.join_chunks import reduce_chunks
+from audit_lib.logs.kernel.worker import read_chunks
+from audit_lib.logs.read_options import Plan
+from tests.support.sums import told
+plan = Plan(load_formats(), ZoneInfo("Europe/Berlin"), chunk=2000, threads=1)
+print(told(reduce_chunks(read_chunks(io.BytesIO(sys.stdin.buffer.read()), plan), plan)))
+"""
+
+
+def test_the_kernel_runs_in_python_for_a_debugger() -> None:
+    """With NUMBA_DISABLE_JIT nothing is compiled, and the sums are the same."""
+    content = _mixture(5, 150) + b"\n" + SMALL
+    run = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "-c", IN_PYTHON],
+        input=content,
+        capture_output=True,
+        check=True,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+    )
+    assert run.stdout.decode().strip() == str(_naive(content, zone=ZoneInfo("Europe/Berlin")))
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real logs lie beside the repository only")
