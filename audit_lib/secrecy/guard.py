@@ -2,7 +2,7 @@
 
 The guard wraps `session.send`, through which every message of an IPython kernel goes out (spec
 notebooks.md, "papermill"). It holds in papermill, nbclient, JupyterLab and nbval alike, because it sits
-in the kernel. Cell source is no message of the kernel: values never belong there.
+in the kernel. Cell source is not a message of the kernel: values never belong there.
 """
 
 import atexit
