@@ -11,6 +11,7 @@ import click
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError
 from audit_lib.base.startup import UNUSED_BY_COMMANDS, kept_imports, leave_out, one_thread
+from audit_lib.cli.help import GroupedCommands
 
 one_thread()
 
@@ -33,11 +34,8 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(GroupedCommands):
     """Commands by name, imported on use; an error ends in its exit code and one line a fault."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
@@ -66,7 +64,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="audit-lib")
 def main() -> None:
-    """Audit an application's secrets and logins; see README.md."""
+    """Audit an application's secrets and logins. For a first look: `review --sample`."""
 
 
 def run() -> NoReturn:

@@ -144,4 +144,4 @@ def instant_of(project: Project, as_of: str) -> datetime:
         return parse_instant(as_of, "as_of")
     if project.pinned_as_of:
         return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
-    raise BadInput.at("as_of", "is not given: a date such as 2026-09-30")
+    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")

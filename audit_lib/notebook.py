@@ -137,9 +137,9 @@ def check(parameters: Mapping[str, Any]) -> None:
     rules: dict[str, tuple[Callable[[str], Any], str]] = {
         "quarter": (Quarter.parse, ""),
         "as_of": (lambda text: parse_instant(text, "as_of"), ""),
-        "project": (lambda text: Path(text).expanduser().is_dir(), "is no folder"),
-        "previous": (lambda text: Path(text).expanduser().is_file(), "is no file"),
-        "identities": (MODES.__contains__, f"is none of {', '.join(MODES)}"),
+        "project": (lambda text: Path(text).expanduser().is_dir(), "is not a folder"),
+        "previous": (lambda text: Path(text).expanduser().is_file(), "is not a file"),
+        "identities": (MODES.__contains__, f"must be one of {', '.join(MODES)}"),
     }
     for name, (rule, fault) in rules.items():
         faults += _broken(name, parameters[name], rule, fault) if parameters[name] else []

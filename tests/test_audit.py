@@ -29,7 +29,7 @@ def test_a_previous_report_that_is_none_is_bad_input(project: Project, tmp_path:
 
 def test_an_audit_needs_a_date(project: Project) -> None:
     """Without a date nothing is judged: the library never reads the clock."""
-    with pytest.raises(BadInput, match="as_of: is not given"):
+    with pytest.raises(BadInput, match="as_of: is required"):
         run_audit(project, "2026Q3")
 
 

@@ -61,10 +61,10 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
 @pytest.mark.parametrize(
     ("question", "fault"),
     [
-        (Question(since="yesterday"), "since: is not a date or time"),
+        (Question(since="yesterday"), "since: must be a date or time"),
         (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
         (Question(secret="NO_SUCH_NAME"), "secret: is the name of no variable"),
-        (Question(discovered="at night"), "discovered: is not a date or time"),
+        (Question(discovered="at night"), "discovered: must be a date or time"),
         (Question(discovered="2026-09-20T00:00:01Z"), "discovered: is after 2026-09-20T00:00:00Z"),
     ],
 )
@@ -94,7 +94,7 @@ def test_detections_speak_of_the_window(tmp_path: Path) -> None:
         log.write(f'INFO:     {STRANGER}:1 - "GET /api/account HTTP/1.1" 401 Unauthorized\n')
     unsure = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
     assert unsure.loc["A1", "verdict"] == "unknown"
-    assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins carry no time of their own"
+    assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins have no time of their own"
 
 
 def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path
     fields = record(again).set_index("field")
     assert tuple(fields.loc["discovered"]) == ("on 2026-09-20", "as given (discovered): a claim")
     assert fields.loc["revoked", "value"] == "on 2026-09-17"
-    told = "ledger ada#1, recorded 2026-09-20T00:00:00Z by Ada; proof: 401; no provider was asked"
+    told = "ledger ada#1, recorded 2026-09-20T00:00:00Z by Ada; proof: 401; the provider was not asked"
     assert fields.loc["revoked", "evidence"] == told
     lines = again.timeline[again.timeline["evidence"] == "ledger ada#1"]
     assert lines["text"].tolist() == ["recorded as revoked by Ada"]

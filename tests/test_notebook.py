@@ -25,13 +25,13 @@ GOOD = {
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
-        ("quarter", "2026Q5", "quarter: is not of the form 2026Q3"),
+        ("quarter", "2026Q5", "quarter: must have the form 2026Q3"),
         ("quarter", 20263, "quarter: is of type int: write it in quotes"),
-        ("as_of", "tomorrow", "as_of: is not a date or time such as"),
-        ("project", "/no/such/folder", "project: is no folder"),
-        ("project", "a\x00b", "project: is no folder"),
-        ("previous", "/no/such/report.json", "previous: is no file"),
-        ("identities", "some", "identities: is none of masked, full"),
+        ("as_of", "tomorrow", "as_of: must be a date or time such as"),
+        ("project", "/no/such/folder", "project: is not a folder"),
+        ("project", "a\x00b", "project: is not a folder"),
+        ("previous", "/no/such/report.json", "previous: is not a file"),
+        ("identities", "some", "identities: must be one of masked, full"),
     ],
 )
 def test_a_bad_parameter_is_one_line(name: str, value: object, fault: str) -> None:
@@ -60,4 +60,4 @@ def test_a_person_sees_one_line_and_no_traceback(tmp_path: Path, monkeypatch: py
         notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": tmp_path}}
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
-    assert [output["traceback"] for output in outputs] == [["BadInput: quarter: is not of the form 2026Q3"]]
+    assert [output["traceback"] for output in outputs] == [["BadInput: quarter: must have the form 2026Q3"]]

@@ -105,7 +105,7 @@ def _zip_members(file: BinaryIO, budget: _Budget, faults: list[str]) -> Iterator
                 faults.append(f"the zip has more than {number} members that were searched")
                 return
             if entry.flag_bits & 1:
-                faults.append("the zip has a member that is encrypted")
+                faults.append("the zip has an encrypted member")
                 continue
             yield _member(entry.filename, "zip", lambda entry=entry: archive.open(entry), budget, faults)  # type: ignore[misc]
 
@@ -147,7 +147,7 @@ def _guarded(pieces: Iterator[bytes], kind: str, faults: list[str]) -> Iterator[
 
 def _say_nested(first: bytes, what: str, faults: list[str]) -> None:
     if nested := archive_kind(first[:HEAD]):
-        faults.append(f"{what} is itself a {nested}: its inside was not searched")
+        faults.append(f"{what} is itself a {nested}: its content was not searched")
 
 
 class PieceReader(io.RawIOBase):

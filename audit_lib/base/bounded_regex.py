@@ -5,7 +5,7 @@ import re
 import regex
 
 SECONDS = 5.0  # a sound expression takes microseconds on a value
-SLOW = f"comes to no end within {SECONDS:.0f} seconds: nest no repetition in another"
+SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
 _SWAPPED = re.compile(r"\\([|(){}+?])|([|(){}+?])")
 
 

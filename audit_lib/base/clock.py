@@ -21,12 +21,12 @@ class Quarter:
         """The quarter that `2026Q3` names; `BadInput` for anything else."""
         found = _QUARTER.fullmatch(text.strip())
         if not found or not 1970 <= int(found[1]) <= 9998:
-            raise BadInput.at("quarter", "is not of the form 2026Q3")
+            raise BadInput.at("quarter", "must have the form 2026Q3")
         return cls(int(found[1]), int(found[2]))
 
     @classmethod
     def containing(cls, instant: datetime) -> "Quarter":
-        """The quarter in which a UTC instant lies."""
+        """The quarter of a UTC instant."""
         return cls(instant.year, (instant.month - 1) // 3 + 1)
 
     @classmethod
@@ -50,6 +50,9 @@ class Quarter:
         return f"{self.year}Q{self.number}"
 
 
+_SUCH = "2026-09-30 or 2026-09-30T12:00:00Z"
+
+
 def parse_instant(text: str, place: str) -> datetime:
     """The UTC instant that an ISO 8601 text names; `BadInput` for anything else.
 
@@ -62,7 +65,9 @@ def parse_instant(text: str, place: str) -> datetime:
             return midnight + timedelta(days=1, seconds=-1)
         instant = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
-        raise BadInput.at(place, "is not a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z") from None
+        raise BadInput.at(
+            place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+        ) from None
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 

@@ -66,7 +66,7 @@ class _Guarded(io.RawIOBase):
 
 
 class _Transcoded(io.RawIOBase):
-    """UTF-16 as UTF-8; what is no character becomes U+FFFD."""
+    """UTF-16 as UTF-8; what is not a character becomes U+FFFD."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
         self._file = file
@@ -90,7 +90,7 @@ class _Transcoded(io.RawIOBase):
 def unpacked(file: BinaryIO) -> "io.BufferedReader[Any]":
     """The log's lines as bytes in UTF-8 or close to it, told by its first bytes, not by its name.
 
-    Reading it can raise `Bomb`, or one of `BROKEN` where the packed stream is cut short or damaged.
+    Reading it can raise `Bomb`, or one of `BROKEN` if the packed stream is cut short or damaged.
     """
     packed = _Counted(file)
     source: io.BufferedReader[Any] = io.BufferedReader(packed, _BUFFER)

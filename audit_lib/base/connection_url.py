@@ -12,7 +12,7 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True)
 class UrlParts:
-    """The decoded components of a connection URL; "" where it names none."""
+    """The decoded components of a connection URL; "" if it names none."""
 
     scheme: str
     user: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One fault of one input: where it lies, then what is wrong."""
+    """One fault of one input: where it is, then what is wrong."""
 
     place: str
     text: str

@@ -41,7 +41,7 @@ class Unreadable(BadInput):
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the open descriptor says of a file. `mode` is like "0600", None where the platform has none."""
+    """What the open descriptor says of a file. `mode` is like "0600", None if the platform has none."""
 
     size_bytes: int
     modified_at: datetime
@@ -89,7 +89,7 @@ class OpenSource:
     _raw: _HashedFile
 
     def peek(self) -> bytes:
-        """What comes next, at least eight bytes where there are so many; none is taken."""
+        """What comes next, at least eight bytes if there are so many; none is taken."""
         return self.file.peek(8)
 
     def finish(self) -> str:
@@ -104,7 +104,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     """The source at a path within the project, opened once and closed at the end of the block.
 
     Raises `Unreadable` for a path that leads out of the project, for a link in any component,
-    for whatever is no regular file, and for a file that is missing or may not be read.
+    for whatever is not a regular file, and for a file that is missing or may not be read.
     """
     descriptor = _descriptor(root, _parts(relative), relative)
     try:
@@ -128,7 +128,7 @@ def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
 def _parts(relative: str) -> list[str]:
     path = Path(relative)
     if path.is_absolute() or path.drive or ".." in path.parts or not path.parts or "\0" in relative:
-        raise Unreadable(relative, "refused", "leads out of the project or names no file")
+        raise Unreadable(relative, "refused", "leads out of the project or is not a file")
     return list(path.parts)
 
 
@@ -154,7 +154,7 @@ def _descriptor(root: Path, parts: list[str], relative: str) -> int:
 
 def _open_folder(part: str, folder: int, relative: str) -> int:
     if stat.S_ISLNK(os.stat(part, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+        raise Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
     return os.open(part, _FOLDER_FLAGS, dir_fd=folder)
 
 
@@ -164,7 +164,7 @@ def _descriptor_by_path(root: Path, parts: list[str], relative: str) -> int:
     for part in parts:
         path = path / part
         if path.is_symlink() or path.resolve() != path:
-            raise Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+            raise Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
     seen = path.lstat()
     _require_file(seen, relative)
     descriptor = os.open(path, _FLAGS)
@@ -192,9 +192,9 @@ def _facts(status: os.stat_result) -> FileFacts:
 
 def _unreadable(relative: str, error: OSError) -> Unreadable:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return Unreadable(relative, "missing", "is not there")
+        return Unreadable(relative, "missing", "does not exist")
     if error.errno in (errno.ELOOP, errno.EMLINK):
-        return Unreadable(relative, "refused", "lies behind a symbolic link, which is not followed")
+        return Unreadable(relative, "refused", "is behind a symbolic link, which is not followed")
     if error.errno in (errno.EACCES, errno.EPERM):
         return Unreadable(relative, "unreadable", "may not be read by this user")
     if error.errno == errno.ENAMETOOLONG:

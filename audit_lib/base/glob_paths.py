@@ -36,8 +36,8 @@ def log_paths(root: Path, pattern: str) -> list[str]:
     """The paths that a pattern names, relative to the root, in sorted order; no folder is among them.
 
     `*`, `?` and `[…]` match within a part, `**` any depth of folders. No link is followed: one that the
-    pattern would pass through is named in the place of what lies behind it, and refused when it is opened.
-    The same holds for a folder that cannot be listed or lies deeper than `MAX_DEPTH`.
+    pattern would pass through is named in the place of what is behind it, and refused when it is opened.
+    The same holds for a folder that cannot be listed or is deeper than `MAX_DEPTH`.
     """
     found: set[str] = set()
     start = "", PurePosixPath(pattern).parts

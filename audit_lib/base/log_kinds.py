@@ -1,7 +1,7 @@
 """The kinds under which requests and messages of a log are counted (docs/design.md#kinds-of-log-lines)."""
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
-NOTICE = "notice"  # an event that is no failure
+NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed",
     "jwt_invalid",
@@ -12,6 +12,19 @@ MESSAGE_KINDS = (
     "validation_error",
     NOTICE,
 )
+
+_WORDS = {
+    "unauthorized": "401 unauthorized",
+    "forbidden": "403 forbidden",
+    "rate_limited": "429 rate limited",
+    "other": "other requests",
+}
+
+
+def kind_words(kind: str) -> str:
+    """The kind for readers: `429 rate limited`, `login failed`."""
+    return _WORDS.get(kind, kind.replace("_", " "))
+
 
 # Beyond so many routes the requests to the others are counted together, under a name that no path has.
 MOST_ROUTES = 100_000

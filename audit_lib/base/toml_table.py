@@ -1,4 +1,4 @@
-"""TOML files taken apart key by key, so that all faults of a file are told at once."""
+"""TOML files taken apart key by key, so that all faults of a file are reported at once."""
 
 import os
 import re
@@ -14,7 +14,7 @@ MAX_BYTES = 1_000_000
 
 
 def read_text_file(path: Path, place: str) -> bytes:
-    """The bytes of a small regular file; `BadInput` where it is none, a link, unreadable or too large."""
+    """The bytes of a small regular file; `BadInput` if it is missing, a link, unreadable or too large."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         handle = os.open(path, flags)
@@ -35,7 +35,7 @@ def read_text_file(path: Path, place: str) -> bytes:
 
 
 def parse_toml(content: bytes, place: str) -> dict[str, Any]:
-    """The tables of a TOML text; `BadInput` where it is not UTF-8 or not TOML, with its line."""
+    """The tables of a TOML text; `BadInput` if it is not UTF-8 or not TOML, with its line."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -48,7 +48,7 @@ def parse_toml(content: bytes, place: str) -> dict[str, Any]:
 
 def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
     """A name as a fault may show it: one that is none could be a value, or several lines."""
-    return name if re.fullmatch(pattern, name) else "(with a name that is none)"
+    return name if re.fullmatch(pattern, name) else "(unprintable name)"
 
 
 class TomlTable:
@@ -73,17 +73,17 @@ class TomlTable:
         value = self.values.get(key, default)
         # Not isinstance: true is no number here.
         if key in self.values and type(value) is not kind:
-            self.fault(f"{key} is not {words}")
+            self.fault(f"{key} must be {words}")
             return default
         return value
 
     def text(self, key: str, default: str = "", *, needed: bool = False, among: Sequence[str] = ()) -> str:
-        """A text; a fault where it is needed and missing or empty, or none of those allowed."""
+        """A text; a fault if it is needed and missing or empty, or none of those allowed."""
         value: str = self._take(key, str, "a text", default)
         if needed and self.values.get(key, "") == "":
             self.fault(f"has no {key}")
         elif among and value and value not in among:
-            self.fault(f"{key} is none of {', '.join(among)}")
+            self.fault(f"{key} must be one of {', '.join(among)}")
             return default
         return value
 
@@ -91,12 +91,12 @@ class TomlTable:
         """A list of texts, none of them empty and none twice."""
         values = self._take(key, list, "a list", [])
         if not all(isinstance(value, str) and value for value in values):
-            self.fault(f"{key} holds something that is not a text, or an empty one")
+            self.fault(f"{key} must hold texts that are not empty")
             return ()
         if len(set(values)) < len(values):
-            self.fault(f"{key} holds something twice")
+            self.fault(f"{key} contains something twice")
         if among and not set(values) <= set(among):
-            self.fault(f"{key} holds something that is none of {', '.join(among)}")
+            self.fault(f"{key} must hold only {', '.join(among)}")
             return ()
         return tuple(values)
 
@@ -109,7 +109,7 @@ class TomlTable:
         return value
 
     def flag(self, key: str) -> bool:
-        """True or false; false where it is not said."""
+        """True or false; false if the key is missing."""
         return bool(self._take(key, bool, "true or false", False))
 
     def numbers_by_name(self, key: str) -> dict[str, tuple[int, ...]]:
@@ -120,7 +120,7 @@ class TomlTable:
             if isinstance(values, list) and all(type(value) is int and value > 0 for value in values):
                 found[name] = tuple(values)
             else:
-                self.fault(f"{key}.{shown_name(name)} is not a list of line numbers")
+                self.fault(f"{key}.{shown_name(name)} must be a list of line numbers")
         return found
 
     def texts_by_name(self, key: str, names: Sequence[str] = ()) -> dict[str, str]:
@@ -128,9 +128,9 @@ class TomlTable:
         inner = self._take(key, dict, "a table", {})
         for name, value in inner.items():
             if names and name not in names:
-                self.fault(f"{key}.{shown_name(name)} is none of {', '.join(names)}")
+                self.fault(f"{key}.{shown_name(name)} must be one of {', '.join(names)}")
             elif not isinstance(value, str) or not value:
-                self.fault(f"{key}.{shown_name(name)} is not a text, or an empty one")
+                self.fault(f"{key}.{shown_name(name)} must be a text that is not empty")
         return {name: value for name, value in inner.items() if isinstance(value, str) and value}
 
     def tables(self, key: str, name_key: str = "name") -> list["TomlTable"]:
@@ -149,7 +149,7 @@ class TomlTable:
         return found
 
     def anything(self, key: str) -> Any:
-        """A value as it stands, for a table that another module checks."""
+        """A value as it is, for a table that another module checks."""
         self._taken.add(key)
         return self.values.get(key)
 

@@ -74,7 +74,7 @@ def _enter(
     elif _is_other_store(path):
         left_out.append(NotSearched(path, "is the object store of a submodule or of another repository"))
     elif path.count("/") >= MAX_DEPTH:
-        left_out.append(NotSearched(path, f"lies deeper than {MAX_DEPTH} folders"))
+        left_out.append(NotSearched(path, f"is deeper than {MAX_DEPTH} folders"))
     else:
         try:
             below = os.open(entry.name, _OPEN_FOLDER, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""`failures --alerts`: says which of the policy's alerts fired since an instant, and which are unknown."""
+"""`failures --alerts`: which of the policy's alerts fired since an instant, and which are not known."""
 
 import json
 from datetime import datetime
@@ -10,7 +10,8 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.cli.options import now, opened
+from audit_lib.cli.open_project import opened
+from audit_lib.cli.options import now
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate, since_instant
@@ -18,28 +19,27 @@ from audit_lib.logins.detections import detection_policy
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
 
-FIRED, UNKNOWN = 3, 2  # what is read does not suffice to judge: bad input
+FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
 
 
-def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
-    """Prints each alert of the project's policy, on stderr too which cannot be judged.
+def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
+    """Prints each alert of the project's policy, and on stderr each that could not be evaluated.
 
-    3 where one fired; else 2 where one cannot be judged, since that is not quiet; else 0.
+    3 if one fired; else 2 if one could not be evaluated, since that is not quiet; else 0.
 
     Raises:
-        BadInput: no project, no --since, files beside a project, a policy without alerts.
+        BadInput: no --since, files beside a project, a policy without alerts.
     """
     faults = [
         Fault(option, fault)
         for option, fault, wrong in (
-            ("--alerts", "needs --project: the policy and the ledger belong to it", folder is None),
             ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not since),
-            ("--alerts", "reads the logs that the project names: give no PATH", bool(paths)),
-            ("--format", "is table or json with --alerts", layout == "csv"),
+            ("--alerts", "reads the logs that the project names: leave out PATH", bool(paths)),
+            ("--format", "must be table or json with --alerts", layout == "csv"),
         )
         if wrong
     ]
-    if faults or folder is None:
+    if faults:
         raise BadInput(faults)
     until = now()
     start = since_instant(since, until)
@@ -55,7 +55,7 @@ def watch(folder: Path | None, since: str, policy: str, layout: str, paths: tupl
     click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):
-        click.echo(inert.plain(f"alert {row.alert}: cannot be judged: {row.reason}"), err=True)
+        click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)
     return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) else 0
 
 

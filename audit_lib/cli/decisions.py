@@ -10,12 +10,11 @@ import click
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
-    Opened,
     by_option,
     ledger_option,
     now,
-    opened,
     options,
     policy_option,
     project_option,
@@ -36,9 +35,10 @@ from audit_lib.ledger.known_heads import write_entry
 @click.argument("finding", metavar="ID")
 @options(project_option, by_option, reason_option, until_option, ledger_option, writer_option)
 def accept(finding: str, folder: Path, **given: Any) -> None:
-    """Accept the risk of one finding, until a date.
+    """Accept the risk of one finding until a date.
 
-    It is then listed as accepted, and open again afterwards. An ID that matches no finding is reported.
+    Until then the finding is listed as accepted; afterwards it is open again. An ID that matches no
+    finding is reported.
     """
     _decide(folder, "acceptance", {"id": finding}, given)
 
@@ -47,11 +47,14 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
 @click.argument("rule", required=False)
 @options(project_option, by_option)
 @click.option("--reason", default="", help="What you looked at.")
-@click.option("--until", default="", help="When this ends, such as 2026-12-31.")
+@click.option("--until", default="", help="When your answer expires, such as 2026-12-31.")
 @click.option("--missing", is_flag=True, help="List the questions that nobody has answered yet.")
 @options(policy_option, ledger_option, writer_option)
 def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: Any) -> None:
-    """Answer for a RULE of the guide that no file can show, until a date."""
+    """Confirm that a RULE is met which no file can prove.
+
+    Your answer holds until the date that you give. The policy asks the questions; --missing lists them.
+    """
     context = opened(folder, given["ledger"], policy)
     if missing:
         for name, question in _unanswered(context, now()):
@@ -60,19 +63,20 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
     needed = {"RULE": rule, "--reason": given["reason"], "--until": given["until"]}
     absent = [name for name, value in needed.items() if not value]
     if absent:
-        raise BadInput.at(absent[0], "is needed; --missing lists the open questions")
+        raise BadInput.at(absent[0], "is required; --missing lists the open questions")
     _decide(folder, "attestation", {"rule": rule}, given)
 
 
 @click.command()
 @click.argument("report", metavar="DIR", type=click.Path(path_type=Path))
 @options(project_option, by_option)
-@click.option("--reason", default="", help="A remark.")
+@click.option("--reason", default="", help="A remark of yours.")
 @options(ledger_option, writer_option)
 def signoff(report: Path, folder: Path, **given: Any) -> None:
-    """Sign the report in DIR: its manifest's digest and the ledger's heads go into the ledger.
+    """Sign the report in DIR: record its digest in the ledger.
 
-    A report whose files are not those of its manifest cannot be signed.
+    The entry holds the digest of the report's manifest and the heads of the ledger's chains. A report
+    whose files do not match its manifest cannot be signed.
     """
     faults = report_faults(report)
     if faults:
@@ -88,7 +92,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
     click.echo(f"{entry.place}: {report.name} signed by {body['by']}")
-    click.echo(f"keep this outside, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
+    click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
 
 
 def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]) -> None:

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 import click
 import numpy as np
+from click.core import ParameterSource
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import counted
 from audit_lib.cli.log_files import openable, read_paths, read_remotely
 from audit_lib.logs.file_counts import KINDS, LogSums, day_text, renamed, summed
 from audit_lib.logs.formats import load_formats
@@ -23,14 +25,17 @@ from audit_lib.logs.route_limit import other_requests, told
 COLUMNS = ("day", "kind", "status", "client", "route")
 _SLICE = 1 << 14  # rows
 _HELP = """
-Counts requests and failures in log files of any known format, packed or not; - reads stdin.
+Count requests and failure messages in log files.
 
-Each line ends as read, not understood or blank; the sums go to stderr. A line without a time counts on
-the last day before it in its file, and `untimed` says how many such lines a row holds. Of routes 100,000
-are kept, and beside them 100,000 that were answered 404 and its like; the others are `(other routes)`.
+Reads every known format, compressed or not; - reads stdin. Each line counts as read, not understood or
+blank, and the sums go to stderr. A line without a time counts on the last day before it in its file;
+`untimed` says how many a row has.
 
-With --alerts, instead: evaluates the alerts of the project's policy since an instant; ends with 3 where
-one fired, else with 2 where one cannot be judged, else with 0.
+Keeps up to 100,000 routes, and another 100,000 that were answered with 404 or a similar status. The
+others are counted as `(other routes)`.
+
+With --alerts, evaluates the policy's alerts since an instant instead. Then it exits with 3 if an alert
+fired, with 2 if one could not be evaluated.
 """
 
 
@@ -47,38 +52,51 @@ class _By(click.ParamType[tuple[str, ...]]):
         columns = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
         unknown = [column for column in columns if column not in COLUMNS]
         if unknown or not columns:
-            self.fail(f"takes {', '.join(COLUMNS)}, not {', '.join(unknown) or 'nothing'}", param, ctx)
+            faulty = f"not {', '.join(unknown)}" if unknown else "and at least one"
+            self.fail(f"must be one or more of {', '.join(COLUMNS)}, {faulty}", param, ctx)
         return columns
 
 
 @click.command(help=_HELP)
 @click.argument("paths", nargs=-1, metavar="PATH...")
-@click.option("--by", type=_By(), default="day,kind", show_default=True, help=f"Any of {', '.join(COLUMNS)}.")
+@click.option(
+    "--by", type=_By(), default="day,kind", show_default=True, help=f"Count by these: {', '.join(COLUMNS)}."
+)
 @click.option(
     "--format",
     "layout",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How rows are printed.",
+    help="Format of the output.",
 )
-@click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Time zone for timestamps without one.")
 @click.option(
-    "--formats", "formats_file", type=click.Path(path_type=Path), help="Formats other than the bundled."
+    "--formats",
+    "formats_file",
+    type=click.Path(path_type=Path),
+    help="Log formats to use instead of the built-in ones.",
 )
 @click.option(
     "--scheduler",
     metavar="ADDR",
-    help="Read on the dask cluster at ADDR (tcp://…); PATHs may be URLs.",
+    help="Read on the dask cluster at ADDR (tcp://…). PATHs may then be URLs.",
 )
 @click.option(
     "--alerts",
     is_flag=True,
-    help="Evaluate the policy's alerts; exit 3 where one fired, 2 where one is unknown.",
+    help="Evaluate the policy's alerts; exit with 3 if one fired, with 2 if one is not known.",
 )
 @click.option("--since", default="", help="With --alerts: from when, such as 30m or 2026-09-30T12:00Z.")
-@click.option("--project", "folder", type=click.Path(path_type=Path), help="With --alerts: whose logs.")
-@click.option("--policy", default="", help="With --alerts: a bundled policy's name, or a policy file.")
+@click.option(
+    "--project",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=".",
+    show_default=True,
+    help="With --alerts: the application's folder.",
+)
+@click.option("--policy", default="", help="With --alerts: name of a bundled policy, or a policy file.")
 @click.pass_context
 def failures(
     context: click.Context,
@@ -91,7 +109,7 @@ def failures(
     scheduler: str | None,
     alerts: bool,
     since: str,
-    folder: Path | None,
+    folder: Path,
     policy: str,
 ) -> None:
     """Tabulate logs."""
@@ -101,8 +119,8 @@ def failures(
         context.exit(watch(folder, since, policy, layout, paths))
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
-    if folder or since or policy:
-        raise BadInput.at("--project, --since, --policy", "go with --alerts")
+    if since or policy or context.get_parameter_source("folder") is not ParameterSource.DEFAULT:
+        raise BadInput.at("--project, --since, --policy", "are only for --alerts")
     wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
     plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
     opened = openable(paths)
@@ -156,15 +174,15 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):
-        raise BadInput.at("--time-zone", "is no time zone such as UTC or Europe/Berlin") from None
+        raise BadInput.at("--time-zone", "is not a time zone such as UTC or Europe/Berlin") from None
 
 
 def _summary(sums: Sequence[LogSums]) -> str:
     states = ("lines", "read", "not_understood", "blank")
     lines, read, other, blank = (sum(getattr(part, name) for part in sums) for name in states)
     if not read:
-        return f"nothing was read ({lines:,} lines, {other:,} not understood, {blank:,} blank)"
-    return f"{lines:,} lines: {read:,} read, {other:,} not understood, {blank:,} blank"
+        return f"nothing was read ({counted(lines, 'line')}, {other:,} not understood, {blank:,} blank)"
+    return f"{counted(lines, 'line')}: {read:,} read, {other:,} not understood, {blank:,} blank"
 
 
 def _printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:
@@ -191,7 +209,7 @@ def _in_csv(value: Any) -> str:
 def _table(records: list[tuple[Any, ...]], columns: Sequence[str]) -> str:
     """Aligned text: numbers to the right, "-" for what is not known."""
     if not records:
-        return "no request and no message of a failure was found\n"
+        return "no request and no failure message was found\n"
     texts = [list(columns)] + [["-" if cell is None else f"{cell}" for cell in record] for record in records]
     widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
     right = {"status", "count", "untimed"}

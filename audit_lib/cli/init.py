@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from audit_lib.base.how_started import command
+from audit_lib.base.in_words import counted
+from audit_lib.cli.options import ledger_option, options, project_option
 from audit_lib.ledger.keys import key_file, made_key_of
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
@@ -17,28 +19,19 @@ from audit_lib.project.policy import bundled_policy
 
 
 @click.command()
-@click.option(
-    "--project",
-    "folder",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The application's folder.",
-)
-@click.option(
-    "--ledger", type=click.Path(path_type=Path), help="The ledger, if it lies elsewhere than .audit/ledger."
-)
+@options(project_option, ledger_option)
 def init(folder: Path, ledger: Path | None) -> None:
-    """Make the key and write a first audit.toml and policy.toml.
+    """Create the key, and a first audit.toml and policy.toml.
 
-    What is there is kept. Names of variables come from example files and from the code that reads them;
-    no value is read into a file, and guesses are marked.
+    Existing files are never overwritten. Names of variables come from example files and from the code
+    that reads them. No value is written to a file, and guesses are marked.
     """
     project = load_project(folder, ledger)
     policy = choose_policy(project)
     _say_key(project)
     name = policy.name
     if policy.name != "generic":
-        click.echo(f"policy: {policy.name}, {len(policy.secrets)} variables, kept as it is")
+        click.echo(f"policy: {policy.name}, {counted(len(policy.secrets), 'variable')}, kept as it is")
         bundled = policy.path.is_relative_to(Path(__file__).parents[1])
         name = policy.name if bundled else policy.path.relative_to(project.root).as_posix()
     elif not project.policy:
@@ -54,43 +47,46 @@ def _say_key(project: Project) -> None:
     if key.origin == "demo":
         click.echo("key: the public DEMO key, since this is a sample")
     elif there:
-        click.echo(f"key: {key.key_id} is at hand in {key_file()}, kept")
+        click.echo(f"key: {key.key_id} exists in {key_file()} and is kept")
     else:
         click.echo(
-            f"key: {key.key_id} made in {key_file()}: keep a copy, the ledger cannot be read without it"
+            f"key: {key.key_id} created in {key_file()}: keep a copy, the ledger cannot be read without it"
         )
 
 
 def _write_policy(project: Project) -> str:
     beyond = len(code_files(project)) - MAX_CODE_FILES
     if beyond > 0:
-        click.echo(f"not searched: {beyond:,} code files beyond the first {MAX_CODE_FILES:,}")
+        click.echo(f"not searched: {counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")
     guesses = guess_variables(project, bundled_policy("generic"))
     if not guesses:
         click.echo(
-            "policy.toml: not written: no example file or code names a variable; the generic policy holds"
+            "policy.toml: not written, since no example file or code names a variable; "
+            "the generic policy applies"
         )
         return "generic"
     written = write_new(project.root / "policy.toml", first_policy_toml(project.name, guesses), "policy.toml")
     if not written:
-        click.echo("policy.toml: is there, kept")
+        click.echo("policy.toml: exists and is kept")
         return "policy.toml"
     secrets = sum(guess.kind == "secret" for guess in guesses)
     click.echo(
-        f"policy.toml: written, {len(guesses)} variables, {secrets} taken for secrets: check the guesses"
+        f"policy.toml: written, {counted(len(guesses), 'variable')}, {secrets} guessed to be secrets: "
+        "check the guesses"
     )
     return "policy.toml"
 
 
 def _write_audit(project: Project, policy: str) -> None:
     if project.configured:
-        click.echo("audit.toml: is there, kept")
+        click.echo("audit.toml: exists and is kept")
         return
     text = first_audit_toml(project, policy)
     write_new(project.root / "audit.toml", text, "audit.toml")
     counts = [len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log")]
-    click.echo(f"audit.toml: written, {counts[0]} env files, {counts[1]} log patterns: check the guesses")
+    found = f"{counted(counts[0], 'env file')}, {counted(counts[1], 'log pattern')}"
+    click.echo(f"audit.toml: written, {found}: check the guesses")
     for path in (source.path for source in project.env_sources if not nameable(source.path)):
-        click.echo(f"not named in audit.toml: {shown(path)}, for the characters in its name")
+        click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
     for note in project.not_searched:
         click.echo(f"not searched: {note}")

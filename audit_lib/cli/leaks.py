@@ -1,4 +1,4 @@
-"""`leaks --project DIR`: every place where a value of the project has leaked."""
+"""`leaks`: every place to which a value of the project has leaked."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,70 +10,61 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
+from audit_lib.cli.options import env_option, ledger_option, options, policy_option, project_option
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.secret_patterns import begin_rules
 from audit_lib.project import load_project
 
 _PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
 _HELP = """
-Searches git's objects, the working tree, .git files, logs, bundles and archives for every value that
-the project's env files (and --env) hold, past and present, in every form.
+Find every place to which a secret has leaked.
 
-Prints one line a leak, never a value. What could not be searched is listed, and never counts as clean.
+Searches git's objects, the working tree, .git files, logs, bundles and archives. It looks for every
+value of the project's env files (and --env), past and present, in every form.
 
-With --staged it searches what is staged for the next commit instead, for known values alone, those that
-only the ledger has seen among them: one line a place, and exit code 3 if there is one.
+Prints one line for each leak, never a value. What could not be searched is listed and never counts as
+clean.
+
+With --staged, searches only what is staged for the next commit, for known values and those in the
+ledger. Then it prints one line for each place, and exits with 3 if there is one.
 """
 
 
 @click.command(help=_HELP)
-@click.option(
-    "--project",
-    "root",
-    type=click.Path(path_type=Path),
-    default=".",
-    show_default=True,
-    help="Folder of the application.",
-)
+@options(project_option)
 @click.option(
     "--format",
     "layout",
     type=click.Choice(["table", "json", "sarif"]),
     default="table",
     show_default=True,
-    help="How leaks are printed.",
+    help="Format of the output.",
 )
-@click.option(
-    "--env",
-    "given",
-    multiple=True,
-    metavar="ENV/SERVICE=FILE|-|environ",
-    help="Values that live only on a platform.",
-)
-@click.option("--policy", default="", help="A bundled policy's name or a policy file.")
-@click.option("--ledger", type=click.Path(path_type=Path), help="A ledger folder other than .audit/ledger.")
+@options(env_option, policy_option, ledger_option)
 @click.option(
     "--places", "most", default=3, show_default=True, help="Places shown for each leak in the table."
 )
 @click.option(
     "--patterns/--no-patterns",
     default=None,
-    help="Search by shape for values nobody gave. By default on, with --staged off.",
+    help="Also look for unknown secrets by pattern (default: yes, but not with --staged).",
 )
 @click.option(
-    "--every-provider", is_flag=True, help="Add the shapes of some 480 providers' keys, in 2 s more."
+    "--every-provider",
+    is_flag=True,
+    help="Add the key patterns of about 480 more providers; takes 2 s longer.",
 )
-@click.option("--fresh", is_flag=True, help="Search everything anew, whatever was found clean before.")
+@click.option("--fresh", is_flag=True, help="Search everything again, even what was clean last time.")
 @click.option(
     "--staged",
     is_flag=True,
-    help="Search only what is staged for the next commit; exit with 3 if a known value is in it.",
+    help="Search only what is staged for the next commit; exit with 3 if it has a known value.",
 )
 def leaks(
     *,
-    root: Path,
+    folder: Path,
     layout: str,
-    given: tuple[str, ...],
+    env: tuple[str, ...],
     policy: str,
     ledger: Path | None,
     most: int,
@@ -83,13 +74,13 @@ def leaks(
     staged: bool,
 ) -> None:
     """Find leaked secrets."""
-    project = load_project(root, ledger)
+    project = load_project(folder, ledger)
     if staged:
         if patterns or every_provider or layout != "table":
-            raise BadInput.at("--staged", "goes with neither --patterns nor --every-provider nor --format")
+            raise BadInput.at("--staged", "cannot be combined with --patterns, --every-provider or --format")
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
-        sys.exit(report_staged(project, given=given, policy=policy))
+        sys.exit(report_staged(project, given=env, policy=policy))
     patterns = patterns is not False
     listing = begin_listing(project.root)
     if patterns:
@@ -102,7 +93,7 @@ def leaks(
             project,
             listing,
             progress,
-            given=given,
+            given=env,
             policy=policy,
             patterns=patterns,
             every_provider=every_provider,
@@ -113,7 +104,7 @@ def leaks(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Says on a terminal's stderr how far a long search is; nothing elsewhere."""
+    """Reports on a terminal's stderr how far a long search is; nothing elsewhere."""
     started = monotonic()
     shown = 0.0
 

@@ -11,6 +11,7 @@ import pandas as pd
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.search_objects import Progress
@@ -56,7 +57,7 @@ def search(
 
 
 def printed(found: LeakAudit, layout: str, most: int) -> str:
-    """The leaks as table, json or sarif; the table shows at `most` so many places of each. Never a value."""
+    """The leaks as table, json or sarif, never a value; the table shows at most `most` places of each."""
     return _PRINTED[layout](found.leaks, found.places, found.coverage, most)
 
 
@@ -67,9 +68,11 @@ def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame,
         there = places[places["leak_id"] == leak["leak_id"]]
         lines += [f"    {_place_line(place)}" for place in there.head(most).to_dict("records")]
         if len(there) > most:
-            lines.append(f"    and {len(there) - most} more places (--places {len(there)})")
+            rest = counted(len(there) - most, "more place")
+            lines.append(f"    and {rest} (--places {len(there)})")
     real = table["kind"].isin(("leak", "pattern", "truncated"))
-    lines.append(f"{int(real.sum())} leaks, {int((~real).sum())} templates and weak defaults")
+    harmless = counted(int((~real).sum()), "template or weak default", "templates and weak defaults")
+    lines.append(f"{counted(int(real.sum()), 'leak')}, {harmless}")
     lines += [_coverage_line(row) for row in coverage.to_dict("records")]
     return "".join(f"{_plain(line)}\n" for line in lines)
 
@@ -83,7 +86,7 @@ def _leak_line(leak: dict[Any, Any]) -> str:
     force = f"IN FORCE in {leak['in_force']}" if leak["in_force"] else "not known to be in force"
     kind = "" if leak["kind"] == "leak" else f" ({leak['kind']})"
     name = f"{leak['leak_id']} {leak['variable']}{kind}"
-    return f"{name}: {force}, {leak['occurrences']} occurrences, {where}, {reach}{since}"
+    return f"{name}: {force}, {counted(leak['occurrences'], 'occurrence')}, {where}, {reach}{since}"
 
 
 def _place_line(place: dict[Any, Any]) -> str:

@@ -25,7 +25,7 @@ def openable(paths: Iterable[str]) -> list[str]:
             if Path(path).is_dir():
                 faults.append(Fault(path, "is a directory: name its log files"))
             elif not Path(path).exists():
-                faults.append(Fault(path, "is not there"))
+                faults.append(Fault(path, "does not exist"))
         kept.setdefault(path if path == "-" or "://" in path else str(Path(path).resolve()), path)
     if faults:
         raise BadInput(faults)
@@ -33,7 +33,7 @@ def openable(paths: Iterable[str]) -> list[str]:
 
 
 def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    """The sums of each, within the budgets of routes over all; `BadInput` where one cannot be read whole."""
+    """The sums of each, within the budgets of routes over all; `BadInput` if one cannot be read whole."""
     total = bytes_in(Path(), paths)
     folding = Folding(plan.routes)
     for path in paths:
@@ -52,7 +52,7 @@ def _sums(path: str, plan: Plan, total: int) -> LogSums:
 def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogSums]:
     """The same by the workers of a cluster."""
     if "-" in paths:
-        raise BadInput.at("-", "stdin cannot be read by a cluster")
+        raise BadInput.at("-", "is stdin, which a cluster cannot read")
     from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
     return folded(read_on_cluster(paths, plan, scheduler), plan.routes)
@@ -60,7 +60,7 @@ def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogS
 
 @contextmanager
 def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file or stdin, with a progress bar on stderr where that is a terminal and the size is known."""
+    """The file or stdin, with a progress bar on stderr if that is a terminal and the size is known."""
     if path == "-":
         yield sys.stdin.buffer
         return

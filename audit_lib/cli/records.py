@@ -1,4 +1,4 @@
-"""`snapshot` and `record`: what was seen, and what was done, into the ledger."""
+"""`snapshot` and `record`: write to the ledger what was seen and what was done."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import counted
+from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
-    Opened,
     env_option,
     environment_of,
     ledger_option,
     now,
-    opened,
     options,
     policy_option,
     project_option,
@@ -42,26 +42,27 @@ from audit_lib.secrets.snapshot import snapshot_draft
 def snapshot(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
     """Record which values are in place, as keyed fingerprints.
 
-    Cheap: run it each week and at each deploy. It is what proves later how old a secret is. No value is
-    written. A first snapshot makes the key.
+    Run it each week and at each deploy: snapshots prove later how old a secret is. No value is written.
+    The first snapshot creates the key.
     """
     at = now()
     entry = take_snapshot(opened(folder, ledger, policy, env), at, writer_name(writer))
     seen = entry.body["secrets"]
     present = sum(row["fingerprint"] is not None for row in seen)
-    click.echo(f"{entry.place}: {present} values in {len(entry.body['places'])} places seen at {iso(at)}")
+    where = counted(len(entry.body["places"]), "place")
+    click.echo(f"{entry.place}: {counted(present, 'value')} in {where} seen at {iso(at)}")
 
 
 def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
-    """The entry that was appended; the key is made where there is neither ledger nor key."""
+    """The entry that was appended; the key is created if there is neither ledger nor key."""
     project = context.project
     had_key = key_file().exists()
     key = made_key_of(project)
     if not had_key and key.origin == "file":
-        click.echo(f"key: {key.key_id} made in {key_file()}: keep a copy (key export)", err=True)
+        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy (key export)", err=True)
     draft = snapshot_draft(*_tables(context, key))
     if not draft.body["places"]:
-        raise BadInput.at(str(project.root), "no env file was read and no --env given: nothing to record")
+        raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
     return write_entry(project.ledger_dir, key, draft, at, writer)
 
 
@@ -71,26 +72,24 @@ REVOKED = ("current", "previous")
 @click.command()
 @click.argument("secret")
 @options(project_option)
-@click.option("--environment", required=True, help="development, staging or production.")
-@click.option("--service", default="", help="Needed where more than one service has the secret.")
+@click.option("--environment", required=True, help="One of development, staging and production.")
+@click.option("--service", default="", help="Which service, if more than one has the secret.")
 @click.option(
     "--revoked",
     type=click.Choice(REVOKED),
-    help="Record instead that its provider revoked the value in place, or the one before it.",
+    help="Record that the provider revoked the current or the previous value.",
 )
-@click.option(
-    "--proof", default="", help="What shows that it was revoked, such as its refusal by the provider."
-)
-@click.option("--at", "claimed", default="", help="When it was rotated or revoked; by default now.")
-@click.option("--by", default="", help="Who did it; by default the writer.")
-@click.option("--ticket", default="", help="The ticket.")
-@click.option("--reason", default="", help="Why: planned, leaked, somebody left.")
+@click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
+@click.option("--at", "claimed", default="", help="When it was rotated or revoked (default: now).")
+@click.option("--by", default="", help="Who did it (default: the writer).")
+@click.option("--ticket", default="", help="The ticket's number or address.")
+@click.option("--reason", default="", help="Why, such as planned, leaked or somebody left.")
 @options(env_option, policy_option, ledger_option, writer_option)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated, or with --revoked that a value of it was revoked.
+    """Record that SECRET was rotated or revoked.
 
-    The date is a claim. What is proved is that the value now in place existed when this was recorded;
-    take a snapshot just before a rotation, and its age is known to the minute.
+    The date is only a claim. What the record proves is that the value now in place existed at that
+    moment. Take a snapshot just before a rotation, and the age will be known to the minute.
     """
     at = now()
     context = opened(folder, given["ledger"], given["policy"], given["env"])
@@ -116,22 +115,22 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         click.echo(f"{entry.place}: {value}, revoked {iso(moment)}: a claim, no provider was asked")
         return
     if given["proof"]:
-        raise BadInput.at("--proof", "goes with --revoked")
+        raise BadInput.at("--proof", "is only for --revoked")
     body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
     entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
     click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {iso(moment)}")
     if body["fingerprint"] is None:
-        click.echo("its value was not at hand (--env), so this is a claim that proves nothing", err=True)
+        click.echo("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
 
 
 def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
     """The fingerprint of the value that was revoked: the one in place, or the last other one before it."""
     if which == "current":
         if row.state != "present":
-            raise BadInput.at("--revoked", "the value in place is not at hand: give it with --env")
+            raise BadInput.at("--revoked", "needs the current value: supply it with --env")
         return str(row.fingerprint)
     if row.state == "not supplied":
-        raise BadInput.at("--revoked", "which value is in place is not known: give it with --env")
+        raise BadInput.at("--revoked", "needs to know the current value: supply it with --env")
     ledger = read_ledger(context.project.ledger_dir, key)
     links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
     home = SecretPlace(row.secret, row.environment, row.service)
@@ -140,7 +139,7 @@ def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
     others = [one for one in seen if not links.same(one, row.fingerprint or "")]
     # Under a key that is gone it has a fingerprint that nothing can be compared with.
     if not others or ":" in others[-1]:
-        raise BadInput.at("--revoked", "the ledger saw no other value before the one in place")
+        raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
     return others[-1]
 
 
@@ -163,7 +162,7 @@ def fingerprints(context: Opened, key: Key) -> dict[tuple[str, str, str, str], s
 
 
 def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:
-    """The one row of the inventory that is meant; `BadInput` where it is none or several."""
+    """The one row of the inventory that is meant; `BadInput` if there are none or several."""
     rule = context.policy.rule(secret)
     name = rule.name if rule else secret
     here = [row for row in rows(inventory[inventory["environment"] == environment]) if row.secret == name]
@@ -172,12 +171,12 @@ def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: s
         raise BadInput.at("SECRET", f"is not known in {environment}{'/' + service if service else ''}")
     if len(found) > 1:
         names = ", ".join(sorted(row.service for row in found))
-        raise BadInput.at("--service", f"is needed: {environment} has it in {names}")
+        raise BadInput.at("--service", f"is required: {environment} has the secret in {names}")
     return found[0]
 
 
 def _claimed(text: str, at: datetime) -> tuple[datetime, bool]:
-    """The claimed instant and whether only its day is known; `BadInput` if it lies in the future."""
+    """The claimed instant and whether only its day is known; `BadInput` if it is in the future."""
     if not text:
         return at, False
     moment = parse_instant(text, "--at")
@@ -186,5 +185,5 @@ def _claimed(text: str, at: datetime) -> tuple[datetime, bool]:
         moment = moment.replace(hour=0, minute=0, second=0)
     # Somewhere on earth it may be tomorrow already.
     if moment > at + (timedelta(hours=14) if day_only else timedelta(0)):
-        raise BadInput.at("--at", "lies in the future: record a rotation when it is done")
+        raise BadInput.at("--at", "is in the future: record a rotation when it is done")
     return moment, day_only

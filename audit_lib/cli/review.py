@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.contracts import STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.how_started import as_typed
+from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.cli.open_project import Opened
 from audit_lib.cli.options import (
-    Opened,
     as_of_option,
     env_option,
     file_name,
@@ -23,6 +25,7 @@ from audit_lib.cli.options import (
     now,
     options,
     policy_option,
+    project_option,
     scheduler_option,
     writer_name,
 )
@@ -39,66 +42,94 @@ from audit_lib.secrecy.identities import MODES
 from audit_lib.secrets.given_values import parse_env_options
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on
+NOTHING = (
+    "holds nothing to review (no audit.toml, env file, log or ledger): "
+    "name the application's folder with --project DIR, or try --sample"
+)
 _PATH = click.Path(path_type=Path)
+_PROSE = {"unknown": "not known"}
 
 
 @click.command()
-@click.option("--project", "folder", type=_PATH, help="The application's folder.")
+@project_option
 @click.option("--sample", is_flag=True, help="Review the bundled sample, built on the spot.")
-@click.option("--quarter", default="", help="Such as 2026Q3; by default the last one over at --as-of.")
+@click.option(
+    "--quarter", default="", help="Such as 2026Q3 (default: the last one that was over at --as-of)."
+)
 @as_of_option
-@click.option("--out", type=_PATH, help="The report folder; by default reports/PROJECT-QUARTER.")
+@click.option("--out", type=_PATH, help="The report's folder (default: reports/PROJECT-QUARTER).")
 @click.option("--previous", type=_PATH, help="The last review's report.json, to compare with.")
 @click.option(
-    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 3 on open findings of this severity or worse."
+    "--fail-on",
+    type=click.Choice(SEVERITIES),
+    help="Exit with 3 if open findings have this severity or a worse one.",
 )
-@click.option("--new-only", is_flag=True, help="With --fail-on, count only what is new since --previous.")
+@click.option(
+    "--new-only", is_flag=True, help="With --fail-on: count only findings that are new since --previous."
+)
 @click.option(
     "--identities",
     type=click.Choice(MODES),
     default="masked",
     show_default=True,
-    help="Show addresses and names in full, or networks and labels.",
+    help="How to show addresses and names: as networks and labels, or in full.",
 )
 @options(policy_option, env_option, ledger_option)
 @scheduler_option
-@click.option("--snapshot", is_flag=True, help="First append a snapshot to the ledger.")
-def review(folder: Path | None, sample: bool, out: Path | None, **given: Any) -> None:
-    """Review a project's secrets and logins for one quarter, and publish the report.
+@click.option("--snapshot", is_flag=True, help="Append a snapshot to the ledger first.")
+@click.pass_context
+def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, **given: Any) -> None:
+    """Review the secrets and logins of one quarter.
 
-    Writes nothing but the report (with --snapshot the ledger, too). Exit codes: 0 published; 2 bad input;
-    3 published, with open findings at or above --fail-on; 4 refused, since a secret would be disclosed.
+    Publishes a report, and writes nothing else (with --snapshot the ledger, too).
+
+    Exit codes: 0 published; 2 bad input; 3 published, with open findings at or above --fail-on;
+    4 refused, since a secret would have been disclosed.
     """
     guard.install()
-    _check_options(folder, sample, given)
-    with _project_folder(folder) as root:
+    named = ctx.get_parameter_source("folder") is not ParameterSource.DEFAULT
+    _check_options(named, sample, given)
+    with _project_folder(None if sample else folder) as root:
         project = load_project(root, given["ledger"], sample=sample)
         values = parse_env_options(given["env"], sys.stdin.buffer)
+        if not (named or values or _holds_anything(project)):
+            raise BadInput.at("the current folder", NOTHING)
         if given["snapshot"]:
             _snapshot(project, values, given["policy"])
-        parameters = _parameters(project, folder, given)
+        parameters = _parameters(project, None if sample else folder, given)
         done, out = _publish(project, values, out, parameters, given["scheduler"])
     _say(done, out)
     if given["fail_on"] and (count := _failing(done, given["fail_on"], given["new_only"])):
-        click.echo(f"{count} open findings are {given['fail_on']} or worse", err=True)
+        worse = f"{counted(count, 'open finding')} of severity {given['fail_on']} or worse"
+        click.echo(worse, err=True)
         sys.exit(FINDINGS)
 
 
-def _check_options(folder: Path | None, sample: bool, given: dict[str, Any]) -> None:
+def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
     faults = []
-    if sample == (folder is not None):
-        faults.append(Fault("review", "needs either --project DIR or --sample"))
+    if sample and named:
+        faults.append(Fault("review", "needs either --project DIR or --sample, not both"))
     if sample and (given["snapshot"] or given["env"] or given["ledger"]):
-        faults.append(Fault("--sample", "goes with neither --snapshot nor --env nor --ledger"))
+        faults.append(Fault("--sample", "cannot be combined with --snapshot, --env or --ledger"))
     if given["new_only"] and not (given["previous"] and given["fail_on"]):
         faults.append(Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"))
     if faults:
         raise BadInput(faults)
 
 
+def _holds_anything(project: Project) -> bool:
+    """Whether a folder that nobody named is an application's: no report of nothing is published."""
+    sources = [
+        *(source.path for source in project.env_sources),
+        *(source.pattern for source in project.log_sources),
+    ]
+    found = (path for source in sources for path in project.root.glob(source))
+    return project.configured or project.ledger_dir.exists() or any(path.is_file() for path in found)
+
+
 @contextmanager
 def _project_folder(folder: Path | None) -> Iterator[Path]:
-    """The folder given, or the sample in a folder that is removed afterwards."""
+    """The folder, or without one the sample in a folder that is removed afterwards."""
     if folder is not None:
         yield folder
         return
@@ -153,18 +184,18 @@ def _publish(
 
 
 def _snapshot(project: Project, values: tuple[GivenValues, ...], policy: str) -> None:
-    """Append a snapshot; a project of which no value is at hand is reviewed without one."""
+    """Append a snapshot; a project without any value to record is reviewed without one."""
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
     if values or any((project.root / source.path).is_file() for source in in_force):
         context = Opened(project, choose_policy(project, policy), values)
         entry = take_snapshot(context, now(), writer_name(""))
         click.echo(f"snapshot: {entry.place}")
     else:
-        click.echo("no snapshot: there is no env file, and no --env was given", err=True)
+        click.echo("no snapshot: no env file was found, and no --env was given", err=True)
 
 
 def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
-    """How many open findings count against the caller; accepted ones and unknowns do not."""
+    """How many open findings count against the caller; accepted and not known ones do not."""
     worse = SEVERITIES[SEVERITIES.index(fail_on) :]
     found = audit.tables["findings"]
     counted = found[(found["status"] == "open") & found["severity"].isin(worse)]
@@ -175,15 +206,16 @@ def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
 
 
 def _say(audit: Audit, out: Path) -> None:
-    """What was not read and what would supply it, the findings' counts, and where the report lies."""
+    """What was not read and what would supply it, the findings' counts, and where the report is."""
     sources, findings = audit.tables["sources"], audit.tables["findings"]
     for row in rows(sources[sources["state"] != "read"]):
-        remedy = f"; supply it: {as_typed(row.remedy)}" if row.remedy else ""
-        click.echo(inert.plain(f"not read: {row.source} ({row.state}): {row.reason}{remedy}"))
+        what = f": {row.reason}" if row.reason else f" is {row.state}"
+        remedy = f"; to supply it: {as_typed(row.remedy)}" if row.remedy else ""
+        click.echo(inert.plain(f"{row.source}{what}{remedy}"))
     for status in STATUSES:
         severities = findings.loc[findings["status"] == status, "severity"].value_counts()
         said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)
-        click.echo(f"findings {status}: {said or 'none'}")
+        click.echo(f"findings {_PROSE.get(status, status)}: {said or 'none'}")
     click.echo(f"published in {out}:")
     hints = {"report.html": "open this in a browser", NOTEBOOK: "or this in JupyterLab"}
     for name in ARTEFACTS:

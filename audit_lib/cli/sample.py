@@ -1,4 +1,4 @@
-"""Writes the sample project, to try every command on."""
+"""`sample`: writes the sample project, to try every command on."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from audit_lib.sample import build_sample
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def sample(folder: Path) -> None:
-    """Write the sample project into DIR, a new or empty folder.
+    """Write the sample project to DIR, a new or empty folder.
 
-    It has three environments of env files, the logs of 2026Q3, a git repository with history and a
-    ledger under the public demo key. All values are fake and made on the spot.
+    It has env files of three environments, the logs of 2026Q3, a git repository with history and a
+    ledger under the public demo key. All values are fake and generated on the spot.
     """
     build_sample(folder)
     if not remember_sample(folder):

@@ -1,4 +1,4 @@
-"""`verify PATH`: whether a report or a ledger is what was written."""
+"""`verify`: whether a report or a ledger is unchanged since it was written."""
 
 import json
 from hashlib import sha256
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option
 from audit_lib.ledger import Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
@@ -23,15 +24,18 @@ BREAK = 3
 @ledger_option
 @click.pass_context
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
-    """Check a report folder, a ledger folder or a ledger file.
+    """Check that a report or a ledger is unchanged.
 
-    Of a ledger: each entry, each link, and with the key each MAC; the first broken entry is named. Of a
-    report: that its files are those of its manifest, and with --ledger that it was signed off. Not seen
-    is a chain that was cut after the last head that is kept outside. Exit code 3 on a break.
+    PATH is a report folder, a ledger folder or a ledger file. In a ledger it checks each entry, each
+    link and, with the key, each MAC, and names the first broken entry. In a report it checks the files
+    against the manifest, and with --ledger whether the report was signed off.
+
+    It cannot detect entries removed after the last head that you saved elsewhere. Exits with 3 if
+    something was changed.
     """
     if (path / MANIFEST).is_file():
         faults = report_faults(path)
-        said = [f"{path.name}: every file is that of its manifest"] + ([] if faults else [_signature(path)])
+        said = [f"{path.name}: every file matches the manifest"] + ([] if faults else [_signature(path)])
         if ledger is not None:
             said.append(_signed(path, _checked(ledger)[0]))
     else:
@@ -47,15 +51,15 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
 
 
 def report_faults(folder: Path) -> list[Fault]:
-    """Every file of a report that is not as its manifest says; `BadInput` where there is no manifest."""
+    """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
     place = f"{folder.name}/{MANIFEST}"
     try:
         content = json.loads((folder / MANIFEST).read_text("utf-8"))
         files: dict[str, Any] = dict(content["files"])
     except OSError:
-        raise BadInput.at(str(folder), f"is no report: there is no {MANIFEST}") from None
+        raise BadInput.at(str(folder), f"is not a report: it has no {MANIFEST}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        return [Fault(place, "is no manifest of this tool")]
+        return [Fault(place, "is not a manifest of this tool")]
     there = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
@@ -67,9 +71,9 @@ def report_faults(folder: Path) -> list[Fault]:
     for name, digest in sorted(files.items()):
         file = there.get(name)
         if file is None:
-            faults.append(Fault(name, "is in the manifest and not in the folder"))
+            faults.append(Fault(name, "is in the manifest but not in the folder"))
         elif file.is_symlink() or sha256(file.read_bytes()).hexdigest() != digest:
-            faults.append(Fault(name, "is not the file that the manifest names: its digest is another"))
+            faults.append(Fault(name, "does not match the manifest: its digest differs"))
     key = _key_of(content)
     if key is not None and not signature_holds(key, content):
         faults.append(Fault(MANIFEST, f"was edited: its signature under key {key.key_id} does not hold"))
@@ -92,12 +96,12 @@ def _signature(folder: Path) -> str:
 
 
 def _checked(path: Path) -> tuple[Ledger, Key | None]:
-    """The ledger at a path, held against the key if that is at hand."""
+    """The ledger at a path, checked with its key if there is one here."""
     folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
     if not folder.exists():
-        raise BadInput.at(str(path), "is neither a report, nor a ledger folder, nor a ledger file")
+        raise BadInput.at(str(path), "does not exist: name a report folder, a ledger folder or a ledger file")
     if folder.is_dir() and not chain_files(folder):
-        raise BadInput.at(str(path), "holds no ledger (*.jsonl) and no report (MANIFEST.json)")
+        raise BadInput.at(str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
     at_hand = {
         **keys_at_hand(),
         demo_key().key_id: demo_key(),
@@ -108,13 +112,13 @@ def _checked(path: Path) -> tuple[Ledger, Key | None]:
 
 
 def _summary(ledger: Ledger, key: Key | None) -> str:
-    count = len(ledger.entries)
+    entries = counted(len(ledger.entries), "entry", "entries")
     if key is None:
-        return f"{count} entries: links hold; MACs were not checked, since the key is not at hand"
+        return f"{entries}: links are intact; MACs were not checked, since the key is missing"
     shown = "the public DEMO key, so anyone could have written them" if key.origin == "demo" else key.key_id
-    older = count - ledger.macs_checked
+    older = len(ledger.entries) - ledger.macs_checked
     vouched = f"; {older} under an earlier key are vouched for by later ones" if older else ""
-    return f"{count} entries: links hold, {ledger.macs_checked} MACs hold under {shown}{vouched}"
+    return f"{entries}: links are intact, {counted(ledger.macs_checked, 'MAC')} valid under {shown}{vouched}"
 
 
 def _signed(report: Path, ledger: Ledger) -> str:

@@ -21,7 +21,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     """
     questions = policy.options.get("attestations", {})
     if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
-        raise BadInput.at(str(policy.path), "attestations is not a table of rule = question")
+        raise BadInput.at(str(policy.path), "attestations must be a table of rule = question")
     answers = {str(entry.body["rule"]): entry.body for entry in ledger.of_kind("attestation")}
     rows = []
     for rule in dict.fromkeys([*questions, *sorted(answers)]):

@@ -30,29 +30,29 @@ class Check:
     table: str
     severity: Severity
     subject: str  # stable from run to run: no path, no line, no count
-    evidence: str  # quotes what was seen beside what is demanded
+    evidence: str  # quotes what was seen beside what is required
     remedy: str
     controls: tuple[str, ...]  # one to three that the check bears on: docs/checks.md#controls
     when: Predicate = never
     unknown_when: Predicate = never
-    unknown_evidence: str = ""  # "" where `evidence` reads well for both
-    unknown_subject: str = ""  # wider than `subject`, where one cause leaves many rows undecided
+    unknown_evidence: str = ""  # "" if `evidence` reads well for both
+    unknown_subject: str = ""  # wider than `subject`, if one cause leaves many rows undecided
     where: str = "{source}"
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 
 
 def yes(column: pd.Series) -> Truths:
-    """Where a nullable truth is known and true."""
+    """True for each row whose nullable truth is known and true."""
     return column.fillna(False).astype(bool)
 
 
 def no(column: pd.Series) -> Truths:
-    """Where a nullable truth is known and false."""
+    """True for each row whose nullable truth is known and false."""
     return ~column.fillna(True).astype(bool)
 
 
 def by_environment(production: str, elsewhere: str) -> Severity:
-    """A severity that is worse where the row concerns production."""
+    """A severity that is worse if the row is about production."""
 
     def severity(rows: Rows) -> pd.Series:
         involved = rows["environment"].eq("production")

@@ -8,11 +8,12 @@ import pandas as pd
 from audit_lib.base.contracts import Sources
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import is_repository
+from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 
-OTHER_GUIDE = "is another text than the one whose lines the policy cites"
+OTHER_GUIDE = "is not the text whose lines the policy cites"
 LARGEST_GUIDE = 16 * 2**20
 
 
@@ -48,15 +49,19 @@ def _policy(policy: Policy) -> dict[str, Any]:
 def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
     row = {"source": ".audit/ledger" if project.ledger is None else "ledger", "kind": "ledger"}
     if ledger.entries or ledger.left_out:
-        left_out = f"{ledger.left_out} entries dated after this review are left out"
+        left_out = f"{counted(ledger.left_out, 'entry', 'entries')} dated after this review left out"
         return row | {"state": "read", "reason": left_out if ledger.left_out else ""}
     remedy = "audit-lib snapshot --project DIR, each week or at each deploy"
-    return row | {"state": "missing", "reason": "no entry by the date of this review", "remedy": remedy}
+    return row | {
+        "state": "missing",
+        "reason": "has no entry before this review's date",
+        "remedy": remedy,
+    }
 
 
 def _git(project: Project) -> dict[str, Any]:
     row = {"source": ".git", "kind": "git"}
     if is_repository(project.root):
         return row | {"state": "read"}
-    remedy = "review a clone with its history, not a bare copy of the files"
-    return row | {"state": "missing", "reason": "the project is no git repository", "remedy": remedy}
+    remedy = "review a clone with its history, not only a copy of the files"
+    return row | {"state": "missing", "reason": "the project is not a git repository", "remedy": remedy}

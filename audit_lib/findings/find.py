@@ -10,16 +10,17 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 
 Tables = Mapping[str, pd.DataFrame]
 
-SHOWN = 3  # pieces of evidence told of rows that share an id
+SHOWN = 3  # pieces of evidence shown of rows that share an id
 PLACES = 5
 QUOTED = 50  # rows of one subject from which they are drawn
 
@@ -81,7 +82,7 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
 def compare(was: Mapping[str, Mapping[str, Any]], now: pd.DataFrame) -> pd.DataFrame:
     """`Changes` from the findings of a previous report, by id, to these.
 
-    What is gone counts as closed only where its evidence was read this time: where the source of an
+    What is gone counts as closed only if its evidence was read this time: if the source of an
     environment and service, or the quarter's logs, are missing now, it is "no longer known".
     """
     status = dict(zip(now["id"], now["status"], strict=True))
@@ -148,7 +149,7 @@ def _subject(check: Check, status: str) -> str:
 def _finding(
     check: Check, row: Mapping[Hashable, Any], status: str, severity: str, policy: Policy
 ) -> _Finding:
-    said = {str(column): _said(cell) for column, cell in row.items()}
+    said = row_words(row)
     template = (status == "unknown" and check.unknown_evidence) or check.evidence
     subject = _subject(check, status).format_map(said)
     environment, service = said.get("environment", ""), said.get("service", "")
@@ -192,7 +193,8 @@ def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str
     if finding.rows > len(finding.evidence[:SHOWN]):
         evidence += f"; {finding.rows} in all"
     if decision and decision["expired"]:
-        evidence += f"; accepted by {decision['by']} until {_said(decision['until_at'])}, which has passed"
+        until = cell_words(decision["until_at"])
+        evidence += f"; accepted by {decision['by']} until {until}, which has passed"
     elif decision and status == "open":
         status = "accepted"
     elif decision:
@@ -221,15 +223,6 @@ def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> s
         return str(row["guide_line"])
     rule = policy.rule(row.get("secret", ""))
     return ", ".join(str(line) for line in rule.cited(*check.facts)) if rule else ""
-
-
-def _said(cell: Any) -> str:
-    """A cell as evidence quotes it; a null is said, not left out."""
-    if pd.isna(cell):
-        return "not known"
-    if isinstance(cell, pd.Timestamp):
-        return iso(cell.to_pydatetime())
-    return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
 
 
 def _blind_spots(now: pd.DataFrame) -> set[str]:

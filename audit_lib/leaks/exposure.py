@@ -46,7 +46,7 @@ def _secrets_of(leak: Any, inventory: pd.DataFrame) -> set[str]:
 
 
 def _adoption(home: Any, freshness: pd.DataFrame) -> tuple[Any, Any]:
-    """The interval in which the value in force there was adopted; nulls where it is not known."""
+    """The interval in which the value in force there was adopted; nulls if it is not known."""
     same = freshness[
         (freshness["secret"] == home.secret)
         & (freshness["environment"] == home.environment)
@@ -73,7 +73,7 @@ def _exposed(leak: Any, home: Any, adopted: tuple[Any, Any], as_of: datetime) ->
 
 
 def _span(first: Any, lo: Any, hi: Any, as_of: Any) -> dict[str, float | None]:
-    """Days leaked and in force: since the later of first sighting and adoption, which lies in (lo, hi]."""
+    """Days leaked and in force: since the later of first sighting and adoption, which is in (lo, hi]."""
     if pd.isna(first):
         return {}
     least = max(first, hi) if not pd.isna(hi) else None

@@ -1,4 +1,4 @@
-"""Where objects stand in a repository's history: commit, path, times, and who can still reach them."""
+"""Where objects are in a repository's history: commit, path, times, and who can still reach them."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class CommitTimes:
-    """Both times of a commit, either of which can be forged; None where it is no time."""
+    """Both times of a commit, either of which can be forged; None if it is not a time."""
 
     authored_at: datetime | None
     committed_at: datetime | None
@@ -98,7 +98,7 @@ def commit_times(root: Path, commits: Iterable[str]) -> dict[str, CommitTimes]:
 
 
 def _time(header: list[bytes], label: bytes) -> datetime | None:
-    """A header line's instant; None where the line holds none that a calendar knows."""
+    """A header line's instant; None if the line holds none that a calendar knows."""
     line = next((line for line in header if line.startswith(label)), b"")
     try:
         return datetime.fromtimestamp(int(line.rsplit(b" ", 2)[1]), UTC)
@@ -107,14 +107,14 @@ def _time(header: list[bytes], label: bytes) -> datetime | None:
 
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
-    """The paths at HEAD of each object; empty where there is no commit yet."""
+    """The paths at HEAD of each object; empty if there is no commit yet."""
     if not head_commit(root):
         return {}
     return _listed(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), column=2)
 
 
 def head_commit(root: Path) -> bytes:
-    """HEAD's commit, b"" where there is none yet."""
+    """HEAD's commit, b"" if there are no commits yet."""
     return run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).strip()
 
 

@@ -69,7 +69,7 @@ class Listing:
 
 
 def list_objects(root: Path) -> Listing:
-    """Which objects there are. `GitFailed` where git cannot say."""
+    """Which objects there are. `GitFailed` if git cannot list them."""
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
     with running(root, ("cat-file", *every)) as stream:
         listed = b"".join(pieces(stream))

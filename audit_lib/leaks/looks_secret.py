@@ -1,4 +1,4 @@
-"""Whether what stands beside a secret's name is a secret, or a placeholder, a hash, code, a test value."""
+"""Whether what is beside a secret's name is a secret, or a placeholder, a hash, code, a test value."""
 
 import re
 from collections import Counter

@@ -66,7 +66,7 @@ def packed(ids: Iterable[bytes]) -> bytes:
 class ScanCache:
     """The memory of one search of one project, believed only under the same key and for the same search.
 
-    It lies in the user's own cache folder, not in the project, which could otherwise declare itself clean;
+    It is in the user's own cache folder, not in the project, which could otherwise declare itself clean;
     a MAC under the key protects it. A lost, foreign or broken cache means a full search. Safe to delete.
     """
 

@@ -110,7 +110,7 @@ def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch, before: 
 def _object_rows(root: Path, done: ObjectSearch, search: ExactSearch) -> list[dict[str, Any]]:
     """Git failing is "incomplete", whatever was found until then."""
     if not os.path.lexists(root / ".git"):
-        return [_row("git objects", ".git", "not searched", 0, "there is no repository")]
+        return [_row("git objects", ".git", "not searched", 0, "the project is not a git repository")]
     left_out = [*repository_limits(root), *done.left_out]
     state = "incomplete" if done.failed else "partly" if left_out else "searched"
     count = done.listing.count if done.listing else None

@@ -25,7 +25,7 @@ class FoundInMember(Protocol):
 
     @property
     def found(self) -> Found:
-        """The value and where it stands in the member."""
+        """The value and where it is in the member."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class InObject:
 class ObjectSearch:
     """What a search of the objects gave.
 
-    Where git failed, `failed` says how: what was found until then counts, and nothing is believed clean.
+    If git failed, `failed` says how: what was found until then counts, and nothing is believed clean.
     """
 
     listing: Listing | None = None
@@ -127,7 +127,7 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
 
 # The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
 _BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
-_ELSEWHERE = "points to a content that git LFS keeps elsewhere"
+_ELSEWHERE = "points to content that git LFS stores elsewhere"
 
 
 def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:
@@ -162,7 +162,7 @@ def _inside(
 def search_archive(
     file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str]
 ) -> Iterator[tuple[str, Found]]:
-    """Pairs of a member's name and a value in its content or its name; nothing where it is no archive."""
+    """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
     kind = archive_kind(head)
     for member in unpack(file, kind, faults) if kind else ():
         for found in search.look(member.name.encode("utf-8", "surrogateescape")):
@@ -174,7 +174,7 @@ def search_archive(
 def not_within(met: Iterable[Found], inside: Collection[FoundInMember]) -> Iterator[Found]:
     """What was met in an archive's own bytes, less the values that its members hold.
 
-    What is packed without being made smaller stands in both, and is one place.
+    What is packed without being made smaller is in both, and is one place.
     """
     told = {one.found.fingerprint for one in inside}
     return (found for found in met if found.fingerprint not in told)
@@ -195,7 +195,7 @@ def _placed(oid: str, kind: str, content: bytes, found: Found) -> InObject:
 
 
 def _entry_name(tree: bytes, position: int, id_length: int) -> bytes:
-    """The name of the tree entry at a position; b"" where the position lies in an object's id."""
+    """The name of the tree entry at a position; b"" if the position is in an object's id."""
     at = 0
     while at < len(tree):
         name = tree.find(b" ", at) + 1

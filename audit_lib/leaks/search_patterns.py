@@ -95,7 +95,7 @@ def _search_objects(
                 done.marked.add(oid)
     done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
-        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are not there, or broken"))
+        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
         return now
     if read < (count if asked is None else len(asked)):
         return now
@@ -149,7 +149,7 @@ def _search_files(
 
 @dataclass(frozen=True)
 class _Read:
-    """A file's beginning, its state's id; "" where there is more of the file, so that it is never clean."""
+    """A file's beginning, its state's id; "" if there is more of the file, so that it is never clean."""
 
     path: str
     state: str
@@ -192,7 +192,7 @@ def _read_files(
 
 
 def _content(file: TreeFile, done: PatternSearch) -> bytes | None:
-    """A file's beginning: a byte more than is searched where there is more; None where it is not readable."""
+    """A file's beginning: a byte more than is searched where there is more; None if it is not readable."""
     try:
         with file.open() as opened:
             content = opened.read(LARGEST + 1)

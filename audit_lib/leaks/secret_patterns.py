@@ -64,7 +64,7 @@ class Shapes:
         *,
         every_provider: bool = False,
     ) -> None:
-        """`compiled` is a folder where rules lie compiled; `every_provider` adds kingfisher's own rules."""
+        """`compiled` is a folder where rules are compiled; `every_provider` adds kingfisher's own rules."""
         self._keeper = keeper
         self._markers = markers
         self._compiled = compiled
@@ -80,7 +80,7 @@ class Shapes:
         return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
 
     def meets(self, content: bytes) -> bool:
-        """Whether anything in a content looks like a secret, wherever the content may stand."""
+        """Whether anything in a content looks like a secret, wherever the content may be."""
         return bool(self._met(content, generated=False))
 
     def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
@@ -119,7 +119,7 @@ class Shapes:
         return {one for one in met if one[0].partition(":")[2] not in alone}
 
     def _value(self, value: str, name: str, by_name: bool) -> str:
-        """The secret in what a rule met, of a URL its password; "" where it is none."""
+        """The secret in what a rule met, of a URL its password; "" if it is none."""
         value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
@@ -138,7 +138,7 @@ def is_available() -> bool:
 
 
 def begin_rules(compiled: Path, *, every_provider: bool) -> None:
-    """Compiles the rules while the caller goes on, unless some lie compiled in the folder."""
+    """Compiles the rules while the caller goes on, unless the folder has some compiled."""
     if not compiled.is_dir() or not any(compiled.iterdir()):
         pool = ThreadPoolExecutor(1)
         pool.submit(_scanner, compiled, every_provider)  # a fault comes again where the rules are used

@@ -20,19 +20,19 @@ WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry as it stands on the disk, at the end of the writer's chain.
+    """The entry as it is on the disk, at the end of the writer's chain.
 
     A torn last line (a crash in the middle of a write, never acknowledged) is cut off, and a repair
     entry says so first.
 
     Raises:
-        BadInput: a body that the schema refuses; a throw-away key; a writer's name that is no plain
+        BadInput: a body that the schema refuses; a throw-away key; a writer's name that is not a plain
             name; an instant before the last entry's; a last entry that is itself broken; a full disk.
     """
     if key.origin == "throw-away":
-        raise BadInput.at("key", "there is none yet: make one first (init, or a first snapshot)")
+        raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
     if not WRITER.fullmatch(writer):
-        raise BadInput.at("writer", "is not of the form alice-laptop: small letters, digits, . _ -")
+        raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
     check_draft(draft, f"ledger {writer}")
     with _chain_file(ledger_dir, writer) as handle:
         last, torn = _tail(handle, writer)
@@ -50,7 +50,7 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
     if len(line) > LONGEST_LINE:
-        raise BadInput.at(f"ledger {writer}", f"an entry may hold {LONGEST_LINE >> 20} MiB, not more")
+        raise BadInput.at(f"ledger {writer}", f"an entry must not be larger than {LONGEST_LINE >> 20} MiB")
     size = os.fstat(handle).st_size
     try:
         rest = memoryview(line)
@@ -84,7 +84,7 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
             finally:
                 os.close(handle)
     except Timeout:
-        raise BadInput.at(str(path), f"is locked by another process for {LOCK_SECONDS} s") from None
+        raise BadInput.at(str(path), f"has been locked by another process for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
 
@@ -113,6 +113,6 @@ def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:
     entry, faults = parse_line(lines[-1], f"ledger {writer}, last entry")
     if entry is None:
         raise BadInput(
-            [*faults, *BadInput.at(f"ledger {writer}", "run verify; go on under another writer").faults]
+            [*faults, *BadInput.at(f"ledger {writer}", "run verify, and continue with another writer").faults]
         )
     return entry, torn

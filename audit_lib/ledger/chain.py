@@ -1,4 +1,4 @@
-"""One writer's chain, read from its file: which entries stand, and where the first break lies."""
+"""One writer's chain, read from its file: which entries are sound, and where the first break is."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ class Chain:
 
 
 def chain_files(ledger_dir: Path) -> list[Path]:
-    """The files of a ledger folder, one a writer, in order; none where there is no folder.
+    """The files of a ledger folder, one a writer, in order; none if there is no folder.
 
     Raises:
         BadInput: the folder cannot be listed, or is none.
@@ -38,7 +38,7 @@ def chain_files(ledger_dir: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise BadInput.at(str(ledger_dir), f"is no ledger folder ({error.strerror})") from None
+        raise BadInput.at(str(ledger_dir), f"is not a ledger folder ({error.strerror})") from None
 
 
 def read_chain(path: Path) -> Chain:
@@ -68,7 +68,7 @@ def check_lines(writer: str, lines: list[bytes], torn: bytes = b"") -> Chain:
         faults += wrong
         previous = entry
     if torn:
-        text = f"is torn: {len(torn)} bytes of a write that never ended; the next entry repairs it"
+        text = f"is torn: {len(torn)} bytes of an unfinished write; the next entry repairs it"
         faults.append(Fault(f"ledger {writer}#{len(lines) + 1}", text))
     return Chain(writer, tuple(entries), tuple(faults), torn)
 
@@ -83,7 +83,7 @@ def _link_faults(place: str, writer: str, number: int, entry: Entry, previous: E
     if entry.writer != writer:
         faults.append(Fault(place, "belongs to another writer's chain"))
     if entry.seq != number:
-        faults.append(Fault(place, f"bears the number {entry.seq}: an entry was deleted, inserted or moved"))
+        faults.append(Fault(place, f"has the number {entry.seq}: an entry was deleted, inserted or moved"))
     before = previous.hash if previous else GENESIS
     if entry.prev != before and (previous is not None or number == 1):
         faults.append(

@@ -72,7 +72,7 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
         content = _load(line)
         canonical = _canonical(content) == line
     except (ValueError, RecursionError, MemoryError):
-        return None, [Fault(place, "is not JSON as this tool writes it")]
+        return None, [Fault(place, "is not JSON in the form that this tool writes")]
     fault = _schema_fault(content)
     if fault:
         return None, [Fault(place, fault)]
@@ -83,7 +83,7 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     named = content.pop("hash")
     canonical = canonical and iso(at) == content["at"] and isinstance(content["seq"], int)
     if not canonical or sha256(_canonical(content)).hexdigest() != named:
-        return None, [Fault(place, "was edited: its hash is another")]
+        return None, [Fault(place, "was edited: hash mismatch")]
     fields = {name: content[name] for name in ("writer", "seq", "kind", "key_id", "prev", "mac", "body")}
     return Entry(at=at, hash=named, **fields), []
 
@@ -135,7 +135,7 @@ def _load(line: bytes) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name appears twice")
     return fields
 
 

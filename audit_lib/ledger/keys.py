@@ -29,7 +29,7 @@ def demo_key() -> Key:
 
 
 def key_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the key lies: `AUDIT_KEY_FILE`, else `~/.config/audit_lib/key`."""
+    """Where the key is: `AUDIT_KEY_FILE`, else `~/.config/audit_lib/key`."""
     named = environ.get("AUDIT_KEY_FILE", "")
     if named:
         return Path(named).expanduser()
@@ -83,10 +83,10 @@ def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
 
 
 def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key at hand, or a new one, written for its owner alone; never where a ledger exists.
+    """The key that is here, or a new one, written for its owner alone; never if a ledger exists.
 
     Raises:
-        BadInput: the ledger was written under a key that is not at hand; the place lies in the project.
+        BadInput: the ledger was written under a key that is not available; the place is in the project.
     """
     main = key_file(environ)
     if current_key_ids(ledger_dir, keys_at_hand(environ)) or os.path.lexists(main):
@@ -95,10 +95,10 @@ def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.envir
 
 
 def store_key(key: Key, root: Path | None, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key as it was written: to the key file, or beside it by its id where another key lies there."""
+    """The key as it was written: to the key file, or beside it by its id where another key is there."""
     main = key_file(environ)
     if root is not None and main.resolve().is_relative_to(root.resolve()):
-        raise BadInput.at(str(main), "lies in the audited project: set AUDIT_KEY_FILE to a place outside")
+        raise BadInput.at(str(main), "is inside the audited project: set AUDIT_KEY_FILE to a place outside")
     if key.key_id in keys_at_hand(environ):
         return key
     path = main if not os.path.lexists(main) else main.with_name(f"{main.name}.{key.key_id}")
@@ -121,7 +121,7 @@ def export_key(key: Key, passphrase: str) -> str:
         BadInput: a throw-away or demo key; a passphrase of fewer than 12 characters.
     """
     if key.origin != "file":
-        raise BadInput.at("key", f"is a {key.origin} key: there is nothing to export")
+        raise BadInput.at("key", f"is a {key.origin} key, which cannot be exported")
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise BadInput.at("passphrase", f"has fewer than {SHORTEST_PASSPHRASE} characters")
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
@@ -131,7 +131,7 @@ def export_key(key: Key, passphrase: str) -> str:
 
 
 def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
-    """The key in an export; `BadInput` if it is no export, was changed, or the passphrase is another."""
+    """The key in an export; `BadInput` if it is not an export, was changed, or the passphrase is another."""
     try:
         fields = json.loads(text)
         if fields["format"] != FORMAT:
@@ -145,9 +145,7 @@ def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
     try:
         material = _cipher(passphrase, salt).decrypt(nonce, sealed, _header(key_id))
     except InvalidTag:
-        raise BadInput.at(
-            place, "does not open: the passphrase is another, or the file was changed"
-        ) from None
+        raise BadInput.at(place, "cannot be opened: wrong passphrase, or the file was changed") from None
     key = Key(material, "file")
     if len(material) != 32 or key.key_id != key_id:
         raise BadInput.at(place, "is not an exported key")

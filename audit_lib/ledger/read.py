@@ -96,12 +96,10 @@ def _forged(chain: Chain, chains: Iterable[Chain], key: Key | None) -> list[tupl
         if entry.key_id == key.key_id:
             holds = mac_holds(key, entry)
             if not holds:
-                wrong.append(
-                    (entry.place, Fault(entry.place, "was not written by a holder of the key (MAC)"))
-                )
+                wrong.append((entry.place, Fault(entry.place, "was not written with the key (MAC mismatch)")))
             vouched = vouched or holds
         elif not vouched and entry.hash not in anchored:
-            text = f"is under key {entry.key_id}, and nothing under key {key.key_id} vouches for it"
+            text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
             wrong.append((entry.place, Fault(entry.place, text)))
         vouched = vouched or entry.hash in anchored
     return wrong[::-1]
@@ -124,7 +122,10 @@ def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
         for writer, head in sorted(entry.body["heads"].items())
     ]
     return [
-        Fault(entry.place, f"recorded entry {head.partition(':')[0]} of {writer}, which is gone or another")
+        Fault(
+            entry.place,
+            f"refers to entry {head.partition(':')[0]} of {writer}, which is missing or was replaced",
+        )
         for entry, writer, head in recorded
         if (writer, head) not in known
     ]

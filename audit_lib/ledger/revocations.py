@@ -35,7 +35,7 @@ class Revocation:
     def said(self) -> str:
         """Who recorded it, and with what proof."""
         by = f"{self.place}, recorded {iso(self.recorded_at)} by {self.by or 'somebody'}"
-        return f"{by}; proof: {self.proof or 'none named'}; no provider was asked"
+        return f"{by}; proof: {self.proof or 'none given'}; the provider was not asked"
 
 
 def revocations(ledger: Ledger) -> tuple[Revocation, ...]:

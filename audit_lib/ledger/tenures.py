@@ -50,7 +50,7 @@ class Tenure:
 def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
     """Every stay of every value, by home and time. A value that came back has several.
 
-    What a look saw holds also where its writer's chain has a break elsewhere: its own MAC vouches for it.
+    What a look saw holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
     """
     looks: dict[SecretPlace, list[SnapshotLook]] = {}
     claims: dict[SecretPlace, list[tuple[str | None, RotationClaim]]] = {}
@@ -67,7 +67,7 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
 
 
 def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
-    """The first and the last snapshot; None where there is none."""
+    """The first and the last snapshot; None if there are no snapshots."""
     snapshots = ledger.of_kind("snapshot")
     return (snapshots[0], snapshots[-1]) if snapshots else None
 

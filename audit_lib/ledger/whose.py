@@ -18,7 +18,7 @@ _QUOTES = ("'", '"', "`")
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known of a text. `known` is None where there is no ledger to compare with."""
+    """What is known of a text. `known` is None if there is no ledger to compare with."""
 
     known: bool | None
     lines: tuple[str, ...]
@@ -32,7 +32,7 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     """
     span = snapshot_span(ledger)
     if not ledger.entries or span is None or key.origin == "throw-away":
-        return Answer(None, ("unknown: no snapshot is in the ledger, so there is nothing to compare with",))
+        return Answer(None, ("not known: the ledger has no snapshot to compare with",))
     stays = tenures(ledger)
     matched = {part: found for part, candidate in candidates(text) if (found := _held(candidate, stays, key))}
     if not matched:
@@ -42,7 +42,7 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
             (
                 f"not seen since the first snapshot of {iso(span[0].at)}"
                 f" ({looks} snapshots, the last of {iso(span[1].at)})",
-                "this does not prove that it is no secret of yours: it may be older, of a place that no"
+                "this does not prove that it is not a secret of yours: it may be older, from a place that no"
                 " snapshot covers, or cut short",
             ),
         )
@@ -92,14 +92,14 @@ def _told(part: str, found: list[Tenure], stays: Iterable[Tenure]) -> Iterator[s
     places = list(dict.fromkeys(f"{stay.home.environment}/{stay.home.service}" for stay in current))
     environments = {stay.home.environment for stay in current}
     if len(environments) > 1:
-        yield f"one value serves {', '.join(places)}: each of them must be rotated"
+        yield f"one value is used in {', '.join(places)}: rotate all of them"
 
 
 def in_force(stay: Tenure) -> str:
     """`in force at the last look of …`, since when at the earliest and at the latest."""
-    since = f"not before {iso(stay.absent.at)}" if stay.absent else "its beginning is not known"
+    since = f"not before {iso(stay.absent.at)}" if stay.absent else "its start is not known"
     return (
-        f"in force at the last look of {iso(stay.last.at)} ({stay.last.place});"
+        f"in force at the last snapshot, {iso(stay.last.at)} ({stay.last.place});"
         f" seen since {iso(stay.first.at)}, {since}"
     )
 

@@ -46,7 +46,7 @@ def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[st
 def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime) -> dict[str, object]:
     entries = [entry for kind in rule.records for entry in ledger.of_kind(kind) if since <= entry.at <= until]
     if len(entries) < rule.at_least:
-        return _row(rule, "quiet", len(entries), reason="what nobody recorded is not seen here")
+        return _row(rule, "quiet", len(entries), reason="only what was recorded can be seen here")
     times = [entry.at for entry in entries]
     evidence = "; ".join(entry.place for entry in entries)
     return _row(rule, "fired", len(entries), first_at=min(times), last_at=max(times), evidence=evidence)
@@ -70,7 +70,7 @@ def _of_logs(
         return _row(rule, "unknown", reason=unread)
     may = events[events["at"].isna() & ~events["not_after_at"].lt(since)]
     if len(may) + len(timed) >= rule.at_least and len(may):
-        return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events carry no time of their own")
+        return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events have no time of their own")
     return _row(rule, "quiet", len(timed))
 
 
@@ -84,7 +84,7 @@ def _unread(logs: LogRead, since: datetime, until: datetime) -> str:
     told = logs.events["at"].between(since, until).any()
     if asked or told:
         return ""
-    return f"no log line since {iso(since)} carries a time: nothing can be said of it"
+    return f"no log line since {iso(since)} has a time"
 
 
 def since_instant(text: str, now: datetime) -> datetime:
@@ -94,5 +94,5 @@ def since_instant(text: str, now: datetime) -> datetime:
         return now - timedelta(**{units[text[-1]]: int(text[:-1])})
     since = parse_instant(text, "--since")
     if since > now:
-        raise BadInput.at("--since", "lies in the future")
+        raise BadInput.at("--since", "is in the future")
     return since

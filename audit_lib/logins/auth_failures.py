@@ -1,4 +1,4 @@
-"""Auth failures by day, kind, status, client and route: totals stand beside failures in every table."""
+"""Refusals and failed logins by day, kind, status, client and route, with totals in every table."""
 
 import pandas as pd
 
@@ -9,17 +9,17 @@ KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"
 
 # What a 401 without a line of the application can be (docs/log_formats.md#messages).
 _REASONS = {
-    "login_failed": "wrong address or password, said by the application",
-    "jwt_invalid": "refresh token as access token, unknown or inactive user, said by the application",
+    "login_failed": "wrong address or password, as the application reported",
+    "jwt_invalid": "refresh token as access token, unknown or inactive user, as the application reported",
 }
-_NO_REASON = "missing, wrong, garbled, expired or old-key token: the log cannot tell these apart"
+_NO_REASON = "missing, wrong, garbled, expired or old-key token: the log does not distinguish these"
 NOTHING_READ = "nothing was read"
 
 
 def by_day(counts: pd.DataFrame) -> pd.DataFrame:
     """One row for each day in order: requests, each kind of failure, `untimed` among all of it.
 
-    A null day holds what stood before the first date of its file.
+    A null day holds what came before the first date of its file.
     """
     return _wide(counts, ["day"])
 
@@ -47,7 +47,7 @@ def by_kind(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def reasons(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row for each reason of a 401 that the logs can tell, and one for all that they cannot."""
+    """One row for each reason of a 401 that the logs show, and one for all the others."""
     sums = counts.groupby("kind")["count"].sum()
     told = [(text, int(sums.get(kind, 0))) for kind, text in _REASONS.items()]
     left = max(0, int(sums.get("unauthorized", 0)) - sum(count for _, count in told))
@@ -55,14 +55,14 @@ def reasons(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
-    """One row for each total: lines by where they ended, requests, failures, lines without time or date.
+    """One row for each total: lines by how they were read, requests, refusals, lines without time or date.
 
-    Where no line was read its one row says so: no failures were looked for, and none can be excluded.
+    If no line was read, its one row says so: nothing was searched for, and nothing can be excluded.
     """
     logs = sources[(sources["kind"] == "log") & (sources["state"] == "read")]
     read = int(logs["read"].sum())
     if not read or counts.empty:
-        what = NOTHING_READ if not read else "lines read, none of them a request or a message of the period"
+        what = NOTHING_READ if not read else "lines read, but no request and no message of the period"
         return pd.DataFrame([(what, read)], columns=["total", "count"])
     requests = counts[counts["status"].notna()]
     failed = requests[requests["kind"].isin(REQUEST_FAILURES)]
@@ -72,16 +72,16 @@ def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
         ("lines not understood", logs["not_understood"].sum()),
         ("blank lines", logs["blank"].sum()),
         ("requests in the period", requests["count"].sum()),
-        ("failed requests", failed["count"].sum()),
-        ("messages of a failure", counts.loc[counts["status"].isna(), "count"].sum()),
-        ("counted without a time of their own", counts["untimed"].sum()),
-        ("counted on no day", counts.loc[counts["day"].isna(), "count"].sum()),
+        ("refused (401, 403, 429)", failed["count"].sum()),
+        ("messages of the application", counts.loc[counts["status"].isna(), "count"].sum()),
+        ("of these, without a time of their own", counts["untimed"].sum()),
+        ("of these, without a day", counts.loc[counts["day"].isna(), "count"].sum()),
     ]
     return pd.DataFrame(rows, columns=["total", "count"]).astype({"count": "int64"})
 
 
 def _wide(counts: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Groups as rows, with all requests, the failed ones, untimed, and a column for each kind of failure."""
+    """Groups as rows, with all requests, the refused ones, untimed, and a column for each kind."""
     sums = counts.assign(
         requests=counts["count"].where(counts["status"].notna(), 0),
         failures=counts["count"].where(counts["kind"].isin(REQUEST_FAILURES), 0),

@@ -70,7 +70,7 @@ def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made
 ) -> pd.DataFrame:
     """`Clients`: everyone who may have sent a request in the window, the most failures first.
 
-    `here` are the requests and `said` the events that may lie in the window, `spans` and `daily` as
+    `here` are the requests and `said` the events that may be in the window, `spans` and `daily` as
     `tabulate_spans` and `tabulate_daily` give them.
     """
     past = _successes_before(requests, daily, window)
@@ -97,7 +97,7 @@ def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made
 
 
 def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Window) -> "pd.Series[int]":
-    """How many successes of each client surely lie before the window: whole days, then a part of one."""
+    """How many successes of each client are surely before the window: whole days, then a part of one."""
     day = pd.Timestamp(window.since).floor("D")
     loose = requests.iloc[: int(requests["timed"].searchsorted(True))]
     _, rest = parts_within(requests, Window(day.to_pydatetime(), window.since))
@@ -111,7 +111,7 @@ def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Windo
 
 
 def reaches_back(requests: pd.DataFrame, window: Window) -> bool:
-    """Whether the logs reach a week back before the window, so that a newcomer can be told."""
+    """Whether the logs reach a week back before the window, so that a newcomer can be recognised."""
     return bool(len(requests)) and requests["not_before_at"].min() <= window.since - HISTORY
 
 
@@ -130,7 +130,7 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
 
 
 def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
-    """For each client the most failures of these events that surely lie within ten minutes of each other."""
+    """For each client the most failures of these events that are surely within ten minutes of each other."""
     both = said["not_before_at"].notna() & said["not_after_at"].notna()
     told = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
     low, high = (told[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
@@ -143,7 +143,7 @@ def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
 
 
 def burst(low: Instants, high: Instants) -> int:
-    """The most events with these bounds, in microseconds, that surely lie within ten minutes."""
+    """The most events with these bounds, in microseconds, that are surely within ten minutes."""
     span = BURST // pd.Timedelta(microseconds=1)
     short = high - low <= span
     low, high = np.sort(low[short]), np.sort(high[short])

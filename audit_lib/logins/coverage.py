@@ -74,7 +74,7 @@ def tabulate_guide_searches(
 
 
 def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
-    """How many of the events stand in files that the search opens; what is packed grep reads as it is."""
+    """How many of the events are in files that the search opens; what is packed grep reads as it is."""
     own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
     files = own.groupby("file").sum()
     opened = [
@@ -85,7 +85,7 @@ def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
 
 
 def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:
-    """Whether a line of the kinds it is to find fits; None where it searches no log."""
+    """Whether a line of the kinds it is to find fits; None if it searches no log."""
     lines = [line for kind in grep.kinds for line in written.get(kind, ())]
     if not lines:
         return None

@@ -57,7 +57,7 @@ class Access:
 def tabulate_requests(minutes: pd.DataFrame, counts: pd.DataFrame, access: Access) -> pd.DataFrame:
     """`Requests`, from LogMinutes and from the untimed ones of LogCounts.
 
-    An untimed request lies on or after its day, and before the end of the next day that its file names.
+    An untimed request is on or after its day, and before the end of the next day that its file names.
     """
     if not minutes["minute_at"].is_monotonic_increasing:
         minutes = minutes.sort_values("minute_at", kind="stable")
@@ -108,12 +108,12 @@ def _following_days(counts: pd.DataFrame) -> dict[tuple[Any, Any], str]:
 
 
 def within(requests: pd.DataFrame, window: Window) -> pd.DataFrame:
-    """The requests that may lie in a window."""
+    """The requests that may be in a window."""
     return pd.concat(parts_within(requests, window))
 
 
 def parts_within(requests: pd.DataFrame, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The untimed and the timed ones that may lie in a window: these stand in order, so a slice is cut."""
+    """The untimed and the timed ones that may be in a window: these are in order, so a slice is cut."""
     untimed = int(requests["timed"].searchsorted(True))
     starts = requests["not_before_at"].iloc[untimed:]
     first = starts.searchsorted(pd.Timestamp(window.since) - _MINUTE, side="left")
@@ -147,12 +147,12 @@ def named(grouped: Any) -> Any:
 
 
 def surely_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
-    """Which rows (with bounds) lie in the window whatever their true time."""
+    """Which rows (with bounds) are in the window whatever their true time."""
     return (frame["not_before_at"] >= window.since) & (frame["not_after_at"] <= window.until)
 
 
 def maybe_within(frame: pd.DataFrame, window: Window) -> "pd.Series[bool]":
-    """Which rows may lie in the window: a bound that is not known excludes nothing."""
+    """Which rows may be in the window: a bound that is not known excludes nothing."""
     after = frame["not_after_at"].isna() | (frame["not_after_at"] >= window.since)
     return after & (frame["not_before_at"].isna() | (frame["not_before_at"] <= window.until))
 

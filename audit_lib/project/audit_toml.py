@@ -1,4 +1,4 @@
-"""Reads a project's audit.toml: everything is checked, and all its faults are told at once."""
+"""Reads a project's audit.toml: everything is checked, and all its faults are reported at once."""
 
 import re
 from itertools import takewhile
@@ -41,7 +41,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
     )
     if project.pinned_as_of and not project.key:
         # Else any project could stop its clock, and no secret would ever be too old.
-        table.fault('pinned_as_of is for a sample alone: it goes with key = "demo"')
+        table.fault('pinned_as_of is only for a sample, with key = "demo"')
     table.close()
     faults.extend(_double_faults(project, place))
     faults.extend(link_faults(project, place) if not assumed and not faults else [])
@@ -51,11 +51,11 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
 
 
 def path_fault(text: str) -> str:
-    """What is wrong with a path or pattern that must stay within the project; "" where nothing is."""
+    """What is wrong with a path or pattern that must stay within the project; "" if nothing is."""
     if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
-        return "is empty or holds a control character"
+        return "is empty or has a control character"
     if text.startswith(("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
-        return "is not relative to the project, with / between its parts"
+        return "must be relative to the project, with / between its parts"
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
 
@@ -80,7 +80,7 @@ def link_faults(project: Project, place: str) -> list[Fault]:
 
 
 def leads_out(text: str, root: Path) -> bool:
-    """Whether a link leads a path out of the project; also where it cannot be followed at all."""
+    """Whether a link leads a path out of the project; also if it cannot be followed at all."""
     fixed = list(takewhile(lambda part: not re.search(r"[*?\[]", part), PurePosixPath(text).parts))
     try:
         end = root.joinpath(*fixed).resolve()
@@ -103,7 +103,7 @@ def _name(table: TomlTable, root: Path) -> str:
     name = table.text("name") or re.sub(r"[^\w.-]+", "-", root.name).strip("-.")[:80] or "project"
     # The name becomes part of a folder's name: reports/<project>-<quarter>.
     if not re.fullmatch(r"\w[\w.-]{0,79}", name):
-        table.fault("name is not made of letters, digits, dots, hyphens and underscores (80 at most)")
+        table.fault("name must consist of letters, digits, dots, hyphens and underscores (80 at most)")
     return name
 
 
@@ -117,7 +117,7 @@ def _environments(table: TomlTable) -> tuple[str, ...]:
         return ENVIRONMENTS
     names = tuple(environment_name(text) for text in table.texts("environments"))
     if not names or "" in names or len(set(names)) < len(names):
-        table.fault(f"environments is not a choice of {', '.join(ENVIRONMENTS)} (or dev, prod)")
+        table.fault(f"environments must be some of {', '.join(ENVIRONMENTS)} (or dev, prod)")
     return tuple(name for name in ENVIRONMENTS if name in names)
 
 
@@ -125,7 +125,7 @@ def _environment(table: TomlTable, *, needed: bool) -> str:
     text = table.text("environment", needed=needed)
     name = environment_name(text)
     if text and not name:
-        table.fault(f"environment is none of {', '.join(ENVIRONMENTS)} (or dev, prod)")
+        table.fault(f"environment must be one of {', '.join(ENVIRONMENTS)} (or dev, prod)")
     return name
 
 
@@ -140,9 +140,9 @@ def _env_source(table: TomlTable) -> EnvSource:
         export=table.flag("export"),
     )
     if source.example + source.backup + source.export > 1:
-        table.fault("is only one of example, backup and export")
+        table.fault("must be only one of example, backup and export")
     if example and source.environment:
-        table.fault("is an example, so it has no environment")
+        table.fault("is an example, so it must not have an environment")
     table.close()
     return source
 
@@ -171,7 +171,7 @@ def _deploy_source(table: TomlTable) -> DeploySource:
 def _service(table: TomlTable, *, needed: bool = False) -> str:
     service = table.text("service", needed=needed)
     if service and not re.fullmatch(r"\w[\w.-]{0,79}", service):
-        table.fault("service is not made of letters, digits, dots, hyphens and underscores")
+        table.fault("service must consist of letters, digits, dots, hyphens and underscores")
     return service
 
 
@@ -180,7 +180,7 @@ def _zone(table: TomlTable, default: str) -> str:
     try:
         ZoneInfo(zone)
     except (OSError, ValueError, KeyError):
-        table.fault("time_zone is no zone of the time zone database, such as Europe/Berlin")
+        table.fault("time_zone must be a zone of the time zone database, such as Europe/Berlin")
         return "UTC"
     return zone
 

@@ -55,7 +55,7 @@ _LOG = re.compile(r"(?is)[^/]+\.log([.-][\w.:-]+)?(\.(gz|zst|bz2|xz))?")
 
 @dataclass
 class _Walk:
-    """What one walk has seen: its count is bounded, what it left out is told."""
+    """What one walk has seen: its count is bounded, what it left out is reported."""
 
     entries: int = 0
     left_out: list[Fault] = field(default_factory=list)
@@ -65,7 +65,7 @@ def discover(project: Project) -> Project:
     """The project with the env-like files and log folders that were found beside its layout.
 
     An example file's environment is ""; a file's own name gives the environment, else development.
-    Links and what lies beyond the bounds are not searched; `not_searched` says what.
+    Links and what is beyond the bounds are not searched; `not_searched` says what.
     """
     walk = _Walk()
     found = list(files(project.root, walk))
@@ -122,7 +122,7 @@ def _below(root: Path, folder: PurePosixPath, depth: int, walk: _Walk) -> Iterat
             if entry.name in SKIPPED_FOLDERS:
                 continue
             if depth == MAX_DEPTH:
-                walk.left_out.append(Fault(f"{shown(path)}/", f"lies deeper than {MAX_DEPTH} folders"))
+                walk.left_out.append(Fault(f"{shown(path)}/", f"is deeper than {MAX_DEPTH} folders"))
             else:
                 yield from _below(root, path, depth + 1, walk)
         else:
@@ -160,7 +160,7 @@ def env_source(path: PurePosixPath) -> EnvSource:
 
 
 def environment_of(path: PurePosixPath) -> str:
-    """The environment by a word in the file's name, else in its folder's; development where there is none."""
+    """The environment by a word in the file's name, else in its folder's; else development."""
     for text in (path.name, path.parent.name):
         words = set(re.split(r"[^a-z]+", text.lower()))
         for environment, marks in _WORDS.items():

@@ -25,12 +25,12 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     try:
         root = root.resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
-        raise BadInput.at("project", "the folder does not exist or cannot be reached") from None
+        raise BadInput.at("project", "does not exist or cannot be reached") from None
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
     found = [place for place in ("audit.toml", ".audit/audit.toml") if _is_there(root / place)]
     if len(found) == 2:
-        raise BadInput.at("audit.toml", "is there twice, in the project and in its .audit/: keep one")
+        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
     if found and leads_out(found[0], root):
         raise BadInput.at(found[0], "leads out of the project through a symbolic link")
     if found:

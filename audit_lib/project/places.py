@@ -1,4 +1,4 @@
-"""Where one application's evidence lies: env files, logs, deploy lists, exports, the ledger."""
+"""Where one application's evidence is: env files, logs, deploy lists, exports, the ledger."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +52,7 @@ class GivenValues:
 
 @dataclass(frozen=True)
 class Project:
-    """Where one application's evidence lies. Paths are relative to `root` and never lead out of it."""
+    """Where one application's evidence is. Paths are relative to `root` and never lead out of it."""
 
     name: str
     root: Path

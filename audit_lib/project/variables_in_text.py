@@ -55,7 +55,7 @@ def is_code(path: PurePosixPath) -> bool:
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
-    """The variables of an env file, of an example also those that stand in a comment.
+    """The variables of an env file, of an example also those that are in a comment.
 
     Only names in one letter case: a stray line of a multi-line value must not pass for a name.
     """

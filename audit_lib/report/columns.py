@@ -1,4 +1,4 @@
-"""How each column reads: its heading, its side, and the words for a null."""
+"""How each column reads: its heading, its side, and the words for a null or a status."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Column:
     heading: str
     null: str = "not known"
     numeric: bool = False
-    word: bool = False  # a status or severity: a word of a fixed list, set apart for the eye too
+    word: bool = False  # a status or severity: a word of a fixed list, highlighted
     code: bool = False  # a name, a path or a command, in a fixed-width face
 
     @property
@@ -19,8 +19,13 @@ class Column:
         return "right" if self.numeric else "left"
 
 
-def _days(heading: str) -> Column:
-    return Column(heading, numeric=True)
+# Statuses as report.json has them, and as a page says them.
+STATUS_WORDS = {"unknown": "not known", "exempt": "no limit"}
+
+
+def status_words(status: str) -> str:
+    """The status in a reader's words."""
+    return STATUS_WORDS.get(status, status)
 
 
 def _count(heading: str, null: str = "not known") -> Column:
@@ -30,26 +35,27 @@ def _count(heading: str, null: str = "not known") -> Column:
 COLUMNS: dict[str, Column] = {
     "accepted_by": Column("accepted by"),
     "accepted_until_at": Column("accepted until (UTC)", null=""),
-    "age": Column("age, days"),
-    "age_days_min": _days("at least, days"),
-    "age_days_max": Column("at most, days", null="no bound", numeric=True),
+    "age": Column("age (days)"),
+    "age_days_min": _count("at least (days)"),
+    "age_days_max": _count("at most (days)"),
     "check": Column("check", code=True),
-    "client": Column("client", code=True),
-    "command": Column("command that supplies it", code=True),
+    "client": Column("address", code=True),
+    "command": Column("to supply it", code=True),
     "count": _count("count"),
     "database_failure": _count("database failures"),
     "day": Column("day (UTC)", null="no date"),
-    "failures": _count("failures"),
+    "failures": _count("refused"),
     "findings": _count("findings"),
     "forbidden": _count("403 forbidden"),
     "id": Column("id", code=True),
-    "limit": _days("limit, days"),
+    "limit": _count("limit (days)"),
     "line": _count("line", null=""),
     "lines": _count("lines", null=""),
-    "max_age_days": Column("limit, days", null="exempt", numeric=True),
+    "max_age_days": _count("limit (days)", null="no limit"),
     "method": Column("method", code=True),
     "modified_at": Column("modified (UTC)"),
     "next_evidence": Column("what would decide it"),
+    "place": Column("place"),
     "not_understood": _count("not understood", null=""),
     "blank": _count("blank", null=""),
     "overdue_from": Column("overdue from (UTC)"),
@@ -57,20 +63,20 @@ COLUMNS: dict[str, Column] = {
     "other": _count("other requests"),
     "rate_limited": _count("429 rate limited"),
     "read": _count("read", null=""),
-    "remedy": Column("what to do"),
+    "remedy": Column("do first"),
     "requests": _count("requests"),
     "route": Column("route", code=True),
     "secret": Column("secret", code=True),
     "secrets": _count("secrets"),
     "severity": Column("severity", word=True),
     "size_bytes": _count("bytes", null=""),
-    "source": Column("source", code=True),
+    "source": Column("file", code=True),
     "state": Column("state", word=True),
     "status": Column("status", null="message", word=True),
     "status_code": Column("status code", null="message"),
     "subject": Column("subject", code=True),
     "unauthorized": _count("401 unauthorized"),
-    "untimed": _count("of these without a time"),
+    "untimed": _count("without a time"),
     "variable": Column("variable", code=True),
     "verdict": Column("verdict", word=True),
 }

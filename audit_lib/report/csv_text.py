@@ -11,7 +11,7 @@ from audit_lib.report import escape as inert
 
 
 def findings_csv(findings: pd.DataFrame) -> str:
-    """The Findings frame as CSV: a header, its own order, every cell quoted and inert, LF at each end."""
+    """The Findings frame as CSV: a header, its own order, every cell quoted and inert, LF line ends."""
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(findings.columns)

@@ -1,10 +1,11 @@
-"""The quarter day by day: requests, failures by kind, messages, and the days of which nothing was read."""
+"""The quarter day by day: requests, refusals by kind, messages, and the days without a log line."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import day_words
 
 FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited")
 REQUESTS = (*FAILED_REQUESTS, "other")
@@ -18,7 +19,7 @@ def message_kinds(log_counts: pd.DataFrame) -> list[str]:
 def days(audit: Audit) -> pd.DataFrame:
     """One row for each day of the quarter (UTC): `requests`, a column for each kind, `untimed`.
 
-    A day of which no log line was counted holds nulls: of it nothing is known, which is not zero.
+    A day without a counted log line holds nulls: nothing is known about it, which is not zero.
     """
     start, end = audit.quarter.start, audit.quarter.end
     names = [f"{start + timedelta(days=day):%Y-%m-%d}" for day in range((end - start).days)]
@@ -31,16 +32,24 @@ def days(audit: Audit) -> pd.DataFrame:
     return table.rename_axis(columns=None).rename_axis("day").reset_index()
 
 
+def _named(day: str, year: int) -> str:
+    return day_words(datetime.fromisoformat(day).replace(tzinfo=UTC), year)
+
+
 def undated(log_counts: pd.DataFrame) -> int:
-    """How many requests and messages belong to no day, since no date stands before them in their file."""
+    """How many requests and messages belong to no day, since their file has no date before them."""
     return int(log_counts.loc[log_counts["day"].isna(), "count"].sum())
 
 
-def stretches(table: pd.DataFrame) -> pd.DataFrame:
-    """`days` for a reader: a row for each day that was read, and one for each run of days that were not."""
+def stretches(table: pd.DataFrame, year: int = 0) -> pd.DataFrame:
+    """`days` for a reader: a row for each day that was read, and one for each run of days that were not.
+
+    The days are in words, those of `year` without it.
+    """
     unread = table["requests"].isna()
     run = (unread != unread.shift()).cumsum().where(unread, -table.index.to_series() - 1)
     first, last = table.groupby(run, sort=False)["day"].agg(["first", "last"]).T.to_numpy()
     shown = table.groupby(run, sort=False).first().reset_index(drop=True)
-    names = [one if one == other else f"{one} … {other}" for one, other in zip(first, last, strict=True)]
+    ends = zip(*([_named(day, year) for day in days] for days in (first, last)), strict=True)
+    names = [one if one == other else f"{one} – {other}" for one, other in ends]
     return shown.assign(day=names)

@@ -1,9 +1,11 @@
-"""What was detected, for readers: incidents with the gravest first, then what was not found or not said."""
+"""What was detected, for readers: the most severe first, then what was not found and what is not known."""
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.logins.detections.names import detection_name
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 20
@@ -11,47 +13,48 @@ MOST_PLACES = 3
 
 
 def detections_tables(audit: Audit) -> Tables:
-    """What was detected in the quarter, and what was not or cannot be said."""
-    return detected_and_not(audit.tables["detections"], "report.json")
+    """What was detected in the quarter, what was not, and what is not known."""
+    return detected_and_not(audit.tables["detections"], "report.json", audit.as_of.year)
 
 
-def detected_and_not(detections: pd.DataFrame, rest: str) -> Tables:
-    """`Detections` as two tables; `rest` is the file that holds every row."""
-    return together(_detected(detections, rest), _not_detected(detections))
+def detected_and_not(detections: pd.DataFrame, rest: str, year: int = 0) -> Tables:
+    """`Detections` as two tables; `rest` is the file with every row. `year` is left out."""
+    return together(_detected(detections, rest, year), _not_detected(detections))
 
 
-def _detected(detections: pd.DataFrame, rest: str) -> Table:
-    """The incidents that were detected, the gravest first; those beyond twenty are counted."""
+def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
+    """The incidents that were detected, the most severe first; those beyond twenty are counted."""
     found = detections[detections["verdict"].eq("found")]
     rank = found["severity"].map({severity: -place for place, severity in enumerate(SEVERITIES)})
     rows = found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
     view = pd.DataFrame(
         {
             "severity": rows["severity"],
-            "detection": rows["detection"],
+            "detection": rows["detection"].map(detection_name),
             "subject": rows["subject"],
             "what": rows["classification"],
             "count": rows["count"],
             "first_at": rows["first_at"],
             "last_at": rows["last_at"],
-            "found in": rows["evidence"].map(_few),
+            "lines": rows["evidence"].map(_few),
         }
     )
     left = len(view) - MOST_ROWS
-    note = f"{left} more are in {rest}" if left > 0 else ""
-    return show(view.head(MOST_ROWS), "Detected in the logs", note, empty="no detection found anything")
+    note = f"{counted(left, 'more row')} in {rest}" if left > 0 else ""
+    return show(view.head(MOST_ROWS), "Detected in the logs", note, empty="nothing was detected", year=year)
 
 
 def _not_detected(detections: pd.DataFrame) -> Table:
-    """What was looked for and not found, and what the logs do not allow to say, by its reason."""
+    """What was looked for and not found, and what is not known, by its reason."""
     rest = detections[detections["verdict"].ne("found")]
-    groups = rest.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
+    named = rest.assign(detection=rest["detection"].map(detection_name))
+    groups = named.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
     view = groups.sort_values("verdict", ascending=False, kind="stable")[["verdict", "detection", "reason"]]
-    note = "The policy states what each detection is and where it comes from: [detections]"
-    return show(view.reset_index(drop=True), "Not found, or not to be said", note)
+    note = "The policy defines each detection and names its source: [detections]"
+    return show(view.reset_index(drop=True), "Not found, or not known", note)
 
 
 def _few(evidence: str) -> str:
     places = evidence.split("; ")
-    rest = f"; and {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
+    rest = f"; {len(places) - MOST_PLACES} more" if len(places) > MOST_PLACES else ""
     return "; ".join(places[:MOST_PLACES]) + rest

@@ -39,7 +39,7 @@ def html(text: object) -> str:
 
 
 def csv_cell(text: object) -> str:
-    """The text for a CSV cell: where a spreadsheet would read a formula, an apostrophe stands before it.
+    """The text for a CSV cell, with an apostrophe before what a spreadsheet would read as a formula.
 
     The signs are those of OWASP's "CSV injection", their full-width twins among them.
     """

@@ -1,8 +1,10 @@
-"""The tables of auth failures, with totals beside failures and what the logs cannot tell."""
+"""The tables of refusals and failed logins, with totals beside them and what the logs do not show."""
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import kind_words
 from audit_lib.logins import auth_failures
 from audit_lib.report.table import Table, Tables, show, together
 
@@ -10,7 +12,7 @@ MOST_ROWS = 15
 
 
 def failures_totals(audit: Audit) -> Table:
-    """Lines by where they ended, requests, failures, what has no time; or that nothing was read."""
+    """Lines by how they were read, requests, refusals, what has no time; or that nothing was read."""
     return show(
         auth_failures.totals(audit.tables["sources"], audit.tables["log_counts"]),
         f"Totals of {audit.quarter}",
@@ -18,52 +20,54 @@ def failures_totals(audit: Audit) -> Table:
 
 
 def failures_by_cause(audit: Audit) -> Tables:
-    """By kind, and why as far as the logs tell."""
+    """By kind, and why as far as the logs show."""
     return together(failures_by_kind(audit), failures_by_reason(audit))
 
 
 def failures_by_source(audit: Audit) -> Tables:
-    """By client and by route."""
+    """By address and by route."""
     return together(failures_by_client(audit), failures_by_route(audit))
 
 
 def failures_by_kind(audit: Audit) -> Table:
-    """Each kind of failure, also those that never occurred."""
+    """Each kind of refusal and message, also those that never occurred."""
     kinds = auth_failures.by_kind(audit.tables["log_counts"])
-    return _unless_unread(audit, kinds, "By kind", "other: requests that were not refused")
+    kinds["kind"] = kinds["kind"].map(kind_words)
+    return _unless_unread(audit, kinds, "By kind")
 
 
 def failures_by_reason(audit: Audit) -> Table:
     """How many of the refused requests the logs give a reason for."""
     reasons = auth_failures.reasons(audit.tables["log_counts"])
-    return _unless_unread(audit, reasons, "Why a 401: what the logs can tell apart")
+    return _unless_unread(audit, reasons, "Reasons of the 401 responses")
 
 
 def failures_by_client(audit: Audit) -> Table:
-    """The clients with most failures."""
-    return _most(auth_failures.by_client(audit.tables["log_counts"]), "By client", "client")
+    """The addresses with most refusals."""
+    return _most(auth_failures.by_client(audit.tables["log_counts"]), "By address", "address")
 
 
 def failures_by_route(audit: Audit) -> Table:
-    """The routes with most failures."""
+    """The routes with most refusals."""
     return _most(auth_failures.by_route(audit.tables["log_counts"]), "By route", "route")
 
 
 def _unless_unread(audit: Audit, table: pd.DataFrame, title: str, note: str = "") -> Table:
-    """The table; where nothing of the quarter was counted, those words instead of zeros."""
+    """The table; if nothing of the quarter was counted, words that say so instead of zeros."""
     if audit.tables["log_counts"].empty:
-        return show(table.head(0), title, empty=f"nothing of {audit.quarter} was read: not known")
+        return show(table.head(0), title, empty=f"not known: no log line of {audit.quarter} was read")
     return show(table, title, note)
 
 
 def _most(table: pd.DataFrame, title: str, noun: str) -> Table:
-    """The rows that hold a failure, at most fifteen, without the kinds that never occurred."""
+    """The rows with a refusal or message, at most fifteen, without the kinds that never occurred."""
     counts = table.select_dtypes("number").drop(columns=["requests", "failures", "untimed"])
     failed = table[(counts.sum(axis=1) + table["failures"]) > 0]
     kinds = [name for name in counts if counts[name].any()]
     names = [name for name in table if name not in counts]
     shown = failed[[*names[:-1], *kinds, names[-1]]].head(MOST_ROWS)
     left = len(failed) - len(shown)
-    note = f"{left} more, with fewer failures, are in report.json" if left else ""
-    empty = f"no failure names a {noun}" if len(table) else "nothing was read"
+    rest = counted(left, f"more {noun}", "more addresses" if noun == "address" else "")
+    note = f"{rest} with fewer refusals in report.json" if left else ""
+    empty = f"no refusal or message with this: {noun}" if len(table) else "nothing was read"
     return show(shown, title, note, empty)

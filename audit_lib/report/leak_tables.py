@@ -1,20 +1,21 @@
-"""What leaked, for readers: each leak with what it means, then the order of clean-up."""
+"""What leaked, for readers: each leak with what it means, then the steps of the clean-up."""
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import counted
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 20
 MEANING = {
     "emergency": "in force: rotate now",
-    "unknown": "may be in force: find out, or rotate",
+    "unknown": "may be in force: find out or rotate",
     "historic": "another value is in force",
 }
 
 
 def leaks_tables(audit: Audit) -> Tables:
-    """Every leak, what is in force first; the steps of clean-up in order; what was not searched."""
+    """Every leak, those in force first; the steps of the clean-up in order; what was not searched."""
     return together(_leaks(audit), _steps(audit), _not_searched(audit))
 
 
@@ -32,7 +33,7 @@ def _leaks(audit: Audit) -> Table:
             "leak": audit.tables["leaks"]["leak_id"],
             "secret": audit.tables["leaks"]["variable"],
             "kind": audit.tables["leaks"]["kind"],
-            "what it means": [MEANING.get(status, "no secret of its own") for status in worst],
+            "what it means": [MEANING.get(status, "not a secret in use") for status in worst],
             "in force in": audit.tables["leaks"]["in_force"],
             "first_at": audit.tables["leaks"]["first_at"],
             "at HEAD": audit.tables["leaks"]["at_head"],
@@ -43,22 +44,26 @@ def _leaks(audit: Audit) -> Table:
     )
     view = view.sort_values(["_rank", "first_at", "leak"], kind="stable").drop(columns="_rank")
     left = len(view) - MOST_ROWS
-    note = f"{left} more are in report.json" if left > 0 else ""
+    note = f"{counted(left, 'more leak')} in report.json" if left > 0 else ""
     return show(
-        view.head(MOST_ROWS), "Where values have leaked", note, empty="no value was found outside its home"
+        view.head(MOST_ROWS),
+        "Leaked values",
+        note,
+        empty="no value was found outside its place",
+        year=audit.as_of.year,
     )
 
 
 def _steps(audit: Audit) -> Table:
     view = audit.tables["clean_up"][["step", "action", "secret", "text", "not_undone"]]
-    view = view.rename(columns={"text": "what to do", "not_undone": "what this does not undo"})
-    return show(view, "The order of clean-up: rotate first, purge last", empty="there is nothing to clean up")
+    view = view.rename(columns={"text": "do", "not_undone": "what this does not undo"})
+    return show(view, "Clean-up: rotate first, then remove, purge last", empty="nothing needs cleaning up")
 
 
 def _not_searched(audit: Audit) -> Table:
     rest = audit.tables["leak_coverage"][audit.tables["leak_coverage"]["state"].ne("searched")]
     view = rest[["part", "place", "state", "count", "reason"]]
-    return show(view, "Not searched, or in part", empty="everything was searched")
+    return show(view, "Not searched, or only in part", empty="everything was searched")
 
 
 def _place(row: "pd.Series[str]") -> str:

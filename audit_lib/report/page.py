@@ -16,8 +16,8 @@ _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
     """The page for an executed notebook. `title` is by default the caption of its first table.
 
-    The markdown is the notebook's own; every output was made inert where it was written (report/inert.py),
-    and the policy in the page's head admits no script but the table sorter, by its hash.
+    The markdown is the notebook's own; every output was made inert when it was written (report/escape.py),
+    and the policy in the page's head allows only one script, the table sorter, by its hash.
     """
     script = _text("page.js")
     given = {

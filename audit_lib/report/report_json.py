@@ -1,6 +1,7 @@
 """Builds report.json, the audit as data for scripts, by the contract in report.schema.json."""
 
 import json
+import math
 import string
 from collections.abc import Iterable
 from importlib import resources
@@ -13,7 +14,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
-from audit_lib.report.table import outward, scalars
+from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
 
 SCHEMA = "audit_lib/report/1"
@@ -86,9 +87,14 @@ def _freshness(audit: Audit) -> list[dict[str, Any]]:
         record["overdue_from"] = record.pop("overdue_from_at")
         record["possibly_overdue_from"] = record.pop("possibly_overdue_from_at")
         for name in [name for name in record if name.endswith(("_days_min", "_days_max"))]:
-            record[name] = None if record[name] is None else outward(record[name], name)
+            record[name] = None if record[name] is None else _outward(record[name], name)
         record["evidence"] = pieces.get(tuple(record[name] for name in _PLACE), [])
     return records
+
+
+def _outward(days: float, name: str) -> float:
+    """The days to one decimal, so that they claim no more than is known."""
+    return (math.floor if name.endswith("_min") else math.ceil)(days * 10) / 10
 
 
 def _auth_failures(audit: Audit) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def _leaks(audit: Audit) -> list[dict[str, Any]]:
 
 
 def _drift(inventory: pd.DataFrame) -> list[dict[str, Any]]:
-    """Where each secret holds the same value: the same letters are the same value, whatever its name."""
+    """Where each secret has the same value: the same letters are the same value, whatever its name."""
     rows = inventory[inventory["kind"] == "secret"].sort_values(
         [*_PLACE, "component", "source"], kind="stable"
     )

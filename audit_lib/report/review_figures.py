@@ -1,20 +1,24 @@
-"""The two figures of the review: how old each secret is against its limit, and who failed to log in when."""
+"""The two figures of the review: how old each secret is against its limit, and what was refused when."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
+from audit_lib.base.log_kinds import kind_words
 from audit_lib.report import escape as inert
+from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import days, message_kinds, stretches, undated
 from audit_lib.report.review_tables import age_text, by_pressing, place
 from audit_lib.report.svg import INK, MUTED, Axes, Figure, MaxNLocator, panels, style, svg
 from audit_lib.report.table import as_text, show
 
 MOST_ROWS = 40  # more would not be read; the table holds all
-EDGE = 2.5  # the axis ends at this many limits, what is older is drawn as an arrow
+EDGE = 2.5  # the axis ends at this many limits; what is older is drawn as an arrow
 
-# Okabe and Ito's colours, apart for the colour-blind; the marker tells the status in grey print.
+# Okabe and Ito's colours, distinct for the colour-blind; the marker shows the status in grey print.
 STATUS = {
     "overdue": ("#d55e00", "s"),
     "unknown": ("#6e7781", "D"),
@@ -32,21 +36,21 @@ def freshness_figure(audit: Audit) -> Figure:
     """Each secret's age as an interval, in shares of its own limit, so that one line is the limit of all."""
     rows = by_pressing(audit.tables["freshness"])
     rows = rows[rows["max_age_days"].notna() & rows["status"].ne("exempt")].reset_index(drop=True)
-    rows["where"], rows["age"] = place(rows), age_text(rows)
+    rows["place"], rows["age"] = place(rows), age_text(rows)
     shown = rows.head(MOST_ROWS)
     counts = rows["status"].value_counts()
-    words = ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUS)
+    words = ", ".join(f"{counts.get(status, 0)} {status_words(status)}" for status in STATUS)
     cut = f" The {len(shown)} most pressing are drawn." if len(shown) < len(rows) else ""
-    alt = f"Age of {len(rows)} secrets against their limits: {words}.{cut}"
+    alt = f"Age of {counted(len(rows), 'secret')} against their limits: {words}.{cut}"
     data = show(
-        shown[["secret", "where", "status", "age", "max_age_days"]], empty="no secret has an age limit"
+        shown[["secret", "place", "status", "age", "max_age_days"]], empty="no secret has an age limit"
     )
     return Figure(_draw_freshness(shown, alt), as_text(data), alt)
 
 
 def _draw_freshness(rows: pd.DataFrame, alt: str) -> str:
     with style():
-        names = [f"{inert.label(row.secret, 30)}  {inert.label(row.where, 22)}" for row in rows.itertuples()]
+        names = [f"{inert.label(row.secret, 30)}  {inert.label(row.place, 22)}" for row in rows.itertuples()]
         margin = 0.3 + 0.08 * max(map(len, names), default=0)
         canvas, (axes,) = panels([0.27 * max(len(rows), 1)], left=margin, middle=3.4, right=2.5, gap=0.3)
         for height, row in enumerate(rows.itertuples()):
@@ -56,7 +60,7 @@ def _draw_freshness(rows: pd.DataFrame, alt: str) -> str:
         axes.set_xlim(0, EDGE)
         axes.axvline(1, color=INK, linewidth=1.2)
         axes.set_xticks([0, 0.5, 1, 1.5, 2, 2.5], ["0", "half", "limit", "1.5 ×", "2 ×", "2.5 ×"])
-        axes.set_xlabel("age in shares of the secret's own limit; the true age lies within the bar")
+        axes.set_xlabel("age as a share of the secret's own limit; the true age is within the bar")
         axes.tick_params(length=0)
         return svg(canvas, alt)
 
@@ -74,9 +78,9 @@ def _draw_interval(axes: Axes, height: int, row: Any) -> None:
     middle = min((low + end) / 2, EDGE - 0.12)
     face = "white" if row.status == "unknown" else colour
     axes.plot(middle, height, marker, color=colour, markersize=7, markerfacecolor=face)
-    age = row.age if row.age == "not known" else f"{row.age} d"
-    _beside(axes, height, 8, row.status, color=colour, fontweight="bold")
-    _beside(axes, height, 66, f"{age}, limit {row.max_age_days}", fontsize=8)
+    age = "" if row.age == NOT_KNOWN else f"{row.age} d, "
+    _beside(axes, height, 8, status_words(row.status), color=colour, fontweight="bold")
+    _beside(axes, height, 72, f"{age}limit {row.max_age_days} d", fontsize=8)
 
 
 def _beside(axes: Axes, height: int, offset: int, text: str, **how: Any) -> None:
@@ -86,14 +90,14 @@ def _beside(axes: Axes, height: int, offset: int, text: str, **how: Any) -> None
 
 
 def auth_failures_figure(audit: Audit) -> Figure:
-    """Three panels over the days of the quarter: all requests, failed ones by kind, messages by kind."""
+    """Three panels over the days of the quarter: all requests, refused ones by kind, messages by kind."""
     table = days(audit)
     messages = message_kinds(audit.tables["log_counts"])
     alt = _failures_alt(audit, table, messages)
     data = as_text(
         show(
-            stretches(table).drop(columns="other"),
-            note="not known: of these days no request and no known message was read",
+            stretches(table, audit.as_of.year).drop(columns="other"),
+            note="not known: no request and no known message of these days was read",
         )
     )
     return Figure(_draw_failures(table, messages, alt), data, alt)
@@ -102,15 +106,15 @@ def auth_failures_figure(audit: Audit) -> Figure:
 def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str:
     read = int(table["requests"].notna().sum())
     if not read:
-        return f"Auth failures in {audit.quarter}: nothing was read of any of {len(table)} days."
+        return f"Refused requests in {audit.quarter}: no log line was read of any of the {len(table)} days."
     sums = {name: int(table[name].sum()) for name in ("requests", *REQUESTS, *messages)}
     words = ", ".join(f"{sums[name]} {REQUESTS[name][0]}" for name in REQUESTS)
-    kinds = ", ".join(f"{sums[name]} {name.replace('_', ' ')}" for name in messages)
+    kinds = ", ".join(f"{sums[name]} {kind_words(name)}" for name in messages)
     lost = undated(audit.tables["log_counts"])
-    without = f" {lost} more carry no date and are not drawn." if lost else ""
+    without = f" {lost} more have no date and are not drawn." if lost else ""
     return (
-        f"Auth failures in {audit.quarter}, day by day: of {sums['requests']} requests {words};"
-        f" messages: {kinds or 'none'}. Something was read of {read} of {len(table)} days.{without}"
+        f"Refused requests in {audit.quarter}, day by day: of {counted(sums['requests'], 'request')} {words};"
+        f" messages: {kinds or 'none'}. {read} of {len(table)} days have a log line.{without}"
     )
 
 
@@ -124,8 +128,9 @@ def _draw_failures(table: pd.DataFrame, messages: list[str], alt: str) -> str:
         _draw_messages(said, table, messages)
         if failed.patches:
             failed.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=3, frameon=False, fontsize=8)
-        titles = ("requests a day", "failed requests a day", "messages of the application")
-        ticks = {index: name for index, name in enumerate(table["day"]) if name.endswith("-01")}
+        titles = ("requests a day", "refused requests a day", "messages of the application")
+        starts = [datetime.fromisoformat(name).replace(tzinfo=UTC) for name in table["day"]]
+        ticks = {index: day_words(day) for index, day in enumerate(starts) if day.day == 1}
         for axes, title in zip(every, titles, strict=True):
             axes.set_title(title, loc="left", fontsize=9)
             axes.set_xlim(-0.6, len(table) - 0.4)
@@ -150,12 +155,12 @@ def _draw_stack(axes: Axes, table: pd.DataFrame, kinds: dict[str, tuple[str, str
 
 
 def _draw_messages(axes: Axes, table: pd.DataFrame, messages: list[str]) -> None:
-    """A dot for each day and kind, larger for more: a single message must not be missed."""
+    """A dot for each day and kind, larger for more: a single message must be seen."""
     for height, kind in enumerate(messages):
         for day, count in enumerate(table[kind].fillna(0).astype(int)):
             if count:
                 axes.plot(day, height, "o", color="#d55e00", markersize=4 + min(count, 25) ** 0.5)
-    axes.set_yticks(range(len(messages)), [inert.label(kind.replace("_", " "), 30) for kind in messages])
+    axes.set_yticks(range(len(messages)), [inert.label(kind_words(kind), 30) for kind in messages])
     axes.set_ylim(max(len(messages), 1) - 0.4, -0.6)
     if not messages:
         axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=MUTED)
@@ -169,7 +174,7 @@ def _shade_unread(axes: Axes, table: pd.DataFrame, first: bool) -> None:
         axes.axvspan(left, right, facecolor="#f0f2f4", edgecolor="#c8ced4", hatch="//", linewidth=0, zorder=0)
     if first and unread.any():
         axes.annotate(
-            "hatched: nothing was read",
+            "hatched: no log line was read",
             (1, 1.05),
             xycoords="axes fraction",
             ha="right",

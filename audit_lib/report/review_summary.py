@@ -4,17 +4,18 @@ import pandas as pd
 
 from audit_lib import __version__
 from audit_lib.audit import Audit
-from audit_lib.base.clock import iso
 from audit_lib.base.contracts import STATUSES
+from audit_lib.base.in_words import counted, instant_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.report import escape as inert
+from audit_lib.report.columns import status_words
 from audit_lib.report.review_tables import REASONS, by_severity, place
 from audit_lib.report.table import Table, show
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN, judged, score, unread, verdict
 
 MOST_DECISIONS = 7
 MOST_NAMES = 4
-_DATED = r"^overdue if changed before \S+: |; else overdue from .*"  # differs from secret to secret
+_DATED = r" \(overdue if [^)]*\)| Otherwise it is overdue from .*"  # differs from secret to secret
 
 
 def verdict_table(audit: Audit) -> Table:
@@ -22,12 +23,12 @@ def verdict_table(audit: Audit) -> Table:
     found, ages = audit.tables["findings"], audit.tables["freshness"]["status"]
     logs = audit.tables["sources"][audit.tables["sources"]["kind"] == "log"]
     rows = [
-        ("verdict", f"{verdict(audit)}: {_in_words(audit)}"),
-        ("score", f"{score(audit)} of 100 ({_subjects(audit)})"),
+        ("verdict", f"{status_words(verdict(audit))}: {_in_words(audit)}"),
+        ("score", f"{score(audit)} of 100. {_items(audit)}"),
         ("open findings", _by_severity(found[found["status"] == "open"])),
-        ("not known", f"{_number(found['status'].eq('unknown').sum(), 'finding')} could not be decided"),
+        ("not known", counted(int(found["status"].eq("unknown").sum()), "finding")),
         ("accepted risks", str(int(found["status"].eq("accepted").sum()))),
-        ("ages of secrets", ", ".join(f"{ages.eq(word).sum()} {word}" for word in _ages(ages)) or "none"),
+        ("ages of secrets", _ages(ages)),
         (
             "env files",
             _supplied(
@@ -36,9 +37,9 @@ def verdict_table(audit: Audit) -> Table:
         ),
         (
             "logs",
-            _supplied(logs) if logs["read"].sum() else "nothing was read: failed logins cannot be excluded",
+            _supplied(logs) if logs["read"].sum() else "none was read: failed logins cannot be excluded",
         ),
-        ("as of", f"{iso(audit.as_of)}; logs of {audit.quarter}"),
+        ("as of", f"{instant_words(audit.as_of)} UTC, as all times here; logs of {audit.quarter}"),
     ]
     return show(
         pd.DataFrame(rows, columns=["question", "answer"]),
@@ -52,27 +53,17 @@ _LOOK = {FAIL: "fail", UNKNOWN: "not-passed", PASS: "passed"}
 
 def _in_words(audit: Audit) -> str:
     words = {
-        FAIL: "something must be done, the decisions are below",
-        PASS: "no open finding, and nothing is unknown",
+        FAIL: "there are open findings; see below what to do first",
+        PASS: "no open findings, and everything is known",
     }
-    return words.get(verdict(audit), "no open finding, but not all is known: this is no pass")
+    return words.get(verdict(audit), "no open findings, but not everything is known, so this is not a pass")
 
 
-def _subjects(audit: Audit) -> str:
+def _items(audit: Audit) -> str:
     marks = judged(audit)["mark"].value_counts()
-    parts = [f"{marks.get(mark, 0)} {word}" for mark, word in _MARKS.items()]
-    return f"of {_number(int(marks.sum()), 'subject')} {', '.join(parts)}"
-
-
-_MARKS = {
-    "good": "without an open finding",
-    "bad": "with one",
-    "unknown": "not known, which widens the score",
-}
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    good, bad, unknown = (int(marks.get(mark, 0)) for mark in ("good", "bad", "unknown"))
+    known = f"{counted(good + bad + unknown, 'item')}: {good} clean, {bad} with an open finding"
+    return f"{known}, {unknown} not known (hence the range)" if unknown else known
 
 
 def _by_severity(findings: pd.DataFrame) -> str:
@@ -81,14 +72,16 @@ def _by_severity(findings: pd.DataFrame) -> str:
     return f"{len(findings)}: {', '.join(parts)}" if parts else "none"
 
 
-def _ages(ages: "pd.Series[str]") -> list[str]:
-    return [word for word in ("overdue", "unknown", "due", "fresh", "exempt") if ages.eq(word).any()]
+def _ages(ages: "pd.Series[str]") -> str:
+    counts = {word: int(ages.eq(word).sum()) for word in ("overdue", "unknown", "due", "fresh", "exempt")}
+    said = [f"{count} {status_words(word)}" for word, count in counts.items() if count]
+    return ", ".join(said) or "none"
 
 
 def _supplied(sources: pd.DataFrame) -> str:
     read = int(sources["state"].eq("read").sum())
     lost = int(sources["not_understood"].sum())
-    lines = f", {_number(int(sources['read'].sum()), 'line')} read, {lost} not understood" if read else ""
+    lines = f"; {counted(int(sources['read'].sum()), 'line')} read, {lost} not understood" if read else ""
     return f"{read} of {len(sources)} read{lines}"
 
 
@@ -96,13 +89,14 @@ def counts_table(audit: Audit) -> Table:
     """Findings by severity and status, zeros included."""
     table = pd.crosstab(audit.tables["findings"]["severity"], audit.tables["findings"]["status"])
     table = table.reindex(index=list(reversed(SEVERITIES)), columns=list(STATUSES), fill_value=0)
-    return show(table.rename_axis(columns=None).rename_axis("severity").reset_index(), "Findings by severity")
+    table = table.rename(columns=status_words).rename_axis(columns=None).rename_axis("severity")
+    return show(table.reset_index(), "Findings by severity")
 
 
 def decisions(audit: Audit) -> Table:
-    """What to decide first: one row for each check with open findings, at most seven.
+    """What to do first: one row for each check with open findings, at most seven.
 
-    The gravest are first, and of those as grave those of production.
+    The most severe are first, and of equal severity those of production.
     """
     found = audit.tables["findings"][audit.tables["findings"]["status"] == "open"]
     found = by_severity(found.assign(elsewhere=found["environment"].ne("production")), "elsewhere")
@@ -111,14 +105,14 @@ def decisions(audit: Audit) -> Table:
             "severity": rows["severity"].iloc[0],
             "remedy": rows["remedy"].iloc[0],
             "because": f"{str(check).replace('-', ' ')}: {rows['evidence'].iloc[0]}",
-            "concerns": _names(rows),
+            "place": _names(rows),
         }
         for check, rows in found.groupby("check", sort=False)
     ]
     left = len(rows) - MOST_DECISIONS
-    note = f"{_number(left, 'more kind')} of finding below, under Findings" if left > 0 else ""
-    frame = pd.DataFrame(rows[:MOST_DECISIONS], columns=["severity", "remedy", "because", "concerns"])
-    return show(frame, "What to decide first", note, empty="no finding is open")
+    note = f"Then {counted(left, 'more kind')} of finding: see Findings" if left > 0 else ""
+    frame = pd.DataFrame(rows[:MOST_DECISIONS], columns=["severity", "remedy", "because", "place"])
+    return show(frame, "Do first", note, empty="no finding is open")
 
 
 def _names(rows: pd.DataFrame) -> str:
@@ -126,15 +120,15 @@ def _names(rows: pd.DataFrame) -> str:
     places = place(rows)
     names = list(dict.fromkeys(rows["subject"] + places.where(places == "", " in " + places)))
     more = len(names) - MOST_NAMES
-    return "; ".join(names[:MOST_NAMES]) + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(names[:MOST_NAMES]) + (f"; {more} more" if more > 0 else "")
 
 
 def what_was_read(audit: Audit) -> Table:
-    """Each source with its lines by where they ended; every line is in exactly one column."""
+    """Each source with its lines by how they were read; every line is in exactly one column."""
     columns = ["source", "kind", "state", "reason", "lines", "read", "not_understood", "blank"]
     rows = audit.tables["sources"].sort_values(["kind", "source"], kind="stable")
     frame = rows[columns].assign(reason=rows["reason"].where(rows["reason"] != "", place(rows)))
-    frame = frame.rename(columns={"reason": "environment, or why not read"})
+    frame = frame.rename(columns={"reason": "place, or a remark"})
     return show(frame, "What was read", empty="nothing was read")
 
 
@@ -146,7 +140,7 @@ def what_was_not_read(audit: Audit) -> Table:
 
 
 def what_would_decide(audit: Audit) -> Table:
-    """The cheapest evidence for what is unknown: one row for each step, the one that decides most first."""
+    """The cheapest evidence for unknown ages: one row for each step, the one that decides most first."""
     rows = audit.tables["freshness"][audit.tables["freshness"]["status"] == "unknown"]
     rows = rows.assign(next_evidence=rows["next_evidence"].str.replace(_DATED, "", regex=True))
     steps = [
@@ -159,29 +153,31 @@ def what_would_decide(audit: Audit) -> Table:
     ]
     frame = pd.DataFrame(steps, columns=["next_evidence", "secrets", "reasons"])
     frame = frame.sort_values(["secrets", "next_evidence"], ascending=[False, True], kind="stable")
-    return show(frame, "What would decide the unknown ages", empty="no age is unknown")
+    return show(frame, "What would decide the ages that are not known", empty="every age is known")
 
 
 def changes_table(audit: Audit) -> Table:
     """What is new, closed, kept or no longer known since the previous report."""
-    empty = "there is nothing to compare: no previous report was given, or nothing changed"
-    return show(audit.tables["changes"], "Changes since the previous report", empty=empty)
+    empty = "no previous report was given, or nothing changed"
+    changes = audit.tables["changes"].assign(was=audit.tables["changes"]["was"].map(status_words))
+    changes = changes.assign(now=changes["now"].map(status_words))
+    return show(changes, "Changes since the previous report", empty=empty)
 
 
 def sign_off(audit: Audit) -> Table:
-    """What a reviewer signs: what was audited by what, what was proved of the report, the ledger's heads."""
+    """What a reviewer signs: what was audited with what, what the seal proved, the ledger's heads."""
     rows = [
         ("project", audit.project.name),
-        ("quarter, as of", f"{audit.quarter}, {iso(audit.as_of)}"),
+        ("quarter, as of", f"{audit.quarter}, {instant_words(audit.as_of)} UTC"),
         ("policy", f"{audit.policy.name}, SHA-256 {audit.policy.sha256}"),
         ("tool", f"audit_lib {__version__}"),
         ("key", _key(audit)),
-        ("seal", audit.seal_statement or "this run by hand was not searched; publish with `review`"),
+        ("seal", audit.seal_statement or "this manual run was not searched; publish with `review`"),
         *((f"ledger {writer}", f"ends in {head}") for writer, head in audit.ledger_heads),
-        *([] if audit.ledger_heads else [("ledger", "there is none yet: the first snapshot starts it")]),
+        *([] if audit.ledger_heads else [("ledger", "none yet: the first snapshot creates it")]),
         (
             "after reading",
-            "audit-lib signoff REPORT_FOLDER --by NAME, and keep the heads elsewhere",
+            "audit-lib signoff REPORT_FOLDER --by NAME, then save the heads elsewhere",
         ),
         ("reviewed by", "____________________"),
         ("on", "____________________"),
@@ -191,12 +187,12 @@ def sign_off(audit: Audit) -> Table:
 
 def _key(audit: Audit) -> str:
     meaning = {
-        "demo": "DEMO key, public: for the sample only",
-        "throw-away": "throw-away key: this review cannot be compared with any other",
+        "demo": "the public DEMO key, for the sample only",
+        "throw-away": "temporary key: this review cannot be compared with any other",
     }
-    if audit.key_origin == "throw-away":  # its id is another in each run
+    if audit.key_origin == "throw-away":  # its id differs in each run
         return meaning["throw-away"]
-    return f"{audit.key_id}, {meaning.get(audit.key_origin, 'held outside the project')}"
+    return f"{audit.key_id}, {meaning.get(audit.key_origin, 'stored outside the project')}"
 
 
 def title(audit: Audit) -> str:

@@ -6,18 +6,20 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.in_words import NOT_KNOWN, age_words, counted, day_words
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.report.table import Table, outward, show
+from audit_lib.report.columns import status_words
+from audit_lib.report.table import Table, show
 
-_TIME = re.compile(r"(?<=\d{4}-\d\d-\d\d)T\d\d:\d\d:\d\dZ")
+_TIME = re.compile(r"(?<=[A-Z][a-z]{2} \d{4}) \d\d:\d\d")
 _KIND = re.compile(r"\bE\d+ ")  # the number of an evidence kind says nothing to a reader
 
 REASONS = {
-    "straddles": "its limit lies within the interval",
-    "conflict": "two pieces of evidence contradict each other",
-    "reviewed late": "all evidence is dated after this review's date",
+    "straddles": "the limit is within the possible age",
+    "conflict": "pieces of evidence contradict each other",
+    "reviewed late": "all evidence is later than the date of this review",
     "no evidence": "no evidence of its age",
-    "not supplied": "its source was not supplied",
+    "not supplied": "its values were not supplied",
 }
 
 PRESSING = ("overdue", "unknown", "due", "fresh", "exempt")
@@ -30,19 +32,9 @@ def place(rows: pd.DataFrame) -> "pd.Series[str]":
 
 
 def age_text(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Each row's age on the tenure clock as `41.0–93.2`, `at least 41.0`, `at most 93.2` or `not known`."""
+    """Each row's age on the tenure clock in whole days: `41–94`, `at least 41`, `at most 94`, `not known`."""
     pairs = zip(rows["age_days_min"], rows["age_days_max"], strict=True)
-    return pd.Series([_interval(low, high) for low, high in pairs], index=rows.index, dtype="str")
-
-
-def _interval(low: float, high: float) -> str:
-    at_least = "" if pd.isna(low) else f"{outward(low, '_min'):.1f}"
-    at_most = "" if pd.isna(high) else f"{outward(high, '_max'):.1f}"
-    if at_least and at_most:
-        return at_least if at_least == at_most else f"{at_least}–{at_most}"
-    if at_least:
-        return f"at least {at_least}"
-    return f"at most {at_most}" if at_most else "not known"
+    return pd.Series([age_words(low, high) for low, high in pairs], index=rows.index, dtype="str")
 
 
 def by_pressing(freshness: pd.DataFrame) -> pd.DataFrame:
@@ -57,14 +49,12 @@ def by_pressing(freshness: pd.DataFrame) -> pd.DataFrame:
 def freshness_view(audit: Audit) -> pd.DataFrame:
     """One row for each secret and place with a limit: status, age, when overdue, what would decide."""
     rows = by_pressing(audit.tables["freshness"])
-    dates = {
-        name: rows[f"{name}_at"].dt.strftime("%Y-%m-%d").fillna("not known")
-        for name in ("overdue_from", "possibly_overdue_from")
-    }
+    year = audit.as_of.year
+    dates = {name: _days(rows[f"{name}_at"], year) for name in ("overdue_from", "possibly_overdue_from")}
     view = pd.DataFrame(
         {
             "secret": rows["secret"],
-            "where": place(rows),
+            "place": place(rows),
             "status": rows["status"],
             "age": age_text(rows),
             "max_age_days": rows["max_age_days"],
@@ -76,22 +66,30 @@ def freshness_view(audit: Audit) -> pd.DataFrame:
     return view[rows["status"] != "exempt"].reset_index(drop=True)
 
 
+def _days(instants: "pd.Series[Any]", year: int) -> "pd.Series[str]":
+    words = [NOT_KNOWN if pd.isna(at) else day_words(at.to_pydatetime(), year) for at in instants]
+    return pd.Series(words, index=instants.index, dtype="str")
+
+
 def _overdue(possibly: "pd.Series[str]", surely: "pd.Series[str]") -> "pd.Series[str]":
-    """`from 2026-09-01`, or where the age is an interval the dates between which it becomes overdue."""
+    """`from 1 Sep`, or, if the age is an interval, the dates between which it becomes overdue."""
     both = "between " + possibly + " and " + surely
-    one_sided = possibly.eq("not known") & surely.ne("not known")
+    one_sided = possibly.eq(NOT_KNOWN) & surely.ne(NOT_KNOWN)
     return (
         both.mask(possibly.eq(surely), "from " + surely)
-        .mask(one_sided, "from " + surely + " at the latest")
-        .mask(surely.eq("not known") & possibly.ne("not known"), "not before " + possibly)
-        .mask(possibly.eq("not known") & surely.eq("not known"), "not known")
+        .mask(one_sided, "by " + surely)
+        .mask(surely.eq(NOT_KNOWN) & possibly.ne(NOT_KNOWN), "not before " + possibly)
+        .mask(possibly.eq(NOT_KNOWN) & surely.eq(NOT_KNOWN), NOT_KNOWN)
     )
 
 
 def _why(row: "pd.Series[Any]") -> str:
-    """Why there is no answer, and what bounds the age; its times stand whole in report.json."""
+    """Why there is no answer, and what bounds the age; report.json has the times in full."""
     low, high = str(row["lo_evidence"]), str(row["hi_evidence"])
-    sides = [f"not older: {low}" if low != high else low, f"not younger: {high}" if low != high else ""]
+    sides = [
+        f"at most this old: {low}" if low != high else low,
+        f"at least this old: {high}" if low != high else "",
+    ]
     texts = [
         REASONS.get(str(row["reason"]), str(row["reason"])),
         *(side for side in sides if not side.endswith(": ")),
@@ -100,25 +98,25 @@ def _why(row: "pd.Series[Any]") -> str:
 
 
 def freshness_table(audit: Audit) -> Table:
-    """Every secret with a limit, the most pressing first; what is exempt is counted below."""
+    """Every secret with a limit, the most pressing first; those without are counted below."""
     exempt = (
         audit.tables["freshness"][audit.tables["freshness"]["status"] == "exempt"]["reason"]
         .value_counts()
         .sort_index()
     )
-    reasons = ", ".join(f"{count} {reason or 'exempt'}" for reason, count in exempt.items())
-    note = f"{exempt.sum()} more have no age to judge: {reasons}" if reasons else ""
+    reasons = ", ".join(f"{count} {reason or 'by the policy'}" for reason, count in exempt.items())
+    note = f"{counted(int(exempt.sum()), 'more secret')} without a limit: {reasons}" if reasons else ""
     return show(freshness_view(audit), "Age of each secret", note, empty="no secret has an age limit")
 
 
 def findings_table(audit: Audit, *statuses: str) -> Table:
-    """The findings of these statuses, the gravest first."""
-    title = f"Findings: {', '.join(statuses)}" if statuses else "Findings"
-    return show(findings_view(audit, *statuses), title, empty="there is none")
+    """The findings of these statuses, the most severe first."""
+    title = f"Findings: {', '.join(map(status_words, statuses))}" if statuses else "Findings"
+    return show(findings_view(audit, *statuses), title, year=audit.as_of.year)
 
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
-    """One row for each finding of the statuses named (all where none is), the gravest first."""
+    """One row for each finding of the statuses named (all if none is), the most severe first."""
     rows = by_severity(audit.tables["findings"])
     rows = rows[rows["status"].isin(statuses)] if statuses else rows
     lines = rows["guide_lines"].where(rows["guide_lines"] == "", "guide " + rows["guide_lines"])
@@ -127,11 +125,11 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
         "status": rows["status"],
         "check": rows["check"],
         "subject": rows["subject"],
-        "in": place(rows),
+        "place": place(rows),
         "evidence": rows["evidence"],
         "remedy": rows["remedy"],
-        "found in": rows["where"],
-        "bears on": (rows["controls"] + "; " + lines).str.strip("; "),
+        "line": rows["where"].mask(rows["where"] == place(rows), ""),
+        "control": (rows["controls"] + "; " + lines).str.strip("; "),
         "accepted_by": rows["accepted_by"],
         "accepted_until_at": rows["accepted_until_at"],
     }
@@ -141,7 +139,7 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
 
 
 def by_severity(findings: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """The rows of Findings, the gravest first, then by further keys, check, subject and id."""
+    """The rows of Findings, the most severe first, then by further keys, check, subject and id."""
     rank = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
     order = findings.assign(_rank=findings["severity"].map(rank))
     order = order.sort_values(["_rank", *keys, "check", "subject", "id"])

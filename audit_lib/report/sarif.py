@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from audit_lib import __version__
+from audit_lib.base.in_words import counted
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _MOST_LOCATIONS = 100  # of one result; a viewer shows the first, `occurrences` counts all
@@ -17,24 +18,24 @@ _LEVELS = {
     "template": "note",
 }
 _RULES = {
-    "leak": "A value that is or was in use stands where others can read it",
-    "pattern": "Something that looks like a secret stands where others can read it",
-    "truncated": "A part of a value stands where others can read it",
-    "weak default": "A guessable value stands beside its name",
-    "template": "A placeholder or template value stands beside its name",
+    "leak": "A value that is or was in use is in a place where others can read it",
+    "pattern": "Something that looks like a secret is in a place where others can read it",
+    "truncated": "Part of a value is in a place where others can read it",
+    "weak default": "A guessable value appears beside its name",
+    "template": "A placeholder or template value appears beside its name",
 }
-_REMEDY = "Rotate it first, then purge it: a purge reaches no clone, fork or cache."
+_REMEDY = "Rotate it first, then purge it. A purge does not reach clones, forks or caches."
 _REMEDIES = {
     "leak": _REMEDY,
     "pattern": f"Find out whether it is in use. {_REMEDY}",
-    "truncated": "Shorten or remove it where it is written; a log needs no part of a value.",
-    "weak default": "Generate a value, and refuse this one at start-up.",
-    "template": "None, as long as no environment uses it.",
+    "truncated": "Shorten or remove it in the code that writes it; a log does not need any part of a value.",
+    "weak default": "Generate a value, and reject this one at start-up.",
+    "template": "Nothing to do, unless an environment uses it.",
 }
 
 
 def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
-    """A SARIF log with one result for each leak. `complete` is false where git failed: then none is green."""
+    """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
     by_leak = {key: group.to_dict("records") for key, group in places.groupby("leak_id", sort=False)}
     results = [_result(leak, by_leak.get(leak["leak_id"], [])) for leak in leaks.to_dict("records")]
     driver = {
@@ -65,7 +66,8 @@ def _rule(kind: str, text: str) -> dict[str, Any]:
 def _result(leak: dict[Any, Any], places: list[dict[Any, Any]]) -> dict[str, Any]:
     where = "at HEAD" if leak["at_head"] else "in the history" if leak["first_commit"] else "on disk"
     force = f"in force in {leak['in_force']}" if leak["in_force"] else "not known to be in force"
-    text = f"{leak['variable']}: {leak['kind']}, {leak['occurrences']} occurrences, {where}, {force}"
+    occurrences = counted(leak["occurrences"], "occurrence")
+    text = f"{leak['variable']}: {leak['kind']}, {occurrences}, {where}, {force}"
     return {
         "ruleId": _rule_id(leak["kind"]),
         "level": _LEVELS[leak["kind"]],

@@ -1,7 +1,7 @@
 """Shows a frame as a table of our own, as text and as HTML from the same cells.
 
 Neither Styler nor `DataFrame.to_html` is used: the one does not escape, the other fixes the alignment of
-headers (docs/design.md#rendering). The rows stand in the order of the frame.
+headers (docs/design.md#rendering). The rows keep the order of the frame.
 """
 
 import math
@@ -9,18 +9,19 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.in_words import instant_words, whole_days
 from audit_lib.report import escape as inert
-from audit_lib.report.columns import Column, column
+from audit_lib.report.columns import Column, column, status_words
 
 TEXT_WIDTH = 128
-MOST_TEXTS = 3  # columns of text that stand side by side on a narrow page
+MOST_TEXTS = 3  # columns of text that fit side by side on a narrow page
 _NARROWEST, _LONGEST_WORD = 8, 28
 _BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
@@ -58,15 +59,29 @@ def together(*tables: Table) -> Tables:
     return Tables(tables)
 
 
-def show(frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "") -> Table:
-    """The frame as a table. `empty` are the words where there is no row, `note` a line below it."""
-    columns = tuple(column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame)
+def show(  # noqa: PLR0917  all but the frame by name
+    frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "", year: int = 0
+) -> Table:
+    """The frame as a table. `empty` are the words if there is no row, `note` a line below it.
+
+    Instants of `year`, the reader's, are shown without it.
+    """
+    columns = _utc_once([column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame])
     cells = [
-        [cell(value, column, str(name)) for value in scalars(frame[name])]
+        [cell(value, column, str(name), year) for value in scalars(frame[name])]
         for name, column in zip(frame, columns, strict=True)
     ]
     rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
     return Table(inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind)
+
+
+def _utc_once(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns with "(UTC)" in the first heading alone that has it."""
+    named = [place for place, column in enumerate(columns) if column.heading.endswith(" (UTC)")]
+    return tuple(
+        replace(column, heading=column.heading.removesuffix(" (UTC)")) if place in named[1:] else column
+        for place, column in enumerate(columns)
+    )
 
 
 def scalars(column: "pd.Series[Any]") -> list[Any]:
@@ -74,26 +89,17 @@ def scalars(column: "pd.Series[Any]") -> list[Any]:
     return [value.item() if isinstance(value, np.generic) else value for value in column]
 
 
-def cell(value: object, column: Column, name: str = "") -> str:
-    """One value in words; an age is never rounded to where it would claim more than is known."""
+def cell(value: object, column: Column, name: str = "", year: int = 0) -> str:
+    """One value in words; rounding an age never claims more than is known."""
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return column.null
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return instant_words(value, year)
     if isinstance(value, float):
-        return f"{outward(value, name):.1f}"
-    return inert.plain(value)
-
-
-def outward(days: float, name: str) -> float:
-    """The value to one decimal: down for `_min`, up for `_max`, to the nearest for others."""
-    if name.endswith("_min"):
-        return math.floor(days * 10) / 10
-    if name.endswith("_max"):
-        return math.ceil(days * 10) / 10
-    return round(days, 1)
+        return str(whole_days(value, name)) if name.endswith(("_min", "_max")) else f"{value:.1f}"
+    return inert.plain(status_words(value) if column.word and isinstance(value, str) else value)
 
 
 def as_html(table: Table) -> str:

@@ -1,4 +1,4 @@
-"""The verdict and the score of a review; what is unknown is never counted as good."""
+"""The verdict and the score of a review; what is not known is never counted as good."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,20 @@ _KEYS = ["subject", "environment", "service"]
 
 @dataclass(frozen=True)
 class Score:
-    """Of all that was judged, the share without an open finding, in percent, rounded down.
+    """The share of items without an open finding, in percent, rounded down.
 
-    What is unknown counts as bad in `low` and as good in `high`; where nothing was judged, 0 to 100.
+    What is not known counts as bad in `low` and as good in `high`; without any item, 0 to 100.
     """
 
     low: int
     high: int
 
     def __str__(self) -> str:
-        return f"{self.low}" if self.low == self.high else f"{self.low} to {self.high}"
+        return f"{self.low}" if self.low == self.high else f"{self.low}–{self.high}"
 
 
 def unread(audit: Audit) -> pd.DataFrame:
-    """The rows of Sources that should have told something and did not: missing, unreadable or refused."""
+    """The rows of Sources that were expected and not read: missing, unreadable or refused."""
     silent = audit.tables["sources"]["state"].isin(("unreadable", "refused"))
     expected = audit.tables["sources"]["kind"].isin(("env file", "export", "given values", "log", "ledger"))
     return audit.tables["sources"][silent | (expected & audit.tables["sources"]["state"].eq("missing"))]
@@ -74,9 +74,9 @@ def score(audit: Audit) -> Score:
 
 
 def verdict(audit: Audit) -> str:
-    """`fail` with an open finding above info, else `unknown` where anything is not known, else `pass`.
+    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
-    Where neither an env file nor a log was read nothing can have passed.
+    Nothing can have passed unless both an env file and a log were read.
     """
     marks = judged(audit)["mark"]
     if marks.eq("bad").any():

@@ -66,7 +66,7 @@ def _data(content: bytes) -> bytes:
 def _git(folder: Path, *args: str, given: bytes = b"") -> None:
     git = shutil.which("git")
     if git is None:
-        raise BadInput.at("git", "is not installed: the sample has a repository")
+        raise BadInput.at("git", "is not installed, but the sample needs it for its repository")
     environment = {"PATH": os.environ.get("PATH", ""), **ENVIRONMENT}
     done = subprocess.run(
         [git, *args], cwd=folder, input=given, capture_output=True, env=environment, check=False

@@ -76,7 +76,7 @@ class ExactSearch:
         return hmac.digest(self._key, "\n".join(parts).encode(), sha256).hex()
 
     def meets(self, data: bytes) -> list[int]:
-        """Where anything stands that is worth a look; quick, for content that mostly holds nothing."""
+        """The places that are worth a look; quick, for content that mostly holds nothing."""
         return [hit.start for hit in self._matcher.find(data)]
 
     def look(self, data: bytes) -> list[Found]:
@@ -90,7 +90,7 @@ class ExactSearch:
         return _with_lines(data, found)
 
     def look_in_pieces(self, pieces: Iterable[bytes]) -> list[Found]:
-        """As `look`, for a content that comes in pieces; what lies over two pieces is found too."""
+        """As `look`, for a content that comes in pieces; what spans two pieces is found too."""
         found: set[Found] = set()
         carried, offset, lines = b"", 0, 0
         for piece in pieces:
@@ -135,7 +135,7 @@ class ExactSearch:
 def strong_search(keeper: Keeper) -> ExactSearch:
     """The search for the values that texts of other people are rid of by `scrub`.
 
-    A weak value, such as a user's name, stands in texts by chance.
+    A weak value, such as a user's name, occurs in texts by chance.
     """
     strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
     return ExactSearch(keeper, strong, {})

@@ -1,4 +1,4 @@
-"""Every form in which a value may stand in a file: plain, escaped, encoded (docs/leak_search.md#forms)."""
+"""Every form in which a value may be in a file: plain, escaped, encoded (docs/leak_search.md#forms)."""
 
 import html
 import json
@@ -49,7 +49,7 @@ def wrapped_pieces(value: str) -> Iterator[bytes]:
 
 
 def shortened(value: str) -> Iterator[bytes]:
-    """The first and the last ten characters of a value (fourteen where it is hexadecimal), plain.
+    """The first and the last ten characters of a value (fourteen if it is hexadecimal), plain.
 
     A prefix that the provider gives every key is taken along and not counted. Nothing comes back for a
     value of under twice that length, a URL, or a JSON Web Token, whose beginning says what many share.
@@ -99,7 +99,7 @@ def _json_escaped(value: str) -> Iterator[str]:
 
 
 def _in_json(texts: Iterator[str]) -> Iterator[str]:
-    """Each text, and as it stands within a JSON text, as in logs and notebooks."""
+    """Each text, and as it is within a JSON text, as in logs and notebooks."""
     for text in texts:
         yield text
         yield json.dumps(text)[1:-1]

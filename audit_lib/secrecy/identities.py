@@ -24,7 +24,7 @@ def mask_client(client: str, key: Key) -> str:
     """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client.
 
     The label is keyed, since the 256 addresses of a /24 could be tried out under any plain digest. A
-    client that is no address is its label alone; "" (none named) stays "".
+    client that is not an address is its label alone; "" (none named) stays "".
     """
     if not client:
         return client

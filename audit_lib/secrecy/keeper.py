@@ -64,11 +64,11 @@ class Keeper:
         """What a question about a value answers; text is refused, since it could be the value."""
         answer = question(self._values[fingerprint])
         if not isinstance(answer, bool | int | float):
-            raise TypeError("a question about a value is answered by a truth or a number")
+            raise TypeError("a question about a value must be answered with a truth or a number")
         return answer
 
     def part(self, fingerprint: str, cut: Callable[[str], str | None], *, keep: bool = True) -> str | None:
-        """The fingerprint of what `cut` takes out of a value, a URL's password; None where it takes nothing.
+        """The fingerprint of what `cut` takes out of a value, a URL's password; None if it takes nothing.
 
         With `keep` the part is a value of its own from now on; a host or a user name is not.
         """

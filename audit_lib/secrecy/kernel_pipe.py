@@ -84,7 +84,7 @@ def _write(writer: int, packed: bytes) -> None:
 
 
 def receive(parameters: Mapping[str, object]) -> Any | None:
-    """The audit handed over, if it answers to these parameters; None where there is none.
+    """The audit handed over, if it answers to these parameters; else None.
 
     The values go to the guard alone. The pipe is read once: a later call finds what the first one read.
     """

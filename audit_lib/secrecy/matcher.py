@@ -15,7 +15,7 @@ except ImportError:  # a machine that hyperscan has no wheel for
 
 @dataclass(frozen=True, order=True)
 class Hit:
-    """One place where a pattern stands: data[start:end]. Its name says which pattern."""
+    """One occurrence of a pattern: data[start:end]. Its name says which pattern."""
 
     start: int
     end: int

@@ -1,4 +1,4 @@
-"""Removes known values from text and messages, in every form, also where a stream cuts one in two."""
+"""Removes known values from text and messages, in every form, also if a stream cuts one in two."""
 
 import re
 from bisect import bisect_left
@@ -33,7 +33,7 @@ class Scrubber:
         self._matcher = Matcher(("value", pattern) for pattern in self._patterns)
 
     def spans(self, data: bytes) -> list[Span]:
-        """Where known values stand, as disjoint spans in order."""
+        """Where known values are, as disjoint spans in order."""
         merged: list[Span] = []
         for hit in self._matcher.find(data):
             if merged and hit.start < merged[-1][1]:

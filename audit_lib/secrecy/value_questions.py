@@ -34,7 +34,7 @@ def is_listed(value: str, digests: tuple[str, ...]) -> bool:
 
 
 def has_format(value: str, pattern: str) -> bool:
-    """Whether a value as a whole has the format of a regular expression; `TooSlow` where that has no end."""
+    """Whether a value as a whole has the format of a regular expression; `TooSlow` if that has no end."""
     return matches_whole(pattern, value)
 
 

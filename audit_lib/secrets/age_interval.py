@@ -41,7 +41,7 @@ CONFIDENCE = {
 
 @dataclass(frozen=True)
 class Bounds:
-    """The true instant R satisfies lo < R <= hi. None is no bound."""
+    """The true instant R satisfies lo < R <= hi. None means no bound."""
 
     lo_at: datetime | None = None
     hi_at: datetime | None = None

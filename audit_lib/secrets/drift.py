@@ -46,8 +46,8 @@ def compare_places(
 ) -> pd.DataFrame:
     """`Drift`: what must be equal, what must differ, and what is equal without need.
 
-    A pair of which one value is not at hand is "unknown"; only what provably holds no value cannot hold
-    the same one. Pairs of different names and of example files are rows only where the values are the
+    A pair of which one value is not available is "unknown"; only what provably holds no value cannot hold
+    the same one. Pairs of different names and of example files are rows only if the values are the
     same. Group letters are given by first appearance, so that they say nothing of a fingerprint.
     """
     columns = ["source", "line", "name", "fingerprint"]
@@ -121,7 +121,7 @@ def _across_environments(
 
 
 def _part(value: HeldValue, part: str, keeper: Keeper) -> HeldValue:
-    """The same place with a component's fingerprint; a host or a name is no secret, so it is not kept."""
+    """The same place with a component's fingerprint; a host or a name is not a secret, so it is not kept."""
     cut = keeper.part(value.whole, values.component(part), keep=False) if value.whole else None
     return value._replace(fingerprint=cut, absent=value.absent or (value.whole is not None and cut is None))
 

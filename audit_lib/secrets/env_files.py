@@ -42,7 +42,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Git:
-    """What git says of the env files; None where it cannot be asked."""
+    """What git says of the env files; None if it cannot be asked."""
 
     tracked: set[str] | None
     ignored: dict[str, bool]
@@ -134,9 +134,9 @@ def _parsed(source: EnvSource, content: bytes) -> tuple[EnvLine, ...]:
 
 
 def _refusal(content: bytes, lines_left: int) -> str:
-    """Why the content is not parsed at all; "" where it is."""
+    """Why the content is not parsed at all; "" if it is."""
     if is_binary(content):
-        return "is binary: it holds NUL bytes and is no UTF-8 text"
+        return "is binary: it has NUL bytes and is not UTF-8 text"
     lines = content.count(b"\n") + content.count(b"\r")
     if lines > MAX_LINES:
         return f"has more than the limit of {MAX_LINES:,} lines"
@@ -190,9 +190,9 @@ def _left_on_disk(
     modified_at, mode = _facts_of(path)
     yield place.row(
         state="read",
-        reason="values in clear, left on disk"
+        reason="plain-text values left on disk"
         if inside
-        else "values in clear, left on disk outside the project",
+        else "plain-text values left on disk outside the project",
         remedy="",
         keyed_digest=digest,
         size_bytes=len(given.content),

@@ -91,7 +91,7 @@ def entry(line: int, name: str, value: str, raw: str | None = None) -> EnvLine:
 
 
 def looks_like_value(text: str) -> bool:
-    """Whether a text that stands where a name belongs is more likely a secret: it is not to be shown."""
+    """Whether a text in a name's place is more likely a secret: it must not be shown."""
     if len(text) < 20:
         return False
     lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))

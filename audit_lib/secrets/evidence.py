@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
 from audit_lib.base.contracts import Evidence, rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
@@ -42,7 +42,7 @@ def collect_evidence(
 ) -> pd.DataFrame:
     """A frame of `Evidence`: every piece that bears on a value which is in force, bounds widened by EPS.
 
-    What stands in the project now speaks for `as_of` only where the ledger, the file's last write or
+    What is in the project now speaks for `as_of` only if the ledger, the file's last write or
     a commit shows that it held by then; else nothing bounds its age. What is dated later is `left out`.
     """
     values = list(present_values(inventory, sources))
@@ -79,7 +79,7 @@ def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[P
 
 
 def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
-    """E1, E2, E3, E5, E8: since when the value is in force here; nothing where that is not shown by as_of."""
+    """E1, E2, E3, E5, E8: since when the value is in force here; nothing if that is not shown by as_of."""
     chains = known.observations.of_place(seen.place, seen.source)
     runs = [(chain, known.observations.stints(chain, seen.fingerprint)) for chain in chains]
     current = [(chain, stints[-1]) for chain, stints in runs if stints and stints[-1].last]
@@ -99,7 +99,7 @@ def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
 def _changed_since(seen: PresentValue, others: list[datetime], written: datetime, as_of: datetime) -> Row:
     """E1 for a value that no entry has seen yet. Of several writers the earliest counts: files may differ.
 
-    A file written before another value was seen contradicts that: both are said, as a conflict.
+    A file written before another value was seen contradicts that: both are reported, as a conflict.
     """
     lo = min(others) if written > max(others) else max(others)
     return piece(
@@ -111,12 +111,12 @@ def _changed_since(seen: PresentValue, others: list[datetime], written: datetime
         source=seen.source,
         observed_at=as_of,
         fingerprint=seen.fingerprint,
-        text=f"another value was seen {iso(lo)}; this one was in place at {iso(as_of)}",
+        text=f"another value was seen {instant_words(lo)}; this one was in place {instant_words(as_of)}",
     )
 
 
 def _committed(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
-    """E5: only where the committed file is the environment's source and HEAD holds the value."""
+    """E5: only if the committed file is the environment's source and HEAD holds the value."""
     brought = [
         row
         for row in known.commits.get(seen.fingerprint, [])
@@ -152,7 +152,7 @@ def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:
                     hi=entry.at,
                     source=entry.place,
                     observed_at=entry.at,
-                    text=f"dated {iso(entry.at)}",
+                    text=f"dated {instant_words(entry.at)}",
                 )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit_lib.base.clock import iso
+from audit_lib.base.in_words import instant_words
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrets.age_interval import CONFIDENCE, EPS
 from audit_lib.secrets.ledger_observations import Observations, ObservedSeries, Stint
@@ -18,7 +18,7 @@ WHOLE_SECOND = timedelta(
 
 @dataclass(frozen=True)
 class PresentValue:
-    """A value as it stands in the project now."""
+    """A value as it is in the project now."""
 
     place: SecretPlace
     variable: str
@@ -60,20 +60,22 @@ def of_stint(seen: PresentValue, stint: Stint, chain: ObservedSeries, role: str)
     """E1, E2 or E8 for a run of the value, and E3 for the last write of its file, as recorded then."""
     lo = stint.before.at if stint.before else None
     kind = "E8" if stint.first.recorded else "E1" if lo else "E2"
-    where = "" if chain.place == seen.place else f" in {' '.join(chain.place)}"
-    before = f"; another value was seen there {iso(lo)} ({stint.before.entry})" if stint.before and lo else ""
-    text = f"first seen{where} {iso(stint.first.at)}{before}"
+    where = "" if chain.place == seen.place else f" as {chain.place}"
+    before = ""
+    if stint.before and lo:
+        before = f"; another value was seen there {instant_words(lo)} ({stint.before.entry})"
+    text = f"first seen{where} {instant_words(stint.first.at)}{before}"
     base = {"source": stint.first.entry, "observed_at": stint.first.at, "fingerprint": seen.fingerprint}
     yield piece(seen.place, kind, role, lo=lo, hi=stint.first.at + WHOLE_SECOND, text=text, **base)
     written = stint.modified_at
     if written is not None and written < stint.first.at and (lo is None or written > lo):
-        text = f"its file{where} was last written {iso(written)}, as seen then"
+        text = f"its file{where} was last modified {instant_words(written)}, as seen then"
         yield piece(seen.place, "E3", role, lo=None, hi=written, text=text, **base)
 
 
 def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) -> Row:
     """E3: one-sided, since a copy or a touch only moves a file's time later."""
-    text = f"its file was last written {iso(written)}: the value was there at the latest then"
+    text = f"last modified {instant_words(written)}, so the value was in place by then"
     return piece(
         seen.place,
         "E3",
@@ -103,5 +105,5 @@ def of_commit(seen: PresentValue, row: Row, role: str) -> Row:
         source=f"{row['file']} {row['commit'][:12]}",
         observed_at=hi,
         fingerprint=seen.fingerprint,
-        text=f"commit {row['commit'][:12]} of {iso(hi)} brought it into {row['file']}",
+        text=f"commit {row['commit'][:12]} of {instant_words(hi)} added it to {row['file']}",
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
 from audit_lib.base.contracts import Freshness, rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import SAME_TIME, Agreement, Bounds, agreement, status_of
 
@@ -135,9 +135,9 @@ def _verdict(item: Any, age: _Age, pieces: Rows, policy: Policy, as_of: datetime
 
 
 def _exempt(item: Any, pieces: Rows) -> str:
-    """Why nothing is to be aged here; "" where something is."""
+    """Why no age is to be known here; "" if one is."""
     if item.max_age_days is None:
-        return "no rotation period"
+        return "no limit in the policy"
     if item.state in NOTHING_IN_FORCE:
         effective = [row for row in pieces["claim"] if row.clock == "effective"]
         return str(effective[-1].text) if effective else NOTHING_IN_FORCE[item.state]
@@ -164,23 +164,23 @@ def _ends(row: Any) -> datetime:
 
 
 def _next(item: Any, status: str, reason: str, age: _Age, as_of: datetime) -> str:
-    """The cheapest evidence that would decide; "" where nothing is to be decided."""
+    """The cheapest evidence that would decide; "" if nothing is to be decided."""
     if status != "unknown":
         return ""
     if reason == "not supplied":
-        return f"give its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
+        return f"Supply its values: --env {item.environment}/{item.service}=FILE (or - for stdin)"
     if reason == "conflict":
-        return "find out which of the two is right: the one was dated or copied wrongly"
+        return "Find out which piece of evidence is right: one was dated or copied wrongly"
     if age.hi_at is None:
-        return "a snapshot now, then one each week: audit-lib snapshot"
+        return "Take a snapshot now, then one each week: audit-lib snapshot"
     overdue_from = age.hi_at + timedelta(days=int(item.max_age_days))
-    if age.lo_at is None:
-        text = "its provider's creation date"
-    else:
+    text = "Look up its creation date at the provider"
+    if age.lo_at is not None:
         changed_by = as_of - timedelta(days=int(item.max_age_days))
-        text = f"overdue if changed before {iso(changed_by)}: its provider's creation date"
+        text += f" (overdue if changed before {instant_words(changed_by)})"
     return (
-        f"{text}; or rotate it with a snapshot just before and after; else overdue from {iso(overdue_from)}"
+        f"{text}, or rotate it with a snapshot just before and just after. "
+        f"Otherwise it is overdue from {instant_words(overdue_from)}"
     )
 
 

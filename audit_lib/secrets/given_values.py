@@ -16,7 +16,7 @@ from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
 
 STDIN, ENVIRON = "-", "environ"
 LIMIT_BYTES = 16 * 1024 * 1024
-_FORM = "is not of the form ENVIRONMENT/SERVICE=FILE, =- (stdin) or =environ"
+_FORM = "must have the form ENVIRONMENT/SERVICE=FILE, =- (stdin) or =environ"
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 
 
@@ -53,10 +53,10 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
         return GivenValues(environment, found[2], ENVIRON, b"")
     content = stdin.read(LIMIT_BYTES + 1) if found[3] == STDIN else _file(Path(found[3]), place)
     if len(content) > LIMIT_BYTES:
-        raise BadInput.at(place, f"gives more than {LIMIT_BYTES:,} bytes")
+        raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
     given = GivenValues(environment, found[2], found[3], content)
     if not any(line.name for line in given_lines(given)):
-        raise BadInput.at(place, "gives no variable: neither dotenv text nor the platform's JSON")
+        raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
     return given
 
 
@@ -65,14 +65,14 @@ def given_lines(
 ) -> tuple[EnvLine, ...]:
     """The lines of dotenv text, the entries of JSON, of `environ` the policy's names.
 
-    `BadInput` where what looks like JSON is none.
+    `BadInput` if what looks like JSON cannot be parsed.
     """
     if given.origin == ENVIRON:
         names = (name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases))
         present = sorted({name for name in names if name in environ})
         return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
     if is_binary(given.content):
-        raise BadInput.at(f"--env {given.environment}/{given.service}", "gives bytes that are no text")
+        raise BadInput.at(f"--env {given.environment}/{given.service}", "contains bytes that are not text")
     if given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
         return tuple(_json_lines(given))
     return parse_env(given.content)
@@ -83,11 +83,11 @@ def _file(path: Path, place: str) -> bytes:
     try:
         kind = path.stat().st_mode
         if not stat.S_ISREG(kind) and not (stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd")):
-            raise BadInput.at(place, "names no regular file")
+            raise BadInput.at(place, "is not a regular file")
         with path.open("rb") as file:
             return file.read(LIMIT_BYTES + 1)
     except (OSError, ValueError):
-        raise BadInput.at(place, "names a file that is not there or cannot be read") from None
+        raise BadInput.at(place, "names a file that does not exist or cannot be read") from None
 
 
 def _json_lines(given: GivenValues) -> Iterator[EnvLine]:

@@ -30,7 +30,7 @@ def tabulate_inventory(
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
 
-    A variable is "missing" only where its place was supplied, else "not supplied". Given values take the
+    A variable is "missing" only if its place was supplied, else "not supplied". Given values take the
     place of a file's, a later file's that of an earlier one's. `Sources` is needed to tell an empty file,
     which has no entries, from one that was not supplied.
     """
@@ -80,7 +80,7 @@ def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
 
 
 def _supplied(entries: pd.DataFrame, sources: pd.DataFrame | None) -> dict[Place, str]:
-    """The places of which a source was read, with its name; also where it was empty."""
+    """The places of which a source was read, with its name; also if it was empty."""
     rows = entries[entries["kind"].isin(IN_FORCE)]
     frames = [rows[["environment", "service", "source"]]]
     if sources is not None:
@@ -94,7 +94,7 @@ def _supplied(entries: pd.DataFrame, sources: pd.DataFrame | None) -> dict[Place
 
 
 def _example_fingerprints(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
-    """What example files hold, URL passwords among it; None where no example was read."""
+    """What example files hold, URL passwords among it; None if no example was read."""
     rows = entries[entries["kind"] == "example"]
     if rows.empty:
         return None
@@ -203,7 +203,7 @@ def _kind(rule: SecretRule, held: ValueInForce) -> str:
 
 
 def _demands(rule: SecretRule, variable: str, place: Place) -> dict[str, Any]:
-    """The policy's columns. `demanded` is false where the rule is for another service or environment."""
+    """The policy's columns. `demanded` is false if the rule is for another service or environment."""
     environment, service = place
     here = rule.service == service and (not rule.required_in or environment in rule.required_in)
     return {

@@ -67,7 +67,7 @@ class Links:
         return fingerprint
 
     def same(self, seen: str | None, value: str) -> bool | None:
-        """Whether what was seen is the value; None where two keys keep that from being known."""
+        """Whether what was seen is the value; None if two keys keep that from being known."""
         if seen is None:
             return False
         key_id, _, rest = seen.partition(":")
@@ -122,7 +122,7 @@ class Observations:
         return found
 
     def last_other(self, chain: ObservedSeries, fingerprint: str) -> datetime | None:
-        """When a chain last showed another value, or none; None where it never did."""
+        """When a chain last showed another value, or none; None if it never did."""
         for seen in reversed(self.chains[chain]):
             if self.links.same(seen.fingerprint, fingerprint) is False:
                 return seen.at

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrets.evidence_rows import Row, piece
@@ -36,7 +37,7 @@ def claims_of(
 
 
 def claim_interval(entry: Entry) -> tuple[datetime, datetime]:
-    """The instants between which a recorded rotation is claimed to lie."""
+    """The instants between which a recorded rotation is claimed to be."""
     at = parse_instant(entry.body["claimed_at"], entry.place)
     if not entry.body["day_only"]:
         return at, at + DAY
@@ -61,7 +62,7 @@ def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datet
                 clock="effective",
                 source=f"{last['file']}:{last['line']}",
                 observed_at=at,
-                text=f"not set when the application started {iso(at)}: {row.fallback}",
+                text=f"not set when the application started {instant_words(at)}: {row.fallback}",
             )
 
 
@@ -70,7 +71,7 @@ def _recorded(entry: Entry, place: SecretPlace, links: Links, value: str | None,
     seen = entry.body["fingerprint"]
     same = None if seen is None or value is None else links.same(links.now(seen, entry.key_id), value)
     kind = "E8" if same else "E9" if same is False else "E10"
-    what = {"E8": "with the value in force", "E9": "with another value", "E10": "without its value"}[kind]
+    what = {"E8": "with the current value", "E9": "with another value", "E10": "without its value"}[kind]
     return piece(
         place,
         kind,
@@ -79,7 +80,7 @@ def _recorded(entry: Entry, place: SecretPlace, links: Links, value: str | None,
         hi=None if kind == "E9" else hi,
         source=entry.place,
         observed_at=entry.at,
-        text=f"a rotation of {iso(lo)} or later was recorded {what}",
+        text=f"a rotation on or after {instant_words(lo)} was recorded {what}",
     )
 
 
@@ -100,5 +101,5 @@ def _logged(log_events: pd.DataFrame, places: set[SecretPlace], as_of: datetime)
                 hi=at,
                 source=f"{event.file}:{event.line}",
                 observed_at=at,
-                text=f"a log line of {iso(at)} says so",
+                text=f"a log line of {instant_words(at)} reports it",
             )

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import instant_words
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
 from audit_lib.secrets.evidence_rows import (
@@ -29,7 +29,7 @@ _SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may
 
 
 def issued_at(keeper: Keeper, fingerprint: str) -> datetime | None:
-    """When a JWT-like value says that it was issued (`iat`, else `nbf`), UTC; None where it says nothing."""
+    """When a JWT-like value says that it was issued (`iat`, else `nbf`), UTC; None if it says nothing."""
     seconds = keeper.ask(fingerprint, _issued)
     return None if seconds == _NONE else _EPOCH + timedelta(seconds=seconds)
 
@@ -82,7 +82,7 @@ def _in_files(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
             source=source,
             observed_at=written,
             fingerprint=seen.fingerprint,
-            text=f"a copy of {iso(written)} holds it",
+            text=f"a copy of {instant_words(written)} has it",
         )
 
 
@@ -109,7 +109,7 @@ def self_dated(seen: PresentValue, known: EvidenceInputs, keeper: Keeper) -> Ite
             source=seen.source,
             observed_at=known.as_of,
             fingerprint=seen.fingerprint,
-            text=f"the value itself says that it was issued {iso(issued)}",
+            text=f"the value itself contains its date of issue, {instant_words(issued)}",
         )
 
 

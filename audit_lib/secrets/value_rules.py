@@ -32,7 +32,7 @@ class ValueInForce:
 
 
 def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
-    """The value with its component taken out. What is no URL is judged as a whole: it may be the secret.
+    """The value with its component taken out. What is not a URL is judged as a whole: it may be the secret.
 
     Of a URL without a password the part is "": it leads somewhere and nothing guards it.
     """
@@ -108,5 +108,5 @@ def _length(length: int, rule: SecretRule) -> str:
 
 
 def format_of(rule: SecretRule, environment: str) -> str:
-    """The name of the format that a rule demands in an environment; "" where it demands none."""
+    """The name of the format that a rule demands in an environment; "" if it demands none."""
     return rule.environment_formats.get(environment, rule.format)

@@ -45,7 +45,7 @@ def test_an_endless_format_is_a_fault_of_the_policy(tmp_path: Path) -> None:
     (tmp_path / "backend/.env").write_text(f"SHOP_KEY={'a' * 60}\n", "utf-8")
     with pytest.raises(BadInput) as error:
         run_audit(load_project(tmp_path), "2026Q3", "2026-09-30")
-    assert str(error.value).startswith("policy slow: formats.odd: comes to no end within 5 seconds")
+    assert str(error.value).startswith("policy slow: formats.odd: does not finish within 5 seconds")
     assert "aaa" not in str(error.value)
 
 

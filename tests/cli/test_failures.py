@@ -105,7 +105,7 @@ def test_bad_paths_are_all_told_at_once(tmp_path: Path) -> None:
     result = _run(tmp_path / "gone.log", tmp_path)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        f"{tmp_path / 'gone.log'}: is not there",
+        f"{tmp_path / 'gone.log'}: does not exist",
         f"{tmp_path}: is a directory: name its log files",
     ]
 

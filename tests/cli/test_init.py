@@ -95,9 +95,9 @@ def test_what_exists_is_kept(shop: Path) -> None:
     result = run_init(shop)
     assert result.exit_code == 0
     assert {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()} == before
-    assert "audit.toml: is there, kept" in result.output
+    assert "audit.toml: exists and is kept" in result.output
     assert "policy: mine, 0 variables, kept as it is" in result.output
-    assert "is at hand" in result.output
+    assert "exists in" in result.output
 
 
 def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ({"audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
         ({"policy.toml": "x\n"}, "policy.toml: is not TOML"),
-        ({"audit.toml": "", ".audit/audit.toml": ""}, "audit.toml: is there twice"),
+        ({"audit.toml": "", ".audit/audit.toml": ""}, "audit.toml: exists twice"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(files: dict[str, str], fault: str, tmp_path: Path) -> None:
@@ -182,6 +182,6 @@ def test_a_broken_file_is_one_clear_line(files: dict[str, str], fault: str, tmp_
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     """A project that is no folder, or is not there, ends in exit 2."""
     (tmp_path / "file").write_text("", "utf-8")
-    for name, fault in (("file", "project: is not a folder"), ("gone", "project: the folder does not exist")):
+    for name, fault in (("file", "project: is not a folder"), ("gone", "project: does not exist")):
         result = run_init(tmp_path / name)
         assert (result.exit_code, fault in result.stderr) == (2, True)

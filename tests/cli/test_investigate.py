@@ -88,7 +88,7 @@ def test_the_package_holds_what_its_manifest_says(published: tuple[Path, str]) -
 def test_a_deploy_list_that_is_not_whole_is_told(published: tuple[Path, str]) -> None:
     """The command names the entry and its fault, and goes on."""
     number = 7 + len(MESSAGES) + 1
-    place = f"{DEPLOYS}:{number + 2}: entry #{number}: createdAt is not a date or time"
+    place = f"{DEPLOYS}:{number + 2}: entry #{number}: createdAt must be a date or time"
     assert f"the deploy list is not whole: {DEPLOYS}: {place}" in published[1]
 
 

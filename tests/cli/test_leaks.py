@@ -146,7 +146,7 @@ def test_a_project_without_git_is_searched(tmp_path: Path) -> None:
     (root / "README.md").write_text(f"use {TOKEN}\n")
     output = run(Plot(root), "--no-patterns", cache=tmp_path).output
     assert "working tree README.md:1 (plain)" in output
-    assert "there is no repository" in output
+    assert "is not a git repository" in output
 
 
 def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None:

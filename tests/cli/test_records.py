@@ -84,7 +84,7 @@ def test_a_snapshot_makes_the_key_and_records_no_value(run: Run, project: Path, 
     """A first snapshot says where the key is; the entry holds fingerprints and verdicts."""
     first = run("snapshot", "--writer", "ci")
     assert "keep a copy" in first.stderr
-    assert re.match(r"ledger ci#1: 2 values in 1 places seen at 20", first.stdout)
+    assert re.match(r"ledger ci#1: 2 values in 1 place seen at 20", first.stdout)
     assert "keep a copy" not in run("snapshot", "--writer", "ci").stderr
     ledger = entries(tmp_path, project)
     assert [entry.kind for entry in ledger.entries] == ["snapshot", "snapshot"]
@@ -136,29 +136,29 @@ def test_a_revocation_names_the_value_that_was_revoked(run: Run, project: Path, 
     first, again = revocations(ledger)
     assert (first.fingerprint, again.fingerprint) == (second, second)
     assert (first.when, first.by, first.proof) == ("on 2026-09-30", "Ada", "it answers 401")
-    assert "no provider was asked" in first.said
+    assert "the provider was not asked" in first.said
 
 
 def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project: Path) -> None:
     """Without an earlier value, or with one under a key that is gone, the record says what is missing."""
     run("snapshot", "--writer", "ci")
-    assert "saw no other value" in run(*REVOKED, "previous", code=2).stderr
+    assert "no value before the current one" in run(*REVOKED, "previous", code=2).stderr
     (project / "backend" / ".env").unlink()
-    assert "give it with --env" in run(*REVOKED, "current", code=2).stderr
-    assert "give it with --env" in run(*REVOKED, "previous", code=2).stderr
+    assert "supply it with --env" in run(*REVOKED, "current", code=2).stderr
+    assert "supply it with --env" in run(*REVOKED, "previous", code=2).stderr
 
 
 @pytest.mark.parametrize(
     ("args", "fault"),
     [
-        (["record", "API_TOKEN", "--environment", "prod"], "key: there is none yet"),
-        (["record", "API_TOKEN", "--environment", "moon"], "--environment: is none of"),
+        (["record", "API_TOKEN", "--environment", "prod"], "key: does not exist yet"),
+        (["record", "API_TOKEN", "--environment", "moon"], "--environment: must be one of"),
         (["record", "NOTHING", "--environment", "prod"], "SECRET: is not known in production"),
-        (["record", "API_TOKEN", "--environment", "prod", "--at", "2999-01-01"], "--at: lies in the future"),
-        (["record", "API_TOKEN", "--environment", "prod", "--at", "soon"], "--at: is not a date"),
-        (["accept", "x", "--reason", "y", "--until", "2020-01-01"], "--until: lies in the past"),
-        (["attest"], "RULE: is needed"),
-        (["key", "lost"], "there is no ledger"),
+        (["record", "API_TOKEN", "--environment", "prod", "--at", "2999-01-01"], "--at: is in the future"),
+        (["record", "API_TOKEN", "--environment", "prod", "--at", "soon"], "--at: must be a date"),
+        (["accept", "x", "--reason", "y", "--until", "2020-01-01"], "--until: is in the past"),
+        (["attest"], "RULE: is required"),
+        (["key", "lost"], "is not a ledger"),
         (["snapshot", "--env", "production"], "--env"),
     ],
 )
@@ -175,7 +175,7 @@ def test_decisions_are_recorded_and_verified(run: Run, project: Path, tmp_path: 
     run("accept", "some-check:API_TOKEN", "--by", "Ada", "--reason", "known", "--until", "2099-01-01")
     run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
     assert len(entries(tmp_path, project).of_kind("attestation")) == 1
-    assert "3 entries: links hold, 3 MACs hold" in run("verify", str(project), where=False).stdout
+    assert "3 entries: links are intact, 3 MACs valid" in run("verify", str(project), where=False).stdout
     (tmp_path / "home" / "key").unlink()
     assert "MACs were not checked" in run("verify", str(project), where=False).stdout
     assert "key import FILE" in run("snapshot", code=2).stderr
@@ -200,7 +200,7 @@ def test_verify_names_the_first_break_and_ends_with_3(run: Run, project: Path) -
     chain.write_text(chain.read_text().replace("backend", "bakcend", 1))
     for path in (project, chain.parent, chain):
         result = run("verify", str(path), where=False, code=3)
-        assert result.stderr.splitlines()[0] == "ledger ci#1: was edited: its hash is another"
+        assert result.stderr.splitlines()[0] == "ledger ci#1: was edited: hash mismatch"
         assert result.stdout == ""
 
 
@@ -219,17 +219,20 @@ def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> No
     folder = report(tmp_path / "report")
     verified = run("verify", str(folder), "--ledger", str(project), where=False).stdout
     assert "nobody has signed" in verified
-    assert "keep this outside" in run("signoff", str(folder), "--by", "Ada", "--writer", "ci").stdout
+    assert "keep this elsewhere" in run("signoff", str(folder), "--by", "Ada", "--writer", "ci").stdout
     assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda folder: (folder / "report.html").write_text("other"), "report.html: is not the file"),
-        (lambda folder: (folder / "report.html").unlink(), "report.html: is in the manifest and not"),
+        (
+            lambda folder: (folder / "report.html").write_text("other"),
+            "report.html: does not match",
+        ),
+        (lambda folder: (folder / "report.html").unlink(), "report.html: is in the manifest but not"),
         (lambda folder: (folder / "more.txt").write_text("x"), "more.txt: is not in the manifest"),
-        (lambda folder: (folder / "MANIFEST.json").write_text("[]"), "is no manifest of this tool"),
+        (lambda folder: (folder / "MANIFEST.json").write_text("[]"), "is not a manifest of this tool"),
     ],
 )
 def test_a_changed_report_neither_verifies_nor_is_signed(
@@ -264,13 +267,13 @@ def test_a_changed_key_is_bridged(run: Run, project: Path, tmp_path: Path) -> No
     assert (first.key_id, bridge.body["lost"]) == (bridge.body["from_key_id"], False)
     pairs = zip(first.body["secrets"], again.body["secrets"], strict=True)
     assert bridge.body["links"] == {old["fingerprint"]: new["fingerprint"] for old, new in pairs}
-    assert "2 MACs hold" in run("verify", str(project), where=False).stdout
+    assert "2 MACs valid" in run("verify", str(project), where=False).stdout
 
 
 def test_a_lost_key_is_said(run: Run, project: Path, tmp_path: Path) -> None:
-    """A key that is at hand cannot be called lost; one that is not goes on without links."""
+    """A key that is there cannot be reported lost; without it the ledger continues, unlinked."""
     run("snapshot", "--writer", "ci")
-    assert "is at hand" in run("key", "lost", code=2).stderr
+    assert "is not lost" in run("key", "lost", code=2).stderr
     (tmp_path / "home" / "key").unlink()
     run("key", "lost", "--writer", "ci")
     run("snapshot", "--writer", "ci")

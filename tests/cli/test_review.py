@@ -48,7 +48,7 @@ def test_the_sample_is_published_whole(sample: tuple[Path, subprocess.CompletedP
     assert report_faults(out) == []
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert "report.html  <- open this in a browser" in run.stdout
-    assert "not read: " in run.stdout
+    assert "does not exist; to supply it: " in run.stdout
 
 
 def test_the_report_states_what_was_searched(sample: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -131,16 +131,15 @@ def test_values_given_on_stdin_are_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "needs either --project DIR or --sample"),
-        (["--sample", "--project", "."], "needs either --project DIR or --sample"),
-        (["--sample", "--snapshot"], "--sample: goes with neither --snapshot"),
+        (["--sample", "--project", "."], "needs either --project DIR or --sample, not both"),
+        (["--sample", "--snapshot"], "--sample: cannot be combined with --snapshot"),
         (["--sample", "--new-only"], "--new-only: needs --fail-on and --previous"),
-        (["--sample", "--quarter", "2026Q5"], "quarter: is not of the form 2026Q3"),
-        (["--sample", "--as-of", "yesterday"], "as_of: is not a date or time"),
+        (["--sample", "--quarter", "2026Q5"], "quarter: must have the form 2026Q3"),
+        (["--sample", "--as-of", "yesterday"], "as_of: must be a date or time"),
         (["--sample", "--previous", "nowhere.json"], "nowhere.json: cannot be read as a report.json"),
         (["--sample", "--out", "pyproject.toml"], "is not a folder"),
         (["--sample", "--out", "tests"], "is a folder with other files"),
-        (["--project", "no-such-folder"], "project: the folder does not exist"),
+        (["--project", "no-such-folder"], "project: does not exist"),
         (["--project", ".", "--env", "production/backend"], "--env"),
     ],
     ids=" ".join,

@@ -44,5 +44,5 @@ def test_an_answer_that_was_not_asked_for_is_kept() -> None:
 
 def test_a_broken_table_is_a_fault() -> None:
     """A policy whose attestations are no table of rule = question is bad input."""
-    with pytest.raises(BadInput, match="attestations is not a table"):
+    with pytest.raises(BadInput, match="attestations must be a table"):
         tabulate_attestations(_policy({"140": 3}), Ledger(), AS_OF)

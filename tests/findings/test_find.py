@@ -46,12 +46,12 @@ def _accepted(id_: str, days: int) -> Entry:
 
 def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
     """The id is check, subject and scope; evidence quotes the age beside what is allowed."""
-    row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5}]).iloc[0]
+    row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]).iloc[0]
     assert row["id"] == OVERDUE
     assert row["severity"] == "high"
     assert row["status"] == "open"
-    assert "101.5" in row["evidence"]
-    assert "allowed: 90" in row["evidence"]
+    assert "at least 101 days" in row["evidence"]
+    assert "limit: 90 days" in row["evidence"]
     assert row["guide_lines"] == "55, 230"
 
 
@@ -156,7 +156,7 @@ def test_a_table_that_is_absent_is_an_error() -> None:
 
 def test_a_broken_ledger_is_a_finding() -> None:
     """What does not hold in the ledger is reported with its place."""
-    row = _find(faults=(Fault("ledger alice#3", "was edited: its hash is another"),)).iloc[0]
+    row = _find(faults=(Fault("ledger alice#3", "was edited: hash mismatch"),)).iloc[0]
     assert row["check"] == "ledger-fault"
     assert row["where"] == "ledger alice#3"
 

@@ -45,9 +45,9 @@ def _store(path: Path) -> None:
 LEFT_OUT: tuple[tuple[str, Callable[[Path], object], str], ...] = (
     ("link", lambda path: path.symlink_to("/etc/hostname"), "is a symbolic link, which is not followed"),
     ("fifo", os.mkfifo, "is a FIFO, a socket or a device"),
-    ("locked.zip", lambda path: _zip(path, NOISE[:99], 1), "the zip has a member that is encrypted"),
+    ("locked.zip", lambda path: _zip(path, NOISE[:99], 1), "the zip has an encrypted member"),
     ("large.zip", lambda path: _zip(path, NOISE), "the zip is larger than 4,096 bytes and was not opened"),
-    ("nested.tar", _tar_of_gzip, "a member is itself a gzip: its inside was not searched"),
+    ("nested.tar", _tar_of_gzip, "a member is itself a gzip: its content was not searched"),
     ("cut.gz", lambda path: path.write_bytes(gzip.compress(NOISE)[:900]), "the gzip is broken or not"),
     ("vendor/lib/.git/objects", _store, "is the object store of a submodule or of another repository"),
 )  # fmt: skip

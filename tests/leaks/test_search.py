@@ -250,4 +250,4 @@ def test_folders_without_end_are_said(tmp_path: Path) -> None:
         (root / "notes.txt").write_text(value := fake_value("deep"))
         found, keeper = search(root, {"A_SECRET": value}, tmp_path)
     assert met(found, keeper, value)["path"].tolist() == ["notes.txt"]
-    assert any("lies deeper than" in str(row) for row in found.coverage.to_dict("records"))
+    assert any("is deeper than" in str(row) for row in found.coverage.to_dict("records"))

@@ -114,7 +114,7 @@ def test_a_ledger_that_was_written_here_is_reviewed_under_its_key(
 
 def test_no_key_is_stored_in_the_audited_project(project: Path) -> None:
     """A key in the repository would be committed one day."""
-    with pytest.raises(BadInput, match="lies in the audited project"):
+    with pytest.raises(BadInput, match="is inside the audited project"):
         make_key(project / "ledger", project, {"AUDIT_KEY_FILE": str(project / "conf/key")})
 
 
@@ -157,7 +157,7 @@ def test_an_export_opens_with_its_passphrase_alone() -> None:
         (text, "another long passphrase"),
         (text.replace(key.key_id, "0" * 8), PASSPHRASE),
     ):
-        with pytest.raises(BadInput, match="does not open"):
+        with pytest.raises(BadInput, match="cannot be opened"):
             open_export(changed, passphrase)
 
 
@@ -172,5 +172,5 @@ def test_a_short_passphrase_and_a_public_key_are_refused() -> None:
     """Neither gives an export worth keeping."""
     with pytest.raises(BadInput, match="fewer than 12"):
         export_key(Key(b"3" * 32, "file"), "short")
-    with pytest.raises(BadInput, match="nothing to export"):
+    with pytest.raises(BadInput, match="cannot be exported"):
         export_key(demo_key(), PASSPHRASE)

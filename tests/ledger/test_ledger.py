@@ -89,11 +89,11 @@ def swapped(lines: list[bytes]) -> list[bytes]:
     ("change", "broken"),
     [
         (edited, "ledger alice#3: was edited"),
-        (lambda lines: lines[:2] + lines[3:], "ledger alice#3: bears the number 4"),
-        (lambda lines: lines[1:], "ledger alice#1: bears the number 2"),
-        (lambda lines: [*lines[:3], lines[2], *lines[3:]], "ledger alice#4: bears the number 3"),
+        (lambda lines: lines[:2] + lines[3:], "ledger alice#3: has the number 4"),
+        (lambda lines: lines[1:], "ledger alice#1: has the number 2"),
+        (lambda lines: [*lines[:3], lines[2], *lines[3:]], "ledger alice#4: has the number 3"),
         (lambda lines: [*lines[:3], b"{}", *lines[3:]], "ledger alice#4: "),
-        (swapped, "ledger alice#3: bears the number 4"),
+        (swapped, "ledger alice#3: has the number 4"),
         (lambda lines: [*lines[:5], lines[5].replace(b'"v":1', b'"v": 1')], "ledger alice#6: was edited"),
         (
             lambda lines: [*lines[:5], lines[5].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"],
@@ -134,7 +134,7 @@ def test_a_rewrite_of_the_whole_chain_shows_with_the_key(folder: Path) -> None:
     rewrite(folder, relinked(folder, "forged"))
     assert read_ledger(folder, None).faults == ()
     ledger = read_ledger(folder, KEY)
-    assert str(ledger.faults[0]) == "ledger alice#1: was not written by a holder of the key (MAC)"
+    assert str(ledger.faults[0]) == "ledger alice#1: was not written with the key (MAC mismatch)"
     assert (ledger.entries, ledger.broken) == ((), {"alice"})
 
 
@@ -152,10 +152,10 @@ def test_a_recorded_head_that_is_gone_shows(folder: Path) -> None:
     rewrite(folder, lines_of(folder)[:5])
     assert (
         str(read_ledger(folder, None).faults[0])
-        == "ledger bob#1: recorded entry 6 of alice, which is gone or another"
+        == "ledger bob#1: refers to entry 6 of alice, which is missing or was replaced"
     )
     (folder / "alice.jsonl").unlink()
-    assert "of alice, which is gone" in str(read_ledger(folder, None).faults[0])
+    assert "of alice, which is missing" in str(read_ledger(folder, None).faults[0])
 
 
 def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
@@ -180,9 +180,9 @@ def test_a_torn_last_line_reads_and_is_repaired(folder: Path) -> None:
         (Draft("acceptance", {"id": 1}), days(9), "alice", r"body breaks the rule 'required'"),
         (Draft("rumour", {}), days(9), "alice", r"kind breaks the rule 'enum'"),
         (decision(1), days(1), "alice", "ends at 2026-07-06T00:00:00Z, after 2026-07-02"),
-        (decision(1), days(9), "../alice", "is not of the form"),
-        (decision(1), days(9), "", "is not of the form"),
-        (decision(1), days(9), "A" * 3, "is not of the form"),
+        (decision(1), days(9), "../alice", "must have the form"),
+        (decision(1), days(9), "", "must have the form"),
+        (decision(1), days(9), "A" * 3, "must have the form"),
         (
             Draft("acceptance", {"id": "x", "by": "y" * 9999, "reason": "", "until": ""}),
             days(9),
@@ -201,7 +201,7 @@ def test_what_does_not_belong_is_not_written(folder: Path, draft: Draft, at, wri
 
 def test_a_throw_away_key_writes_nothing(tmp_path: Path) -> None:
     """A ledger under a key that is forgotten at once could never be read."""
-    with pytest.raises(BadInput, match="make one first"):
+    with pytest.raises(BadInput, match="create one first"):
         append(tmp_path / "ledger", Key.throw_away(), decision(1), START, "alice")
     assert not (tmp_path / "ledger").exists()
 
@@ -254,7 +254,7 @@ def test_what_is_written_under_the_old_key_after_a_bridge_is_not_vouched_for(fol
     append(folder, NEW, bridge(folder), days(7), "bob")
     append(folder, KEY, decision(8), days(8), "alice")
     ledger = read_ledger(folder, NEW)
-    assert str(ledger.faults[0]).startswith(f"ledger alice#7: is under key {KEY.key_id}, and nothing")
+    assert str(ledger.faults[0]).startswith(f"ledger alice#7: is under key {KEY.key_id}, but nothing")
     assert len(ledger.of_kind("acceptance")) == 6
 
 

@@ -35,10 +35,10 @@ def told(folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (NEW, "API_TOKEN, production/backend: in force at the last look of 2026-01-15T00:00:00Z"),
-        (f"  {NEW}\n", "in force at the last look"),
-        (f'API_TOKEN="{NEW}"', "in force at the last look"),
-        (f"Authorization: Bearer {NEW}", "in force at the last look"),
+        (NEW, "API_TOKEN, production/backend: in force at the last snapshot, 2026-01-15T00:00:00Z"),
+        (f"  {NEW}\n", "in force at the last snapshot"),
+        (f'API_TOKEN="{NEW}"', "in force at the last snapshot"),
+        (f"Authorization: Bearer {NEW}", "in force at the last snapshot"),
         (OLD, "retired by ledger alice#1, between 2026-01-01T00:00:00Z and 2026-01-10T00:00:00Z"),
         (TWIN, "ONE equals OTHER"),
         ("postgresql://app:pass%3Aword%401@db:5432/app", "the password of the URL is a secret"),
@@ -61,7 +61,7 @@ def test_without_a_ledger_nothing_is_claimed(key: Key) -> None:
     """Where there is nothing to compare with, the answer is unknown."""
     answer = whose(NEW, Ledger(), key)
     assert answer.known is None
-    assert answer.lines[0].startswith("unknown")
+    assert answer.lines[0].startswith("not known")
 
 
 def test_an_empty_string_is_bad_input(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_what_the_log_cannot_tell_apart_is_said(log: LogRead) -> None:
     """A 401 without a line of the application has no reason: the table says which reasons those can be."""
     table = auth_failures.reasons(log.counts)
     assert table["count"].tolist() == [1, 0, 1]
-    assert "cannot tell" in table["reason"].iloc[-1]
+    assert "does not distinguish" in table["reason"].iloc[-1]
 
 
 def test_totals_stand_beside_failures(log: LogRead) -> None:
@@ -95,7 +95,7 @@ def test_totals_stand_beside_failures(log: LogRead) -> None:
     [
         (b"", "nothing was read"),
         (b"??\n", "nothing was read"),
-        (b"INFO: started\n", "lines read, none of them"),
+        (b"INFO: started\n", "lines read, but no request"),
     ],
 )
 def test_a_quarter_without_logs_is_not_no_failures(tmp_path: Path, content: bytes, said: str) -> None:

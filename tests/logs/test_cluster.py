@@ -138,6 +138,6 @@ def test_faults_are_clear(cluster: LocalCluster, store: str) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         read_on_cluster(["nope://x"], PLAN, cluster.scheduler_address)
     result = CliRunner().invoke(main, ["failures", "-", "--scheduler", cluster.scheduler_address])
-    assert (result.exit_code, result.stderr) == (2, "-: stdin cannot be read by a cluster\n")
+    assert (result.exit_code, result.stderr) == (2, "-: is stdin, which a cluster cannot read\n")
     result = CliRunner().invoke(main, ["failures", "s3://logs/a", "--scheduler", "nonsense://x"])
     assert result.exit_code == 2

@@ -141,7 +141,7 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
     assert (row["state"], row["lines"], row["read"], row["not_understood"]) == ("read", 10, 1, 9)
     faults = row["reason"].split("; ")
     assert [fault.partition(": ")[2] for fault in faults] == [
-        "entry #1: createdAt is not a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z",
+        "entry #1: createdAt must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z",
         "entry #2: status is not made of letters, digits, dots, hyphens and underscores",
         "entry #3: finishedAt lies before it began",
         "entry #4: has no time: neither createdAt nor at",

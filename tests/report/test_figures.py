@@ -73,9 +73,10 @@ def test_a_day_without_logs_is_not_a_day_without_failures() -> None:
     table = days(frames.audit())
     assert len(table) == 92
     assert table["requests"].dropna().tolist() == [45, 2]
-    assert stretches(table)["day"].tolist() == ["2026-07-01", "2026-07-02", "2026-07-03 … 2026-09-30"]
+    assert stretches(table)["day"].tolist() == ["1 Jul 2026", "2 Jul 2026", "3 Jul 2026 – 30 Sep 2026"]
+    assert stretches(table, 2026)["day"].tolist()[-1] == "3 Jul – 30 Sep"
     nothing = frames.audit(log_counts=frames.log_counts().head(0))
-    assert "nothing was read of any of 92 days" in auth_failures_figure(nothing).alt
+    assert "no log line was read of any of the 92 days" in auth_failures_figure(nothing).alt
 
 
 def test_an_audit_without_secrets_draws() -> None:

@@ -24,17 +24,17 @@ def test_the_verdict_stands_first_with_its_counts() -> None:
     answers = _answers(summary.verdict_table(frames.audit()))
     assert next(iter(answers)) == "verdict"
     assert answers["verdict"].startswith("fail: ")
-    assert answers["score"].startswith("37 to 75 of 100")
+    assert answers["score"].startswith("37–75 of 100")
     assert answers["open findings"] == "2: 1 high, 1 medium"
-    assert answers["logs"] == "1 of 1 read, 110 lines read, 8 not understood"
+    assert answers["logs"] == "1 of 1 read; 110 lines read, 8 not understood"
 
 
 def test_nothing_read_is_said() -> None:
     """Without a source the review neither passes nor speaks of no failures."""
     audit = frames.audit(**NOTHING)
     answers = _answers(summary.verdict_table(audit))
-    assert answers["verdict"].startswith("unknown: ")
-    assert "nothing was read" in answers["logs"]
+    assert answers["verdict"].startswith("not known: ")
+    assert "none was read" in answers["logs"]
     assert ("nothing was read", "0") in failures.failures_totals(audit).rows
     assert failures.failures_by_kind(audit).rows == ()
     assert "not known" in failures.failures_by_reason(audit).empty
@@ -47,7 +47,7 @@ def test_one_decision_stands_for_all_findings_of_a_check() -> None:
     many = pd.concat([found, *(found.iloc[[1]].assign(subject=f"S{n}", id=f"s{n}") for n in range(6))])
     rows = summary.decisions(frames.audit(findings=many)).rows
     assert [row[0] for row in rows] == ["high", "medium"]
-    assert rows[1][3].endswith("; and 3 more")
+    assert rows[1][3].endswith("; 3 more")
 
 
 def test_of_decisions_as_grave_production_comes_first() -> None:

@@ -85,7 +85,7 @@ def _hostile(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "state", "reason"),
     [
-        ("missing", "missing", "is not there"),
+        ("missing", "missing", "does not exist"),
         ("empty", "empty", "holds nothing"),
         ("blank", "empty", "holds nothing"),
         ("binary", "refused", "is binary"),

@@ -296,7 +296,7 @@ def test_a_value_that_dates_itself_dates_the_value() -> None:
 @pytest.mark.parametrize(
     ("item", "status", "reason"),
     [
-        ({"max_age_days": None, "kind": "identifier"}, "exempt", "no rotation period"),
+        ({"max_age_days": None, "kind": "identifier"}, "exempt", "no limit in the policy"),
         ({"placeholder": True}, "exempt", "placeholder: no secret is in force"),
         ({"state": "missing"}, "exempt", "missing: no value is in force"),
         ({"state": "not supplied"}, "unknown", "not supplied"),
@@ -349,5 +349,5 @@ def test_a_secret_that_the_application_makes_itself_says_when() -> None:
     assert table.iloc[0].status == "exempt"
     assert (
         table.iloc[0].reason
-        == "not set when the application started 2026-09-25T12:00:00Z: a new key at each start"
+        == "not set when the application started 25 Sep 2026 12:00: a new key at each start"
     )

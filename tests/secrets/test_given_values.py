@@ -50,17 +50,17 @@ def test_stdin_is_dotenv_text_or_json(
 @pytest.mark.parametrize(
     ("option", "fault"),
     [
-        ("", "not of the form"),
-        ("production", "not of the form"),
-        ("production=-", "not of the form"),
-        ("production/backend", "not of the form"),
-        ("production/backend=", "not of the form"),
+        ("", "must have the form"),
+        ("production", "must have the form"),
+        ("production=-", "must have the form"),
+        ("production/backend", "must have the form"),
+        ("production/backend=", "must have the form"),
         ("live/backend=-", "one of development, staging, production"),
-        ("production/../x=-", "not of the form"),
-        ("production/backend=/nowhere/file", "not there"),
-        ("production/backend=/dev/zero", "no regular file"),
-        ("production/backend=/", "no regular file"),
-        ("production/backend=-", "gives no variable"),
+        ("production/../x=-", "must have the form"),
+        ("production/backend=/nowhere/file", "does not exist"),
+        ("production/backend=/dev/zero", "not a regular file"),
+        ("production/backend=/", "not a regular file"),
+        ("production/backend=-", "contains no variable"),
     ],
 )
 def test_a_bad_option_is_one_line_that_does_not_repeat_it(option: str, fault: str) -> None:
@@ -83,7 +83,7 @@ def test_broken_json_is_one_line(text: str) -> None:
 )
 def test_what_gives_no_variable_is_refused(content: bytes) -> None:
     """Nothing, binary and too much are each one line, never silence."""
-    with pytest.raises(BadInput, match="--env production/backend: gives"):
+    with pytest.raises(BadInput, match="--env production/backend: contains"):
         parse_env_option("prod/backend=-", io.BytesIO(content))
 
 
@@ -93,7 +93,7 @@ def test_all_faults_of_all_options_are_told_at_once() -> None:
     with pytest.raises(BadInput) as error:
         parse_env_options(options, io.BytesIO(b"A=1\n"))
     text = str(error.value)
-    for fault in ("stdin (-)", "not of the form", "not there", "development/api: is given twice"):
+    for fault in ("stdin (-)", "must have the form", "does not exist", "development/api: is given twice"):
         assert fault in text
 
 

@@ -158,7 +158,7 @@ def _call(root: Path, args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]
 
 
 def _git_dir(root: Path) -> Path:
-    """The repository's folder; `GitFailed` where it, its common folder or objects lie outside the project."""
+    """The repository's folder; `GitFailed` if it, its common folder or objects are outside the project."""
     git_dir = root / ".git"
     if git_dir.is_symlink() or not (git_dir.is_dir() or git_dir.is_file()):
         raise GitFailed.at(".git", "is not a folder of this project")
@@ -171,7 +171,7 @@ def _git_dir(root: Path) -> Path:
         if part.is_symlink() or (part.exists() and not part.is_file()):
             raise GitFailed.at(f".git/{part.name}", "is not a file")
     if (git_dir / "objects").is_symlink() or (git_dir / "objects" / "info" / "alternates").exists():
-        raise GitFailed.at(".git/objects", "leads out of the project, where nothing is read")
+        raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
     return git_dir
 
 
@@ -184,7 +184,7 @@ def _own_file(root: Path, path: Path) -> Path:
 
 
 def _led_to(pointer: Path, base: Path, label: str = "") -> Path:
-    """The folder that a pointer file names, which must lie within `base`."""
+    """The folder that a pointer file names, which must be within `base`."""
     try:
         if not pointer.is_file():
             raise OSError
@@ -192,5 +192,5 @@ def _led_to(pointer: Path, base: Path, label: str = "") -> Path:
     except (OSError, ValueError):
         raise GitFailed.at(pointer.name, "cannot be read") from None
     if not target.is_relative_to(base):
-        raise GitFailed.at(pointer.name, "leads out of the project, where nothing is read")
+        raise GitFailed.at(pointer.name, "leads out of the project, and nothing is read there")
     return target

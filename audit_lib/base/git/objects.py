@@ -15,11 +15,11 @@ OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value
 _NEWLINE = 10
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) ([0-9]{1,19})\n")
 _KINDS = {b"blob": "blob", b"tree": "tree", b"commit": "commit", b"tag": "tag"}
-_OUT_OF_STEP = "gave less of an object than its size: it is broken"
+_OUT_OF_STEP = "returned less of an object than its size: it is broken"
 
 
 class Span(NamedTuple):
-    """Where an object, or a window of a large one, lies in its batch's data."""
+    """The position of an object, or of a window of a large one, in its batch's data."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class Batch:
 
     @property
     def begun(self) -> int:
-        """How many objects begin in it: before a later window of a large one no header stands."""
+        """How many objects begin in it: a later window of a large one has no header."""
         return sum(span.start > 0 for span in self.spans)
 
     def content(self, span: Span) -> bytes:
@@ -49,7 +49,7 @@ class Batch:
 def batches(stream: io.RawIOBase, missing: list[str]) -> Iterator[Batch]:
     """The objects as they come; ids of those that are not there go into `missing`.
 
-    Raises `GitFailed` where the stream ends in the middle of an object or is out of step.
+    Raises `GitFailed` if the stream ends in the middle of an object or is out of step.
     """
     buffer = bytearray(2 * BATCH)
     view = memoryview(buffer)
@@ -101,7 +101,7 @@ def _keep(view: memoryview, start: int, end: int) -> int:
 
 
 def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Span], int]:
-    """The objects that lie whole in the buffer, and where the first one begins that does not."""
+    """The objects that are whole in the buffer, and where the first one begins that does not."""
     spans: list[Span] = []
     at = 0
     while True:
@@ -126,7 +126,7 @@ def _spans(buffer: bytearray, filled: int, missing: list[str]) -> tuple[list[Spa
 
 
 def _span(header: re.Match[bytes] | None) -> Span | None:
-    """Where the object lies that a header announces."""
+    """The position of the object that a header announces."""
     if header is None:
         return None
     oid, kind, digits = header.groups()

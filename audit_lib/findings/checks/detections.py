@@ -1,11 +1,11 @@
-"""Checks on what was detected in the logs: attacks, breaks, scans, and what could not be looked for."""
+"""Checks on what was detected in the logs: attacks, breaks, scans, and what could not be detected."""
 
 from audit_lib.findings.check import Check, Rows, Truths
 
 GRAVE = ("medium", "high", "critical")
 LOGINS = ("A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A14", "A20")
 CHANGES = ("A9", "A10", "A11")  # A16, A17 and A18 have checks of their own, in logs.py
-SEEN = "{classification}: {count} from {first_at} to {last_at} ({detection})"
+SEEN = "{detection_name}: {classification}; {count} from {first_at} to {last_at}"
 
 
 def _found(rows: Rows, among: tuple[str, ...]) -> Truths:
@@ -22,7 +22,7 @@ DETECTIONS = (
         when=lambda rows: _found(rows, LOGINS),
         subject="{detection} {subject}",
         evidence=SEEN,
-        remedy="Look at {subject} in the log; where it got in or may have, rotate what it used; block it.",
+        remedy="Look at {subject} in the log. If it got in, or may have, rotate what it used; then block it.",
         controls=("NIST AC-7", "NIST SI-4", "ASVS 6.3.1"),
         where="{evidence}",
     ),
@@ -35,7 +35,7 @@ DETECTIONS = (
         when=lambda rows: _found(rows, CHANGES),
         subject="{detection} {subject}",
         evidence=SEEN,
-        remedy="Give each client the value in force, and record the change: audit_lib record.",
+        remedy="Give each client the current value, and record the change: audit_lib record.",
         controls=("NIST CM-3", "NIST SI-4"),
         where="{evidence}",
     ),
@@ -48,7 +48,7 @@ DETECTIONS = (
         when=lambda rows: _found(rows, ("A12", "A15")),
         subject="{detection} {subject}",
         evidence=SEEN,
-        remedy="Block the source, and make sure that no such file is served.",
+        remedy="Block the address, and make sure that no such file is served.",
         controls=("NIST SI-4", "NIST AC-7"),
         where="{evidence}",
     ),
@@ -61,7 +61,7 @@ DETECTIONS = (
         when=lambda rows: _found(rows, ("A13", "A19")),
         subject="{detection} {subject}",
         evidence=SEEN,
-        remedy="Find out what happened in these hours; supply the log where lines are missing.",
+        remedy="Find out what happened in these hours; if lines are missing, supply the log.",
         controls=("NIST AU-6", "NIST SI-4", "PCI 10.7"),
         where="{evidence}",
     ),
@@ -73,8 +73,8 @@ DETECTIONS = (
         severity="medium",
         unknown_when=lambda rows: rows["verdict"].eq("unknown") & rows["severity"].isin(GRAVE),
         subject="detections",
-        evidence="{detection} says neither yes nor no: {reason}",
-        remedy="Log each request with its time and its client, keep every day, and declare in the policy "
+        evidence="{detection_name} is not known: {reason}",
+        remedy="Log each request with its time and address, keep every day, and declare in the policy "
         "what a failed login looks like.",
         controls=("NIST SI-4", "NIST AU-3", "ASVS 16.2.2"),
         where="the logs",

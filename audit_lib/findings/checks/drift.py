@@ -30,12 +30,9 @@ DRIFT = (
         when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
         unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
         subject="{secret}={other_secret}",
-        evidence="{secret} ({environment}/{service}) is {relation}, demanded: the {expected} value as "
-        + OTHER,
-        unknown_evidence="whether {secret} ({environment}/{service}) is the same as "
-        + OTHER
-        + " is not known",
-        remedy="Set both to one value, the consumer last; rebuild what has the value built in.",
+        evidence=HERE + " is {relation} from " + OTHER + ", but must have the {expected} value",
+        unknown_evidence="whether " + HERE + " has the same value as " + OTHER + " is not known",
+        remedy="Set both to one value, the consumer last. Rebuild whatever has the value built in.",
         controls=("NIST CM-6", "ISO A.8.9", "ASVS 13.2.1"),
         where=PLACES,
         facts=("pairing",),
@@ -50,9 +47,9 @@ DRIFT = (
         unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
         subject="{secret}={other_secret}",
         unknown_subject="secrets",
-        evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
+        evidence=HERE + " has the {relation} value as " + OTHER + ", but must have a {expected} one",
         unknown_evidence="whether " + HERE + " differs from " + OTHER + " is not known",
-        remedy="Rotate {secret} and {other_secret} to two values.",
+        remedy="Rotate {secret} and {other_secret} to two different values.",
         controls=("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522"),
         where=PLACES,
         facts=("exposure",),
@@ -67,11 +64,11 @@ DRIFT = (
         unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
         subject="{secret} as in {other_environment}",
         unknown_subject="secrets as in {other_environment}",
-        evidence="{secret} is the {relation} value in {environment} and in {other_environment}, demanded: "
-        "{expected}",
+        evidence="{secret} has the {relation} value in {environment} and in {other_environment}, but must "
+        "have {expected} ones",
         unknown_evidence="whether {secret} differs between {environment} and {other_environment} is not "
-        "known: a value is not at hand",
-        remedy="Generate a value of its own for {secret} in {other_environment} and in {environment}.",
+        "known: a value was not supplied",
+        remedy="Generate a separate value of {secret} for {other_environment} and for {environment}.",
         controls=REUSE,
         where=PLACES,
     ),
@@ -83,9 +80,9 @@ DRIFT = (
         severity=by_environment("medium", "low"),
         when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
         subject="{component} of {secret} as in {other_environment}",
-        evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, "
-        "demanded: {expected}",
-        remedy="Give {other_environment} and {environment} a server and a user each.",
+        evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, but "
+        "must use {expected} ones",
+        remedy="Give {other_environment} and {environment} a server and a user of their own.",
         controls=("NIST CM-4(1)", "ISO A.8.31"),
         where=PLACES,
     ),
@@ -97,8 +94,8 @@ DRIFT = (
         severity=by_environment("high", "medium"),
         when=lambda rows: _forbidden(rows, "names", "same"),
         subject="{secret}={other_secret}",
-        evidence=HERE + " is the {relation} value as " + OTHER + ", demanded: {expected}",
-        remedy="Rotate {secret} and {other_secret} to two values: whoever learns one holds both.",
+        evidence=HERE + " has the {relation} value as " + OTHER + ", but must have a {expected} one",
+        remedy="Rotate {secret} and {other_secret} to two different values: whoever learns one has both.",
         controls=("NIST IA-5", "ASVS 13.3.2"),
         where=PLACES,
     ),
@@ -110,9 +107,9 @@ DRIFT = (
         severity="critical",
         when=lambda rows: _forbidden(rows, "example", "same"),
         subject="{secret}",
-        evidence="an example file, which everyone reads, holds the {relation} value as {secret} in "
-        "{environment}/{service}, demanded: {expected}",
-        remedy="Empty the value in the example file and rotate {secret} in {environment}/{service}.",
+        evidence="an example file, which everyone can read, has the {relation} value as {secret} in "
+        "{environment}/{service}, but must have a {expected} one",
+        remedy="Remove the value from the example file and rotate {secret} in {environment}/{service}.",
         controls=("NIST IA-5(7)", "ASVS 13.3.1", "CWE-798"),
         where=PLACES,
     ),

@@ -1,4 +1,4 @@
-"""Checks on the files that hold values: missing, tracked, readable by others, lying about, malformed."""
+"""Checks on the files that hold values: missing, tracked, readable by others, left behind, malformed."""
 
 import pandas as pd
 
@@ -48,7 +48,7 @@ FILES = (
         severity=by_environment("high", "medium"),
         unknown_when=lambda rows: rows["state"].eq("missing") & rows["kind"].ne("example"),
         subject="{kind}",
-        evidence="nothing that depends on {source} ({kind}, {state}) could be judged: {reason}",
+        evidence="{source} ({kind}) is {state}: {reason}; what depends on it is not known",
         remedy="Supply it: {remedy}",
         controls=("NIST CA-7", "NIST CM-8"),
     ),
@@ -60,8 +60,8 @@ FILES = (
         severity=_severity_of_unread,
         unknown_when=lambda rows: rows["state"].isin(("unreadable", "refused", "empty")),
         subject="{kind}",
-        evidence="nothing in {source} ({kind}, {state}) could be judged: {reason}",
-        remedy="Make {source} readable text for this account, or stop naming it in audit.toml.",
+        evidence="{source} ({kind}) is {state}: {reason}; what it holds is not known",
+        remedy="Make {source} a text that this account can read, or remove it from audit.toml.",
         controls=("NIST CA-7",),
     ),
     Check(
@@ -72,8 +72,8 @@ FILES = (
         severity="low",
         when=lambda rows: rows["kind"].eq("guide") & rows["reason"].eq(OTHER_GUIDE),
         subject="{kind}",
-        evidence="{source} {reason}: the lines that findings cite may say something else by now",
-        remedy="Read what changed in {source}; bring the policy up to date, with its guide_sha256.",
+        evidence="{source} {reason}: the lines that findings cite may have changed",
+        remedy="Read what changed in {source}, then update the policy and its guide_sha256.",
         controls=("NIST CM-3", "ISO A.5.36"),
     ),
     Check(
@@ -85,9 +85,9 @@ FILES = (
         when=lambda rows: _on_disk(rows, *PRIVATE) & yes(rows["tracked"]),
         unknown_when=lambda rows: _on_disk(rows, *PRIVATE) & rows["tracked"].isna(),
         subject="{kind}",
-        evidence="{source} is tracked by git: every clone holds its values",
+        evidence="{source} is tracked by git: every clone has its values",
         unknown_evidence="whether git tracks {source} is not known",
-        remedy="git rm --cached {source}, ignore it, rotate all it holds, then purge the history.",
+        remedy="Run git rm --cached {source}, ignore it, rotate all its secrets, then purge the history.",
         controls=HISTORY,
     ),
     Check(
@@ -113,9 +113,9 @@ FILES = (
         when=lambda rows: _on_disk(rows, *PRIVATE) & _others_may_read(rows),
         unknown_when=lambda rows: _on_disk(rows, *PRIVATE) & rows["mode"].isna(),
         subject="{kind}",
-        evidence="{source} has mode {mode}, demanded: 0600, for its owner alone",
-        unknown_evidence="{source} has no file mode here that says who may read it",
-        remedy="chmod 600 {source}",
+        evidence="{source} has mode {mode}; it must be 0600, for its owner alone",
+        unknown_evidence="who may read {source} is not known: it has no file mode here",
+        remedy="Run chmod 600 {source}",
         controls=("NIST AC-3", "NIST SC-28", "CIS 3.11"),
     ),
     Check(
@@ -126,8 +126,8 @@ FILES = (
         severity="medium",
         when=lambda rows: _on_disk(rows, "backup"),
         subject="backup",
-        evidence="{source} is a plain copy of secrets beside their source",
-        remedy="Delete {source}, or keep it encrypted elsewhere; rotate what others could read.",
+        evidence="{source} is a plain-text copy of secrets beside the original",
+        remedy="Delete {source}, or keep it encrypted elsewhere. Rotate what others could read.",
         controls=STORAGE,
     ),
     Check(
@@ -138,8 +138,8 @@ FILES = (
         severity="high",
         when=lambda rows: _on_disk(rows, "export"),
         subject="export",
-        evidence="{source} is an export of the platform's values, in clear on disk",
-        remedy="Delete {source}; give the values with --env ENVIRONMENT/SERVICE=- instead.",
+        evidence="{source} is an export of the platform's values in plain text on disk",
+        remedy="Delete {source}; supply the values with --env ENVIRONMENT/SERVICE=- instead.",
         controls=STORAGE,
     ),
     Check(
@@ -150,8 +150,8 @@ FILES = (
         severity="medium",
         when=lambda rows: _on_disk(rows, "env file") & rows["environment"].eq("production"),
         subject="env file",
-        evidence="{source} keeps values of production in a file; the platform is their place",
-        remedy="Delete {source}; give the values with --env {environment}/{service}=- instead.",
+        evidence="{source} keeps production values in a file; they belong on the platform",
+        remedy="Delete {source}; supply the values with --env {environment}/{service}=- instead.",
         controls=STORAGE,
     ),
     Check(
@@ -162,8 +162,8 @@ FILES = (
         severity="medium",
         unknown_when=lambda rows: rows["state"].eq("not understood"),
         subject="lines of {kind}",
-        evidence="{source}:{line} is not a line of an env file; what it was to set is not known",
-        remedy="Mend the line: NAME=value.",
+        evidence="{source}:{line} is not a line of an env file; what it should set is not known",
+        remedy="Fix the line; it must be NAME=value.",
         controls=CONFIG,
         where="{source}:{line}",
     ),
@@ -188,8 +188,8 @@ FILES = (
         severity="low",
         when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
         subject="lines of {kind}",
-        evidence="{name}: {faults}; other loaders read another value from this line",
-        remedy="Write values without quotes, spaces, `$` or carriage returns; save the file as plain UTF-8.",
+        evidence="{name}: {faults}; other loaders read a different value from this line",
+        remedy="Write values without quotes, spaces, `$` or carriage returns. Save the file as plain UTF-8.",
         controls=CONFIG,
         where="{source}:{line}",
     ),

@@ -5,7 +5,7 @@ from audit_lib.findings.check import Check, by_environment, yes
 ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
 SCOPE = "{environment}/{service}"
-AGE = "age in days: at least {age_days_min}, at most {age_days_max}; allowed: {max_age_days}"
+AGE = "age: {age}; limit: {max_age_days} days"
 
 AGES = (
     Check(
@@ -16,7 +16,7 @@ AGES = (
         severity=by_environment("high", "medium"),
         when=lambda rows: rows["status"].eq("overdue"),
         subject="{secret}",
-        evidence=AGE + "; overdue since {overdue_from_at} ({hi_evidence})",
+        evidence=AGE + "; overdue since {overdue_from_at} at the latest ({hi_evidence})",
         remedy="Rotate {secret} in {environment}/{service} now and record it: audit_lib record {secret}.",
         controls=ROTATION,
         where=SCOPE,
@@ -45,8 +45,8 @@ AGES = (
         # The guide has one period for all and a longer one here: both verdicts are shown (docs/rules.md#d3).
         when=lambda rows: rows["strict_status"].eq("overdue") & rows["status"].ne("overdue"),
         subject="{secret}",
-        evidence=AGE + "; the policy's period for all secrets: {strict_max_age_days}",
-        remedy="Rotate {secret} in {environment}/{service}, or state in the guide which period holds.",
+        evidence=AGE + "; the policy's limit for all secrets: {strict_max_age_days} days",
+        remedy="Rotate {secret} in {environment}/{service}, or state in the guide which limit applies.",
         controls=ROTATION,
         where=SCOPE,
         facts=("period",),
@@ -60,7 +60,7 @@ AGES = (
         # Of a place that was not supplied the missing source is the finding.
         unknown_when=lambda rows: rows["status"].eq("unknown") & rows["reason"].ne("not supplied"),
         subject="{secret}",
-        evidence=AGE + "; not decided: {reason}",
+        evidence=AGE + "; whether it is overdue is not known: {reason}",
         remedy="{next_evidence}",
         controls=ROTATION,
         where=SCOPE,
@@ -74,9 +74,9 @@ AGES = (
         severity="high",
         when=lambda rows: yes(rows["conflict"]),
         subject="{secret}",
-        evidence="pieces of evidence exclude each other; kept: after {lo_at} ({lo_evidence}), by {hi_at} "
-        "({hi_evidence})",
-        remedy="Find which record of {secret} is wrong and record what is right; check the clocks.",
+        evidence="pieces of evidence contradict each other; the review uses: changed after {lo_at} "
+        "({lo_evidence}), in place by {hi_at} ({hi_evidence})",
+        remedy="Find out which record of {secret} is wrong, and record what is right. Check the clocks.",
         controls=LEDGER,
         where=SCOPE,
     ),
@@ -88,7 +88,7 @@ AGES = (
         severity="critical",
         when=lambda rows: yes(rows["claimed_not_done"]),
         subject="{secret}",
-        evidence="a rotation was recorded, yet the value that is in force was there before it",
+        evidence="a rotation was recorded, but the current value was in place before it",
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
         where=SCOPE,
@@ -105,9 +105,9 @@ AGES = (
         severity="high",
         when=lambda rows: yes(rows["rotated_back"]),
         subject="{secret}",
-        evidence="the value in force was in force before, with another one between; as a value it is "
-        "at least {value_age_days_min} days old",
-        remedy="Rotate {secret} in {environment}/{service} to a value that never was in use.",
+        evidence="the current value was in use earlier, with another one between; it is at least "
+        "{value_age_days_min} days old",
+        remedy="Rotate {secret} in {environment}/{service} to a value that was never in use.",
         controls=("NIST IA-5(1)", "PCI 8.3.7"),
         where=SCOPE,
         facts=("period",),
@@ -120,7 +120,7 @@ AGES = (
         severity=by_environment("medium", "low"),
         when=lambda rows: yes(rows["unrecorded_rotation"]),
         subject="{secret}",
-        evidence="the value changed after {lo_at}, by {hi_at}, and no rotation is recorded",
+        evidence="the value changed between {lo_at} and {hi_at}, but no rotation is recorded",
         remedy="Record who rotated {secret} and why: audit_lib record {secret} --environment {environment}.",
         controls=LEDGER,
         where=SCOPE,
@@ -135,10 +135,10 @@ AGES = (
         when=lambda rows: rows["relation"].eq("apart"),
         unknown_when=lambda rows: rows["relation"].eq("unknown"),
         subject="{secret} {other_secret}",
-        evidence="they must be rotated together: {secret} came into force after {lo_at}, by {hi_at}; "
-        "{other_secret} after {other_lo_at}, by {other_hi_at}",
+        evidence="both must be rotated together, but {secret} came into force after {lo_at} and by {hi_at}, "
+        "{other_secret} after {other_lo_at} and by {other_hi_at}",
         unknown_evidence="whether {secret} and {other_secret} came into force together is not known",
-        remedy="Rotate both in {environment} at once, and take a snapshot just before and after.",
+        remedy="Rotate both in {environment} together, and take a snapshot just before and just after.",
         controls=ROTATION,
         where=SCOPE,
         facts=("pairing", "rotate"),

@@ -14,7 +14,7 @@ def _required(rows: Rows) -> Truths:
 
 
 def _own_severity(column: str, else_: Severity) -> Severity:
-    """The policy's severity for the variable, or the check's where the policy leaves it open."""
+    """The policy's severity for the variable, or the check's if the policy has none."""
 
     def severity(rows: Rows) -> pd.Series:
         fallback = else_ if isinstance(else_, str) else else_(rows)
@@ -36,7 +36,7 @@ CATALOG = (
         severity=_own_severity("missing_severity", "high"),
         when=lambda rows: rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows),
         subject="{secret}",
-        evidence="{variable} is not in {source}; the policy requires it: {required}. {fallback}",
+        evidence="{variable} is not in {source}, but the policy requires it ({required}). {fallback}",
         remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
         controls=CATALOG_CONTROLS,
         where="{source}",
@@ -50,8 +50,8 @@ CATALOG = (
         severity=_own_severity("missing_severity", "low"),
         when=lambda rows: rows["state"].eq("missing") & rows["demanded"] & rows["required"].eq("recommended"),
         subject="{secret}",
-        evidence="{variable} is not in {source}; the policy asks for it: {required}. {fallback}",
-        remedy="Set {variable} for {environment}/{service}, or accept that it is not used.",
+        evidence="{variable} is not in {source}; the policy recommends it. {fallback}",
+        remedy="Set {variable} for {environment}/{service}, or accept the finding if it is not used.",
         controls=CATALOG_CONTROLS,
         where="{source}",
         facts=("required",),
@@ -64,8 +64,8 @@ CATALOG = (
         severity=_own_severity("missing_severity", "low"),
         unknown_when=lambda rows: rows["state"].eq("missing") & rows["required"].eq("feature"),
         subject="{secret}",
-        evidence="{variable} is not in {source}; it is required only with its feature, and no evidence "
-        "says whether that is used. {fallback}",
+        evidence="{variable} is not in {source}; it is required only if its feature is used, which is not "
+        "known. {fallback}",
         remedy="Set {variable}, or attest that its feature is not used.",
         controls=CATALOG_CONTROLS,
         where="{source}",
@@ -79,7 +79,7 @@ CATALOG = (
         severity=by_environment("critical", "high"),
         when=lambda rows: rows["state"].eq("empty"),
         subject="{secret}",
-        evidence="{variable} is in {source} with an empty value; required: {required}",
+        evidence="{variable} is in {source}, but its value is empty (required: {required})",
         remedy="Set {variable} for {environment}/{service}, or remove the line.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
@@ -93,7 +93,7 @@ CATALOG = (
         severity="medium",
         when=lambda rows: rows["kind"].eq("unlisted") & rows["state"].isin(("present", "empty")),
         subject="{secret}",
-        evidence="{variable} is named like a secret and is not in the policy",
+        evidence="{variable} is named like a secret, but is not in the policy",
         remedy="Add a [[secret]] block for {variable} to the policy, or remove it from {source}.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
@@ -106,9 +106,9 @@ CATALOG = (
         severity="low",
         when=lambda rows: rows["kind"].eq("secret") & rows["state"].eq("present") & ~rows["period_stated"],
         subject="{secret}",
-        evidence="{variable} is a secret and is in use; the guide states no rotation period, so the "
-        "policy's default counts: {max_age_days} days",
-        remedy="State the period of {secret} in the guide and max_age_days in the policy.",
+        evidence="{variable} is a secret in use, but the guide states no limit for its age, so the "
+        "policy's default applies: {max_age_days} days",
+        remedy="State the limit of {secret} in the guide, and as max_age_days in the policy.",
         controls=("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3"),
         where=PLACE,
         facts=("entry",),
@@ -119,14 +119,14 @@ CATALOG = (
         why="Anyone who opens the page can read it, so it protects nothing.",
         table="inventory",
         severity=_own_severity("exposure_severity", by_environment("critical", "high")),
-        # Where the guide itself calls a value harmless in public there is nothing to decide.
+        # If the guide itself calls a value harmless in public, nothing is left to decide.
         when=lambda rows: (
             _browser_secret(rows) & rows["state"].eq("present") & rows["exposure_severity"].ne("info")
         ),
         subject="{secret}",
-        evidence="{variable} is public: it is built into what every browser loads; the policy's own demand "
-        "for it there: {required}",
-        remedy="Move the call behind the backend and rotate {secret}; until then accept it by name and date.",
+        evidence="{variable} is public: it is built into what every browser loads (the policy says "
+        "required: {required})",
+        remedy="Move the call behind the backend and rotate {secret}. Until then accept it by name and date.",
         controls=BROWSER,
         where=PLACE,
         facts=(
@@ -142,9 +142,9 @@ CATALOG = (
         severity=_own_severity("missing_severity", "high"),
         when=lambda rows: _browser_secret(rows) & rows["state"].eq("missing") & _required(rows),
         subject="{secret}",
-        evidence="{variable} is missing though the policy requires it: {required}; supplying it would make a "
-        "secret public. The two demands conflict",
-        remedy="Mend the guide: serve what needs {secret} from the backend. Do not set it.",
+        evidence="{variable} is missing, but the policy requires it ({required}); setting it would make a "
+        "secret public. The two requirements conflict",
+        remedy="Fix the guide: serve what needs {secret} from the backend. Do not set it.",
         controls=BROWSER,
         where="{source}",
         facts=(

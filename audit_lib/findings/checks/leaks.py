@@ -1,4 +1,4 @@
-"""Checks on leaks: values found outside their homes, and what could not be searched."""
+"""Checks on leaks: values found outside their places, and what could not be searched."""
 
 from audit_lib.findings.check import Check, by_environment
 
@@ -13,9 +13,9 @@ LEAKS = (
         severity=by_environment("critical", "high"),
         when=lambda rows: rows["status"].eq("emergency"),
         subject="{secret}",
-        evidence="the value in force stands where it must not ({leak_id}); first seen there {first_at}; "
-        "{days_exposed_min} to {days_exposed_max} days leaked while in force, there or in another place",
-        remedy="Rotate {secret} in {environment}/{service} now, then follow the order of clean-up.",
+        evidence="the current value is where it must not be ({leak_id}), first seen there {first_at}; "
+        "exposed while in use, there or elsewhere: {exposed}",
+        remedy="Rotate {secret} in {environment}/{service} now, then follow the steps of the clean-up.",
         controls=IN_SOURCE,
         where="{leak_id}",
     ),
@@ -27,9 +27,9 @@ LEAKS = (
         severity="low",
         when=lambda rows: rows["status"].eq("historic"),
         subject="{secret}",
-        evidence="an earlier value of {secret}, or that of another environment, stands where it must not "
+        evidence="an earlier value of {secret}, or one of another environment, is where it must not be "
         "({leak_id}); here {reason}",
-        remedy="See that the old value was revoked at its provider; purge it with the others.",
+        remedy="Make sure that the old value was revoked at its provider. Purge it with the others.",
         controls=IN_SOURCE,
         where="{leak_id}",
     ),
@@ -41,9 +41,9 @@ LEAKS = (
         severity="high",
         unknown_when=lambda rows: ~rows["status"].isin(("emergency", "historic")),
         subject="{secret}",
-        evidence="a value of {secret} stands where it must not ({leak_id}); "
+        evidence="a value of {secret} is where it must not be ({leak_id}); "
         "whether it is in force is not known: {reason}",
-        remedy="Supply the environment's values, or rotate what the leak names.",
+        remedy="Supply the environment's values, or rotate the leaked secret.",
         controls=IN_SOURCE,
         where="{leak_id}",
     ),
@@ -59,7 +59,7 @@ LEAKS = (
         ),
         subject="{part}",
         evidence="the search of {part} is incomplete: {place} {reason}",
-        remedy="Mend what the reason names and search again: leaks --project DIR.",
+        remedy="Fix what the reason names and search again: leaks --project DIR.",
         controls=IN_SOURCE,
         where="{place}",
     ),

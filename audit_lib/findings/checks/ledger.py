@@ -1,4 +1,4 @@
-"""Checks on the ledger: entries that do not hold, acceptances that match nothing, questions left open."""
+"""Checks on the ledger: broken entries, acceptances that match nothing, questions left open."""
 
 from audit_lib.findings.check import Check
 
@@ -14,7 +14,7 @@ LEDGER = (
         when=lambda rows: rows["fault"].ne("") & ~rows["lost"],
         subject="ledger",
         evidence="{place}: {fault}",
-        remedy="Compare with git and other copies; what the broken part says is not used.",
+        remedy="Compare it with git and other copies. The review does not use the broken part.",
         controls=INTEGRITY,
         where="{place}",
     ),
@@ -39,8 +39,8 @@ LEDGER = (
         severity="low",
         when=lambda rows: ~rows["matches"] & ~rows["expired"],
         subject="{accepted_id}",
-        evidence="accepted by {by} until {until_at}; no finding has this id: mended, not seen, or misspelt",
-        remedy="Compare the id with the report; let the acceptance run out if the fault is mended.",
+        evidence="accepted by {by} until {until_at}, but no finding has this id: fixed, not seen or misspelt",
+        remedy="Compare the id with the report. If the fault is fixed, let the acceptance expire.",
         controls=("NIST CA-7", "ISO A.5.36"),
         where="ledger",
     ),
@@ -52,7 +52,7 @@ LEDGER = (
         severity="low",
         unknown_when=lambda rows: rows["status"].ne("attested"),
         subject="rule {rule}",
-        evidence="{question} Nobody answers for it now: {status}",
+        evidence="{question} Nobody has confirmed it ({status})",
         remedy='Answer it: attest {rule} --by WHO --reason "what you looked at" --until DATE.',
         controls=("NIST CA-2", "ISO A.5.36"),
         where="policy",

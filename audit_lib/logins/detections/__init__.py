@@ -1,4 +1,4 @@
-"""Detections A1-A20: what is found in the logs, what is not there, and what cannot be said."""
+"""Detections A1-A20: what is found in the logs, what is not found, and what is not known."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Detections
+from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detections import after_a_change as followers
 from audit_lib.logins.detections import gaps_and_clocks as clocks
@@ -70,7 +71,7 @@ class Detection:
 class Detected:
     """What one detection came to: incidents, or a verdict and its reason.
 
-    `doubt` is why there may be more than was found; where nothing was, it is the reason.
+    `doubt` is why there may be more than was found; if nothing was, it is the reason.
     """
 
     detection: str
@@ -144,7 +145,7 @@ def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:
 def _apply(detection: Detection, parts: DetectionInputs) -> Detected:
     rule = parts.policy.rules.get(detection.id)
     if rule is None:
-        text = 'the policy does not state it: extends = "generic" does'
+        text = 'the policy does not define it; add extends = "generic"'
         return Detected(detection.id, "medium", "unknown", text)
     made = partial(Detected, detection.id, rule.severity)
     if reason := cannot_apply(detection.needs, parts.traffic):
@@ -164,18 +165,19 @@ def _special(detection: Detection, rule: Rule, parts: DetectionInputs) -> str:
     """What one detection alone needs."""
     traffic = parts.traffic
     if detection.id == "A12" and not parts.policy.limiter_declared:
-        return "no answer 429, and the policy does not say that a limiter is at work (limits_requests)"
+        return "no 429 response, and the policy does not say that requests are limited (limits_requests)"
     clients = traffic.requests["client"].nunique()
     if detection.id == "A10" and not traffic.collapsed and clients < rule["clients"]:
-        return f"{clients} source in the logs; that all fail at once takes {rule['clients']:.0f}"
+        seen = counted(clients, "address", "addresses")
+        return f"{seen} in the logs, but this needs at least {rule['clients']:.0f}"
     days = traffic.requests["seconds"].agg(["min", "max"]).diff().iloc[-1] / 86400
     if detection.id in ("A8", "A13") and days < rule["days"]:
-        return f"the requests with a time span {days:.0f} days, and the baseline needs {rule['days']:.0f}"
+        return f"the requests with a time span {days:.0f} days, but the baseline needs {rule['days']:.0f}"
     return ""
 
 
 def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Alarm:
-    """The incident with what the log cannot tell, and as an accident where a cause is on record."""
+    """The incident with what the log does not show, and as an accident if a cause is on record."""
     if not detection.explained:
         return found
     cause = parts.causes.explanation(found)
@@ -183,16 +185,18 @@ def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Al
         unclear = sorted(
             route for route in found.routes if matches_glob(route, parts.policy.ambiguous_routes)
         )
-        text = f"; a refusal on {unclear[0]} can follow a right password" if unclear else ""
+        text = f"; a refusal on {unclear[0]} can follow a correct password" if unclear else ""
         return replace(found, classification=found.classification + text)
-    return replace(found, classification=f"{found.classification}; {cause}: no attack", severity="info")
+    return replace(found, classification=f"{found.classification}; {cause}: not an attack", severity="info")
 
 
 def _limited(found: Alarm, detection: Detection, traffic: Traffic) -> Alarm:
     """The incident with the word that requests were left out: an answer among them could explain it."""
     if ROUTES not in detection.needs or not traffic.other_routes or not found.classification:
         return found
-    return replace(found, classification=f"{found.classification}; without the requests under {OTHER_ROUTES}")
+    return replace(
+        found, classification=f"{found.classification}; requests counted as {OTHER_ROUTES} are left out"
+    )
 
 
 def _order(found: Alarm) -> tuple[Any, ...]:
@@ -234,5 +238,5 @@ def _rows(one: Detected, name: Callable[[str], str]) -> Iterator[dict[str, Any]]
             "evidence": "; ".join(found.evidence),
         }
     if left := one.incidents[MOST:]:
-        text = f"{len(left)} more incidents"
+        text = counted(len(left), "more incident")
         yield empty | {"classification": text, "count": sum(found.count for found in left)}

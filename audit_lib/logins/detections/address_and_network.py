@@ -57,7 +57,7 @@ def _is_of_people(found: Alarm, shared: pd.DataFrame, strange: list[Alarm]) -> b
 
 
 def _of_people(found: Alarm) -> Alarm:
-    text = f"{found.classification}; most of its addresses are let in soon after: people who share it look so"
+    text = f"{found.classification}; most of its addresses succeed soon after, as people on one network do"
     return replace(found, classification=text, severity="info")
 
 

@@ -31,9 +31,9 @@ class FailedAfterChange:
     def told(self) -> str:
         """What its clients are, for the incidents that they explain."""
         if self.change.name == UNRECORDED:
-            return "clients that succeeded until a change on no record (A11)"
+            return "clients that succeeded until an unrecorded change (A11)"
         if self.change.name in BEGUN:
-            return f"clients that succeeded until a {self.change.name} on record (A9)"
+            return f"clients that succeeded until a recorded {self.change.name} (A9)"
         return f"clients that still use the old {self.change.name} (A9)"
 
     @property
@@ -140,7 +140,7 @@ def _kind(known: pd.DataFrame, good: pd.DataFrame, *, stuck: bool) -> tuple[str,
 def _fails_first(known: pd.DataFrame, good: pd.DataFrame, change: RecordedChange) -> bool:
     """Whether the source fails on the route before it succeeds there again.
 
-    Where only the day or the hour of the change is known, two failures in a row are asked for instead.
+    If only the day or the hour of the change is known, two failures in a row are asked for instead.
     """
     if change.until > change.at:
         return _twice_in_a_row(known, good)

@@ -58,7 +58,7 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
 
 
 def dense(events: pd.DataFrame, key: str, count: int, seconds: float) -> "pd.Series[bool]":
-    """Which events lie in a window of `seconds` that holds at least `count` of the same key.
+    """Which events are in a window of `seconds` that holds at least `count` of the same key.
 
     `events` are in the order of key, then time.
     """

@@ -9,42 +9,42 @@ TIME, SOURCE, FAILURES, REQUESTS = "time", "source", "failures", "requests"
 ROUTES, MISSED = "routes", "missed"
 
 
-_OTHERS = f"are counted under {OTHER_ROUTES}, since too many routes differ"
+_OTHERS = f"are counted as {OTHER_ROUTES}, since there are too many routes"
 
 
 def cannot_apply(needs: frozenset[str], traffic: Traffic) -> str:
-    """Why the detection says nothing at all of these logs; "" where it can be applied."""
+    """Why the detection says nothing at all of these logs; "" if it can be applied."""
     if traffic.counts.empty and traffic.events.empty:
         return "no log line of the period was read"
     if TIME in needs and traffic.requests.empty:
-        return "no request carries a time of its own, and this needs windows of time"
+        return "no request has a time of its own, which this needs"
     return traffic.collapsed if SOURCE in needs else ""
 
 
 def proves_nothing(needs: frozenset[str], traffic: Traffic, policy: DetectionPolicy) -> str:
-    """Why no incident is not "none"; "" where the logs would show one."""
+    """Why no incident is not "none"; "" if the logs would show one."""
     reasons = []
     if FAILURES in needs and not policy.failure_declared:
         reasons.append("the policy does not declare what a failed login looks like")
     if TIME in needs and FAILURES in needs and traffic.untimed_failures:
-        reasons.append(f"{traffic.untimed_failures:,} failed logins carry no time of their own")
+        reasons.append(f"{traffic.untimed_failures:,} failed logins have no time of their own")
     elif TIME in needs and REQUESTS in needs and traffic.untimed_requests:
-        reasons.append(f"{traffic.untimed_requests:,} requests carry no time of their own")
+        reasons.append(f"{traffic.untimed_requests:,} requests have no time of their own")
     if SOURCE in needs and traffic.unnamed:
-        reasons.append(f"{traffic.unnamed:,} requests name no client")
+        reasons.append(f"{traffic.unnamed:,} requests have no address")
     if SOURCE in needs and (few := _few_addresses(traffic, policy)):
         reasons.append(few)
     if ROUTES in needs and traffic.other_routes:
         reasons.append(f"{traffic.other_routes:,} requests, answered or refused, {_OTHERS}")
     if MISSED in needs and traffic.other_missed:
-        reasons.append(f"{traffic.other_missed:,} requests for what is not there {_OTHERS}")
+        reasons.append(f"{traffic.other_missed:,} requests for what does not exist {_OTHERS}")
     if traffic.days_read < traffic.days:
         reasons.append(f"{traffic.days - traffic.days_read} of {traffic.days} days have no line")
     return "; ".join(reasons)
 
 
 def _few_addresses(traffic: Traffic, policy: DetectionPolicy) -> str:
-    """Why clients may be proxies (docs/detections.md#common-gates); "" where they are shown to be callers.
+    """Why clients may be proxies (docs/detections.md#common-gates); "" if they are shown to be callers.
 
     What is found stays found: its lines are there, whoever sent them.
     """
@@ -52,8 +52,6 @@ def _few_addresses(traffic: Traffic, policy: DetectionPolicy) -> str:
     if policy.clients_declared or (least is not None and traffic.addresses >= least):
         return ""
     if least is None:
-        return "the policy does not say how many public addresses tell callers from a proxy"
-    text = (
-        f"public addresses in the logs: {traffic.addresses}; fewer than {least} cannot be told from a proxy's"
-    )
+        return "the policy does not say how many public addresses distinguish callers from a proxy"
+    text = f"public addresses in the logs: {traffic.addresses}; fewer than {least} may belong to a proxy"
     return f'{text}, and the policy does not say that they are callers (clients = "real")'

@@ -30,7 +30,7 @@ def _gaps(traffic: Traffic, rule: Rule) -> list[Alarm]:
         edges = traffic.requests[traffic.requests["minute"].isin((first, last))]
         edges = edges.sort_values(["minute", "file", "line"]).drop_duplicates(["minute", "file"])
         hours = (last - first) / 60
-        text = f"no request for {hours:.1f} hours where {missed:.0f} are usual: silence, or a gap in the log"
+        text = f"no request for {hours:.1f} hours, in which {missed:.0f} are usual: silence or a log gap"
         times = [pd.Timestamp(minute * 60, unit="s", tz="UTC") for minute in (first, last)]
         found.append(
             Alarm(

@@ -105,7 +105,7 @@ def discoveries(p: Numbers, q: float) -> Truths:
 
 
 def marks(series: Numbers, offset: int, rule: Rule) -> tuple[Expected, Truths, Truths]:
-    """The expectation, and the hours that lie above and below it.
+    """The expectation, and the hours that are above and below it.
 
     An hour is judged alone and within the windows of WIDTHS hours, since six silent hours say more than one.
     """
@@ -145,7 +145,7 @@ def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
         hours = traffic.failures["seconds"] // HOUR - first
         own = traffic.failures[hours.between(low, high)]
         count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
-        text = f"{count:.0f} failed logins where {mean:.1f} are usual"
+        text = f"{count:.0f} failed logins; usual at this time: {mean:.1f}"
         found.append(alarm(own, text, rule.severity, subject="failed logins"))
     return found
 
@@ -161,9 +161,9 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
             hours = traffic.requests["seconds"] // HOUR - first
             own = traffic.requests[hours.between(low, high)]
             count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
-            text = f"{count:.0f} requests where {mean:.0f} are usual"
+            text = f"{count:.0f} requests; usual at this time: {mean:.0f}"
             if word == "few":
-                text += ": the application was silent, or its log has a gap" if not count else ""
+                text += "; the application was silent, or its log has a gap" if not count else ""
             found.append(
                 Alarm(
                     text,
@@ -221,14 +221,14 @@ def off_hours(traffic: Traffic, rule: Rule) -> list[Alarm]:
     if p >= rule["p"] or share * (1 - usual) < rule["ratio"] * usual * (1 - share):
         return []
     text = f"{share:.0%} of the failed logins are out of hours, and {usual:.0%} of the requests"
-    text += ", steady sources left out" if steady else ""
+    text += ", without steady addresses" if steady else ""
     return [alarm(failures[late], text, rule.severity, subject="failed logins")]
 
 
 def _around_the_clock(traffic: Traffic, rule: Rule) -> set[str]:
     """The sources that succeed in so many hours of a day of theirs on average: machines.
 
-    None where all are, or where one address stands for many.
+    None if all are, or if one address stands for many.
     """
     named = traffic.requests[traffic.requests["client"].ne("")]
     good = named[named["succeeded"]]

@@ -32,7 +32,7 @@ def _spread(run: pd.DataFrame) -> str:
 
 
 def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
-    """The events of one route that lie in a window of many sources; windows start every five minutes.
+    """The events of one route that are in a window of many sources; windows start every five minutes.
 
     An address that fails often is left out. A network is one source, whatever addresses it hops through,
     and counts no more than an address may: else a /64 and a few bystanders would be a crowd.
@@ -53,7 +53,7 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
 
 
 def limited(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A12: requests answered 429, by source and hour; of all sources where a proxy hides them."""
+    """A12: requests answered 429, by source and hour; of all sources if a proxy hides them."""
     hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
     hits = hits.assign(network=networks_of(hits["client"]), all="all", hour=hits["seconds"] // HOUR)
     if traffic.collapsed:
@@ -79,7 +79,7 @@ def _limited(traffic: Traffic, rule: Rule, source: dict[str, str], run: pd.DataF
 
 
 def top_talkers(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A14: the sources that hold a large share of all failures. Exact also where lines carry no time."""
+    """A14: the sources that hold a large share of all failures. Exact also if lines carry no time."""
     refused = _failed(traffic.counts, traffic)
     total = int(refused["count"].sum())
     return by_both(refused, lambda rows, key: _loudest(rows, key, total, traffic, rule), people=False)

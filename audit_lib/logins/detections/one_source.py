@@ -27,7 +27,7 @@ def _told(traffic: Traffic, rule: Rule) -> list[Alarm]:
     said = said.assign(all="all").sort_values(["seconds", "file", "line"], kind="stable")
     seconds = rule.seconds("told_minutes")
     loud = said[dense(said, "all", int(rule["told_failures"]), seconds)]
-    text = "failed logins in short order, told by the application; its message names no address"
+    text = "failed logins within a short time, as the application reported without an address"
     return earliest(
         loud,
         runs(loud, "all", seconds + LATE),
@@ -113,7 +113,7 @@ def _pause(seconds: npt.NDArray[np.float64]) -> float:
 
 def _patient(run: pd.DataFrame, key: str, rule: Rule) -> Alarm:
     pause = _pause(run["seconds"].to_numpy()) / 60
-    text = f"failed logins with pauses of {pause:.0f} minutes, no success between"
+    text = f"failed logins with pauses of {pause:.0f} minutes and no success between them"
     return alarm(run, text, rule.severity, **named(key, run[key].iloc[0]))
 
 
@@ -136,7 +136,7 @@ def _over_days(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule)
     def build(name: str, own: pd.DataFrame) -> Alarm:
         text, severity = f"few failed logins at a time on {days[name]} days", rule.severity
         if successes.get(name, 0) > len(own):
-            text, severity = f"{text}, and more successes: a user whose sessions expire looks so", "info"
+            text, severity = f"{text}, but more successes, as of a user whose sessions expire", "info"
         return alarm(own, text, severity, **named(key, name))
 
     patient = events[events[key].isin(chosen)]
@@ -168,7 +168,7 @@ def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
 
 
 def _many(fresh: pd.DataFrame, key: str, rule: Rule) -> list[bool]:
-    """Which events lie in a window of one source with so many routes; each enters and leaves it once."""
+    """Which events are in a window of one source with so many routes; each enters and leaves it once."""
     at, routes, names = (fresh[column].to_numpy() for column in ("seconds", "route", key))
     marked, held = [False] * len(fresh), Counter[str]()
     low = done = 0

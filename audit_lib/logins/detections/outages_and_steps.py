@@ -43,8 +43,8 @@ def breaks(traffic: Traffic, rule: Rule) -> list[Alarm]:
         known = clients[clients.map(good).lt(first)]
         if len(known) < (1 if traffic.collapsed else rule["clients"]):
             continue
-        text = f"{run.bad / run.asked:.0%} of the requests fail, also of {len(known)} sources "
-        text += "that succeeded before: so a broken configuration looks, not an attack"
+        text = f"{run.bad / run.asked:.0%} of the requests fail, also of {len(known)} addresses "
+        text += "that succeeded before, as after a broken configuration rather than in an attack"
         found.append(alarm(own, text, rule.severity, subject="all sources"))
     return found
 
@@ -58,7 +58,7 @@ def unrecorded(traffic: Traffic, rule: Rule) -> list[Alarm]:
         if _recorded(traffic, start, rule):
             continue
         own = known[known["seconds"].between(start, start + rule["hours"] * HOUR)]
-        text = "sources that succeeded before fail more often from here on, and no change is on record"
+        text = "addresses that succeeded before fail more often from here on, and no change is recorded"
         found.append(alarm(own, text, rule.severity, subject="all sources"))
     return found
 
@@ -127,7 +127,7 @@ def _chance(hours: pd.DataFrame, hour: float, rule: Rule) -> float:
 
 
 def _recorded(traffic: Traffic, start: float, rule: Rule) -> bool:
-    """Whether a rotation or a start lies within the slack around the hour."""
+    """Whether a rotation or a start is within the slack around the hour."""
     slack = rule.seconds("slack_minutes")
     low, high = start - slack, start + HOUR + slack
     return any(c.at.timestamp() <= high and c.until.timestamp() >= low for c in traffic.changes)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 
+from audit_lib.base.in_words import day_words, instant_words
 from audit_lib.logins.detections.after_a_change import BEGUN, REPLAY, STALE, FailedAfterChange
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
 from audit_lib.logins.detections.thresholds import Rule
@@ -21,14 +22,14 @@ class Causes:
     after_steps: tuple[FailedAfterChange, ...] = ()
 
     def explanation(self, found: Alarm) -> str:
-        """Why the failures of an incident are an accident; "" where nothing on record explains them."""
+        """Why the failures of an incident are an accident; "" if nothing on record explains them."""
         if found.first_at is None or found.last_at is None or not found.clients:
             return ""
         for one in self.breaks:
             if one.first_at is not None and one.last_at is not None and found.clients <= one.clients:
                 early = found.first_at >= one.first_at - pd.Timedelta(minutes=10)
                 if early and found.last_at <= one.last_at + pd.Timedelta(minutes=10):
-                    return "within a break of the configuration (A10)"
+                    return "during a configuration break (A10)"
         for after in (*self.after, *self.after_steps):
             # A client that is stuck goes on failing after the time to follow is over.
             within = found.last_at <= after.until or found.clients <= after.stuck
@@ -61,7 +62,7 @@ def _classed(
 
 def _named(change: RecordedChange) -> str:
     of_day = change.until - change.at > pd.Timedelta(hours=12)
-    when = f"{change.at:%Y-%m-%d}" if of_day else f"{change.at:%Y-%m-%d %H:%M}"
+    when = day_words(change.at) if of_day else instant_words(change.at)
     if change.name in BEGUN:
         return f"the {change.name} of {when}"
     return f"the rotation of {change.name} ({when})"

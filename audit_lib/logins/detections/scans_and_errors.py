@@ -42,7 +42,7 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
 
     def build(name: str, run: pd.DataFrame) -> Alarm:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
-        text = f"{least}{run['route'].nunique()} routes asked for that are not there or not allowed"
+        text = f"{least}{run['route'].nunique()} requested routes that do not exist or are not allowed"
         return _of(run, text, rule.severity, named(key, name))
 
     return earliest(asked, found, build)
@@ -69,7 +69,7 @@ def _sensitive_of(hits: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
 def _asked(run: pd.DataFrame, rule: Rule, source: dict[str, str]) -> Alarm:
     answered = sorted(set(run.loc[run["succeeded"], "route"]))
     if answered:
-        text = f"{answered[0]} was asked for and answered: it must not be served"
+        text = f"{answered[0]} was requested and answered, but must not be served"
         return _of(run, text, "critical", source)
     text = f"{run['count'].sum()} requests for files such as {run['route'].iloc[0]}, none answered"
     return _of(run, text, rule.severity, source)
@@ -119,12 +119,12 @@ def _most(windows: Numbers, count: Numbers) -> int:
 
 
 def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A17: a request whose query names a secret: the value stands in the log. One row for each parameter."""
+    """A17: a request whose query names a secret: the value is in the log. One row for each parameter."""
     hits = traffic.events[traffic.events["message"].eq(SECRET_IN_URL)]
     return [
         alarm(
             own,
-            f"the query parameter {parameter} stands in the log with its value",
+            f"the query parameter {parameter} is in the log with its value",
             rule.severity,
             subject=route,
         )
@@ -136,7 +136,7 @@ def starts(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A18: starts that failed, and starts again and again."""
     failed = traffic.events[traffic.events["kind"].isin(FAILED_STARTS)]
     found = [
-        alarm(run, "a start failed or was stopped by the validation", rule.severity, subject="start")
+        alarm(run, "a start failed, or the validation stopped it", rule.severity, subject="start")
         for run in _in_runs(failed, rule.seconds("minutes"))
     ]
     begun = traffic.events[traffic.events["message"].isin(BEGUN) & traffic.events["at"].notna()]
@@ -145,7 +145,7 @@ def starts(traffic: Traffic, rule: Rule) -> list[Alarm]:
     return found + earliest(
         begun,
         often,
-        lambda _, run: alarm(run, f"{len(run)} starts in short order", rule.severity, subject="start"),
+        lambda _, run: alarm(run, f"{len(run)} starts within a short time", rule.severity, subject="start"),
     )
 
 

@@ -18,7 +18,7 @@ def after_failures(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A7: several failures of one source, an address or a network, then an answer to it on a protected route,
     the first for a day.
 
-    Successes are kept by the minute: one in the minute of the last failure may lie before it, and is said.
+    Successes are kept by the minute: one in the minute of the last failure may be before it, and is said.
     """
     good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
     good = good[good["client"].ne("")].drop_duplicates(["client", "seconds"])

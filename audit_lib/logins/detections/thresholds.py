@@ -94,7 +94,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     place = f"policy {policy.name}: detections"
     given = policy.options.get("detections", {})
     if not isinstance(given, dict):
-        raise BadInput.at(place, "is not a table [detections]")
+        raise BadInput.at(place, "must be a table [detections]")
     table = TomlTable(given, place, faults)
     rules = {name: _rule(name, table) for name in LIMITS if table.has(name)}
     failure = _inner(table, "failure")
@@ -128,7 +128,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 def _inner(table: TomlTable, key: str) -> TomlTable:
     given = table.anything(key) if table.has(key) else {}
     if not isinstance(given, dict):
-        table.fault(f"{key} is not a table")
+        table.fault(f"{key} must be a table")
         given = {}
     return TomlTable(given, f"{table.place}.{key}", table.faults)
 
@@ -150,7 +150,7 @@ def _rule(name: str, table: TomlTable) -> Rule:
 def _number(table: TomlTable, key: str) -> float:
     value = table.anything(key)
     if type(value) not in (int, float) or not 0 <= value < 1e9:
-        table.fault(f"has no {key}" if value is None else f"{key} is not a number of at least 0")
+        table.fault(f"has no {key}" if value is None else f"{key} must be a number of at least 0")
         return 1.0
     return float(value)
 
@@ -158,7 +158,7 @@ def _number(table: TomlTable, key: str) -> float:
 def _numbers(table: TomlTable, key: str) -> tuple[float, ...]:
     values: Any = table.anything(key) or []
     if not isinstance(values, list) or not all(type(value) is int and 100 <= value < 600 for value in values):
-        table.fault(f"{key} is not a list of HTTP statuses")
+        table.fault(f"{key} must be a list of HTTP statuses")
         return ()
     return tuple(values)
 
@@ -169,7 +169,7 @@ def _networks(table: TomlTable) -> tuple[Network, ...]:
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError:
-            table.fault("proxy_networks holds something that is no network such as 10.0.0.0/8")
+            table.fault("proxy_networks must hold networks such as 10.0.0.0/8")
     return tuple(found)
 
 

@@ -40,7 +40,7 @@ class Traffic:
     network, method, route, status, count, failed, succeeded, protected. `failures`, those with a time, in its
     order: at, seconds, source, line, client, network, method, route, protected, let_in_at (the minute in
     which its address is answered on a protected route soon after; null: none), environment (of the log, ""
-    where it is not known). `events`: LogEvents with `seconds`, null where a line carries no time.
+    where it is not known). `events`: LogEvents with `seconds`, null if a line carries no time.
     """
 
     requests: pd.DataFrame
@@ -171,7 +171,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
 
 
 def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":
-    """The minute of the next answer to the same address on a protected route; null where none is near."""
+    """The minute of the next answer to the same address on a protected route; null if none is near."""
     good = requests[requests["succeeded"] & requests["protected"] & requests["client"].ne("")]
     answers = good[["client", "seconds"]].drop_duplicates()
     tries = failures[["client"]].assign(minute=failures["seconds"] // 60 * 60)
@@ -191,7 +191,7 @@ def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
     if share <= 0.95:
         return ""
     number = min(3, len(inside))
-    return f"{share:.0%} of the requests come from {number} private addresses: a proxy hides who asked"
+    return f"{share:.0%} of the requests come from {number} private addresses, so a proxy hides the callers"
 
 
 def _private(asked: pd.DataFrame, rules: DetectionPolicy) -> dict[str, bool]:

@@ -15,7 +15,7 @@ OWN_PLACES = ("policy.toml", ".audit/policy.toml")
 
 def choose_policy(project: Project, override: str = "") -> Policy:
     """The policy named by `--policy`, by audit.toml, or lying in the project; else the bundled one that
-    recognises the project by its variables' names; else the generic one. `BadInput` where it is broken.
+    recognises the project by its variables' names; else the generic one. `BadInput` if it is broken.
     """
     if override:
         return (
@@ -27,7 +27,7 @@ def choose_policy(project: Project, override: str = "") -> Policy:
         return bundled_policy(project.policy)
     there = [place for place in OWN_PLACES if os.path.lexists(project.root / place)]
     if len(there) == 2:
-        raise BadInput.at("policy.toml", "is there twice, in the project and in its .audit/: keep one")
+        raise BadInput.at("policy.toml", "exists twice, in the project and in its .audit/: keep one")
     if there:
         return _own(project, there[0])
     return _recognised(project)

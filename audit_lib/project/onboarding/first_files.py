@@ -16,31 +16,31 @@ _AUDIT_HEAD = """\
 # lines that end in "guess" are guesses. Paths are relative to this folder.
 """
 _AUDIT_TAIL = """
-# Values that lie on a platform alone are given without being stored:
+# Supply values that only a platform holds like this; they are not stored:
 #   audit-lib review --project . --env production/backend=-
-# Deploys, as the platform lists them, are told in an investigation (docs/incident.md#deploys):
+# To include deploys in an investigation, export the platform's deploy list (docs/incident.md#deploys):
 #   [[deploys]]
 #   pattern = "evidence/deploys*.json"
 """
 _POLICY_HEAD = """\
-# What this application demands of each of its variables. Written by `audit-lib init` from
-# example files and code: names only, no value was written. Lines that end in "guess" are guesses, taken
-# from the name and from where it was seen. Correct them, and fill in what your own guide says:
+# What this application requires of each of its variables. Written by `audit-lib init` from
+# example files and code: names only, without any value. Lines that end in "guess" are guesses, based on
+# the name and the places where it was seen. Correct them, and add what your own guide says:
 #   format = "url-safe"     a name of [formats], here or in the generic policy
 #   min_length = 32
-#   max_age_days = 90       without it the default holds; exempt = true: never rotated
-#   equals = ["OTHER"]      must hold the same value in the same environment; differs = [...]: must not
+#   max_age_days = 90       without it the default applies; exempt = true: never rotated
+#   equals = ["OTHER"]      must have the same value in the same environment; differs = [...]: must not
 #   obtain = "…", revoke = "…", restart = "restart"
 #   [secret.lines]          your guide's line numbers, as in  period = [55]
 """
 
 
 def first_audit_toml(project: Project, policy: str) -> str:
-    """The text of an audit.toml for what was discovered; sources that are not there are comments."""
+    """The text of an audit.toml for what was discovered; sources that do not exist are comments."""
     lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
     there = (project.root / project.guide).is_file()
     lines.append(f"{'' if there else '# '}guide = {_quoted(project.guide)}  # your own document on secrets")
-    lines.append(f"# environments = {_list(project.environments)}  # those that there are")
+    lines.append(f"# environments = {_list(project.environments)}  # the ones that exist")
     exports = [path for path in project.exports if (project.root / path).is_file()]
     if exports:
         lines.append(f"exports = {_list(exports)}")
@@ -53,14 +53,14 @@ def first_audit_toml(project: Project, policy: str) -> str:
             comment = "" if any(project.root.glob(log.pattern)) else "# "
             lines += ["", f"{comment}[[log]]", f"{comment}pattern = {_quoted(log.pattern)}"]
             lines += [f"{comment}service = {_quoted(log.service)}  # guess"]
-            lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: of times that name no zone"]
+            lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: for times without a zone"]
     return "\n".join(lines) + "\n" + _AUDIT_TAIL
 
 
 def _env_lines(source: EnvSource, root: Path, *, expected: bool) -> Iterator[str]:
     there = os.path.lexists(root / source.path)
     comment = "" if there or (expected and not source.example) else "# "
-    yield f"{comment}[[env]]" + ("" if there else "  # not there when this was written")
+    yield f"{comment}[[env]]" + ("" if there else "  # did not exist when this was written")
     yield f"{comment}path = {_quoted(source.path)}"
     if source.environment:
         yield f"{comment}environment = {_quoted(source.environment)}  # guess"

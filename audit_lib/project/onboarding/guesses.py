@@ -85,7 +85,7 @@ def _pair(name: str, names: set[str], prefixes: tuple[str, ...]) -> str:
 
 
 def _service(path: PurePosixPath, project: Project) -> str:
-    """The service of the env source that lies nearest above a file."""
+    """The service of the env source that is nearest above a file."""
     above = [
         source for source in project.env_sources if path.is_relative_to(PurePosixPath(source.path).parent)
     ]

@@ -35,7 +35,7 @@ def env_variables(project: Project, *, examples_only: bool = False) -> dict[str,
 def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, tuple[Mention, ...]]:
     """Name: where the project's code reads it, of the first 5,000 code files of at most 1 MB each.
 
-    With `among` only files in which one of these names stands are looked at, which is much faster.
+    With `among` only files with one of these names are looked at, which is much faster.
     """
     found: list[Mention] = []
     for path in code_files(project)[:MAX_CODE_FILES]:

@@ -1,4 +1,4 @@
-"""The policy's [[alerts]]: which events, or which records of the ledger, have to be told at once."""
+"""The policy's [[alerts]]: which events, or which records of the ledger, have to be reported at once."""
 
 from dataclasses import dataclass
 
@@ -41,6 +41,6 @@ def _rule(table: TomlTable) -> AlertRule:
         guide_line=table.number("guide_line", 0, 1) or 0,
     )
     if bool(table.has("kinds")) == bool(table.has("records")):
-        table.fault("names either kinds of the log or records of the ledger")
+        table.fault("must name either kinds of the log or records of the ledger")
     table.close()
     return rule

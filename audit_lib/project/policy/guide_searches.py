@@ -37,7 +37,7 @@ def _grep(table: TomlTable) -> DocumentedGrep:
         remedy=table.text("remedy"),
     )
     if not is_expression(from_basic(grep.pattern)):
-        table.fault("pattern is not a basic regular expression, as grep reads them")
+        table.fault("pattern must be a basic regular expression, as grep reads them")
     if not table.has("guide_line"):
         table.fault("has no guide_line")
     table.close()

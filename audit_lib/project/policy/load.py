@@ -1,4 +1,4 @@
-"""Reads a policy file: everything is checked, and all its faults are told at once."""
+"""Reads a policy file: everything is checked, and all its faults are reported at once."""
 
 import re
 from collections import Counter
@@ -46,10 +46,10 @@ def bundled_names() -> tuple[str, ...]:
 
 
 def bundled_policy(name: str) -> Policy:
-    """A policy that comes with the program, by its name; `BadInput` where there is none so named."""
+    """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
     if name not in bundled_names():
         raise BadInput.at(
-            f"policy {shown_name(name)}", f"is none of the bundled ones: {', '.join(bundled_names())}"
+            f"policy {shown_name(name)}", f"is not a bundled policy: {', '.join(bundled_names())}"
         )
     return load_policy(BUNDLED / f"{name}.toml")
 
@@ -78,7 +78,7 @@ def _base(table: TomlTable, path: Path) -> Policy | None:
         return None
     others = tuple(other for other in bundled_names() if BUNDLED / f"{other}.toml" != path)
     if name not in others:
-        table.fault(f"extends is none of the bundled policies: {', '.join(others)}")
+        table.fault(f"extends must be one of {', '.join(others)}")
         return None
     return bundled_policy(name)
 
@@ -134,7 +134,7 @@ def _digests(table: TomlTable, key: str) -> tuple[str, ...]:
     for number, digest in enumerate(digests, 1):
         # The text itself is not repeated: someone may have put the value there instead.
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
-            table.fault(f"{key}{'' if one else f' #{number}'} is not a SHA-256 (64 hexadecimal digits)")
+            table.fault(f"{key}{'' if one else f' #{number}'} must be a SHA-256 (64 hexadecimal digits)")
     return digests
 
 
@@ -155,7 +155,7 @@ def _options(table: TomlTable) -> dict[str, Any]:
 def _secret(table: TomlTable, policy: Policy) -> SecretRule:
     name = table.text("name", needed=True)
     if name and not _VARIABLE.fullmatch(name):
-        table.fault("name is not the name of a variable")
+        table.fault("name must be the name of a variable")
     kind = table.text("kind", "secret", among=KINDS)
     exempt = kind != "secret" or table.flag("exempt")
     period = table.number("max_age_days", None, 1)
@@ -163,7 +163,7 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
         table.fault("has a max_age_days, but is exempt from rotation")
     lines = table.numbers_by_name("lines")
     for fact in sorted(set(lines) - set(FACTS)):
-        table.fault(f"lines.{shown_name(fact)} is none of {', '.join(FACTS)}")
+        table.fault(f"lines.{shown_name(fact)} must be one of {', '.join(FACTS)}")
     rule = SecretRule(
         name=name,
         service=table.text("service", needed=True),
@@ -205,7 +205,7 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
     if rule.good_length and rule.good_length < rule.min_length:
         table.fault("good_length is less than min_length")
     if rule.expected and kind == "secret":
-        table.fault("expected would hold a secret's value: only a setting or an identifier has one")
+        table.fault("expected would contain a secret's value: only a setting or an identifier may have one")
     table.close()
     return rule
 
@@ -215,18 +215,16 @@ def _cross_faults(policy: Policy, place: str) -> list[Fault]:
     spelt = [name for rule in policy.secrets for name in (rule.name, *rule.aliases)]
     for name, count in sorted(Counter(spelt).items()):
         if name and count > 1:
-            faults.append(
-                Fault(place, f"secret {shown_name(name)} is there {count} times (as name or alias)")
-            )
+            faults.append(Fault(place, f"secret {shown_name(name)} appears {count} times (as name or alias)"))
     for number, rule in enumerate(policy.secrets, 1):
         here = f"{place}: secret #{number} ({shown_name(rule.name)})"
         for word in ("equals", "differs", "rotates_with"):
             for other in getattr(rule, word):
                 if other == rule.name or policy.rule(other) is None:
                     faults.append(
-                        Fault(here, f"{word} {shown_name(other)} names no other variable of the policy")
+                        Fault(here, f"{word} {shown_name(other)} must name another variable of the policy")
                     )
         used = (rule.format, rule.usual_format, *rule.forbidden_formats, *rule.environment_formats.values())
         unknown = sorted({name for name in used if name and name not in policy.formats})
-        faults.extend(Fault(here, f"format {shown_name(name)} is none of [formats]") for name in unknown)
+        faults.extend(Fault(here, f"format {shown_name(name)} is not in [formats]") for name in unknown)
     return faults

@@ -71,7 +71,7 @@ class Policy:
     """One application's policy, or the generic one.
 
     Placeholders, defaults and name patterns are globs over the whole text, letter case aside, in which
-    `*` is the only wildcard: `*change-me*` is a placeholder wherever it stands, `test` only alone.
+    `*` is the only wildcard: `*change-me*` is a placeholder wherever it is, `test` only alone.
     """
 
     name: str

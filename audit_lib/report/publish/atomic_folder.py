@@ -36,7 +36,7 @@ def publishing(out: Path) -> Iterator[Path]:
     On any error, and after a crash on the next run, it is removed and `out` is what it was.
 
     Raises:
-        BadInput: `out` is no place for a report: not a folder, holds other files, cannot be written.
+        BadInput: `out` is not a place for a report: not a folder, holds other files, cannot be written.
         AuditError: the disk is full, or fails otherwise.
     """
     out = Path(os.path.realpath(out))
@@ -79,7 +79,7 @@ def _put_in_place(staging: Path, out: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Whether the system exchanged two paths in one step; False where it or the file system cannot."""
+    """Whether the system exchanged two paths in one step; False if it or the file system cannot."""
     libc = ctypes.CDLL(None, use_errno=True)
     paths = os.fsencode(one), os.fsencode(other)
     if sys.platform == "darwin":
@@ -123,7 +123,7 @@ def _literal(name: str) -> str:
 def _check_replaceable(out: Path) -> None:
     """Raise unless `out` is absent, empty, or a report with nothing else in it."""
     if not out.name:
-        raise BadInput.at(f"--out {out}", "is no folder for a report")
+        raise BadInput.at(f"--out {out}", "cannot be a folder for a report")
     if not os.path.lexists(out):
         return
     if not out.is_dir():
@@ -131,7 +131,7 @@ def _check_replaceable(out: Path) -> None:
     present = {entry.name for entry in out.iterdir()} - _DEBRIS
     strange = sorted(present - _listed(out) - {MANIFEST})
     if present and MANIFEST not in present:
-        raise BadInput.at(f"--out {out}", "is a folder with other files, not a report: name another")
+        raise BadInput.at(f"--out {out}", "is a folder with other files, not a report: name another folder")
     if strange:
         raise BadInput(
             [Fault(f"--out {out}", f"{name} is not part of the report: move it") for name in strange]

@@ -42,7 +42,7 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
 
 
 class OwnKernel:
-    """A kernel in a scratch folder, so that neither modules nor settings of a project lie in its own."""
+    """A kernel in a scratch folder, so that neither modules nor settings of a project are in its own."""
 
     def __init__(self, scratch: Path, reader: int, warm_up: str) -> None:
         self.scratch = scratch
@@ -78,7 +78,7 @@ class OwnKernel:
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """papermill's client, which runs the cells when it is told to."""
+    """papermill's client, which runs the cells when the caller says so."""
 
     def __init__(self, nb_man: Any, kernel: OwnKernel, **options: Any) -> None:
         super().__init__(nb_man, km=kernel.manager, **options)
@@ -86,7 +86,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         self._kernel = kernel
 
     def papermill_execute_cells(self) -> None:
-        """Warm the kernel up, wait, then run all cells; none where the run was stopped."""
+        """Warm the kernel up, wait, then run all cells; none if the run was stopped."""
         if self._kernel.warm_up:
             self.kc.execute(self._kernel.warm_up, silent=True, store_history=False)
         if self._kernel.wait():

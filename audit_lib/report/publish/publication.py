@@ -57,7 +57,7 @@ def prepare(
         Refused: the keeper is not the one that read the inventory, so its values could not be searched for.
     """
     if not all(fingerprint in keeper for fingerprint in inventory["fingerprint"].dropna()):
-        raise Refused("the values of this audit are not at hand: its report could not be searched for them")
+        raise Refused("the values of this audit are missing, so its report could not be searched for them")
     places = (*inventory["environment"].unique(), *inventory["service"].unique())
     classes = classify(keeper, inventory, public_text(policy, project, *map(str, places)))
     return Publication(content, classes, plan(keeper, classes, artefacts))

@@ -39,7 +39,7 @@ def check_code(report: Path, source: Path) -> None:
                 Fault(f"{report.name}, injected parameters", "do more than set names to plain values")
             )
         elif unknown := sorted(assigned - names):
-            text = f"sets {', '.join(unknown)}, no parameter of {source.name}"
+            text = f"sets {', '.join(unknown)}, which {source.name} does not have"
             faults.append(Fault(f"{report.name}, injected parameters", text))
     if faults:
         raise BadInput(faults)

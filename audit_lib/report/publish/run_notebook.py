@@ -57,7 +57,7 @@ def started(
     """A function that runs the notebook as `run_notebook` does, in a kernel that is started at once.
 
     The kernel runs the `warm_up` code, such as an import, while the caller still makes the hand-over.
-    Where the function is never called, the kernel is stopped at the end of the block.
+    If the function is never called, the kernel is stopped at the end of the block.
     """
     check_parameters(source, parameters)
     forbid_core_dumps()
@@ -98,7 +98,7 @@ def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:
     """Raise `BadInput` with every parameter that the notebook lacks or that is a known secret value."""
     known = papermill.inspect_notebook(source)
     faults = [
-        Fault(f"{source.name}: parameter {name}", f"is none of its parameters: {', '.join(known)}")
+        Fault(f"{source.name}: parameter {name}", f"must be one of its parameters: {', '.join(known)}")
         for name in parameters
         if name not in known
     ]
@@ -134,7 +134,7 @@ def normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 @contextmanager
 def _own_errors(name: str) -> Iterator[None]:
-    """Turn the libraries' errors into ours: place and kind, and a message only where it is ours."""
+    """Turn the libraries' errors into ours: place and kind, and a message only if it is ours."""
     try:
         yield
     except PapermillExecutionError as error:

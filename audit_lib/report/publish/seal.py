@@ -53,12 +53,13 @@ class SealPlan:
     def statement(self) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
         weak = (
-            f" Too weak to be told from ordinary text, so not searched for: {', '.join(self.not_searched)}."
+            " Not searched for, since they are too weak to be distinguished from ordinary text: "
+            f"{', '.join(self.not_searched)}."
         )
         return (
             f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
             f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
-            f"characters of them, with 0 hits. A copy without {MANIFEST} was not searched."
+            f"characters of them, with 0 hits. Treat a copy without {MANIFEST} as unchecked."
         ) + (weak if self.not_searched else "")
 
 
@@ -87,8 +88,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     """The keeper's values by class. A value that is a secret under one name is one under every name.
 
     Args:
-        public: text that the report may hold anyway (policy, names): a value within it is no secret to
-            be searched for, and neither are 12 characters that stand in it, such as a key's public prefix.
+        public: text that the report may hold anyway (policy, names): a value within it is not a secret to
+            be searched for, and neither are 12 characters that are in it, such as a key's public prefix.
     """
     known = inventory.dropna(subset=["fingerprint"])
     secret = known[known["kind"].isin(_SECRET_KINDS)]
@@ -147,7 +148,7 @@ def _patterns(keeper: Keeper, classes: Classes) -> tuple[dict[bytes, str], dict[
 
 
 def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
-    """What stands in the files of a folder, their names and all that is packed in them.
+    """What is in the files of a folder, their names and all that is packed in them.
 
     Raises:
         Refused: a file cannot be searched as a whole.
@@ -182,7 +183,7 @@ def seal(folder: Path, sealing: Sealing) -> SealResult:
     """The result of a search without a hit, which is what the plan in the artefacts said.
 
     Raises:
-        Refused: a value stands in an artefact, one cannot be searched, or the plan said something else.
+        Refused: a value is in an artefact, one cannot be searched, or the plan said something else.
     """
     result = search(folder, sealing.keeper, sealing.classes)
     planned = sealing.plan
@@ -194,7 +195,7 @@ def seal(folder: Path, sealing: Sealing) -> SealResult:
         planned.runs,
         planned.artefacts,
     ):
-        raise Refused("the seal searched for something else than the report states; nothing was published")
+        raise Refused("the seal searched for something other than the report states; nothing was published")
     return result
 
 

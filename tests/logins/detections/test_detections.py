@@ -215,9 +215,9 @@ def test_quiet_and_complete_logs_are_none(tmp_path: Path) -> None:
             ['INFO:     203.0.113.9:1 - "GET /api/x HTTP/1.1" 401 X\n'],
             "paiid",
             1,
-            "1 failed logins carry no time",
+            "1 failed logins have no time",
         ),
-        ([(number, "10.0.0.7", API, 200) for number in range(30)], "paiid", 1, "a proxy hides who asked"),
+        ([(number, "10.0.0.7", API, 200) for number in range(30)], "paiid", 1, "a proxy hides the callers"),
         ([], "generic", 1, "does not declare what a failed login looks like"),
         ([], "paiid", 2, "1 of 2 days have no line"),
     ],
@@ -241,7 +241,7 @@ def test_a_break_of_all_sources_is_no_attack(tmp_path: Path) -> None:
     bursts = found[found["detection"].eq("A1")]
     assert verdicts(found)["A10"] == "found"
     assert set(bursts["severity"]) == {"info"}
-    assert bursts["classification"].str.contains("no attack").all()
+    assert bursts["classification"].str.contains("not an attack").all()
 
 
 def test_an_attack_alone_at_night_is_no_break(tmp_path: Path) -> None:

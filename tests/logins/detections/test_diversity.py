@@ -31,7 +31,7 @@ def test_the_reason_says_how_many_there_are_and_what_would_decide(tmp_path: Path
     """The number read, the number needed, and the declaration that stands for them."""
     found = detections(tmp_path, _callers(4)).set_index("detection")
     assert found.loc["A1", "reason"] == (
-        "public addresses in the logs: 4; fewer than 5 cannot be told from a proxy's, and the policy "
+        "public addresses in the logs: 4; fewer than 5 may belong to a proxy, and the policy "
         'does not say that they are callers (clients = "real")'
     )
 
@@ -65,5 +65,5 @@ def test_one_source_shows_no_break_of_all(tmp_path: Path) -> None:
     """That all sources fail at once cannot be seen of a single one, nor its absence; of two it can."""
     alone = detections(tmp_path, _callers(1), clients="real").set_index("detection")
     assert alone.loc["A10", "verdict"] == "unknown"
-    assert alone.loc["A10", "reason"] == "1 source in the logs; that all fail at once takes 2"
+    assert alone.loc["A10", "reason"] == "1 address in the logs, but this needs at least 2"
     assert verdicts(detections(tmp_path, _callers(2), clients="real"))["A10"] == "none"

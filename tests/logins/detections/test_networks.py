@@ -98,7 +98,7 @@ def test_people_of_one_network_who_are_let_in_after_a_try_or_two_are_no_attack(
     late = [(at + 600 * (status == 200), client, route, status) for at, client, route, status in asks]
     assert _found(tmp_path, late, "A1")["severity"].tolist() == ["medium"]
     assert burst["classification"].endswith(
-        "most of its addresses are let in soon after: people who share it look so"
+        "most of its addresses succeed soon after, as people on one network do"
     )
 
 

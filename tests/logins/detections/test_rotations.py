@@ -59,7 +59,7 @@ def test_a_source_has_its_class(kind: str, tmp_path: Path) -> None:
     """What it did before the rotation, after it, and after the time to follow decides."""
     found = detections(tmp_path, SOURCES[kind], days=2, ledger=_ledger(tmp_path))
     rows = found[found["detection"].eq("A9") & found["subject"].ne("API_TOKEN")]
-    assert rows["classification"].tolist() == [f"{kind} after the rotation of API_TOKEN (2026-09-01 10:00)"]
+    assert rows["classification"].tolist() == [f"{kind} after the rotation of API_TOKEN (1 Sep 2026 10:00)"]
 
 
 def test_who_is_answered_on_another_route_has_recovered(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_deploy_that_many_known_sources_fail_after_is_named(tmp_path: Path) ->
     """A deploy of the platform's list stands beside the failures, with its line; one that failed does not."""
     found = detections(tmp_path, BOTH, deploys=_deploys())
     rows = found[found["detection"].eq("A9")].set_index("subject")
-    assert rows.loc["deploy", "classification"].startswith("after the deploy of 2026-09-01 09:57: 2 stale")
+    assert rows.loc["deploy", "classification"].startswith("after the deploy of 1 Sep 2026 09:57: 2 stale")
     assert rows.loc["deploy", "evidence"] == "deploys.json:3"
     failed = detections(tmp_path, BOTH, deploys=_deploys("failed"))
     assert "deploy" not in set(failed["subject"])

@@ -34,18 +34,18 @@ def test_the_failed_login_is_declared_by_the_application_alone() -> None:
 @pytest.mark.parametrize(
     ("table", "faults"),
     [
-        ("text", ["is not a table"]),
+        ("text", ["must be a table"]),
         ({"A21": {}}, ["has an unknown key A21"]),
         ({"A17": {"definition": "x", "source": "y", "failures": 3}}, ["has an unknown key failures"]),
-        ({"A8": {"days": "30"}}, ["days is not a number", "has no definition", "has no source"]),
-        ({"A8": {"definition": "x", "source": "y", "days": True}}, ["days is not a number"]),
+        ({"A8": {"days": "30"}}, ["days must be a number", "has no definition", "has no source"]),
+        ({"A8": {"definition": "x", "source": "y", "days": True}}, ["days must be a number"]),
         ({"failure": {}}, ["declares neither"]),
-        ({"failure": {"statuses": [99]}}, ["statuses is not a list of HTTP statuses", "declares neither"]),
-        ({"let_in_minutes": "10"}, ["let_in_minutes is not a number"]),
-        ({"clients": "proxied"}, ["clients is none of real"]),
+        ({"failure": {"statuses": [99]}}, ["statuses must be a list of HTTP statuses", "declares neither"]),
+        ({"let_in_minutes": "10"}, ["let_in_minutes must be a number"]),
+        ({"clients": "proxied"}, ["clients must be one of real"]),
         ({"public_addresses": 0}, ["public_addresses is less than 1"]),
-        ({"proxy_networks": ["10.0.0.0/99"]}, ["proxy_networks holds"]),
-        ({"A17": {"definition": "x", "source": "y", "severity": "bad"}}, ["severity is none of"]),
+        ({"proxy_networks": ["10.0.0.0/99"]}, ["proxy_networks must hold"]),
+        ({"A17": {"definition": "x", "source": "y", "severity": "bad"}}, ["severity must be one of"]),
     ],
 )
 def test_faults_of_the_table_are_told_at_once(table: Any, faults: list[str]) -> None:

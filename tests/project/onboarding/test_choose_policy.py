@@ -54,9 +54,9 @@ def test_a_policy_given_by_path_is_read_from_anywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
-        ({"audit.toml": 'policy = "paid"\n'}, "policy paid: is none of the bundled ones"),
+        ({"audit.toml": 'policy = "paid"\n'}, "policy paid: is not a bundled policy"),
         ({"audit.toml": 'policy = "gone.toml"\n'}, "gone.toml: does not exist"),
-        ({"policy.toml": OWN, ".audit/policy.toml": OWN}, "policy.toml: is there twice"),
+        ({"policy.toml": OWN, ".audit/policy.toml": OWN}, "policy.toml: exists twice"),
         ({"policy.toml": ""}, "policy.toml: has no name"),
     ],
 )

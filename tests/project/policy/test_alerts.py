@@ -23,12 +23,15 @@ def test_kinds_are_those_that_exist() -> None:
     ("text", "fault"),
     [
         ('[[alerts]]\nkinds = ["unauthorized"]\n', "alerts #1: has no name"),
-        (ALERT, "alerts #1 (x): names either kinds"),
-        (ALERT + 'kinds = ["unauthorized"]\nrecords = ["rotation"]\n', "alerts #1 (x): names either kinds"),
-        (ALERT + 'kinds = ["nothing"]\n', "alerts #1 (x): kinds holds something that is none of"),
+        (ALERT, "alerts #1 (x): must name either kinds"),
+        (
+            ALERT + 'kinds = ["unauthorized"]\nrecords = ["rotation"]\n',
+            "alerts #1 (x): must name either kinds",
+        ),
+        (ALERT + 'kinds = ["nothing"]\n', "alerts #1 (x): kinds must hold only"),
         (ALERT + 'records = ["rotation"]\nat_least = 0\n', "alerts #1 (x): at_least is less than 1"),
         (ALERT + 'records = ["rotation"]\nat_most = 1\n', "alerts #1 (x): has an unknown key at_most"),
-        ("alerts = 3\n", "alerts is not a list of tables"),
+        ("alerts = 3\n", "alerts must be a list of tables"),
     ],
 )
 def test_a_fault_of_an_alert_is_told_when_the_policy_is_loaded(text: str, fault: str, tmp_path: Path) -> None:

@@ -29,50 +29,50 @@ def faults_of(text: str, folder: Path) -> list[str]:
     ("text", "fault"),
     [
         ("", "policy.toml: has no name"),
-        ("name = 3\n", "policy.toml: name is not a text"),
+        ("name = 3\n", "policy.toml: name must be a text"),
         ('name = "a\n', "policy.toml: is not TOML at line 1, column 10"),
         (HEAD + 'nmae = "x"\n', "policy.toml: has an unknown key nmae"),
-        (HEAD + '["white space"]\n', "policy.toml: has an unknown key (with a name that is none"),
+        (HEAD + '["white space"]\n', "policy.toml: has an unknown key (unprintable name"),
         (HEAD + "warn_days = -1\n", "policy.toml: warn_days is less than 0"),
-        (HEAD + "warn_days = true\n", "policy.toml: warn_days is not a whole number"),
+        (HEAD + "warn_days = true\n", "policy.toml: warn_days must be a whole number"),
         (HEAD + "default_max_age_days = 0\n", "policy.toml: default_max_age_days is less than 1"),
-        (HEAD + 'placeholders = "x"\n', "policy.toml: placeholders is not a list"),
-        (HEAD + "placeholders = [1]\n", "policy.toml: placeholders holds something that is not a text"),
-        (HEAD + 'placeholders = ["a", "a"]\n', "policy.toml: placeholders holds something twice"),
-        (HEAD + 'compromised = ["oops"]\n', "policy.toml: compromised #1 is not a SHA-256"),
-        (HEAD + f'compromised = ["{DIGEST}", "X"]\n', "policy.toml: compromised #2 is not a SHA-256"),
-        (HEAD + 'guide_sha256 = "X"\n', "policy.toml: guide_sha256 is not a SHA-256"),
+        (HEAD + 'placeholders = "x"\n', "policy.toml: placeholders must be a list"),
+        (HEAD + "placeholders = [1]\n", "policy.toml: placeholders must hold texts"),
+        (HEAD + 'placeholders = ["a", "a"]\n', "policy.toml: placeholders contains something twice"),
+        (HEAD + 'compromised = ["oops"]\n', "policy.toml: compromised #1 must be a SHA-256"),
+        (HEAD + f'compromised = ["{DIGEST}", "X"]\n', "policy.toml: compromised #2 must be a SHA-256"),
+        (HEAD + 'guide_sha256 = "X"\n', "policy.toml: guide_sha256 must be a SHA-256"),
         (
             HEAD + 'extends = "nothing"\n',
-            "policy.toml: extends is none of the bundled policies: generic, paiid",
+            "policy.toml: extends must be one of generic, paiid",
         ),
         (HEAD + '[formats]\nodd = "["\n', "policy.toml: formats.odd is not a regular expression"),
         (HEAD + '[formats]\nodd = "(?i)a"\n', "policy.toml: formats.odd is not a regular expression"),
         (
             HEAD + '[[grep]]\npattern = "["\npath = "*.log"\nlooks_for = "x"\nguide_line = 1\n',
-            "policy.toml: grep #1: pattern is not a basic regular expression",
+            "policy.toml: grep #1: pattern must be a basic regular expression",
         ),
-        (HEAD + "[formats]\nodd = 1\n", "policy.toml: formats.odd is not a text"),
-        (HEAD + "[secret]\n", "policy.toml: secret is not a list of tables [[secret]]"),
+        (HEAD + "[formats]\nodd = 1\n", "policy.toml: formats.odd must be a text"),
+        (HEAD + "[secret]\n", "policy.toml: secret must be a list of tables [[secret]]"),
         (HEAD + "secret = [1]\n", "policy.toml: secret #1: is not a table"),
         (HEAD + '[[secret]]\nservice = "web"\n', "policy.toml: secret #1: has no name"),
         (HEAD + SECRET + '[[secret]]\nname = "B"\n', "policy.toml: secret #2 (B): has no service"),
         (
             HEAD + '[[secret]]\nname = "A B"\nservice = "w"\n',
-            "policy.toml: secret #1: name is not the name of",
+            "policy.toml: secret #1: name must be the name of",
         ),
-        (HEAD + SECRET + SECRET, "policy.toml: secret SHOP_KEY is there 2 times (as name or alias)"),
-        (HEAD + SECRET + OTHER + 'aliases = ["SHOP_KEY"]\n', "policy.toml: secret SHOP_KEY is there 2 times"),
+        (HEAD + SECRET + SECRET, "policy.toml: secret SHOP_KEY appears 2 times (as name or alias)"),
+        (HEAD + SECRET + OTHER + 'aliases = ["SHOP_KEY"]\n', "policy.toml: secret SHOP_KEY appears 2 times"),
         (
             HEAD + SECRET + 'kind = "key"\n',
-            "secret #1 (SHOP_KEY): kind is none of secret, identifier, setting",
+            "secret #1 (SHOP_KEY): kind must be one of secret, identifier, setting",
         ),
-        (HEAD + SECRET + 'required = "maybe"\n', "secret #1 (SHOP_KEY): required is none of always"),
+        (HEAD + SECRET + 'required = "maybe"\n', "secret #1 (SHOP_KEY): required must be one of always"),
         (
             HEAD + SECRET + 'required_in = ["prod"]\n',
-            "(SHOP_KEY): required_in holds something that is none of",
+            "(SHOP_KEY): required_in must hold only",
         ),
-        (HEAD + SECRET + 'component = "host"\n', "(SHOP_KEY): component is none of whole, password"),
+        (HEAD + SECRET + 'component = "host"\n', "(SHOP_KEY): component must be one of whole, password"),
         (HEAD + SECRET + "min_length = -1\n", "(SHOP_KEY): min_length is less than 0"),
         (
             HEAD + SECRET + "min_length = 9\ngood_length = 8\n",
@@ -80,27 +80,30 @@ def faults_of(text: str, folder: Path) -> list[str]:
         ),
         (
             HEAD + SECRET + 'classes = ["vowel"]\n',
-            "(SHOP_KEY): classes holds something that is none of lower",
+            "(SHOP_KEY): classes must hold only lower",
         ),
         (HEAD + SECRET + "max_age_days = -90\n", "(SHOP_KEY): max_age_days is less than 1"),
-        (HEAD + SECRET + "max_age_days = 90.0\n", "(SHOP_KEY): max_age_days is not a whole number"),
+        (HEAD + SECRET + "max_age_days = 90.0\n", "(SHOP_KEY): max_age_days must be a whole number"),
         (
             HEAD + SECRET + "max_age_days = 90\nexempt = true\n",
             "(SHOP_KEY): has a max_age_days, but is exempt",
         ),
-        (HEAD + SECRET + 'equals = ["NOBODY"]\n', "(SHOP_KEY): equals NOBODY names no other variable"),
+        (HEAD + SECRET + 'equals = ["NOBODY"]\n', "(SHOP_KEY): equals NOBODY must name another variable"),
         (
             HEAD + SECRET + 'differs = ["SHOP_KEY"]\n',
-            "(SHOP_KEY): differs SHOP_KEY names no other variable",
+            "(SHOP_KEY): differs SHOP_KEY must name another variable",
         ),
-        (HEAD + SECRET + 'format = "gone"\n', "(SHOP_KEY): format gone is none of [formats]"),
+        (HEAD + SECRET + 'format = "gone"\n', "(SHOP_KEY): format gone is not in [formats]"),
         (
             HEAD + SECRET + 'expected = { production = "x" }\n',
-            "(SHOP_KEY): expected would hold a secret's value",
+            "(SHOP_KEY): expected would contain a secret's value",
         ),
-        (HEAD + SECRET + 'expected = { live = "x" }\n', "(SHOP_KEY): expected.live is none of development"),
-        (HEAD + SECRET + "[secret.lines]\nperiod = [0]\n", "lines.period is not a list of line numbers"),
-        (HEAD + SECRET + "[secret.lines]\nmood = [1]\n", "(SHOP_KEY): lines.mood is none of entry"),
+        (
+            HEAD + SECRET + 'expected = { live = "x" }\n',
+            "(SHOP_KEY): expected.live must be one of",
+        ),
+        (HEAD + SECRET + "[secret.lines]\nperiod = [0]\n", "lines.period must be a list of line numbers"),
+        (HEAD + SECRET + "[secret.lines]\nmood = [1]\n", "(SHOP_KEY): lines.mood must be one of entry"),
         (HEAD + SECRET + 'owner = "me"\n', "policy.toml: secret #1 (SHOP_KEY): has an unknown key owner"),
         (HEAD + '[[grep]]\npattern = "x"\n', "policy.toml: grep #1 (x): has no path"),
     ],
@@ -119,9 +122,9 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         "policy.toml: has no name",
         "policy.toml: warn_days is less than 0",
         "policy.toml: secret #1 (SHOP_KEY): max_age_days is less than 1",
-        "policy.toml: secret #1 (SHOP_KEY): min_length is not a whole number",
+        "policy.toml: secret #1 (SHOP_KEY): min_length must be a whole number",
         "policy.toml: secret #2 (SHOP_KEY): has an unknown key mood",
-        "policy.toml: secret SHOP_KEY is there 2 times (as name or alias)",
+        "policy.toml: secret SHOP_KEY appears 2 times (as name or alias)",
     ]
 
 
@@ -198,7 +201,7 @@ def test_a_secret_without_a_period_has_the_default_one(tmp_path: Path) -> None:
 def test_every_bundled_policy_loads() -> None:
     """The bundled policies are valid, and one that is not there is named with those that are."""
     assert [bundled_policy(name).name for name in bundled_names()] == ["generic", "paiid"]
-    with pytest.raises(BadInput, match="is none of the bundled ones: generic, paiid"):
+    with pytest.raises(BadInput, match="is not a bundled policy: generic, paiid"):
         bundled_policy("../generic")
 
 

@@ -47,7 +47,7 @@ def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
             lambda cells: cells.insert(1, _injected("project = __import__('os').system('true')")),
             "more than set names",
         ),
-        (lambda cells: cells.insert(1, _injected("print = 1")), "sets print, no parameter"),
+        (lambda cells: cells.insert(1, _injected("print = 1")), "sets print, which"),
         (lambda cells: cells.extend([_injected("project = ''"), _injected("")]), "2 cells of injected"),
         (lambda cells: cells.insert(1, _injected("import os")), "more than set names"),
     ],

@@ -194,7 +194,7 @@ def test_the_statement_is_verified(tmp_path: Path) -> None:
     keeper, classes = _known()
     planned = plan(keeper, classes, 2)
     (tmp_path / "a.txt").write_text(planned.statement())
-    with pytest.raises(Refused, match="something else"):
+    with pytest.raises(Refused, match="something other"):
         seal(tmp_path, Sealing(keeper, classes, planned))
     (tmp_path / "b.txt").write_text("b")
     result = seal(tmp_path, Sealing(keeper, classes, planned))
