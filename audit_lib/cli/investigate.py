@@ -79,11 +79,11 @@ def _address(client: str) -> str:
 
 
 def _sentence(step: Step) -> str:
-    """One step on one line: where, what, how it is verified, what it breaks."""
-    where = f" [{step.where}]" if step.where else ""
+    """One step on one line: what, its place, how it is verified, what it breaks."""
+    place = f" [{step.place}]" if step.place else ""
     verify = f" Verify: {step.verify}." if step.verify else ""
     breaks = f" It breaks: {step.breaks}." if step.breaks else ""
-    return f"{step.text}{where}.{verify}{breaks}"
+    return f"{step.text}{place}.{verify}{breaks}"
 
 
 def _say_first_steps(project: Project, policy: str, secret: str) -> str:

@@ -4,30 +4,31 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
-from audit_lib.incident.data import Scene
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.requests import maybe_within
 
 
-def deploys_told(scene: Scene, timeline: pd.DataFrame) -> tuple[str, str]:
+def deploys_told(investigation: Investigation) -> tuple[str, str]:
     """How many deploys there were, and by what. A list is silent on what lies before and after it."""
-    if scene.deploys.empty:
-        return _starts(timeline)
-    bounds = scene.deploys.rename(columns={"began_at": "not_before_at", "ended_at": "not_after_at"})
-    here = bounds.assign(near=maybe_within(bounds, scene.window))
+    if investigation.deploys.empty:
+        return _starts(tabulate_timeline(investigation))
+    bounds = investigation.deploys.rename(columns={"began_at": "not_before_at", "ended_at": "not_after_at"})
+    here = bounds.assign(near=maybe_within(bounds, investigation.window))
     told = []
     for names, listed in here.groupby(["environment", "service"]):
         place = "/".join(name for name in map(str, names) if name) or "a place that is not named"
         inside = listed.loc[listed["near"], "outcome"].value_counts().sort_index()
         counts = ", ".join(f"{count} {outcome}" for outcome, count in inside.items()) or "none"
-        told.append(f"{place}: {counts}{_outside(listed, scene)}")
-    return "; ".join(told), "; ".join(sorted(set(scene.deploys["file"])))
+        told.append(f"{place}: {counts}{_outside(listed, investigation)}")
+    return "; ".join(told), "; ".join(sorted(set(investigation.deploys["file"])))
 
 
-def _outside(listed: pd.DataFrame, scene: Scene) -> str:
+def _outside(listed: pd.DataFrame, investigation: Investigation) -> str:
     """Which parts of the window the list of a place does not tell of."""
     first, last = listed["not_before_at"].min(), listed["not_before_at"].max()
-    silent = [f"before {iso(first)}"] if first > scene.window.since else []
-    silent += [f"after {iso(last)}"] if last < scene.window.until else []
+    silent = [f"before {iso(first)}"] if first > investigation.window.since else []
+    silent += [f"after {iso(last)}"] if last < investigation.window.until else []
     return f"; {' and '.join(silent)} the list tells of none: unknown" if silent else ""
 
 

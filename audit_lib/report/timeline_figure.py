@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.incident.facts import NEW
-from audit_lib.incident.timeline import tabulate_lane
-from audit_lib.investigation import Incident
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.pivots import NEW
+from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within
 from audit_lib.report import escape as inert
 from audit_lib.report.svg import MUTED, Axes, Figure, panels, style, svg
@@ -33,35 +34,36 @@ MOST_TICKS = 8
 LEAST_BAR = 0.006  # of the width: a shorter one would not be seen
 
 
-def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Figure:
+def timeline_figure(investigation: Investigation, client: str = "", route: str = "") -> Figure:
     """The timeline on one drawing, times in UTC; what is drawn stands beside it as text.
 
     An address and a route have lanes of their own where they are picked.
     """
-    told = incident.timeline
+    told = tabulate_timeline(investigation)
     new = told["kind"].eq("successes") & told["subject"].isin(NEW)
-    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(incident)]
+    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
     for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
-        parts += [tabulate_lane(incident.scene, lane, key, name)] if name else []
+        parts += [tabulate_lane(investigation, lane, key, name)] if name else []
     table = pd.concat([part for part in parts if len(part)] or parts[:1])
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
-    window = incident.window
+    window = investigation.window
     alt = f"Timeline from {iso(window.since)} to {iso(window.until)}, UTC: {words}."
     lanes = [lane for lane in LANES if lane in counts]
     drawn = table.groupby(["kind", "subject"], sort=True)["count"].sum().reset_index()
     return Figure(_draw(table, lanes, window, alt), as_text(show(drawn)), alt)
 
 
-def _exposed(incident: Incident) -> pd.DataFrame:
+def _exposed(investigation: Investigation) -> pd.DataFrame:
     """The exposure windows as bars: from the earliest beginning to the latest end."""
-    windows = incident.windows if incident.scene.secret else incident.windows[incident.windows["leaked"]]
+    windows = tabulate_exposure_windows(investigation)
+    windows = windows if investigation.secret else windows[windows["leaked"]]
     bars = windows.rename(columns={"begins_at": "not_before_at", "ends_at": "not_after_at"})
     bars = bars.assign(kind="exposed", subject=bars["secret"], count=1, text="", evidence="")
     bars["at"] = pd.Series(pd.NaT, index=bars.index, dtype=bars["not_before_at"].dtype)
-    bars = bars.loc[maybe_within(bars, incident.window), list(incident.timeline.columns)]
+    bars = bars.loc[maybe_within(bars, investigation.window), list(tabulate_timeline(investigation).columns)]
     # Of many values that were exposed all the while one bar is drawn: more on top of it say nothing.
-    since, until = pd.Timestamp(incident.window.since), pd.Timestamp(incident.window.until)
+    since, until = pd.Timestamp(investigation.window.since), pd.Timestamp(investigation.window.until)
     low, high = bars["not_before_at"].fillna(since), bars["not_after_at"].fillna(until)
     bars = bars.assign(
         not_before_at=low.mask(low < since, since), not_after_at=high.mask(high > until, until)

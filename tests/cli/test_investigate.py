@@ -59,7 +59,7 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     stands out, leaks in force before all; no cell failed."""
     folder, said = published
     assert "first explanation: brute force (likely)" in said
-    assert "do first: Block the source at the edge" in said
+    assert "do first: Block the address at the edge" in said
     assert "[203.0.113.45]" in said
     told = [line for line in said.splitlines() if line.startswith("stands out: ")]
     assert told[0].endswith("and is in force: --secret REPORTS_TOKEN")
@@ -132,13 +132,23 @@ def test_nbval_replays_the_published_notebook(published: tuple[Path, str]) -> No
     [
         ("", ["ask", "keep", "record", "look", "rotate"]),
         ("API_TOKEN", ["record", "make", "replace", "restart", "rebuild", "think", "verify", "purge"]),
-        ("TRADIER_API_KEY", ["record", "revoke", "make", "replace", "restart", "verify", "purge"]),
-        ("NO_SUCH", ["record", "revoke", "replace", "verify", "add"]),
+        ("TRADIER_API_KEY", ["record", "make", "replace", "restart", "revoke", "verify", "purge"]),
+        ("NO_SUCH", ["record", "replace", "revoke", "verify", "add"]),
     ],
 )
 def test_the_steps_follow_the_couplings(secret: str, actions: list[str]) -> None:
-    """A provider's key is revoked first, a pair is replaced together, a public half is rebuilt."""
+    """A provider's key is revoked once the new one works, a pair set together, a public half rebuilt."""
     assert [step.action for step in steps(bundled_policy("paiid"), secret)] == actions
+
+
+def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
+    """Nothing was read, so nothing is published and the command ends with 2."""
+    (tmp_path / "empty").mkdir()
+    given = ["investigate", "--project", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 2, done.output
+    assert "nothing of an application was found here" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:

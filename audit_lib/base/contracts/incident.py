@@ -47,7 +47,6 @@ class Clients(Contract):
     successes: Series[int]  # 2xx on protected routes, in the window
     may_be: Series[int]  # of the requests, how many lie in the window only perhaps
     successes_before: Series[int]  # 2xx on protected routes, surely before the window
-    worst_burst: Series[int]  # failures surely within ten minutes
     routes: Series[int]
 
 
@@ -114,6 +113,7 @@ class Explanations(Contract):
     speaks_for: Series[str]
     speaks_against: Series[str]
     missing: Series[str]
+    addresses: Series[str]  # those that it is about, the most conspicuous first, separated by "; "
 
 
 class Symptoms(Contract):
@@ -132,7 +132,7 @@ class Steps(Contract):
 
     step: Series[int]
     secret: Series[str]
-    where: Series[str]
+    place: Series[str]  # environment/service, an address, or who has to act
     action: Series[str]
     text: Series[str]
     verify: Series[str]

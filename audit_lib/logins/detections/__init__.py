@@ -36,6 +36,7 @@ __all__ = [
     "DETECTIONS",
     "Detected",
     "Detection",
+    "DetectionPolicy",
     "Traffic",
     "detect",
     "detection_policy",
