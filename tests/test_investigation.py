@@ -72,7 +72,7 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
     [
         (Question(since="yesterday"), "since: is not a date or time"),
         (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
-        (Question(secret="NO_SUCH_NAME"), "secret: is the name of no variable"),
+        (Question(secret="NO_SUCH_NAME"), "secret: no such variable in the policy or the project"),
         (Question(discovered="at night"), "discovered: is not a date or time"),
         (Question(discovered="2026-09-20T00:00:01Z"), "discovered: is after 2026-09-20T00:00:00Z"),
     ],
@@ -138,12 +138,12 @@ def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -
     assert 0 < count <= len(refused)
 
 
-def test_newcomers_have_a_lane_of_their_own(tmp_path: Path) -> None:
+def test_new_addresses_have_a_lane_of_their_own(tmp_path: Path) -> None:
     """Thirty successes of a stranger among two thousand are drawn, and told, apart from them."""
     plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper_of(project))
-    assert "30 newcomers" in timeline_figure(found).alt
+    assert "30 new addresses" in timeline_figure(found).alt
     assert any(STRANGER in cell for row in timeline_table(found).rows for cell in row)
 
 
@@ -237,16 +237,21 @@ def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:
     )
     early = investigate(project, Question("2026-07-01", "2026-07-02"), as_of, keeper)
     told = tabulate_record(early).set_index("field").loc["deploys", "value"]
-    assert told == "production/backend: none; before 2026-07-15T11:00:04Z the list tells of none: unknown"
+    assert told == "production/backend: none; nothing is known before 15 Jul 11:00"
 
 
 def test_without_a_deploy_list_no_deploy_is_denied(tmp_path: Path) -> None:
     """Starts in the logs are the nearest, and where there is none it is unknown."""
     found = looked_into(tmp_path, plant(tmp_path, "pair break", 0))
     told, evidence = tuple(tabulate_record(found).set_index("field").loc["deploys"])
-    assert told == "starts in the logs (boot): 1; whether one was a deploy is in no source"
+    assert told == "starts in the logs (boot): 1; whether one was a deploy is not known"
     assert "[[deploys]]" in evidence
     empty = investigate(
         load_project(tmp_path), Question("2026-09-10", "2026-09-11"), AS_OF, keeper_of(load_project(tmp_path))
     )
-    assert tabulate_record(empty).set_index("field").loc["deploys", "value"].startswith("unknown: no start")
+    assert (
+        tabulate_record(empty)
+        .set_index("field")
+        .loc["deploys", "value"]
+        .startswith("not known: the logs show no start")
+    )

@@ -42,10 +42,10 @@ class Explanation:
         if holds and text not in self.missing:
             self.missing.append(text)
 
-    def doubts(self, reasons: Iterable[tuple[str, tuple[str, ...]]]) -> None:
-        """Why the detections that it rests on may have missed something: it never speaks against."""
-        for reason, detections in reasons:
-            self.lacks(f"{reason} ({', '.join(detections)})")
+    def doubts(self, about: str, reasons: Iterable[str]) -> None:
+        """Why the detections of something may have missed it: that never speaks against."""
+        for reason in reasons:
+            self.lacks(f"{about} may have been missed: {reason}")
 
     @property
     def weight(self) -> int:

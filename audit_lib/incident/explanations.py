@@ -82,8 +82,9 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     names = ", ".join(sorted(set(leaked["secret"])))
     case.pro(1, f"known to have leaked: {names}", len(leaked))
     whole = searched_whole(investigation)
-    case.contra(2, "no leak of the secret is known", whole and not len(leaked))
-    case.lacks("a search of files and history that is whole: what was left out may hold a leak", not whole)
+    known = not investigation.secret or fingerprints(investigation, investigation.secret)
+    case.contra(2, "no leak of the secret is known", whole and known and not len(leaked))
+    case.lacks("a complete search of files and history: what was left out may hold a leak", not whole)
     if not callers_send(investigation):
         case.lacks(f"who used {investigation.secret}: callers do not send it, its provider's log would say")
         return case
@@ -96,7 +97,7 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     case.pro(2, text, replays)
     case.absent(2, NOBODY_NEW, len(leaked) and not used and nobody_is_new(investigation))
     case.lacks("which token a request carried: the logs do not say")
-    case.doubts(detected_in_window(investigation).doubts("A8").items())
+    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
     case.lacks(*lacks_history(investigation))
     case.addresses = tuple(one.client for one in used)
     return case
@@ -119,7 +120,7 @@ def _pair_break(investigation: Investigation) -> Explanation:
     case.contra(2, "both halves of every pair that was compared are equal", equal and not unequal)
     case.lacks("values of both halves of a pair", not (equal or unequal))
     case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
-    case.doubts(detected.doubts("A10").items())
+    case.doubts("an outage (A10)", detected.doubts("A10"))
     case.lacks("what the last build of the frontend holds: search its bundle (`leaks`)")
     return case
 
@@ -131,7 +132,7 @@ def _changed_by_a_deploy(investigation: Investigation) -> Explanation:
     detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
     case.lacks("a deploy list: name an export in audit.toml ([[deploys]])", investigation.deploys.empty)
     case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
-    case.doubts(detected.doubts("A10").items())
+    case.doubts("an outage (A10)", detected.doubts("A10"))
     if outage is None:
         return case
     before, after = outages.deploy_before(investigation, outage), outages.deploy_after(investigation, outage)
@@ -179,7 +180,7 @@ def _quiet_misuse(investigation: Investigation) -> Explanation:
     case.contra(1, "a leak that is known explains it", _used_after_leak(investigation))
     case.absent(2, NOBODY_NEW, nobody_is_new(investigation))
     case.lacks("whose address it is: a new user looks the same", quiet)
-    case.doubts(detected_in_window(investigation).doubts("A8").items())
+    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
     case.lacks(*lacks_history(investigation))
     case.addresses = tuple(one.client for one in quiet)
     return case

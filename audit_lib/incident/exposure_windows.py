@@ -1,4 +1,4 @@
-"""From when until when a value could be used by others, who used it then, and what hangs on it."""
+"""From when until when a value could be used by others, who may have used it, what its rotation touches."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,8 +19,8 @@ _NOVELTY = ("new network", "new address", "no history", "unnamed", "failing only
 def tabulate_exposure_windows(investigation: Investigation) -> pd.DataFrame:
     """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked.
 
-    A window begins with the leak's first sighting, where one is dated, else with the value's first
-    existence; it ends when a rotation takes effect: at the first start after the change.
+    A window begins when the leak was first seen, if that is dated, else when the value
+    came into use; it ends when a rotation takes effect: at the first start after the change.
     """
     return investigation.of_secret("exposure windows", lambda: _exposure_windows(investigation))
 
@@ -34,8 +34,8 @@ def _exposure_windows(investigation: Investigation) -> pd.DataFrame:
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     """What has leaked first, and of that what is open."""
-    where = (row["secret"], row["environment"], row["service"])
-    return (not row["leaked"], not row["open"], *where, str(row.get("begins_at")))
+    place = (row["secret"], row["environment"], row["service"])
+    return (not row["leaked"], not row["open"], *place, str(row.get("begins_at")))
 
 
 def _windows(investigation: Investigation, secret: str) -> Iterator[dict[str, Any]]:
@@ -64,7 +64,7 @@ def _row(secret: str, environment: str, service: str, fingerprint: str) -> dict[
 
 
 def _first_sighting(investigation: Investigation, fingerprint: str) -> tuple[datetime | None, str] | None:
-    """The instant (None: not dated) and place of a leak's first sighting; None where none is known."""
+    """The instant (None: not dated) and place at which a leak was first seen; None if none is known."""
     leaks = investigation.leaks[investigation.leaks["fingerprint"] == fingerprint]
     leaks = leaks[leaks["kind"].isin(("leak", "weak default", "truncated"))]
     dated = [
@@ -82,7 +82,7 @@ def _first_sighting(investigation: Investigation, fingerprint: str) -> tuple[dat
     if undated:
         # A place without a date may be older than all that are dated.
         return None, undated
-    return None if leaks.empty else (None, "a place without a date")
+    return None if leaks.empty else (None, "no place has a date")
 
 
 def _log_sightings(investigation: Investigation, leaks: set[str]) -> tuple[list[tuple[datetime, str]], str]:
@@ -92,15 +92,15 @@ def _log_sightings(investigation: Investigation, leaks: set[str]) -> tuple[list[
     committed = set(places.loc[places["commit"] != "", "path"])
     dated, undated = [], ""
     for place in rows(places[(places["commit"] == "") & ~places["path"].isin(committed)]):
-        where = place.path if place.line is None else f"{place.path}:{place.line}"
+        name = place.path if place.line is None else f"{place.path}:{place.line}"
         events = investigation.events[
             (investigation.events["file"] == place.path) & (investigation.events["line"] <= (place.line or 0))
         ]
         instants = events["at"].fillna(events["not_before_at"]).dropna()
         if place.place == "log" and len(instants):
-            dated.append((instants.iloc[-1], where))
+            dated.append((instants.iloc[-1], name))
         else:
-            undated = undated or f"{place.place} {where}, whose date is not known"
+            undated = undated or f"{place.place} {name}, whose date is not known"
     return dated, undated
 
 
@@ -108,25 +108,25 @@ def _beginning(
     investigation: Investigation, fingerprint: str, leaked: tuple[datetime | None, str] | None
 ) -> dict[str, Any]:
     if leaked and leaked[0] is not None:
-        return {"begins_at": leaked[0], "begins_by": f"the leak's first sighting: {leaked[1]}"}
+        return {"begins_at": leaked[0], "begins_by": f"the leak was first seen in {leaked[1]}"}
     first = [stay for stay in investigation.tenures if stay.fingerprint == fingerprint]
     known = [stay.absent for stay in first]
-    why = f"; the leak is not dated ({leaked[1]})" if leaked else ""
+    why = f"; the date of the leak is not known ({leaked[1]})" if leaked else ""
     bounds = [look.at for look in known if look is not None]
     if not first or len(bounds) < len(known):
-        return {"begins_by": f"no evidence bounds the value's first existence{why}"}
+        return {"begins_by": f"it is not known since when the value exists{why}"}
     by = min((look.at, look.place) for look in known if look is not None)[1]
-    return {"begins_at": min(bounds), "begins_by": f"the value's first existence, after {by}{why}"}
+    return {"begins_at": min(bounds), "begins_by": f"the value came into use after {by}{why}"}
 
 
 def _end(investigation: Investigation, stay: Tenure) -> dict[str, Any]:
     if stay.gone is None:
-        return {"ends_by": f"in force at the last look ({stay.last.place})", "open": True}
+        return {"ends_by": f"still in force in the last snapshot ({stay.last.place})", "open": True}
     boot = first_start(investigation.events, stay.gone.at)
     row: dict[str, Any] = {"ends_earliest_at": stay.last.at, "open": False}
     if boot is None:
-        by = f"another value in {stay.gone.place}; no start after it is in the logs, so when it took effect"
-        return row | {"ends_by": f"{by} is not shown"}
+        by = f"another value in {stay.gone.place}; the logs show no start after it, so when it took effect"
+        return row | {"ends_by": f"{by} is not known"}
     by = f"another value in {stay.gone.place}, in effect since the start in {boot['file']}:{boot['line']}"
     return row | {"ends_at": boot["at"], "ends_by": by}
 

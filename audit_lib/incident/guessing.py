@@ -27,7 +27,7 @@ def explain_brute_force(investigation: Investigation) -> Explanation:
     case.pro(1, f"{_in_words(loud)} (A14)", guesses and loud)
     if not guesses and not entered:
         _speak_against(case, detected)
-    case.doubts(detected.doubts(*GUESSING, GOT_IN).items())
+    case.doubts("guessing (A1 to A7)", detected.doubts(*GUESSING, GOT_IN))
     names = (*addresses(entered), *addresses(alarm for found in guesses.values() for alarm in found))
     case.addresses = tuple(dict.fromkeys((*names, *(addresses(loud) if guesses else ()))))
     return case

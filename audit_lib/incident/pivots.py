@@ -31,7 +31,7 @@ def client_facts(investigation: Investigation, client: str) -> pd.DataFrame:
     mine = investigation.requests[investigation.requests["client"] == client]
     here = investigation.clients[investigation.clients["client"] == client]
     if mine.empty:
-        return _facts({"address": client or "none named", "seen": "in no log that was read"})
+        return _facts({"address": client or "not named", "seen": "in none of the logs that were read"})
     known = here.iloc[0] if len(here) else None
     good, bad = _split(mine)
     after = good[good["not_after_at"] >= bad["not_before_at"].min()] if len(bad) else good.iloc[:0]

@@ -29,10 +29,10 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
         ("revoked", *_revoked(investigation, first.fingerprint if first else "")),
         ("replaced",
          _at(replaced.ends_earliest_at, "after ") if replaced
-         else "not yet, as far as is seen" if first else NOT_KNOWN,
+         else "not yet, as far as is known" if first else NOT_KNOWN,
          replaced.ends_by if replaced else (first.ends_by if first else "")),
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
-        ("validated", after or NOT_KNOWN, "a look at the new value after it took effect"),
+        ("validated", after or NOT_KNOWN, "a snapshot of the new value after it took effect"),
         ("deploys", *deploys_told(investigation)),
         ("root cause", f"{best['explanation']} ({best['verdict']})" if explained else NOT_KNOWN,
          best["speaks_for"] if explained else "nothing that was read speaks for an explanation"),
@@ -50,10 +50,10 @@ def windows_concerned(investigation: Investigation) -> pd.DataFrame:
 
 
 def _discovered(investigation: Investigation) -> tuple[str, str]:
-    """When it was seen first, as somebody says; else the instant as of which the investigation was opened."""
+    """When it was seen first, as somebody says; else the instant as of which it is looked at."""
     if investigation.discovered:
         return investigation.discovered, "as given (discovered): a claim"
-    return f"opened as of {iso(investigation.as_of)}", "nobody said when it was seen first: set `discovered`"
+    return f"opened as of {iso(investigation.as_of)}", "nobody said when it was first seen: set `discovered`"
 
 
 def _revoked(investigation: Investigation, fingerprint: str) -> tuple[str, str]:
@@ -64,12 +64,12 @@ def _revoked(investigation: Investigation, fingerprint: str) -> tuple[str, str]:
         return first.when, first.said
     return (
         NOT_KNOWN,
-        "no provider is asked, and no record says so: record SECRET --revoked previous --proof …",
+        "no provider was asked, and nobody recorded it: record SECRET --revoked previous --proof …",
     )
 
 
 def _after(investigation: Investigation, secret: str, ends_by: str) -> str:
-    """The last look that saw the new value, where there was a rotation."""
+    """The last snapshot that saw the new value, if there was a rotation."""
     looks = [stay.last for stay in investigation.tenures if stay.home.secret == secret and stay.gone is None]
     return iso(max(look.at for look in looks)) if ends_by and looks else ""
 

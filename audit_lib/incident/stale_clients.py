@@ -31,7 +31,7 @@ def explain_stale_client(investigation: Investigation) -> Explanation:
     broken = outage is not None and (deploy or pairs.unequal_pairs(investigation))
     case.contra(3, "nearly everyone failed, those with the new value too (A10)", broken)
     _of_changes(case, investigation)
-    case.doubts(detected.doubts("A9").items())
+    case.doubts("clients that failed after a change (A9)", detected.doubts("A9"))
     return case
 
 

@@ -35,10 +35,10 @@ def _row(key: str, symptom: str, verdict: str, diagnosis: str, **more: str) -> d
 
 
 def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
-    """The row; where nothing of the window was read, nothing is known not to have happened in it."""
+    """The row; if nothing of the window was read, nothing is known not to have happened in it."""
     if investigation.seen or row["verdict"] != "none":
         return row
-    return row | {"verdict": "unknown", "diagnosis": "no log line of the window was read"}
+    return row | {"verdict": "unknown", "diagnosis": "no log line of the window could be read"}
 
 
 def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -54,7 +54,7 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         if len(force):
             text = f"in force: rotate {names} at once"
         else:
-            text = f"only values that are in force nowhere: {names}" if len(chosen) else "none was found"
+            text = f"only values that are not in force: {names}" if len(chosen) else "none was found"
         first = chosen.iloc[0] if len(chosen) else None
         place = "" if first is None else f"{first['path']} {first['commit'][:12]}".strip()
         nothing = "none" if searched_whole(investigation) else "unknown"
@@ -69,15 +69,15 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         "left",
         "somebody with access left",
         "unknown",
-        "no roster is read",
-        remedy="compare the day with each secret's age; `attest` what was done",
+        "no list of people was read",
+        remedy="compare the day with the age of each secret, and `attest` what was done",
     )
     yield _breach(investigation)
     yield _row(
         "provider",
         "a provider reports a breach",
         "unknown",
-        "no provider is asked",
+        "no provider was asked",
         remedy="read its status page; rotate if the secret is older than the breach",
     )
 
@@ -111,7 +111,7 @@ def _troubles(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         "found" if len(limited) else "none",
         f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
         if len(limited)
-        else "no 429 was written; where no limit is wired, that proves nothing",
+        else "no 429 was logged; if there is no limiter, that proves nothing",
         evidence=_first(limited),
     )
 
@@ -128,8 +128,8 @@ def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[st
     for name in sorted(set(named["subject"]) - {""}):
         homes = investigation.inventory[investigation.inventory["variable"] == name]
         said = [f"{row.state}{_faults(row)} in {row.environment}/{row.service}" for row in rows(homes)]
-        states.append(f"{name}: {', '.join(said) or 'in no env file that was read'}")
-    text = "; ".join(states) or ("it did not say which" if len(failed) else "no failed start in the window")
+        states.append(f"{name}: {', '.join(said) or 'not in any env file that was read'}")
+    text = "; ".join(states) or ("it did not name any" if len(failed) else "no start failed in the window")
     return _row(
         "failed_start",
         "the start-up validation failed",
@@ -198,7 +198,7 @@ def _sessions(investigation: Investigation, events: pd.DataFrame) -> dict[str, A
         "found" if count else "none",
         f"{count} such failures; {text}",
         evidence=_first(pd.concat([invalid, refresh])),
-        remedy="expected after a rotation of the key: users log in again",
+        remedy="after a rotation of the key this is expected: users log in again",
     )
 
 
@@ -210,11 +210,11 @@ def _database(investigation: Investigation, events: pd.DataFrame) -> dict[str, A
     ]
     bad = [
         f"{row.variable} in {row.environment}: "
-        + ("two parsers read two passwords" if row.url_ok is False else "not of the format demanded")
+        + ("two parsers read different passwords" if row.url_ok is False else "in the wrong format")
         for row in rows(urls)
         if row.url_ok is False or row.format_ok is False
     ]
-    text = "; ".join(bad) or "the connection strings that were read have the form demanded"
+    text = "; ".join(bad) or "the connection strings that were read are well formed"
     return _row(
         "database",
         "the database cannot be used",
@@ -239,5 +239,5 @@ def _short_value(events: pd.DataFrame, investigation: Investigation) -> dict[str
         "found" if len(failed) else "none",
         text,
         evidence=_first(failed),
-        remedy="make a longer one; the log line shows the refused one",
+        remedy="make a longer one; the log line shows the refused value",
     )

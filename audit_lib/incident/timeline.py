@@ -12,7 +12,7 @@ from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import REFUSED, Window, maybe_within, succeeded
 
 BOOT = "secrets valid"
-# A silence is told where a file is quiet for a day or more, and much longer than it is used to.
+# A silence is shown if a file is quiet for a day or more, and much longer than usual.
 QUIET, UNUSUAL = pd.Timedelta(days=1), 4
 AROUND = pd.Timedelta(days=14)  # what a file is used to is learnt from so much on either side
 _MESSAGES = {
@@ -22,7 +22,7 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 _SHOWN = ("secret in a url", "value in a validation error")
-_COUNTED = {"failures": "401 or 403", "successes": "2xx on protected routes", "requests": "requests"}
+_COUNTED = {"refused": "401 or 403", "answered": "2xx on protected routes", "requests": "requests"}
 
 
 def tabulate_timeline(investigation: Investigation) -> pd.DataFrame:
@@ -68,11 +68,11 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
 
 
 def _traffic(investigation: Investigation) -> Iterator[dict[str, Any]]:
-    """Failures, and successes on protected routes, by source class and time."""
+    """What was refused, and answered on protected routes, by class of address and time."""
     refused = investigation.said[investigation.said["status"].isin(REFUSED)]
     refused = refused.assign(timed=refused["at"].notna(), count=1)
-    yield from _groups("failures", refused, investigation)
-    yield from _groups("successes", investigation.here[succeeded(investigation.here)], investigation)
+    yield from _groups("refused", refused, investigation)
+    yield from _groups("answered", investigation.here[succeeded(investigation.here)], investigation)
 
 
 def _groups(kind: str, here: pd.DataFrame, investigation: Investigation) -> Iterator[dict[str, Any]]:
@@ -118,9 +118,9 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
         place = f"{event.file}:{event.line}"
         bounds = (event.not_before_at, event.not_after_at)
         if event.message == BOOT:
-            yield _row("boot", bounds, event.file, "started; all required secrets were there", place)
+            yield _row("boot", bounds, event.file, "started; all required secrets are set", place)
         elif event.message in _SHOWN:
-            shown = f"a log line shows it: {event.message}"
+            shown = f"shown in a log line: {event.message}"
             yield _row("leak", bounds, event.subject or "a value", shown, place)
         else:
             text = event.message or event.kind.replace("_", " ")
@@ -132,7 +132,7 @@ def changes(stays: Iterable[Tenure]) -> Iterator[dict[str, Any]]:
     for stay in stays:
         if stay.absent is None:
             continue
-        by = f"recorded in {stay.claim.place}" if stay.claim else "nobody recorded it"
+        by = f"recorded in {stay.claim.place}" if stay.claim else "not recorded"
         evidence = f"{stay.absent.place}; {stay.first.place}"
         what = "first value" if stay.absent.fingerprint is None else "another value"
         subject = str(stay.home)
@@ -167,7 +167,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Each deploy of the platform's lists, between its beginning and its end."""
     for deploy in rows(deploys):
         words = [
-            f"{deploy.outcome} ({deploy.status})" if deploy.status else "what became of it is not told",
+            f"{deploy.outcome} ({deploy.status})" if deploy.status else "outcome not listed",
             f"commit {deploy.commit[:12]}" if deploy.commit else "",
             deploy.message,
             f"set off by {deploy.trigger}" if deploy.trigger else "",
@@ -179,7 +179,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for leak in rows(leaks[leaks["first_at"].notna()]):
-        force = f"in force in {leak.in_force}" if leak.in_force else "in force nowhere"
+        force = f"in force in {leak.in_force}" if leak.in_force else "not in force"
         place = f"commit {leak.first_commit[:12]}"
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 

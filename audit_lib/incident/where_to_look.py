@@ -17,11 +17,8 @@ _FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
 
 def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:
     """One row for each thing that stands out, with the parameters that look into it."""
-    found = [*_days(investigation), *_leaks(investigation)]
-    found.sort(
-        key=lambda row: (row["what"] == "leaked, in force", -row["count"], row["client"], row["secret"])
-    )
-    return pd.DataFrame(found, columns=COLUMNS)
+    days = sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
+    return pd.DataFrame([*days, *_leaks(investigation)], columns=COLUMNS)
 
 
 def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
@@ -54,17 +51,22 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
 
 
 def _leaks(investigation: Investigation) -> Iterator[dict[str, Any]]:
-    """A value that has leaked and is in force: by default the window begins with its first sighting."""
-    for leak in rows(investigation.leaks[investigation.leaks["kind"].isin(("leak", "truncated"))]):
-        if leak.in_force:
-            yield {
-                "what": "leaked, in force",
-                "first_at": leak.first_at,
-                "last_at": None,
-                "count": leak.occurrences,
-                "since": "",
-                "until": "",
-                "secret": leak.variable,
-                "client": "",
-                "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
-            }
+    """Leaked values that are in force: in production first, then the longest exposed."""
+    leaks = investigation.leaks[investigation.leaks["kind"].isin(("leak", "truncated"))]
+    for leak in sorted(rows(leaks[leaks["in_force"] != ""]), key=_urgency):
+        yield {
+            "what": f"leaked, in force in {leak.in_force.replace(',', ', ')}",
+            "first_at": leak.first_at,
+            "last_at": None,
+            "count": leak.occurrences,
+            "since": "",
+            "until": "",
+            "secret": leak.variable,
+            "client": "",
+            "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
+        }
+
+
+def _urgency(leak: Any) -> tuple[bool, pd.Timestamp, str]:
+    first = pd.Timestamp(leak.first_at) if leak.first_at is not None else pd.Timestamp.max.tz_localize("UTC")
+    return "production" not in leak.in_force.split(","), first, leak.variable

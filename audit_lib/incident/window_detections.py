@@ -44,13 +44,9 @@ class DetectedInWindow:
         """Whether each of these found nothing where the logs would have shown it."""
         return all(one.verdict == "none" for one in self._of(detections))
 
-    def doubts(self, *detections: str) -> dict[str, tuple[str, ...]]:
-        """Each reason why these may have missed something, with the detections that it concerns."""
-        reasons: dict[str, tuple[str, ...]] = {}
-        for one in self._of(detections):
-            if one.doubt:
-                reasons[one.doubt] = (*reasons.get(one.doubt, ()), one.detection)
-        return reasons
+    def doubts(self, *detections: str) -> tuple[str, ...]:
+        """Each reason why one of these may have missed something."""
+        return tuple(dict.fromkeys(one.doubt for one in self._of(detections) if one.doubt))
 
     def _of(self, detections: tuple[str, ...]) -> Iterable[Detected]:
         return (one for one in self.detected if one.detection in detections)

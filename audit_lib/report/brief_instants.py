@@ -6,13 +6,7 @@ import pandas as pd
 
 from audit_lib.base.clock import briefly
 
-_WORDS = {
-    "client": "address",
-    "not_before_at": "from",
-    "not_after_at": "to",
-    "evidence": "line",
-    "where": "place",
-}
+_WORDS = {"client": "address", "not_before_at": "from", "not_after_at": "to"}
 UNKNOWN = "not known"
 
 

@@ -33,6 +33,7 @@ def exposure_table(investigation: Investigation) -> Table:
     frame = tabulate_exposure_windows(investigation).drop(columns="fingerprint")
     empty = "no secret is named, and none is known to have leaked"
     shown = with_brief_instants(frame, investigation.as_of, ends_earliest_at="ends at the earliest")
+    shown.loc[frame["open"], ["ends at the earliest", "ends"]] = ""
     return show(shown, "Exposure windows", "The widest that the evidence allows.", empty)
 
 
@@ -90,7 +91,9 @@ def leaks_table(investigation: Investigation) -> Table:
     if investigation.secret:
         frame = frame[frame["secret"] == investigation.secret]
     columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
-    return show(frame[columns].head(MOST_ROWS), "Where it leaked", empty="no place was found")
+    left = len(frame) - MOST_ROWS
+    note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
+    return show(frame[columns].head(MOST_ROWS), "Where it leaked", note, empty="no place was found")
 
 
 def clients_table(investigation: Investigation) -> Table:

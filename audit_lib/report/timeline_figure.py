@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import briefly
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import NEW
@@ -14,9 +14,9 @@ from audit_lib.report import escape as inert
 from audit_lib.report.svg import MUTED, Axes, Figure, panels, style, svg
 from audit_lib.report.table import as_text, show
 
-NEWCOMERS = "newcomers"  # their successes: on the lane of all others a few dots would not be seen
+NEWCOMERS = "new addresses"  # answered ones: a few dots would be lost on the lane of all others
 LANES = (
-    "failures", "failed logins", NEWCOMERS, "successes", "this address", "this route", "exposed", "change",
+    "refused", "failed logins", NEWCOMERS, "answered", "this address", "this route", "exposed", "change",
     "commit", "leak", "deploy", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -35,12 +35,12 @@ LEAST_BAR = 0.006  # of the width: a shorter one would not be seen
 
 
 def timeline_figure(investigation: Investigation, client: str = "", route: str = "") -> Figure:
-    """The timeline on one drawing, times in UTC; what is drawn stands beside it as text.
+    """The timeline on one drawing, times in UTC, with what it shows as text.
 
-    An address and a route have lanes of their own where they are picked.
+    An address and a route have lanes of their own if they are picked.
     """
     told = tabulate_timeline(investigation)
-    new = told["kind"].eq("successes") & told["subject"].isin(NEW)
+    new = told["kind"].eq("answered") & told["subject"].isin(NEW)
     parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
     for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
         parts += [tabulate_lane(investigation, lane, key, name)] if name else []
@@ -48,7 +48,8 @@ def timeline_figure(investigation: Investigation, client: str = "", route: str =
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
     window = investigation.window
-    alt = f"Timeline from {iso(window.since)} to {iso(window.until)}, UTC: {words}."
+    since, until = (briefly(at, investigation.as_of) for at in (window.since, window.until))
+    alt = f"Timeline from {since} to {until} {investigation.as_of.year}, UTC: {words}."
     lanes = [lane for lane in LANES if lane in counts]
     drawn = table.groupby(["kind", "subject"], sort=True)["count"].sum().reset_index()
     return Figure(_draw(table, lanes, window, alt), as_text(show(drawn)), alt)
@@ -87,7 +88,7 @@ def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> st
         days = all(at == at.floor("D") for at in ticks)
         axes.set_xticks(
             [_seconds(at) for at in ticks],
-            [f"{at:%Y-%m-%d}" if days else f"{at:%m-%d %H:%M}" for at in ticks],
+            [f"{at.day} {at:%b}" if days else f"{at.day} {at:%b %H:%M}" for at in ticks],
         )
         axes.tick_params(length=0)
         axes.set_xlabel("UTC", fontsize=8, color=MUTED)

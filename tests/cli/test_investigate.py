@@ -62,10 +62,10 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     assert "do first: Block the address at the edge" in said
     assert "[203.0.113.45]" in said
     told = [line for line in said.splitlines() if line.startswith("stands out: ")]
-    assert told[0].endswith("and is in force: --secret REPORTS_TOKEN")
-    around = "2026-08-20 03:00 to 2026-08-20 06:00; with 12 hours around"
+    assert told[0].endswith("and is in force in production, staging: look with --secret JWT_SECRET_KEY")
+    when = "20 Aug 03:00 to 20 Aug 06:00"
     look = "--since 2026-08-19T15:00Z --until 2026-08-20T18:00Z --client 203.0.113.45"
-    assert f"stands out: 40 unauthorized, {around}: {look}" in told
+    assert f"stands out: 40 unauthorized, {when}: look with {look}" in told
     assert "as of 2026-09-30T23:59:59Z, pinned in audit.toml" in said
     assert "the ledger is under the public DEMO key" in said
     assert "203.0.113.45" in (folder / "incident.html").read_text("utf-8")
@@ -89,7 +89,7 @@ def test_a_deploy_list_that_is_not_whole_is_told(published: tuple[Path, str]) ->
     """The command names the entry and its fault, and goes on."""
     number = 7 + len(MESSAGES) + 1
     place = f"{DEPLOYS}:{number + 2}: entry #{number}: createdAt is not a date or time"
-    assert f"the deploy list is not whole: {DEPLOYS}: {place}" in published[1]
+    assert f"the deploy list is incomplete: {DEPLOYS}: {place}" in published[1]
 
 
 def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> None:

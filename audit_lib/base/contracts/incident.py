@@ -8,7 +8,7 @@ from audit_lib.base.contracts.base import Contract, Instant
 
 SOURCE_CLASSES = ("known", "new address", "new network", "no history", "failing only", "internal", "unnamed")
 TIMELINE_KINDS = (
-    "failures", "successes", "failed logins", "change", "commit", "deploy", "boot", "failed start",
+    "refused", "answered", "failed logins", "change", "commit", "deploy", "boot", "failed start",
     "leak", "database failure", "log gap",
 )  # fmt: skip
 VERDICTS = ("likely", "possible", "unlikely", "unknown")
@@ -38,7 +38,7 @@ class Clients(Contract):
     """One row for each source of requests in the window, and what is known of it from before."""
 
     client: Series[str]
-    network: Series[str]  # its /24 or /64; "" where it is no address
+    network: Series[str]  # its /24 or /64; "" if it is not an address
     classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
     first_at: Series[Instant] = pa.Field(nullable=True)  # in all logs read; null: untimed only
     last_at: Series[Instant] = pa.Field(nullable=True)
@@ -57,7 +57,7 @@ class Timeline(Contract):
     not_before_at: Series[Instant] = pa.Field(nullable=True)
     not_after_at: Series[Instant] = pa.Field(nullable=True)
     kind: Series[str] = pa.Field(isin=TIMELINE_KINDS)
-    subject: Series[str]  # a source class, a secret and its place, a file
+    subject: Series[str]  # a class of address, a secret and its place, a file
     count: Series[int]
     text: Series[str]
     evidence: Series[str]  # file:line, a ledger entry, a commit

@@ -39,7 +39,9 @@ _INPUTS = ("source", "kind", "size_bytes", "sha256", "keyed_digest")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def searched(investigation: Investigation, keeper: Keeper, artefacts: int = len(ARTEFACTS)) -> Publication[Investigation]:
+def searched(
+    investigation: Investigation, keeper: Keeper, artefacts: int = len(ARTEFACTS)
+) -> Publication[Investigation]:
     """An investigation with what its artefacts are searched for, so many of them.
 
     Raises:
@@ -60,7 +62,7 @@ def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Map
 
 
 def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
-    """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same investigation."""
+    """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same input."""
     happened, uses = tabulate_timeline(investigation), exposed_uses(investigation)
     evidence = pd.concat([happened["evidence"], uses["evidence"]])
     tables = {
