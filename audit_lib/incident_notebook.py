@@ -131,7 +131,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
 ) -> Investigation:
     """The investigation that a notebook's parameters name: handed over by `investigate`, or computed here.
 
-    The notebook says beside each parameter what it means; "" is none, and of the project the sample.
+    The notebook says what each parameter means; "" is none, and for the project the sample.
 
     Raises:
         BadInput: one fault for each parameter that cannot be used.

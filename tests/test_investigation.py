@@ -130,7 +130,7 @@ def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -
     stale = table.loc["stale client after a rotation"]
     assert stale["verdict"] == "likely"
     log = (tmp_path / "backend/logs/backend.log").read_text("utf-8").splitlines()
-    told = re.search(r"(\d+) of its failures lie before the start in \S+:(\d+)", stale["speaks_against"])
+    told = re.search(r"(\d+) of its failures were before the start in \S+:(\d+)", stale["speaks_against"])
     assert told
     count, start = int(told[1]), int(told[2]) - 1
     assert "validated successfully" in log[start]

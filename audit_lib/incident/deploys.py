@@ -9,7 +9,7 @@ from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.requests import maybe_within
 
 
-def deploys_told(investigation: Investigation) -> tuple[str, str]:
+def deploys_in_words(investigation: Investigation) -> tuple[str, str]:
     """How many deploys there were, and by what; of the time that no list covers nothing is known."""
     if investigation.deploys.empty:
         return _starts(tabulate_timeline(investigation))
@@ -25,7 +25,7 @@ def deploys_told(investigation: Investigation) -> tuple[str, str]:
 
 
 def _outside(listed: pd.DataFrame, investigation: Investigation) -> str:
-    """Which parts of the window the list of a place does not tell of."""
+    """Which parts of the window the list of a place does not cover."""
     first, last = listed["not_before_at"].min(), listed["not_before_at"].max()
     silent = [f"before {briefly(first, investigation.as_of)}"] if first > investigation.window.since else []
     silent += [f"after {briefly(last, investigation.as_of)}"] if last < investigation.window.until else []

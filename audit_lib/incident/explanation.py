@@ -63,7 +63,7 @@ class Explanation:
 
 
 def callers_send(investigation: Investigation) -> bool:
-    """Whether callers send the secret that is asked for, by the policy: only then do logins tell of it."""
+    """Whether callers send the secret that is asked for, by the policy: only then do logins concern it."""
     names = investigation.rules.caller_secrets
     return not investigation.secret or not names or investigation.secret in names
 

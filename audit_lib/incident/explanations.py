@@ -1,6 +1,6 @@
 """What may explain an incident: for each explanation what speaks for it, what against, what is missing.
 
-What happened is told by the detections A1 to A20 and by nothing else: what they found counts for or against,
+What happened is what the detections A1 to A20 say, and nothing else: what they found counts for or against,
 what they did not find counts only if they say "none", and what they cannot say is missing evidence.
 """
 

@@ -140,7 +140,7 @@ def span(row: Any, as_of: datetime) -> Window:
 
 
 def tabulate_uses(investigation: Investigation, window: Window) -> pd.DataFrame:
-    """`Uses`: every source with a 2xx on a protected route in an exposure window, newcomers first."""
+    """`Uses`: every address that was answered on a protected route in an exposure window, new ones first."""
     here = within(investigation.requests, window)
     here = here[succeeded(here)]
     classes = dict(zip(investigation.clients["client"], investigation.clients["classification"], strict=True))

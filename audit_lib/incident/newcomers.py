@@ -55,12 +55,12 @@ def nobody_is_new(investigation: Investigation) -> bool:
 
 
 def lacks_history(investigation: Investigation) -> tuple[str, bool]:
-    """What would tell a new address from a regular one, and whether it is missing."""
+    """The logs without which no address is known to be new, and whether they are missing."""
     days = investigation.newcomer_days
+    if days is None:
+        return "after how many days an address counts as new: the policy does not state A8", True
     missing = not reaches_back(investigation.requests, investigation.window, days)
-    text = (
-        f"logs of {days or 0:.0f} days before the window: without them a new address looks like a regular one"
-    )
+    text = f"logs of {days:.0f} days before the window: without them nobody is known to be new"
     return text if missing else "", missing
 
 

@@ -44,8 +44,8 @@ def client_facts(investigation: Investigation, client: str) -> pd.DataFrame:
             "last seen (UTC)": _instant(mine["not_after_at"].max(), investigation.as_of),
             "requests, in all logs": int(mine["count"].sum()),
             "refused (401, 403)": int(bad["count"].sum()),
-            "2xx on protected routes": int(good["count"].sum()),
-            "2xx on protected routes after the first refusal": int(after["count"].sum()),
+            "answered on protected routes": int(good["count"].sum()),
+            "answered there after the first refusal": int(after["count"].sum()),
             "requests without a time": int(mine.loc[~mine["timed"], "count"].sum()),
         }
     )
@@ -143,10 +143,10 @@ def _by(requests: pd.DataFrame, key: str) -> pd.DataFrame:
     sums = {
         "requests": totals(requests, key),
         "refused": totals(bad, key),
-        "2xx, protected": totals(good, key),
+        "answered": totals(good, key),
     }
     frame = pd.DataFrame(sums).join(spans, how="right")
-    counts = ["requests", "refused", "2xx, protected"]
+    counts = ["requests", "refused", "answered"]
     frame[counts] = frame[counts].fillna(0).astype("int64")
     frame = frame.rename_axis(key).reset_index()
     return frame.sort_values(["requests", key], ascending=[False, True]).reset_index(drop=True)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
-from audit_lib.incident.deploys import deploys_told
+from audit_lib.incident.deploys import deploys_in_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
@@ -33,7 +33,7 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
          replaced.ends_by if replaced else (first.ends_by if first else "")),
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a snapshot of the new value after it took effect"),
-        ("deploys", *deploys_told(investigation)),
+        ("deploys", *deploys_in_words(investigation)),
         ("root cause", f"{best['explanation']} ({best['verdict']})" if explained else NOT_KNOWN,
          best["speaks_for"] if explained else "nothing that was read speaks for an explanation"),
         ("actions", "; ".join(tabulate_steps(investigation)["action"]), "the steps above, in order"),

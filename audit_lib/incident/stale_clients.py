@@ -63,7 +63,7 @@ def _unchanged(investigation: Investigation) -> bool:
 
 
 def _before_start(investigation: Investigation, rotated: Alarm, clients: tuple[str, ...]) -> str:
-    """How many refusals lie surely before the first start after a change: until then the old value held."""
+    """How many refusals surely came before the first start after a change: until then the old value held."""
     start = first_start(investigation.events, rotated.first_at)
     if start is None or rotated.first_at is None:
         return ""
@@ -71,4 +71,6 @@ def _before_start(investigation: Investigation, rotated: Alarm, clients: tuple[s
     near = near[near["status"].isin(REFUSED) & near["client"].isin(clients)]
     early = near[near["not_after_at"].lt(start["at"]) & near["not_before_at"].ge(rotated.first_at)]
     count = int(early["count"].sum())
-    return f"{count} of its failures lie before the start in {start['file']}:{start['line']}" if count else ""
+    return (
+        f"{count} of its failures were before the start in {start['file']}:{start['line']}" if count else ""
+    )

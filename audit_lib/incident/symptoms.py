@@ -121,7 +121,7 @@ def _first(events: pd.DataFrame) -> str:
 
 
 def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
-    """The names that a failed start told, joined with the state of each in the env files."""
+    """The names that a failed start logged, joined with the state of each in the env files."""
     failed = events[events["kind"].isin(("secret_validation_failed", "startup_failed"))]
     named = events[events["message"].isin(("required secret missing", "recommended secret missing"))]
     states = []

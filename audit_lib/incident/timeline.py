@@ -22,7 +22,11 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 _SHOWN = ("secret in a url", "value in a validation error")
-_COUNTED = {"refused": "401 or 403", "answered": "2xx on protected routes", "requests": "requests"}
+_COUNTED = {
+    "refused": "refused (401, 403)",
+    "answered": "answered on protected routes",
+    "requests": "requests",
+}
 
 
 def tabulate_timeline(investigation: Investigation) -> pd.DataFrame:
@@ -185,7 +189,7 @@ def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def tabulate_lane(investigation: Investigation, lane: str, key: str, name: str) -> pd.DataFrame:
-    """The requests of one client or route as rows like `Timeline`'s, by source class and time."""
+    """The requests of one client or route as rows like `Timeline`'s, by class of address and time."""
     mine = investigation.here[investigation.here[key] == name]
     told = [row | {"kind": lane} for row in _groups("requests", mine, investigation)]
     return Timeline.shaped(told)

@@ -71,7 +71,7 @@ def _detected(investigation: Investigation) -> DetectedInWindow:
 def _traffic(investigation: Investigation) -> Traffic:
     """The requests and events of the window and of the weeks before it."""
     window, rules = investigation.window, investigation.rules
-    # Days before the first line are no gap in what was kept: they are not asked for.
+    # Days before the first line are not a gap in what was kept: they are left out.
     first = min([window.since, *investigation.written["at"].nsmallest(1)])
     # A network is new by the days before its first request: one more than the number, to reach them all.
     learnt = max(LEARNT, timedelta(days=(investigation.newcomer_days or 0) + 1))
@@ -99,9 +99,9 @@ def _traffic(investigation: Investigation) -> Traffic:
 
 
 def changes_seen(investigation: Investigation) -> tuple[Tenure, ...]:
-    """The values that became other ones between two snapshots, near enough to say whom it shut out.
+    """The values that changed between two snapshots, close enough together to say who failed after it.
 
-    One that is known less exactly than callers have time to follow (grace_hours) says nothing of them.
+    One that is known less exactly than callers have time to follow (grace_hours) says nothing about them.
     """
     low, high = investigation.window.since, investigation.window.until
     found = []

@@ -103,7 +103,7 @@ def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Windo
 
 
 def reaches_back(requests: pd.DataFrame, window: Window, days: float | None) -> bool:
-    """Whether the logs reach so many days back before the window; without a number nobody can say."""
+    """Whether the logs reach so many days back before the window; not known without a number."""
     if days is None or requests.empty:
         return False
     return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))

@@ -6,7 +6,15 @@ import pandas as pd
 
 from audit_lib.base.clock import briefly
 
-_WORDS = {"client": "address", "not_before_at": "from", "not_after_at": "to"}
+_WORDS = {
+    "client": "address",
+    "classification": "class",
+    "not_before_at": "from",
+    "not_after_at": "to",
+    "successes": "answered",
+    "successes_before": "answered before",
+    "may_be": "perhaps outside",
+}
 UNKNOWN = "not known"
 
 

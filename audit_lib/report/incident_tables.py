@@ -1,9 +1,9 @@
-"""The tables that tell an incident: what was asked, what happened, what explains it, what to do."""
+"""The tables of an incident: what was asked, what happened, what explains it, what to do."""
 
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.incident.deploys import deploys_told
+from audit_lib.incident.deploys import deploys_in_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import NEW, suspect
@@ -40,8 +40,8 @@ def summary_table(investigation: Investigation) -> Table:
         "logs read": f"{(logs['state'] == 'read').sum()} of {len(logs)}, back to "
         + ("no date" if pd.isna(reach) else briefly(reach, as_of)),
         "newest line of the logs": newest_line(investigation),
-        "deploys": deploys_told(investigation)[0],
-        "ledger": ledger_told(investigation),
+        "deploys": deploys_in_words(investigation)[0],
+        "ledger": ledger_in_words(investigation),
     }
     return show(pd.DataFrame({"fact": list(facts), "value": list(facts.values())}), "What is looked into")
 
@@ -63,7 +63,7 @@ def newest_line(investigation: Investigation) -> str:
     return f"{briefly(newest['at'], investigation.as_of)} ({newest['file']}:{newest['line']})"
 
 
-def ledger_told(investigation: Investigation) -> str:
+def ledger_in_words(investigation: Investigation) -> str:
     """Whether the ledger is whole, and whether that says anything."""
     if not investigation.ledger.entries:
         return "there is none"

@@ -163,7 +163,7 @@ def _instants(investigation: Investigation) -> list[tuple[str, pd.Timestamp]]:
     """The instants between which a window can be chosen: what the logs show, and its own ends."""
     since, until = pd.Timestamp(investigation.window.since), pd.Timestamp(investigation.window.until)
     first = min([since, *investigation.written["at"].nsmallest(1)])
-    # Two thirds of the steps lie in and near the window: there it must be fine.
+    # Two thirds of the steps are in and near the window, which needs the finer choice.
     near = pd.date_range(since - (until - since), until + (until - since), periods=2 * STEPS // 3)
     far = pd.date_range(first, pd.Timestamp(investigation.as_of), periods=STEPS // 3)
     every = {at.round("min") for at in [*near, *far] if first <= at <= pd.Timestamp(investigation.as_of)}

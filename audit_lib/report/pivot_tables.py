@@ -34,7 +34,7 @@ def exposure_table(investigation: Investigation) -> Table:
     empty = "no secret is named, and none is known to have leaked"
     shown = with_brief_instants(frame, investigation.as_of, ends_earliest_at="ends at the earliest")
     shown.loc[frame["open"], ["ends at the earliest", "ends"]] = ""
-    return show(shown, "Exposure windows", "The widest that the evidence allows.", empty)
+    return show(shown, "Exposure windows", "The widest windows that the evidence allows.", empty)
 
 
 def uses_table(investigation: Investigation) -> Table:

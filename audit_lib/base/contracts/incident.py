@@ -35,7 +35,7 @@ class Requests(Contract):
 
 
 class Clients(Contract):
-    """One row for each source of requests in the window, and what is known of it from before."""
+    """One row for each address with requests in the window, and what is known of it from before."""
 
     client: Series[str]
     network: Series[str]  # its /24 or /64; "" if it is not an address
@@ -45,13 +45,13 @@ class Clients(Contract):
     requests: Series[int]  # in the window
     failures: Series[int]  # 401 and 403, in the window
     successes: Series[int]  # 2xx on protected routes, in the window
-    may_be: Series[int]  # of the requests, how many lie in the window only perhaps
+    may_be: Series[int]  # of the requests, how many are perhaps outside the window
     successes_before: Series[int]  # 2xx on protected routes, surely before the window
     routes: Series[int]
 
 
 class Timeline(Contract):
-    """One row for each thing that happened in the window; untimed ones lie between their bounds."""
+    """One row for each thing that happened in the window; untimed ones between their bounds."""
 
     at: Series[Instant] = pa.Field(nullable=True)  # the instant, or a group's first; null: bounds only
     not_before_at: Series[Instant] = pa.Field(nullable=True)
@@ -80,14 +80,14 @@ class ExposureWindows(Contract):
 
 
 class Uses(Contract):
-    """One row for each source that got a 2xx on a protected route within an exposure window."""
+    """One row for each address that got a 2xx on a protected route within an exposure window."""
 
     client: Series[str]
     classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
     first_at: Series[Instant] = pa.Field(nullable=True)
     last_at: Series[Instant] = pa.Field(nullable=True)
     successes: Series[int]
-    may_be: Series[int]  # of them, how many lie in the window only perhaps
+    may_be: Series[int]  # of them, how many are perhaps outside the window
     routes: Series[str]
     evidence: Series[str]
 
