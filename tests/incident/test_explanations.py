@@ -102,6 +102,17 @@ def test_too_few_days_of_logs_make_nobody_new(tmp_path: Path) -> None:
     assert "logs of 30 days before the window" in row["missing"]
 
 
+def test_a_window_whose_start_has_too_little_before_it_rules_nobody_out(tmp_path: Path) -> None:
+    """A8 is "none" over five weeks; of a window that begins in the fourth of them it knows only the end."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    project = load_project(tmp_path)
+    question = Question((AS_OF - pd.Timedelta(days=10)).isoformat())
+    found = investigate(project, question, AS_OF, keeper_of(project))
+    assert tabulate_window_detections(found).set_index("detection").loc["A8", "verdict"] == "none"
+    row = _explained(found).loc["quiet misuse"]
+    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+
+
 def test_an_empty_folder_explains_and_rules_out_nothing(tmp_path: Path) -> None:
     """Of nothing every explanation is unknown, and each says what is missing."""
     project = load_project(tmp_path)
