@@ -139,6 +139,19 @@ def span(row: Any, as_of: datetime) -> Window:
     return Window(begin, row.ends_at if row.ends_at is not None else as_of)
 
 
+def exposed(windows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The windows of each secret that leaked and is in force: production first, then the longest exposed."""
+    here = windows[windows["open"] & windows["leaked"]]
+    order = here.assign(other=here["environment"] != "production")
+    order = order.sort_values(["other", "begins_at", "secret"], kind="stable", na_position="first")
+    return {name: here[here["secret"] == name] for name in dict.fromkeys(order["secret"])}
+
+
+def places_of(windows: pd.DataFrame) -> str:
+    """The places of exposure windows, as ENVIRONMENT/SERVICE."""
+    return ", ".join(sorted(set(windows["environment"] + "/" + windows["service"])))
+
+
 def tabulate_uses(investigation: Investigation, window: Window) -> pd.DataFrame:
     """`Uses`: every address that was answered on a protected route in an exposure window, new ones first."""
     here = within(investigation.requests, window)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Steps
 from audit_lib.incident.explanations import tabulate_explanations
-from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
 from audit_lib.incident.investigation import Investigation
 
@@ -18,26 +18,21 @@ _RETIRED = "`whose` says of the old value: retired"
 def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
     """`Steps`: what the best explanation asks for, then a secret's rotation, or how to find out which."""
     windows = tabulate_exposure_windows(investigation)
-    leaked = _leaked_places(windows, investigation.secret) or _places(investigation)
-    known = steps(investigation.policy, investigation.secret, leaked or EVERYWHERE)
+    leaked = exposed(windows)
+    mine = leaked.get(investigation.secret)
+    place = _places(investigation) if mine is None else places_of(mine)
+    known = steps(investigation.policy, investigation.secret, place or EVERYWHERE)
     retired = _retired(investigation, windows)
     if retired:
         known = (retired, *(step for step in known if step.action in ("record", "purge")))
     found = [*_first(investigation), *known]
     if not investigation.secret:
-        found += [_leaked(windows, secret) for secret in exposed(windows)]
+        found += [_leaked(secret, here) for secret, here in leaked.items()]
     names = list(Steps.to_schema().columns)[1:]
     return Steps.of(
         {"step": number} | {name: getattr(step, name) for name in names}
         for number, step in enumerate(found, 1)
     )
-
-
-def exposed(windows: pd.DataFrame) -> list[str]:
-    """The secrets that have leaked and are in force, production's first."""
-    here = windows[windows["open"] & windows["leaked"]]
-    here = here.assign(other=here["environment"] != "production")
-    return list(dict.fromkeys(here.sort_values(["other", "secret"], kind="stable")["secret"]))
 
 
 def _first(investigation: Investigation) -> Iterator[Step]:
@@ -52,23 +47,17 @@ def _retired(investigation: Investigation, windows: pd.DataFrame) -> Step | None
     mine = windows[(windows["secret"] == investigation.secret) & windows["leaked"]]
     if mine.empty or mine["open"].any():
         return None
-    places = ", ".join(sorted(set(mine["environment"] + "/" + mine["service"])))
     ends = "; ".join(dict.fromkeys(mine["ends_by"]))
     text = (
         f"What leaked of {investigation.secret} has been replaced ({ends}): do not rotate it for that again"
     )
-    return Step(investigation.secret, places, "check", text, _RETIRED)
+    return Step(investigation.secret, places_of(mine), "check", text, _RETIRED)
 
 
-def _leaked(windows: pd.DataFrame, secret: str) -> Step:
+def _leaked(secret: str, windows: pd.DataFrame) -> Step:
+    """Of a value that leaked the places that hold it: another value of the secret is not concerned."""
     text = f"{secret} has leaked and is in force: for its steps run `investigate --secret {secret}`"
-    return Step(secret, _leaked_places(windows, secret), "rotate", text, _RETIRED)
-
-
-def _leaked_places(windows: pd.DataFrame, secret: str) -> str:
-    """Where a value that leaked is in force: another value of the same secret is not concerned."""
-    mine = windows[(windows["secret"] == secret) & windows["leaked"] & windows["open"]]
-    return ", ".join(sorted(set(mine["environment"] + "/" + mine["service"])))
+    return Step(secret, places_of(windows), "rotate", text, _RETIRED)
 
 
 def _places(investigation: Investigation) -> str:

@@ -1,11 +1,12 @@
 """Where to look first: the days and addresses that stand out in all logs, the leaks that are in force."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 
 COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
@@ -51,22 +52,19 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
 
 
 def _leaks(investigation: Investigation) -> Iterator[dict[str, Any]]:
-    """Leaked values that are in force: in production first, then the longest exposed."""
-    leaks = investigation.leaks[investigation.leaks["kind"].isin(("leak", "truncated"))]
-    for leak in sorted(rows(leaks[leaks["in_force"] != ""]), key=_urgency):
+    """Leaked values that are in force, the most urgent first, of whatever secret is asked."""
+    windows = tabulate_exposure_windows(replace(investigation, secret=""))
+    places = investigation.leaks.groupby("variable")["occurrences"].sum()
+    for secret, here in exposed(windows).items():
+        first = here.sort_values("begins_at", kind="stable", na_position="first").iloc[0]
         yield {
-            "what": f"leaked, in force in {leak.in_force.replace(',', ', ')}",
-            "first_at": leak.first_at,
+            "what": f"leaked, in force in {places_of(here)}",
+            "first_at": first["begins_at"] if pd.notna(first["begins_at"]) else None,
             "last_at": None,
-            "count": leak.occurrences,
+            "count": int(places.get(secret, 0)),
             "since": "",
             "until": "",
-            "secret": leak.variable,
+            "secret": secret,
             "client": "",
-            "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
+            "evidence": first["begins_by"],
         }
-
-
-def _urgency(leak: Any) -> tuple[bool, pd.Timestamp, str]:
-    first = pd.Timestamp(leak.first_at) if leak.first_at is not None else pd.Timestamp.max.tz_localize("UTC")
-    return "production" not in leak.in_force.split(","), first, leak.variable

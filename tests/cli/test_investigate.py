@@ -62,7 +62,8 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     assert "do first: Block the address at the edge" in said
     assert "[203.0.113.45]" in said
     told = [line for line in said.splitlines() if line.startswith("stands out: ")]
-    assert told[0].endswith("and is in force in production, staging: look with --secret JWT_SECRET_KEY")
+    force = "is in force in production/backend, staging/backend: look with --secret JWT_SECRET_KEY"
+    assert told[0].endswith(force)
     when = "20 Aug 03:00 to 20 Aug 06:00"
     look = "--since 2026-08-19T15:00Z --until 2026-08-20T18:00Z --client 203.0.113.45"
     assert f"stands out: 40 unauthorized, {when}: look with {look}" in told

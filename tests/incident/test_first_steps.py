@@ -11,6 +11,7 @@ from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.first_steps import explained_step, step_templates, steps
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
+from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
@@ -61,7 +62,7 @@ def test_each_explanation_asks_for_something() -> None:
 
 
 def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
-    """A place with another value of the same secret is not named, and no secret that leaked is left out."""
+    """No place with another value is named, no leaked secret left out, and every list has the same order."""
     build_sample(tmp_path / "sample")
     project = load_project(tmp_path / "sample")
     found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
@@ -73,3 +74,6 @@ def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
     for step in told.itertuples():
         mine = open_[open_["secret"] == step.secret]
         assert set(step.place.split(", ")) == set(mine["environment"] + "/" + mine["service"])
+    stands_out = tabulate_suspicions(found)
+    assert stands_out.loc[stands_out["secret"] != "", "secret"].tolist() == told["secret"].tolist()
+    assert told["secret"].iloc[0] == "JWT_SECRET_KEY"  # the only one that is in force in production
