@@ -1,4 +1,4 @@
-"""What the incident notebooks import: open an incident, then show one table or figure a cell.
+"""What the incident notebooks import: open an investigation, then show one table or figure a cell.
 
 Importing it installs the guard (by `audit_lib.notebook`): from then on no output holds a value.
 """
@@ -11,36 +11,39 @@ import nbformat
 
 from audit_lib.audit import instant_of
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
-from audit_lib.investigation import Incident, investigate
+from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.notebook import current_instant, open_guarded, project_folder
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import (
-    client_routes_table,
-    client_table,
-    clients_table,
-    couplings_table,
     detected_tables,
     explanations_table,
-    exposure_table,
-    leaks_table,
-    neighbours_table,
-    pivot_table,
     read_table,
     record_table,
-    route_table,
-    secret_table,
-    secrets_then_table,
     steps_table,
     summary_table,
     symptoms_table,
     timeline_table,
-    uses_table,
     where_to_look_table,
 )
 from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
+from audit_lib.report.pivot_tables import (
+    client_routes_table,
+    client_table,
+    clients_table,
+    couplings_table,
+    exposure_table,
+    leaks_table,
+    neighbours_table,
+    pivot_table,
+    route_table,
+    secret_table,
+    secrets_then_table,
+    uses_table,
+)
 from audit_lib.report.publish.incident_package import package, search_package, searched
 from audit_lib.report.table import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
@@ -60,7 +63,7 @@ __all__ = [
     "neighbours_table",
     "note",
     "notes_table",
-    "open_incident",
+    "open_investigation",
     "pickers",
     "pivot_table",
     "read_table",
@@ -78,28 +81,28 @@ __all__ = [
     "write_package",
 ]
 
-# Of the incidents opened here: what a package is searched for before it is written.
+# Of the investigations opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []
 _opened = ExitStack()
 atexit.register(_opened.close)
 
 
-def write_package(incident: Incident, folder: str, notebook: str = "") -> Table:
+def write_package(investigation: Investigation, folder: str, notebook: str = "") -> Table:
     """Write this session's evidence package (tables, quoted lines, notes) as evidence.zip into a folder.
 
     `notebook` is the file that JupyterLab has saved, to be packed as well; "" packs none.
 
     Raises:
-        BadInput: the folder is none, or holds an evidence.zip already; the notebook cannot be read.
+        BadInput: the folder does not exist, or holds an evidence.zip already; the notebook cannot be read.
         Refused: a secret value would be in it; nothing is written.
     """
     path = Path(folder).expanduser() / "evidence.zip"
     if not path.parent.is_dir() or path.exists():
-        raise BadInput.at("folder", "is no folder, or has an evidence.zip already: name another")
+        raise BadInput.at("folder", "is not a folder, or has an evidence.zip already: name another")
     if not _keepers:
-        raise BadInput.at("incident", "was opened by `investigate`, which has packed it already")
-    content = package(incident, {"incident.ipynb": _saved(notebook)} if notebook else {})
-    search_package(content, incident, _keepers[-1])
+        raise BadInput.at("investigation", "was opened by `investigate`, which has packed it already")
+    content = package(investigation, {"incident.ipynb": _saved(notebook)} if notebook else {})
+    search_package(content, investigation, _keepers[-1])
     path.write_bytes(content)
     return show(
         notes_frame(), f"Written with {len(content):,} bytes; its observations", empty="no observation"
@@ -107,7 +110,7 @@ def write_package(incident: Incident, folder: str, notebook: str = "") -> Table:
 
 
 def _saved(notebook: str) -> str:
-    """A saved notebook without values; `BadInput` where it is none."""
+    """A saved notebook without values; `BadInput` if it is not one."""
     try:
         text = Path(notebook).expanduser().read_text("utf-8")
         nbformat.reads(text, as_version=4)
@@ -116,7 +119,7 @@ def _saved(notebook: str) -> str:
     return guard.scrub(text)
 
 
-def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
+def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one line
     project: str = "",
     since: str = "",
     until: str = "",
@@ -125,10 +128,10 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
     as_of: str = "",
     policy: str = "",
     discovered: str = "",
-) -> Incident:
-    """The incident that a notebook's parameters name: handed over by `investigate`, or computed here.
+) -> Investigation:
+    """The investigation that a notebook's parameters name: handed over by `investigate`, or computed here.
 
-    The notebook says beside each parameter what it means; "" is none, and of the project the sample.
+    The notebook says what each parameter means; "" is none, and for the project the sample.
 
     Raises:
         BadInput: one fault for each parameter that cannot be used.
@@ -144,13 +147,13 @@ def open_incident(  # noqa: PLR0917  so that a cell of a notebook is one line
         "discovered": discovered,
     }
     handed = handoff.receive(given)
-    if isinstance(handed, Incident):
+    if isinstance(handed, Investigation):
         return handed
     wrong = [name for name, text in given.items() if not isinstance(text, str)]
     if wrong:
-        raise BadInput(Fault(name, "is no text: write it in quotes") for name in wrong)
+        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
     if project and not Path(project).expanduser().is_dir():
-        raise BadInput.at("project", "is no folder")
+        raise BadInput.at("project", "is not a folder")
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
     opened = load_project(_opened.enter_context(project_folder(project)), sample=not project)
     keeper = keeper_of(opened)

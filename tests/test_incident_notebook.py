@@ -15,8 +15,8 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.report.incident_tables import exposure_table
 from audit_lib.report.pickers import PickedView
+from audit_lib.report.pivot_tables import exposure_table
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from tests.support.paths import ROOT
@@ -77,17 +77,17 @@ def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path
     assert not [out for outputs in shown.values() for out in outputs if out.output_type == "error"]
     chosen = shown["report.pickers"][0]["data"]
     assert WIDGET not in chosen
-    for text in (*PICKED.values(), "2026-08-19 00:00 to 2026-08-22"):
+    for text in (*PICKED.values(), "19 Aug 00:00 to 22 Aug 23:59"):
         assert text in chosen["text/plain"]
 
     project = load_project(sample)
     asked = Question(WINDOW["since"], WINDOW["until"])
-    board = PickedView.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
-    board.pick("address", PICKED["client"])
-    _, tables = board.pick("secret", PICKED["secret"])
+    view = PickedView.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
+    view.pick("address", PICKED["client"])
+    _, tables = view.pick("secret", PICKED["secret"])
     for name in ("report.client_table", "report.client_routes_table"):
         assert shown[name][0]["data"]["text/html"] in tables
-    drawn = timeline_figure(board.incident)
+    drawn = timeline_figure(view.investigation)
     assert shown["report.timeline_figure"][0]["data"]["text/plain"] == f"{drawn.alt}\n\n{drawn.data}"
-    exposed = exposure_table(board.incident)
+    exposed = exposure_table(view.investigation)
     assert shown["report.exposure_table"][0]["data"]["text/plain"] == as_text(exposed)

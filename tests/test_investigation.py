@@ -9,14 +9,20 @@ import pytest
 
 from audit_lib.audit import instant_of
 from audit_lib.base.errors import BadInput
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
+from audit_lib.incident.record import tabulate_record, windows_concerned
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
-from audit_lib.investigation import Incident, investigate
+from audit_lib.incident.timeline import tabulate_timeline
+from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.investigation import investigate
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
-from audit_lib.report.incident_tables import record, timeline_table
+from audit_lib.report.incident_tables import timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
 from tests.support.planted_incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 from tests.support.sample_copy import write_sample
@@ -26,7 +32,7 @@ PLACES = r":\d+$|^commit [0-9a-f]+$|^ledger "  # a line of a log or of the ledge
 LONG_SEEDS = range(1, 10)
 
 
-def looked_into(folder: Path, plan: Planted) -> Incident:
+def looked_into(folder: Path, plan: Planted) -> Investigation:
     """The incident as an investigator opens it, in the hours around it."""
     project = load_project(folder)
     since, until = INCIDENT - pd.Timedelta(hours=2), AS_OF
@@ -44,15 +50,18 @@ def seeds(kind: str) -> list[object]:
 
 @pytest.mark.parametrize(("kind", "seed"), [case for kind in KINDS for case in seeds(kind)])
 def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: int) -> None:
-    """Of seven explanations the true one is first, and the exposure window contains the true one."""
+    """Of eight explanations the true one is first, and the exposure window contains the true one."""
     plan = plant(tmp_path, kind, seed)
     found = looked_into(tmp_path, plan)
-    table = found.explanations
+    table = tabulate_explanations(found)
     assert (table.iloc[0]["explanation"], table.iloc[0]["verdict"]) == (kind, "likely"), table.to_string()
-    assert found.timeline["evidence"].str.contains(PLACES).all()
+    assert tabulate_timeline(found)["evidence"].str.contains(PLACES).all()
     if plan.exposed:
         begins, ends = plan.exposed
-        mine = found.windows[(found.windows["secret"] == plan.of) & ~found.windows["open"]]
+        mine = tabulate_exposure_windows(found)[
+            (tabulate_exposure_windows(found)["secret"] == plan.of)
+            & ~tabulate_exposure_windows(found)["open"]
+        ]
         assert len(mine) == 1
         assert mine.iloc[0]["begins_at"] <= begins
         assert mine.iloc[0]["ends_at"] >= ends
@@ -63,7 +72,7 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
     [
         (Question(since="yesterday"), "since: must be a date or time"),
         (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
-        (Question(secret="NO_SUCH_NAME"), "secret: is the name of no variable"),
+        (Question(secret="NO_SUCH_NAME"), "secret: no such variable in the policy or the project"),
         (Question(discovered="at night"), "discovered: must be a date or time"),
         (Question(discovered="2026-09-20T00:00:01Z"), "discovered: is after 2026-09-20T00:00:00Z"),
     ],
@@ -82,17 +91,17 @@ def test_detections_speak_of_the_window(tmp_path: Path) -> None:
     plant(tmp_path, "brute force", 0)
     project = load_project(tmp_path)
     keeper = keeper_of(project)
-    there = investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper).detections
+    there = tabulate_window_detections(investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper))
     burst = there[there["detection"] == "A1"].iloc[0]
     assert (burst["verdict"], burst["subject"]) == ("found", STRANGER)
     assert burst["evidence"].startswith("backend/logs/backend.log:")
     later = Question((INCIDENT + pd.Timedelta(days=2)).isoformat())
-    after = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
+    after = tabulate_window_detections(investigate(project, later, AS_OF, keeper)).set_index("detection")
     assert tuple(after.loc["A1", ["verdict", "reason"]]) == ("none", "only before the window")
     assert set(after.index) == {f"A{number}" for number in range(1, 21)}
     with (tmp_path / "backend/logs/backend.log").open("a", encoding="utf-8") as log:
         log.write(f'INFO:     {STRANGER}:1 - "GET /api/account HTTP/1.1" 401 Unauthorized\n')
-    unsure = investigate(project, later, AS_OF, keeper).detections.set_index("detection")
+    unsure = tabulate_window_detections(investigate(project, later, AS_OF, keeper)).set_index("detection")
     assert unsure.loc["A1", "verdict"] == "unknown"
     assert unsure.loc["A1", "reason"] == "only before the window; 1 failed logins have no time of their own"
 
@@ -102,26 +111,26 @@ def test_of_a_window_that_no_log_reaches_nothing_is_unlikely_for_want_of_lines(t
     plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(), AS_OF + pd.Timedelta(days=60), keeper_of(project))
-    table = found.explanations.set_index("explanation")
+    table = tabulate_explanations(found).set_index("explanation")
     blind = table.drop(index=["our own bundle explains the sighting", "stale client after a rotation"])
     assert not blind["speaks_against"].str.contains("fail|succeeded|ten minutes|outside").any()
-    assert blind["missing"].str.contains("no line of it was read").all()
+    assert blind["missing"].str.contains("none could be read").all()
     assert table.loc["brute force", "verdict"] == "unknown"
-    symptoms = tabulate_symptoms(found.scene).set_index("symptom")
+    symptoms = tabulate_symptoms(found).set_index("symptom")
     assert symptoms.loc["the start-up validation failed", "verdict"] == "unknown"
     assert "none" not in set(symptoms["verdict"].drop("a secret appears in logs"))
-    steps = tabulate_steps(found.scene, found.windows, found.explanations)
+    steps = tabulate_steps(found)
     assert "block" not in set(steps["action"])
 
 
 def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -> None:
     """Until the start that reads the new value the old one holds: who fails before fails of other."""
     plan = plant(tmp_path, "stale client after a rotation", 815)
-    table = looked_into(tmp_path, plan).explanations.set_index("explanation")
+    table = tabulate_explanations(looked_into(tmp_path, plan)).set_index("explanation")
     stale = table.loc["stale client after a rotation"]
     assert stale["verdict"] == "likely"
     log = (tmp_path / "backend/logs/backend.log").read_text("utf-8").splitlines()
-    told = re.search(r"(\d+) of its failures lie before the start in \S+:(\d+)", stale["speaks_against"])
+    told = re.search(r"(\d+) of its failures were before the start in \S+:(\d+)", stale["speaks_against"])
     assert told
     count, start = int(told[1]), int(told[2]) - 1
     assert "validated successfully" in log[start]
@@ -129,12 +138,12 @@ def test_failures_before_the_start_speak_against_stale_clients(tmp_path: Path) -
     assert 0 < count <= len(refused)
 
 
-def test_newcomers_have_a_lane_of_their_own(tmp_path: Path) -> None:
+def test_new_addresses_have_a_lane_of_their_own(tmp_path: Path) -> None:
     """Thirty successes of a stranger among two thousand are drawn, and told, apart from them."""
     plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(INCIDENT.isoformat()), AS_OF, keeper_of(project))
-    assert "30 newcomers" in timeline_figure(found).alt
+    assert "30 new addresses" in timeline_figure(found).alt
     assert any(STRANGER in cell for row in timeline_table(found).rows for cell in row)
 
 
@@ -143,21 +152,21 @@ def test_what_has_been_replaced_is_not_rotated_for_its_leak_again(tmp_path: Path
     plan = plant(tmp_path, "leaked and used", 1)
     project = load_project(tmp_path)
     found = investigate(project, Question(secret=plan.of), AS_OF, keeper_of(project))
-    steps = tabulate_steps(found.scene, found.windows, found.explanations)
+    steps = tabulate_steps(found)
     assert steps["action"].tolist() == ["block", "check", "record", "purge"]
-    assert steps["where"].iloc[0] == STRANGER
+    assert steps["place"].iloc[0] == STRANGER
     assert "has been replaced (another value in ledger weekly#" in steps["text"].iloc[1]
     other = investigate(project, Question(secret="JWT_SECRET_KEY"), AS_OF, keeper_of(project))
-    assert "replace" in set(tabulate_steps(other.scene, other.windows, other.explanations)["action"])
+    assert "replace" in set(tabulate_steps(other)["action"])
 
 
 def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -> None:
     """An empty project has an investigation too: nothing is likely, and what is missing is said."""
     project = load_project(tmp_path)
     found = investigate(project, Question(), AS_OF, keeper_of(project))
-    assert set(found.explanations["verdict"]) <= {"unknown", "unlikely"}
-    assert (found.explanations["missing"] != "").any()
-    assert found.timeline.empty
+    assert set(tabulate_explanations(found)["verdict"]) <= {"unknown", "unlikely"}
+    assert (tabulate_explanations(found)["missing"] != "").any()
+    assert tabulate_timeline(found).empty
 
 
 def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None:
@@ -168,7 +177,7 @@ def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None
     asked = Question("2026-08-19", "2026-08-22")
     for secret, told in (("", "not known"), ("API_TOKEN", "API_TOKEN")):
         found = investigate(project, replace(asked, secret=secret), as_of, keeper)
-        fields = record(found).set_index("field")["value"]
+        fields = tabulate_record(found).set_index("field")["value"]
         assert fields["secret"] == told
         assert (fields["replaced"] == "not known") is (not secret)
 
@@ -179,21 +188,22 @@ def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     quiet = investigate(project, Question("2026-07-22", "2026-07-28"), as_of, keeper)
-    assert "likely" not in set(quiet.explanations["verdict"])
+    assert "likely" not in set(tabulate_explanations(quiet)["verdict"])
     last = investigate(project, Question(), as_of, keeper)
-    assert last.explanations.iloc[0]["explanation"] == "pair break"
+    best = tabulate_explanations(last).iloc[0]
+    assert (best["explanation"], best["verdict"]) == ("variables changed by a deploy", "likely")
 
 
 def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path: Path) -> None:
     """As given and as recorded: claims; else the instant of opening, and what record is missing."""
     plan = plant(tmp_path, "leaked and used", 0)
     found = looked_into(tmp_path, plan)
-    fields = record(found).set_index("field")
+    fields = tabulate_record(found).set_index("field")
     assert fields.loc["discovered", "value"] == "opened as of 2026-09-20T00:00:00Z"
     assert fields.loc["revoked", "value"] == "not known"
     assert "--revoked" in fields.loc["revoked", "evidence"]
     # Of another value the record is the earlier one, and says nothing of this one.
-    mine = found.concerned.iloc[0]["fingerprint"]
+    mine = windows_concerned(found).iloc[0]["fingerprint"]
     for value, name, day in ((mine, "Ada", "2026-09-17"), ("0" * 64, "Bo", "2026-09-16")):
         body = {"secret": plan.of, "environment": "production", "service": "backend", "day_only": True}
         body |= {"claimed_at": f"{day}T00:00:00Z", "fingerprint": value, "by": name, "proof": "401"}
@@ -201,12 +211,12 @@ def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path
     project = load_project(tmp_path)
     asked = Question("2026-09-15", discovered="2026-09-20")
     again = investigate(project, asked, AS_OF, keeper_of(project))
-    fields = record(again).set_index("field")
+    fields = tabulate_record(again).set_index("field")
     assert tuple(fields.loc["discovered"]) == ("on 2026-09-20", "as given (discovered): a claim")
     assert fields.loc["revoked", "value"] == "on 2026-09-17"
     told = "ledger ada#1, recorded 2026-09-20T00:00:00Z by Ada; proof: 401; the provider was not asked"
     assert fields.loc["revoked", "evidence"] == told
-    lines = again.timeline[again.timeline["evidence"] == "ledger ada#1"]
+    lines = tabulate_timeline(again)[tabulate_timeline(again)["evidence"] == "ledger ada#1"]
     assert lines["text"].tolist() == ["recorded as revoked by Ada"]
     assert lines["at"].isna().all()
 
@@ -217,26 +227,31 @@ def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:
     project = load_project(tmp_path / "sample")
     as_of, keeper = instant_of(project, ""), keeper_of(project)
     found = investigate(project, Question("2026-08-19", "2026-08-22"), as_of, keeper)
-    deploys = found.timeline[found.timeline["kind"] == "deploy"]
+    deploys = tabulate_timeline(found)[tabulate_timeline(found)["kind"] == "deploy"]
     assert deploys["evidence"].tolist() == [f"evidence/deploys-backend.json:{line}" for line in (6, 5)]
     assert deploys["text"].str.startswith(("failed (build_failed)", "took effect (deactivated)")).all()
-    fields = record(found).set_index("field")
+    fields = tabulate_record(found).set_index("field")
     assert tuple(fields.loc["deploys"]) == (
         "production/backend: 1 failed, 1 took effect",
         "evidence/deploys-backend.json",
     )
     early = investigate(project, Question("2026-07-01", "2026-07-02"), as_of, keeper)
-    told = record(early).set_index("field").loc["deploys", "value"]
-    assert told == "production/backend: none; before 2026-07-15T11:00:04Z the list tells of none: unknown"
+    told = tabulate_record(early).set_index("field").loc["deploys", "value"]
+    assert told == "production/backend: none; nothing is known before 15 Jul 11:00"
 
 
 def test_without_a_deploy_list_no_deploy_is_denied(tmp_path: Path) -> None:
     """Starts in the logs are the nearest, and where there is none it is unknown."""
     found = looked_into(tmp_path, plant(tmp_path, "pair break", 0))
-    told, evidence = tuple(record(found).set_index("field").loc["deploys"])
-    assert told == "starts in the logs (boot): 1; whether one was a deploy is in no source"
+    told, evidence = tuple(tabulate_record(found).set_index("field").loc["deploys"])
+    assert told == "starts in the logs (boot): 1; whether one was a deploy is not known"
     assert "[[deploys]]" in evidence
     empty = investigate(
         load_project(tmp_path), Question("2026-09-10", "2026-09-11"), AS_OF, keeper_of(load_project(tmp_path))
     )
-    assert record(empty).set_index("field").loc["deploys", "value"].startswith("unknown: no start")
+    assert (
+        tabulate_record(empty)
+        .set_index("field")
+        .loc["deploys", "value"]
+        .startswith("not known: the logs show no start")
+    )

@@ -17,6 +17,7 @@ from audit_lib.cli.options import (
     now,
     options,
     policy_option,
+    project_option,
 )
 from audit_lib.incident.first_steps import Step, steps
 from audit_lib.project import Project, load_project
@@ -28,21 +29,24 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--project", "folder", type=_PATH, required=True, help="The application's folder.")
+@project_option
 @click.option(
-    "--since", default="", help="Start of the window (UTC); by default the leak's first sighting, or 7 days."
+    "--since",
+    default="",
+    help="Start of the window (UTC, default: when the leak was first seen, or 7 days).",
 )
-@click.option("--until", default="", help="End of the window (UTC); by default --as-of.")
-@click.option("--secret", default="", help="The NAME of the secret under suspicion, never its value.")
-@click.option("--client", default="", help="An address to look at.")
-@click.option("--discovered", default="", help="When it was seen first (UTC), for the record.")
+@click.option("--until", default="", help="End of the window (UTC, default: --as-of).")
+@click.option("--secret", default="", help="Name of the secret under suspicion, never its value.")
+@click.option("--client", default="", help="Address to look at.")
+@click.option("--discovered", default="", help="When it was first seen (UTC), for the record.")
 @as_of_option
-@click.option("--out", type=_PATH, help="The folder; by default reports/PROJECT-incident-DAY-WHAT.")
+@click.option("--out", type=_PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
 @options(policy_option, env_option, ledger_option)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
-    """Investigate an incident: print the first steps at once, then publish notebook, page and evidence.
+    """Print first steps at once, then investigate and publish.
 
-    The output shows addresses in full: it stays on the machine. A string in your hand? Ask `whose` first.
+    What is published: a notebook, a page and a package of evidence. They show addresses in full, so keep
+    them on this machine. If you have the leaked string itself, run `whose` first.
     """
     project = load_project(folder, given["ledger"])
     named = _say_first_steps(project, given["policy"], given["secret"])
@@ -79,17 +83,17 @@ def _address(client: str) -> str:
 
 
 def _sentence(step: Step) -> str:
-    """One step on one line: where, what, how it is verified, what it breaks."""
-    where = f" [{step.where}]" if step.where else ""
+    """One step on one line: what, its place, how it is verified, what it breaks."""
+    place = f" [{step.place}]" if step.place else ""
     verify = f" Verify: {step.verify}." if step.verify else ""
     breaks = f" It breaks: {step.breaks}." if step.breaks else ""
-    return f"{step.text}{where}.{verify}{breaks}"
+    return f"{step.text}{place}.{verify}{breaks}"
 
 
 def _say_first_steps(project: Project, policy: str, secret: str) -> str:
-    """The first five steps; a policy that cannot be read is told, and stops none of them.
+    """The first five steps; a policy that cannot be read is reported, and stops none of them.
 
-    Returns the policy's name for the secret, "" where it has none.
+    Returns the policy's name for the secret, "" if it has none.
     """
     rules = _policy(project, policy)
     rule = rules.rule(secret.strip()) if secret.strip() else None
@@ -98,7 +102,7 @@ def _say_first_steps(project: Project, policy: str, secret: str) -> str:
     for number, step in enumerate(steps(rules, named)[:FIRST], 1):
         click.echo(f"{number}. {_sentence(step)}")
     if secret and not named:
-        click.echo("--secret names no secret of the policy: the steps above are those for any", err=True)
+        click.echo("--secret: no such secret in the policy, so the steps above are general", err=True)
     click.echo("")
     sys.stdout.flush()
     return named

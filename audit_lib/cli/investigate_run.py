@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.audit import instant_of
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import briefly, iso
 from audit_lib.base.contracts import rows
+from audit_lib.base.errors import BadInput
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
-from audit_lib.incident.where_to_look import HOUR, MARGIN, tabulate_suspicions
-from audit_lib.investigation import Incident, investigate
+from audit_lib.incident.where_to_look import tabulate_suspicions
+from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
-from audit_lib.report.incident_tables import DEMO, newest_line
+from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
 from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, searched
 from audit_lib.report.publish.publication import Publication, publish
@@ -27,7 +30,7 @@ MOST = 3
 
 
 def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
-    """Lines that say what was found and where it lies; `BadInput` and `Refused` as `investigate` says."""
+    """Lines that say what was found and what was published; may raise `BadInput` and `Refused`."""
     moment = instant_of(project, as_of)
     choose_policy(project, given["policy"])  # a broken one is reported before a kernel is started
     keeper = keeper_of(project)
@@ -37,27 +40,19 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy", "discovered")}
     replaced = (out / MANIFEST).exists()
 
-    def investigated() -> Publication[Incident]:
+    def investigated() -> Publication[Investigation]:
         found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
+        _refuse_an_empty_folder(found)
         return searched(found, keeper)
 
     found = publish(out, INCIDENT, asked, keeper, investigated).content
-    best = found.explanations.iloc[0]
-    pinned = ", pinned in audit.toml" if found.pinned else ""
-    yield f"window: {iso(found.window.since)} to {iso(found.window.until)} (UTC; as of {iso(moment)}{pinned})"
-    yield inert.plain(f"newest line of the logs: {newest_line(found)}")
-    yield inert.plain(f"first explanation: {best['explanation']} ({best['verdict']}): {best['speaks_for']}")
-    if not found.scene.seen:
-        yield "no log line of the window was read: what happened in it is unknown"
-    elif best["verdict"] in ("likely", "possible"):
-        first = tabulate_steps(found.scene, found.windows, found.explanations).iloc[0]
-        yield inert.plain(f"do first: {first['text']}" + (f" [{first['where']}]" if first["where"] else ""))
+    yield from _findings(found)
     yield from _elsewhere(found, question)
     lists = found.sources[found.sources["kind"] == DEPLOYS]
     for source in rows(lists[lists["reason"] != ""]):
-        yield inert.plain(f"the deploy list is not whole: {source.source}: {source.reason}")
+        yield inert.plain(f"the deploy list is incomplete: {source.source}: {source.reason}")
     for fault in found.ledger.faults:
-        yield f"the ledger is not whole: {fault}"
+        yield f"the ledger is incomplete: {fault}"
     if project.key == "demo":
         yield f"the ledger is {DEMO}"
     yield f"published in {out}{', in place of the report that was there' if replaced else ''}:"
@@ -66,21 +61,51 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
         yield f"  {name}" + (f"  <- {hints[name]}" if name in hints else "")
 
 
-def _elsewhere(found: Incident, question: Question) -> Iterator[str]:
+def _refuse_an_empty_folder(found: Investigation) -> None:
+    """`BadInput` if nothing of an application was read: a page about nothing looks like a clean one."""
+    history = found.leak_coverage[found.leak_coverage["part"] == "git objects"]
+    searched = history["state"].ne("not searched").any()
+    if not (searched or found.ledger.entries or found.sources["state"].eq("read").any()):
+        text = "nothing of an application was found here: no env file, log, ledger or repository"
+        raise BadInput.at(str(found.project.root), text)
+
+
+def _findings(found: Investigation) -> Iterator[str]:
+    """What was looked at, what explains it, what to do first."""
+    pinned = ", pinned in audit.toml" if found.pinned else ""
+    since, until, as_of = (iso(at) for at in (found.window.since, found.window.until, found.as_of))
+    yield f"window: {since} to {until} (UTC; as of {as_of}{pinned})"
+    yield inert.plain(f"newest line of the logs: {newest_line(found)}")
+    best = tabulate_explanations(found).iloc[0]
+    explained = best["verdict"] in ("likely", "possible")
+    told = f": {best['speaks_for']}" if explained else ""
+    yield inert.plain(f"first explanation: {first_explanation(found)}{told}")
+    if not found.seen:
+        yield "no log line of the window could be read: what happened in it is not known"
+    elif explained:
+        first = tabulate_steps(found).iloc[0]
+        yield inert.plain(f"do first: {first['text']}" + (f" [{first['place']}]" if first["place"] else ""))
+
+
+def _elsewhere(found: Investigation, question: Question) -> Iterator[str]:
     """What stands out in all that was read, leaks in force first, with the options that look into it.
 
-    What the question asks for already is not told again.
+    What the question asks for already is left out.
     """
-    table = tabulate_suspicions(found.scene)
+    table = tabulate_suspicions(found)
     leaked = table["secret"].ne("")
-    for row in rows(table[leaked & table["secret"].ne(found.scene.secret)][:MOST]):
-        since = f" since {iso(row.first_at)}" if row.first_at is not None else ""
-        yield inert.plain(f"stands out: {row.secret} leaked{since} and is in force: --secret {row.secret}")
+    others = table[leaked & table["secret"].ne(found.secret)].drop_duplicates("secret")
+    for row in rows(others[:MOST]):
+        since = f" on {briefly(row.first_at, found.as_of)}" if row.first_at is not None else ""
+        yield inert.plain(
+            f"stands out: {row.secret} leaked{since} and is {row.what.partition(', ')[2]}: "
+            f"look with --secret {row.secret}"
+        )
+    if len(others) > MOST:
+        yield f"stands out: {len(others) - MOST} more secrets leaked and are in force: the page lists them"
     asked = table["since"].eq(question.since) & table["until"].eq(question.until)
     for row in rows(table[~leaked & ~(asked & table["client"].eq(question.client))][:MOST]):
         client = f" --client {row.client}" if row.client else ""
-        when = f"{row.first_at:%Y-%m-%d %H:%M} to {row.last_at:%Y-%m-%d %H:%M}"
+        when = f"{briefly(row.first_at, found.as_of)} to {briefly(row.last_at, found.as_of)}"
         look = f"--since {row.since} --until {row.until}{client}"
-        yield inert.plain(
-            f"stands out: {row.count} {row.what}, {when}; with {MARGIN / HOUR:.0f} hours around: {look}"
-        )
+        yield inert.plain(f"stands out: {row.count} {row.what}, {when}: look with {look}")

@@ -1,73 +1,33 @@
-"""What may explain an incident: for each explanation what speaks for it, what against, what is missing."""
+"""What may explain an incident: for each explanation what speaks for it, what against, what is missing.
+
+What happened is what the detections A1 to A20 say, and nothing else: what they found counts for or against,
+what they did not find counts only if they say "none", and what they cannot say is missing evidence.
+"""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import Explanations, rows
-from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.incident import facts
-from audit_lib.incident.data import Scene
-from audit_lib.incident.exposure_windows import span
-from audit_lib.incident.facts import ENOUGH, Facts, gathered
-from audit_lib.logins.clients import reaches_back
-
-LIKELY, POSSIBLE = 3, 1
-
-
-@dataclass
-class Explanation:
-    """One explanation while its points are collected."""
-
-    name: str
-    seen: bool = True  # lines of the window were read: where it rests on them, silence can speak
-    found: list[tuple[int, str]] = field(default_factory=list)
-    against: list[tuple[int, str]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.lacks("a log of the window: no line of it was read", not self.seen)
-
-    def pro(self, weight: int, text: str, holds: object = True) -> None:
-        """A point that speaks for it, where it holds."""
-        if holds:
-            self.found.append((weight, text))
-
-    def contra(self, weight: int, text: str, holds: object = True) -> None:
-        """A point that speaks against it, where it holds."""
-        if holds:
-            self.against.append((weight, text))
-
-    def absent(self, weight: int, text: str, holds: object = True) -> None:
-        """A point against it because nothing was seen, where anything would have been."""
-        self.contra(weight, text, holds and self.seen)
-
-    def lacks(self, text: str, holds: object = True) -> None:
-        """Evidence that would decide and is not there."""
-        if holds:
-            self.missing.append(text)
-
-    @property
-    def weight(self) -> int:
-        """The points for it less those against it."""
-        return sum(weight for weight, _ in self.found) - sum(weight for weight, _ in self.against)
-
-    @property
-    def verdict(self) -> str:
-        """likely, possible, unlikely; unknown where nothing speaks for it and evidence is missing."""
-        if self.weight >= LIKELY:
-            return "likely"
-        if self.weight >= POSSIBLE:
-            return "possible"
-        return "unknown" if self.missing and not self.against else "unlikely"
+from audit_lib.incident import outages, pairs
+from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few, of_logins
+from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
+from audit_lib.incident.guessing import explain_brute_force
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses, nobody_is_new
+from audit_lib.incident.secret_values import fingerprints, public_twins, searched_whole
+from audit_lib.incident.stale_clients import explain_stale_client
+from audit_lib.incident.window_detections import detected_in_window
 
 
-def tabulate_explanations(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
+def tabulate_explanations(investigation: Investigation) -> pd.DataFrame:
     """`Explanations`, the best supported first; ties in the order of `EXPLANATIONS`."""
-    known = gathered(scene, windows)
-    cases = [explain(known) for explain in EXPLANATIONS]
+    return investigation.of_both("explanations", lambda: _explanations(investigation))
+
+
+def _explanations(investigation: Investigation) -> pd.DataFrame:
+    cases = [explain(investigation) for explain in EXPLANATIONS]
     order = ("likely", "possible", "unknown", "unlikely")
     cases.sort(key=lambda case: (order.index(case.verdict), -case.weight))
     return Explanations.of(
@@ -76,170 +36,169 @@ def tabulate_explanations(scene: Scene, windows: pd.DataFrame) -> pd.DataFrame:
             "explanation": case.name,
             "verdict": case.verdict,
             "weight": case.weight,
-            "speaks_for": _listed(text for _, text in case.found),
-            "speaks_against": _listed(text for _, text in case.against),
-            "missing": _listed(case.missing),
+            "speaks_for": "; ".join(text for _, text in case.found),
+            "speaks_against": "; ".join(text for _, text in case.against),
+            "missing": "; ".join(case.missing),
+            "addresses": "; ".join(case.addresses),
         }
         for rank, case in enumerate(cases, 1)
     )
 
 
-def _listed(texts: Iterable[str]) -> str:
-    return "; ".join(texts)
-
-
-def _own_bundle(known: Facts) -> Explanation:
+def _own_bundle(investigation: Investigation) -> Explanation:
     case = Explanation("our own bundle explains the sighting")
-    scene = known.scene
-    twins = scene.public_twins(scene.secret) if scene.secret else ()
+    secret = investigation.secret
+    case.lacks("which secret was seen: name it (secret), or ask `whose`", not secret)
+    if not secret:
+        return case
+    twins = public_twins(investigation, secret)
     text = f"{', '.join(twins)} holds the value and is built into what every browser loads"
     case.pro(3, text, twins)
     case.pro(1, "rotation will not contain it: the next build publishes the new value as well", twins)
-    case.contra(2, "no public variable holds the value", scene.secret and not twins)
-    case.contra(2, "a leak outside the bundle is known", scene.secret and known.windows["leaked"].any())
-    used = _used_after_leak(known)
-    case.contra(1, f"sources that are new succeeded: {_names(used)}", used)
-    case.lacks("which secret was seen: name it (secret), or ask `whose`", not scene.secret)
+    known = fingerprints(investigation, secret)
+    case.contra(2, "no public variable holds the value", known and not twins)
+    case.lacks("a value of the secret: no env file, snapshot or commit that was read holds one", not known)
+    leaked = tabulate_exposure_windows(investigation)["leaked"].any()
+    case.contra(2, "a leak outside the bundle is known", leaked)
+    used = _used_after_leak(investigation)
+    case.contra(1, f"new addresses were answered: {_named(investigation, used)}", used)
     return case
 
 
-def _brute_force(known: Facts) -> Explanation:
-    case = Explanation("brute force", known.scene.seen)
-    clients = known.scene.clients
-    regular = set(clients.loc[clients["successes_before"] > 0, "client"]) | known.stale
-    attackers = {client: count for client, count in known.bursts.items() if client not in regular}
-    named = {client: count for client, count in attackers.items() if client}
-    worst = ", ".join(f"{client} ({count})" for client, count in list(named.items())[:3])
-    case.pro(3, f"bursts of failures within ten minutes, by sources that had not succeeded: {worst}", named)
-    case.pro(
-        2,
-        f"{attackers.get('')} failed logins within ten minutes; the message names no address",
-        "" in attackers,
-    )
-    after = [one for one in known.newcomers if one.failures_before >= facts.BURST]
-    case.pro(2, f"success after many failures: {_names(after)}", after)
-    case.contra(
-        2, "the addresses are a proxy's, so a burst of one address may be many people", known.collapsed
-    )
-    case.contra(
-        2, "nearly everyone failed at the same time: a guesser fails alone", known.broken and not after
-    )
-    case.absent(1, "no ten failures lie surely within ten minutes", not attackers)
-    share = facts.untimed_share(known.scene)
-    case.lacks(f"{share:.0%} of the requests carry no time: bursts among them cannot be told", share > 0.05)
-    return case
-
-
-def _used_after_leak(known: Facts) -> list[facts.Newcomer]:
-    """Newcomers whose first success lies in the exposure window of a value that is known to have leaked."""
-    spans = [span(row, known.scene.as_of) for row in rows(known.windows[known.windows["leaked"]])]
-    quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
+def _used_after_leak(investigation: Investigation) -> list[NewAddress]:
+    """New addresses first answered in the exposure window of a value that leaked, without having guessed."""
+    if not callers_send(investigation):
+        return []
+    windows = tabulate_exposure_windows(investigation)
+    spans = [span(row, investigation.as_of) for row in rows(windows[windows["leaked"]])]
+    quiet = [one for one in new_addresses(investigation) if not one.guessed]
     return [one for one in quiet if any(s.since <= one.first_at <= s.until for s in spans)]
 
 
-def _leaked_and_used(known: Facts) -> Explanation:
-    case = Explanation("leaked and used", known.scene.seen)
-    leaked = known.windows[known.windows["leaked"]]
-    used = _used_after_leak(known)
+def _leaked_and_used(investigation: Investigation) -> Explanation:
+    case = Explanation("leaked and used", investigation.seen)
+    windows = tabulate_exposure_windows(investigation)
+    leaked = windows[windows["leaked"]]
     names = ", ".join(sorted(set(leaked["secret"])))
     case.pro(1, f"known to have leaked: {names}", len(leaked))
-    case.pro(4, f"after it sources that were never seen before succeeded at once: {_names(used)}", used)
-    case.contra(2, "no leak of the secret is known", not len(leaked))
-    no_new = bool(len(leaked)) and not used and reaches_back(known.scene.requests, known.scene.window)
-    case.absent(2, "no new source succeeded on a protected route", no_new and not known.unnamed_routes)
-    case.lacks("the logs do not say which token a request bore")
-    case.lacks(_UNNAMED, known.unnamed_routes)
-    case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
-    case.lacks(_PROXIED, known.collapsed)
+    whole = searched_whole(investigation)
+    known = not investigation.secret or fingerprints(investigation, investigation.secret)
+    case.contra(2, "no leak of the secret is known", whole and known and not len(leaked))
+    case.lacks("a complete search of files and history: what was left out may hold a leak", not whole)
+    if not callers_send(investigation):
+        case.lacks(f"who used {investigation.secret}: callers do not send it, its provider's log would say")
+        return case
+    used = _used_after_leak(investigation)
+    text = f"new addresses were answered at once while it was exposed: {_named(investigation, used)}"
+    case.pro(4, text, used)
+    detected = detected_in_window(investigation)
+    replays = tuple(one for one in detected.alarms("A9") if one.client and one.severity == "high")
+    text = f"{few(one.client for one in replays)} may replay an old value after a rotation (A9)"
+    case.pro(2, text, replays)
+    case.absent(2, NOBODY_NEW, len(leaked) and not used and nobody_is_new(investigation))
+    case.lacks("which token a request carried: the logs do not say")
+    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
+    case.lacks(*lacks_history(investigation))
+    case.addresses = tuple(one.client for one in used)
     return case
 
 
-def _stale_client(known: Facts) -> Explanation:
-    case = Explanation("stale client after a rotation", known.scene.seen)
-    hit = [change for change in known.changes if change.stale]
-    for change in hit[:2]:
-        back = f", of whom {len(change.recovered)} recovered" if change.recovered else ""
-        case.pro(4 if change is hit[0] else 0, f"{change.text}: {_list(change.stale)} failed after it{back}")
-    early = hit[0].early if hit else ""
-    case.contra(1, f"{early}: a process that has the old value answers those that bear it", early)
-    watched = bool(known.scene.stays)
-    case.contra(3, "no value is known to have changed in the window", watched and not known.changes)
-    none_failed = known.changes and not hit and not known.unnamed_routes
-    case.absent(1, "nobody who had succeeded failed after a change", none_failed)
-    case.lacks(_UNNAMED, known.unnamed_routes)
-    case.contra(3, "nearly everyone failed, those with the new value too", known.broken and known.unpaired)
-    case.lacks("a snapshot just before and after each rotation", not watched)
-    case.lacks(_PROXIED, known.collapsed)
+def _pair_break(investigation: Investigation) -> Explanation:
+    case, told = of_logins("pair break", investigation)
+    if not told:
+        return case
+    detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
+    if outage is not None:
+        case.pro(2, f"{outages.in_words(investigation, outage)}, nearly all there were (A10)")
+    # A pair that differs all along would have shut everyone out all along.
+    until = outage.first_at if outage else investigation.window.until
+    answered = pairs.answered_while_apart(investigation, until)
+    case.contra(3, answered, answered)
+    unequal = pairs.unequal_pairs(investigation)
+    case.pro(2, "; ".join(unequal[:SHOWN]), unequal)
+    equal = pairs.has_equal_pairs(investigation)
+    case.contra(2, "both halves of every pair that was compared are equal", equal and not unequal)
+    case.lacks("values of both halves of a pair", not (equal or unequal))
+    case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
+    case.doubts("an outage (A10)", detected.doubts("A10"))
+    case.lacks("what the last build of the frontend holds: search its bundle (`leaks`)")
     return case
 
 
-def _pair_break(known: Facts) -> Explanation:
-    case = Explanation("pair break", known.scene.seen)
-    gap = known.longest_break
-    if known.broken and gap is not None:
-        text = f"{gap.failures} of {gap.requests} protected requests failed for {gap.minutes} minutes"
-        case.pro(3, f"{text} from {iso(gap.first_at)}, {gap.clients} sources alike")
-    case.pro(2, _listed(known.unpaired[:3]), known.unpaired)
-    case.contra(
-        2, "the halves of every pair that was looked at are equal", not known.unpaired and not known.broken
+def _changed_by_a_deploy(investigation: Investigation) -> Explanation:
+    case, told = of_logins("variables changed by a deploy", investigation)
+    if not told:
+        return case
+    detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
+    case.lacks("a deploy list: name an export in audit.toml ([[deploys]])", investigation.deploys.empty)
+    case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
+    case.doubts("an outage (A10)", detected.doubts("A10"))
+    if outage is None:
+        return case
+    before, after = outages.deploy_before(investigation, outage), outages.deploy_after(investigation, outage)
+    text = outages.in_words(investigation, outage)
+    if before is None:
+        listed = outages.is_listed(investigation, outage.first_at)
+        case.contra(2, f"{text}, and the deploy list has no deploy just before", listed)
+        return case
+    took = f"a deploy of {briefly(before.began_at, investigation.as_of)} took effect just before"
+    case.pro(3, f"{text}; {took}, set off by changed variables ({before.evidence})", before.of_variables)
+    case.pro(1, f"{text}; {took} ({before.evidence})", not before.of_variables)
+    case.pro(1, f"it ended just before the next deploy began ({after and after.evidence})", after)
+    case.lacks("which variables were changed: the platform's event list would say")
+    return case
+
+
+def _proxy_collapse(investigation: Investigation) -> Explanation:
+    case, told = of_logins("proxy collapse", investigation)
+    if not told:
+        return case
+    detected = detected_in_window(investigation)
+    limited, unusual = detected.alarms("A12"), detected.alarms("A10", "A13", "A20")
+    case.pro(2, detected.proxied, detected.proxied)
+    text = "; ".join(alarm.classification for alarm in limited[:SHOWN])
+    case.pro(2, f"{text} (A12)", detected.proxied and limited)
+    text = "; ".join(alarm.classification for alarm in unusual[:SHOWN])
+    case.pro(1, text, detected.proxied and not limited and unusual)
+    apart = detected.requests and not detected.proxied and not detected.few
+    case.contra(3, "the log names the addresses of many callers", apart)
+    case.lacks(detected.few, detected.few and not detected.proxied)
+    case.lacks("the proxy's own log, or X-Forwarded-For from a proxy that is trusted", detected.proxied)
+    return case
+
+
+def _quiet_misuse(investigation: Investigation) -> Explanation:
+    case, told = of_logins("quiet misuse", investigation)
+    if not told:
+        return case
+    new = new_addresses(investigation)
+    quiet, guessed = ([one for one in new if one.guessed is wanted] for wanted in (False, True))
+    text = f"new addresses were answered without having guessed (A8): {_named(investigation, quiet)}"
+    case.pro(3, text, quiet)
+    text = f"{few(one.client for one in guessed)} guessed before being answered"
+    case.contra(2, text, guessed and not quiet)
+    case.contra(1, "a leak that is known explains it", _used_after_leak(investigation))
+    case.absent(2, NOBODY_NEW, nobody_is_new(investigation))
+    case.lacks("whose address it is: a new user looks the same", quiet)
+    case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
+    case.lacks(*lacks_history(investigation))
+    case.addresses = tuple(one.client for one in quiet)
+    return case
+
+
+def _named(investigation: Investigation, found: Iterable[NewAddress]) -> str:
+    return ", ".join(
+        f"{one.client} ({one.successes} times since {briefly(one.first_at, investigation.as_of)})"
+        for one in list(found)[:SHOWN]
     )
-    case.absent(2, "at no time did nearly everyone fail", not known.broken and not known.unnamed_routes)
-    case.lacks(_UNNAMED, known.unnamed_routes)
-    case.lacks("what the last build of the frontend holds: search its bundle (leaks)")
-    return case
 
 
-def _proxy_collapse(known: Facts) -> Explanation:
-    case = Explanation("proxy collapse", known.scene.seen)
-    text = (
-        f"{known.share_internal:.0%} of {known.requests} requests come from at most three internal addresses"
-    )
-    case.pro(3, text, known.collapsed)
-    limited = f"{known.limited} requests were answered 429: one limit for all who share the address"
-    case.pro(1, limited, known.collapsed and known.limited)
-    case.pro(1, "a burst comes from an internal address", known.collapsed and known.bursts)
-    case.contra(
-        3,
-        f"{1 - known.share_internal:.0%} of the requests come from outside",
-        not known.collapsed and known.requests >= ENOUGH,
-    )
-    case.lacks("too few requests to tell", known.requests < ENOUGH)
-    case.lacks("the proxy's own log, or X-Forwarded-For from a proxy that is trusted", known.collapsed)
-    return case
-
-
-def _quiet_misuse(known: Facts) -> Explanation:
-    case = Explanation("quiet misuse", known.scene.seen)
-    quiet = [one for one in known.newcomers if one.failures_before < facts.BURST]
-    case.pro(3, f"sources that were never seen before succeeded without guessing: {_names(quiet)}", quiet)
-    case.contra(1, "it is a leak that is known", bool(_used_after_leak(known)))
-    no_new = not quiet and reaches_back(known.scene.requests, known.scene.window) and not known.collapsed
-    case.absent(2, "no new source succeeded on a protected route", no_new and not known.unnamed_routes)
-    case.lacks(_UNNAMED, known.unnamed_routes)
-    case.lacks("whose address it is: new users look the same", quiet)
-    case.lacks(_NO_HISTORY, not reaches_back(known.scene.requests, known.scene.window))
-    case.lacks(_PROXIED, known.collapsed)
-    return case
-
-
-_NO_HISTORY = "logs of a week before the window: without them a newcomer cannot be told from a regular"
-_UNNAMED = f"the routes of the requests under {OTHER_ROUTES}: which of them are protected is not known"
-_PROXIED = "the sources' own addresses: all come through a proxy"
-
-
-def _names(found: Iterable[facts.Newcomer]) -> str:
-    return ", ".join(f"{one.client} ({one.successes} since {iso(one.first_at)})" for one in list(found)[:3])
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-EXPLANATIONS: tuple[Callable[[Facts], Explanation], ...] = (
+EXPLANATIONS: tuple[Callable[[Investigation], Explanation], ...] = (
     _leaked_and_used,
-    _brute_force,
+    explain_brute_force,
+    _changed_by_a_deploy,
     _pair_break,
-    _stale_client,
+    explain_stale_client,
     _proxy_collapse,
     _quiet_misuse,
     _own_bundle,

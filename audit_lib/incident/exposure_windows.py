@@ -1,4 +1,4 @@
-"""From when until when a value could be used by others, who used it then, and what hangs on it."""
+"""From when until when a value could be used by others, who may have used it, what its rotation touches."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
-from audit_lib.incident.data import Scene, leaked_secrets
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
@@ -15,53 +16,56 @@ from audit_lib.logins.requests import Window, succeeded, surely_within, totals, 
 _NOVELTY = ("new network", "new address", "no history", "unnamed", "failing only", "internal", "known")
 
 
-def tabulate_exposure_windows(scene: Scene) -> pd.DataFrame:
+def tabulate_exposure_windows(investigation: Investigation) -> pd.DataFrame:
     """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked.
 
-    A window begins with the leak's first sighting, where one is dated, else with the value's first
-    existence; it ends when a rotation takes effect: at the first start after the change.
+    A window begins when the leak was first seen, if that is dated, else when the value
+    came into use; it ends when a rotation takes effect: at the first start after the change.
     """
-    secrets = (scene.secret,) if scene.secret else leaked_secrets(scene)
-    found = [window for secret in secrets for window in _windows(scene, secret)]
+    return investigation.of_secret("exposure windows", lambda: _exposure_windows(investigation))
+
+
+def _exposure_windows(investigation: Investigation) -> pd.DataFrame:
+    secrets = (investigation.secret,) if investigation.secret else leaked_secrets(investigation)
+    found = [window for secret in secrets for window in _windows(investigation, secret)]
     found.sort(key=_order)
     return ExposureWindows.of(found)
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     """What has leaked first, and of that what is open."""
-    where = (row["secret"], row["environment"], row["service"])
-    return (not row["leaked"], not row["open"], *where, str(row.get("begins_at")))
+    place = (row["secret"], row["environment"], row["service"])
+    return (not row["leaked"], not row["open"], *place, str(row.get("begins_at")))
 
 
-def _windows(scene: Scene, secret: str) -> Iterator[dict[str, Any]]:
-    stays = [stay for stay in scene.stays if stay.home.secret == secret]
+def _windows(investigation: Investigation, secret: str) -> Iterator[dict[str, Any]]:
+    stays = [stay for stay in investigation.tenures if stay.home.secret == secret]
     watched = {(stay.home.environment, stay.home.service, stay.fingerprint) for stay in stays}
     for stay in stays:
-        leaked = _first_sighting(scene, stay.fingerprint)
-        if leaked or scene.secret:
-            yield _row(stay.home.secret, stay.home.environment, stay.home.service, stay.fingerprint) | (
-                _beginning(scene, stay.fingerprint, leaked) | _end(scene, stay) | {"leaked": bool(leaked)}
-            )
+        leaked, home = _first_sighting(investigation, stay.fingerprint), stay.home
+        if leaked or investigation.secret:
+            bounds = _beginning(investigation, stay.fingerprint, leaked) | _end(investigation, stay)
+            row = _row(home.secret, home.environment, home.service, stay.fingerprint)
+            yield row | bounds | {"leaked": bool(leaked)}
     # What no snapshot has seen is in force by its env file alone.
-    for home in rows(scene.inventory[scene.inventory["secret"] == secret]):
-        key = (home.environment, home.service, home.fingerprint)
-        if home.state != "present" or home.fingerprint is None or key in watched:
+    for held in rows(investigation.inventory[investigation.inventory["secret"] == secret]):
+        key = (held.environment, held.service, held.fingerprint)
+        if held.state != "present" or held.fingerprint is None or key in watched:
             continue
-        leaked = _first_sighting(scene, home.fingerprint)
-        if leaked or scene.secret:
-            still = {"ends_by": f"in force by {home.source}; no snapshot has seen it", "open": True}
-            yield _row(secret, home.environment, home.service, home.fingerprint) | (
-                _beginning(scene, home.fingerprint, leaked) | still | {"leaked": bool(leaked)}
-            )
+        leaked = _first_sighting(investigation, held.fingerprint)
+        if leaked or investigation.secret:
+            still = {"ends_by": f"in force by {held.source}; no snapshot has seen it", "open": True}
+            bounds = _beginning(investigation, held.fingerprint, leaked) | still
+            yield _row(secret, *key) | bounds | {"leaked": bool(leaked)}
 
 
 def _row(secret: str, environment: str, service: str, fingerprint: str) -> dict[str, Any]:
     return {"secret": secret, "environment": environment, "service": service, "fingerprint": fingerprint}
 
 
-def _first_sighting(scene: Scene, fingerprint: str) -> tuple[datetime | None, str] | None:
-    """The instant (None: not dated) and place of a leak's first sighting; None where none is known."""
-    leaks = scene.leaks[scene.leaks["fingerprint"] == fingerprint]
+def _first_sighting(investigation: Investigation, fingerprint: str) -> tuple[datetime | None, str] | None:
+    """The instant (None: not dated) and place at which a leak was first seen; None if none is known."""
+    leaks = investigation.leaks[investigation.leaks["fingerprint"] == fingerprint]
     leaks = leaks[leaks["kind"].isin(("leak", "weak default", "truncated"))]
     dated = [
         (min(instant for instant in (leak.first_at, leak.first_committed_at) if instant is not None),
@@ -69,58 +73,60 @@ def _first_sighting(scene: Scene, fingerprint: str) -> tuple[datetime | None, st
         for leak in rows(leaks)
         if leak.first_at is not None or leak.first_committed_at is not None
     ]  # fmt: skip
-    history = scene.history[scene.history["fingerprint"] == fingerprint]
+    history = investigation.history[investigation.history["fingerprint"] == fingerprint]
     dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in rows(history)]
-    in_logs, undated = _log_sightings(scene, set(leaks["leak_id"]))
+    in_logs, undated = _log_sightings(investigation, set(leaks["leak_id"]))
     dated += in_logs
     if dated and not undated:
         return min(dated)
     if undated:
         # A place without a date may be older than all that are dated.
         return None, undated
-    return None if leaks.empty else (None, "a place without a date")
+    return None if leaks.empty else (None, "no place has a date")
 
 
-def _log_sightings(scene: Scene, leaks: set[str]) -> tuple[list[tuple[datetime, str]], str]:
+def _log_sightings(investigation: Investigation, leaks: set[str]) -> tuple[list[tuple[datetime, str]], str]:
     """The dated places in logs, by the last timed line at or before each; and one that has no date."""
-    places = scene.leak_places[scene.leak_places["leak_id"].isin(leaks)]
+    places = investigation.leak_places[investigation.leak_places["leak_id"].isin(leaks)]
     # A file that was committed was outside since the commit; before that it lay on one disk.
     committed = set(places.loc[places["commit"] != "", "path"])
     dated, undated = [], ""
     for place in rows(places[(places["commit"] == "") & ~places["path"].isin(committed)]):
-        where = place.path if place.line is None else f"{place.path}:{place.line}"
-        events = scene.events[
-            (scene.events["file"] == place.path) & (scene.events["line"] <= (place.line or 0))
+        name = place.path if place.line is None else f"{place.path}:{place.line}"
+        events = investigation.events[
+            (investigation.events["file"] == place.path) & (investigation.events["line"] <= (place.line or 0))
         ]
         instants = events["at"].fillna(events["not_before_at"]).dropna()
         if place.place == "log" and len(instants):
-            dated.append((instants.iloc[-1], where))
+            dated.append((instants.iloc[-1], name))
         else:
-            undated = undated or f"{place.place} {where}, whose date is not known"
+            undated = undated or f"{place.place} {name}, whose date is not known"
     return dated, undated
 
 
-def _beginning(scene: Scene, fingerprint: str, leaked: tuple[datetime | None, str] | None) -> dict[str, Any]:
+def _beginning(
+    investigation: Investigation, fingerprint: str, leaked: tuple[datetime | None, str] | None
+) -> dict[str, Any]:
     if leaked and leaked[0] is not None:
-        return {"begins_at": leaked[0], "begins_by": f"the leak's first sighting: {leaked[1]}"}
-    first = [stay for stay in scene.stays if stay.fingerprint == fingerprint]
+        return {"begins_at": leaked[0], "begins_by": f"the leak was first seen in {leaked[1]}"}
+    first = [stay for stay in investigation.tenures if stay.fingerprint == fingerprint]
     known = [stay.absent for stay in first]
-    why = f"; the leak is not dated ({leaked[1]})" if leaked else ""
+    why = f"; the date of the leak is not known ({leaked[1]})" if leaked else ""
     bounds = [look.at for look in known if look is not None]
     if not first or len(bounds) < len(known):
-        return {"begins_by": f"no evidence bounds the value's first existence{why}"}
+        return {"begins_by": f"it is not known since when the value exists{why}"}
     by = min((look.at, look.place) for look in known if look is not None)[1]
-    return {"begins_at": min(bounds), "begins_by": f"the value's first existence, after {by}{why}"}
+    return {"begins_at": min(bounds), "begins_by": f"the value came into use after {by}{why}"}
 
 
-def _end(scene: Scene, stay: Tenure) -> dict[str, Any]:
+def _end(investigation: Investigation, stay: Tenure) -> dict[str, Any]:
     if stay.gone is None:
-        return {"ends_by": f"in force at the last look ({stay.last.place})", "open": True}
-    boot = first_start(scene.events, stay.gone.at)
+        return {"ends_by": f"still in force in the last snapshot ({stay.last.place})", "open": True}
+    boot = first_start(investigation.events, stay.gone.at)
     row: dict[str, Any] = {"ends_earliest_at": stay.last.at, "open": False}
     if boot is None:
-        by = f"another value in {stay.gone.place}; no start after it is in the logs, so when it took effect"
-        return row | {"ends_by": f"{by} is not shown"}
+        by = f"another value in {stay.gone.place}; the logs show no start after it, so when it took effect"
+        return row | {"ends_by": f"{by} is not known"}
     by = f"another value in {stay.gone.place}, in effect since the start in {boot['file']}:{boot['line']}"
     return row | {"ends_at": boot["at"], "ends_by": by}
 
@@ -133,11 +139,24 @@ def span(row: Any, as_of: datetime) -> Window:
     return Window(begin, row.ends_at if row.ends_at is not None else as_of)
 
 
-def tabulate_uses(scene: Scene, window: Window) -> pd.DataFrame:
-    """`Uses`: every source with a 2xx on a protected route in an exposure window, newcomers first."""
-    here = within(scene.requests, window)
+def exposed(windows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The windows of each secret that leaked and is in force: production first, then the longest exposed."""
+    here = windows[windows["open"] & windows["leaked"]]
+    order = here.assign(other=here["environment"] != "production")
+    order = order.sort_values(["other", "begins_at", "secret"], kind="stable", na_position="first")
+    return {name: here[here["secret"] == name] for name in dict.fromkeys(order["secret"])}
+
+
+def places_of(windows: pd.DataFrame) -> str:
+    """The places of exposure windows, as ENVIRONMENT/SERVICE."""
+    return ", ".join(sorted(set(windows["environment"] + "/" + windows["service"])))
+
+
+def tabulate_uses(investigation: Investigation, window: Window) -> pd.DataFrame:
+    """`Uses`: every address that was answered on a protected route in an exposure window, new ones first."""
+    here = within(investigation.requests, window)
     here = here[succeeded(here)]
-    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
+    classes = dict(zip(investigation.clients["client"], investigation.clients["classification"], strict=True))
     found = [
         _use(str(client), group, window, classes) for client, group in here.groupby("client", observed=True)
     ]
@@ -162,9 +181,9 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
     }
 
 
-def tabulate_couplings(scene: Scene, secret: str) -> pd.DataFrame:
+def tabulate_couplings(investigation: Investigation, secret: str) -> pd.DataFrame:
     """`Couplings`: what else a secret's rotation touches, by the policy and by equal values."""
-    rule = scene.policy.rule(secret)
+    rule = investigation.policy.rule(secret)
     found = [
         {"touches": name, "relation": word, "why": "the policy says so"}
         for word, names in (
@@ -174,9 +193,9 @@ def tabulate_couplings(scene: Scene, secret: str) -> pd.DataFrame:
         )
         for name in names
     ]
-    values = scene.inventory[scene.inventory["secret"] == secret]["fingerprint"].dropna()
-    same = scene.inventory[
-        scene.inventory["fingerprint"].isin(values) & (scene.inventory["state"] == "present")
+    values = investigation.inventory[investigation.inventory["secret"] == secret]["fingerprint"].dropna()
+    same = investigation.inventory[
+        investigation.inventory["fingerprint"].isin(values) & (investigation.inventory["state"] == "present")
     ]
     found += [
         {

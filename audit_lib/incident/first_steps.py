@@ -1,14 +1,17 @@
-"""What to do first, in order, from the policy's couplings alone: no log, ledger or value is needed."""
+"""What to do first, in order, from steps.toml and the policy alone: no log, ledger or value is needed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.toml_table import TomlTable, parse_toml
 from audit_lib.project.policy import Policy, SecretRule
 
-_PUBLIC = (
-    "A public variable shows the new value with the next build as well: rotation contains nothing until the"
-    " backend asks for something that a browser does not have"
-)
+GROUPS = ("orientation", "rotation", "unlisted", "explained")
+CONDITIONS = ("obtained", "public", "paired", "alone", "restart", "rebuild")
+EVERYWHERE = "every environment that holds it"
 
 
 @dataclass(frozen=True)
@@ -16,165 +19,114 @@ class Step:
     """One step: what to do, how to see that it worked, and what it breaks."""
 
     secret: str
-    where: str
+    place: str
     action: str
     text: str
     verify: str = ""
     breaks: str = ""
 
 
-def steps(
-    policy: Policy, secret: str = "", where: str = "every environment that holds it"
-) -> tuple[Step, ...]:
+@dataclass(frozen=True)
+class StepTemplate:
+    """A step as steps.toml states it, with words in braces to be filled in."""
+
+    action: str
+    text: str
+    verify: str
+    breaks: str
+    place: str
+    condition: str  # what must hold of the secret; "" for none
+    each: bool  # once for the secret and for each that changes with it
+    explanation: str
+
+    def filled(self, secret: str, words: Mapping[str, str]) -> Step:
+        """The step for a secret."""
+        texts = (self.place, self.action, self.text, self.verify, self.breaks)
+        return Step(secret, *(text.format_map(words) for text in texts))
+
+
+@cache
+def step_templates() -> Mapping[str, tuple[StepTemplate, ...]]:
+    """The steps of steps.toml by group; `BadInput` with every fault of the file."""
+    place = "steps.toml"
+    content = resources.files("audit_lib.incident").joinpath(place).read_bytes()
+    faults: list[Fault] = []
+    table = TomlTable(parse_toml(content, place), place, faults)
+    found = {group: tuple(map(_template, table.tables(group, "action"))) for group in GROUPS}
+    table.close()
+    if faults:
+        raise BadInput(faults)
+    return found
+
+
+def _template(table: TomlTable) -> StepTemplate:
+    found = StepTemplate(
+        action=table.text("action", needed=True),
+        text=table.text("text", needed=True),
+        verify=table.text("verify", needed=True),
+        breaks=table.text("breaks"),
+        place=table.text("place"),
+        condition=table.text("if", among=CONDITIONS),
+        each=table.flag("each"),
+        explanation=table.text("explanation"),
+    )
+    table.close()
+    return found
+
+
+def steps(policy: Policy, secret: str = "", place: str = EVERYWHERE) -> tuple[Step, ...]:
     """The steps in order: for a secret those of its rotation, else those that find out what is concerned."""
     rule = policy.rule(secret) if secret else None
     if rule is not None:
-        return tuple(_rotation(policy, rule, where))
-    if secret:
-        return tuple(_unlisted(secret, where))
-    return tuple(_orientation())
+        return tuple(_rotation(policy, rule, place))
+    group = step_templates()["unlisted" if secret else "orientation"]
+    return tuple(template.filled(secret, {"secret": secret, "place": place}) for template in group)
 
 
-def _orientation() -> Iterator[Step]:
-    yield Step(
-        "",
-        "",
-        "ask",
-        "If a string was seen: run `whose`; it says whose secret it is, in force where",
-        "it names a secret and an environment",
-    )
-    yield Step(
-        "",
-        "",
-        "keep",
-        "Keep the logs: copy what the platform will rotate away, before any restart",
-        "the copies have a size and a date",
-    )
-    yield Step(
-        "",
-        "",
-        "record",
-        "Take a snapshot now (`snapshot`): it proves what was in force before you act",
-        "`verify` passes",
-    )
-    yield Step(
-        "",
-        "",
-        "look",
-        "Read the timeline and the first explanation; never rotate on a burst of 401 alone",
-        "the explanation says what speaks for it",
-    )
-    yield Step(
-        "",
-        "",
-        "rotate",
-        "Rotate what leaked and is in force, its twin with it; then purge, then tell people",
-        "`whose` says of the old value: retired",
+def explained_step(explanation: str, place: str) -> Step:
+    """What an explanation asks for before anything else."""
+    return next(
+        replace(template.filled("", {}), place=place)
+        for template in step_templates()["explained"]
+        if template.explanation == explanation
     )
 
 
-def _rotation(policy: Policy, rule: SecretRule, where: str) -> Iterator[Step]:
-    twins = [
-        twin for name in dict.fromkeys((*rule.equals, *rule.rotates_with)) if (twin := policy.rule(name))
-    ]
-    every = [rule, *twins]
-    names = " and ".join(one.name for one in every)
-    yield Step(
-        rule.name,
-        where,
-        "record",
-        "Take a snapshot (`snapshot`): it proves what was in force before you act",
-        "`verify` passes",
-    )
-    if rule.obtain:
-        yield Step(
-            rule.name,
-            "provider",
-            "revoke",
-            f"Revoke the old value at once, without an overlap: {rule.obtain}",
-            "the provider refuses the old one",
-            rule.revoke,
-        )
-    make = (
-        rule.generate or f"get it from {rule.obtain}"
-        if (rule.generate or rule.obtain)
-        else "make a new value"
-    )
-    yield Step(
-        rule.name,
-        "your machine",
-        "make",
-        f"Make a new value: {make}",
-        "it was never printed into a log or a chat",
-    )
-    yield Step(
-        rule.name,
-        where,
-        "replace",
-        f"Put it where it is read{f', {names} together' if twins else ''}: {_stores(every)}",
-        _pair(rule),
-        _broken_between(rule, twins),
-    )
-    for one in every:
-        if one.restart:
-            yield Step(
-                one.name,
-                ", ".join(one.consumers) or one.service,
-                one.restart,
-                _restart(one),
-                "the start-up validation passes",
-                one.revoke,
-            )
-    if any(_public(policy, one) for one in every):
-        yield Step(rule.name, "browser", "think", _PUBLIC, "search the new bundle (`leaks`)")
-    yield Step(rule.name, where, "verify", _record(rule.name), "`whose` says of the old value: retired")
-    yield Step(
-        rule.name,
-        "history",
-        "purge",
-        "Take it out of where it leaked (git filter-repo for the history, then a forced push; forks, clones"
-        " and caches keep it); before the rotation that helps nobody",
-        "`leaks` finds it in no file, and reachable by no ref",
-    )
+def _rotation(policy: Policy, rule: SecretRule, place: str) -> list[Step]:
+    names = dict.fromkeys((*rule.equals, *rule.rotates_with))
+    coupled = [twin for name in names if (twin := policy.rule(name))]
+    every = [rule, *coupled]
+    public = any(one.public or one.name.startswith(policy.public_prefixes) for one in every)
+    found = []
+    for template in step_templates()["rotation"]:
+        for one in every if template.each else [rule]:
+            holds = {"obtained": bool(one.obtain), "public": public, "paired": bool(coupled)}
+            holds |= {"alone": not coupled, "restart": one.restart == "restart"}
+            holds |= {"rebuild": one.restart == "rebuild", "": True}
+            if holds[template.condition]:
+                found.append(template.filled(one.name, _words(one, coupled, place)))
+    return found
 
 
-def _unlisted(secret: str, where: str) -> Iterator[Step]:
-    yield Step(
-        secret, where, "record", "Take a snapshot (`snapshot`): it proves what was in force before you act"
-    )
-    yield Step(
-        secret, "provider", "revoke", "The policy does not know it: find who issued it, and revoke it there"
-    )
-    yield Step(secret, where, "replace", "Put a new value where it is read, and restart what reads it")
-    yield Step(secret, where, "verify", _record(secret), "`whose` says of the old value: retired")
-    yield Step(secret, "policy", "add", f"Add a [[secret]] block for {secret} to the policy")
-
-
-def _record(secret: str) -> str:
-    return f"Take a snapshot, then record it: `record {secret} --environment … --reason leaked`"
-
-
-def _stores(rules: list[SecretRule]) -> str:
-    return ", ".join(
-        f"{rule.name} in the {rule.service}'s environment (platform and env file)" for rule in rules
-    )
-
-
-def _pair(rule: SecretRule) -> str:
-    return "`review` finds no pairing-mismatch" if rule.equals else "`snapshot` shows another fingerprint"
-
-
-def _broken_between(rule: SecretRule, twins: list[SecretRule]) -> str:
+def _words(rule: SecretRule, coupled: list[SecretRule], place: str) -> dict[str, str]:
+    """What the policy says of a secret, in the words that steps.toml asks for."""
+    every = [rule, *(one for one in coupled if one.name != rule.name)]
+    stores = (f"{one.name} in the {one.service}'s environment (platform and env file)" for one in every)
+    broken = f"{coupled[0].name} no longer fits until it is set, too" if coupled else ""
     if rule.equals:
-        return "401 for everyone from the first restart until the last consumer has the new value"
-    return f"{twins[0].name} of before no longer fits" if twins else ""
-
-
-def _restart(rule: SecretRule) -> str:
-    if rule.restart == "rebuild":
-        return f"Rebuild, do not just restart: {rule.name} is inlined when it is built"
-    return f"Restart: a running process keeps the old {rule.name}"
-
-
-def _public(policy: Policy, rule: SecretRule) -> bool:
-    return rule.public or rule.name.startswith(policy.public_prefixes)
+        broken = "401 for everyone from the first restart until the last consumer has the new value"
+    equal = "`review` finds no pairing-mismatch" if rule.equals else "`snapshot` shows other fingerprints"
+    return {
+        "secret": rule.name,
+        "place": place,
+        "names": " and ".join(one.name for one in every),
+        "make": rule.generate or (f"get it from {rule.obtain}" if rule.obtain else "as its provider says"),
+        "stores": ", ".join(stores),
+        "equal": equal,
+        "broken": broken,
+        "consumers": ", ".join(rule.consumers) or rule.service,
+        # Of a value that a provider issues, `revoke` says when to revoke it, not what a restart stops.
+        "stops": "" if rule.obtain else rule.revoke,
+        "revoke": rule.revoke or "Revoke the old value once the new one works",
+        "obtain": rule.obtain,
+    }

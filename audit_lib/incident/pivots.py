@@ -1,39 +1,37 @@
 """What is known of one address, one secret, one route; and the pivots from one to the next."""
 
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.incident.data import Scene
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.clients import network
 from audit_lib.logins.requests import REFUSED, Window, named, succeeded, totals
 
-
-def suspect(scene: Scene) -> str:
-    """The address to look at first: who failed in the worst burst, else the busiest newcomer, else anyone."""
-    named = scene.clients[scene.clients["client"] != ""]
-    order = {"new network": 0, "new address": 1, "no history": 2, "failing only": 3}
-    ranked = sorted(
-        rows(named),
-        key=lambda row: (
-            -row.worst_burst if row.worst_burst >= 5 else 0,
-            order.get(row.classification, 9),
-            -row.failures,
-            -row.requests,
-            row.client,
-        ),
-    )
-    return ranked[0].client if ranked else ""
+NEW = ("new network", "new address")  # classes of an address that was never answered before
 
 
-def client_facts(scene: Scene, client: str) -> pd.DataFrame:
+def suspect(investigation: Investigation) -> str:
+    """The address to look at first: the best explanation's, else whoever was refused most."""
+    best = tabulate_explanations(investigation).iloc[0]
+    if best["verdict"] in ("likely", "possible") and best["addresses"]:
+        return str(best["addresses"]).partition("; ")[0]
+    clients = investigation.clients
+    named = clients.loc[clients["client"] != "", "client"]
+    return str(named.iloc[0]) if len(named) else ""
+
+
+def client_facts(investigation: Investigation, client: str) -> pd.DataFrame:
     """One row for each thing known of an address: `fact`, `value`."""
-    mine = scene.requests[scene.requests["client"] == client]
-    here = scene.clients[scene.clients["client"] == client]
+    mine = investigation.requests[investigation.requests["client"] == client]
+    here = investigation.clients[investigation.clients["client"] == client]
     if mine.empty:
-        return _facts({"address": client or "none named", "seen": "in no log that was read"})
+        return _facts({"address": client or "not named", "seen": "in none of the logs that were read"})
     known = here.iloc[0] if len(here) else None
     good, bad = _split(mine)
     after = good[good["not_after_at"] >= bad["not_before_at"].min()] if len(bad) else good.iloc[:0]
@@ -42,50 +40,49 @@ def client_facts(scene: Scene, client: str) -> pd.DataFrame:
             "address": client,
             "network": network(client) or "no address",
             "class in the window": "not in the window" if known is None else known["classification"],
-            "first seen": _instant(mine["not_before_at"].min()),
-            "last seen": _instant(mine["not_after_at"].max()),
+            "first seen (UTC)": _instant(mine["not_before_at"].min(), investigation.as_of),
+            "last seen (UTC)": _instant(mine["not_after_at"].max(), investigation.as_of),
             "requests, in all logs": int(mine["count"].sum()),
             "refused (401, 403)": int(bad["count"].sum()),
-            "2xx on protected routes": int(good["count"].sum()),
-            "2xx on protected routes after the first refusal": int(after["count"].sum()),
-            "most failures surely within ten minutes": 0 if known is None else int(known["worst_burst"]),
+            "answered on protected routes": int(good["count"].sum()),
+            "answered there after the first refusal": int(after["count"].sum()),
             "requests without a time": int(mine.loc[~mine["timed"], "count"].sum()),
         }
     )
 
 
-def client_routes(scene: Scene, client: str) -> pd.DataFrame:
+def client_routes(investigation: Investigation, client: str) -> pd.DataFrame:
     """One row for each route that an address asked for, in all logs."""
-    return _by(scene.requests[scene.requests["client"] == client], "route")
+    return _by(investigation.requests[investigation.requests["client"] == client], "route")
 
 
-def neighbours(scene: Scene, client: str) -> pd.DataFrame:
+def neighbours(investigation: Investigation, client: str) -> pd.DataFrame:
     """One row for each other address of the same /24 or /64, in all logs."""
     home = network(client)
-    names = {name for name in scene.spans.index if name != client and home}
+    names = {name for name in investigation.spans.index if name != client and home}
     near = {name for name in names if network(name) == home}
-    return _by(scene.requests[scene.requests["client"].isin(near)], "client")
+    return _by(investigation.requests[investigation.requests["client"].isin(near)], "client")
 
 
-def route_clients(scene: Scene, route: str) -> pd.DataFrame:
+def route_clients(investigation: Investigation, route: str) -> pd.DataFrame:
     """One row for each address that asked for a route in the window."""
-    return _by(scene.here[scene.here["route"] == route], "client")
+    return _by(investigation.here[investigation.here["route"] == route], "client")
 
 
-def pivot(scene: Scene, client: str) -> pd.DataFrame:
+def pivot(investigation: Investigation, client: str) -> pd.DataFrame:
     """From an address by its routes to the others who asked for them in the window, most in common first."""
-    here = scene.here
+    here = investigation.here
     routes = set(here.loc[here["client"] == client, "route"]) - {OTHER_ROUTES}
     others = here[here["route"].isin(routes) & (here["client"] != client)]
     found = _by(others, "client")
     shared = others.groupby("client", observed=True)["route"].nunique()
-    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
+    classes = dict(zip(investigation.clients["client"], investigation.clients["classification"], strict=True))
     found.insert(1, "routes in common", found["client"].map(shared).astype("int64"))
     found.insert(1, "class", found["client"].map(classes))
     return found.sort_values(["routes in common", "client"], ascending=[False, True]).reset_index(drop=True)
 
 
-def secrets_then(scene: Scene, window: Window) -> pd.DataFrame:
+def secrets_then(investigation: Investigation, window: Window) -> pd.DataFrame:
     """One row for each value that may have been in force within a window: its home and bounds."""
     found = [
         {
@@ -97,7 +94,7 @@ def secrets_then(scene: Scene, window: Window) -> pd.DataFrame:
             "gone_by_at": stay.gone.at if stay.gone else None,
             "evidence": f"{stay.first.place} to {stay.last.place}",
         }
-        for stay in scene.stays
+        for stay in investigation.tenures
         if (stay.absent is None or stay.absent.at <= window.until)
         and (stay.gone is None or stay.gone.at >= window.since)
     ]
@@ -105,20 +102,22 @@ def secrets_then(scene: Scene, window: Window) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
-def secret_facts(scene: Scene, freshness: pd.DataFrame, secret: str) -> pd.DataFrame:
+def secret_facts(investigation: Investigation, freshness: pd.DataFrame, secret: str) -> pd.DataFrame:
     """One row for each place of a secret: its state, age, leaks, and whether the browser has it."""
-    leaks = scene.leaks.set_index("fingerprint")["occurrences"]
+    leaks = investigation.leaks.set_index("fingerprint")["occurrences"]
     ages = {(row.secret, row.environment, row.service): row for row in rows(freshness)}
     found = []
-    for home in rows(scene.inventory[scene.inventory["secret"] == secret]):
+    for home in rows(investigation.inventory[investigation.inventory["secret"] == secret]):
         age = ages.get((home.secret, home.environment, home.service))
         twins = (
-            scene.inventory[scene.inventory["fingerprint"] == home.fingerprint] if home.fingerprint else []
+            investigation.inventory[investigation.inventory["fingerprint"] == home.fingerprint]
+            if home.fingerprint
+            else []
         )
         found.append(
             {
                 "variable": home.variable,
-                "where": f"{home.environment}/{home.service}",
+                "place": f"{home.environment}/{home.service}",
                 "state": home.state,
                 "source": home.source,
                 "status": age.status if age else "",
@@ -144,10 +143,10 @@ def _by(requests: pd.DataFrame, key: str) -> pd.DataFrame:
     sums = {
         "requests": totals(requests, key),
         "refused": totals(bad, key),
-        "2xx, protected": totals(good, key),
+        "answered": totals(good, key),
     }
     frame = pd.DataFrame(sums).join(spans, how="right")
-    counts = ["requests", "refused", "2xx, protected"]
+    counts = ["requests", "refused", "answered"]
     frame[counts] = frame[counts].fillna(0).astype("int64")
     frame = frame.rename_axis(key).reset_index()
     return frame.sort_values(["requests", key], ascending=[False, True]).reset_index(drop=True)
@@ -157,5 +156,5 @@ def _facts(facts: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"fact": list(facts), "value": [str(value) for value in facts.values()]})
 
 
-def _instant(at: Any) -> str:
-    return "not known" if pd.isna(at) else f"{at:%Y-%m-%d %H:%M} UTC"
+def _instant(at: Any, as_of: datetime) -> str:
+    return "not known" if pd.isna(at) else briefly(at, as_of)

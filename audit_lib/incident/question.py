@@ -26,13 +26,13 @@ class Question:
 
 
 def seen_first(text: str, as_of: datetime) -> str:
-    """When an incident was discovered, in words; `BadInput` where it is no date, or lies in the future."""
+    """When an incident was discovered, in words; `BadInput` if it is not a date, or lies in the future."""
     if not text:
         return ""
     instant = parse_instant(text, "discovered")
     day = _is_day(text)
     if (instant.replace(hour=0, minute=0, second=0) if day else instant) > as_of:
-        raise BadInput.at("discovered", f"is after {iso(as_of)}, as of which it is investigated")
+        raise BadInput.at("discovered", f"is after {iso(as_of)}, the time as of which it is investigated")
     return f"on {instant:%Y-%m-%d}" if day else iso(instant)
 
 
@@ -41,14 +41,14 @@ def _is_day(text: str) -> bool:
 
 
 def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
-    """The secret that a name or an alias means; `BadInput` where neither policy nor project has it."""
+    """The secret that a name or an alias means; `BadInput` if neither policy nor project has it."""
     name = text.strip()
     rule = policy.rule(name)
     if not name or rule:
         return rule.name if rule else ""
     if name not in set(inventory["variable"]):
         # The text itself is not repeated: someone may have given the value.
-        raise BadInput.at("secret", "is the name of no variable of the policy or the project")
+        raise BadInput.at("secret", "no such variable in the policy or the project")
     return name
 
 

@@ -5,64 +5,29 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.contracts import Steps
-from audit_lib.incident.data import Scene
-from audit_lib.incident.first_steps import Step, steps
-from audit_lib.incident.pivots import suspect
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
+from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
+from audit_lib.incident.investigation import Investigation
 
-MOST_SECRETS = 5
-
-
-# What the best explanation asks for before anything else, and how to see that it worked.
-_BY_EXPLANATION = {
-    "brute force": (
-        "block",
-        "Block the source at the edge, and look at the address below: did it ever succeed?",
-        "the log shows no more of it",
-    ),
-    "leaked and used": (
-        "block",
-        "Block the new sources and keep the logs: the value is used by others; rotate what is in force",
-        "the log shows no more of them",
-    ),
-    "pair break": (
-        "compare",
-        "Give both halves of the pair one value; rebuild the frontend, restart the backend",
-        "`review` finds no pairing-mismatch, and requests are answered again",
-    ),
-    "stale client after a rotation": (
-        "tell",
-        "Give the new value to the clients that failed, if they still do; nothing is to be blocked",
-        "the address below is answered again",
-    ),
-    "proxy collapse": (
-        "forward",
-        "Have the proxy forward the sources' addresses before you judge or block any",
-        "the log names addresses that are not the proxy's",
-    ),
-    "quiet misuse": (
-        "ask",
-        "Find out whose the new addresses are; if nobody knows them, rotate at once",
-        "somebody has named each",
-    ),
-    "our own bundle explains the sighting": (
-        "think",
-        "Everyone who loads the page has the value: rotation alone is no help",
-        "the backend asks for something that a browser does not have",
-    ),
-}
-# Those that concern sources: the one to look at first is named.
-_OF_SOURCES = ("brute force", "leaked and used", "stale client after a rotation", "quiet misuse")
+# Those that concern addresses: with none to block or to ask, there is nothing to do first.
+_OF_ADDRESSES = ("brute force", "leaked and used", "stale client after a rotation", "quiet misuse")
+_RETIRED = "`whose` says of the old value: retired"
 
 
-def tabulate_steps(scene: Scene, windows: pd.DataFrame, explanations: pd.DataFrame) -> pd.DataFrame:
+def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
     """`Steps`: what the best explanation asks for, then a secret's rotation, or how to find out which."""
-    known = steps(scene.policy, scene.secret, _places(scene, scene.secret))
-    retired = _retired(scene, windows)
+    windows = tabulate_exposure_windows(investigation)
+    leaked = exposed(windows)
+    mine = leaked.get(investigation.secret)
+    place = _places(investigation) if mine is None else places_of(mine)
+    known = steps(investigation.policy, investigation.secret, place or EVERYWHERE)
+    retired = _retired(investigation, windows)
     if retired:
         known = (retired, *(step for step in known if step.action in ("record", "purge")))
-    found = [*_first(scene, explanations), *known]
-    if not scene.secret:
-        found += [_leaked(scene, secret) for secret in exposed(windows)[:MOST_SECRETS]]
+    found = [*_first(investigation), *known]
+    if not investigation.secret:
+        found += [_leaked(secret, here) for secret, here in leaked.items()]
     names = list(Steps.to_schema().columns)[1:]
     return Steps.of(
         {"step": number} | {name: getattr(step, name) for name in names}
@@ -70,44 +35,34 @@ def tabulate_steps(scene: Scene, windows: pd.DataFrame, explanations: pd.DataFra
     )
 
 
-def exposed(windows: pd.DataFrame) -> list[str]:
-    """The secrets that have leaked and are in force, production's first."""
-    here = windows[windows["open"] & windows["leaked"]]
-    first = here.assign(other=here["environment"] != "production").sort_values(
-        ["other", "secret"], kind="stable"
-    )
-    return list(dict.fromkeys(first["secret"]))
+def _first(investigation: Investigation) -> Iterator[Step]:
+    best = tabulate_explanations(investigation).iloc[0]
+    name, address = str(best["explanation"]), str(best["addresses"]).partition("; ")[0]
+    if best["verdict"] in ("likely", "possible") and (address or name not in _OF_ADDRESSES):
+        yield explained_step(name, address)
 
 
-def _retired(scene: Scene, windows: pd.DataFrame) -> Step | None:
-    """Where all that leaked of the secret has been replaced: by what; it is not rotated for that again."""
-    mine = windows[(windows["secret"] == scene.secret) & windows["leaked"]]
+def _retired(investigation: Investigation, windows: pd.DataFrame) -> Step | None:
+    """If all that leaked of the secret has been replaced: by what; it is not rotated for that again."""
+    mine = windows[(windows["secret"] == investigation.secret) & windows["leaked"]]
     if mine.empty or mine["open"].any():
         return None
-    places = ", ".join(sorted(set(mine["environment"] + "/" + mine["service"])))
     ends = "; ".join(dict.fromkeys(mine["ends_by"]))
-    text = f"What leaked of {scene.secret} has been replaced ({ends}): do not rotate it for that again"
-    return Step(scene.secret, places, "check", text, "`whose` says of the old value: retired")
+    text = (
+        f"What leaked of {investigation.secret} has been replaced ({ends}): do not rotate it for that again"
+    )
+    return Step(investigation.secret, places_of(mine), "check", text, _RETIRED)
 
 
-def _first(scene: Scene, explanations: pd.DataFrame) -> Iterator[Step]:
-    best = explanations.iloc[0]
-    if best["verdict"] in ("likely", "possible"):
-        action, text, verify = _BY_EXPLANATION[best["explanation"]]
-        where = suspect(scene) if best["explanation"] in _OF_SOURCES else ""
-        if not where and best["explanation"] in _OF_SOURCES:
-            return  # nobody is seen, so there is nobody to block or to ask
-        yield Step("", where, action, text, verify)
+def _leaked(secret: str, windows: pd.DataFrame) -> Step:
+    """Of a value that leaked the places that hold it: another value of the secret is not concerned."""
+    text = f"{secret} has leaked and is in force: for its steps run `investigate --secret {secret}`"
+    return Step(secret, places_of(windows), "rotate", text, _RETIRED)
 
 
-def _leaked(scene: Scene, secret: str) -> Step:
-    text = f"{secret} has leaked and is in force: for its steps `investigate --secret {secret}`"
-    return Step(secret, _places(scene, secret), "rotate", text, "`whose` says of the old value: retired")
-
-
-def _places(scene: Scene, secret: str) -> str:
-    """Where its present values are in force, under whatever name."""
-    here = scene.inventory[(scene.inventory["secret"] == secret) & scene.inventory["fingerprint"].notna()]
-    same = scene.inventory[scene.inventory["fingerprint"].isin(here["fingerprint"])]
-    places = sorted(set(same["environment"] + "/" + same["service"]))
-    return ", ".join(places) or "every environment that holds it"
+def _places(investigation: Investigation) -> str:
+    """Where the present values of the secret that is asked for are in force, under whatever name."""
+    inventory = investigation.inventory
+    here = inventory[(inventory["secret"] == investigation.secret) & inventory["fingerprint"].notna()]
+    same = inventory[inventory["fingerprint"].isin(here["fingerprint"])]
+    return ", ".join(sorted(set(same["environment"] + "/" + same["service"])))

@@ -1,23 +1,30 @@
 """The guide's emergency triggers and troubleshooting symptoms, diagnosed from evidence."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.contracts import Symptoms, rows
-from audit_lib.incident.data import Scene
-from audit_lib.incident.facts import failures_in, longest_break, newcomers, unnamed_routes, unpaired
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.newcomers import new_addresses
+from audit_lib.incident.outages import worst_outage
+from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
+from audit_lib.incident.secret_values import searched_whole
+from audit_lib.incident.window_detections import detected_in_window
+
+_REFUSED = ("unauthorized", "forbidden")
 
 
-def tabulate_symptoms(scene: Scene) -> pd.DataFrame:
+def tabulate_symptoms(investigation: Investigation) -> pd.DataFrame:
     """`Symptoms`: first the triggers of an emergency rotation, then the symptoms (docs/rules.md#symptoms).
 
     The lines of the guide that name each are the policy's [emergency].
     """
-    told = [*_triggers(scene, scene.said), *map(partial(_seen, scene), _troubles(scene, scene.said))]
-    table = scene.policy.options.get("emergency", {})
+    events = investigation.said
+    troubles = (_seen(investigation, row) for row in _troubles(investigation, events))
+    told = [*_triggers(investigation, events), *troubles]
+    table = investigation.policy.options.get("emergency", {})
     lines = table if isinstance(table, Mapping) else {}
     return Symptoms.of(row | {"guide_lines": str(lines.get(row["guide_lines"], ""))} for row in told)
 
@@ -27,15 +34,17 @@ def _row(key: str, symptom: str, verdict: str, diagnosis: str, **more: str) -> d
     return blank | {"guide_lines": key, "symptom": symptom, "verdict": verdict, "diagnosis": diagnosis} | more
 
 
-def _seen(scene: Scene, row: dict[str, Any]) -> dict[str, Any]:
-    """The row; where nothing of the window was read, nothing is known not to have happened in it."""
-    if scene.seen or row["verdict"] != "none":
+def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
+    """The row; if nothing of the window was read, nothing is known not to have happened in it."""
+    if investigation.seen or row["verdict"] != "none":
         return row
-    return row | {"verdict": "unknown", "diagnosis": "no log line of the window was read"}
+    return row | {"verdict": "unknown", "diagnosis": "no log line of the window could be read"}
 
 
-def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    places = scene.leak_places.merge(scene.leaks[["leak_id", "variable", "in_force"]], on="leak_id")
+def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    places = investigation.leak_places.merge(
+        investigation.leaks[["leak_id", "variable", "in_force"]], on="leak_id"
+    )
     for key, symptom, chosen in (
         ("logs", "a secret appears in logs", places[places["place"] == "log"]),
         ("committed", "a secret was committed", places[places["commit"] != ""]),
@@ -45,10 +54,11 @@ def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
         if len(force):
             text = f"in force: rotate {names} at once"
         else:
-            text = f"only values that are in force nowhere: {names}" if len(chosen) else "none was found"
+            text = f"only values that are not in force: {names}" if len(chosen) else "none was found"
         first = chosen.iloc[0] if len(chosen) else None
         place = "" if first is None else f"{first['path']} {first['commit'][:12]}".strip()
-        yield _row(key, symptom, "found" if len(chosen) else "none", text, evidence=place)
+        nothing = "none" if searched_whole(investigation) else "unknown"
+        yield _row(key, symptom, "found" if len(chosen) else nothing, text, evidence=place)
     shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
     if len(shown):
         places_ = "; ".join(f"{row.file}:{row.line}" for row in rows(shown.head(3)))
@@ -59,35 +69,41 @@ def _triggers(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
         "left",
         "somebody with access left",
         "unknown",
-        "no roster is read",
-        remedy="compare the day with each secret's age; `attest` what was done",
+        "no list of people was read",
+        remedy="compare the day with the age of each secret, and `attest` what was done",
     )
-    new = newcomers(scene)
-    refused, failed, _ = failures_in(scene)
-    text = f"{len(new)} new sources succeeded on protected routes; {refused} refusals, {failed} failed logins"
-    yield _row(
-        "breach",
-        "a breach or unauthorized access is suspected",
-        "found" if new else "unknown",
-        text,
-        evidence=", ".join(one.client for one in new[:3]),
-        remedy="see the explanations; a 401 count is blind to a request with a good token",
-    )
+    yield _breach(investigation)
     yield _row(
         "provider",
         "a provider reports a breach",
         "unknown",
-        "no provider is asked",
+        "no provider was asked",
         remedy="read its status page; rotate if the secret is older than the breach",
     )
 
 
-def _troubles(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    yield _failed_start(scene, events)
-    yield _unauthorized(scene)
-    yield _sessions(scene, events)
-    yield _database(scene, events)
-    yield _short_value(events, scene)
+def _breach(investigation: Investigation) -> dict[str, Any]:
+    """New addresses that were answered; what was refused shows no breach, and its absence none either."""
+    new = new_addresses(investigation)
+    kinds = investigation.said["kind"].value_counts()
+    refused, failed = sum(int(kinds.get(kind, 0)) for kind in _REFUSED), int(kinds.get("login_failed", 0))
+    text = f"new addresses that were answered on protected routes: {len(new)}; refused: {refused}; "
+    return _row(
+        "breach",
+        "a breach or unauthorized access is suspected",
+        "found" if new else "unknown",
+        f"{text}failed logins: {failed}",
+        evidence=", ".join(one.client for one in new[:3]),
+        remedy="read the explanations; counting 401 does not show a request with a good token",
+    )
+
+
+def _troubles(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    yield _failed_start(investigation, events)
+    yield _unauthorized(investigation)
+    yield _sessions(investigation, events)
+    yield _database(investigation, events)
+    yield _short_value(events, investigation)
     limited = events[events["status"] == 429]
     yield _row(
         "limits",
@@ -95,7 +111,7 @@ def _troubles(scene: Scene, events: pd.DataFrame) -> Iterator[dict[str, Any]]:
         "found" if len(limited) else "none",
         f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
         if len(limited)
-        else "no 429 was written; where no limit is wired, that proves nothing",
+        else "no 429 was logged; if there is no limiter, that proves nothing",
         evidence=_first(limited),
     )
 
@@ -104,16 +120,16 @@ def _first(events: pd.DataFrame) -> str:
     return f"{events.iloc[0]['file']}:{events.iloc[0]['line']}" if len(events) else ""
 
 
-def _failed_start(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:
-    """The names that a failed start told, joined with the state of each in the env files."""
+def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
+    """The names that a failed start logged, joined with the state of each in the env files."""
     failed = events[events["kind"].isin(("secret_validation_failed", "startup_failed"))]
     named = events[events["message"].isin(("required secret missing", "recommended secret missing"))]
     states = []
     for name in sorted(set(named["subject"]) - {""}):
-        homes = scene.inventory[scene.inventory["variable"] == name]
+        homes = investigation.inventory[investigation.inventory["variable"] == name]
         said = [f"{row.state}{_faults(row)} in {row.environment}/{row.service}" for row in rows(homes)]
-        states.append(f"{name}: {', '.join(said) or 'in no env file that was read'}")
-    text = "; ".join(states) or ("it did not say which" if len(failed) else "no failed start in the window")
+        states.append(f"{name}: {', '.join(said) or 'not in any env file that was read'}")
+    text = "; ".join(states) or ("it did not name any" if len(failed) else "no start failed in the window")
     return _row(
         "failed_start",
         "the start-up validation failed",
@@ -137,48 +153,41 @@ def _faults(row: Any) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _unauthorized(scene: Scene) -> dict[str, Any]:
+def _unauthorized(investigation: Investigation) -> dict[str, Any]:
     """401 on the frontend, joined with the pair and with when its halves changed."""
-    refused, _, _ = failures_in(scene)
-    apart, gap = unpaired(scene), longest_break(scene)
-    broken = gap is not None and gap.minutes >= 5 and gap.failures >= 5
-    if apart:
-        text = "; ".join(apart[:3]) + "; a public half needs a rebuild, not a restart"
-        return _row(
-            "unauthorized",
-            "the frontend gets 401",
-            "found" if broken or refused else "none",
-            text,
-            remedy="give both halves one value, rebuild the frontend, restart the backend",
-        )
-    verdict = "unknown" if broken or unnamed_routes(scene) else "none"
-    text = "the pairs that were looked at are equal; what the last build holds is not known"
-    return _row(
-        "unauthorized",
-        "the frontend gets 401",
-        verdict,
-        text,
-        remedy="search the bundle (`leaks`), or rebuild it",
+    unequal, outage = unequal_pairs(investigation), worst_outage(investigation)
+    key, symptom = "unauthorized", "the frontend gets 401"
+    if unequal:
+        refused = investigation.said["kind"].isin(_REFUSED).any()
+        text = "; ".join(unequal[:3]) + "; a public half needs a rebuild, not a restart"
+        remedy = "give both halves one value, rebuild the frontend, restart the backend"
+        return _row(key, symptom, "found" if outage or refused else "none", text, remedy=remedy)
+    known = outage is None and detected_in_window(investigation).are_none("A10")
+    text = (
+        "the pairs that were compared are equal" if has_equal_pairs(investigation) else "no pair was compared"
     )
+    text += "; what the last build holds is not known"
+    remedy = "search the bundle (`leaks`), or rebuild it"
+    return _row(key, symptom, "none" if known else "unknown", text, remedy=remedy)
 
 
-def _sessions(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:
+def _sessions(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
     """Sessions that ended: a signing key that changed, or that was never set."""
     invalid = events[events["kind"] == "jwt_invalid"]
     refresh = events[events["route"].str.contains("refresh") & (events["status"] == 401)]
-    keys = [rule for rule in scene.policy.secrets if "session" in rule.title.lower()]
+    keys = [rule for rule in investigation.policy.secrets if "session" in rule.title.lower()]
     changed = [
         f"{stay.home} changed between {stay.absent.place} and {stay.first.place}"
-        for stay in scene.stays
+        for stay in investigation.tenures
         if stay.home.secret in {rule.name for rule in keys}
         and stay.absent is not None
-        and stay.absent.at <= scene.window.until
-        and stay.first.at >= scene.window.since
+        and stay.absent.at <= investigation.window.until
+        and stay.first.at >= investigation.window.since
     ]
     unset = [
         f"{row.variable} is {row.state} in {row.environment}: {rule.fallback or 'its fallback is not known'}"
         for rule in keys
-        for row in rows(scene.inventory[scene.inventory["secret"] == rule.name])
+        for row in rows(investigation.inventory[investigation.inventory["secret"] == rule.name])
         if row.state in ("missing", "empty")
     ]
     count = len(invalid) + len(refresh)
@@ -189,23 +198,23 @@ def _sessions(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:
         "found" if count else "none",
         f"{count} such failures; {text}",
         evidence=_first(pd.concat([invalid, refresh])),
-        remedy="expected after a rotation of the key: users log in again",
+        remedy="after a rotation of the key this is expected: users log in again",
     )
 
 
-def _database(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:
+def _database(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
     """Database failures, joined with what the connection string looks like."""
     failed = events[events["kind"] == "database_failure"]
-    urls = scene.inventory[
-        (scene.inventory["component"] == "password") & (scene.inventory["state"] == "present")
+    urls = investigation.inventory[
+        (investigation.inventory["component"] == "password") & (investigation.inventory["state"] == "present")
     ]
     bad = [
         f"{row.variable} in {row.environment}: "
-        + ("two parsers read two passwords" if row.url_ok is False else "not of the format demanded")
+        + ("two parsers read different passwords" if row.url_ok is False else "in the wrong format")
         for row in rows(urls)
         if row.url_ok is False or row.format_ok is False
     ]
-    text = "; ".join(bad) or "the connection strings that were read have the form demanded"
+    text = "; ".join(bad) or "the connection strings that were read are well formed"
     return _row(
         "database",
         "the database cannot be used",
@@ -216,12 +225,12 @@ def _database(scene: Scene, events: pd.DataFrame) -> dict[str, Any]:
     )
 
 
-def _short_value(events: pd.DataFrame, scene: Scene) -> dict[str, Any]:
+def _short_value(events: pd.DataFrame, investigation: Investigation) -> dict[str, Any]:
     """A validation error: which value is too short; the line itself may show it."""
     failed = events[events["kind"] == "validation_error"]
     short = [
         f"{row.variable} in {row.environment}"
-        for row in rows(scene.inventory[scene.inventory["length"] == "short"])
+        for row in rows(investigation.inventory[investigation.inventory["length"] == "short"])
     ]
     text = f"too short: {', '.join(short)}" if short else "no value that was read is too short"
     return _row(
@@ -230,5 +239,5 @@ def _short_value(events: pd.DataFrame, scene: Scene) -> dict[str, Any]:
         "found" if len(failed) else "none",
         text,
         evidence=_first(failed),
-        remedy="make a longer one; the log line shows the refused one",
+        remedy="make a longer one; the log line shows the refused value",
     )

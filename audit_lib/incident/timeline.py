@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Timeline, rows
-from audit_lib.incident.data import Scene
+from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import REFUSED, Window, maybe_within, succeeded
 
 BOOT = "secrets valid"
-# A silence is told where a file is quiet for a day or more, and much longer than it is used to.
+# A silence is shown if a file is quiet for a day or more, and much longer than usual.
 QUIET, UNUSUAL = pd.Timedelta(days=1), 4
 AROUND = pd.Timedelta(days=14)  # what a file is used to is learnt from so much on either side
 _MESSAGES = {
@@ -22,23 +22,31 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 _SHOWN = ("secret in a url", "value in a validation error")
-_COUNTED = {"failures": "401 or 403", "successes": "2xx on protected routes", "requests": "requests"}
+_COUNTED = {
+    "refused": "refused (401, 403)",
+    "answered": "answered on protected routes",
+    "requests": "requests",
+}
 
 
-def tabulate_timeline(scene: Scene) -> pd.DataFrame:
-    """`Timeline` of a window. Requests are grouped by source class and minute, hour or day."""
+def tabulate_timeline(investigation: Investigation) -> pd.DataFrame:
+    """`Timeline` of the window. Requests are grouped by class of address and minute, hour or day."""
+    return investigation.of_window("timeline", lambda: _timeline(investigation))
+
+
+def _timeline(investigation: Investigation) -> pd.DataFrame:
     told = [
-        *_traffic(scene),
-        *_messages(scene.said, scene.window),
-        *changes(scene.stays),
-        *_revoked(scene.revocations),
-        *_commits(scene.history),
-        *_deploys(scene.deploys),
-        *_leaks(scene.leaks),
-        *_gaps(scene),
+        *_traffic(investigation),
+        *_messages(investigation.said, investigation.window),
+        *changes(investigation.tenures),
+        *_revoked(investigation.revocations),
+        *_commits(investigation.history),
+        *_deploys(investigation.deploys),
+        *_leaks(investigation.leaks),
+        *_gaps(investigation),
     ]
-    frame = Timeline.of(told)
-    frame = frame[maybe_within(frame, scene.window)]
+    frame = Timeline.shaped(told)
+    frame = frame[maybe_within(frame, investigation.window)]
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     return Timeline.checked(frame.sort_values(order, kind="stable", na_position="first"))
 
@@ -63,17 +71,17 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
     }
 
 
-def _traffic(scene: Scene) -> Iterator[dict[str, Any]]:
-    """Failures, and successes on protected routes, by source class and time."""
-    refused = scene.said[scene.said["status"].isin(REFUSED)]
+def _traffic(investigation: Investigation) -> Iterator[dict[str, Any]]:
+    """What was refused, and answered on protected routes, by class of address and time."""
+    refused = investigation.said[investigation.said["status"].isin(REFUSED)]
     refused = refused.assign(timed=refused["at"].notna(), count=1)
-    yield from _groups("failures", refused, scene)
-    yield from _groups("successes", scene.here[succeeded(scene.here)], scene)
+    yield from _groups("refused", refused, investigation)
+    yield from _groups("answered", investigation.here[succeeded(investigation.here)], investigation)
 
 
-def _groups(kind: str, here: pd.DataFrame, scene: Scene) -> Iterator[dict[str, Any]]:
-    classes = dict(zip(scene.clients["client"], scene.clients["classification"], strict=True))
-    slot = here["not_before_at"].dt.floor(bucket(scene.window))
+def _groups(kind: str, here: pd.DataFrame, investigation: Investigation) -> Iterator[dict[str, Any]]:
+    classes = dict(zip(investigation.clients["client"], investigation.clients["classification"], strict=True))
+    slot = here["not_before_at"].dt.floor(bucket(investigation.window))
     here = here.assign(subject=here["client"].map(classes).astype("str"), slot=slot)
     keys = ["slot", "timed", "subject", "file"]
     groups = here.groupby(keys, dropna=False, observed=True)
@@ -114,9 +122,9 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
         place = f"{event.file}:{event.line}"
         bounds = (event.not_before_at, event.not_after_at)
         if event.message == BOOT:
-            yield _row("boot", bounds, event.file, "started; all required secrets were there", place)
+            yield _row("boot", bounds, event.file, "started; all required secrets are set", place)
         elif event.message in _SHOWN:
-            shown = f"a log line shows it: {event.message}"
+            shown = f"shown in a log line: {event.message}"
             yield _row("leak", bounds, event.subject or "a value", shown, place)
         else:
             text = event.message or event.kind.replace("_", " ")
@@ -128,7 +136,7 @@ def changes(stays: Iterable[Tenure]) -> Iterator[dict[str, Any]]:
     for stay in stays:
         if stay.absent is None:
             continue
-        by = f"recorded in {stay.claim.place}" if stay.claim else "nobody recorded it"
+        by = f"recorded in {stay.claim.place}" if stay.claim else "not recorded"
         evidence = f"{stay.absent.place}; {stay.first.place}"
         what = "first value" if stay.absent.fingerprint is None else "another value"
         subject = str(stay.home)
@@ -163,7 +171,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Each deploy of the platform's lists, between its beginning and its end."""
     for deploy in rows(deploys):
         words = [
-            f"{deploy.outcome} ({deploy.status})" if deploy.status else "what became of it is not told",
+            f"{deploy.outcome} ({deploy.status})" if deploy.status else "outcome not listed",
             f"commit {deploy.commit[:12]}" if deploy.commit else "",
             deploy.message,
             f"set off by {deploy.trigger}" if deploy.trigger else "",
@@ -175,32 +183,24 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for leak in rows(leaks[leaks["first_at"].notna()]):
-        force = f"in force in {leak.in_force}" if leak.in_force else "in force nowhere"
+        force = f"in force in {leak.in_force}" if leak.in_force else "not in force"
         place = f"commit {leak.first_commit[:12]}"
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 
-def tabulate_lane(scene: Scene, lane: str, key: str, name: str) -> pd.DataFrame:
-    """The requests of one client or route as rows like `Timeline`'s, by source class and time."""
-    mine = scene.here[scene.here[key] == name]
-    told = [row | {"kind": lane} for row in _groups("requests", mine, scene)]
-    return pd.DataFrame(told, columns=list(Timeline.types())).astype(Timeline.types())
+def tabulate_lane(investigation: Investigation, lane: str, key: str, name: str) -> pd.DataFrame:
+    """The requests of one client or route as rows like `Timeline`'s, by class of address and time."""
+    mine = investigation.here[investigation.here[key] == name]
+    told = [row | {"kind": lane} for row in _groups("requests", mine, investigation)]
+    return Timeline.shaped(told)
 
 
-def tabulate_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each instant at which a log was written: `file`, `at`, `line`, in the order of both."""
-    timed = requests.loc[requests["timed"], ["file", "not_before_at", "line"]]
-    said = events.loc[events["at"].notna(), ["file", "at", "line"]]
-    parts = [part.astype({"file": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
-    firsts = [part.groupby(["file", "at"], as_index=False, sort=False)["line"].min() for part in parts]
-    written: pd.DataFrame = pd.concat(firsts).groupby(["file", "at"], as_index=False)["line"].min()
-    return written
-
-
-def _gaps(scene: Scene) -> Iterator[dict[str, Any]]:
+def _gaps(investigation: Investigation) -> Iterator[dict[str, Any]]:
     """Silences of a file, much longer than its usual ones: nothing was written, or it was not kept."""
-    near = scene.written["at"].between(scene.window.since - AROUND, scene.window.until + AROUND)
-    for file, group in scene.written[near].groupby("file"):
+    near = investigation.written["at"].between(
+        investigation.window.since - AROUND, investigation.window.until + AROUND
+    )
+    for file, group in investigation.written[near].groupby("file"):
         at, line = group["at"].reset_index(drop=True), group["line"].to_numpy()
         spans = at.diff()
         long = spans[spans > QUIET]

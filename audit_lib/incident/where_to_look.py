@@ -1,37 +1,37 @@
-"""Where to look first: the days and sources that stand out in all logs, the leaks that are in force."""
+"""Where to look first: the days and addresses that stand out in all logs, the leaks that are in force."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
-from audit_lib.incident.data import Scene
-from audit_lib.incident.facts import BURST
+from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
 
 COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
-MOST = 12
+MOST = 12  # days and addresses; a leak that is in force is never left out
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
 _FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
 
 
-def tabulate_suspicions(scene: Scene) -> pd.DataFrame:
+def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:
     """One row for each thing that stands out, with the parameters that look into it."""
-    found = [*_days(scene), *_leaks(scene)]
-    found.sort(
-        key=lambda row: (row["what"] == "leaked, in force", -row["count"], row["client"], row["secret"])
-    )
-    return pd.DataFrame(found[:MOST], columns=COLUMNS)
+    days = sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
+    return pd.DataFrame([*days, *_leaks(investigation)], columns=COLUMNS)
 
 
-def _days(scene: Scene) -> Iterator[dict[str, Any]]:
-    """A source with ten or more failures on one day."""
-    both = scene.events["not_before_at"].notna() & scene.events["not_after_at"].notna()
-    dated = scene.events[scene.events["kind"].isin(_FAILURES) & both]
+def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
+    """An address that failed on one day as often as makes it stand out among others (A14)."""
+    rule = investigation.rules.rules.get("A14")
+    if rule is None:
+        return
+    both = investigation.events["not_before_at"].notna() & investigation.events["not_after_at"].notna()
+    dated = investigation.events[investigation.events["kind"].isin(_FAILURES) & both]
     keys = [dated["not_before_at"].dt.floor("D").rename("day"), dated["client"]]
     counts = dated.groupby(keys, observed=True).size()
-    loud = counts[counts >= BURST].nlargest(MOST, keep="all")
+    loud = counts[counts >= rule["failures"]].nlargest(MOST)
     # Only the busiest are shown, so only of those is more than the count asked for.
     for day, client, count in loud.rename("count").reset_index().itertuples(index=False):
         group = dated[(keys[0] == day) & (dated["client"] == client)]
@@ -51,18 +51,20 @@ def _days(scene: Scene) -> Iterator[dict[str, Any]]:
         }
 
 
-def _leaks(scene: Scene) -> Iterator[dict[str, Any]]:
-    """A value that has leaked and is in force: by default the window begins with its first sighting."""
-    for leak in rows(scene.leaks[scene.leaks["kind"].isin(("leak", "truncated"))]):
-        if leak.in_force:
-            yield {
-                "what": "leaked, in force",
-                "first_at": leak.first_at,
-                "last_at": None,
-                "count": leak.occurrences,
-                "since": "",
-                "until": "",
-                "secret": leak.variable,
-                "client": "",
-                "evidence": f"commit {leak.first_commit[:12]}" if leak.first_commit else leak.leak_id,
-            }
+def _leaks(investigation: Investigation) -> Iterator[dict[str, Any]]:
+    """Leaked values that are in force, the most urgent first, of whatever secret is asked."""
+    windows = tabulate_exposure_windows(replace(investigation, secret=""))
+    places = investigation.leaks.groupby("variable")["occurrences"].sum()
+    for secret, here in exposed(windows).items():
+        first = here.sort_values("begins_at", kind="stable", na_position="first").iloc[0]
+        yield {
+            "what": f"leaked, in force in {places_of(here)}",
+            "first_at": first["begins_at"] if pd.notna(first["begins_at"]) else None,
+            "last_at": None,
+            "count": int(places.get(secret, 0)),
+            "since": "",
+            "until": "",
+            "secret": secret,
+            "client": "",
+            "evidence": first["begins_by"],
+        }

@@ -4,17 +4,10 @@ import ipaddress
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from audit_lib.base.contracts import Clients, rows
 from audit_lib.logins.requests import REFUSED, Window, named, parts_within, succeeded, surely_within, totals
-
-Instants = np.ndarray[Any, np.dtype[np.integer[Any]]]
-
-BURST = pd.Timedelta(minutes=10)  # fail2ban's findtime (docs/detections.md#a1)
-HISTORY = pd.Timedelta(days=7)  # less than a week of logs before the window tells no newcomer from a regular
-FAILURES = ("unauthorized", "forbidden", "login_failed")
 
 
 @lru_cache(maxsize=1 << 17)
@@ -60,22 +53,22 @@ def tabulate_daily(requests: pd.DataFrame) -> pd.DataFrame:
     return sums.reset_index().astype({"client": "str"})
 
 
-def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made yet
+def tabulate_clients(
     requests: pd.DataFrame,
     here: pd.DataFrame,
-    said: pd.DataFrame,
     spans: pd.DataFrame,
     daily: pd.DataFrame,
     window: Window,
+    *,
+    reaches_back: bool,
 ) -> pd.DataFrame:
-    """`Clients`: everyone who may have sent a request in the window, the most failures first.
+    """`Clients`: everyone who may have sent a request in the window, the most refused first.
 
-    `here` are the requests and `said` the events that may be in the window, `spans` and `daily` as
-    `tabulate_spans` and `tabulate_daily` give them.
+    `here` are the requests that may be in the window, `spans` and `daily` as `tabulate_spans` and
+    `tabulate_daily` give them. Unless the logs reach back far enough, nobody is called new.
     """
     past = _successes_before(requests, daily, window)
     networks = {network(client) for client in past.index} - {""}
-    history = reaches_back(requests, window)
     routes = here[["client", "route"]].drop_duplicates().groupby("client", observed=True).size()
     frame = pd.DataFrame(
         {
@@ -84,14 +77,13 @@ def tabulate_clients(  # noqa: PLR0917  the frames of a scene, which is not made
             "successes": totals(here, "client", succeeded(here)),
             "may_be": totals(here, "client", ~surely_within(here, window)),
             "successes_before": past,
-            "worst_burst": pd.Series(worst_bursts(said), dtype="int64"),
             "routes": named(routes),
         }
     )
     frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
     frame = frame.join(spans).reset_index().astype({"client": "str"})
     frame["network"] = [network(client) for client in frame["client"]]
-    frame["classification"] = [_classification(row._asdict(), networks, history) for row in rows(frame)]
+    frame["classification"] = [_classification(row._asdict(), networks, reaches_back) for row in rows(frame)]
     order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
     return Clients.checked(order[list(Clients.types())])
 
@@ -110,9 +102,11 @@ def _successes_before(requests: pd.DataFrame, daily: pd.DataFrame, window: Windo
     return counts
 
 
-def reaches_back(requests: pd.DataFrame, window: Window) -> bool:
-    """Whether the logs reach a week back before the window, so that a newcomer can be recognised."""
-    return bool(len(requests)) and requests["not_before_at"].min() <= window.since - HISTORY
+def reaches_back(requests: pd.DataFrame, window: Window, days: float | None) -> bool:
+    """Whether the logs reach so many days back before the window; not known without a number."""
+    if days is None or requests.empty:
+        return False
+    return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))
 
 
 def _classification(row: dict[str, Any], networks: set[str], history: bool) -> str:
@@ -127,27 +121,3 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
     if not history:
         return "no history"
     return "new address" if row["network"] in networks else "new network"
-
-
-def worst_bursts(said: pd.DataFrame) -> dict[str, int]:
-    """For each client the most failures of these events that are surely within ten minutes of each other."""
-    both = said["not_before_at"].notna() & said["not_after_at"].notna()
-    told = said[said["kind"].isin(FAILURES) & both].sort_values("client", kind="stable")
-    low, high = (told[name].astype("int64").to_numpy() for name in ("not_before_at", "not_after_at"))
-    names, firsts = np.unique(told["client"].to_numpy(dtype=object), return_index=True)
-    ends = np.append(firsts, len(told))[1:]
-    return {
-        str(name): burst(low[first:end], high[first:end])
-        for name, first, end in zip(names, firsts, ends, strict=True)
-    }
-
-
-def burst(low: Instants, high: Instants) -> int:
-    """The most events with these bounds, in microseconds, that are surely within ten minutes."""
-    span = BURST // pd.Timedelta(microseconds=1)
-    short = high - low <= span
-    low, high = np.sort(low[short]), np.sort(high[short])
-    ends = np.searchsorted(high, low + span, side="right")
-    # Of short ones, those that began earlier also ended within the span: what is left lies inside it.
-    starts = np.searchsorted(low, low, side="left")
-    return int(np.max(ends - starts, initial=0))

@@ -141,6 +141,16 @@ def totals(requests: pd.DataFrame, key: str, chosen: "pd.Series[bool] | None" = 
     return sums[sums > 0]
 
 
+def instants_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """One row for each instant at which a log was written: `file`, `at`, `line`, in the order of both."""
+    timed = requests.loc[requests["timed"], ["file", "not_before_at", "line"]]
+    said = events.loc[events["at"].notna(), ["file", "at", "line"]]
+    parts = [part.astype({"file": "str"}).set_axis(said.columns, axis=1) for part in (timed, said)]
+    firsts = [part.groupby(["file", "at"], as_index=False, sort=False)["line"].min() for part in parts]
+    written: pd.DataFrame = pd.concat(firsts).groupby(["file", "at"], as_index=False)["line"].min()
+    return written
+
+
 def named(grouped: Any) -> Any:
     """What was grouped by a category, under its texts: pandas 3.1 cannot align over 127 categories."""
     return grouped.set_axis(grouped.index.astype("str"))

@@ -33,6 +33,7 @@ def _count(heading: str, null: str = "not known") -> Column:
 
 
 COLUMNS: dict[str, Column] = {
+    "address": Column("address", code=True),
     "accepted_by": Column("accepted by"),
     "accepted_until_at": Column("accepted until (UTC)", null=""),
     "age": Column("age (days)"),

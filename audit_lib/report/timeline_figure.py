@@ -4,18 +4,19 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import iso
-from audit_lib.incident.facts import NEW
-from audit_lib.incident.timeline import tabulate_lane
-from audit_lib.investigation import Incident
+from audit_lib.base.clock import briefly
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.pivots import NEW
+from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within
 from audit_lib.report import escape as inert
 from audit_lib.report.svg import MUTED, Axes, Figure, panels, style, svg
 from audit_lib.report.table import as_text, show
 
-NEWCOMERS = "newcomers"  # their successes: on the lane of all others a few dots would not be seen
+NEWCOMERS = "new addresses"  # answered ones: a few dots would be lost on the lane of all others
 LANES = (
-    "failures", "failed logins", NEWCOMERS, "successes", "this address", "this route", "exposed", "change",
+    "refused", "failed logins", NEWCOMERS, "answered", "this address", "this route", "exposed", "change",
     "commit", "leak", "deploy", "boot", "failed start", "database failure", "log gap",
 )  # fmt: skip
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -33,35 +34,37 @@ MOST_TICKS = 8
 LEAST_BAR = 0.006  # of the width: a shorter one would not be seen
 
 
-def timeline_figure(incident: Incident, client: str = "", route: str = "") -> Figure:
-    """The timeline on one drawing, times in UTC; what is drawn stands beside it as text.
+def timeline_figure(investigation: Investigation, client: str = "", route: str = "") -> Figure:
+    """The timeline on one drawing, times in UTC, with what it shows as text.
 
-    An address and a route have lanes of their own where they are picked.
+    An address and a route have lanes of their own if they are picked.
     """
-    told = incident.timeline
-    new = told["kind"].eq("successes") & told["subject"].isin(NEW)
-    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(incident)]
+    told = tabulate_timeline(investigation)
+    new = told["kind"].eq("answered") & told["subject"].isin(NEW)
+    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
     for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
-        parts += [tabulate_lane(incident.scene, lane, key, name)] if name else []
+        parts += [tabulate_lane(investigation, lane, key, name)] if name else []
     table = pd.concat([part for part in parts if len(part)] or parts[:1])
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
-    window = incident.window
-    alt = f"Timeline from {iso(window.since)} to {iso(window.until)}, UTC: {words}."
+    window = investigation.window
+    since, until = (briefly(at, investigation.as_of) for at in (window.since, window.until))
+    alt = f"Timeline from {since} to {until} {investigation.as_of.year}, UTC: {words}."
     lanes = [lane for lane in LANES if lane in counts]
     drawn = table.groupby(["kind", "subject"], sort=True)["count"].sum().reset_index()
     return Figure(_draw(table, lanes, window, alt), as_text(show(drawn)), alt)
 
 
-def _exposed(incident: Incident) -> pd.DataFrame:
+def _exposed(investigation: Investigation) -> pd.DataFrame:
     """The exposure windows as bars: from the earliest beginning to the latest end."""
-    windows = incident.windows if incident.scene.secret else incident.windows[incident.windows["leaked"]]
+    windows = tabulate_exposure_windows(investigation)
+    windows = windows if investigation.secret else windows[windows["leaked"]]
     bars = windows.rename(columns={"begins_at": "not_before_at", "ends_at": "not_after_at"})
     bars = bars.assign(kind="exposed", subject=bars["secret"], count=1, text="", evidence="")
     bars["at"] = pd.Series(pd.NaT, index=bars.index, dtype=bars["not_before_at"].dtype)
-    bars = bars.loc[maybe_within(bars, incident.window), list(incident.timeline.columns)]
+    bars = bars.loc[maybe_within(bars, investigation.window), list(tabulate_timeline(investigation).columns)]
     # Of many values that were exposed all the while one bar is drawn: more on top of it say nothing.
-    since, until = pd.Timestamp(incident.window.since), pd.Timestamp(incident.window.until)
+    since, until = pd.Timestamp(investigation.window.since), pd.Timestamp(investigation.window.until)
     low, high = bars["not_before_at"].fillna(since), bars["not_after_at"].fillna(until)
     bars = bars.assign(
         not_before_at=low.mask(low < since, since), not_after_at=high.mask(high > until, until)
@@ -85,7 +88,7 @@ def _draw(table: pd.DataFrame, lanes: list[str], window: Window, alt: str) -> st
         days = all(at == at.floor("D") for at in ticks)
         axes.set_xticks(
             [_seconds(at) for at in ticks],
-            [f"{at:%Y-%m-%d}" if days else f"{at:%m-%d %H:%M}" for at in ticks],
+            [f"{at.day} {at:%b}" if days else f"{at.day} {at:%b %H:%M}" for at in ticks],
         )
         axes.tick_params(length=0)
         axes.set_xlabel("UTC", fontsize=8, color=MUTED)

@@ -62,30 +62,30 @@ def opened(folder: Path) -> dict[str, Any]:
     began, busy = perf_counter(), process_time()
     from audit_lib import incident_notebook as report
 
-    incident = report.open_incident(str(folder))
-    shown = [report.summary_table(incident), report.where_to_look_table(incident)]
-    shown.append(report.timeline_figure(incident))
+    investigation = report.open_investigation(str(folder))
+    shown = [report.summary_table(investigation), report.where_to_look_table(investigation)]
+    shown.append(report.timeline_figure(investigation))
     for one in shown:
         one._repr_mimebundle_()
     found: dict[str, Any] = {"first figure": [perf_counter() - began, process_time() - busy]}
-    found["rows"] = len(incident.scene.requests)
-    found |= dict(_redraws(incident))
+    found["rows"] = len(investigation.requests)
+    found |= dict(_redraws(investigation))
     found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return found
 
 
-def _redraws(incident: Any) -> Iterator[tuple[str, list[float]]]:
+def _redraws(investigation: Any) -> Iterator[tuple[str, list[float]]]:
     """The median of some redraws for each picker, wall and processor seconds."""
     from audit_lib.report.pickers import PickedView
 
-    board = PickedView.of(incident)
-    until = incident.window.until
+    view = PickedView.of(investigation)
+    until = investigation.window.until
     windows = [(until - timedelta(days=days), until) for days in (1, 3, 5, 7, 14)]
     for name in PICKED:
         walls, busy = [], []
-        for choice in windows if name == "window" else board.choices(name)[:TIMES]:
+        for choice in windows if name == "window" else view.choices(name)[:TIMES]:
             began, before = perf_counter(), process_time()
-            board.pick(name, choice)
+            view.pick(name, choice)
             walls.append(perf_counter() - began)
             busy.append(process_time() - before)
         yield name, [statistics.median(walls), statistics.median(busy)]

@@ -59,13 +59,14 @@ def test_the_planted_incident_is_told(published: tuple[Path, str]) -> None:
     stands out, leaks in force before all; no cell failed."""
     folder, said = published
     assert "first explanation: brute force (likely)" in said
-    assert "do first: Block the source at the edge" in said
+    assert "do first: Block the address at the edge" in said
     assert "[203.0.113.45]" in said
     told = [line for line in said.splitlines() if line.startswith("stands out: ")]
-    assert told[0].endswith("and is in force: --secret REPORTS_TOKEN")
-    around = "2026-08-20 03:00 to 2026-08-20 06:00; with 12 hours around"
+    force = "is in force in production/backend, staging/backend: look with --secret JWT_SECRET_KEY"
+    assert told[0].endswith(force)
+    when = "20 Aug 03:00 to 20 Aug 06:00"
     look = "--since 2026-08-19T15:00Z --until 2026-08-20T18:00Z --client 203.0.113.45"
-    assert f"stands out: 40 unauthorized, {around}: {look}" in told
+    assert f"stands out: 40 unauthorized, {when}: look with {look}" in told
     assert "as of 2026-09-30T23:59:59Z, pinned in audit.toml" in said
     assert "the ledger is under the public DEMO key" in said
     assert "203.0.113.45" in (folder / "incident.html").read_text("utf-8")
@@ -89,7 +90,7 @@ def test_a_deploy_list_that_is_not_whole_is_told(published: tuple[Path, str]) ->
     """The command names the entry and its fault, and goes on."""
     number = 7 + len(MESSAGES) + 1
     place = f"{DEPLOYS}:{number + 2}: entry #{number}: createdAt must be a date or time"
-    assert f"the deploy list is not whole: {DEPLOYS}: {place}" in published[1]
+    assert f"the deploy list is incomplete: {DEPLOYS}: {place}" in published[1]
 
 
 def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> None:
@@ -132,13 +133,23 @@ def test_nbval_replays_the_published_notebook(published: tuple[Path, str]) -> No
     [
         ("", ["ask", "keep", "record", "look", "rotate"]),
         ("API_TOKEN", ["record", "make", "replace", "restart", "rebuild", "think", "verify", "purge"]),
-        ("TRADIER_API_KEY", ["record", "revoke", "make", "replace", "restart", "verify", "purge"]),
-        ("NO_SUCH", ["record", "revoke", "replace", "verify", "add"]),
+        ("TRADIER_API_KEY", ["record", "make", "replace", "restart", "revoke", "verify", "purge"]),
+        ("NO_SUCH", ["record", "replace", "revoke", "verify", "add"]),
     ],
 )
 def test_the_steps_follow_the_couplings(secret: str, actions: list[str]) -> None:
-    """A provider's key is revoked first, a pair is replaced together, a public half is rebuilt."""
+    """A provider's key is revoked once the new one works, a pair set together, a public half rebuilt."""
     assert [step.action for step in steps(bundled_policy("paiid"), secret)] == actions
+
+
+def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
+    """Nothing was read, so nothing is published and the command ends with 2."""
+    (tmp_path / "empty").mkdir()
+    given = ["investigate", "--project", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 2, done.output
+    assert "nothing of an application was found here" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:

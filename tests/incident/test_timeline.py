@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.incident.question import Question
+from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
@@ -19,7 +20,7 @@ def test_a_silence_names_the_line_after_it(tmp_path: Path) -> None:
     kept = [line for line in log.read_text("utf-8").splitlines(keepends=True) if not low <= line[:10] < high]
     log.write_text("".join(kept), "utf-8")
     project = load_project(tmp_path)
-    found = investigate(project, Question("2026-09-01"), AS_OF, keeper_of(project)).timeline
+    found = tabulate_timeline(investigate(project, Question("2026-09-01"), AS_OF, keeper_of(project)))
     gap = found[found["kind"] == "log gap"].iloc[0]
     number = 1 + next(place for place, line in enumerate(kept) if line[:10] >= high)
     assert gap["evidence"] == f"backend/logs/backend.log:{number}"

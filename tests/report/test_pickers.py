@@ -1,23 +1,28 @@
 """What a picker redraws is what opening anew would show; nobody can pick, so nothing is drawn."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
 import pytest
 
 from audit_lib.base.contracts import Requests
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation, LastComputed
 from audit_lib.incident.pivots import client_routes, neighbours, route_clients
 from audit_lib.incident.question import Question
-from audit_lib.investigation import Incident, investigate, seen_through
+from audit_lib.incident.timeline import tabulate_timeline
+from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window, within
 from audit_lib.project import load_project
 from audit_lib.report.pickers import PickedView, StaticPickers, pickers
-from tests.support.planted_incidents import AS_OF, INCIDENT, STRANGER, plant
+from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 
 
 @pytest.fixture(scope="module")
-def incident(tmp_path_factory: pytest.TempPathFactory) -> Incident:
+def investigation(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     """A value that leaked and was used."""
     folder = tmp_path_factory.mktemp("planted")
     plant(folder, "leaked and used", 0)
@@ -25,42 +30,42 @@ def incident(tmp_path_factory: pytest.TempPathFactory) -> Incident:
     return investigate(project, Question("2026-09-10"), AS_OF, keeper_of(project))
 
 
-def test_a_redraw_is_the_same_as_opening_anew(incident: Incident) -> None:
+def test_a_redraw_is_the_same_as_opening_anew(investigation: Investigation) -> None:
     """Frames that are built without checks, while somebody waits, equal those that are checked."""
     window = Window(INCIDENT - timedelta(days=1), INCIDENT + timedelta(days=1))
-    board = PickedView.of(incident)
-    board.pick("window", (window.since, window.until))
-    board.pick("secret", "API_TOKEN")
-    anew = seen_through(incident, window, "API_TOKEN")
-    for name in ("timeline", "windows", "explanations"):
-        pd.testing.assert_frame_equal(getattr(board.incident, name), getattr(anew, name))
-    pd.testing.assert_frame_equal(board.incident.scene.clients, anew.scene.clients)
+    view = PickedView.of(investigation)
+    view.pick("window", (window.since, window.until))
+    view.pick("secret", "API_TOKEN")
+    anew = replace(investigation, window=window, secret="API_TOKEN", computed=LastComputed())
+    for tabulate in (tabulate_timeline, tabulate_exposure_windows, tabulate_explanations):
+        pd.testing.assert_frame_equal(tabulate(view.investigation), tabulate(anew))
+    pd.testing.assert_frame_equal(view.investigation.clients, anew.clients)
 
 
-def test_what_is_picked_has_its_table_and_its_lane(incident: Incident) -> None:
+def test_what_is_picked_has_its_table_and_its_lane(investigation: Investigation) -> None:
     """An address, a route and a secret each show in the tables; address and route in the figure too."""
-    board = PickedView.of(incident)
-    figure, tables = board.pick("address", STRANGER)
+    view = PickedView.of(investigation)
+    figure, tables = view.pick("address", STRANGER)
     assert "this address" in figure
     assert f"Address {STRANGER}" in tables
-    figure, tables = board.pick("route", "/api/orders")
+    figure, tables = view.pick("route", "/api/orders")
     assert "this route" in figure
     assert "Route /api/orders" in tables
-    figure, tables = board.pick("secret", "API_TOKEN")
+    figure, tables = view.pick("secret", "API_TOKEN")
     assert "exposed" in figure
     assert "Secret API_TOKEN" in tables
 
 
-def test_a_window_that_ends_before_it_begins_changes_nothing(incident: Incident) -> None:
+def test_a_window_that_ends_before_it_begins_changes_nothing(investigation: Investigation) -> None:
     """Both ends on one instant leave the window as it was."""
-    board = PickedView.of(incident)
-    board.pick("window", (INCIDENT, INCIDENT))
-    assert board.incident.window == incident.window
+    view = PickedView.of(investigation)
+    view.pick("window", (INCIDENT, INCIDENT))
+    assert view.investigation.window == investigation.window
 
 
-def test_where_nobody_can_pick_the_choices_are_shown(incident: Incident) -> None:
+def test_where_nobody_can_pick_the_choices_are_shown(investigation: Investigation) -> None:
     """Outside of a front end the pickers are a table that names the parameters."""
-    shown = pickers(incident)
+    shown = pickers(investigation)
     assert isinstance(shown, StaticPickers)
     assert "parameters" in shown._repr_mimebundle_()["text/plain"]
 
@@ -82,7 +87,7 @@ def test_a_window_holds_its_rows_alone() -> None:
     assert within(frame, window).index.tolist() == [1, 4, 5, 6]
 
 
-def test_more_clients_than_a_byte_counts_are_told_apart(incident: Incident) -> None:
+def test_more_clients_than_a_byte_counts_are_told_apart(investigation: Investigation) -> None:
     """With 300 addresses, of which a window holds some, tables by address and route are whole."""
     at = pd.Timestamp("2026-09-01", tz="UTC")
     frame = Requests.of(
@@ -91,10 +96,10 @@ def test_more_clients_than_a_byte_counts_are_told_apart(incident: Incident) -> N
         | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1}
         for number in range(300)
     )
-    scene = seen_through(incident, incident.window).scene
-    scene.__dict__["here"] = frame
-    found = route_clients(scene, "/busy")
+    narrowed = replace(investigation, computed=LastComputed())
+    narrowed.of_window("here", lambda: frame)
+    found = route_clients(narrowed, "/busy")
     assert len(found) == 99
     assert found["requests"].eq(1).all()
-    assert client_routes(scene, STRANGER)["requests"].sum() == 30
-    assert neighbours(scene, STRANGER)["client"].tolist() == ["203.0.113.77"]
+    assert client_routes(narrowed, STRANGER)["requests"].sum() == 30
+    assert neighbours(narrowed, REGULARS[0])["client"].tolist() == [REGULARS[1]]

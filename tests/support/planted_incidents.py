@@ -16,11 +16,11 @@ from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper
 
 AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
-START = AS_OF - timedelta(days=20)
+START = AS_OF - timedelta(days=36)  # long enough to know by A8 who is new
 INCIDENT = AS_OF - timedelta(days=4)
-REGULARS = ("192.0.2.11", "192.0.2.12", "198.51.100.21", "198.51.100.22", "203.0.113.77")
+REGULARS = ("192.0.2.11", "192.0.2.12", "198.51.100.21", "198.51.100.22", "198.51.100.77")
 TAKES_EFFECT = timedelta(minutes=5)  # from the new value in the file to the start that reads it
-STRANGER = "203.0.113.201"
+STRANGER = "203.0.113.201"  # of a network of its own
 PROXY = "10.0.0.7"
 ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/profile")
 REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
@@ -190,7 +190,7 @@ def _write(folder: Path, plan: Planted) -> None:
     first = Commit(START, "Begin", {name: files[name].encode() for name in ("audit.toml", ".gitignore")})
     write_repository(folder, (first, *plan.commits))
     changes = sorted({since for held in plan.values.values() for since, _ in held})
-    weekly = [START + timedelta(days=5 * number) for number in range(4)]
+    weekly = [START + timedelta(days=5 * number) for number in range(7)]
     looks = {*weekly, *(at + timedelta(minutes=1) for at in changes), AS_OF - timedelta(hours=1)}
     for at in sorted(looks | {at - timedelta(minutes=1) for at in changes if at > START}):
         append(folder / ".audit" / "ledger", demo_key(), Draft("snapshot", _look(plan, at)), at, "weekly")

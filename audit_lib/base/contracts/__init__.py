@@ -11,7 +11,6 @@ from audit_lib.base.contracts.base import (
     Contract,
     Instant,
     rows,
-    trusted,
 )
 from audit_lib.base.contracts.findings import Acceptances, Attestations, Changes, Findings, LedgerFaults
 from audit_lib.base.contracts.incident import (
@@ -92,5 +91,4 @@ __all__ = [
     "Timeline",
     "Uses",
     "rows",
-    "trusted",
 ]

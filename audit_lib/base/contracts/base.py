@@ -1,8 +1,6 @@
 """What all contracts share: columns in order, types, words that several frames use."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import Annotated, Any
 
@@ -14,21 +12,6 @@ Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 LINE_STATES = ("read", "not understood", "blank")
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 STATUSES = ("open", "accepted", "unknown")
-
-_TRUSTED: ContextVar[bool] = ContextVar("trusted", default=False)
-
-
-@contextmanager
-def trusted() -> Iterator[None]:
-    """Within it frames get the columns and types of their contracts, and no more checks.
-
-    For what is built again, by the same functions from the same checked frames, while a person waits.
-    """
-    token = _TRUSTED.set(True)
-    try:
-        yield
-    finally:
-        _TRUSTED.reset(token)
 
 
 class Contract(pa.DataFrameModel):
@@ -51,9 +34,12 @@ class Contract(pa.DataFrameModel):
     @classmethod
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame, validated, with a fresh index; the last line of the function that builds it."""
-        if _TRUSTED.get():
-            return frame.reset_index(drop=True)[list(cls.types())].astype(cls.types())
         return cls.validate(frame.reset_index(drop=True))
+
+    @classmethod
+    def shaped(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """The rows with the columns and types of the contract, unchecked: for one that is filtered first."""
+        return pd.DataFrame(list(rows), columns=list(cls.types())).astype(cls.types())
 
     @classmethod
     @cache

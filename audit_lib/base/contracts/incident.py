@@ -8,7 +8,7 @@ from audit_lib.base.contracts.base import Contract, Instant
 
 SOURCE_CLASSES = ("known", "new address", "new network", "no history", "failing only", "internal", "unnamed")
 TIMELINE_KINDS = (
-    "failures", "successes", "failed logins", "change", "commit", "deploy", "boot", "failed start",
+    "refused", "answered", "failed logins", "change", "commit", "deploy", "boot", "failed start",
     "leak", "database failure", "log gap",
 )  # fmt: skip
 VERDICTS = ("likely", "possible", "unlikely", "unknown")
@@ -35,30 +35,29 @@ class Requests(Contract):
 
 
 class Clients(Contract):
-    """One row for each source of requests in the window, and what is known of it from before."""
+    """One row for each address with requests in the window, and what is known of it from before."""
 
     client: Series[str]
-    network: Series[str]  # its /24 or /64; "" where it is no address
+    network: Series[str]  # its /24 or /64; "" if it is not an address
     classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
     first_at: Series[Instant] = pa.Field(nullable=True)  # in all logs read; null: untimed only
     last_at: Series[Instant] = pa.Field(nullable=True)
     requests: Series[int]  # in the window
     failures: Series[int]  # 401 and 403, in the window
     successes: Series[int]  # 2xx on protected routes, in the window
-    may_be: Series[int]  # of the requests, how many lie in the window only perhaps
+    may_be: Series[int]  # of the requests, how many are perhaps outside the window
     successes_before: Series[int]  # 2xx on protected routes, surely before the window
-    worst_burst: Series[int]  # failures surely within ten minutes
     routes: Series[int]
 
 
 class Timeline(Contract):
-    """One row for each thing that happened in the window; untimed ones lie between their bounds."""
+    """One row for each thing that happened in the window; untimed ones between their bounds."""
 
     at: Series[Instant] = pa.Field(nullable=True)  # the instant, or a group's first; null: bounds only
     not_before_at: Series[Instant] = pa.Field(nullable=True)
     not_after_at: Series[Instant] = pa.Field(nullable=True)
     kind: Series[str] = pa.Field(isin=TIMELINE_KINDS)
-    subject: Series[str]  # a source class, a secret and its place, a file
+    subject: Series[str]  # a class of address, a secret and its place, a file
     count: Series[int]
     text: Series[str]
     evidence: Series[str]  # file:line, a ledger entry, a commit
@@ -81,14 +80,14 @@ class ExposureWindows(Contract):
 
 
 class Uses(Contract):
-    """One row for each source that got a 2xx on a protected route within an exposure window."""
+    """One row for each address that got a 2xx on a protected route within an exposure window."""
 
     client: Series[str]
     classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
     first_at: Series[Instant] = pa.Field(nullable=True)
     last_at: Series[Instant] = pa.Field(nullable=True)
     successes: Series[int]
-    may_be: Series[int]  # of them, how many lie in the window only perhaps
+    may_be: Series[int]  # of them, how many are perhaps outside the window
     routes: Series[str]
     evidence: Series[str]
 
@@ -114,6 +113,7 @@ class Explanations(Contract):
     speaks_for: Series[str]
     speaks_against: Series[str]
     missing: Series[str]
+    addresses: Series[str]  # those that it is about, the most conspicuous first, separated by "; "
 
 
 class Symptoms(Contract):
@@ -132,7 +132,7 @@ class Steps(Contract):
 
     step: Series[int]
     secret: Series[str]
-    where: Series[str]
+    place: Series[str]  # environment/service, an address, or who has to act
     action: Series[str]
     text: Series[str]
     verify: Series[str]

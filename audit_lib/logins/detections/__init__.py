@@ -37,6 +37,7 @@ __all__ = [
     "DETECTIONS",
     "Detected",
     "Detection",
+    "DetectionPolicy",
     "Traffic",
     "detect",
     "detection_policy",

@@ -32,7 +32,7 @@ def proves_nothing(needs: frozenset[str], traffic: Traffic, policy: DetectionPol
         reasons.append(f"{traffic.untimed_requests:,} requests have no time of their own")
     if SOURCE in needs and traffic.unnamed:
         reasons.append(f"{traffic.unnamed:,} requests have no address")
-    if SOURCE in needs and (few := _few_addresses(traffic, policy)):
+    if SOURCE in needs and (few := few_addresses(traffic, policy)):
         reasons.append(few)
     if ROUTES in needs and traffic.other_routes:
         reasons.append(f"{traffic.other_routes:,} requests, answered or refused, {_OTHERS}")
@@ -43,7 +43,7 @@ def proves_nothing(needs: frozenset[str], traffic: Traffic, policy: DetectionPol
     return "; ".join(reasons)
 
 
-def _few_addresses(traffic: Traffic, policy: DetectionPolicy) -> str:
+def few_addresses(traffic: Traffic, policy: DetectionPolicy) -> str:
     """Why clients may be proxies (docs/detections.md#common-gates); "" if they are shown to be callers.
 
     What is found stays found: its lines are there, whoever sent them.

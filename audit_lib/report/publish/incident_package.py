@@ -10,15 +10,20 @@ import nbformat
 import pandas as pd
 
 from audit_lib.base.clock import iso
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.record import tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
-from audit_lib.investigation import Incident
+from audit_lib.incident.timeline import tabulate_timeline
+from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.csv_text import findings_csv
-from audit_lib.report.incident_tables import exposed_uses, record
 from audit_lib.report.json_text import to_json
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
+from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.publication import Package, Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
@@ -34,47 +39,48 @@ _INPUTS = ("source", "kind", "size_bytes", "sha256", "keyed_digest")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def searched(incident: Incident, keeper: Keeper, artefacts: int = len(ARTEFACTS)) -> Publication[Incident]:
-    """An incident with what its artefacts are searched for, so many of them.
+def searched(
+    investigation: Investigation, keeper: Keeper, artefacts: int = len(ARTEFACTS)
+) -> Publication[Investigation]:
+    """An investigation with what its artefacts are searched for, so many of them.
 
     Raises:
-        Refused: the keeper is not the one that read the incident's values.
+        Refused: the keeper is not the one that read its values.
     """
-    inventory = incident.scene.inventory
-    named = incident.policy, incident.project.name
-    return prepare(incident, inventory, *named, keeper=keeper, artefacts=artefacts)
+    inventory = investigation.inventory
+    named = investigation.policy, investigation.project.name
+    return prepare(investigation, inventory, *named, keeper=keeper, artefacts=artefacts)
 
 
-def _files(incident: Incident, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:
+def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:
     notebook = guard.scrub(nbformat.writes(executed) + "\n")
     return {
         "incident.ipynb": notebook,
-        "incident.html": page(executed, f"Incident {incident.name}"),
-        "evidence.zip": package(incident, {"incident.ipynb": notebook}),
+        "incident.html": page(executed, f"Incident {investigation.name}"),
+        "evidence.zip": package(investigation, {"incident.ipynb": notebook}),
     }
 
 
-def package(incident: Incident, more: Mapping[str, str]) -> bytes:
-    """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same incident."""
-    scene, happened = incident.scene, incident.timeline
-    uses = exposed_uses(incident)
+def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
+    """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same input."""
+    happened, uses = tabulate_timeline(investigation), exposed_uses(investigation)
     evidence = pd.concat([happened["evidence"], uses["evidence"]])
     tables = {
         "timeline": happened,
-        "detections": incident.detections,
-        "explanations": incident.explanations,
-        "exposure_windows": incident.windows.drop(columns="fingerprint"),
+        "detections": tabulate_window_detections(investigation),
+        "explanations": tabulate_explanations(investigation),
+        "exposure_windows": tabulate_exposure_windows(investigation).drop(columns="fingerprint"),
         "uses": uses,
-        "addresses": scene.clients,
-        "steps": tabulate_steps(scene, incident.windows, incident.explanations),
-        "symptoms": tabulate_symptoms(scene),
-        "record": record(incident),
+        "addresses": investigation.clients,
+        "steps": tabulate_steps(investigation),
+        "symptoms": tabulate_symptoms(investigation),
+        "record": tabulate_record(investigation),
         "observations": notes_frame(),
-        "quoted_lines": quote_lines(incident.project.root, evidence),
+        "quoted_lines": quote_lines(investigation.project.root, evidence),
     }
     texts = {f"tables/{name}.csv": guard.scrub(findings_csv(frame)) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}
-    contents[MANIFEST] = to_json(_package_manifest(incident, contents)).encode("utf-8")
+    contents[MANIFEST] = to_json(_package_manifest(investigation, contents)).encode("utf-8")
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name in sorted(contents):
@@ -84,33 +90,33 @@ def package(incident: Incident, more: Mapping[str, str]) -> bytes:
     return written.getvalue()
 
 
-def search_package(content: bytes, incident: Incident, keeper: Keeper) -> None:
+def search_package(content: bytes, investigation: Investigation, keeper: Keeper) -> None:
     """Nothing, or `Refused` if a secret value is in a package."""
-    made = searched(incident, keeper, artefacts=1)
+    made = searched(investigation, keeper, artefacts=1)
     with scratch_folder("audit-package-") as folder:
         (folder / "evidence.zip").write_bytes(content)
         seal(folder, Sealing(keeper, made.classes, made.plan))
 
 
-def _package_manifest(incident: Incident, contents: Mapping[str, bytes]) -> dict[str, Any]:
-    return _head(incident) | {
+def _package_manifest(investigation: Investigation, contents: Mapping[str, bytes]) -> dict[str, Any]:
+    return _head(investigation) | {
         "files": {name: sha256(content).hexdigest() for name, content in sorted(contents.items())},
-        "inputs": digested(incident.sources, _INPUTS),
+        "inputs": digested(investigation.sources, _INPUTS),
     }
 
 
-def _manifest(incident: Publication[Incident], files: Mapping[str, str]) -> dict[str, Any]:
-    return _head(incident.content) | {"files": dict(files)}
+def _manifest(made: Publication[Investigation], files: Mapping[str, str]) -> dict[str, Any]:
+    return _head(made.content) | {"files": dict(files)}
 
 
-def _head(incident: Incident) -> dict[str, Any]:
-    window = incident.window
+def _head(investigation: Investigation) -> dict[str, Any]:
+    window = investigation.window
     return {
         "schema": SCHEMA,
-        "incident": incident.name,
-        "as_of": iso(incident.scene.as_of),
+        "incident": investigation.name,
+        "as_of": iso(investigation.as_of),
         "window": {"since": iso(window.since), "until": iso(window.until)},
-        "policy": {"name": incident.policy.name, "sha256": incident.policy.sha256},
+        "policy": {"name": investigation.policy.name, "sha256": investigation.policy.sha256},
     }
 
 

@@ -40,7 +40,7 @@ def test_a_live_session_packs_its_notes(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     place = "backend/logs/backend.log.1:122"
     note = f'report.note("it begins here", "{place}")'
-    write = f'report.write_package(incident, "{tmp_path / "out"}", "live.ipynb")'
+    write = f'report.write_package(investigation, "{tmp_path / "out"}", "live.ipynb")'
     window = {"since": "2026-08-19", "until": "2026-08-22", "policy": "paiid"}
     run_live(tmp_path, note, write, project=str(tmp_path / "sample"), **window)
     with zipfile.ZipFile(tmp_path / "out" / "evidence.zip") as archive:
@@ -57,7 +57,7 @@ def test_the_policy_is_a_parameter(tmp_path: Path) -> None:
     """The notebook judges by the policy that is named, not by the one that the project would choose."""
     plant(tmp_path, "quiet misuse", 0)
     (tmp_path / "out").mkdir()
-    write = f'report.write_package(incident, "{tmp_path / "out"}")'
+    write = f'report.write_package(investigation, "{tmp_path / "out"}")'
     run_live(tmp_path, write, project=str(tmp_path), policy="generic")
     with zipfile.ZipFile(tmp_path / "out" / "evidence.zip") as archive:
         assert json.loads(archive.read("MANIFEST.json"))["policy"]["name"] == "generic"
@@ -68,9 +68,9 @@ def test_a_package_that_holds_a_value_is_refused(tmp_path: Path) -> None:
     plan = plant(tmp_path, "quiet misuse", 0)
     project = load_project(tmp_path)
     keeper = keeper_of(project)
-    incident = investigate(project, Question(), AS_OF, keeper)
+    investigation = investigate(project, Question(), AS_OF, keeper)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("tables/timeline.csv", f"text\n{plan.at('API_TOKEN', AS_OF)}\n")
     with pytest.raises(Refused):
-        search_package(packed.getvalue(), incident, keeper)
+        search_package(packed.getvalue(), investigation, keeper)

@@ -1,0 +1,82 @@
+"""One explanation of an incident while its points are collected, and the verdict that they add up to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from audit_lib.incident.investigation import Investigation
+
+LIKELY, POSSIBLE = 3, 1
+SHOWN = 3  # names and findings in one point
+
+
+@dataclass
+class Explanation:
+    """What speaks for it, what against, and which evidence is missing."""
+
+    name: str
+    seen: bool = True  # lines of the window were read: if it rests on them, silence can speak
+    found: list[tuple[int, str]] = field(default_factory=list)
+    against: list[tuple[int, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    addresses: tuple[str, ...] = ()  # those that it is about, the most conspicuous first
+
+    def __post_init__(self) -> None:
+        self.lacks("log lines of the window: none could be read", not self.seen)
+
+    def pro(self, weight: int, text: str, holds: object = True) -> None:
+        """A point that speaks for it, if it holds."""
+        if holds:
+            self.found.append((weight, text))
+
+    def contra(self, weight: int, text: str, holds: object = True) -> None:
+        """A point that speaks against it, if it holds."""
+        if holds:
+            self.against.append((weight, text))
+
+    def absent(self, weight: int, text: str, holds: object = True) -> None:
+        """A point against it because nothing was seen, if anything would have been."""
+        self.contra(weight, text, holds and self.seen)
+
+    def lacks(self, text: str, holds: object = True) -> None:
+        """Evidence that would decide and is not there."""
+        if holds and text not in self.missing:
+            self.missing.append(text)
+
+    def doubts(self, about: str, reasons: Iterable[str]) -> None:
+        """Why the detections of something may have missed it: that never speaks against."""
+        for reason in reasons:
+            self.lacks(f"{about} may have been missed: {reason}")
+
+    @property
+    def weight(self) -> int:
+        """The points for it less those against it."""
+        return sum(weight for weight, _ in self.found) - sum(weight for weight, _ in self.against)
+
+    @property
+    def verdict(self) -> str:
+        """likely, possible, unlikely; unknown if nothing counts for or against it, or too little is known."""
+        if self.weight >= LIKELY:
+            return "likely"
+        if self.weight >= POSSIBLE:
+            return "possible"
+        return "unlikely" if self.against else "unknown"
+
+
+def callers_send(investigation: Investigation) -> bool:
+    """Whether callers send the secret that is asked for, by the policy: only then do logins concern it."""
+    names = investigation.rules.caller_secrets
+    return not investigation.secret or not names or investigation.secret in names
+
+
+def of_logins(name: str, investigation: Investigation) -> tuple[Explanation, bool]:
+    """An explanation by what happened at the login, and whether that says anything of what is asked."""
+    case, sent = Explanation(name, investigation.seen), callers_send(investigation)
+    text = f"callers do not send {investigation.secret}: what failed at the login says nothing of it"
+    case.lacks(text, not sent)
+    return case, sent
+
+
+def few(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    every = list(names)
+    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")

@@ -1,0 +1,155 @@
+"""The tables to look closer with: exposure and uses of a value, an address, a route, a secret."""
+
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.incident.exposure_windows import (
+    span,
+    tabulate_couplings,
+    tabulate_exposure_windows,
+    tabulate_uses,
+)
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.pivots import (
+    client_facts,
+    client_routes,
+    neighbours,
+    pivot,
+    route_clients,
+    secret_facts,
+    secrets_then,
+    suspect,
+)
+from audit_lib.incident.record import windows_concerned
+from audit_lib.logins.requests import Window
+from audit_lib.report.brief_instants import with_brief_instants
+from audit_lib.report.table import Table, show
+
+MOST_ROWS = 60
+
+
+def exposure_table(investigation: Investigation) -> Table:
+    """From when until when each value could be used by others."""
+    frame = tabulate_exposure_windows(investigation).drop(columns="fingerprint")
+    empty = "no secret is named, and none is known to have leaked"
+    shown = with_brief_instants(frame, investigation.as_of, ends_earliest_at="ends at the earliest")
+    shown.loc[frame["open"], ["ends at the earliest", "ends"]] = ""
+    return show(shown, "Exposure windows", "The widest windows that the evidence allows.", empty)
+
+
+def uses_table(investigation: Investigation) -> Table:
+    """Who was answered on protected routes within the first exposure window, new addresses first."""
+    secret, _ = _exposed(investigation)
+    name = f"the exposure window of {secret}" if secret else "the window"
+    note = "The logs do not say which token a request carried: each of these may have used it."
+    shown = with_brief_instants(exposed_uses(investigation), investigation.as_of)
+    return show(shown, f"Answered on protected routes in {name}", note)
+
+
+def exposed_uses(investigation: Investigation) -> pd.DataFrame:
+    """`Uses` of the first exposure window; if there is none, of the window that is looked at."""
+    return tabulate_uses(investigation, _exposed(investigation)[1])
+
+
+def _exposed(investigation: Investigation) -> tuple[str, Window]:
+    """The first exposure window and its secret, "" if there is none."""
+    for row in rows(windows_concerned(investigation)):
+        return str(row.secret), span(row, investigation.as_of)
+    return "", investigation.window
+
+
+def couplings_table(investigation: Investigation) -> Table:
+    """What else the rotation of the secret touches."""
+    leaked = list(dict.fromkeys(tabulate_exposure_windows(investigation)["secret"]))
+    secrets = [investigation.secret] if investigation.secret else leaked[:3]
+    frames = [tabulate_couplings(investigation, secret) for secret in secrets]
+    frame = pd.concat(frames) if frames else tabulate_couplings(investigation, "")
+    return show(
+        frame, "What else a rotation touches", empty="nothing that the policy or an equal value shows"
+    )
+
+
+def leaks_table(investigation: Investigation) -> Table:
+    """Where values were found outside their homes."""
+    places, leaks = investigation.leak_places, investigation.leaks
+    names = dict(zip(leaks["leak_id"], leaks["variable"], strict=True))
+    force = dict(zip(leaks["leak_id"], leaks["in_force"], strict=True))
+    frame = places.assign(secret=places["leak_id"].map(names), in_force=places["leak_id"].map(force))
+    # A value that was rotated since is in no file to search for: its commit is known all the same.
+    history = investigation.history
+    committed = history.assign(
+        secret=history["name"],
+        in_force="",
+        path=history["file"],
+        place="commit",
+        line=None,
+        encoding="plain",
+    )
+    seen = set(zip(frame["secret"], frame["commit"], strict=True))
+    known = [pair in seen for pair in zip(committed["secret"], committed["commit"], strict=True)]
+    frame = pd.concat([frame, committed[[not one for one in known]]], ignore_index=True)
+    if investigation.secret:
+        frame = frame[frame["secret"] == investigation.secret]
+    columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
+    left = len(frame) - MOST_ROWS
+    note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
+    return show(frame[columns].head(MOST_ROWS), "Where it leaked", note, empty="no place was found")
+
+
+def clients_table(investigation: Investigation) -> Table:
+    """Who sent the requests of the window."""
+    shown = with_brief_instants(
+        investigation.clients.head(MOST_ROWS), investigation.as_of, failures="refused"
+    )
+    return show(shown, "Addresses in the window")
+
+
+def client_table(investigation: Investigation, client: str = "") -> Table:
+    """What is known of an address."""
+    chosen = _chosen(investigation, client)
+    return show(client_facts(investigation, chosen), f"Address {chosen}")
+
+
+def client_routes_table(investigation: Investigation, client: str = "") -> Table:
+    """What an address asked for."""
+    chosen = _chosen(investigation, client)
+    return _shown(investigation, client_routes(investigation, chosen), f"Routes of {chosen}")
+
+
+def neighbours_table(investigation: Investigation, client: str = "") -> Table:
+    """Who else comes from the same network."""
+    chosen = _chosen(investigation, client)
+    return _shown(investigation, neighbours(investigation, chosen), f"Neighbours of {chosen}")
+
+
+def pivot_table(investigation: Investigation, client: str = "") -> Table:
+    """Who else asked for the same routes in the window."""
+    chosen = _chosen(investigation, client)
+    return _shown(investigation, pivot(investigation, chosen), f"Others on the routes of {chosen}")
+
+
+def secrets_then_table(investigation: Investigation) -> Table:
+    """Which values may have been in force in the window."""
+    found = secrets_then(investigation, investigation.window)
+    return show(with_brief_instants(found, investigation.as_of), "In force in the window, by the ledger")
+
+
+def secret_table(investigation: Investigation, secret: str = "") -> Table:
+    """What is known of a secret."""
+    leaked = list(tabulate_exposure_windows(investigation)["secret"])
+    chosen = secret or investigation.secret or (leaked[0] if leaked else "")
+    found = secret_facts(investigation, investigation.freshness, chosen)
+    return show(found, f"Secret {chosen or '(none named)'}")
+
+
+def route_table(investigation: Investigation, route: str) -> Table:
+    """Who asked for a route in the window."""
+    return _shown(investigation, route_clients(investigation, route), f"Route {route}")
+
+
+def _chosen(investigation: Investigation, client: str) -> str:
+    return client or investigation.client or suspect(investigation)
+
+
+def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Table:
+    return show(with_brief_instants(frame.head(MOST_ROWS), investigation.as_of), title)

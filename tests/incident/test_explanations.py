@@ -1,0 +1,163 @@
+"""Explanations by the detections: what is not seen never counts, and each is about what was asked."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.audit import instant_of
+from audit_lib.base.clock import iso
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.question import Question
+from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.investigation import investigate
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import load_project
+from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
+from tests.support.sample_copy import write_sample
+
+LOG = "backend/logs/backend.log"
+SINCE = (INCIDENT - pd.Timedelta(hours=2)).isoformat()
+GET = '{} INFO:     {}:50000 - "GET /api/orders HTTP/1.1" {}\n'
+
+
+def _opened(folder: Path, **asked: str) -> Investigation:
+    project = load_project(folder)
+    return investigate(project, Question(SINCE, iso(AS_OF), **asked), AS_OF, keeper_of(project))
+
+
+def _explained(found: Investigation) -> pd.DataFrame:
+    return tabulate_explanations(found).set_index("explanation")
+
+
+def _write(folder: Path, *asked: tuple[float, str, int]) -> None:
+    """Requests of addresses, minutes after the incident, put into the log in order of time."""
+    lines = (folder / LOG).read_text("utf-8").splitlines(keepends=True)
+    for minutes, client, status in asked:
+        lines.append(
+            GET.format(f"{INCIDENT + pd.Timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S}", client, status)
+        )
+    (folder / LOG).write_text("".join(sorted(lines)), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample project."""
+    folder = tmp_path_factory.mktemp("explained") / "sample"
+    write_sample(folder)
+    return folder
+
+
+def _of_sample(folder: Path, *asked: str, **more: str) -> Investigation:
+    project = load_project(folder)
+    return investigate(project, Question(*asked, **more), instant_of(project, ""), keeper_of(project))
+
+
+def test_undeclared_logins_rule_no_guessing_out(tmp_path: Path) -> None:
+    """If the policy does not say what a failed login looks like, brute force is unknown, with that reason."""
+    plant(tmp_path, "quiet misuse", 0)
+    assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "unlikely"
+    toml = tmp_path / "audit.toml"
+    toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "generic"'), "utf-8")
+    row = _explained(_opened(tmp_path)).loc["brute force"]
+    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+    assert "does not declare what a failed login looks like" in row["missing"]
+
+
+def test_who_guessed_and_got_in_is_no_quiet_user(tmp_path: Path) -> None:
+    """An address that failed sixty times and then got in is told as brute force, not as quiet misuse."""
+    plant(tmp_path, "brute force", 0)
+    guesses = [(20 + number / 10, STRANGER, 401) for number in range(60)]
+    _write(tmp_path, *guesses, (27, STRANGER, 200), (29, STRANGER, 200))
+    table = _explained(_opened(tmp_path, client=STRANGER))
+    assert tuple(table.iloc[0][["rank", "verdict"]]) == (1, "likely")
+    best = table.loc["brute force"]
+    assert best["rank"] == 1
+    assert "then an answer on /api/orders" in best["speaks_for"]
+    assert best["addresses"].startswith(STRANGER)
+    quiet = table.loc["quiet misuse"]
+    assert quiet["verdict"] == "unlikely"
+    assert f"{STRANGER} guessed before being answered" in quiet["speaks_against"]
+
+
+def test_a_new_address_of_a_known_network_is_no_newcomer(tmp_path: Path) -> None:
+    """A user whose provider gives another address of the same /24 is not said to be a stranger (A8)."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    moved = REGULARS[0].rpartition(".")[0] + ".99"
+    _write(tmp_path, *((30 + 7 * number, moved, 200) for number in range(12)))
+    table = _explained(_opened(tmp_path))
+    assert table.loc["quiet misuse", "verdict"] == "unlikely"
+    assert moved not in "".join(table["speaks_for"])
+
+
+def test_too_few_days_of_logs_make_nobody_new(tmp_path: Path) -> None:
+    """With a week of logs before the incident the same stranger is not known to be new, nor to be known."""
+    plant(tmp_path, "quiet misuse", 0)
+    first = f"{INCIDENT - pd.Timedelta(days=7):%Y-%m-%d}"
+    lines = (tmp_path / LOG).read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / LOG).write_text("".join(line for line in lines if line[:10] >= first), "utf-8")
+    row = _explained(_opened(tmp_path)).loc["quiet misuse"]
+    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+    assert "logs of 30 days before the window" in row["missing"]
+
+
+def test_a_window_whose_start_has_too_little_before_it_rules_nobody_out(tmp_path: Path) -> None:
+    """A8 is "none" over five weeks; of a window that begins in the fourth of them it knows only the end."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    project = load_project(tmp_path)
+    question = Question((AS_OF - pd.Timedelta(days=10)).isoformat())
+    found = investigate(project, question, AS_OF, keeper_of(project))
+    assert tabulate_window_detections(found).set_index("detection").loc["A8", "verdict"] == "none"
+    row = _explained(found).loc["quiet misuse"]
+    assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+
+
+def test_an_empty_folder_explains_and_rules_out_nothing(tmp_path: Path) -> None:
+    """Of nothing every explanation is unknown, and each says what is missing."""
+    project = load_project(tmp_path)
+    table = tabulate_explanations(investigate(project, Question(), AS_OF, keeper_of(project)))
+    assert set(table["verdict"]) == {"unknown"}
+    assert table["missing"].ne("").all()
+    assert table["speaks_against"].eq("").all()
+
+
+def test_variables_changed_by_a_deploy_explain_an_outage(sample: Path) -> None:
+    """On 24 September all were refused just after a deploy of variables; the pair had differed for long."""
+    table = _explained(_of_sample(sample))
+    best = table.loc["variables changed by a deploy"]
+    assert (best["rank"], best["verdict"]) == (1, "likely")
+    assert "evidence/deploys-backend.json:3" in best["speaks_for"]
+    pair = table.loc["pair break"]
+    assert pair["verdict"] == "possible"
+    assert "requests were answered until 24 Sep 10:00" in pair["speaks_against"]
+
+
+def test_explanations_are_about_the_secret_that_was_asked_for(sample: Path) -> None:
+    """What failed at the login says nothing of a provider's key; of the application's own token it does."""
+    asked = "2026-08-19", "2026-08-22"
+    found = _of_sample(sample, *asked, secret="TRADIER_API_KEY")
+    table = _explained(found)
+    assert table.index[0] == "leaked and used"
+    for name in ("brute force", "pair break", "quiet misuse", "stale client after a rotation"):
+        assert table.loc[name, "verdict"] == "unknown"
+        assert "callers do not send TRADIER_API_KEY" in table.loc[name, "missing"]
+    assert "203.0.113" not in "".join(table["speaks_for"])
+    assert _explained(_of_sample(sample, *asked, secret="API_TOKEN")).index[0] == "brute force"
+
+
+def test_one_set_of_thresholds(tmp_path: Path) -> None:
+    """A policy that asks for more failures takes burst and explanation away together."""
+    plant(tmp_path, "brute force", 0)
+    assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "likely"
+    (tmp_path / "policy.toml").write_text(
+        'name = "patient"\nextends = "paiid"\n[detections.A1]\nfailures = 500\ncapacity = 500\n'
+        "[detections.A2]\ncapacity = 500\n[detections.A14]\nfailures = 500\n",
+        "utf-8",
+    )
+    toml = tmp_path / "audit.toml"
+    toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "policy.toml"'), "utf-8")
+    found = _opened(tmp_path)
+    detected = tabulate_window_detections(found).set_index("detection")
+    assert detected.loc["A1", "verdict"] == "none"
+    assert _explained(found).loc["brute force", "verdict"] == "unlikely"
