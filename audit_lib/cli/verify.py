@@ -90,7 +90,7 @@ def _key_of(manifest: dict[str, Any]) -> Key | None:
 def _signature(folder: Path) -> str:
     key = _key_of(json.loads((folder / MANIFEST).read_text("utf-8")))
     if key is None:
-        return f"{folder.name}: the manifest's signature was not checked, since its key is not at hand"
+        return f"{folder.name}: the manifest's signature was not checked, since its key is not available"
     shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id
     return f"{folder.name}: the manifest's signature holds under {shown}"
 

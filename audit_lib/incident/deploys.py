@@ -37,5 +37,5 @@ def _starts(timeline: pd.DataFrame) -> tuple[str, str]:
     starts = list(rows(timeline[timeline["kind"].isin(("boot", "failed start"))]))
     without = "no deploy list was read: export one and name it in audit.toml ([[deploys]])"
     if not starts:
-        return "not known: the logs show no start, and there is no deploy list", without
+        return "not known: the logs show no start, and no deploy list was exported", without
     return f"starts in the logs (boot): {len(starts)}; whether one was a deploy is not known", without

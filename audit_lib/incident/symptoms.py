@@ -111,7 +111,7 @@ def _troubles(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         "found" if len(limited) else "none",
         f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
         if len(limited)
-        else "no 429 was logged; if there is no limiter, that proves nothing",
+        else "no 429 was logged; without a limiter, that proves nothing",
         evidence=_first(limited),
     )
 

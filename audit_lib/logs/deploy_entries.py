@@ -111,7 +111,7 @@ def _after_blank(text: str, at: int) -> int:
 def _entry(number: int, line: int, found: Any, wrong: list[str]) -> DeployEntry | None:
     """The deploy of one entry; None, and what is wrong with it in `wrong`, where it cannot be used."""
     if not isinstance(found, dict):
-        wrong.append("is no JSON" if isinstance(found, _NotJson) else "is no object")
+        wrong.append("is not JSON" if isinstance(found, _NotJson) else "is not an object")
         return None
     inner = found.get("deploy")
     facts = inner if isinstance(inner, dict) else found
@@ -174,7 +174,7 @@ def _instants(fields: _Fields) -> tuple[datetime | None, datetime | None]:
     if began is None:
         fields.wrong.append("has no time: neither createdAt nor at")
     elif ended is not None and ended < began:
-        fields.wrong.append("finishedAt lies before it began")
+        fields.wrong.append("finishedAt is before it began")
     return began, ended
 
 
@@ -192,7 +192,7 @@ def _environment(fields: _Fields) -> str:
     text = fields.text("environment")
     name = environment_name(text)
     if text and not name:
-        fields.wrong.append("environment is none of development, staging, production (or dev, prod)")
+        fields.wrong.append("environment must be one of development, staging, production (or dev, prod)")
     return name
 
 

@@ -161,7 +161,7 @@ def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
     shapes = [_shape(table, template, whole=section == "body") for template in templates]
     shapes += [((), _pattern(table, pattern))] if pattern else []
     if any(compiled.match(b"") for _, compiled in shapes):
-        table.fault("matches where there is no text")
+        table.fault("matches an empty text")
     if anywhere and any(len(parts) != 1 or len(parts[0].literal) < 4 for parts, _ in shapes):
         table.fault("needs, to be sought anywhere, plain text of four characters or more")
     return [replace(block, parts=parts, expression=compiled) for parts, compiled in shapes]

@@ -66,7 +66,7 @@ def newest_line(investigation: Investigation) -> str:
 def ledger_in_words(investigation: Investigation) -> str:
     """Whether the ledger is whole, and whether that says anything."""
     if not investigation.ledger.entries:
-        return "there is none"
+        return "none"
     state = "; ".join(map(str, investigation.ledger.faults)) or "whole"
     return f"{state}; {DEMO}" if investigation.project.key == "demo" else state
 

@@ -93,7 +93,7 @@ def leaks_table(investigation: Investigation) -> Table:
     columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
     left = len(frame) - MOST_ROWS
     note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
-    return show(frame[columns].head(MOST_ROWS), "Where it leaked", note, empty="no place was found")
+    return show(frame[columns].head(MOST_ROWS), "Places of the leak", note, empty="no place was found")
 
 
 def clients_table(investigation: Investigation) -> Table:

@@ -85,7 +85,7 @@ def _blind(folder: Path, how: str) -> Result:
         ("old", "no log line since"),
         ("no file", "backend/logs/*.log*: no file matches"),
         ("untimed", "no log line since"),
-        ("some untimed", "20 events carry no time of their own"),
+        ("some untimed", "20 events have no time of their own"),
         ("one log is missing", "web/*.log: no file matches"),
         ("undeclared", "the policy does not declare what a failed login looks like"),
     ],

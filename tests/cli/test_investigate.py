@@ -98,7 +98,7 @@ def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> 
     with browser() as chromium:
         page = chromium.new_page(viewport={"width": 400, "height": 900})
         page.goto((published[0] / "incident.html").as_uri())
-        for title in ("What stands out", "Where it leaked", "What to do", "In force in the window"):
+        for title in ("What stands out", "Places of the leak", "What to do", "In force in the window"):
             table = page.locator("table", has=page.locator("caption", has_text=title))
             assert table.evaluate("table => table.scrollWidth") <= 400, title
             assert table.locator("tbody tr").first.evaluate("row => getComputedStyle(row).display") == "block"

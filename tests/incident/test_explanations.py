@@ -14,6 +14,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.project.samples import remember_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 from tests.support.sample_copy import write_sample
 
@@ -60,6 +61,7 @@ def test_undeclared_logins_rule_no_guessing_out(tmp_path: Path) -> None:
     assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "unlikely"
     toml = tmp_path / "audit.toml"
     toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "generic"'), "utf-8")
+    remember_sample(tmp_path)  # its policy is the test's own
     row = _explained(_opened(tmp_path)).loc["brute force"]
     assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
     assert "does not declare what a failed login looks like" in row["missing"]
@@ -157,6 +159,7 @@ def test_one_set_of_thresholds(tmp_path: Path) -> None:
     )
     toml = tmp_path / "audit.toml"
     toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "policy.toml"'), "utf-8")
+    remember_sample(tmp_path)  # its policy is the test's own
     found = _opened(tmp_path)
     detected = tabulate_window_detections(found).set_index("detection")
     assert detected.loc["A1", "verdict"] == "none"

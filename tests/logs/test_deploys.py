@@ -143,13 +143,13 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
     assert [fault.partition(": ")[2] for fault in faults] == [
         "entry #1: createdAt must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z",
         "entry #2: status is not made of letters, digits, dots, hyphens and underscores",
-        "entry #3: finishedAt lies before it began",
+        "entry #3: finishedAt is before it began",
         "entry #4: has no time: neither createdAt nor at",
-        "entry #5: is no object",
-        "entry #6: environment is none of development, staging, production (or dev, prod)",
+        "entry #5: is not an object",
+        "entry #6: environment must be one of development, staging, production (or dev, prod)",
         "entry #7: commit is not named by 7 to 64 hexadecimal digits",
         "entry #8: id is not a text",
-        "entry #10: is no JSON",
+        "entry #10: is not JSON",
     ]
     assert secret not in found.sources.to_csv() + found.deploys.to_csv()
 

@@ -138,11 +138,11 @@ broken.toml: body #1: needs either a template, a list of templates or a pattern
 broken.toml: body #2 (unknown field): its template has no field {hour}
 broken.toml: body #3 (twice): its template names a field twice
 broken.toml: body #4 (text before a field): its template needs plain text after {text}
-broken.toml: body #5 (no text): matches where there is no text
+broken.toml: body #5 (no text): matches an empty text
 broken.toml: message #1 (no literal): needs, for its pattern, a literal of three characters or more
 broken.toml: message #2 (no kind): has an unknown key colour
-broken.toml: message #2 (no kind): once is not true or false
-broken.toml: message #2 (no kind): kind is none of
+broken.toml: message #2 (no kind): once must be true or false
+broken.toml: message #2 (no kind): kind must be one of
 broken.toml: message #3 (no expression): its pattern is not a regular expression
 broken.toml: json: has no time
 broken.toml: query: has no secret_parameters
@@ -166,7 +166,7 @@ def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(b"prefix = 3", "is not a list"), (b"\xff", "is not UTF-8"), (b"[", "is not TOML")],
+    [(b"prefix = 3", "must be a list of tables"), (b"\xff", "is not UTF-8"), (b"[", "is not TOML")],
 )
 def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: bytes, fault: str) -> None:
     """What is no formats file at all ends in one clear line."""

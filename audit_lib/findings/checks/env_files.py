@@ -120,7 +120,7 @@ FILES = (
     ),
     Check(
         id="backup-on-disk",
-        what="A plain copy of an env file lies on the disk.",
+        what="A plain copy of an env file is on the disk.",
         why="Copies are forgotten, have looser rights, and keep values that were rotated.",
         table="sources",
         severity="medium",
@@ -132,7 +132,7 @@ FILES = (
     ),
     Check(
         id="export-on-disk",
-        what="An export of the platform's values lies on the disk in clear.",
+        what="An export of the platform's values is on the disk in clear.",
         why="It holds every secret of production in one file.",
         table="sources",
         severity="high",

@@ -138,7 +138,7 @@ LOGS = (
     ),
     Check(
         id="search-never-matches",
-        what="A search that the guide tells people to run cannot match what the application writes.",
+        what="A search that the guide prescribes cannot match what the application writes.",
         why='Its result, nothing, reads like "all is well" and means nothing.',
         table="guide_searches",
         severity="medium",
@@ -152,7 +152,7 @@ LOGS = (
     ),
     Check(
         id="search-misses-files",
-        what="A search that the guide tells people to run does not open the files that hold the events.",
+        what="A search that the guide prescribes does not open the files that hold the events.",
         why="Its count is too low, and nobody notices.",
         table="guide_searches",
         severity="medium",
@@ -166,7 +166,7 @@ LOGS = (
     ),
     Check(
         id="search-prints-values",
-        what="A search that the guide tells people to run prints secrets on the terminal.",
+        what="A search that the guide prescribes prints secrets on the terminal.",
         why="Terminals are recorded, shared and scrolled back.",
         table="guide_searches",
         severity="medium",
