@@ -70,7 +70,7 @@ def run_audit(
         BadInput: a quarter, date, policy, ledger or previous report that cannot be used; no date at all.
     """
     moment = instant_of(project, as_of)
-    period = Quarter.parse(quarter) if quarter else Quarter.last_over(moment)
+    period = Quarter.chosen(quarter, moment)
     rules = choose_policy(project, policy)
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper

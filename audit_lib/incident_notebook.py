@@ -15,7 +15,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.notebook import current_instant, open_guarded, project_folder
+from audit_lib.notebook import current_instant, open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import (
     detected_tables,
@@ -146,6 +146,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         "policy": policy,
         "discovered": discovered,
     }
+    refuse_misspelt(given)
     handed = handoff.receive(given)
     if isinstance(handed, Investigation):
         return handed

@@ -7,7 +7,7 @@ from functools import partial
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import LeakPlaces, Leaks
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.question import Question, chosen_window, known_secret, seen_first
+from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
@@ -31,9 +31,9 @@ def investigate(
     """The investigation as of an instant: by default since the secret's leak was first seen, or 7 days.
 
     Raises:
-        BadInput: a date, secret, policy or ledger that cannot be used.
+        BadInput: a date, secret, address, policy or ledger that cannot be used.
     """
-    rules = choose_policy(project, policy)
+    rules, address = choose_policy(project, policy), known_address(question.client)
     discovered = seen_first(question.discovered, as_of)
     read = read_project(project, rules, keeper, as_of, partial(cached_logs, project, keeper), given=given)
     secret = known_secret(question.secret, rules, read.inventory)
@@ -46,7 +46,7 @@ def investigate(
         as_of=as_of,
         window=chosen_window(question, secret, leaks, read.history, as_of),
         secret=secret,
-        client=question.client.strip(),
+        client=address,
         discovered=discovered,
         sources=read.sources,
         requests=tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(rules)),

@@ -15,6 +15,7 @@ from IPython.core.getipython import get_ipython
 from audit_lib.audit import Audit, run_audit
 from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import AuditError, BadInput, Fault
+from audit_lib.base.in_words import nearest
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report.detection_tables import detections_tables
@@ -92,6 +93,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         "previous": previous,
         "identities": identities,
     }
+    refuse_misspelt(given)
     # What is handed over was checked by `review`, in whose folder a relative path begins.
     handed = handoff.receive(given)
     if isinstance(handed, Audit):
@@ -145,6 +147,18 @@ def check(parameters: Mapping[str, Any]) -> None:
         faults += _broken(name, parameters[name], rule, fault) if parameters[name] else []
     if faults:
         raise BadInput(faults)
+
+
+def refuse_misspelt(parameters: Mapping[str, Any]) -> None:
+    """Raise `BadInput` for each text that a notebook has set under nearly the name of a parameter.
+
+    papermill passes on what the notebook does not have; the default would be reviewed without a word.
+    """
+    shell = get_ipython()
+    texts = [name for name, value in shell.user_ns.items() if isinstance(value, str)] if shell else []
+    hints = {name: nearest(name, parameters) for name in texts if name not in parameters and name[0] != "_"}
+    if any(hints.values()):
+        raise BadInput(Fault(name, f"is not a parameter{hint}") for name, hint in hints.items() if hint)
 
 
 def _broken(name: str, text: str, rule: Callable[[str], Any], fault: str) -> list[Fault]:

@@ -42,6 +42,12 @@ def test_the_usual_quarter_is_the_last_one_over(project: Project, as_of: str, qu
     assert str(run_audit(project, "", as_of).quarter) == quarter
 
 
+def test_a_quarter_that_has_not_begun_is_not_reviewed(project: Project) -> None:
+    """Nothing can be said of it: it is refused, not reviewed as a quiet one."""
+    with pytest.raises(BadInput, match="quarter: 2027Q1 has not begun by 2026-09-30"):
+        run_audit(project, "2027Q1", "2026-09-30")
+
+
 def test_an_empty_project_passes_nothing(project: Project) -> None:
     """Where nothing was read every finding is unknown, and there are some."""
     findings = run_audit(replace(project, name="empty"), "2026Q3", "2026-09-30").tables["findings"]

@@ -73,6 +73,7 @@ def test_the_planted_explanation_comes_first(tmp_path: Path, kind: str, seed: in
         (Question(since="yesterday"), "since: must be a date or time"),
         (Question(since="2026-09-19", until="2026-09-01"), "since: is not before"),
         (Question(secret="NO_SUCH_NAME"), "secret: no such variable in the policy or the project"),
+        (Question(client="1.2.3"), "client: must be an address such as 203.0.113.45"),
         (Question(discovered="at night"), "discovered: must be a date or time"),
         (Question(discovered="2026-09-20T00:00:01Z"), "discovered: is after 2026-09-20T00:00:00Z"),
     ],

@@ -50,14 +50,23 @@ def test_all_faults_come_at_once() -> None:
     check(GOOD)
 
 
-def test_a_person_sees_one_line_and_no_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('quarter = "Q3"', "quarter: must have the form 2026Q3"),
+        ('projct = "/srv/shop"', "projct: is not a parameter; did you mean project?"),
+    ],
+)
+def test_a_person_sees_one_line_and_no_traceback(
+    line: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a bare kernel a bad parameter ends the notebook's first cell after the parameters with its fault."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"][:3]
-    notebook.cells[1].source += '\nquarter = "Q3"'
+    notebook.cells[1].source += f"\n{line}"
     NotebookClient(
         notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": tmp_path}}
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
-    assert [output["traceback"] for output in outputs] == [["BadInput: quarter: must have the form 2026Q3"]]
+    assert [output["traceback"] for output in outputs] == [[f"BadInput: {fault}"]]

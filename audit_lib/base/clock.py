@@ -35,6 +35,16 @@ class Quarter:
         following = cls.containing(instant + timedelta(seconds=1))
         return cls(following.year - (following.number == 1), (following.number - 2) % 4 + 1)
 
+    @classmethod
+    def chosen(cls, text: str, as_of: datetime) -> "Quarter":
+        """The quarter that is named, else the last one over; `BadInput` for one that has not begun by then."""
+        if not text:
+            return cls.last_over(as_of)
+        quarter = cls.parse(text)
+        if quarter.start > as_of:
+            raise BadInput.at("quarter", f"{quarter} has not begun by {as_of:%Y-%m-%d}")
+        return quarter
+
     @property
     def start(self) -> datetime:
         """The first instant of the quarter."""

@@ -1,7 +1,9 @@
 """Counts, instants and ages in words, the same in every text for readers."""
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 NOT_KNOWN = "not known"
 # strftime's %b depends on the locale.
@@ -40,3 +42,9 @@ def age_words(low: float | None, high: float | None, unit: str = "") -> str:
     if at_most is None:
         return f"at least {at_least}{unit}"
     return f"{at_least}{unit}" if at_least == at_most else f"{at_least}–{at_most}{unit}"
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """`; did you mean …` with up to three names like the word; "" if none is like it."""
+    near = get_close_matches(word, list(names), n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
 
+LARGEST = 100_000  # of numbers: of days nearly three centuries
 MAX_BYTES = 1_000_000
 
 
@@ -100,11 +101,11 @@ class TomlTable:
             return ()
         return tuple(values)
 
-    def number(self, key: str, default: int | None, least: int = 0) -> int | None:
-        """A whole number, at least `least`."""
+    def number(self, key: str, default: int | None, least: int = 0, most: int = LARGEST) -> int | None:
+        """A whole number from `least` to `most`."""
         value: int | None = self._take(key, int, "a whole number", default)
-        if value is not None and key in self.values and value < least:
-            self.fault(f"{key} is less than {least}")
+        if value is not None and key in self.values and not least <= value <= most:
+            self.fault(f"{key} must be from {least} to {most}")
             return default
         return value
 

@@ -10,6 +10,7 @@ import click
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import nearest
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     by_option,
@@ -25,7 +26,8 @@ from audit_lib.cli.options import (
     writer_option,
 )
 from audit_lib.cli.verify import report_faults
-from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.findings.attestations import questions_of, tabulate_attestations
+from audit_lib.findings.checks import CHECKS
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
@@ -40,6 +42,10 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
     Until then the finding is listed as accepted; afterwards it is open again. An ID that matches no
     finding is reported.
     """
+    check = finding.partition(":")[0]
+    known = [one.id for one in CHECKS]
+    if check not in known or not finding.partition(":")[2]:
+        raise BadInput.at("ID", f"must be a finding's id, as the report lists it{nearest(check, known)}")
     _decide(folder, "acceptance", {"id": finding}, given)
 
 
@@ -64,6 +70,11 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
     absent = [name for name, value in needed.items() if not value]
     if absent:
         raise BadInput.at(absent[0], "is required; --missing lists the open questions")
+    asked = questions_of(context.policy)
+    if rule not in asked:
+        raise BadInput.at(
+            "RULE", f"must be one that the policy asks about (--missing){nearest(str(rule), asked)}"
+        )
     _decide(folder, "attestation", {"rule": rule}, given)
 
 

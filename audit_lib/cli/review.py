@@ -143,7 +143,7 @@ def _project_folder(folder: Path | None) -> Iterator[Path]:
 def _parameters(project: Project, folder: Path | None, given: dict[str, Any]) -> dict[str, str]:
     """The notebook's parameters. The date is, in this order, the option, the sample's own, the clock."""
     moment = instant_of(project, given["as_of"] or project.pinned_as_of or iso(now()))
-    period = Quarter.parse(given["quarter"]) if given["quarter"] else Quarter.last_over(moment)
+    period = Quarter.chosen(given["quarter"], moment)
     return {
         "project": str(folder or ""),
         "quarter": str(period),

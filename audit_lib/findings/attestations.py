@@ -11,17 +11,21 @@ from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 
 
+def questions_of(policy: Policy) -> dict[str, str]:
+    """The question of each rule that only people can answer; `BadInput` if it is not a table of texts."""
+    questions = policy.options.get("attestations", {})
+    if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
+        raise BadInput.at(str(policy.path), "attestations must be a table of rule = question")
+    return questions
+
+
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
     """`Attestations`: each question of the policy, then what was attested without being asked.
 
     An answer that has run out leaves its question open again (docs/rules.md#attestations).
-
-    Raises:
-        BadInput: the policy's attestations are not a table of rule = question.
+    `BadInput` as `questions_of` raises it.
     """
-    questions = policy.options.get("attestations", {})
-    if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
-        raise BadInput.at(str(policy.path), "attestations must be a table of rule = question")
+    questions = questions_of(policy)
     answers = {str(entry.body["rule"]): entry.body for entry in ledger.of_kind("attestation")}
     rows = []
     for rule in dict.fromkeys([*questions, *sorted(answers)]):

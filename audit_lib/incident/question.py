@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 import pandas as pd
 
@@ -38,6 +39,18 @@ def seen_first(text: str, as_of: datetime) -> str:
 
 def _is_day(text: str) -> bool:
     return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
+
+
+def known_address(text: str) -> str:
+    """The address that is asked about; `BadInput` for what is not one."""
+    address = text.strip()
+    if address:
+        try:
+            ip_address(address)
+        except ValueError:
+            # The text itself is not repeated: someone may have given the value.
+            raise BadInput.at("client", "must be an address such as 203.0.113.45") from None
+    return address
 
 
 def known_secret(text: str, policy: Policy, inventory: pd.DataFrame) -> str:

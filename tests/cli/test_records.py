@@ -148,6 +148,9 @@ def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project:
     assert "supply it with --env" in run(*REVOKED, "previous", code=2).stderr
 
 
+WEAK = "weak-value:API_TOKEN:production/backend"
+
+
 @pytest.mark.parametrize(
     ("args", "fault"),
     [
@@ -156,7 +159,13 @@ def test_a_value_that_is_not_known_is_not_recorded_as_revoked(run: Run, project:
         (["record", "NOTHING", "--environment", "prod"], "SECRET: is not known in production"),
         (["record", "API_TOKEN", "--environment", "prod", "--at", "2999-01-01"], "--at: is in the future"),
         (["record", "API_TOKEN", "--environment", "prod", "--at", "soon"], "--at: must be a date"),
-        (["accept", "x", "--reason", "y", "--until", "2020-01-01"], "--until: is in the past"),
+        (["accept", WEAK, "--reason", "y", "--until", "2020-01-01"], "--until: is in the past"),
+        (["accept", "weak-valu:X", "--reason", "y", "--until", "2099-01-01"], "did you mean weak-value"),
+        (["accept", "weak-value", "--reason", "y", "--until", "2099-01-01"], "ID: must be a finding's id"),
+        (
+            ["attest", "999", "--reason", "y", "--until", "2099-01-01"],
+            "RULE: must be one that the policy asks",
+        ),
         (["attest"], "RULE: is required"),
         (["key", "lost"], "is not a ledger"),
         (["snapshot", "--env", "production"], "--env"),
@@ -172,7 +181,7 @@ def test_bad_input_is_one_line(run: Run, args: list[str], fault: str) -> None:
 def test_decisions_are_recorded_and_verified(run: Run, project: Path, tmp_path: Path) -> None:
     """Acceptances and attestations end; the ledger verifies with the key and without it."""
     run("snapshot", "--writer", "ci")
-    run("accept", "some-check:API_TOKEN", "--by", "Ada", "--reason", "known", "--until", "2099-01-01")
+    run("accept", WEAK, "--by", "Ada", "--reason", "known", "--until", "2099-01-01")
     run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
     assert len(entries(tmp_path, project).of_kind("attestation")) == 1
     assert "3 entries: links are intact, 3 MACs valid" in run("verify", str(project), where=False).stdout

@@ -13,6 +13,9 @@ from audit_lib.project.policy import Policy
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# Above these, a project's own policy could make a review take hours or all memory.
+MOST_EVENTS, LONGEST = 10_000, 100_000
+_TIMES = ("seconds", "minutes", "hours", "days", "days_before", "hours_before")
 # The thresholds that each detection reads; a policy states all of them or leaves the detection out.
 LIMITS: Mapping[str, tuple[str, ...]] = {
     "A1": (
@@ -149,8 +152,9 @@ def _rule(name: str, table: TomlTable) -> Rule:
 
 def _number(table: TomlTable, key: str) -> float:
     value = table.anything(key)
-    if type(value) not in (int, float) or not 0 <= value < 1e9:
-        table.fault(f"has no {key}" if value is None else f"{key} must be a number of at least 0")
+    most = LONGEST if key.endswith(_TIMES) else MOST_EVENTS
+    if type(value) not in (int, float) or not 0 <= value <= most:
+        table.fault(f"has no {key}" if value is None else f"{key} must be a number from 0 to {most}")
         return 1.0
     return float(value)
 

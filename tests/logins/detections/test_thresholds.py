@@ -31,6 +31,9 @@ def test_the_failed_login_is_declared_by_the_application_alone() -> None:
     assert detection_policy(bundled_policy("paiid")).failure_declared
 
 
+NAMED = {"definition": "x", "source": "y"}
+
+
 @pytest.mark.parametrize(
     ("table", "faults"),
     [
@@ -43,7 +46,12 @@ def test_the_failed_login_is_declared_by_the_application_alone() -> None:
         ({"failure": {"statuses": [99]}}, ["statuses must be a list of HTTP statuses", "declares neither"]),
         ({"let_in_minutes": "10"}, ["let_in_minutes must be a number"]),
         ({"clients": "proxied"}, ["clients must be one of real"]),
-        ({"public_addresses": 0}, ["public_addresses is less than 1"]),
+        ({"A8": {**NAMED, "days": 99_999_999}}, ["days must be a number from 0 to 100000"]),
+        (
+            {"A14": {**NAMED, "failures": 99_999_999, "share": 0.5}},
+            ["failures must be a number from 0 to 10000"],
+        ),
+        ({"public_addresses": 0}, ["public_addresses must be from 1 to 100000"]),
         ({"proxy_networks": ["10.0.0.0/99"]}, ["proxy_networks must hold"]),
         ({"A17": {"definition": "x", "source": "y", "severity": "bad"}}, ["severity must be one of"]),
     ],

@@ -29,7 +29,10 @@ def test_kinds_are_those_that_exist() -> None:
             "alerts #1 (x): must name either kinds",
         ),
         (ALERT + 'kinds = ["nothing"]\n', "alerts #1 (x): kinds must hold only"),
-        (ALERT + 'records = ["rotation"]\nat_least = 0\n', "alerts #1 (x): at_least is less than 1"),
+        (
+            ALERT + 'records = ["rotation"]\nat_least = 0\n',
+            "alerts #1 (x): at_least must be from 1 to 100000",
+        ),
         (ALERT + 'records = ["rotation"]\nat_most = 1\n', "alerts #1 (x): has an unknown key at_most"),
         ("alerts = 3\n", "alerts must be a list of tables"),
     ],

@@ -33,9 +33,10 @@ def faults_of(text: str, folder: Path) -> list[str]:
         ('name = "a\n', "policy.toml: is not TOML at line 1, column 10"),
         (HEAD + 'nmae = "x"\n', "policy.toml: has an unknown key nmae"),
         (HEAD + '["white space"]\n', "policy.toml: has an unknown key (unprintable name"),
-        (HEAD + "warn_days = -1\n", "policy.toml: warn_days is less than 0"),
+        (HEAD + "warn_days = -1\n", "policy.toml: warn_days must be from 0 to 100000"),
+        (HEAD + "warn_days = 999999999999\n", "policy.toml: warn_days must be from 0 to 100000"),
         (HEAD + "warn_days = true\n", "policy.toml: warn_days must be a whole number"),
-        (HEAD + "default_max_age_days = 0\n", "policy.toml: default_max_age_days is less than 1"),
+        (HEAD + "default_max_age_days = 0\n", "policy.toml: default_max_age_days must be from 1 to 100000"),
         (HEAD + 'placeholders = "x"\n', "policy.toml: placeholders must be a list"),
         (HEAD + "placeholders = [1]\n", "policy.toml: placeholders must hold texts"),
         (HEAD + 'placeholders = ["a", "a"]\n', "policy.toml: placeholders contains something twice"),
@@ -73,7 +74,7 @@ def faults_of(text: str, folder: Path) -> list[str]:
             "(SHOP_KEY): required_in must hold only",
         ),
         (HEAD + SECRET + 'component = "host"\n', "(SHOP_KEY): component must be one of whole, password"),
-        (HEAD + SECRET + "min_length = -1\n", "(SHOP_KEY): min_length is less than 0"),
+        (HEAD + SECRET + "min_length = -1\n", "(SHOP_KEY): min_length must be from 0 to 100000"),
         (
             HEAD + SECRET + "min_length = 9\ngood_length = 8\n",
             "(SHOP_KEY): good_length is less than min_length",
@@ -82,7 +83,7 @@ def faults_of(text: str, folder: Path) -> list[str]:
             HEAD + SECRET + 'classes = ["vowel"]\n',
             "(SHOP_KEY): classes must hold only lower",
         ),
-        (HEAD + SECRET + "max_age_days = -90\n", "(SHOP_KEY): max_age_days is less than 1"),
+        (HEAD + SECRET + "max_age_days = -90\n", "(SHOP_KEY): max_age_days must be from 1 to 100000"),
         (HEAD + SECRET + "max_age_days = 90.0\n", "(SHOP_KEY): max_age_days must be a whole number"),
         (
             HEAD + SECRET + "max_age_days = 90\nexempt = true\n",
@@ -120,8 +121,8 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     )
     assert faults_of(text, tmp_path) == [
         "policy.toml: has no name",
-        "policy.toml: warn_days is less than 0",
-        "policy.toml: secret #1 (SHOP_KEY): max_age_days is less than 1",
+        "policy.toml: warn_days must be from 0 to 100000",
+        "policy.toml: secret #1 (SHOP_KEY): max_age_days must be from 1 to 100000",
         "policy.toml: secret #1 (SHOP_KEY): min_length must be a whole number",
         "policy.toml: secret #2 (SHOP_KEY): has an unknown key mood",
         "policy.toml: secret SHOP_KEY appears 2 times (as name or alias)",
