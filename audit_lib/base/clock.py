@@ -37,7 +37,7 @@ class Quarter:
 
     @classmethod
     def chosen(cls, text: str, as_of: datetime) -> "Quarter":
-        """The quarter that is named, else the last one over; `BadInput` for one that has not begun by then."""
+        """The quarter that is named, else the last one over; `BadInput` if it has not begun by then."""
         if not text:
             return cls.last_over(as_of)
         quarter = cls.parse(text)

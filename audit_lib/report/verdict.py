@@ -76,23 +76,17 @@ def score(audit: Audit) -> Score:
 def verdict(audit: Audit) -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
-    Nothing can have passed unless both an env file and a log were read.
+    Nothing can have passed unless an env file and a log were read, and the age of a secret was judged: a
+    policy that calls everything a setting, or exempts it, leaves nothing that could pass.
     """
     marks = judged(audit)["mark"]
     if marks.eq("bad").any():
         return FAIL
-    return (
-        UNKNOWN
-        if marks.eq(UNKNOWN).any() or not _anything_read(audit, "log") or not _secrets_read(audit)
-        else PASS
-    )
+    seen = _read(audit, "log") and _read(audit, "env file", "export", "given values")
+    aged = audit.tables["freshness"]["status"].isin(("fresh", "due")).any()
+    return PASS if seen and aged and not marks.eq(UNKNOWN).any() else UNKNOWN
 
 
-def _anything_read(audit: Audit, *kinds: str) -> bool:
-    return bool(
-        (audit.tables["sources"]["kind"].isin(kinds) & audit.tables["sources"]["state"].eq("read")).any()
-    )
-
-
-def _secrets_read(audit: Audit) -> bool:
-    return _anything_read(audit, "env file", "export", "given values")
+def _read(audit: Audit, *kinds: str) -> bool:
+    sources = audit.tables["sources"]
+    return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())

@@ -24,6 +24,8 @@ UNKNOWN_AGE = frames.freshness().query("status == 'unknown'")
         (READ.query("kind == 'env file'"), KNOWN, ACCEPTED, "unknown"),
         (READ.query("kind == 'log'"), KNOWN, ACCEPTED, "unknown"),
         (READ.head(0), KNOWN.head(0), ACCEPTED.head(0), "unknown"),
+        (READ, KNOWN.head(0), ACCEPTED.head(0), "unknown"),
+        (READ, KNOWN.query("status == 'exempt'"), ACCEPTED.head(0), "unknown"),
         (READ, KNOWN, OPEN.assign(severity="info"), "pass"),
     ],
 )
