@@ -25,7 +25,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.cli.verify import report_faults
+from audit_lib.cli.verify import report_faults, signatures
 from audit_lib.findings.attestations import questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.ledger import Draft, all_heads, read_ledger
@@ -94,15 +94,19 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
         raise BadInput(faults)
     digest = sha256((report / "MANIFEST.json").read_bytes()).hexdigest()
     project, writer = opened(folder, given["ledger"]).project, writer_name(given["writer"])
+    by = given["by"] or writer
+    ledger = read_ledger(project.ledger_dir, key_of(project))
+    if done := [entry.place for entry in signatures(report, ledger) if entry.body["by"] == by]:
+        raise BadInput.at(report.name, f"was signed by {by} already ({done[0]})")
     body = {
         "manifest_sha256": digest,
         "folder": report.resolve().name,
-        "by": given["by"] or writer,
+        "by": by,
         "reason": given["reason"],
         "heads": all_heads(project.ledger_dir),
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
-    click.echo(f"{entry.place}: {report.name} signed by {body['by']}")
+    click.echo(f"{entry.place}: {report.name} signed by {by}")
     click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
 
 

@@ -30,6 +30,8 @@ from audit_lib.cli.options import (
     writer_name,
 )
 from audit_lib.cli.records import take_snapshot
+from audit_lib.cli.verify import signatures
+from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -165,6 +167,8 @@ def _publish(
     """The audit that was published, and where."""
     out = out or Path("reports") / f"{file_name(project.name)}-{parameters['quarter']}"
     keeper = keeper_of(project)
+    if signatures(out, read_ledger(project.ledger_dir, keeper.key)):
+        raise BadInput.at(str(out), "holds a report that was signed: name another folder with --out")
 
     def audited() -> Publication[Audit]:
         audit = run_audit(

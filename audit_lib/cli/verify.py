@@ -10,7 +10,7 @@ import click
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option
-from audit_lib.ledger import Ledger, chain_files, current_key_ids, read_ledger
+from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.secrecy.keeper import Key
 from audit_lib.secrecy.signature import signature_holds
@@ -121,9 +121,17 @@ def _summary(ledger: Ledger, key: Key | None) -> str:
     return f"{entries}: links are intact, {counted(ledger.macs_checked, 'MAC')} valid under {shown}{vouched}"
 
 
+def signatures(report: Path, ledger: Ledger) -> list[Entry]:
+    """The sign-offs of the report in a folder, as it is now; none for a folder without a manifest."""
+    try:
+        digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
+    except OSError:
+        return []
+    return [entry for entry in ledger.of_kind("signoff") if entry.body["manifest_sha256"] == digest]
+
+
 def _signed(report: Path, ledger: Ledger) -> str:
-    digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
-    signed = [e for e in ledger.of_kind("signoff") if e.body["manifest_sha256"] == digest]
+    signed = signatures(report, ledger)
     if not signed:
         return f"{report.name}: nobody has signed this manifest"
     return "\n".join(f"{report.name}: signed by {e.body['by']} ({e.place})" for e in signed)

@@ -232,6 +232,20 @@ def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> No
     assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
 
 
+def test_a_signature_stands_alone(run: Run, tmp_path: Path) -> None:
+    """Nobody signs one report twice, and a signed report is not replaced by the next review."""
+    run("snapshot", "--writer", "ci")
+    folder = report(tmp_path / "report")
+    run("signoff", str(folder), "--by", "Ada", "--writer", "ci")
+    assert (
+        "was signed by Ada already (ledger ci#2)" in run("signoff", str(folder), "--by", "Ada", code=2).stderr
+    )
+    run("signoff", str(folder), "--by", "Bo", "--writer", "bo")
+    refused = run("review", "--out", str(folder), code=2).stderr
+    assert "holds a report that was signed: name another folder" in refused
+    assert (folder / "report.html").read_text() == "report"
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
