@@ -4,6 +4,7 @@ from audit_lib.project.load import load_project
 from audit_lib.project.places import (
     ALIASES,
     ENVIRONMENTS,
+    LOADERS,
     DeploySource,
     EnvSource,
     GivenValues,
@@ -15,6 +16,7 @@ from audit_lib.project.places import (
 __all__ = [
     "ALIASES",
     "ENVIRONMENTS",
+    "LOADERS",
     "DeploySource",
     "EnvSource",
     "GivenValues",

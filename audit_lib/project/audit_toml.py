@@ -10,6 +10,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file
 from audit_lib.project.places import (
     ENVIRONMENTS,
+    LOADERS,
     DeploySource,
     EnvSource,
     LogSource,
@@ -138,6 +139,7 @@ def _env_source(table: TomlTable) -> EnvSource:
         example=example,
         backup=table.flag("backup"),
         export=table.flag("export"),
+        loader=table.text("loader", among=LOADERS),
     )
     if source.example + source.backup + source.export > 1:
         table.fault("must be only one of example, backup and export")

@@ -7,6 +7,8 @@ from audit_lib.base.errors import Fault
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
+# What reads an env file, each with rules of its own (secrets/loaders/).
+LOADERS = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd", "render")
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class EnvSource:
     example: bool = False
     export: bool = False  # the platform's values, left in a file: in force, and a finding by itself
     backup: bool = False  # a copy beside the source: a witness (E4), never what is in force
+    loader: str = ""  # one of LOADERS; "" if the file and its neighbours have to say
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ def env_files(held: Iterable[HeldVariable], instant: datetime) -> dict[str, byte
         path: _text(held, path, instant) for path in FILES.values() if path != "deploy/frontend.staging.env"
     }
     texts["backend/.env"] = _with_faults(texts["backend/.env"])
+    # Next reads a value up to the first `#`.
+    texts["frontend/.env.local"] = texts["frontend/.env.local"].rstrip("\n") + "#production\n"
     texts["backend/.env.bak"] = _text(held, "backend/.env", BACKUP_AT)
     texts["deploy/backend.staging.env"] = texts["deploy/backend.staging.env"].replace("\n", "\r\n")
     return {path: text.encode() for path, text in texts.items()}

@@ -19,7 +19,8 @@ from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary, parse_env
-from audit_lib.secrets.given_values import ENVIRON, STDIN, given_lines
+from audit_lib.secrets.given_values import ENVIRON, STDIN, given_lines, given_loader
+from audit_lib.secrets.loaders.choose import loaders_of
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_LINES_IN_ALL = 200_000
@@ -54,6 +55,14 @@ class _Git:
         }
 
 
+@dataclass(frozen=True)
+class _Read:
+    """The lines of a source, and the loader whose reading they are; "" if it is not known, or none is."""
+
+    lines: tuple[EnvLine, ...] = ()
+    loader: str = ""
+
+
 def read_env_sources(
     project: Project,
     given: tuple[GivenValues, ...],
@@ -73,20 +82,20 @@ def read_env_sources(
     for source in project.env_sources:
         place = _Place(source.path, _kind(source), source.environment, source.service)
         lines_left = MAX_LINES_IN_ALL - len(entries)
-        row, lines = _read(project.root, source, place, answers, keeper.key, lines_left=lines_left)
+        row, read = _read(project.root, source, place, answers, keeper.key, lines_left=lines_left)
         # A file that is not there is no gap where its values were given, and a backup never is one.
         if row["state"] != "missing" or not (
             source.backup or (source.environment, source.service) in supplied
         ):
             sources.append(row)
-            entries += _entries(place, lines, keeper)
+            entries += _entries(place, read, keeper)
     for one in given:
         place = _Place(f"--env {one.environment}/{one.service}", "given values", one.environment, one.service)
         lines = given_lines(one, policy, environ)
         digest = keeper.key.digest(one.content) if one.origin != ENVIRON else None
         sources.append(place.row(reason=_origin(one), remedy="", keyed_digest=digest, **_counted(lines)))
         sources += _left_on_disk(project, one, answers, digest)
-        entries += _entries(place, lines, keeper)
+        entries += _entries(place, _Read(lines, given_loader(one)), keeper)
     sources += _not_supplied(project, given, policy)
     for left in project.not_searched:
         remedy = "name the files in it in audit.toml"
@@ -103,34 +112,36 @@ def _kind(source: EnvSource) -> str:
 
 def _read(
     root: Path, source: EnvSource, place: _Place, answers: _Git, key: Key, *, lines_left: int
-) -> tuple[dict[str, Any], tuple[EnvLine, ...]]:
-    """The row of one env file, and its lines where it could be read."""
+) -> tuple[dict[str, Any], _Read]:
+    """The row of one env file, and its lines if it could be read."""
     try:
         found = read_source(root, source.path, MAX_BYTES)
     except Unreadable as fault:
         known = {} if fault.state == "missing" else answers.columns(source.path)
         return place.row(
             state=fault.state, reason=fault.reason, remedy=_remedy(source, fault.state), **known
-        ), ()
+        ), _Read()
     facts = vars(found.facts) | answers.columns(source.path) | {"keyed_digest": key.digest(found.content)}
     refusal = _refusal(found.content, lines_left)
     if refusal:
-        return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), ()
+        return place.row(state="refused", reason=refusal, remedy=_remedy(source, "refused"), **facts), _Read()
     try:
-        lines = _parsed(source, found.content)
+        read = _parsed(root, source, found.content)
     except BadInput:
         reason = "looks like JSON and cannot be parsed"
-        return place.row(state="refused", reason=reason, remedy=_remedy(source, "refused"), **facts), ()
-    counted = _counted(lines)
+        return place.row(state="refused", reason=reason, remedy=_remedy(source, "refused"), **facts), _Read()
+    counted = _counted(read.lines)
     reason = "" if counted["state"] == "read" else "holds nothing"
-    return place.row(reason=reason, remedy=_remedy(source, counted["state"]), **counted, **facts), lines
+    return place.row(reason=reason, remedy=_remedy(source, counted["state"]), **counted, **facts), read
 
 
-def _parsed(source: EnvSource, content: bytes) -> tuple[EnvLine, ...]:
-    """The lines of an env file; of an export also the entries of the platform's JSON."""
-    if source.export:
-        return given_lines(GivenValues(source.environment, source.service, source.path, content))
-    return parse_env(content)
+def _parsed(root: Path, source: EnvSource, content: bytes) -> _Read:
+    """An env file as its loader reads it; of an export also the entries of the platform's JSON."""
+    if source.export and not source.loader:
+        given = GivenValues(source.environment, source.service, source.path, content)
+        return _Read(given_lines(given), given_loader(given))
+    loaders = loaders_of(root, source, content)
+    return _Read(parse_env(content, loaders), loaders[0] if len(loaders) == 1 else "")
 
 
 def _refusal(content: bytes, lines_left: int) -> str:
@@ -152,16 +163,15 @@ def _counted(lines: tuple[EnvLine, ...]) -> dict[str, Any]:
     return {"state": "read" if len(lines) > states["blank"] else "empty", "lines": len(lines), **counts}
 
 
-def _entries(place: _Place, lines: tuple[EnvLine, ...], keeper: Keeper) -> Iterator[dict[str, Any]]:
+def _entries(place: _Place, read: _Read, keeper: Keeper) -> Iterator[dict[str, Any]]:
     """One row for each line; the values, and what may be one in a faulty line, go to the keeper."""
-    for line in lines:
+    for line in read.lines:
         for suspect in line.suspects:
             keeper.take(suspect)
         fingerprint = keeper.take(line.value) if line.value else None
         faults = ",".join(line.faults)
-        yield place.row(
-            line=line.line, state=line.state, name=line.name, fingerprint=fingerprint, faults=faults
-        )
+        facts = {"line": line.line, "state": line.state, "name": line.name, "faults": faults}
+        yield place.row(**facts, fingerprint=fingerprint, loader=read.loader if line.name else "")
 
 
 def _remedy(source: EnvSource, state: str) -> str:

@@ -6,16 +6,18 @@ Committer dates, all refs. Values are fingerprinted and forgotten: a rotated one
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.contracts import EnvHistory
 from audit_lib.base.git.commands import GitFailed, is_repository, run_git
-from audit_lib.project import Project
+from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
 from audit_lib.secrets.env_lines import parse_env
+from audit_lib.secrets.loaders.choose import loaders_of
 
 MAX_BLOB_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,9 +51,10 @@ def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
     if not is_repository(project.root):
         return EnvHistory.of([])
     found: list[dict[str, Any]] = []
-    for path in sorted({source.path for source in project.env_sources if not source.example}):
+    sources = {source.path: source for source in project.env_sources if not source.example}
+    for path in sorted(sources):
         try:
-            found += _history(project, path, keeper)
+            found += _history(project, sources[path], keeper)
         except GitFailed:
             # No answer is no evidence; a repository that git cannot read is said by the leak search.
             continue
@@ -59,14 +62,15 @@ def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
     return EnvHistory.checked(frame.sort_values(["file", "name", "component", "committed_at", "commit"]))
 
 
-def _history(project: Project, path: str, keeper: Keeper) -> Iterator[dict[str, Any]]:
+def _history(project: Project, source: EnvSource, keeper: Keeper) -> Iterator[dict[str, Any]]:
+    path = source.path
     commits = _commits(project, path)
     if not commits or "\n" in path:
         return
     dates = _dates(project, {parent for one in commits for parent in one.parents})
     head = run_git(project.root, "rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1)).decode().strip()
     names = [*{one.name: None for one in commits}, *dates, *([head] if head else [])]
-    versions = _versions(project, path, names, keeper)
+    versions = _versions(project, source, names, keeper)
     on_head = set(_listed(project, path, "HEAD")) if head else set()
     for one in commits:
         parents = [versions.get(parent) for parent in one.parents]
@@ -121,11 +125,13 @@ def _asked(project: Project, names: Iterable[str], *options: str) -> list[str]:
     )
 
 
-def _versions(project: Project, path: str, commits: Iterable[str], keeper: Keeper) -> dict[str, _Version]:
+def _versions(
+    project: Project, source: EnvSource, commits: Iterable[str], keeper: Keeper
+) -> dict[str, _Version]:
     """The file as each commit holds it; a commit that has no such file is left out."""
     names = list(dict.fromkeys(commits))
     asked = b"".join(
-        name.encode("ascii") + b":" + path.encode("utf-8", "surrogateescape") + b"\n" for name in names
+        name.encode("ascii") + b":" + source.path.encode("utf-8", "surrogateescape") + b"\n" for name in names
     )
     answers = run_git(project.root, "cat-file", "--batch-check", input=asked).splitlines()
     blobs = {}
@@ -134,23 +140,27 @@ def _versions(project: Project, path: str, commits: Iterable[str], keeper: Keepe
         if len(parts) == 3 and parts[1] == b"blob" and int(parts[2]) <= MAX_BLOB_BYTES:
             blobs[name] = parts[0].decode("ascii")
     read = {
-        blob: _read(run_git(project.root, "cat-file", "blob", blob), keeper)
+        blob: _read(project.root, source, run_git(project.root, "cat-file", "blob", blob), keeper)
         for blob in sorted(set(blobs.values()))
     }
     return {name: read[blob] for name, blob in blobs.items()}
 
 
-def _read(content: bytes, keeper: Keeper) -> _Version:
-    lines = parse_env(content)
+def _read(root: Path, source: EnvSource, content: bytes, keeper: Keeper) -> _Version:
+    """One version as today's loader reads it: none of an earlier day is known."""
+    lines = parse_env(content, loaders_of(root, source, content))
     values: dict[Value, str] = {}
+    complete = True
     for line in lines:
+        known = line.value is not None
+        complete &= line.state != "not understood" and (known or line.name is None)
         if line.name is not None and line.value:
             values[line.name, "whole"] = keeper.fingerprint(line.value)
             values.pop((line.name, "password"), None)
             password = _PASSWORD(line.value)
             if password:
                 values[line.name, "password"] = keeper.fingerprint(password)
-    return _Version(values, all(line.state != "not understood" for line in lines))
+    return _Version(values, complete)
 
 
 def _instant(seconds: str) -> datetime:

@@ -1,37 +1,38 @@
 """Turns the bytes of an env file into lines: each is read, not understood or blank, and none is lost.
 
-Lines are parsed by python-dotenv, as the application does it, but nothing is interpolated: `${A}` would
-be filled from the auditor's own environment. Faults that a line can carry (EnvEntries.faults):
-
-duplicate (set more than once), overridden (a later line counts), case (another name differs by case only),
-export, quoted, comment (behind the value), spaces, smart-quotes, invisible, dollar, interpolation,
-crlf, bom, utf-16, continuation (of a quoted value); and of a line that was not understood: no-equals,
-bad-name, not-parsed, too-long, nul, undecodable.
+A value is the one that the service's loader gives (loaders/). Faults that a line can carry
+(EnvEntries.faults): duplicate (set more than once), overridden (a later line counts), case (another name
+differs by case only), spaces, smart-quotes, invisible, utf-16, continuation (of a value), altered (the
+loader gives another value than is written); of a value that is not known: loaders-disagree, reference (to
+what the file does not set before), refused (the loader takes nothing of this file); and of a line that was
+not understood: no-equals, bad-name, not-parsed, too-long, nul, undecodable.
 """
 
 import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from dotenv.parser import Binding, parse_stream
+from audit_lib.secrets.loaders import Statement
+from audit_lib.secrets.loaders.agree import Known, agreed
 
 # Linux hands no longer string to a process (MAX_ARG_STRLEN), so no application can hold it.
 MAX_LINE_CHARACTERS = 131_072
 MAX_LINES = 20_000
-# The parser's search for comments takes the square of a run of spaces: longer runs are not parsed.
+# python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+_NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32", "utf-16"),
     (b"\x00\x00\xfe\xff", "utf-32", "utf-16"),
     (b"\xff\xfe", "utf-16", "utf-16"),
     (b"\xfe\xff", "utf-16", "utf-16"),
-    (b"\xef\xbb\xbf", "utf-8-sig", "bom"),
+    (b"\xef\xbb\xbf", "utf-8", ""),
 )
 
 
@@ -60,34 +61,40 @@ def is_binary(content: bytes) -> bool:
     return False
 
 
-def parse_env(content: bytes) -> tuple[EnvLine, ...]:
-    """One `EnvLine` for each line of the bytes, in order; never raises, whatever the bytes are."""
+def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
+    """One `EnvLine` for each line of the bytes, in order; never raises, whatever the bytes are.
+
+    `loaders` are those by which the service may read the file: one if it is known.
+    """
     text, encoding_fault = _decoded(content)
-    raw = list(io.StringIO(text, newline=""))
+    raw = list(io.StringIO(text, newline="")) if text != "\ufeff" else []
     bodies = [line.rstrip("\r\n") for line in raw]
     blocked = [_blocked(body) for body in bodies]
-    # A line that must not reach the parser is replaced by one that it cannot understand either.
-    parsed = "\n".join("=" if why else body for body, why in zip(bodies, blocked, strict=True)) + "\n"
-    lines = [EnvLine(number, "not understood") for number in range(1, len(raw) + 1)]
-    for binding in parse_stream(io.StringIO(parsed)) if raw else ():
-        for line in _lines_of(binding, bodies, blocked):
+    # A line that must not reach a loader is a comment to all of them.
+    parsed = "".join(
+        "#" + line[len(body) :] if why else line for line, body, why in zip(raw, bodies, blocked, strict=True)
+    )
+    lines = [
+        _unset(number, body, why, ";" if loaders == ("systemd",) else "#")
+        for number, (body, why) in enumerate(zip(bodies, blocked, strict=True), 1)
+    ]
+    for statement, known in agreed(loaders, parsed) if raw else ():
+        covered = range(statement.first, statement.last + 1)
+        faults = sorted({blocked[number - 1] for number in covered} - {""})
+        for line in _lines_of(statement, known, bodies, tuple(faults)):
             lines[line.line - 1] = line
-    for number, ending in enumerate(raw):
-        found = (encoding_fault if number == 0 else "", "crlf" if "\r" in ending[-2:] else "")
-        lines[number] = replace(lines[number], faults=lines[number].faults + tuple(filter(None, found)))
+    if encoding_fault and lines:
+        lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
 
 
-def entry(line: int, name: str, value: str, raw: str | None = None) -> EnvLine:
-    """The line that sets a name to a value, or that is not understood because the name cannot be one.
-
-    `raw` is the text behind the equals sign where there is one: what dotenv strips, a platform keeps.
-    """
+def entry(line: int, name: str, value: str) -> EnvLine:
+    """The line that sets a name to a value, or that is not understood because the name cannot be one."""
     if not _NAME.fullmatch(name) or looks_like_value(name):
         return EnvLine(line, "not understood", faults=("bad-name",), suspects=_suspects(f"{name} {value}"))
     if blocked := _blocked(value):
         return EnvLine(line, "not understood", faults=(blocked,), suspects=_suspects(value))
-    return EnvLine(line, "read", name, value, _value_faults(value, raw))
+    return EnvLine(line, "read", name, value, _value_faults(value))
 
 
 def looks_like_value(text: str) -> bool:
@@ -103,10 +110,10 @@ def looks_like_value(text: str) -> bool:
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
+    """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
     for mark, encoding, fault in _BOMS:
-        if content.startswith(mark):
-            errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
-            return content.decode(encoding, errors), fault
+        if fault and content.startswith(mark):
+            return content.decode(encoding, "replace"), fault
     return content.decode("utf-8", "surrogateescape"), ""
 
 
@@ -118,18 +125,28 @@ def _blocked(body: str) -> str:
     return "undecodable" if _UNDECODABLE.search(body) else ""
 
 
-def _lines_of(binding: Binding, bodies: list[str], blocked: list[str]) -> Iterator[EnvLine]:
-    """The lines that one binding of the parser covers: blank ones before it, then its own."""
-    text = binding.original.string
-    own = text.lstrip()
-    first = binding.original.line + text[: len(text) - len(own)].count("\n")
-    for number in range(binding.original.line, first):
-        yield EnvLine(number, "blank")
-    if not own:
-        return
-    last = first + own.rstrip("\n").count("\n")
-    faults = sorted({blocked[number - 1] for number in range(first, last + 1)} - {""})
-    line = _line_of(binding, own, first, faults)
+def _unset(number: int, body: str, blocked: str, comment: str) -> EnvLine:
+    """The line of which no loader makes a variable."""
+    text = body.removeprefix("\ufeff").strip() if number == 1 else body.strip()
+    if not text or (text[0] in ("#", comment) and not blocked):
+        return EnvLine(number, "read" if text else "blank")
+    fault = blocked or ("no-equals" if _NAME_ALONE.fullmatch(text) else "not-parsed")
+    return EnvLine(number, "not understood", faults=(fault,), suspects=_suspects(body))
+
+
+def _lines_of(
+    statement: Statement, known: Known, bodies: list[str], blocked: tuple[str, ...]
+) -> Iterable[EnvLine]:
+    """The lines of one statement: the first sets the variable, the others continue its value."""
+    first, last = statement.first, statement.last
+    own = "\n".join(bodies[first - 1 : last])
+    line = EnvLine(first, "not understood", faults=blocked or ("not-parsed",), suspects=_suspects(own))
+    if not blocked and statement.name is not None:
+        line = entry(first, statement.name, known.value or "")
+        if line.state == "read":
+            value = None if known.fault and known.fault != "altered" else known.value
+            faults = tuple(filter(None, (*line.faults, known.fault)))
+            line = replace(line, value=value, faults=faults, suspects=known.suspects)
     yield line
     for number in range(first + 1, last + 1):
         if line.state == "read":
@@ -138,39 +155,17 @@ def _lines_of(binding: Binding, bodies: list[str], blocked: list[str]) -> Iterat
             yield EnvLine(number, line.state, faults=line.faults, suspects=_suspects(bodies[number - 1]))
 
 
-def _line_of(binding: Binding, own: str, number: int, blocked: list[str]) -> EnvLine:
-    if blocked or binding.error:
-        return EnvLine(
-            number, "not understood", faults=tuple(blocked) or ("not-parsed",), suspects=_suspects(own)
-        )
-    if binding.key is None:
-        return EnvLine(number, "read")
-    if binding.value is None:
-        return EnvLine(number, "not understood", faults=("no-equals",), suspects=_suspects(own))
-    before, _, raw = own.partition("=")
-    line = entry(number, binding.key, binding.value, raw.removesuffix("\n"))
-    exported = ("export",) if re.match(r"export[^\S\n]", before) else ()
-    spaced = ("spaces",) if before != before.rstrip() and "spaces" not in line.faults else ()
-    return replace(line, faults=exported + line.faults + spaced)
+def _value_faults(value: str) -> tuple[str, ...]:
+    """What was hardly meant, whatever the loader.
 
-
-def _value_faults(value: str, raw: str | None) -> tuple[str, ...]:
-    """What other loaders read differently, or what was hardly meant.
-
-    Sources: docs/rules.md#rule-37, docs/rules.md#rule-40.
+    Source: docs/rules.md#rule-37.
     """
-    text = value if raw is None else raw
-    quoted = text.strip()[:1] in ("'", '"')
     tests = {
-        "quoted": quoted,
-        "comment": raw is not None and not quoted and raw.strip() != value,
-        "spaces": text != text.strip() or value != value.strip(),
+        "spaces": value != value.strip(),
         "smart-quotes": bool(_SMART_QUOTES.search(value)),
         "invisible": any(
             unicodedata.category(sign) in ("Cc", "Cf") or sign == "\xa0" for sign in value.replace("\n", "")
         ),
-        "dollar": "$" in value,
-        "interpolation": "${" in value,
     }
     return tuple(fault for fault, found in tests.items() if found)
 

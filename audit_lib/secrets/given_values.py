@@ -73,9 +73,14 @@ def given_lines(
         return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
     if is_binary(given.content):
         raise BadInput.at(f"--env {given.environment}/{given.service}", "contains bytes that are not text")
-    if given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{"):
-        return tuple(_json_lines(given))
-    return parse_env(given.content)
+    loader = given_loader(given)
+    return parse_env(given.content, (loader,)) if loader else tuple(_json_lines(given))
+
+
+def given_loader(given: GivenValues) -> str:
+    """The loader of dotenv text: what the host's own box reads it as. "" for values that need none."""
+    is_json = given.content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{")
+    return "" if given.origin == ENVIRON or is_json else "render"
 
 
 def _file(path: Path, place: str) -> bytes:

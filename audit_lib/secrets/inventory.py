@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Inventory
+from audit_lib.base.contracts import UNKNOWN_VALUES, Inventory
 from audit_lib.project import ENVIRONMENTS, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
@@ -17,8 +17,6 @@ Place = tuple[str, str]  # environment and service
 Entry = dict[str, Any]  # one row of EnvEntries
 
 IN_FORCE = ("env file", "export", "given values")
-# With it the application puts another variable's value in: what is in force is not in the file.
-_INTERPOLATED = "interpolation"
 
 
 def tabulate_inventory(
@@ -178,9 +176,10 @@ def _present(
     examples: frozenset[str] | None,
 ) -> dict[str, Any]:
     place, variable = (entry["environment"], entry["service"]), entry["name"]
+    not_known = bool(set(UNKNOWN_VALUES) & set(entry["faults"].split(",")))
     row = {
         **_demands(rule, variable, place),
-        "state": "empty" if pd.isna(entry["fingerprint"]) else "present",
+        "state": "empty" if pd.isna(entry["fingerprint"]) and not not_known else "present",
         "source": entry["source"],
         "line": entry["line"],
         "origin": entry["kind"],
@@ -188,8 +187,7 @@ def _present(
         "length": "",
         "public": rule.public or variable.startswith(policy.public_prefixes),
     }
-    interpolated = entry["kind"] == "env file" and _INTERPOLATED in entry["faults"].split(",")
-    if row["state"] == "empty" or interpolated:
+    if row["state"] == "empty" or not_known:
         return row
     held = hold(keeper, entry["fingerprint"], rule.component)
     row |= {"component": held.component, "fingerprint": held.part or None, "kind": _kind(rule, held)}

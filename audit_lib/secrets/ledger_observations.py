@@ -152,8 +152,9 @@ def _seen(
         return
     present: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for row in entry.body["secrets"]:
-        if row["fingerprint"] is not None:
+        if row["state"] == "present":  # also of a value that is not known: it is there
             present[row["environment"], row["service"], row["source"]].add(row["secret"])
+        if row["fingerprint"] is not None:
             yield _chain(entry, row), _observation(entry, row, links)
     for place in entry.body["places"]:
         key = (place["environment"], place["service"], place.get("source", ""))

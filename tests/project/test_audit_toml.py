@@ -126,6 +126,7 @@ def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
             "env #1 (.env): is an example, so it must not have",
         ),
         (env('".env"') + "example = 1\n", "audit.toml: env #1 (.env): example must be true or false"),
+        (env('".env"') + 'loader = "ruby"\n', "env #1 (.env): loader must be one of python-dotenv, dotenv"),
         (env('".env"') + "owner = 1\n", "audit.toml: env #1 (.env): has an unknown key owner"),
         (ENV + ENV, "audit.toml: a/.env is named twice"),
         (DEPLOYS + DEPLOYS, "audit.toml: evidence/deploys*.json is named twice"),

@@ -57,7 +57,7 @@ def rows(frame: pd.DataFrame, why: str, *columns: str) -> list[tuple[object, ...
 @pytest.mark.parametrize(
     ("backend", "frontend", "relation"),
     [
-        (f"API_TOKEN={A}", f"PUBLIC_TOKEN='{A}'", "same"),
+        (f"API_TOKEN={A}", f"export PUBLIC_TOKEN='{A}'", "same"),
         (f"TOKEN={A}", f"PUBLIC_TOKEN={A}", "same"),
         (f"API_TOKEN={A}", f"PUBLIC_TOKEN={B}", "different"),
         (f"API_TOKEN={A}", "PUBLIC_TOKEN=", "unknown"),

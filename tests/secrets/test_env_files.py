@@ -249,7 +249,7 @@ def test_what_may_be_a_secret_in_a_bad_line_is_kept(tmp_path: Path, keeper: Keep
     """A token on a line that was not understood is known to the keeper, so that no artefact shows it."""
     described = project(tmp_path, ENV)
     token = TOKEN[:30] + "aB1"
-    (tmp_path / ENV.path).write_text(f"API_TOKEN: {token}\n")
+    (tmp_path / ENV.path).write_text(f"API_TOKEN {token}\n")
     _, entries = read_env_sources(described, (), keeper)
     assert list(entries["fingerprint"].isna()) == [True]
     assert keeper.fingerprint(token) in keeper

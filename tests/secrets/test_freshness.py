@@ -132,6 +132,12 @@ def test_a_variable_that_was_absent_or_empty_is_new() -> None:
     assert row([partly, seen(10, A)]).reason == "straddles"
 
 
+def test_a_value_that_was_not_known_was_there() -> None:
+    """What a place held in a form that loaders read differently is no absence: it bounds nothing."""
+    unknown = present(PLACE, A, SOURCE) | {"state": "present", "fingerprint": None}
+    assert row([snapshot(ago(20), [unknown], WHOLE), seen(10, A)]).reason == "straddles"
+
+
 def test_a_removed_value_that_is_set_again_is_no_new_one() -> None:
     """Removed, then set to the same again: it keeps its age."""
     assert row([seen(100, A), snapshot(ago(20), [], WHOLE), seen(10, A)]).status == "overdue"

@@ -131,7 +131,7 @@ def test_given_values_count_before_a_file(tmp_path: Path) -> None:
 )
 def test_a_value_is_judged_by_its_rule(tmp_path: Path, value: str, expected: dict[str, object]) -> None:
     """Length, format, placeholder and strength are those of the value."""
-    row = one(inventory(tmp_path, development_backend=f"API_TOKEN='{value}'\n"), "API_TOKEN")
+    row = one(inventory(tmp_path, development_backend=f"API_TOKEN={value}\n"), "API_TOKEN")
     assert {name: row[name] for name in expected} == expected
 
 
@@ -166,13 +166,17 @@ def test_of_a_url_the_password_is_judged(tmp_path: Path, url: str, expected: dic
     assert {name: row[name] for name in expected} == expected
 
 
-def test_an_interpolated_value_is_not_judged(tmp_path: Path) -> None:
-    """What the application puts in is not in the file: nothing is claimed. The platform puts nothing in."""
-    text = "API_TOKEN=${OTHER}-suffix\n"
+@pytest.mark.parametrize("text", ["API_TOKEN=${OTHER}-suffix\n", "API_TOKEN='change-me' # note\n"])
+def test_a_value_that_is_not_known_is_not_judged(tmp_path: Path, text: str) -> None:
+    """Of a value that loaders read differently nothing is claimed but that it is there."""
     row = one(inventory(tmp_path, development_backend=text), "API_TOKEN")
     assert row["state"] == "present"
     assert [bool(pd.isna(row[name])) for name in ("fingerprint", "placeholder", "format_ok")] == [True] * 3
-    given = GivenValues("development", "backend", "-", text.encode())
+
+
+def test_what_is_pasted_is_read_as_the_platform_reads_it(tmp_path: Path) -> None:
+    """The platform's box fills nothing in: what is given is the value."""
+    given = GivenValues("development", "backend", "-", b"API_TOKEN=${OTHER}-suffix\n")
     assert one(inventory(tmp_path, given), "API_TOKEN")["format_ok"] is False
 
 

@@ -182,8 +182,13 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"state": "not understood", "name": None, "fingerprint": None},
         True,
     ),
-    "duplicate-variable": ({"faults": "export,duplicate"}, {"faults": "export"}, {"name": None}, False),
-    "value-read-differently": ({"faults": "crlf"}, {"faults": "crlf", "name": None}, {"name": None}, False),
+    "duplicate-variable": ({"faults": "spaces,duplicate"}, {"faults": "spaces"}, {"name": None}, False),
+    "value-read-differently": (
+        {"faults": "loaders-disagree"},
+        {"faults": "duplicate"},
+        {"faults": "altered", "name": None},
+        False,
+    ),
     "secret-validation-failed": (
         {"kind": "secret_validation_failed"},
         {"kind": "unauthorized"},

@@ -137,6 +137,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "name": "API_TOKEN",
             "fingerprint": "f",
             "faults": "",
+            "loader": "python-dotenv",
         },
     ),
     "log_events": (

@@ -24,7 +24,7 @@ from audit_lib.base.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.base.contracts.inputs import Deploys, EnvEntries, EnvHistory, Sources
+from audit_lib.base.contracts.inputs import UNKNOWN_VALUES, Deploys, EnvEntries, EnvHistory, Sources
 from audit_lib.base.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -51,6 +51,7 @@ __all__ = [
     "LINE_STATES",
     "PLACES",
     "STATUSES",
+    "UNKNOWN_VALUES",
     "Acceptances",
     "Alerts",
     "Attestations",

@@ -31,6 +31,10 @@ class Sources(Contract):
     remedy: Series[str]  # for a source that is missing, the command that would supply it
 
 
+# Faults of a line whose variable is set, to a value that is not known.
+UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
+
+
 class EnvEntries(Contract):
     """One row for each line of an env source; its state says where the line ended."""
 
@@ -41,8 +45,10 @@ class EnvEntries(Contract):
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
     state: Series[str] = pa.Field(isin=LINE_STATES)
     name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
-    fingerprint: Series[str] = pa.Field(nullable=True)  # null where there is no name or the value is empty
-    faults: Series[str]  # comma-separated: duplicate, export, quoted, spaces, crlf, bom, dollar, …
+    # Null if there is no name, the value is empty, or not known (UNKNOWN_VALUES among the faults).
+    fingerprint: Series[str] = pa.Field(nullable=True)
+    faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them
+    loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
 
 
 DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")

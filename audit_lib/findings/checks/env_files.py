@@ -2,14 +2,12 @@
 
 import pandas as pd
 
+from audit_lib.base.contracts import UNKNOWN_VALUES
 from audit_lib.findings.check import Check, Rows, Truths, by_environment, no, yes
 from audit_lib.findings.documents import OTHER_GUIDE
 
-# Faults of a line (sources/env_lines.py) from which loaders read different values.
-READ_DIFFERENTLY = (
-    *("quoted", "smart-quotes", "spaces", "comment", "invisible", "dollar", "interpolation"),
-    *("crlf", "bom", "utf-16", "case"),
-)
+# Faults of a line (secrets/env_lines.py) with which the service may hold another value than was meant.
+READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 STORAGE = ("NIST SC-28", "ASVS 13.3.1", "ISO A.8.13")
 HISTORY = ("NIST IA-5(7)", "ASVS 13.3.1", "CWE-312")
 CONFIG = ("NIST CM-6", "ISO A.8.9")
@@ -188,8 +186,8 @@ FILES = (
         severity="low",
         when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
         subject="lines of {kind}",
-        evidence="{name}: {faults}; other loaders read a different value from this line",
-        remedy="Write values without quotes, spaces, `$` or carriage returns. Save the file as plain UTF-8.",
+        evidence="{name}: {faults}; the service may hold another value than the one that was meant",
+        remedy="Write a value that all loaders read alike, or name the loader of {source} in audit.toml.",
         controls=CONFIG,
         where="{source}:{line}",
     ),
