@@ -22,7 +22,7 @@ from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary, parse_env
 from audit_lib.secrets.given_values import ENVIRON, STDIN, given_lines, given_loader
 from audit_lib.secrets.loaders.choose import loaders_of
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024  # by default Linux gives a process no larger environment
 MAX_LINES_IN_ALL = 200_000
 # The counts of Sources, by the state of a line.
 _COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}

@@ -15,7 +15,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
 
 STDIN, ENVIRON = "-", "environ"
-LIMIT_BYTES = 16 * 1024 * 1024
+LIMIT_BYTES = 2 * 1024 * 1024
 _FORM = "must have the form ENVIRONMENT/SERVICE=FILE, =- (stdin) or =environ"
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 

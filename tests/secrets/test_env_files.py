@@ -79,7 +79,7 @@ def _hostile(kind: str, path: Path) -> None:
             path.write_bytes(b"\n" * 20_001)
         case "too large":
             with path.open("wb") as file:
-                file.truncate(16 * 1024 * 1024 + 1)
+                file.truncate(2 * 1024 * 1024 + 1)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def _hostile(kind: str, path: Path) -> None:
         ("link", "refused", "symbolic link"),
         ("FIFO", "refused", "FIFO"),
         ("too many lines", "refused", "20,000 lines"),
-        ("too large", "refused", "16,777,216 bytes"),
+        ("too large", "refused", "2,097,152 bytes"),
     ],
 )
 def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(

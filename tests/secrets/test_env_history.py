@@ -78,6 +78,13 @@ def test_a_commit_that_changes_a_value_is_bounded_by_its_parent(repository: Repo
     ]
 
 
+def test_a_version_whose_value_is_not_known_shows_no_other(repository: Repository) -> None:
+    """Loaders read the quoted value differently: it may have been the later one."""
+    repository.commit(1, f"TOKEN='{B}'\n")
+    repository.commit(9, f"TOKEN={B}\n")
+    assert repository.history() == [("TOKEN", "whole", 9, None, True, True)]
+
+
 def test_a_variable_that_was_not_there_before_is_new(repository: Repository) -> None:
     """Absence in a version that was read whole bounds; in one with a line not understood it does not."""
     repository.commit(1, "OTHER=1\n")

@@ -62,6 +62,7 @@ def test_every_loader_that_can_be_declared_is_read() -> None:
         ('A="x\\ny"', {"python-dotenv": "x\ny", "dotenv": "x\ny", "compose": "x\ny", "systemd": "x\\ny"}),
         ("A=x\\\ny", {"dotenv": "x\\", "systemd": "xy"}),
         ("A: x", {"dotenv": "x", "compose": "x"}),
+        ("A='x#y\\' # z' v", {"dotenv": "x#y\\", "next": "x#y\\"}),
         ("A=\n'x'", {"dotenv": "x", "python-dotenv": ""}),
     ],
 )
@@ -90,3 +91,14 @@ def test_lines_are_told(loader: str) -> None:
     """A statement names its lines, whatever ends them."""
     (one,) = [one for one in READERS[loader]("# a\r\n\r\nA=1\r\n").statements if one.name == "A"]
     assert (one.first, one.last) == (3, 3)
+
+
+@pytest.mark.parametrize("loader", READERS)
+def test_references_do_not_grow_without_end(loader: str) -> None:
+    """Values that double from line to line end as not known, long before they fill the memory."""
+    lines = [
+        f"V0={'x' * 1000}",
+        *(f"V{number}=${{V{number - 1}}}${{V{number - 1}}}" for number in range(1, 60)),
+    ]
+    values = [value or "" for value in held(READERS[loader]("\n".join(lines))).values()]
+    assert max(map(len, values)) <= 2 * 131_072

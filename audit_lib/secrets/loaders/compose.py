@@ -8,7 +8,7 @@ understand ends the command.
 import re
 
 from audit_lib.secrets.loaders.docker import GO_SPACE
-from audit_lib.secrets.loaders.statement import Lines, Reading, Statement
+from audit_lib.secrets.loaders.statement import MAX_VALUE_CHARACTERS, Lines, Reading, Statement
 
 _SPACES_IN_LINE = "\t\v\f\r \x85\xa0"
 _WITHOUT_SPACES = str.maketrans("", "", _SPACES_IN_LINE)
@@ -23,7 +23,7 @@ _NAME = "[_a-z][_a-z0-9]*"
 # A second dollar sign, $NAME, ${NAME}, also with an operator and a word, what is nested, what is refused.
 _REFERENCE = re.compile(
     rf"\$(?:(?P<dollar>\$)|(?P<bare>{_NAME})"
-    rf"|\{{(?:(?P<braced>{_NAME})(?:(?P<operator>:?[-+?])(?P<word>[^{{}}\n]*))?\}}|(?P<nested>{_NAME}:?[-+?].*\}})|))",
+    rf"|\{{(?:(?P<braced>{_NAME})(?:(?P<operator>:?[-+?])(?P<word>[^{{}}\n]*))?\}}|(?P<nested>{_NAME}:?[-+?])|))",
     re.IGNORECASE,
 )
 
@@ -112,19 +112,30 @@ def _filled_in(value: str, held: dict[str, str | None]) -> str | None:
     parts: list[str | None] = []
     at = 0
     for found in _REFERENCE.finditer(value):
+        if found.start() < at:
+            continue
+        if found["nested"]:
+            # What is nested is not followed: the reference ends with the line's last brace, or nowhere.
+            at = value.rfind("}", found.end(), _line_end(value, found.end())) + 1
+            parts.append(None)
+            if not at:
+                raise _Refused
+            continue
         parts += [value[at : found.start()], _meant(found, held)]
         at = found.end()
     known = [part for part in parts if part is not None]
-    return "".join([*known, value[at:]]) if len(known) == len(parts) else None
+    if len(known) < len(parts) or sum(map(len, known)) > MAX_VALUE_CHARACTERS:
+        return None
+    return "".join([*known, value[at:]])
 
 
 def _meant(found: re.Match[str], held: dict[str, str | None]) -> str | None:
     if found["dollar"]:
         return "$"
     name = found["bare"] or found["braced"]
-    if not name and not found["nested"]:
+    if not name:
         raise _Refused
-    other = held.get(name) if name else None
+    other = held.get(name)
     return None if other is None else _with_default(other, found["operator"] or "", found["word"] or "")
 
 

@@ -7,12 +7,11 @@ import re
 from dataclasses import replace
 
 from audit_lib.secrets.loaders import node_dotenv
-from audit_lib.secrets.loaders.statement import Reading
+from audit_lib.secrets.loaders.statement import MAX_VALUE_CHARACTERS, Reading
 
 # A reference that leads back to itself ends node's stack; Next then leaves the whole file out.
 MAX_STEPS = 2_000
 MAX_STEPS_IN_ALL = 20_000
-MAX_CHARACTERS = 131_072
 _REFERENCE = re.compile(r"(?<!\\)\$\{?([A-Za-z0-9_]+)(?::-([^}\\]*))?\}?")
 
 
@@ -47,7 +46,7 @@ def read(text: str) -> Reading:
 def _filled_in(value: str, held: dict[str, str], most: int) -> tuple[str, list[str]]:
     """The value with its references filled in, the last one first, and the names that it refers to."""
     others: list[str] = []
-    while len(others) < most and len(value) <= MAX_CHARACTERS:
+    while len(others) < most and len(value) <= MAX_VALUE_CHARACTERS:
         dollar = _last_dollar(value)
         reference = _REFERENCE.search(value[dollar:]) if dollar >= 0 else None
         if not reference:

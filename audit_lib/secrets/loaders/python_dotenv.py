@@ -9,7 +9,7 @@ from dataclasses import replace
 from dotenv.parser import parse_stream
 from dotenv.variables import Variable, parse_variables
 
-from audit_lib.secrets.loaders.statement import Reading, Statement
+from audit_lib.secrets.loaders.statement import MAX_VALUE_CHARACTERS, Reading, Statement
 
 
 def read(text: str) -> Reading:
@@ -31,10 +31,13 @@ def read(text: str) -> Reading:
 
 
 def _filled_in(value: str, held: dict[str, str | None]) -> str | None:
+    # Behind the last brace no reference ends, and looking for one would take the square of the length.
+    end = value.rfind("}") + 1
     parts: list[str] = []
-    for atom in parse_variables(value):
+    for atom in parse_variables(value[:end]):
         part = held.get(atom.name) if isinstance(atom, Variable) else atom.resolve({})
         if part is None:
             return None
         parts.append(part)
-    return "".join(parts)
+    parts.append(value[end:])
+    return "".join(parts) if sum(map(len, parts)) <= MAX_VALUE_CHARACTERS else None

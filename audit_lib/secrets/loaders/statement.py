@@ -5,13 +5,16 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+# Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
+MAX_VALUE_CHARACTERS = 131_072
+
 
 @dataclass(frozen=True)
 class Statement:
     """The lines that set one variable; lines count from 1. A statement without a name was not understood.
 
-    The value is None if it takes in a variable that the file does not set before: the environment of the
-    process decides.
+    The value is None if it takes in a variable that the file does not set before (the environment of the
+    process decides), or grows beyond what a process can hold.
     """
 
     first: int

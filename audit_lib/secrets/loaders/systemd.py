@@ -78,17 +78,19 @@ def _double_quoted(text: str, at: int) -> tuple[str, int]:
 
 def _unquoted(text: str, at: int) -> tuple[str, int]:
     parts: list[str] = []
-    kept = 0  # as many characters as an escape protects from being stripped
+    length = kept = 0  # kept: what an escape protects from being stripped
     while at < len(text) and text[at] not in "\n\r":
         if text[at] != "\\":
             end = _match(_PLAIN, text, at)
             parts.append(text[at:end])
+            length += end - at
             at = end
             continue
         sign = text[at + 1 : at + 2]
         if sign not in ("\n", "\r"):
             parts.append(sign)
-        kept = sum(map(len, parts))
+            length += len(sign)
+        kept = length
         at += 2
     value = "".join(parts)
     return value[:kept] + value[kept:].rstrip(_BLANK), at
