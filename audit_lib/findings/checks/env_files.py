@@ -180,8 +180,8 @@ FILES = (
     ),
     Check(
         id="value-read-differently",
-        what="Loaders read different values from one line.",
-        why="Two services with the same file then use two secrets.",
+        what="Loaders disagree on a value, or the service's own loader alters it.",
+        why="What is not known cannot be judged, and a value that is cut is not the secret that was made.",
         table="entries",
         severity="low",
         when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
