@@ -8,6 +8,7 @@ Renew the report: make golden.
 import csv
 import gzip
 import json
+import math
 import os
 import re
 import subprocess
@@ -150,11 +151,12 @@ def test_ages_are_those_of_the_ledger(sample: Path, report: dict[str, Any]) -> N
         others = [at for at, fingerprint in history if fingerprint != last]
         if row["status"] != "overdue":
             oldest_days = (AS_OF - max(others)).total_seconds() / 86400
-            assert abs(row["age_days_max"] - oldest_days) < 0.06, row
+            oldest_days += 14 / 24  # what a clock may be wrong by
+            assert row["age_days_max"] == math.ceil(oldest_days), row
             assert oldest_days <= row["max_age_days"]
             assert (row["status"] == "fresh") == (oldest_days <= row["max_age_days"] - 14)
         else:
-            assert row["age_days_min"] > row["max_age_days"]
+            assert row["age_days_min"] >= row["max_age_days"]
     overdue = {(row["secret"], row["environment"]) for row in rows if row["status"] == "overdue"}
     for (secret, place), history in seen.items():
         days = (AS_OF - min(at for at, mark in history if mark == history[-1][1])).total_seconds() / 86400

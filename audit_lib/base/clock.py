@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from audit_lib.base.errors import BadInput
 
@@ -63,11 +63,11 @@ class Quarter:
 _SUCH = "2026-09-30 or 2026-09-30T12:00:00Z"
 
 
-def parse_instant(text: str, place: str) -> datetime:
+def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     """The UTC instant that an ISO 8601 text names; `BadInput` for anything else.
 
     A date alone is the last second of that day in UTC: what happened on the day is then known.
-    A time without a zone is taken as UTC.
+    A time without a zone is one of `zone`: the first of two where the clocks went back.
     """
     try:
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
@@ -78,7 +78,7 @@ def parse_instant(text: str, place: str) -> datetime:
         raise BadInput.at(
             place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
         ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
 
 
 def iso(instant: datetime) -> str:

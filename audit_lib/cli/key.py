@@ -86,7 +86,7 @@ def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None,
     links = {before[place]: after[place] for place in sorted(before)}
     _bridge(context, new, old.key_id, links, writer)
     if links:
-        take_snapshot(context, now(), writer_name(writer))
+        take_snapshot(context, now(), writer_name(writer), fewer=True)
     linked = counted(len(links), "fingerprint")
     click.echo(f"key {old.key_id} changed to {new.key_id}: {linked} linked; export the new key")
 

@@ -1,9 +1,11 @@
 """`snapshot` and `record`: write to the ledger what was seen and what was done."""
 
 import re
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import pandas as pd
@@ -24,7 +26,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.ledger import Draft, Entry, read_ledger
+from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.ledger.secret_place import SecretPlace
@@ -34,27 +36,35 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.ledger_observations import Links
-from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.rotation_claims import seen_already
+from audit_lib.secrets.snapshot import lacking, snapshot_draft
 
 
 @click.command()
 @options(project_option, env_option, policy_option, ledger_option, writer_option)
-def snapshot(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
+@click.option("--fewer", is_flag=True, help="Accept that places of your last snapshot have no values now.")
+def snapshot(
+    folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, *, writer: str, fewer: bool
+) -> None:
     """Record which values are in place, as keyed fingerprints.
 
     Run it each week and at each deploy: snapshots prove later how old a secret is. No value is written.
     The first snapshot creates the key.
     """
     at = now()
-    entry = take_snapshot(opened(folder, ledger, policy, env), at, writer_name(writer))
+    entry = take_snapshot(opened(folder, ledger, policy, env), at, writer_name(writer), fewer)
     seen = entry.body["secrets"]
     present = sum(row["fingerprint"] is not None for row in seen)
     where = counted(len(entry.body["places"]), "place")
     click.echo(f"{entry.place}: {counted(present, 'value')} in {where} seen at {iso(at)}")
 
 
-def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
-    """The entry that was appended; the key is created if there is neither ledger nor key."""
+def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:
+    """The entry that was appended; the key is created if there is neither ledger nor key.
+
+    Raises:
+        BadInput: no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
+    """
     project = context.project
     had_key = key_file().exists()
     key = made_key_of(project)
@@ -63,7 +73,23 @@ def take_snapshot(context: Opened, at: datetime, writer: str) -> Entry:
     draft = snapshot_draft(*_tables(context, key))
     if not draft.body["places"]:
         raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
+    if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):
+        raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
+    if not fewer:
+        _ask_about_lacking(draft, read_ledger(project.ledger_dir, key), writer)
     return write_entry(project.ledger_dir, key, draft, at, writer)
+
+
+def _ask_about_lacking(draft: Draft, ledger: Ledger, writer: str) -> None:
+    """Ask on a terminal, else refuse, if places have no values any more: probably they were forgotten."""
+    own = [entry for entry in ledger.of_kind("snapshot") if entry.writer == writer]
+    lost = lacking(draft, own[-1] if own else None)
+    if not lost:
+        return
+    told = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
+    if not sys.stdin.isatty():
+        raise BadInput.at("snapshot", f"{told}: give them with --env, or take it with snapshot --fewer")
+    click.confirm(f"{told}. Record it all the same?", abort=True, err=True)
 
 
 REVOKED = ("current", "previous")
@@ -80,7 +106,13 @@ REVOKED = ("current", "previous")
     help="Record that the provider revoked the current or the previous value.",
 )
 @click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
-@click.option("--at", "claimed", default="", help="When it was rotated or revoked (default: now).")
+@click.option(
+    "--at",
+    "claimed",
+    default="",
+    help="When it was rotated or revoked (default: by now). A time without a zone is in the project's "
+    "time_zone (audit.toml, default: UTC).",
+)
 @click.option("--by", default="", help="Who did it (default: the writer).")
 @click.option("--ticket", default="", help="The ticket's number or address.")
 @click.option("--reason", default="", help="Why, such as planned, leaked or somebody left.")
@@ -88,15 +120,16 @@ REVOKED = ("current", "previous")
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
     """Record that SECRET was rotated or revoked.
 
-    The date is only a claim. What the record proves is that the value now in place existed at that
-    moment. Take a snapshot just before a rotation, and the age will be known to the minute.
+    The date is only a claim; without one the record claims that the rotation is done by now. What proves
+    it is another value in place than was seen there last. Take a snapshot just before a rotation and
+    record it just after, and the age will be known to the day.
     """
     at = now()
     context = opened(folder, given["ledger"], given["policy"], given["env"])
     key = key_of(context.project)
     inventory, _, _ = _tables(context, key)
     row = _place(inventory, context, secret, environment_of(environment), service)
-    moment, day_only = _claimed(claimed, at)
+    moment, day_only = _claimed(claimed, at, ZoneInfo(context.project.time_zone))
     writer = writer_name(given["writer"])
     body = {
         "secret": row.secret,
@@ -117,10 +150,22 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     if given["proof"]:
         raise BadInput.at("--proof", "is only for --revoked")
     body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
+    if not claimed and body["fingerprint"]:
+        _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
     entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
-    click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {iso(moment)}")
+    when = iso(moment) if claimed else f"by {iso(moment)}"
+    click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {when}")
     if body["fingerprint"] is None:
         click.echo("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
+
+
+def _refuse_unchanged(row: Any, ledger: Ledger) -> None:
+    """`BadInput` if the value in place was seen before, and no change to it awaits a record."""
+    home = SecretPlace(row.secret, row.environment, row.service)
+    seen = seen_already(ledger, home, row.source, row.fingerprint)
+    if seen is not None:
+        told = f"{seen.entry} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
+        raise BadInput.at("--at", f"is needed: {told}. Rotate it first, or say when it was rotated")
 
 
 def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
@@ -175,11 +220,11 @@ def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: s
     return found[0]
 
 
-def _claimed(text: str, at: datetime) -> tuple[datetime, bool]:
+def _claimed(text: str, at: datetime, zone: ZoneInfo) -> tuple[datetime, bool]:
     """The claimed instant and whether only its day is known; `BadInput` if it is in the future."""
     if not text:
         return at, False
-    moment = parse_instant(text, "--at")
+    moment = parse_instant(text, "--at", zone)
     day_only = bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()))
     if day_only:
         moment = moment.replace(hour=0, minute=0, second=0)

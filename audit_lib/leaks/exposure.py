@@ -1,7 +1,8 @@
 """What each leak means: an emergency or history, for how many days, and in which order to clean up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from math import ceil, floor
 from typing import Any
 
 import pandas as pd
@@ -78,18 +79,19 @@ def _span(first: Any, lo: Any, hi: Any, as_of: Any) -> dict[str, float | None]:
         return {}
     least = max(first, hi) if not pd.isna(hi) else None
     most = max(first, lo) if not pd.isna(lo) else first
-    return {"days_exposed_min": _days(as_of, least), "days_exposed_max": _days(as_of, most)}
+    return {"days_exposed_min": _days(as_of, least, floor), "days_exposed_max": _days(as_of, most, ceil)}
 
 
 def _until(first: Any, lo: Any, hi: Any) -> dict[str, float | None]:
     """Days from the first sighting until the value in force now took over, if it followed the leaked one."""
     if pd.isna(first):
         return {}
-    return {"days_exposed_min": 0.0, "days_exposed_max": _days(hi, first) if not pd.isna(hi) else None}
+    return {"days_exposed_min": 0.0, "days_exposed_max": None if pd.isna(hi) else _days(hi, first, ceil)}
 
 
-def _days(end: Any, start: Any) -> float | None:
-    return None if start is None else max(round((end - start) / _DAY, 2), 0.0)
+def _days(end: Any, start: Any, outward: Callable[[float], int]) -> float | None:
+    """Whole days, rounded so that no more is claimed than is known."""
+    return None if start is None else float(max(outward((end - start) / _DAY), 0))
 
 
 def _unknown(leak: Any, reason: str) -> dict[str, Any]:

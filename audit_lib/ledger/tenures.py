@@ -97,12 +97,12 @@ def _claim(entry: Entry) -> RotationClaim:
 
 
 def _stays(home: SecretPlace, sights: Iterable[SnapshotLook]) -> list[Tenure]:
+    """The stays in one home. Absent is not another value: one that was away and is there again never left."""
     stays: list[Tenure] = []
     before: SnapshotLook | None = None
     for sight in sights:
-        if before is not None and sight.fingerprint == before.fingerprint:
-            if stays and sight.fingerprint is not None:
-                stays[-1] = replace(stays[-1], last=sight)
+        if stays and sight.fingerprint == stays[-1].fingerprint:
+            stays[-1] = replace(stays[-1], last=sight, gone=None)
         else:
             if stays and stays[-1].gone is None:
                 stays[-1] = replace(stays[-1], gone=sight)

@@ -37,6 +37,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         log_sources=tuple(_log_source(inner, zone) for inner in table.tables("log", "pattern")),
         deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
         exports=_exports(table),
+        time_zone=zone,
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),
     )

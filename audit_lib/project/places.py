@@ -66,6 +66,7 @@ class Project:
     log_sources: tuple[LogSource, ...] = ()
     deploy_sources: tuple[DeploySource, ...] = ()
     exports: tuple[str, ...] = ()
+    time_zone: str = "UTC"  # of the times that people and logs write without one
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read
     pinned_as_of: str = ""  # the sample's own date

@@ -4,23 +4,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# Clock uncertainty, by which each bound is widened (docs/evidence.md#combining-evidence): the ledger's clock
-# is the one that counts, a file system may keep every second second, and a committer's clock is another's.
+# How far a machine's clock may be off, either way. A clock that keeps local time and is read as UTC, the
+# ordinary fault of virtual machines, containers and dual boots, is off by its zone: at most UTC+14 or UTC-12.
+# Nothing on one machine can show that its clock is wrong, so every bound is widened by it
+# (docs/evidence.md#combining-evidence). It covers what a file system rounds (2 s) and the ledger cuts (1 s).
+CLOCK_SLACK = timedelta(hours=14)
+# A provider that dates a value keeps its servers' clocks by NTP.
+PROVIDER_SLACK = timedelta(minutes=5)
 EPS = {
-    "E1": timedelta(0),
-    "E2": timedelta(0),
-    "E3": timedelta(seconds=2),
-    "E4": timedelta(seconds=2),
-    "E5": timedelta(minutes=5),
-    "E8": timedelta(0),
-    "E9": timedelta(minutes=5),
-    "E10": timedelta(minutes=5),
-    "E19": timedelta(minutes=5),
-    "E20": timedelta(minutes=5),
-    "E21": timedelta(minutes=5),
+    "E1": CLOCK_SLACK,  # a snapshot's machine
+    "E2": CLOCK_SLACK,
+    "E3": CLOCK_SLACK,  # the machine that wrote the file, or the one that it was copied from
+    "E4": CLOCK_SLACK,
+    "E5": CLOCK_SLACK,  # the committer's machine
+    "E8": CLOCK_SLACK,  # the machine of a record
+    "E9": CLOCK_SLACK,
+    "E10": CLOCK_SLACK,
+    "E19": PROVIDER_SLACK,
+    "E20": CLOCK_SLACK,  # a log's machine
+    "E21": CLOCK_SLACK,
 }
 # Two instants closer than the widest clocks can tell apart: one snapshot sees a value there and another here.
-SAME_TIME = 2 * max(EPS.values())
+SAME_TIME = 2 * CLOCK_SLACK
 
 # docs/evidence.md#combining-evidence: provider log > own chain > store version > git > ledger with
 # fingerprint > platform's "updated at" > file time > ledger without one > a human's claim.

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +22,15 @@ from audit_lib.secrets.evidence_rows import (
     of_file_time,
     of_stint,
     piece,
+    role_of_file_time,
 )
-from audit_lib.secrets.ledger_observations import Observations
+from audit_lib.secrets.ledger_observations import (
+    Observation,
+    Observations,
+    ObservedSeries,
+    Stint,
+    surely_after,
+)
 from audit_lib.secrets.rotation_claims import claims_of, effective_of
 from audit_lib.secrets.seen_elsewhere import backups, earliest, self_dated, sightings
 
@@ -59,7 +67,8 @@ def collect_evidence(
         found += tenure + list(sightings(seen, known, earliest(tenure)))
         found += self_dated(seen, known, keeper)
     places = {SecretPlace(row.secret, row.environment, row.service) for row in rows(inventory)}
-    found += claims_of(ledger, log_events, {seen.place: seen.fingerprint for seen in values}, places, as_of)
+    in_force = {seen.place: seen.fingerprint for seen in values}
+    found += claims_of(ledger, known.observations, log_events, in_force, places=places, as_of=as_of)
     found += effective_of(inventory, log_events, as_of)
     found += _later(values, ledger)
     frame = pd.DataFrame(found, columns=list(Evidence.to_schema().columns))
@@ -79,54 +88,73 @@ def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[P
 
 
 def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
-    """E1, E2, E3, E5, E8: since when the value is in force here; nothing if that is not shown by as_of."""
+    """E1, E2, E3, E5, E8: since when the value is in force here; nothing where that is not shown by as_of.
+
+    What no snapshot saw of this copy of the file bounds nothing from below: a clone's file may be older
+    than what the ledger saw in another copy.
+    """
+    current, returned = _current(seen, known)
+    lo = max((stint.before.at for _, stint in current if stint.before), default=None)
+    for chain, stint in current:
+        yield from of_stint(seen, stint, chain, "bound", returned)
+    written = seen.modified_at
+    if written is not None:
+        on_time = written <= known.as_of + EPS["E3"]
+        role = role_of_file_time(written, lo, returned) if on_time else "left out"
+        yield of_file_time(seen, written, seen.source, role)
+    yield from _committed(seen, known, lo)
+
+
+def _current(seen: PresentValue, known: EvidenceInputs) -> tuple[list[tuple[ObservedSeries, Stint]], bool]:
+    """The runs of the value that last, and whether it was in force in one of those chains before.
+
+    Writers may hold copies of one file. The value is as old as its oldest copy, so that all begin after
+    the earliest of the last sights of another value, and after none if one copy has none.
+    """
     chains = known.observations.of_place(seen.place, seen.source)
     runs = [(chain, known.observations.stints(chain, seen.fingerprint)) for chain in chains]
     current = [(chain, stints[-1]) for chain, stints in runs if stints and stints[-1].last]
-    others = [at for chain in chains if (at := known.observations.last_other(chain, seen.fingerprint))]
-    written = seen.modified_at
-    on_time = written is not None and written <= known.as_of + EPS["E3"]
-    for chain, stint in current:
-        yield from of_stint(seen, stint, chain, "bound")
-    if not current and others and written is not None and on_time:
-        yield _changed_since(seen, others, written, known.as_of)
-    if written is not None:
-        yield of_file_time(seen, written, seen.source, "bound" if on_time else "left out")
-    if current or not others:
-        yield from _committed(seen, known)
+    before = _last_other([stint for _, stint in current], seen, known)
+    returned = any(len(stints) > 1 and stints[-1].last for _, stints in runs)
+    return [(chain, replace(stint, before=before)) for chain, stint in current], returned
 
 
-def _changed_since(seen: PresentValue, others: list[datetime], written: datetime, as_of: datetime) -> Row:
-    """E1 for a value that no entry has seen yet. Of several writers the earliest counts: files may differ.
+def _last_other(current: list[Stint], seen: PresentValue, known: EvidenceInputs) -> Observation | None:
+    """The last sight of another value before which no copy held this one; None if there is none such.
 
-    A file written before another value was seen contradicts that: both are reported, as a conflict.
+    Who only records does not look at each change, nor say at which copy. A record that may be older than
+    that sight tells of a copy that changed first: all copies were seen with another value before it.
     """
-    lo = min(others) if written > max(others) else max(others)
-    return piece(
-        seen.place,
-        "E1",
-        "bound",
-        lo=lo,
-        hi=as_of,
-        source=seen.source,
-        observed_at=as_of,
-        fingerprint=seen.fingerprint,
-        text=f"another value was seen {instant_words(lo)}; this one was in place {instant_words(as_of)}",
-    )
+    looked = [stint for stint in current if stint.looked]
+    earliest = _earliest(looked or current)
+    told = min((stint.first for stint in current if not stint.looked), key=_at, default=None)
+    if not looked or earliest is None or told is None or surely_after(earliest, told):
+        return earliest
+    chains = known.observations.of_place(seen.place, seen.source)
+    others = [known.observations.last_other(chain, seen.fingerprint, told) for chain in chains]
+    return min((one for one in others if one and not one.recorded), key=_at, default=None)
 
 
-def _committed(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
-    """E5: only if the committed file is the environment's source and HEAD holds the value."""
-    brought = [
-        row
-        for row in known.commits.get(seen.fingerprint, [])
-        if row["file"] == seen.source and row["name"] == seen.variable and row["on_head"] and row["at_head"]
-    ]
-    by_date = sorted(brought, key=lambda row: (row["committed_at"], row["commit"]))
-    dated = [row for row in by_date if row["committed_at"] <= known.as_of]
-    for row in by_date:
-        role = "left out" if row not in dated else "bound" if row is dated[-1] else "return"
-        yield of_commit(seen, row, role)
+def _at(one: Observation) -> datetime:
+    return one.at
+
+
+def _earliest(stints: list[Stint]) -> Observation | None:
+    befores = [stint.before for stint in stints if stint.before is not None]
+    return min(befores, key=_at, default=None) if len(befores) == len(stints) else None
+
+
+def _committed(seen: PresentValue, known: EvidenceInputs, lo: datetime | None) -> Iterator[Row]:
+    """E5: only where the committed file is the environment's source and HEAD holds the value.
+
+    A commit older than the last sight of another value shows that the value is older than its tenure.
+    """
+    for row in known.commits.get(seen.fingerprint, []):
+        own = row["file"] == seen.source and row["name"] == seen.variable
+        if own and row["on_head"] and row["at_head"]:
+            at = row["committed_at"]
+            role = "bound" if lo is None or at > lo else "sighting"
+            yield of_commit(seen, row, role if at <= known.as_of else "left out")
 
 
 def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger.secret_place import SecretPlace
-from audit_lib.secrets.age_interval import CONFIDENCE, EPS
-from audit_lib.secrets.ledger_observations import Observations, ObservedSeries, Stint
+from audit_lib.secrets.age_interval import CONFIDENCE, EPS, SAME_TIME
+from audit_lib.secrets.ledger_observations import Observation, Observations, ObservedSeries, Stint
 
 Row = dict[str, Any]
-WHOLE_SECOND = timedelta(
-    seconds=1
-)  # the ledger cuts an instant to its second: what it saw was up to so much later
+# Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
+# images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
+FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -56,26 +56,53 @@ def piece(
     }
 
 
-def of_stint(seen: PresentValue, stint: Stint, chain: ObservedSeries, role: str) -> Iterator[Row]:
-    """E1, E2 or E8 for a run of the value, and E3 for the last write of its file, as recorded then."""
-    lo = stint.before.at if stint.before else None
-    kind = "E8" if stint.first.recorded else "E1" if lo else "E2"
+def of_stint(
+    seen: PresentValue, stint: Stint, chain: ObservedSeries, role: str, returned: bool = False
+) -> Iterator[Row]:
+    """E1, E2 or E8 for a run of the value, and E3 for the last write of its file, as recorded then.
+
+    E2 may have a lower bound: the file held no value before. E1 and E8 with one were preceded by another.
+    """
+    before = stint.before
+    lo = before.at if before else None
+    rotated = before is not None and before.fingerprint is not None
+    kind = "E8" if stint.first.recorded else "E1" if rotated else "E2"
     where = "" if chain.place == seen.place else f" as {chain.place}"
-    before = ""
-    if stint.before and lo:
-        before = f"; another value was seen there {instant_words(lo)} ({stint.before.entry})"
-    text = f"first seen{where} {instant_words(stint.first.at)}{before}"
+    earlier = f"; {_seen_before(before)}" if before else ""
+    text = f"first seen{where} {instant_words(stint.first.at)}{earlier}"
     base = {"source": stint.first.entry, "observed_at": stint.first.at, "fingerprint": seen.fingerprint}
-    yield piece(seen.place, kind, role, lo=lo, hi=stint.first.at + WHOLE_SECOND, text=text, **base)
+    yield piece(seen.place, kind, role, lo=lo, hi=stint.first.at, text=text, **base)
     written = stint.modified_at
-    if written is not None and written < stint.first.at and (lo is None or written > lo):
+    if written is not None and FIRST_ENV_FILES <= written < stint.first.at:
         text = f"its file{where} was last modified {instant_words(written)}, as seen then"
-        yield piece(seen.place, "E3", role, lo=None, hi=written, text=text, **base)
+        told = role_of_file_time(written, lo, returned) if role == "bound" else role
+        yield piece(seen.place, "E3", told, lo=None, hi=written, text=text, **base)
+
+
+def _seen_before(before: Observation) -> str:
+    what = "no value" if before.fingerprint is None else "another value"
+    return f"{what} was seen there {instant_words(before.at)} ({before.entry})"
+
+
+def role_of_file_time(written: datetime, lo: datetime | None, returned: bool) -> str:
+    """What a file's time is, beside the last sight of another value in the file.
+
+    A file that is older than that was restored or moved in. The value was there before, if it was seen
+    so; else, beyond what clocks err, the two exclude each other.
+    """
+    if lo is None or written > lo or not (returned or written + SAME_TIME > lo):
+        return "bound"
+    return "sighting"
 
 
 def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) -> Row:
     """E3: one-sided, since a copy or a touch only moves a file's time later."""
     text = f"last modified {instant_words(written)}, so the value was in place by then"
+    if written < FIRST_ENV_FILES:
+        role, text = (
+            "claim",
+            f"its file is dated {instant_words(written)}, a time that tools for images and archives set",
+        )
     return piece(
         seen.place,
         "E3",
@@ -90,17 +117,20 @@ def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) 
 
 
 def of_commit(seen: PresentValue, row: Row, role: str) -> Row:
-    """E5: a commit brought the value in; its parents, if they show another one, bound that from below."""
-    lo: datetime | None = row["parents_at"]
+    """E5: a commit holds the value, so it was there by then; nothing bounds it from below.
+
+    That its parents show another value says nothing of the file in use, which may have held this one for
+    long; and after a rebase, a squash or an amend they are of another day than the change, which no date
+    need show. A child dated before its parent has one wrong clock: the later of the two counts.
+    """
     hi: datetime = row["committed_at"]
-    if lo is not None and lo >= hi:
-        # A child dated before its parent: one clock was wrong, so the later bounds and nothing more.
-        hi, lo = lo, None
+    if row["parents_at"] is not None:
+        hi = max(hi, row["parents_at"])
     return piece(
         seen.place,
         "E5",
         role,
-        lo=lo,
+        lo=None,
         hi=hi,
         source=f"{row['file']} {row['commit'][:12]}",
         observed_at=hi,

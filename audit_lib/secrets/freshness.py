@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil, floor
 from typing import Any
 
 import pandas as pd
@@ -11,9 +12,12 @@ import pandas as pd
 from audit_lib.base.contracts import Freshness, rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.project.policy import Policy
-from audit_lib.secrets.age_interval import SAME_TIME, Agreement, Bounds, agreement, status_of
+from audit_lib.secrets.age_interval import CLOCK_SLACK, SAME_TIME, Agreement, Bounds, agreement, status_of
 
-DAY_SECONDS = 86_400
+DAY = timedelta(days=1)
+RECORDED = ("E8", "E9", "E10")
+SEEN = ("E1", "E2", "E8")  # by a snapshot or with a record
+ROTATED = ("E1", "E8")  # of those, with another value before
 Rows = dict[str, list[Any]]  # the pieces of one place, by role
 
 NOTHING_IN_FORCE = {"missing": "missing: no value is in force", "empty": "empty: no value is in force"}
@@ -68,10 +72,10 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "service": item.service,
         "status": status,
         "reason": reason,
-        "age_days_min": _days(as_of, age.hi_at),
-        "age_days_max": _days(as_of, age.lo_at),
-        "value_age_days_min": _days(as_of, value_hi),
-        "value_age_days_max": _days(as_of, value_lo),
+        "age_days_min": _at_least(as_of, age.hi_at),
+        "age_days_max": _at_most(as_of, age.lo_at),
+        "value_age_days_min": _at_least(as_of, value_hi),
+        "value_age_days_max": _at_most(as_of, value_lo),
         "max_age_days": item.max_age_days,
         "strict_max_age_days": strict,
         "strict_status": "" if stricter is None else _verdict(stricter, age, pieces, policy, as_of)[0],
@@ -83,15 +87,20 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "hi_evidence": age.hi_label,
         "next_evidence": _next(item, status, reason, age, as_of),
         "conflict": bool(age.tenure.dropped),
-        **_flags(age, pieces),
+        **_flags(pieces),
         "evidence_left_out": len(pieces["left out"]),
     }
 
 
 def _age(pieces: Rows) -> _Age:
-    """The tenure by the bounds that agree, moved up by what was seen of the same value before."""
+    """The tenure by the bounds that agree, moved up by what was seen of the same value before.
+
+    Where bounds exclude each other, the value may be older than the more confident one has it.
+    """
     tenure = agreement(_bounds(pieces["bound"]))
     lo_at, hi_at, lo_label, hi_label = tenure.lo_at, tenure.hi_at, tenure.lo_label, tenure.hi_label
+    if tenure.dropped:
+        lo_at, lo_label = None, ""
     if hi_at is None:
         return _Age(lo_at, hi_at, lo_label, hi_label, tenure, reused=False)
     before = [one for one in _bounds(pieces["return"] + pieces["sighting"]) if one.hi_at is not None]
@@ -128,10 +137,9 @@ def _verdict(item: Any, age: _Age, pieces: Rows, policy: Policy, as_of: datetime
         return "unknown", "reviewed late" if pieces["left out"] else "no evidence"
     period, warn = int(item.max_age_days), policy.warn_days
     status = status_of(age.lo_at, age.hi_at, as_of, period, warn)
-    others = {status_of(one.lo_at, one.hi_at, as_of, period, warn) for one in age.tenure.dropped}
-    if others - {status}:
-        return "unknown", "conflict"
-    return status, "straddles" if status == "unknown" else ""
+    if status != "unknown":
+        return status, ""
+    return status, "conflict" if age.tenure.dropped else "straddles"
 
 
 def _exempt(item: Any, pieces: Rows) -> str:
@@ -144,23 +152,45 @@ def _exempt(item: Any, pieces: Rows) -> str:
     return "placeholder: no secret is in force" if item.placeholder else ""
 
 
-def _flags(age: _Age, pieces: Rows) -> dict[str, bool]:
-    tenure_hi, tenure_lo = age.tenure.hi_at, age.tenure.lo_at
-    recorded = [row for row in pieces["claim"] if row.kind in ("E8", "E9", "E10")]
-    latest = max(recorded, key=lambda row: row.observed_at, default=None)
-    not_done = tenure_hi is not None and any(row.lo_at >= tenure_hi for row in recorded)
-    changed_after = tenure_lo is not None and latest is not None and _ends(latest) <= tenure_lo
+def _flags(pieces: Rows) -> dict[str, bool]:
     return {
-        "claimed_not_done": not_done,
+        "claimed_not_done": any(_not_done(row, pieces) for row in _recorded(pieces)),
         "rotated_back": bool(pieces["return"]),
-        "unrecorded_rotation": latest is not None and (latest.kind == "E9" or changed_after),
+        "unrecorded_rotation": _unrecorded(pieces),
     }
 
 
-def _ends(row: Any) -> datetime:
-    """By when what was recorded had happened: by the recording, and by the end of what it claims."""
-    ends: list[datetime] = [at for at in (row.observed_at, row.hi_at) if at is not None]
-    return max(ends)
+def _recorded(pieces: Rows) -> list[Any]:
+    return [row for row in pieces["claim"] if row.kind in RECORDED]
+
+
+def _not_done(claim: Any, pieces: Rows) -> bool:
+    """Whether the value in force was seen here before a recorded rotation, with no other since.
+
+    A file's time is not enough: a value is written before it is recorded. One that was recorded with
+    another value was rotated to that, and of a claim without a lower bound nobody can say.
+    """
+    seen = min((row.hi_at for row in pieces["bound"] if row.kind in SEEN), default=None)
+    if seen is None or pd.isna(claim.lo_at) or claim.kind == "E9":
+        return False
+    return bool(claim.lo_at >= seen)
+
+
+def _unrecorded(pieces: Rows) -> bool:
+    """Whether the value was seen to take another's place, and no record may tell of that."""
+    changes = [row for row in pieces["bound"] if row.kind in ROTATED and not pd.isna(row.lo_at)]
+    return bool(changes) and not any(
+        _tells_of(claim, changes[0], came_back=bool(pieces["return"])) for claim in _recorded(pieces)
+    )
+
+
+def _tells_of(claim: Any, change: Any, *, came_back: bool) -> bool:
+    """Whether a record may be of a change. With the value in force it is, unless of an earlier stay."""
+    after = claim.observed_at + CLOCK_SLACK >= change.lo_at
+    if claim.kind == "E8":
+        return bool(after or not came_back)
+    by = change.hi_at + CLOCK_SLACK
+    return claim.kind == "E10" and bool(after and (pd.isna(claim.lo_at) or claim.lo_at <= by))
 
 
 def _next(item: Any, status: str, reason: str, age: _Age, as_of: datetime) -> str:
@@ -184,5 +214,10 @@ def _next(item: Any, status: str, reason: str, age: _Age, as_of: datetime) -> st
     )
 
 
-def _days(as_of: datetime, since: datetime | None) -> float | None:
-    return None if since is None else max(0.0, (as_of - since).total_seconds() / DAY_SECONDS)
+def _at_least(as_of: datetime, since: datetime | None) -> float | None:
+    """Whole days, rounded so that no more is claimed than is known."""
+    return None if since is None else float(max(0, floor((as_of - since) / DAY)))
+
+
+def _at_most(as_of: datetime, since: datetime | None) -> float | None:
+    return None if since is None else float(max(0, ceil((as_of - since) / DAY)))

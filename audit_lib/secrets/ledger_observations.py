@@ -1,14 +1,17 @@
 """What the ledger saw, place by place: runs of one value, and what was seen before each run."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.secrets.age_interval import SAME_TIME
+
+GIVEN = "--env"  # how the source of given values begins
 
 
 class ObservedSeries(NamedTuple):
@@ -28,20 +31,26 @@ class Observation:
     """A value, or none, seen at a place at an instant."""
 
     at: datetime
-    fingerprint: str | None  # None: the place was read whole and held no value
+    fingerprint: str | None  # None: the file was read whole and held no value
     entry: str  # the ledger entry's place
+    writer: str
     recorded: bool = False  # with a rotation, not by a snapshot
     modified_at: datetime | None = None  # the file's last write, as it was then
 
 
 @dataclass(frozen=True)
 class Stint:
-    """A run of observations of one value. `before` is the last one of another value, None without any."""
+    """A run of observations of one value; that it was absent in between does not end it.
+
+    `before` is the last observation of another value, or of none; None without any.
+    """
 
     before: Observation | None
     first: Observation
-    modified_at: datetime | None
-    last: bool  # it is the chain's latest run
+    newest: Observation
+    modified_at: datetime | None  # the earliest last write of its file, as seen with it
+    last: bool  # no other value was seen after it
+    looked: bool = True  # by a snapshot, not only with records
 
 
 class Links:
@@ -105,33 +114,50 @@ class Observations:
         """The runs of a value in a chain. A broken chain gives no `before`: an entry may be missing."""
         found: list[Stint] = []
         before: Observation | None = None
-        is_open = False
+        others: list[Observation] = []  # other values since the value was last seen
         whole = chain.writer not in self.broken if chain.writer else not self.broken
         for seen in self.chains[chain]:
             same = self.links.same(seen.fingerprint, fingerprint)
             if same is None:
                 continue
-            if same and is_open:
-                found[-1] = _extended(found[-1], seen)
-            elif same:
-                found.append(Stint(before if whole else None, seen, seen.modified_at, last=True))
-            else:
+            if not same:
                 before = seen
-                found = [Stint(s.before, s.first, s.modified_at, last=False) for s in found]
-            is_open = same
-        return found
+                others += [seen] if seen.fingerprint is not None else []
+            elif found and not _ended(found[-1], others, seen):
+                found[-1] = _extended(found[-1], seen)
+                others = []
+            else:
+                found.append(_stint(before if whole else None, seen))
+                others = []
+        last = len(found) - 1
+        return [replace(stint, last=at == last and not others) for at, stint in enumerate(found)]
 
-    def last_other(self, chain: ObservedSeries, fingerprint: str) -> datetime | None:
-        """When a chain last showed another value, or none; None if it never did."""
+    def last_other(self, chain: ObservedSeries, fingerprint: str, until: Observation) -> Observation | None:
+        """The last sight of another value, or of none, in a chain, surely older than an observation."""
         for seen in reversed(self.chains[chain]):
-            if self.links.same(seen.fingerprint, fingerprint) is False:
-                return seen.at
+            if self.links.same(seen.fingerprint, fingerprint) is False and surely_after(seen, until):
+                return seen
         return None
+
+
+def _stint(before: Observation | None, seen: Observation) -> Stint:
+    return Stint(before, seen, seen, seen.modified_at, last=True, looked=not seen.recorded)
+
+
+def _ended(stint: Stint, others: Iterable[Observation], seen: Observation) -> bool:
+    """Whether another value was surely in place between a run and the next sight of its value."""
+    return any(surely_after(stint.newest, one) and surely_after(one, seen) for one in others)
+
+
+def surely_after(one: Observation, other: Observation) -> bool:
+    """Whether `other` was seen later: a writer's chain has an order, two writers have but their clocks."""
+    return other.at >= one.at if one.writer == other.writer else other.at - one.at > SAME_TIME
 
 
 def _extended(stint: Stint, seen: Observation) -> Stint:
     times = [at for at in (stint.modified_at, seen.modified_at) if at is not None]
-    return Stint(stint.before, stint.first, min(times, default=None), last=True)
+    looked = stint.looked or not seen.recorded
+    return replace(stint, newest=seen, modified_at=min(times, default=None), looked=looked)
 
 
 def _ever_present(ledger: Ledger) -> Mapping[tuple[str, str, str], set[str]]:
@@ -158,16 +184,17 @@ def _seen(
             yield _chain(entry, row), _observation(entry, row, links)
     for place in entry.body["places"]:
         key = (place["environment"], place["service"], place.get("source", ""))
-        # A line that was not understood could be the variable: absence is not shown then.
-        if place["complete"]:
+        # A line that was not understood could be the variable, and values may be given in part (an export
+        # of one variable, an environment without them): absence is not shown then.
+        if place["complete"] and not key[2].startswith(GIVEN):
             for secret in sorted(secrets.get(key, set()) - present[key]):
                 chain = _chain(entry, {**place, "secret": secret})
-                yield chain, Observation(entry.at, None, entry.place)
+                yield chain, Observation(entry.at, None, entry.place, entry.writer)
 
 
 def _chain(entry: Entry, row: Mapping[str, Any]) -> ObservedSeries:
     source = str(row.get("source", ""))
-    writer = "" if source.startswith("--env") else entry.writer
+    writer = "" if source.startswith(GIVEN) else entry.writer
     return ObservedSeries(SecretPlace(row["secret"], row["environment"], row["service"]), source, writer)
 
 
@@ -179,6 +206,7 @@ def _observation(
         at=entry.at,
         fingerprint=links.now(row["fingerprint"], entry.key_id),
         entry=entry.place,
+        writer=entry.writer,
         recorded=recorded,
         modified_at=parse_instant(modified, entry.place) if modified else None,
     )

@@ -1,7 +1,7 @@
 """Whether secrets that must be rotated together were: by the intervals in which each began to be in force."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,6 @@ from audit_lib.base.contracts import RotationPairs, rows
 from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import SAME_TIME
 
-# A snapshot keeps its instant cut to the second, so that its bounds overlap by one.
-SNAPSHOT = timedelta(seconds=1)
 Interval = tuple[datetime | None, datetime | None]
 
 
@@ -58,8 +56,9 @@ def _relation(one: Interval, two: Interval) -> str:
     if _same(low, other_low) and _same(high, other_high):
         return "together"
     for ended, end, began in ((high, other_high, other_low), (other_high, high, low)):
-        # In force by then, while the other began after that.
-        if began is not None and ended <= began + SNAPSHOT and not _same(ended, end):
+        # In force by then, while the other began after that. Of one snapshot, which saw the one there and
+        # not yet the other, the two bounds overlap by exactly what they were widened.
+        if began is not None and (ended <= began or ended - began == SAME_TIME) and not _same(ended, end):
             return "apart"
     return "unknown"
 

@@ -60,12 +60,14 @@ def sightings(seen: PresentValue, known: EvidenceInputs, before: datetime | None
 
 def _in_ledger(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     for chain in known.observations.of_value(seen.fingerprint):
-        for stint in known.observations.stints(chain, seen.fingerprint):
-            here = chain.place == seen.place and chain.source == seen.source
-            if here and not stint.last:
-                yield from of_stint(seen, stint, chain, "return")
-            elif not here:
+        stints = known.observations.stints(chain, seen.fingerprint)
+        here = chain.place == seen.place and chain.source == seen.source
+        for stint in stints:
+            # Only in one chain is it known that the value came back: another writer's copy went its own way.
+            if not here or not stints[-1].last:
                 yield from of_stint(seen, stint, chain, "sighting")
+            elif not stint.last:
+                yield from of_stint(seen, stint, chain, "return")
 
 
 def _in_files(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:

@@ -1,12 +1,13 @@
 """What a snapshot records: fingerprints with their verdicts, which places were read whole, and pairings."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
-from audit_lib.ledger import Draft
+from audit_lib.ledger import Draft, Entry
 
 KINDS_LEFT_OUT = ("setting",)
 PAIR = (
@@ -45,6 +46,18 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.Dat
     ]
     pairs = [{name: getattr(row, name) for name in PAIR} for row in rows(drift[drift["expected"] != "any"])]
     return Draft("snapshot", {"places": places, "secrets": secrets, "pairs": pairs})
+
+
+def lacking(draft: Draft, before: Entry | None) -> list[str]:
+    """The places (`production/backend`) of which an earlier snapshot saw values and this one sees none."""
+    seen = _places_with_values(before.body) if before else set()
+    return sorted(
+        f"{environment}/{service}" for environment, service in seen - _places_with_values(draft.body)
+    )
+
+
+def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(row["environment"], row["service"]) for row in body["secrets"] if row["fingerprint"] is not None}
 
 
 def _secret(row: Any, written: Any) -> dict[str, Any]:

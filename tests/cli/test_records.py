@@ -112,6 +112,53 @@ def test_a_rotation_is_recorded_with_the_value_in_place(run: Run, project: Path,
     assert (rotation.body["claimed_at"], rotation.body["day_only"]) == ("2026-09-30T00:00:00Z", True)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "instant"),
+    [
+        ("2026-07-01 10:00", "2026-07-01T08:00:00Z"),
+        ("2026-01-01T10:00", "2026-01-01T09:00:00Z"),
+        ("2025-10-26 02:30", "2025-10-26T00:30:00Z"),  # twice that night: the first
+        ("2026-07-01T10:00Z", "2026-07-01T10:00:00Z"),
+    ],
+)
+def test_a_time_without_a_zone_is_the_projects(run: Run, project: Path, claimed: str, instant: str) -> None:
+    """People write what their clock on the wall shows; it is printed back as UTC."""
+    (project / "audit.toml").write_text('time_zone = "Europe/Berlin"\n' + AUDIT)
+    run("snapshot", "--writer", "ci")
+    told = run("record", "API_TOKEN", "--environment", "prod", "--at", claimed, "--writer", "ci").stdout
+    assert f"rotated {instant}" in told
+
+
+def test_a_record_of_a_value_that_did_not_change_needs_a_date(run: Run, project: Path) -> None:
+    """What was seen before proves no rotation by now; a change that was seen and awaits a record does."""
+    run("snapshot", "--writer", "ci")
+    refused = run("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", code=2).stderr
+    assert "--at: is needed: ledger ci#1 saw this value at" in refused
+    write_env(project, 2)
+    run("snapshot", "--writer", "ci")
+    assert "rotated by 20" in run("record", "API_TOKEN", "--environment", "prod", "--writer", "ci").stdout
+    again = run("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", code=2)
+    assert "nothing shows a rotation since" in again.stderr
+
+
+def test_a_snapshot_that_lacks_a_place_is_refused(run: Run, project: Path, tmp_path: Path) -> None:
+    """A place that was forgotten, or an environment without the values; with --fewer it is recorded."""
+    (project / "staging.env").write_text(f"API_TOKEN={fake_value('staging')}\n")
+    run("snapshot", "--writer", "ci", "--env", f"staging/backend={project / 'staging.env'}")
+    refused = run("snapshot", "--writer", "ci", code=2).stderr
+    assert "no value of staging/backend was seen, and ledger ci#1 saw some" in refused
+    run("snapshot", "--writer", "ci", "--fewer")
+    run("snapshot", "--writer", "ci")
+    assert len(entries(tmp_path, project).entries) == 3
+
+
+def test_a_snapshot_of_no_value_is_refused(run: Run, project: Path) -> None:
+    """An empty env file or environment: most likely the wrong one."""
+    (project / "backend" / ".env").write_text("API_TOKEN=\n")
+    for more in ([], ["--fewer"], ["--env", "production/backend=environ"]):
+        assert "not one value" in run("snapshot", "--writer", "ci", *more, code=2).stderr
+
+
 REVOKED = ("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", "--revoked")
 
 

@@ -81,8 +81,9 @@ class Freshness(Contract):
     environment: Series[str]
     service: Series[str]
     status: Series[str] = pa.Field(isin=FRESHNESS)
-    age_days_min: Series[float] = pa.Field(nullable=True)  # tenure clock: at least so old; null: not known
-    age_days_max: Series[float] = pa.Field(nullable=True)  # tenure clock: at most so old; null: no bound
+    # In whole days, rounded outwards: on the tenure clock at least so old (null: not known) …
+    age_days_min: Series[float] = pa.Field(nullable=True)
+    age_days_max: Series[float] = pa.Field(nullable=True)  # … and at most so old; null: no bound
     value_age_days_min: Series[float] = pa.Field(nullable=True)  # value clock
     value_age_days_max: Series[float] = pa.Field(nullable=True)
     max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
