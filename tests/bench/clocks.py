@@ -2,7 +2,7 @@
 
 from tests.support.clock_truth import measure, table
 
-SECRETS = 500
+SECRETS = 2000
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ def test_failures_add_up() -> None:
     assert failures["by_status"] == {"200": 40, "401": 9, "403": 2}
     assert failures["untimed"] == 6
     ages = {row["secret"]: (row["age_days_min"], row["age_days_max"]) for row in record["freshness"]}
-    assert ages["JWT_SECRET"] == (3, 11)
+    assert ages["JWT_SECRET"] == (3.0, 10.1)
 
 
 def test_the_csv_holds_every_finding_and_no_formula() -> None:
