@@ -11,6 +11,7 @@ from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_history import env_history
 from tests.support.fakes import fake_value
+from tests.support.histories import freshness, inventory_row
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KEEPER = Keeper(Key(b"1" * 32, "demo"))
@@ -155,3 +156,31 @@ def test_no_value_is_kept(repository: Repository) -> None:
     repository.commit(1, f"TOKEN={fake_value('only here')}\n")
     assert repository.history()
     assert len(KEEPER) == 0
+
+
+@pytest.mark.parametrize("how", ["rebase", "squash"])
+def test_a_rewritten_history_bounds_nothing_from_below(repository: Repository, how: str) -> None:
+    """A value 206 days old, whose commit was rebased or squashed onto one of the day before, is not fresh."""
+    repository.commit(1, f"TOKEN={B}\n")
+    repository.git("checkout", "-q", "-b", "side")
+    repository.commit(5, f"TOKEN={A}\n")
+    repository.git("checkout", "-q", "main")
+    (repository.root / "more").write_text("x")
+    repository.git("add", "-A")
+    repository.git("commit", "-q", "-m", "main goes on", day=210)
+    if how == "rebase":
+        repository.git("rebase", "-q", "main", "side", day=211)
+    else:
+        repository.git("merge", "-q", "--squash", "side", day=211)
+        repository.git("commit", "-q", "-m", "squashed", day=211)
+    item = inventory_row(("TOKEN", "production", "backend"), KEEPER.fingerprint(A), "backend/.env")
+    project = Project(
+        "test", repository.root, env_sources=(EnvSource("production", "backend", "backend/.env"),)
+    )
+    brought = env_history(project, KEEPER).to_dict("records")
+    history = [
+        {**row, "parents_at": None if pd.isna(row["parents_at"]) else row["parents_at"]} for row in brought
+    ]
+    table, _ = freshness([item], [], as_of=START + timedelta(days=212), history=history)
+    assert table.iloc[0].status != "fresh"
+    assert pd.isna(table.iloc[0].lo_at)
