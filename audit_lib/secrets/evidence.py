@@ -79,11 +79,11 @@ def collect_evidence(
 def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[PresentValue]:
     """Each value of the inventory, with the last write of the file that holds it."""
     files = rows(sources[sources["kind"].isin(FILES)])
-    written = {(row.source, row.environment, row.service): row.modified_at for row in files}
+    written = {(row.source, row.environment): row.modified_at for row in files}
     for row in rows(inventory[inventory["state"] == "present"]):
         if row.fingerprint is not None:
             place = SecretPlace(row.secret, row.environment, row.service)
-            at = written.get((row.source, row.environment, row.service)) if row.origin in FILES else None
+            at = written.get((row.source, row.environment)) if row.origin in FILES else None
             yield PresentValue(place, row.variable, row.source, row.component, row.fingerprint, at)
 
 

@@ -30,7 +30,8 @@ def tabulate_inventory(
 
     A variable is "missing" only if its place was supplied, else "not supplied". Given values take the
     place of a file's, a later file's that of an earlier one's. `Sources` is needed to tell an empty file,
-    which has no entries, from one that was not supplied.
+    which has no entries, from one that was not supplied. Another value of a secret in another env file of
+    the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
     held = _in_force(entries)
     supplied = _supplied(entries, sources)
@@ -47,7 +48,11 @@ def tabulate_inventory(
                 if entry is None:
                     rows.append(_absent(rule, place, supplied.get(place)))
                 else:
-                    rows.append(_present(rule, entry, policy, keeper, examples))
+                    in_place = _present(rule, entry, policy, keeper, examples)
+                    others = [
+                        _present(rule, other, policy, keeper, examples) for other in _others(entry, entries)
+                    ]
+                    rows += [in_place, *(_beside(other) for other in others if _differ(in_place, other))]
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     rows.sort(key=lambda row: _order(row, order))
     return Inventory.of(rows)
@@ -75,6 +80,27 @@ def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
     for entry in ordered.to_dict("records"):
         held[entry["environment"], entry["service"]][entry["name"]] = {str(key): entry[key] for key in entry}
     return held
+
+
+def _others(entry: Entry, entries: pd.DataFrame) -> list[Entry]:
+    """What other env files of a place hold under the name of the entry that counts, each file's last."""
+    if entry["kind"] != "env file":
+        return []
+    same = entries["kind"].eq("env file") & entries["source"].ne(entry["source"])
+    for column in ("environment", "service", "name"):
+        same &= entries[column].eq(entry[column])
+    found = entries[same].drop_duplicates("source", keep="last").to_dict("records")
+    return [{str(key): one[key] for key in one} for one in found]
+
+
+def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two rows hold two values of a secret; of a setting the later file simply counts."""
+    values = {one.get("fingerprint"), other.get("fingerprint")} - {None}
+    return len(values) == 2 and "setting" not in (one["kind"], other["kind"])
+
+
+def _beside(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"service": f"{row['service']} ({row['source']})"}
 
 
 def _supplied(entries: pd.DataFrame, sources: pd.DataFrame | None) -> dict[Place, str]:

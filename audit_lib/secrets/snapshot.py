@@ -29,9 +29,9 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.Dat
     read = sources[
         sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
     ]
-    written = {(row.source, row.environment, row.service): row.modified_at for row in rows(read)}
+    written = {(row.source, row.environment): row.modified_at for row in rows(read)}
     secrets = [
-        _secret(row, written.get((row.source, row.environment, row.service)))
+        _secret(row, written.get((row.source, row.environment)))
         for row in rows(inventory)
         if row.kind not in KINDS_LEFT_OUT and row.state != "not supplied"
     ]
@@ -57,7 +57,9 @@ def lacking(draft: Draft, before: Entry | None) -> list[str]:
 
 
 def _places_with_values(body: Mapping[str, Any]) -> set[tuple[str, str]]:
-    return {(row["environment"], row["service"]) for row in body["secrets"] if row["fingerprint"] is not None}
+    """Environment and service; a second value in one place, of `SERVICE (FILE)`, is of that place."""
+    present = [row for row in body["secrets"] if row["fingerprint"] is not None]
+    return {(row["environment"], row["service"].partition(" (")[0]) for row in present}
 
 
 def _secret(row: Any, written: Any) -> dict[str, Any]:

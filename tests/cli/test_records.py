@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.audit import run_audit
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import load_key
 from audit_lib.ledger.revocations import revocations
+from audit_lib.project import load_project
 from tests.support.fakes import fake_value
 
 Run = Callable[..., Result]
@@ -157,6 +159,29 @@ def test_a_snapshot_of_no_value_is_refused(run: Run, project: Path) -> None:
     (project / "backend" / ".env").write_text("API_TOKEN=\n")
     for more in ([], ["--fewer"], ["--env", "production/backend=environ"]):
         assert "not one value" in run("snapshot", "--writer", "ci", *more, code=2).stderr
+
+
+def test_two_values_in_one_place_are_told_apart(
+    run: Run, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file's value has an age of its own and was not rotated back; that there are two is a finding."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "home" / "key"))
+    one = AUDIT[AUDIT.index("[[env]]") :]
+    (project / "audit.toml").write_text(AUDIT.replace(".env", ".env.shared", 1) + one)
+    for version in (8, 9):
+        write_env(project, version)
+        (project / "backend" / ".env").rename(project / "backend" / ".env.shared")
+        write_env(project, 1)
+        run("snapshot", "--writer", "ci")
+    audit = run_audit(load_project(project), "2026Q3", "2099-01-01")
+    ages = audit.tables["freshness"]
+    tokens = ages[(ages["secret"] == "API_TOKEN") & (ages["environment"] == "production")]
+    assert tokens["service"].tolist() == ["backend", "backend (backend/.env.shared)"]
+    assert not tokens["rotated_back"].any()
+    assert tokens["unrecorded_rotation"].tolist() == [False, True]
+    found = set(audit.tables["findings"]["id"])
+    assert "two-values-in-one-place:API_TOKEN:production/backend-backend/.env.shared" in found
+    assert not any("rotated-back" in one for one in found)
 
 
 REVOKED = ("record", "API_TOKEN", "--environment", "prod", "--writer", "ci", "--revoked")

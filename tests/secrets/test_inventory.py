@@ -249,3 +249,22 @@ def test_no_value_enters_the_frame(tmp_path: Path) -> None:
     printed = inventory(tmp_path, development_backend=text).to_csv()
     assert TOKEN not in printed
     assert PASSWORD not in printed
+
+
+def test_two_values_in_one_place_are_both_judged(tmp_path: Path) -> None:
+    """The later file's value counts; the other one has a row of its own, and a setting has none."""
+    other = fake_value("other", 12)
+    (tmp_path / ".env").write_text(f"API_TOKEN={other}\nPORT=1\nDATABASE_URL=postgresql://a:{PASSWORD}@x/a\n")
+    (tmp_path / ".env.local").write_text(
+        f"API_TOKEN={TOKEN}\nPORT=2\nDATABASE_URL=postgresql://a:{PASSWORD}@y/a\n"
+    )
+    sources = tuple(EnvSource("production", "backend", name) for name in (".env", ".env.local"))
+    project, keeper = Project("p", tmp_path, env_sources=sources), Keeper(Key(b"k" * 32, "demo"))
+    read, entries = read_env_sources(project, (), keeper, POLICY)
+    table = tabulate_inventory(entries, POLICY, project, keeper, read)
+    tokens = table[(table["secret"] == "API_TOKEN") & (table["environment"] == "production")]
+    assert tokens[["service", "source", "length"]].to_numpy().tolist() == [
+        ["backend", ".env.local", "ok" if len(TOKEN) >= 43 else "below good"],
+        ["backend (.env)", ".env", "short"],
+    ]
+    assert set(table.loc[table["service"].str.endswith(")"), "secret"]) == {"API_TOKEN"}

@@ -6,6 +6,12 @@ from audit_lib.findings.documents import OTHER_GUIDE
 
 # check: what fires it; what lies just beside it and is silent; nulls, and whether they make it unknown
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = {
+    "two-values-in-one-place": (
+        {"service": "backend (backend/.env.local)"},
+        {"service": "backend"},
+        {"fingerprint": None},
+        False,
+    ),
     "missing-secret": (
         {"state": "missing"},
         {"state": "missing", "required": "feature"},

@@ -27,7 +27,25 @@ def _browser_secret(rows: Rows) -> Truths:
     return rows["public"] & rows["kind"].isin(("secret", "unlisted"))
 
 
+def _beside_another(rows: Rows) -> Truths:
+    """Rows of a second value in one place, which stand under `SERVICE (FILE)`."""
+    return rows["service"].str.endswith(")")
+
+
 CATALOG = (
+    Check(
+        id="two-values-in-one-place",
+        what="Two env files of one service set one secret to different values.",
+        why="Which of the two is in force depends on what is read last, and a rotation may miss it.",
+        table="inventory",
+        severity=by_environment("medium", "low"),
+        when=_beside_another,
+        subject="{secret}",
+        evidence="{variable} has another value in {source} than in the env file that counts; both are judged",
+        remedy="Keep one of the two, or declare the files as two services in audit.toml.",
+        controls=CATALOG_CONTROLS,
+        where=PLACE,
+    ),
     Check(
         id="missing-secret",
         what="A variable that the policy requires is not in the source that was read.",
