@@ -136,7 +136,10 @@ def test_a_variable_that_was_absent_or_empty_is_new() -> None:
 def test_a_value_that_was_not_known_was_there() -> None:
     """What a place held in a form that loaders read differently is no absence: it bounds nothing."""
     unknown = present(PLACE, A, FILE) | {"state": "present", "fingerprint": None}
-    assert row([snapshot(ago(20), [unknown], ((*ENV, FILE),)), seen(10, A, FILE)], source=FILE).reason == "straddles"
+    assert (
+        row([snapshot(ago(20), [unknown], ((*ENV, FILE),)), seen(10, A, FILE)], source=FILE).reason
+        == "straddles"
+    )
 
 
 def test_what_was_given_in_part_shows_no_absence() -> None:
