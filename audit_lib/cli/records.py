@@ -149,7 +149,8 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         return
     if given["proof"]:
         raise BadInput.at("--proof", "is only for --revoked")
-    body |= {"source": row.source, "fingerprint": row.fingerprint if row.state == "present" else None}
+    fingerprint = row.fingerprint if row.state == "present" else None
+    body |= {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
     if not claimed and body["fingerprint"]:
         _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
     entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)

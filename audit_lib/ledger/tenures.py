@@ -18,6 +18,7 @@ class SnapshotLook:
     at: datetime
     place: str
     fingerprint: str | None
+    loader: str = ""  # whose reading of the file it is; "" if every loader reads it so, or it is no file
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,22 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
 
 def _sights(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
     if entry.kind == "rotation" and entry.body["fingerprint"]:
-        yield _home(entry.body), SnapshotLook(entry.at, entry.place, entry.body["fingerprint"])
+        yield (
+            _home(entry.body),
+            SnapshotLook(entry.at, entry.place, entry.body["fingerprint"], loader_in(entry.body)),
+        )
     if entry.kind != "snapshot":
         return
     whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}
     for row in entry.body["secrets"]:
         here = (row["environment"], row["service"])
         if row["fingerprint"] or (row["state"] in ("empty", "missing") and here in whole):
-            yield _home(row), SnapshotLook(entry.at, entry.place, row["fingerprint"])
+            yield _home(row), SnapshotLook(entry.at, entry.place, row["fingerprint"], loader_in(row))
+
+
+def loader_in(row: Mapping[str, Any]) -> str:
+    """Whose reading an entry records; before entries said so, env files were read as python-dotenv does."""
+    return str(row.get("loader", "" if str(row.get("source", "")).startswith("--env") else "python-dotenv"))
 
 
 def _home(row: Mapping[str, Any]) -> SecretPlace:
@@ -104,10 +113,12 @@ def _stays(home: SecretPlace, sights: Iterable[SnapshotLook]) -> list[Tenure]:
         if stays and sight.fingerprint == stays[-1].fingerprint:
             stays[-1] = replace(stays[-1], last=sight, gone=None)
         else:
-            if stays and stays[-1].gone is None:
+            # What another loader read otherwise may be the same line: neither ends nor begins by it.
+            alike = before is None or not (before.loader and sight.loader) or before.loader == sight.loader
+            if stays and stays[-1].gone is None and alike:
                 stays[-1] = replace(stays[-1], gone=sight)
             if sight.fingerprint is not None:
-                stays.append(Tenure(home, sight.fingerprint, sight, sight, absent=before))
+                stays.append(Tenure(home, sight.fingerprint, sight, sight, absent=before if alike else None))
         before = sight
     return stays
 

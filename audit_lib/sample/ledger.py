@@ -106,6 +106,7 @@ def _seen(keeper: Keeper, one: HeldVariable, at: datetime) -> dict[str, Any]:
         "service": one.service,
         "component": "password" if value and value.secret != value.text else "whole",
         "source": one.source,
+        "loader": "",  # every loader reads such a value alike
         "state": state,
         "fingerprint": keeper.fingerprint(value.secret) if value and value.text else None,
     }
@@ -120,6 +121,7 @@ def _rotation(keeper: Keeper, held: Iterable[HeldVariable], claim: RecordedRotat
         "environment": one.environment,
         "service": one.service,
         "source": one.source,
+        "loader": "",
         "claimed_at": iso(midnight(str(claim.at.date()))),
         "day_only": True,
         "fingerprint": keeper.fingerprint(now.secret),

@@ -56,7 +56,7 @@ def collect_evidence(
     values = list(present_values(inventory, sources))
     known = EvidenceInputs(
         as_of=as_of,
-        observations=Observations(ledger),
+        observations=Observations(ledger, _loaders(inventory)),
         present=_grouped((seen.fingerprint, seen) for seen in values),
         backups=_grouped(backups(entries, sources, values, keeper)),
         commits=_grouped((row.fingerprint, row._asdict()) for row in rows(history)),
@@ -74,6 +74,11 @@ def collect_evidence(
     frame = pd.DataFrame(found, columns=list(Evidence.to_schema().columns))
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at"]
     return Evidence.checked(frame.sort_values(order, kind="stable"))
+
+
+def _loaders(inventory: pd.DataFrame) -> dict[SecretPlace, str]:
+    present = rows(inventory[inventory["state"] == "present"])
+    return {SecretPlace(row.secret, row.environment, row.service): row.loader for row in present}
 
 
 def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[PresentValue]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import loader_in
 from audit_lib.secrets.age_interval import SAME_TIME
 
 GIVEN = "--env"  # how the source of given values begins
@@ -36,6 +37,7 @@ class Observation:
     writer: str
     recorded: bool = False  # with a rotation, not by a snapshot
     modified_at: datetime | None = None  # the file's last write, as it was then
+    loader: str = ""  # whose reading of the file it is; "" if every loader reads it so, or it is no file
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ class Links:
 class Observations:
     """Every observation of a ledger, by chain in order of time, and by value."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, loaders: Mapping[SecretPlace, str] | None = None) -> None:
+        """`loaders`: whose reading of each place's file the present values are."""
         self.links = Links(ledger)
+        self._loaders = loaders or {}
         self.broken = ledger.broken
         self.chains: dict[ObservedSeries, list[Observation]] = defaultdict(list)
         self._by_place: dict[SecretPlace, set[ObservedSeries]] = defaultdict(set)
@@ -117,7 +121,7 @@ class Observations:
         others: list[Observation] = []  # other values since the value was last seen
         whole = chain.writer not in self.broken if chain.writer else not self.broken
         for seen in self.chains[chain]:
-            same = self.links.same(seen.fingerprint, fingerprint)
+            same = self._same(chain, seen, fingerprint)
             if same is None:
                 continue
             if not same:
@@ -132,10 +136,21 @@ class Observations:
         last = len(found) - 1
         return [replace(stint, last=at == last and not others) for at, stint in enumerate(found)]
 
+    def _same(self, chain: ObservedSeries, seen: Observation, fingerprint: str) -> bool | None:
+        """As `Links.same`; None if another loader read what was seen, so that the file may be the same."""
+        same = self.links.same(seen.fingerprint, fingerprint)
+        is_other = same is False and seen.fingerprint is not None
+        return None if is_other and not self.read_alike(chain.place, seen.loader) else same
+
+    def read_alike(self, place: SecretPlace, loader: str) -> bool:
+        """Whether what a loader read can be compared with what is read in a place now."""
+        now = self._loaders.get(place, "")
+        return not (now and loader) or now == loader
+
     def last_other(self, chain: ObservedSeries, fingerprint: str, until: Observation) -> Observation | None:
         """The last sight of another value, or of none, in a chain, surely older than an observation."""
         for seen in reversed(self.chains[chain]):
-            if self.links.same(seen.fingerprint, fingerprint) is False and surely_after(seen, until):
+            if self._same(chain, seen, fingerprint) is False and surely_after(seen, until):
                 return seen
         return None
 
@@ -209,4 +224,5 @@ def _observation(
         writer=entry.writer,
         recorded=recorded,
         modified_at=parse_instant(modified, entry.place) if modified else None,
+        loader=loader_in(row),
     )

@@ -10,6 +10,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import loader_in
 from audit_lib.secrets.age_interval import CLOCK_SLACK
 from audit_lib.secrets.evidence_rows import Row, piece
 from audit_lib.secrets.ledger_observations import Observation, Observations
@@ -98,6 +99,8 @@ def _recorded(
     lo, hi = claim_interval(entry)
     seen, links = entry.body["fingerprint"], observations.links
     same = None if seen is None or value is None else links.same(links.now(seen, entry.key_id), value)
+    if same is False and not observations.read_alike(place, loader_in(entry.body)):
+        same = None
     kind = "E8" if same else "E9" if same is False else "E10"
     what = {"E8": "with the current value", "E9": "with another value", "E10": "without its value"}[kind]
     if kind == "E10" and not (value and _seen_since(hi, observations, place, value)):

@@ -70,6 +70,7 @@ def _secret(row: Any, written: Any) -> dict[str, Any]:
         "service": row.service,
         "component": row.component,
         "source": row.source,
+        "loader": row.loader,
         "state": row.state,
         "fingerprint": row.fingerprint if row.state == "present" else None,
         "placeholder": _truth(row.placeholder),

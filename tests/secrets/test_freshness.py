@@ -415,3 +415,15 @@ def test_a_secret_that_the_application_makes_itself_says_when() -> None:
         table.iloc[0].reason
         == "not set when the application started 25 Sep 2026 12:00: a new key at each start"
     )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "status"), [("python-dotenv", "next", "unknown"), ("next", "next", "fresh")]
+)
+def test_another_loader_is_no_rotation(then: str, now: str, status: str) -> None:
+    """What one loader read otherwise than another does now may be the same line: that bounds nothing."""
+    looks = [
+        snapshot(ago(days), [present(PLACE, what, FILE, loader=loader)])
+        for days, what, loader in ((20, B, then), (10, A, now))
+    ]
+    assert row(looks, source=FILE, item={"loader": now}).status == status

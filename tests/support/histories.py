@@ -96,6 +96,7 @@ def inventory_row(
         "state": "present" if fingerprint else "missing",
         "source": source,
         "origin": "given values" if source.startswith("--env") else "env file",
+        "loader": "",
         "fingerprint": fingerprint,
         "placeholder": False,
         "length": "",

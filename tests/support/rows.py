@@ -28,6 +28,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "source": "backend/.env",
             "line": 3,
             "origin": "env file",
+            "loader": "",
             "fingerprint": "f",
             "placeholder": False,
             "compromised": False,

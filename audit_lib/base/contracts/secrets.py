@@ -30,6 +30,7 @@ class Inventory(Contract):
     source: Series[str]
     line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     origin: Series[str]  # env file | export | given values
+    loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
     fingerprint: Series[str] = pa.Field(nullable=True)  # of the component that is the secret
     placeholder: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: no value to judge
     compromised: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals a value known to be public
