@@ -1,7 +1,7 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,6 +20,9 @@ SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.m
 WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
 _NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
+
+
+_NOT_IN_FORCE = ("example", "backup")
 
 
 @dataclass
@@ -43,8 +46,7 @@ def leak_targets(
     """
     targets: dict[str, _Target] = {}
     urls: dict[tuple[str, str, str], str] = {}  # variable, environment, its weak password: the URL
-    named = entries.loc[entries["fingerprint"].notna(), ["name", "fingerprint", "kind", "environment"]]
-    for name, whole, kind, environment in named.itertuples(index=False, name=None):
+    for name, whole, kind, environment, is_known in _values(entries):
         if not _is_secret(name, whole, policy, keeper):
             continue
         fingerprint, part, why = _searchable(name, whole, policy, keeper)
@@ -52,6 +54,9 @@ def leak_targets(
         target = targets.setdefault(fingerprint, _Target(beside_name=why))
         target.names[name] = None
         target.in_example |= kind == "example"
+        if not is_known and kind not in _NOT_IN_FORCE:
+            # One reading of the line is in force: a leak of any of them is as urgent as one of it.
+            target.environments[environment] = None
         rule = policy.rule(name)
         markers = policy.placeholders + (rule.placeholders if rule else ())
         target.placeholder |= keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
@@ -60,6 +65,15 @@ def leak_targets(
         for fingerprint in {held[2], urls.get(held, "")} & set(targets):
             targets[fingerprint].environments[held[1]] = None
     return LeakTargets.of(_row(key, targets[key], keeper) for key in sorted(targets))
+
+
+def _values(entries: pd.DataFrame) -> Iterator[tuple[str, str, str, str, bool]]:
+    """Name, fingerprint, kind of source, environment of each value, and of each reading of one not known."""
+    columns = ["name", "fingerprint", "kind", "environment", "readings"]
+    for name, known, kind, environment, readings in entries[columns].itertuples(index=False, name=None):
+        several = [known] if pd.notna(known) else readings.split(",") if readings else []
+        for fingerprint in several:
+            yield name, fingerprint, kind, environment, pd.notna(known)
 
 
 def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import EnvEntries, Sources
+from audit_lib.base.contracts import UNKNOWN_VALUES, EnvEntries, Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git import commands as git
@@ -166,11 +166,12 @@ def _counted(lines: tuple[EnvLine, ...]) -> dict[str, Any]:
 def _entries(place: _Place, read: _Read, keeper: Keeper) -> Iterator[dict[str, Any]]:
     """One row for each line; the values, and what may be one in a faulty line, go to the keeper."""
     for line in read.lines:
-        for suspect in line.suspects:
-            keeper.take(suspect)
+        suspects = [keeper.take(suspect) for suspect in line.suspects]
+        not_known = bool(line.name) and bool(set(UNKNOWN_VALUES) & set(line.faults))
         fingerprint = keeper.take(line.value) if line.value else None
         faults = ",".join(line.faults)
         facts = {"line": line.line, "state": line.state, "name": line.name, "faults": faults}
+        facts |= {"readings": ",".join(suspects) if not_known else ""}
         yield place.row(**facts, fingerprint=fingerprint, loader=read.loader if line.name else "")
 
 

@@ -139,6 +139,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "fingerprint": "f",
             "faults": "",
             "loader": "python-dotenv",
+            "readings": "",
         },
     ),
     "log_events": (

@@ -47,6 +47,7 @@ class EnvEntries(Contract):
     name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     # Null if there is no name, the value is empty, or not known (UNKNOWN_VALUES among the faults).
     fingerprint: Series[str] = pa.Field(nullable=True)
+    readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
     faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
 
