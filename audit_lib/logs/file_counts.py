@@ -160,7 +160,7 @@ def _key(columns: Iterable[Ints]) -> Ints:
     """One number a row, in the order of the columns, which hold no number below 0."""
     key, width = np.zeros(1, np.int64), 1
     for numbers in columns:
-        column, size = numbers, int(numbers.max(initial=0)) + 1
+        column, size = numbers, int(np.max(numbers, initial=0)) + 1
         if width * size >= 1 << 62:
             (key, width), (column, size) = _dense(key), _dense(numbers)
         key, width = key * size + column, width * size

@@ -69,7 +69,7 @@ class Worker:
             events=np.zeros((1024, layout.EVENT), np.int64),
             onces=np.zeros((len(MESSAGE_KINDS) + 1, layout.ONCE), np.int64),
             caps=np.zeros(layout.CAPS, np.int64),
-            trail=np.zeros(program.nodes[:, layout.N_DEPTH].max(initial=0) + 2, np.int64),
+            trail=np.zeros(int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2, np.int64),
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
