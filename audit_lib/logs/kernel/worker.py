@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE
+from audit_lib.logs.file_counts import day_number
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
@@ -240,8 +241,3 @@ def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
             waiting.append((pool.submit(worker.read, buffer, size), worker, buffer))
         while waiting:
             yield finished()
-
-
-def day_number(day: str) -> int:
-    """The kernel's number of a day: days since 1970, and one."""
-    return int(np.datetime64(day, "D").astype(np.int64)) + 1
