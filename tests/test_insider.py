@@ -11,7 +11,6 @@ import pytest
 from audit_lib.audit import Audit, run_audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.verify import report_faults
-from audit_lib.findings.previous_report import MANIFEST
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
@@ -19,7 +18,7 @@ from audit_lib.project import load_project
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import signed
+from audit_lib.secrecy.signature import MANIFEST, signed
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 

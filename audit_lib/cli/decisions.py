@@ -31,6 +31,7 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
+from audit_lib.secrecy.signature import MANIFEST
 
 
 @click.command()
@@ -92,7 +93,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     faults = report_faults(report)
     if faults:
         raise BadInput(faults)
-    digest = sha256((report / "MANIFEST.json").read_bytes()).hexdigest()
+    digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
     project, writer = opened(folder, given["ledger"]).project, writer_name(given["writer"])
     by = given["by"] or writer
     ledger = read_ledger(project.ledger_dir, key_of(project))

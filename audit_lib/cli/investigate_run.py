@@ -21,9 +21,9 @@ from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
-from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, searched
 from audit_lib.report.publish.publication import Publication, publish
+from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrets.given_values import parse_env_options
 
 MOST = 3

@@ -10,11 +10,10 @@ import click
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option
-from audit_lib.findings.previous_report import MANIFEST
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import signature_holds
+from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
 BREAK = 3
 

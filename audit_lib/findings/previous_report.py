@@ -9,9 +9,7 @@ from typing import Any
 
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import signature_holds
-
-MANIFEST = "MANIFEST.json"
+from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
 
 @dataclass(frozen=True)

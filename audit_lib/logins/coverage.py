@@ -22,8 +22,8 @@ def written_lines(formats: LogFormats) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
     for block in (*formats.bodies, *formats.messages):
         for example in block.examples:
-            for sighting in read_line(example.encode(), formats, ZoneInfo("UTC")).sightings:
-                lines.setdefault(sighting.kind, []).append(example)
+            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
+                lines.setdefault(event.kind, []).append(example)
     return lines
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.read_line import Sighting, read_line
+from audit_lib.logs.read_line import LogEvent, read_line
 from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
     route: str
 
 
-class Event(NamedTuple):
+class PlacedEvent(NamedTuple):
     """A failed request or a message, with its line; instants in microseconds since 1970 UTC."""
 
     line: int
@@ -43,7 +43,7 @@ class Event(NamedTuple):
     not_before: int | None
     not_after: int | None
     day: str | None
-    sighting: Sighting
+    shown: LogEvent
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Tally:
     blank: int = 0
     counts: dict[Group, list[int]] = field(default_factory=dict)
     moments: dict[Moment, list[int]] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: list[PlacedEvent] = field(default_factory=list)
     dated: int = 0  # lines with a date, their own or one before them
     in_period: int = 0  # those of them that lie in the period
 
@@ -96,7 +96,7 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
     last: int | None = None
     day, held = None, period.holds(None)
     steps = 0  # of a clock that was set back
-    waiting: list[Event] = []  # events that wait for the next line with a time
+    waiting: list[PlacedEvent] = []  # events that wait for the next line with a time
     counted: set[str] = set()  # kinds that this record was already counted for
     for number, raw in enumerate(lines, 1):
         line = read_line(raw, formats, zone)
@@ -108,17 +108,19 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
             held = period.holds(day)
             if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
                 steps += 1
-                tally.events.append(Event(number, last, last, before, day, Sighting(NOTICE, CLOCK_SET_BACK)))
+                tally.events.append(
+                    PlacedEvent(number, last, last, before, day, LogEvent(NOTICE, CLOCK_SET_BACK))
+                )
             tally.events += [_bounded(event, last) for event in waiting]
             waiting.clear()
         tally.dated += day is not None
         tally.in_period += day is not None and held
-        for sighting in line.sightings:
-            if sighting.once and sighting.kind in counted:
+        for shown in line.events:
+            if shown.once and shown.kind in counted:
                 continue
-            if sighting.once:
-                counted.add(sighting.kind)
-            event = _add(tally, Event(number, line.at, last, line.at, day, sighting)) if held else None
+            if shown.once:
+                counted.add(shown.kind)
+            event = _add(tally, PlacedEvent(number, line.at, last, line.at, day, shown)) if held else None
             if event:
                 (waiting if event.at is None else tally.events).append(event)
     tally.events += waiting
@@ -135,9 +137,9 @@ def _count_state(tally: Tally, state: str) -> None:
         tally.not_understood += 1
 
 
-def _add(tally: Tally, event: Event) -> Event | None:
+def _add(tally: Tally, event: PlacedEvent) -> PlacedEvent | None:
     """Counts what a line shows; the event where it is a failure or a message."""
-    shown = event.sighting
+    shown = event.shown
     if shown.kind != NOTICE:
         group = Group(event.day, shown.kind, shown.status, shown.client, shown.method, shown.route)
         counted = tally.counts.setdefault(group, [0, 0, event.line, 0])
@@ -151,7 +153,7 @@ def _add(tally: Tally, event: Event) -> Event | None:
     return event if shown.kind != "other" else None
 
 
-def _bounded(event: Event, following: int) -> Event:
+def _bounded(event: PlacedEvent, following: int) -> PlacedEvent:
     """An untimed event between its nearest timed lines; instances merged out of order can swap the two."""
     if event.not_before is None:
         return event._replace(not_after=following)

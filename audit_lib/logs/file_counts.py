@@ -102,10 +102,10 @@ def sums_of(tally: Tally) -> LogSums:
             event.line,
             *(NONE if at is None else at for at in (event.at, event.not_before, event.not_after)),
             day_number(event.day),
-            KINDS.index(event.sighting.kind),
-            messages[event.sighting.message],
-            event.sighting.status or 0,
-            *(names[getattr(event.sighting, name)] for name in EVENT_NAMES),
+            KINDS.index(event.shown.kind),
+            messages[event.shown.message],
+            event.shown.status or 0,
+            *(names[getattr(event.shown, name)] for name in EVENT_NAMES),
         )
         for event in tally.events
     ]

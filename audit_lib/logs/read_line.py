@@ -20,7 +20,7 @@ _SPACE = b" \t\v\f"
 
 
 @dataclass(frozen=True)
-class Sighting:
+class LogEvent:
     """What one line shows: a request (with a status) or a message (with a name)."""
 
     kind: str
@@ -40,12 +40,12 @@ class Line:
     state: str
     at: int | None = None
     record: bool = False
-    sightings: tuple[Sighting, ...] = ()
+    events: tuple[LogEvent, ...] = ()
 
     @property
     def requested(self) -> bool:
         """Whether it is a request."""
-        return any(sighting.status for sighting in self.sightings)
+        return any(event.status for event in self.events)
 
 
 BLANK = Line("blank")
@@ -88,7 +88,7 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
     if line.requested:
         return line
     leaks = _anywhere(text, formats)
-    return replace(line, state="read", sightings=line.sightings + leaks) if leaks else line
+    return replace(line, state="read", events=line.events + leaks) if leaks else line
 
 
 def _read_text(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
@@ -98,8 +98,8 @@ def _read_text(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
         if found is None:
             continue
         if block.status or "status" in found.fields:
-            sightings = _request(block, found.fields, formats)
-            return Line("read", head.at if head.at is not None else found.at, True, sightings)
+            events = _request(block, found.fields, formats)
+            return Line("read", head.at if head.at is not None else found.at, True, events)
         return Line("read", head.at, head.record, _anchored(head, formats, zone))
     messages = _anchored(head, formats, zone)
     return Line("read" if head.prefixed or messages else "not understood", head.at, head.record, messages)
@@ -149,7 +149,7 @@ def _read_head(text: bytes, formats: LogFormats, zone: ZoneInfo) -> _Head:
     return head
 
 
-def _request(block: Block, fields: dict[str, bytes], formats: LogFormats) -> tuple[Sighting, ...]:
+def _request(block: Block, fields: dict[str, bytes], formats: LogFormats) -> tuple[LogEvent, ...]:
     always = any(part.field == "peer" for part in block.parts)
     client = clean_client(strip_port(fields.get("client") or b"", always))
     method = block.method or clean_method(fields.get("method") or b"")
@@ -159,14 +159,14 @@ def _request(block: Block, fields: dict[str, bytes], formats: LogFormats) -> tup
 
 def _requested(
     status: int, client: str, method: str, path: bytes, formats: LogFormats
-) -> tuple[Sighting, ...]:
+) -> tuple[LogEvent, ...]:
     route = clean_route(path)
     kind = REQUEST_KINDS.get(status, "other")
-    request = Sighting(kind, status=status, client=client, method=method, route=route)
+    request = LogEvent(kind, status=status, client=client, method=method, route=route)
     parameter = _secret_parameter(path, formats)
     if not parameter:
         return (request,)
-    return request, Sighting(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+    return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 
 def _secret_parameter(path: bytes, formats: LogFormats) -> str:
@@ -179,7 +179,7 @@ def _secret_parameter(path: bytes, formats: LogFormats) -> str:
     return ""
 
 
-def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[Sighting, ...]:
+def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[LogEvent, ...]:
     """The first message that stands where the text begins, after symbols and emoji."""
     start = _SYMBOLS.match(head.text)
     text = head.text[start.end() :] if start else head.text
@@ -190,12 +190,12 @@ def _anchored(head: _Head, formats: LogFormats, zone: ZoneInfo) -> tuple[Sightin
     return ()
 
 
-def _anywhere(text: bytes, formats: LogFormats) -> tuple[Sighting, ...]:
+def _anywhere(text: bytes, formats: LogFormats) -> tuple[LogEvent, ...]:
     blocks = (block for block in formats.messages if block.anywhere)
-    return tuple(Sighting(block.kind, block.name) for block in blocks if block.parts[0].literal in text)
+    return tuple(LogEvent(block.kind, block.name) for block in blocks if block.parts[0].literal in text)
 
 
-def _message(block: Block, fields: dict[str, bytes], client: str) -> Sighting:
+def _message(block: Block, fields: dict[str, bytes], client: str) -> LogEvent:
     subject = ""
     if fields.get("variable"):
         subject = fields["variable"].decode()
@@ -204,7 +204,7 @@ def _message(block: Block, fields: dict[str, bytes], client: str) -> Sighting:
     if fields.get("client"):
         client = clean_client(fields["client"])
     route = clean_route(fields["path"]) if fields.get("path") else ""
-    return Sighting(block.kind, block.name, None, client, "", route, subject, block.once)
+    return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)
 
 
 def _read_json(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
@@ -217,20 +217,20 @@ def _read_json(text: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
         client = clean_client(strip_port(fields.client, always=False))
         request = _requested(fields.status, client, clean_method(fields.method), fields.path, formats)
         return Line("read", at, True, request)
-    record, seen = fields.level and not fields.text.startswith(b"Traceback"), dict[Sighting, None]()
+    record, seen = fields.level and not fields.text.startswith(b"Traceback"), dict[LogEvent, None]()
     for piece in fields.text.split(b"\n"):
         line = _read_text(bare(piece), formats, zone)
         at = line.at if at is None else at
         record = record or line.record
-        seen.update(dict.fromkeys(line.sightings))
+        seen.update(dict.fromkeys(line.events))
     return Line("read", at, record, _once(seen))
 
 
-def _once(sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
+def _once(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
     """At most one request, and one of each kind that counts once a record."""
-    kept: list[Sighting] = []
-    for sighting in sightings:
-        same = (other for other in kept if other.kind == sighting.kind or (other.status and sighting.status))
-        if not any(sighting.status or sighting.once for _ in same):
-            kept.append(sighting)
+    kept: list[LogEvent] = []
+    for event in events:
+        same = (other for other in kept if other.kind == event.kind or (other.status and event.status))
+        if not any(event.status or event.once for _ in same):
+            kept.append(event)
     return tuple(kept)

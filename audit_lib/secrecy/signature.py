@@ -10,6 +10,8 @@ from audit_lib.secrecy.keeper import Key
 
 FIELD = "mac"
 
+MANIFEST = "MANIFEST.json"  # what every publication is signed in
+
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """The document with its MAC (HMAC-SHA-256, 64 hexadecimal digits); null under a throw-away key."""

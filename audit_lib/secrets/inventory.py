@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import UNKNOWN_VALUES, Inventory
+from audit_lib.base.contracts import Inventory, value_is_unknown
 from audit_lib.project import ENVIRONMENTS, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
@@ -203,7 +203,7 @@ def _present(
     examples: frozenset[str] | None,
 ) -> dict[str, Any]:
     place, variable = (entry["environment"], entry["service"]), entry["name"]
-    not_known = bool(set(UNKNOWN_VALUES) & set(entry["faults"].split(",")))
+    not_known = value_is_unknown(entry["faults"])
     row = {
         **_demands(rule, variable, place),
         "state": "empty" if pd.isna(entry["fingerprint"]) and not not_known else "present",

@@ -51,7 +51,7 @@ def test_labelled_failures_are_seen_with_their_client(name: str) -> None:
     """Each labelled failure that is one of a login or a limit is seen, with the labelled address."""
     missed = []
     for match, host, line in _labelled(name):
-        shown = {(each.kind, each.client) for each in _read(line).sightings}
+        shown = {(each.kind, each.client) for each in _read(line).events}
         expected = {(kind, clean_client(host.encode())) for kind in FILES[name]}
         if match and not NO_LOGIN.search(line) and not shown & expected:
             missed.append(line)
@@ -70,5 +70,5 @@ def test_every_labelled_web_line_is_read() -> None:
 @pytest.mark.parametrize("name", ["apache-auth", "nginx-http-auth"])
 def test_lines_labelled_as_no_failure_are_no_failed_login(name: str) -> None:
     """What must not match, an attacker's text in a path above all, is not counted as a failed login."""
-    kinds = {each.kind for match, _, line in _labelled(name) if not match for each in _read(line).sightings}
+    kinds = {each.kind for match, _, line in _labelled(name) if not match for each in _read(line).events}
     assert "login_failed" not in kinds

@@ -37,8 +37,8 @@ def test_a_message_is_seen_in_its_examples_alone(block: Block) -> None:
     """Each message is what its example shows, with its kind, and is not seen in a counter-example."""
 
     def shown(line: str) -> list[tuple[str, str]]:
-        sightings = read_line(line.encode(), FORMATS, UTC).sightings
-        return [(sighting.kind, sighting.message) for sighting in sightings]
+        events = read_line(line.encode(), FORMATS, UTC).events
+        return [(event.kind, event.message) for event in events]
 
     assert [line for line in block.examples if (block.kind, block.name) not in shown(line)] == []
     assert [line for line in block.counter_examples if (block.kind, block.name) in shown(line)] == []
@@ -69,8 +69,8 @@ def test_every_kind_has_a_line_that_shows_it() -> None:
 )
 def test_a_block_takes_each_of_its_templates(line: str, *, seen: bool) -> None:
     """A message of several shapes is seen in each; a text before the end is the last one, not the first."""
-    sightings = read_line(line.encode(), FORMATS, UTC).sightings
-    assert [sighting.message for sighting in sightings] == ["apache login failed"] * seen
+    events = read_line(line.encode(), FORMATS, UTC).events
+    assert [event.message for event in events] == ["apache login failed"] * seen
 
 
 BROKEN = """

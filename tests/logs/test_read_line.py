@@ -38,18 +38,18 @@ CLIENTS = [
 def test_a_client_that_is_no_host_is_seen_at_once() -> None:
     """Letters without end and a mark behind them: trying all ways to divide them would not end."""
     line = f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized'
-    assert [shown.client for shown in _read(line).sightings] == ["(not an address)"]
+    assert [shown.client for shown in _read(line).events] == ["(not an address)"]
 
 
 def test_an_address_that_is_empty_is_no_subject() -> None:
     """A login that names nobody has no subject, not a hidden one."""
-    assert [shown.subject for shown in _read("Failed login attempt for: ").sightings] == [""]
+    assert [shown.subject for shown in _read("Failed login attempt for: ").events] == [""]
 
 
 @pytest.mark.parametrize(("line", "client"), CLIENTS)
 def test_a_client_is_an_address_without_its_port(line: str, client: str) -> None:
     """Ports, brackets and spellings go; what is no address does not enter a frame."""
-    assert [(shown.kind, shown.client) for shown in _read(line).sightings] == [("unauthorized", client)]
+    assert [(shown.kind, shown.client) for shown in _read(line).events] == [("unauthorized", client)]
 
 
 TIMES = [
@@ -71,7 +71,7 @@ TIMES = [
 def test_a_time_in_front_of_a_request_is_its_time(line: str, expected: str) -> None:
     """People put time before uvicorn's lines in many ways; each is read to the microsecond, in UTC."""
     read = _read(line)
-    assert [shown.kind for shown in read.sightings] == ["unauthorized"]
+    assert [shown.kind for shown in read.events] == ["unauthorized"]
     assert read.at == parse_time(f"{expected}Z".encode(), UTC)
 
 
@@ -183,7 +183,7 @@ DIRT = [
 @pytest.mark.parametrize("raw", DIRT)
 def test_colours_nuls_and_line_ends_hide_no_failure(raw: bytes) -> None:
     """A failure is seen through what terminals, rotation and other systems leave in a line."""
-    assert [(shown.kind, shown.client, shown.route) for shown in _read(raw).sightings] == [
+    assert [(shown.kind, shown.client, shown.route) for shown in _read(raw).events] == [
         ("unauthorized", "1.1.1.1", "/a")
     ]
 
@@ -200,7 +200,7 @@ NO_FAILURE = [
 @pytest.mark.parametrize("line", NO_FAILURE)
 def test_what_only_speaks_of_401_is_no_failure(line: str) -> None:
     """Outbound calls, decoys in a query and text that quotes a status are not counted as failures."""
-    assert {shown.kind for shown in _read(line).sightings} <= {"notice", "other"}
+    assert {shown.kind for shown in _read(line).events} <= {"notice", "other"}
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,14 @@ def test_what_only_speaks_of_401_is_no_failure(line: str) -> None:
 )
 def test_requests_in_other_shapes_are_counted_once(line: str, shown: list[tuple[str, int | None]]) -> None:
     """WebSockets, preflights and requests within a platform's export are one request each."""
-    assert [(each.kind, each.status) for each in _read(line).sightings] == shown
+    assert [(each.kind, each.status) for each in _read(line).events] == shown
 
 
 def test_a_secret_in_a_url_is_noted_by_its_name_alone() -> None:
     """The request is noted with the parameter's name; the value is nowhere."""
     value = fake_value("url")
     read = _read(f'INFO:  1.1.1.1:1 - "GET /a?x=1&API_KEY={value} HTTP/1.1" 200 OK')
-    assert [(shown.message, shown.subject) for shown in read.sightings] == [
+    assert [(shown.message, shown.subject) for shown in read.events] == [
         ("", ""),
         (SECRET_IN_URL, "api_key"),
     ]
@@ -255,7 +255,7 @@ def test_no_value_of_a_line_reaches_what_is_read(template: str) -> None:
 )
 def test_a_value_in_a_validation_error_is_marked_as_a_leak(text: str) -> None:
     """A line that shows an input value is a leak, beside whatever else it is."""
-    assert {shown.message for shown in _read(text).sightings} & FORMATS.leaking
+    assert {shown.message for shown in _read(text).events} & FORMATS.leaking
 
 
 def test_the_day_of_an_instant_is_the_utc_day() -> None:

@@ -24,7 +24,14 @@ from audit_lib.base.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.base.contracts.inputs import UNKNOWN_VALUES, Deploys, EnvEntries, EnvHistory, Sources
+from audit_lib.base.contracts.inputs import (
+    UNKNOWN_VALUES,
+    Deploys,
+    EnvEntries,
+    EnvHistory,
+    Sources,
+    value_is_unknown,
+)
 from audit_lib.base.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -92,4 +99,5 @@ __all__ = [
     "Timeline",
     "Uses",
     "rows",
+    "value_is_unknown",
 ]

@@ -35,6 +35,11 @@ class Sources(Contract):
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 
 
+def value_is_unknown(faults: str) -> bool:
+    """Whether an entry's faults, by commas, say that its variable is set to a value that is not known."""
+    return not set(UNKNOWN_VALUES).isdisjoint(faults.split(","))
+
+
 class EnvEntries(Contract):
     """One row for each line of an env source; its state says where the line ended."""
 

@@ -10,18 +10,18 @@ from itertools import groupby
 
 import numpy as np
 
-from audit_lib.logs.kernel.match_steps import NOTHING, Do, Step, first_bytes
+from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep, first_bytes
 from audit_lib.logs.kernel.shared_arrays import MISS, NODE
 from audit_lib.logs.units import Ints
 
 # A block of one phase: its row among the blocks, and the steps that are still to be taken.
-Rest = tuple[int, tuple[Step, ...]]
+Rest = tuple[int, tuple[MatchStep, ...]]
 _WORD = 8  # bytes
 # Bits of what a match left behind, beside one for each capture.
 TIMED, WITH_STATUS = 1, 1 << 6
 
 
-class Texts:
+class Literals:
     """All literals, one behind another."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Texts:
 class Tree:
     """The nodes of all phases, and for each phase and first byte the node that the walk begins at."""
 
-    def __init__(self, phases: Sequence[Sequence[Rest]], texts: Texts) -> None:
+    def __init__(self, phases: Sequence[Sequence[Rest]], texts: Literals) -> None:
         self._texts = texts
         self._rows: list[list[int]] = []
         known: dict[tuple[Rest, ...], int] = {(): MISS}
@@ -90,7 +90,7 @@ def _number(text: bytes) -> int:
     return int.from_bytes(text.ljust(_WORD, b"\0"), "little", signed=True)
 
 
-def _left(step: Step) -> int:
+def _left(step: MatchStep) -> int:
     """The bit of what a step leaves behind."""
     if step.do in (Do.TIME, Do.TIME_CLF, Do.TIME_ASCTIME):
         return TIMED

@@ -30,7 +30,7 @@ from audit_lib.logs.units import NONE, Ints
 _FIRST_OWN, _OWN = layout.CLOCK_NUMBER, (CLOCK_SET_BACK, SECRET_IN_URL)
 
 
-class Texts:
+class NamedTexts:
     """A worker's strings, which become names by the rule of the field that they are used in."""
 
     def __init__(self, texts: list[bytes], names: Names) -> None:
@@ -56,7 +56,7 @@ def messages(formats: LogFormats) -> tuple[str, ...]:
     return "", *(block.name for block in formats.messages), *_OWN
 
 
-def named_groups(rows: Ints, texts: Texts, formats: LogFormats) -> Ints:
+def named_groups(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Ints:
     """The rows of groups with names' numbers in place of strings', and a kind's in place of a message's."""
     one, two = rows[:, layout.G_ONE], rows[:, layout.G_TWO]
     message, status = message_in(one), status_in(one)
@@ -67,7 +67,7 @@ def named_groups(rows: Ints, texts: Texts, formats: LogFormats) -> Ints:
     return rows
 
 
-def named_moments(rows: Ints, texts: Texts) -> Ints:
+def named_moments(rows: Ints, texts: NamedTexts) -> Ints:
     """The rows of moments with names' numbers in place of strings'."""
     one = rows[:, layout.G_ONE]
     method = texts.named(minute_method_in(one), clean_method)
@@ -76,7 +76,7 @@ def named_moments(rows: Ints, texts: Texts) -> Ints:
     return rows
 
 
-def _named_pair(two: Ints, texts: Texts) -> Ints:
+def _named_pair(two: Ints, texts: NamedTexts) -> Ints:
     return two_in_one(texts.named(upper_in(two), clean_client), texts.named(lower_in(two), name_route))
 
 
@@ -113,7 +113,7 @@ def _kinds(formats: LogFormats) -> Ints:
     return kinds
 
 
-def decode_events(rows: Ints, texts: Texts, formats: LogFormats) -> Columns:
+def decode_events(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Columns:
     """Columns of EVENT and EVENT_NAMES."""
     one, before, after = rows[:, layout.E_ONE], rows[:, layout.E_BEFORE], rows[:, layout.E_AFTER]
     swapped = (before != NONE) & (after != NONE) & (before > after)

@@ -9,7 +9,7 @@ import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.formats import Block, LogFormats
-from audit_lib.logs.kernel.decision_tree import Rest, Texts, Tree
+from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
 from audit_lib.logs.units import Ints
@@ -40,7 +40,7 @@ def zone_offsets(name: str) -> tuple[Ints, Ints]:
     return np.array(starts, np.int64), np.array(offsets, np.int64)
 
 
-def _row(block: Block, number: int, texts: Texts) -> list[int]:
+def _row(block: Block, number: int, texts: Literals) -> list[int]:
     """What a match of the block means."""
     fields = {part.field for part in block.parts}
     at, size = texts.place(block.method.encode()) if block.method else (0, 0)
@@ -60,7 +60,7 @@ def _row(block: Block, number: int, texts: Texts) -> list[int]:
 @lru_cache(maxsize=8)
 def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     """The program for formats and a time zone."""
-    texts = Texts()
+    texts = Literals()
     at_begin = [block for block in formats.messages if not block.anywhere]
     prefixes = _numbered(formats.prefixes, 0)
     inner = [rest for rest, block in zip(prefixes, formats.prefixes, strict=True) if not block.outer]
@@ -91,7 +91,7 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
     return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
 
 
-def _names(texts: Texts, formats: LogFormats) -> list[list[int]]:
+def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:
     """The names of a structured line's fields as a table by size and last byte; empty rows have size 0."""
     json = formats.json
     lists = (json.time, json.text, json.status, json.client, json.method, json.path, json.level, json.labels)

@@ -9,7 +9,7 @@ from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decode import Texts, decode_events, messages
+from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
 from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in
 from audit_lib.logs.kernel.worker import ChunkRead
 from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
@@ -179,7 +179,7 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
     names = Names(whole.names)
     rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
-    events = decode_events(rows, Texts(list(gathered.texts), names), formats)
+    events = decode_events(rows, NamedTexts(list(gathered.texts), names), formats)
     return LogSums(
         lines=int(state[layout.LINES]),
         read=int(state[layout.READ]),

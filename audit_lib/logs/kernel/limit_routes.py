@@ -17,7 +17,7 @@ from audit_lib.logs.kernel.packed_words import (
     two_in_one,
     upper_in,
 )
-from audit_lib.logs.kernel.shared_arrays import Groups, Strings, Tables, rows_in
+from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Strings, rows_in
 from audit_lib.logs.route_limit import BUDGETS, Flags, Least, budget_of, hashes
 from audit_lib.logs.units import Ints
 
@@ -42,7 +42,7 @@ def thinned(groups: Ints, minutes: Ints, texts: list[bytes], least: Sequence[Lea
     return _without(groups, status_in, lost, other), _without(minutes, minute_status_in, lost, other)
 
 
-def thin(tables: Tables, head: Ints, events: Ints, onces: Ints, most: int) -> tuple[Tables, Ints]:
+def thin(tables: CountTables, head: Ints, events: Ints, onces: Ints, most: int) -> tuple[CountTables, Ints]:
     """The tables and the head of a worker that reads no more, without routes that are beyond their budget.
 
     Strings keep their numbers, and those that its events and onces name stay.
@@ -58,7 +58,7 @@ def thin(tables: Tables, head: Ints, events: Ints, onces: Ints, most: int) -> tu
     used = [minute_method_in(minutes[:, 0]), events[:, layout.E_SUBJECT]]
     used += [method_in(rows[:, 0]) for rows in keys]
     used += [part(rows[:, 1]) for rows in (*keys, minutes) for part in (upper_in, lower_in)]
-    return Tables(_strings(texts, used), _dense(groups), layout.new_groups(2), _dense(minutes)), head
+    return CountTables(_strings(texts, used), _dense(groups), layout.new_groups(2), _dense(minutes)), head
 
 
 def _lost(groups: Ints, texts: list[bytes], least: Sequence[Least]) -> tuple[Flags, int]:

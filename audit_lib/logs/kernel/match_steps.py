@@ -52,7 +52,7 @@ class Do(IntEnum):
     MATCHED = 15  # the block matches
 
 
-class Step(NamedTuple):
+class MatchStep(NamedTuple):
     """One step, by what it does; blocks that begin with equal steps are matched together."""
 
     do: Do
@@ -64,53 +64,53 @@ class Step(NamedTuple):
 
 
 _STEPS = {
-    "time": Step(Do.TIME),
-    "time:clf": Step(Do.TIME_CLF),
-    "time:asctime": Step(Do.TIME_ASCTIME),
-    "time:syslog": Step(Do.TIME_SYSLOG),
-    "level": Step(Do.LEVEL),
-    "sp": Step(Do.RUN, members=SP, least=1),
-    "digits": Step(Do.RUN, members=DIGITS, least=1),
-    "word": Step(Do.RUN, members=WORD, least=1),
-    "name": Step(Do.RUN, members=NAME, least=1),
-    "dotted": Step(Do.HEAD, members=DOTTED, least=0, most=1 << 30),
-    "peer": Step(Do.RUN, members=PEER, capture=CLIENT),
-    "client": Step(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
-    "client:port": Step(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
-    "method": Step(Do.RUN, members=LETTERS, least=1, capture=METHOD),
-    "path": Step(Do.RUN, members=PEER, capture=PATH),
-    "route": Step(Do.RUN, members=ROUTE, capture=PATH),
-    "status": Step(Do.STATUS),
-    "variable": Step(Do.HEAD, members=VARIABLES, least=2, most=63, capture=VARIABLE),
-    "email": Step(Do.RUN, members=EMAILS, capture=EMAIL),
-    "rest": Step(Do.REST),
-    "end": Step(Do.LAST),
+    "time": MatchStep(Do.TIME),
+    "time:clf": MatchStep(Do.TIME_CLF),
+    "time:asctime": MatchStep(Do.TIME_ASCTIME),
+    "time:syslog": MatchStep(Do.TIME_SYSLOG),
+    "level": MatchStep(Do.LEVEL),
+    "sp": MatchStep(Do.RUN, members=SP, least=1),
+    "digits": MatchStep(Do.RUN, members=DIGITS, least=1),
+    "word": MatchStep(Do.RUN, members=WORD, least=1),
+    "name": MatchStep(Do.RUN, members=NAME, least=1),
+    "dotted": MatchStep(Do.HEAD, members=DOTTED, least=0, most=1 << 30),
+    "peer": MatchStep(Do.RUN, members=PEER, capture=CLIENT),
+    "client": MatchStep(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
+    "client:port": MatchStep(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
+    "method": MatchStep(Do.RUN, members=LETTERS, least=1, capture=METHOD),
+    "path": MatchStep(Do.RUN, members=PEER, capture=PATH),
+    "route": MatchStep(Do.RUN, members=ROUTE, capture=PATH),
+    "status": MatchStep(Do.STATUS),
+    "variable": MatchStep(Do.HEAD, members=VARIABLES, least=2, most=63, capture=VARIABLE),
+    "email": MatchStep(Do.RUN, members=EMAILS, capture=EMAIL),
+    "rest": MatchStep(Do.REST),
+    "end": MatchStep(Do.LAST),
 }
 _TO_THE_END = (Do.ALL, Do.REST, Do.LAST, Do.ENDS)
 
 
-def steps_of(block: Block, whole: bool) -> tuple[Step, ...]:
+def steps_of(block: Block, whole: bool) -> tuple[MatchStep, ...]:
     """The steps of a block; `whole` ends it at the end of the line, as bodies do."""
     if not block.parts:
-        return Step(Do.LITERAL, block.literal), Step(Do.ASK)
-    steps: list[Step] = []
+        return MatchStep(Do.LITERAL, block.literal), MatchStep(Do.ASK)
+    steps: list[MatchStep] = []
     before = Part()
     for part in block.parts:
         if part.field == "end" and steps and steps[-1].do is Do.FIND:
-            steps[-1] = Step(Do.ENDS, steps[-1].text)
+            steps[-1] = MatchStep(Do.ENDS, steps[-1].text)
         elif part.literal:
-            steps.append(Step(Do.FIND if before.field == "text" else Do.LITERAL, part.literal))
+            steps.append(MatchStep(Do.FIND if before.field == "text" else Do.LITERAL, part.literal))
         elif part.field != "text":
             steps.append(_STEPS[part.field])
         before = part
     if before.field == "text":
-        steps.append(Step(Do.ALL))
+        steps.append(MatchStep(Do.ALL))
     if whole and steps[-1].do not in _TO_THE_END:
-        steps.append(Step(Do.LAST))
+        steps.append(MatchStep(Do.LAST))
     return tuple(steps)
 
 
-def first_bytes(steps: tuple[Step, ...]) -> frozenset[int]:
+def first_bytes(steps: tuple[MatchStep, ...]) -> frozenset[int]:
     """The bytes with which a match can begin."""
     found: set[int] = set()
     for step in steps:
@@ -120,7 +120,7 @@ def first_bytes(steps: tuple[Step, ...]) -> frozenset[int]:
     return frozenset(_ALL)
 
 
-def _begins(step: Step) -> bytes:
+def _begins(step: MatchStep) -> bytes:
     match step.do:
         case Do.LITERAL:
             return step.text[:1]

@@ -11,7 +11,7 @@ WIDTH = 64  # so many bytes are looked at together
 line_feeds, oddities = marks_of(b"\n", WIDTH), marks_of(b"\0\x1b\r", WIDTH)
 
 
-class Line(NamedTuple):
+class LineEnd(NamedTuple):
     """Where a line ends, and whether it may hold a NUL, an escape or a carriage return."""
 
     end: int
@@ -25,10 +25,10 @@ def line_at(pos, end):
     while pos < end:
         ends, marks = line_feeds(pos), oddities(pos)
         if ends:
-            return Line(min(end, pos + lowest(ends)), (odd | marks & ((ends & -ends) - 1)) != 0)
+            return LineEnd(min(end, pos + lowest(ends)), (odd | marks & ((ends & -ends) - 1)) != 0)
         odd |= marks
         pos += WIDTH
-    return Line(end, odd != 0)
+    return LineEnd(end, odd != 0)
 
 
 @jit

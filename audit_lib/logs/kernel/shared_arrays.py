@@ -83,7 +83,7 @@ class Groups(NamedTuple):
     size: Ints  # one element: how many there are
 
 
-class Tables(NamedTuple):
+class CountTables(NamedTuple):
     """What one worker fills: `head` holds groups of a chunk before its first date, which is yet unknown."""
 
     strings: Strings
@@ -120,7 +120,7 @@ FRAME = 2 * ARRAYS
 SLACK = 64
 
 
-def arrays(buffer: Bytes, program: Program, tables: Tables, work: Work) -> list[NDArray[Any]]:
+def arrays(buffer: Bytes, program: Program, tables: CountTables, work: Work) -> list[NDArray[Any]]:
     """All arrays in the order of the frame."""
     return [buffer, *program, *(array for table in tables for array in table), *work]
 
@@ -136,9 +136,9 @@ def new_groups(capacity: int = 1 << 12) -> Groups:
     return Groups(np.zeros((capacity, GROUP), np.int64), np.zeros(1, np.int64))
 
 
-def new_tables() -> Tables:
+def new_tables() -> CountTables:
     """Empty tables, which grow as they must."""
-    return Tables(new_strings(), new_groups(), new_groups(256), new_groups(256))
+    return CountTables(new_strings(), new_groups(), new_groups(256), new_groups(256))
 
 
 def rows_in(groups: Groups) -> Ints:

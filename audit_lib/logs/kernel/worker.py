@@ -17,8 +17,8 @@ from audit_lib.logs.kernel.chunks import buffer_size, chunks
 from audit_lib.logs.kernel.formats_as_arrays import compile_formats
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
-from audit_lib.logs.kernel.shared_arrays import Groups, Program, Strings, Tables, Work
-from audit_lib.logs.read_line import Line, Sighting, read_line
+from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
+from audit_lib.logs.read_line import Line, LogEvent, read_line
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import NONE, Bytes, Ints
 
@@ -26,7 +26,7 @@ from audit_lib.logs.units import NONE, Bytes, Ints
 class Counted(Protocol):
     """Who counted chunks: the groups with a date are in its tables."""
 
-    tables: Tables
+    tables: CountTables
     reads_on: bool  # whether it may count more chunks
 
     def restart(self) -> None:
@@ -48,7 +48,7 @@ class ChunkRead:
 class Filled:
     """The tables of a worker that reads no more, so that they can be sent from one machine to another."""
 
-    tables: Tables
+    tables: CountTables
     reads_on = False
 
     def restart(self) -> None:
@@ -141,7 +141,9 @@ class Worker:
     def _grow(self) -> None:
         """Room for one line more in every table."""
         strings, *groups = self.tables
-        self.tables = Tables(self._roomy_strings(strings), *(self._roomy_groups(each) for each in groups))
+        self.tables = CountTables(
+            self._roomy_strings(strings), *(self._roomy_groups(each) for each in groups)
+        )
         events = self._work.events
         if self._work.state[layout.EVENTS] + 4 >= len(events):
             self._work = self._work._replace(events=np.concatenate([events, np.zeros_like(events)]))
@@ -166,7 +168,7 @@ class Worker:
             arena = np.concatenate([arena, np.zeros(len(arena), np.uint8)])
         return Strings(slots, starts, arena, size)
 
-    def _linked(self, tables: Tables, task: int) -> None:
+    def _linked(self, tables: CountTables, task: int) -> None:
         kept, self.tables = self.tables, tables
         self._link_all()
         self._call(task)
@@ -177,18 +179,18 @@ class Worker:
         at = NONE if line.at is None else line.at
         place = {"read": layout.READ, "blank": layout.BLANK}.get(line.state, layout.UNKNOWN)
         self._call(layout.TAKE, at, line.record, place)
-        for sighting in line.sightings:
+        for event in line.events:
             self._grow()
-            self._call(layout.SIGHT, at, *self._shown(sighting))
+            self._call(layout.SIGHT, at, *self._shown(event))
 
-    def _shown(self, sighting: Sighting) -> tuple[int, ...]:
-        message = self.plan.formats.message_numbers.get(sighting.message, -1) + 1
-        if sighting.message == SECRET_IN_URL:
+    def _shown(self, event: LogEvent) -> tuple[int, ...]:
+        message = self.plan.formats.message_numbers.get(event.message, -1) + 1
+        if event.message == SECRET_IN_URL:
             message = layout.URL_NUMBER
-        once = 1 << MESSAGE_KINDS.index(sighting.kind) if sighting.once else 0
-        fields = (sighting.method, sighting.client, sighting.route, sighting.subject)
+        once = 1 << MESSAGE_KINDS.index(event.kind) if event.once else 0
+        fields = (event.method, event.client, event.route, event.subject)
         numbers = [self._number(text) for text in fields]
-        return sighting.status or 0, message, *numbers, sighting.kind == NOTICE, once
+        return event.status or 0, message, *numbers, event.kind == NOTICE, once
 
     def _number(self, text: str) -> int:
         encoded = text.encode()

@@ -8,7 +8,7 @@ import numpy as np
 from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, LogSums, Names, no_sums, summed_lazily
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, Texts, named_groups, named_moments
+from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, NamedTexts, named_groups, named_moments
 from audit_lib.logs.kernel.limit_routes import combined, thinned
 from audit_lib.logs.kernel.packed_words import (
     day_in,
@@ -97,7 +97,7 @@ class Share:
             groups = np.concatenate([groups, *self.extra])
         strings = layout.texts(tables.strings)
         groups, minutes = thinned(groups, minutes, strings, least)
-        texts = Texts(strings, names)
+        texts = NamedTexts(strings, names)
         return named_groups(groups, texts, formats), named_moments(minutes, texts)
 
 

@@ -24,13 +24,13 @@ from audit_lib.report.json_text import to_json
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
 from audit_lib.report.pivot_tables import exposed_uses
-from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.publication import Package, Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.publish.seal import Sealing, seal
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.signature import MANIFEST
 
 ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
 SCHEMA = "audit_lib/incident/1"

@@ -12,13 +12,13 @@ import pandas as pd
 from audit_lib.base.errors import Refused
 from audit_lib.project.policy import Policy
 from audit_lib.report.json_text import to_json
-from audit_lib.report.publish.atomic_folder import MANIFEST, publishing
+from audit_lib.report.publish.atomic_folder import publishing
 from audit_lib.report.publish.run_notebook import started
 from audit_lib.report.publish.seal import Classes, Sealing, SealPlan, classify, plan, public_text, seal
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.kernel_pipe import Handoff
-from audit_lib.secrecy.signature import signed
+from audit_lib.secrecy.signature import MANIFEST, signed
 
 Content = TypeVar("Content")
 

@@ -9,12 +9,12 @@ from audit_lib.audit import Audit
 from audit_lib.report.csv_text import findings_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.page import page
-from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.publication import Package, Publication, prepare
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.report_json import report_record
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.signature import MANIFEST
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (NOTEBOOK, "report.html", "report.json", "findings.csv", MANIFEST)

@@ -14,11 +14,11 @@ import pandas as pd
 
 from audit_lib.base.errors import Refused
 from audit_lib.project.policy import Policy
-from audit_lib.report.publish.atomic_folder import MANIFEST
 from audit_lib.report.publish.extract_text import views
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Matcher
+from audit_lib.secrecy.signature import MANIFEST
 
 SEALED_BITS = 64  # a value of fewer may be met by chance, and a hit would give it away
 _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
