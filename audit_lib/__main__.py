@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "init": "init:init",
     "review": "review:review",
     "failures": "failures:failures",
+    "validate": "validate:validate",
     "snapshot": "records:snapshot",
     "record": "records:record",
     "accept": "decisions:accept",

@@ -23,6 +23,7 @@ ROOMS = (
     "secrets",
     "logins",
     "leaks",
+    "rotation",
     "findings",
     "incident",
     "audit",

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import EnvEntries, Sources, value_is_unknown
+from audit_lib.base.contracts import EnvEntries, Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary, parse_env
+from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
 from audit_lib.secrets.given_values import ENVIRON, given_lines, given_loader
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.source_rows import (
@@ -145,7 +145,7 @@ def _entries(place: EnvPlace, read: _Parsed, keeper: Keeper) -> Iterator[dict[st
     for line in read.lines:
         suspects = [keeper.take(suspect) for suspect in line.suspects]
         faults = ",".join(line.faults)
-        not_known = bool(line.name) and value_is_unknown(faults)
+        not_known = bool(line.name) and value_is_unknown(line.faults)
         fingerprint = keeper.take(line.value) if line.value else None
         facts = {"line": line.line, "state": line.state, "name": line.name, "faults": faults}
         facts |= {"readings": ",".join(suspects) if not_known else ""}

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from audit_lib.secrets.loaders import Statement
 from audit_lib.secrets.loaders.agree import Known, agreed
 
+# Faults of a line whose variable is set, to a value that is not known.
+UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 # Linux hands no longer string to a process (MAX_ARG_STRLEN), so no application can hold it.
 MAX_LINE_CHARACTERS = 131_072
 MAX_LINES = 20_000
@@ -46,6 +48,11 @@ class EnvLine:
     value: str | None = field(default=None, repr=False)
     faults: tuple[str, ...] = ()
     suspects: tuple[str, ...] = field(default=(), repr=False)
+
+
+def value_is_unknown(faults: Iterable[str]) -> bool:
+    """Whether a line's faults say that its variable is set to a value that is not known."""
+    return not set(UNKNOWN_VALUES).isdisjoint(faults)
 
 
 def is_binary(content: bytes) -> bool:

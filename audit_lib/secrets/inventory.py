@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Inventory, value_is_unknown
+from audit_lib.base.contracts import Inventory
 from audit_lib.project import ENVIRONMENTS, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.env_lines import value_is_unknown
 from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
 
 Place = tuple[str, str]  # environment and service
@@ -203,7 +204,7 @@ def _present(
     examples: frozenset[str] | None,
 ) -> dict[str, Any]:
     place, variable = (entry["environment"], entry["service"]), entry["name"]
-    not_known = value_is_unknown(entry["faults"])
+    not_known = value_is_unknown(entry["faults"].split(","))
     row = {
         **_demands(rule, variable, place),
         "state": "empty" if pd.isna(entry["fingerprint"]) and not not_known else "present",

@@ -89,7 +89,12 @@ def _formats(
 
 
 def _strength(held: ValueInForce, rule: SecretRule) -> dict[str, Any]:
-    """Length, kinds of characters and bits of the secret component; a missing password has none of them."""
+    """Length, kinds of characters and bits of the secret component; a missing password has none of them.
+
+    A URL to a local file needs no password, so nothing is demanded of it.
+    """
+    if held.part == "" and not held.whole_is(values.has_host):
+        return {"length": "", "classes_ok": None, "strength_bits": 0.0}
     length = held.keeper.ask(held.part, len) if held.part else 0
     bits = held.keeper.ask(held.part, strength_bits) if held.part else 0.0
     classes = partial(values.has_classes, classes=rule.classes, enough_bits=rule.enough_bits)

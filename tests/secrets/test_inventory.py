@@ -156,7 +156,7 @@ def test_a_value_is_judged_by_its_rule(tmp_path: Path, value: str, expected: dic
         ("postgresql://app:change-me@h/db", {"placeholder": True}),
         (f"postgresql://app:{PASSWORD}@@h/db", {"url_ok": False}),
         ("postgresql://app@h/db", {"kind": "secret", "length": "short", "strength_bits": 0.0}),
-        ("sqlite:///local.db", {"kind": "setting"}),
+        ("sqlite:///local.db", {"kind": "setting", "length": ""}),
         (TOKEN, {"component": "whole", "kind": "secret", "strength_bits": 258.0}),
     ],
 )

@@ -24,14 +24,7 @@ from audit_lib.base.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.base.contracts.inputs import (
-    UNKNOWN_VALUES,
-    Deploys,
-    EnvEntries,
-    EnvHistory,
-    Sources,
-    value_is_unknown,
-)
+from audit_lib.base.contracts.inputs import Deploys, EnvEntries, EnvHistory, Sources
 from audit_lib.base.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -58,7 +51,6 @@ __all__ = [
     "LINE_STATES",
     "PLACES",
     "STATUSES",
-    "UNKNOWN_VALUES",
     "Acceptances",
     "Alerts",
     "Attestations",
@@ -99,5 +91,4 @@ __all__ = [
     "Timeline",
     "Uses",
     "rows",
-    "value_is_unknown",
 ]

@@ -31,15 +31,6 @@ class Sources(Contract):
     remedy: Series[str]  # for a source that is missing, the command that would supply it
 
 
-# Faults of a line whose variable is set, to a value that is not known.
-UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
-
-
-def value_is_unknown(faults: str) -> bool:
-    """Whether an entry's faults, by commas, say that its variable is set to a value that is not known."""
-    return not set(UNKNOWN_VALUES).isdisjoint(faults.split(","))
-
-
 class EnvEntries(Contract):
     """One row for each line of an env source; its state says where the line ended."""
 
@@ -50,7 +41,7 @@ class EnvEntries(Contract):
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
     state: Series[str] = pa.Field(isin=LINE_STATES)
     name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
-    # Null if there is no name, the value is empty, or not known (UNKNOWN_VALUES among the faults).
+    # Null if there is no name, the value is empty, or not known (secrets/env_lines.py: UNKNOWN_VALUES).
     fingerprint: Series[str] = pa.Field(nullable=True)
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
     faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them

@@ -36,7 +36,7 @@ FACTS = (
     "expected",
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
-OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform")
+OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform", "startup")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
