@@ -144,5 +144,8 @@ def _own_errors(name: str) -> Iterator[None]:
         raise AuditError(f"{place}: stopped with {error.ename}") from None
     except CellTimeoutError:
         raise AuditError(f"{name}: a cell took too long and was stopped") from None
-    except DeadKernelError:
-        raise AuditError(f"{name}: the kernel died") from None
+    except RuntimeError as error:
+        # jupyter_client raises a plain one for a kernel that died, or hung, before it was ready.
+        if isinstance(error, DeadKernelError) or str(error).startswith("Kernel d"):
+            raise AuditError(f"{name}: the kernel died") from None
+        raise
