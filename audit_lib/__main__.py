@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "review": "review:review",
     "failures": "failures:failures",
     "validate": "validate:validate",
+    "generate": "generate:generate",
     "snapshot": "records:snapshot",
     "record": "records:record",
     "accept": "decisions:accept",

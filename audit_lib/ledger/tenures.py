@@ -75,10 +75,8 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
 
 def _sights(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
     if entry.kind == "rotation" and entry.body["fingerprint"]:
-        yield (
-            _home(entry.body),
-            SnapshotLook(entry.at, entry.place, entry.body["fingerprint"], loader_in(entry.body)),
-        )
+        for seen in filter(None, (entry.body.get("previous"), entry.body["fingerprint"])):
+            yield _home(entry.body), SnapshotLook(entry.at, entry.place, seen, loader_in(entry.body))
     if entry.kind != "snapshot":
         return
     whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}

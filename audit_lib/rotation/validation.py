@@ -70,7 +70,7 @@ def validate(
     """
     rules = [rule for rule in policy.secrets if rule.service == service]
     held = {rule.name: _value(rule, values) for rule in rules}
-    start = _Start(policy, environment, held, unknown, Keeper(Key.throw_away()))
+    start = _Start(policy, environment, held, unknown)
     invalid = [
         InvalidSecret(rule.name, start.demands(rule), fault)
         for rule in rules
@@ -87,7 +87,6 @@ class _Start:
     environment: str
     held: Mapping[str, str] = field(repr=False)
     unknown: frozenset[str]
-    keeper: Keeper
 
     def demands(self, rule: SecretRule) -> bool:
         """Whether the service must not start without the variable."""
@@ -106,28 +105,29 @@ def _faults(rule: SecretRule, start: _Start) -> Iterator[str]:
     if start.unknown & {rule.name, *rule.aliases}:
         yield "is set, but its value is not known: the loaders of env files read it differently"
     elif value:
-        yield from _value_faults(rule, value, start)
+        yield from value_faults(rule, value, start.policy, start.environment)
         yield from _pair_faults(rule, start.held)
     elif start.demands(rule):
         yield "is missing or empty"
 
 
-def _value_faults(rule: SecretRule, value: str, start: _Start) -> Iterator[str]:
-    """Why a value cannot be the service's own; else each way in which it is not as demanded."""
-    in_force = hold(start.keeper, start.keeper.take(value), rule.component)
-    judged = judge(in_force, rule, start.policy, start.environment, None)
+def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
+    """Why a value cannot be the service's own; else each way in which it is not as the rule demands."""
+    keeper = Keeper(Key.throw_away())
+    in_force = hold(keeper, keeper.take(value), rule.component)
+    judged = judge(in_force, rule, policy, environment, None)
     if judged["placeholder"]:
         yield "is a placeholder, not a real value"
     elif judged["compromised"]:
         yield "is a value that was published"
-    elif judged["default_ok"] is False and start.environment == "production":
+    elif judged["default_ok"] is False and environment == "production":
         yield "is a default that everyone knows"
     elif judged["length"] == "short":
         yield f"must be at least {rule.min_length} characters long"
     else:
         told = _MALFORMED | {
-            "format_ok": f"must have the format {format_of(rule, start.environment)}",
-            "expected_ok": f"is not the value that the policy states for {start.environment}",
+            "format_ok": f"must have the format {format_of(rule, environment)}",
+            "expected_ok": f"is not the value that the policy states for {environment}",
         }
         yield from (fault for column, fault in told.items() if judged[column] is False)
 

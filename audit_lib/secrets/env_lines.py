@@ -73,7 +73,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
 
     `loaders` are those by which the service may read the file: one if it is known.
     """
-    text, encoding_fault = _decoded(content)
+    text, encoding_fault = decoded(content)
     raw = list(io.StringIO(text, newline="")) if text != "\ufeff" else []
     bodies = [line.rstrip("\r\n") for line in raw]
     blocked = [_blocked(body) for body in bodies]
@@ -116,12 +116,21 @@ def looks_like_value(text: str) -> bool:
     return lower > 0 and 4 * upper > lower
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def decoded(content: bytes) -> tuple[str, str]:
     """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
     for mark, encoding, fault in _BOMS:
         if fault and content.startswith(mark):
             return content.decode(encoding, "replace"), fault
     return content.decode("utf-8", "surrogateescape"), ""
+
+
+def encoded_like(text: str, content: bytes) -> bytes:
+    """A text in the encoding that `decoded` found of other bytes, with their byte order mark."""
+    for mark, encoding, fault in _BOMS:
+        if fault and content.startswith(mark):
+            order = "le" if mark.startswith(b"\xff") else "be"
+            return mark + text.encode(f"{encoding}-{order}", "surrogatepass")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _blocked(body: str) -> str:

@@ -188,6 +188,9 @@ def _seen(
     entry: Entry, secrets: Mapping[tuple[str, str, str], set[str]], links: Links
 ) -> Iterator[tuple[ObservedSeries, Observation]]:
     if entry.kind == "rotation" and entry.body["fingerprint"] is not None:
+        if entry.body.get("previous"):  # seen right before it was replaced
+            before = {**entry.body, "fingerprint": entry.body["previous"]}
+            yield _chain(entry, before), _observation(entry, before, links, recorded=True)
         yield _chain(entry, entry.body), _observation(entry, entry.body, links, recorded=True)
     if entry.kind != "snapshot":
         return

@@ -1,0 +1,169 @@
+"""A rotation in env files: a variable and its twins get a new value, the ledger both fingerprints."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from audit_lib.base.clock import iso
+from audit_lib.base.errors import BadInput
+from audit_lib.ledger import Draft
+from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.project import EnvSource, Project
+from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.rotation.edit_env import Change, current_value, with_value
+from audit_lib.rotation.replace_file import replace_file
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.secrets.value_rules import hold
+
+# The password of a URL, from the colon behind the user to the @ before the host.
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One variable in one env file, before and after."""
+
+    place: SecretPlace
+    source: str
+    loader: str  # whose reading it is; "" if it is not known which
+    path: Path
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    previous: str | None  # the fingerprint that the variable had; None: it was not set
+    fingerprint: str
+
+    def write(self) -> None:
+        """Change the file; `BadInput` if it has changed meanwhile or cannot be written."""
+        replace_file(self.path, self.before, self.after)
+
+    def draft(self, at: datetime, by: str, ticket: str, reason: str) -> Draft:
+        """The ledger's record of the change: a rotation whose old and new value were both seen."""
+        secret, environment, service = self.place
+        body = {
+            "secret": secret,
+            "environment": environment,
+            "service": service,
+            "source": self.source,
+            "loader": self.loader,
+            "claimed_at": iso(at),
+            "day_only": False,
+            "previous": self.previous,
+            "fingerprint": self.fingerprint,
+            "by": by,
+            "ticket": ticket,
+            "reason": reason,
+        }
+        return Draft("rotation", body)
+
+
+def env_source(project: Project, file: Path) -> EnvSource:
+    """The env file in force that a path names; `BadInput` if the project has no such file."""
+    sources = _in_force(project)
+    for source in sources:
+        if (project.root / source.path).resolve() == file.resolve():
+            return source
+    known = ", ".join(source.path for source in sources) or "none"
+    raise BadInput.at(str(file), f"is not an env file in force of the project: {known}")
+
+
+def planned(
+    project: Project, policy: Policy, rule: SecretRule, source: EnvSource, *, new: str, keeper: Keeper
+) -> tuple[FileChange, ...]:
+    """What must change for a new value: the variable in the file, and its twins in the same environment.
+
+    Twins are the variables that the policy says must hold the same value, in every env file that sets them.
+    Nothing is written yet. The values go to the keeper. `BadInput` if one of the files cannot be changed.
+    """
+    targets = [(rule, source), *_twins(policy, rule, source, project)]
+    return tuple(_change(_Setting.of(project, where, what), new, keeper) for what, where in targets)
+
+
+def _in_force(project: Project) -> list[EnvSource]:
+    return [one for one in project.env_sources if not (one.example or one.backup or one.export)]
+
+
+def _twins(
+    policy: Policy, rule: SecretRule, mine: EnvSource, project: Project
+) -> Iterator[tuple[SecretRule, EnvSource]]:
+    names = {rule.name, *rule.equals, *(one.name for one in policy.secrets if rule.name in one.equals)}
+    for source in _in_force(project):
+        for twin in policy.secrets:
+            is_same = twin.name == rule.name and source.path == mine.path
+            if twin.name in names and not is_same and source.environment == mine.environment:
+                # What is not there, or does not set it, needs no change.
+                setting = _Setting.of(project, source, twin, needed=False)
+                if setting.value is not None:
+                    yield twin, source
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """How a rule's variable is set in an env file."""
+
+    rule: SecretRule
+    source: EnvSource
+    path: Path
+    content: bytes = field(repr=False)
+    loaders: tuple[str, ...]
+    name: str  # the variable's name, or the alias that the file has
+    value: str | None = field(repr=False)
+
+    @classmethod
+    def of(cls, project: Project, source: EnvSource, rule: SecretRule, *, needed: bool = True) -> "_Setting":
+        """The setting in a file; `BadInput` if the file cannot be read, and is needed."""
+        path = (project.root / source.path).resolve()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            if needed:
+                raise BadInput.at(source.path, f"cannot be read ({error.strerror})") from None
+            return cls(rule, source, path, b"", (), rule.name, None)
+        loaders = loaders_of(project.root, source, content)
+        for name in (rule.name, *rule.aliases):
+            value = current_value(content, name, loaders, source.path)
+            if value is not None:
+                return cls(rule, source, path, content, loaders, name, value)
+        return cls(rule, source, path, content, loaders, rule.name, None)
+
+
+def _change(setting: _Setting, new: str, keeper: Keeper) -> FileChange:
+    rule, source, loaders = setting.rule, setting.source, setting.loaders
+    part = rule.component == "password" and "://" not in new
+    change = _password_of(rule, new) if part else _whole(new)
+    return FileChange(
+        place=SecretPlace(rule.name, source.environment, source.service),
+        source=source.path,
+        loader=loaders[0] if len(loaders) == 1 else "",
+        path=setting.path,
+        before=setting.content,
+        after=with_value(setting.content, setting.name, change, loaders, source.path),
+        previous=_fingerprint(keeper, setting.value, rule) if setting.value else None,
+        fingerprint=_fingerprint(keeper, change(setting.value or ""), rule),
+    )
+
+
+def _whole(new: str) -> Change:
+    return lambda _: new
+
+
+def _password_of(rule: SecretRule, new: str) -> Change:
+    """Puts the password into the URL that is set; `BadInput` if none is set that has a password."""
+
+    def change(old: str) -> str:
+        if "://" not in old:
+            if old:
+                return new  # what is no URL is the secret itself
+            raise BadInput.at(f"secret {rule.name}", "must be set to a URL with a password first")
+        changed, count = _URL_PASSWORD.subn(lambda found: found[1] + new, old, count=1)
+        if not count:
+            raise BadInput.at(f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
+        return changed
+
+    return change
+
+
+def _fingerprint(keeper: Keeper, value: str, rule: SecretRule) -> str:
+    return hold(keeper, keeper.take(value), rule.component).part

@@ -1,0 +1,162 @@
+"""Setting one variable in an env file: only it changes, every loader reads it, a crash leaves one of two."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from audit_lib.base.errors import BadInput
+from audit_lib.rotation.edit_env import with_value
+from audit_lib.rotation.replace_file import SUFFIX, replace_file
+from audit_lib.secrets.env_lines import decoded
+from audit_lib.secrets.loaders import READERS
+from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
+
+NEW = fake_value("new", 40)
+PYTHON = ("python-dotenv",)
+KEPT = {
+    "plain": ("A=1\nKEY=old\nB=2\n", "A=1\nKEY={}\nB=2\n"),
+    "quoted": ("KEY='old'\nB=2", "KEY={}\nB=2"),
+    "quoted, with a comment": ('A=1\nKEY="old" # why\n', "A=1\n# why\nKEY={}\n"),
+    "export": ("export KEY=old\nA=1\n", "export KEY={}\nA=1\n"),
+    "line ends of Windows": ("A=1\r\nKEY=old\r\n", "A=1\r\nKEY={}\r\n"),
+    "no line end": ("A=1\nKEY=old", "A=1\nKEY={}"),
+    "empty": ("KEY=\nA=1\n", "KEY={}\nA=1\n"),
+    "not set": ("A=1", "A=1\nKEY={}\n"),
+    "an empty file": ("", "KEY={}\n"),
+    "over lines": ('KEY="one\ntwo"\nA=1\n', "KEY={}\nA=1\n"),
+    "a byte order mark": ("\ufeffKEY=old\nA=1\n", "\ufeffKEY={}\nA=1\n"),
+}
+
+
+def _edit(text: str, loaders: tuple[str, ...] = PYTHON) -> str:
+    return decoded(with_value(text.encode(), "KEY", lambda _: NEW, loaders, "file"))[0]
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_all_else_is_kept(case: str) -> None:
+    """Comments, order, line ends and encoding stay. Quotes go, and a comment behind the value gets a line of
+    its own: docker would take both into the value."""
+    before, after = KEPT[case]
+    assert _edit(before) == after.format(NEW)
+
+
+def test_utf_16_stays_utf_16() -> None:
+    """A file in UTF-16 with its byte order mark is one afterwards."""
+    edited = with_value("KEY=old\nA=1\n".encode("utf-16"), "KEY", lambda _: NEW, PYTHON, "file")
+    assert edited == f"KEY={NEW}\nA=1\n".encode("utf-16")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("KEY=a\nKEY=b\n", "sets KEY 2 times: keep one line"),
+        ("KEY=${OTHER}\n", "sets KEY to what loaders read differently: state its loader in audit.toml"),
+    ],
+)
+def test_what_is_not_clear_is_refused(text: str, fault: str) -> None:
+    """A file whose value is not known, or set twice, is left as it is, and the message holds no value."""
+    with pytest.raises(BadInput) as error:
+        _edit(text)
+    assert str(error.value).startswith(f"file: {fault}")
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        ["", "# a comment", "A=1", "export B='two words'", 'C="x\\ny"', "D=$A", "E = 5 # five", "junk"]
+    ),
+    st.from_regex(r"[F-J][A-Z]{0,3}=[ -~]{0,20}", fullmatch=True),
+    st.from_regex(r"K[0-9]=['\"`]?[ -~\n]{0,20}['\"`]?", fullmatch=True),
+)
+OWN = st.from_regex(r"(export )?KEY ?= ?(['\"`]?)[ -~]{0,20}\2( #[ -~]{0,10})?", fullmatch=True)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    before=st.lists(LINES, max_size=4),
+    own=OWN,
+    after=st.lists(LINES, max_size=4),
+    end=st.sampled_from(["\n", "\r\n"]),
+    loaders=st.sampled_from([PYTHON, ("next",), ("docker",), ("dotenv", "compose"), tuple(READERS)]),
+)
+def test_only_this_value_changes(
+    before: list[str], own: str, after: list[str], end: str, loaders: tuple[str, ...]
+) -> None:
+    """Of any file that can be edited, each loader reads the new value, and the others as before."""
+    text = end.join([*before, own, *after])
+    try:
+        edited = _edit(text, loaders)
+    except BadInput:
+        assume(False)
+    for loader in loaders:
+        was, now = READERS[loader](text), READERS[loader](edited)
+        if was.refused:
+            continue
+        held = {one.name: one.value for one in now.statements if one.name}
+        others = {one.name: one.value for one in was.statements if one.name and one.name != "KEY"}
+        assert held.pop("KEY") == NEW
+        assert held == others or "$KEY" in text or "${KEY" in text
+    # The lines of the others are still there, in their order.
+    kept = [line for line in text.splitlines() if "KEY" not in line]
+    position = 0
+    for line in (line for line in kept if "=" in line and line.split("=")[0] in {"A", "D", "E"}):
+        position = edited.index(line, position)
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+import audit_lib.rotation.replace_file as module
+steps, last = 0, int(sys.argv[2])
+def count(frame, event, arg):
+    global steps
+    if frame.f_code.co_filename == module.__file__:
+        steps += event == "line"
+        if steps > last:
+            os._exit(9)
+    return count
+sys.settrace(count)
+path = Path(sys.argv[1])
+module.replace_file(path, path.read_bytes(), b"KEY=new\\n" * 10000)
+"""
+
+
+def test_a_crash_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+    """Killed after any of its steps, the file is whole, and the next run is not kept by what was left."""
+    path, seen = tmp_path / ".env", set()
+    for step in range(40):
+        path.write_bytes(b"KEY=old\n")
+        done = subprocess.run([sys.executable, "-c", CRASH, path, str(step)], cwd=ROOT, check=False)
+        seen.add(path.read_bytes())
+        if done.returncode == 0:
+            break
+    assert seen == {b"KEY=old\n", b"KEY=new\n" * 10000}
+    assert done.returncode == 0
+    assert [one.name for one in tmp_path.iterdir()] == [".env"]
+
+
+def test_mode_stays_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    """The mode is the old one; what was left by a crash is for the owner alone and is overwritten."""
+    path = tmp_path / ".env"
+    path.write_bytes(b"KEY=old\n")
+    path.chmod(0o640)
+    path.with_name(path.name + SUFFIX).write_bytes(b"left over")
+    replace_file(path, b"KEY=old\n", b"KEY=new\n")
+    assert path.read_bytes() == b"KEY=new\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == [".env"]
+
+
+def test_a_file_that_changed_meanwhile_is_left(tmp_path: Path) -> None:
+    """What another program wrote since it was read is not lost."""
+    path = tmp_path / ".env"
+    path.write_bytes(b"KEY=theirs\n")
+    with pytest.raises(BadInput, match="was changed meanwhile"):
+        replace_file(path, b"KEY=old\n", b"KEY=new\n")
+    assert path.read_bytes() == b"KEY=theirs\n"
+    assert [one.name for one in tmp_path.iterdir()] == [".env"]
