@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "failures": "failures:failures",
     "validate": "validate:validate",
     "generate": "generate:generate",
+    "due": "due:due",
     "snapshot": "records:snapshot",
     "record": "records:record",
     "accept": "decisions:accept",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
-from audit_lib.base.contracts import Sources
+from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import OpenSource, Unreadable, open_source
 from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.base.log_kinds import MOST_ROUTES
@@ -47,6 +47,11 @@ class _Source:
     plan: Plan
     scheduler: str
     total: int  # bytes of the files of all sources
+
+
+def nothing_read() -> LogRead:
+    """What a command has that reads no logs."""
+    return LogRead(Sources.of([]), LogCounts.of([]), LogEvents.of([]), LogMinutes.of([]))
 
 
 def read_logs(

@@ -44,7 +44,7 @@ from audit_lib.base.contracts.logs import (
     LogEvents,
     LogMinutes,
 )
-from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs
+from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs, Schedule
 
 __all__ = [
     "FRESHNESS",
@@ -84,6 +84,7 @@ __all__ = [
     "LogMinutes",
     "Requests",
     "RotationPairs",
+    "Schedule",
     "Sightings",
     "Sources",
     "Steps",

@@ -1,0 +1,119 @@
+"""What falls due: days, advice, exit codes, and a calendar that another program reads."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import vobject
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.base.contracts import rows
+from audit_lib.rotation.calendar_file import calendar_text
+from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
+from tests.support.rows import rows_of
+from tests.support.sample_copy import write_sample
+
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def _aged(secret: str, possible: int | None, provable: int | None, **more: object) -> dict[str, object]:
+    """A row of Freshness; days from now on which it may be and is overdue."""
+    limits = {
+        "overdue_from_at": None if provable is None else NOW + timedelta(days=provable),
+        "possibly_overdue_from_at": None if possible is None else NOW + timedelta(days=possible),
+    }
+    return {"secret": secret} | limits | more
+
+
+def _schedule(*rows_given: dict[str, object]) -> pd.DataFrame:
+    return tabulate_schedule(rows_of("freshness", *rows_given))
+
+
+def test_a_secret_of_90_days_is_advised_by_day_80() -> None:
+    """Ten days before it may be overdue; of a short limit, on the day itself."""
+    found = _schedule(_aged("A", 90, 100), _aged("B", 7, 8, max_age_days=7))
+    advised = {row.secret: (row.advised_at - NOW).days for row in rows(found)}
+    assert advised == {"A": 80, "B": 7}
+
+
+def test_what_is_not_known_comes_first_and_counts() -> None:
+    """A secret whose age is not known may be overdue, so it falls due within any time."""
+    found = _schedule(
+        _aged("FAR", 60, 70), _aged("SOON", 10, 20), _aged("UNKNOWN", None, None, status="unknown")
+    )
+    assert list(found["secret"]) == ["UNKNOWN", "SOON", "FAR"]
+    assert list(due_within(found, NOW, 14)["secret"]) == ["UNKNOWN", "SOON"]
+    assert list(due_within(found, NOW, 9)["secret"]) == ["UNKNOWN"]
+
+
+def test_exempt_and_not_supplied_have_no_day() -> None:
+    """What has no limit, and what was not supplied, is not in the schedule."""
+    exempt = _aged("EXEMPT", None, None, status="exempt", max_age_days=None)
+    away = _aged("AWAY", None, None, status="unknown", reason="not supplied")
+    assert _schedule(exempt, away).empty
+
+
+@pytest.mark.parametrize(
+    ("possible", "provable", "words"),
+    [
+        (None, None, "its age is not known, so it may be overdue already"),
+        (-20, -2, "overdue since 29 Sep 2026"),
+        (-20, 5, "may be overdue since 11 Sep 2026, is overdue from 6 Oct 2026 (90 days)"),
+        (5, 9, "rotate by 1 Oct 2026; may be overdue from 6 Oct 2026 (90 days)"),
+        (30, None, "rotate by 21 Oct 2026; may be overdue from 31 Oct 2026 (90 days)"),
+    ],
+)
+def test_each_state_has_its_sentence(possible: int | None, provable: int | None, words: str) -> None:
+    """Overdue, maybe overdue, due later or not known: what the dates say, and no more."""
+    (row,) = rows(_schedule(_aged("KEY", possible, provable)))
+    assert due_words(row, NOW) == f"KEY, production/backend: {words}"
+
+
+def test_another_program_reads_the_calendar() -> None:
+    """vobject finds each event on its day, with a reminder; names with commas and accents survive."""
+    service = "a, b; c\\d é " + "long " * 30
+    schedule = _schedule(_aged("KEY", 30, 40), _aged("OTHER", None, 5, service=service))
+    text = calendar_text(schedule, "app", NOW)
+    assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
+    calendar = vobject.readOne(text, validate=True)
+    events = {one.summary.value: one for one in calendar.vevent_list}
+    days = {title: (one.dtstart.value - NOW.date()).days for title, one in events.items()}
+    assert days == {
+        "Rotate KEY (production/backend)": 20,
+        "Overdue: KEY (production/backend)": 40,
+        f"Overdue: OTHER (production/{service})": 5,
+    }
+    assert calendar.contents["x-wr-calname"][0].value == "Rotations of app"
+    assert {one.valarm.trigger.value for one in calendar.vevent_list} == {timedelta(days=-7)}
+
+
+def test_an_event_keeps_its_identity() -> None:
+    """The next calendar moves an event instead of adding one; the same input gives the same bytes."""
+    first, later = (calendar_text(_schedule(_aged("KEY", days, None)), "app", NOW) for days in (30, 60))
+    identities = [[one.uid.value for one in vobject.readOne(text).vevent_list] for text in (first, later)]
+    assert identities[0] == identities[1]
+    assert first == calendar_text(_schedule(_aged("KEY", 30, None)), "app", NOW)
+
+
+def _run(project: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["due", "--project", str(project), *words])
+
+
+def test_cron_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    """The sample has overdue secrets: exit 3, worst first, and a calendar; without any secret exit 2."""
+    sample = write_sample(tmp_path / "sample")
+    done = _run(sample, "--within", "14d", "--calendar", str(tmp_path / "calendar.ics"))
+    assert done.exit_code == 3
+    assert "overdue since" in done.stdout
+    assert len(list(vobject.readOne((tmp_path / "calendar.ics").read_text("utf-8")).vevent_list)) > 10
+    (tmp_path / "empty").mkdir()
+    assert _run(tmp_path / "empty").exit_code == 2
+
+
+@pytest.mark.parametrize("within", ["soon", "-1", "14w", "99999"])
+def test_a_span_that_is_none_is_refused(tmp_path: Path, within: str) -> None:
+    """Place, then fault."""
+    done = _run(tmp_path, f"--within={within}")
+    assert (done.exit_code, "--within: must be a number of days" in done.stderr) == (2, True)
