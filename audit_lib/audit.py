@@ -75,7 +75,8 @@ def run_audit(
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     before = read_previous(previous, project.name, keeper.key) if previous else None
-    logs = partial(read_logs, project, period, scheduler=scheduler)
+    formats = load_formats().declaring(detection_policy(rules).failed_statuses)
+    logs = partial(read_logs, project, period, formats, scheduler=scheduler)
 
     known = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=known)
@@ -102,7 +103,7 @@ def run_audit(
         "log_events": read.logs.events,
         "log_coverage": tabulate_log_coverage(read.logs.sources, read.logs.counts, period, moment),
         "attestations": tabulate_attestations(rules, read.ledger, moment),
-        "guide_searches": tabulate_guide_searches(rules, written_lines(load_formats()), read.logs.counts),
+        "guide_searches": tabulate_guide_searches(rules, written_lines(formats), read.logs.counts),
     }
     findings = find(tables, rules, read.ledger, moment)
     tables |= {

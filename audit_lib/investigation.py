@@ -11,8 +11,10 @@ from audit_lib.incident.question import Question, chosen_window, known_address, 
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.logins.requests import Access, Window, bounded, tabulate_requests
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
+from audit_lib.logs.formats import load_formats
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper
@@ -35,7 +37,10 @@ def investigate(
     """
     rules, address = choose_policy(project, policy), known_address(question.client)
     discovered = seen_first(question.discovered, as_of)
-    read = read_project(project, rules, keeper, as_of, partial(cached_logs, project, keeper), given=given)
+    detections = detection_policy(rules)
+    formats = load_formats().declaring(detections.failed_statuses)
+    logs = partial(cached_logs, project, keeper, formats=formats)
+    read = read_project(project, rules, keeper, as_of, logs, given=given)
     secret = known_secret(question.secret, rules, read.inventory)
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache())
@@ -49,7 +54,9 @@ def investigate(
         client=address,
         discovered=discovered,
         sources=read.sources,
-        requests=tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(rules)),
+        requests=tabulate_requests(
+            read.logs.minutes, read.logs.counts, detections.access, detections.refused_statuses
+        ),
         events=bounded(read.logs.events),
         log_counts=read.logs.counts,
         ledger=read.ledger,

@@ -1,6 +1,7 @@
 """The kinds under which requests and messages of a log are counted (docs/design.md#kinds-of-log-lines)."""
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
+DECLARED = "declared_failure"  # another status that the policy declares to be a failed login
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed",
@@ -17,6 +18,7 @@ _WORDS = {
     "unauthorized": "401 unauthorized",
     "forbidden": "403 forbidden",
     "rate_limited": "429 rate limited",
+    DECLARED: "declared as a failed login",
     "other": "other requests",
 }
 

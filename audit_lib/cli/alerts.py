@@ -16,6 +16,7 @@ from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate, since_instant
 from audit_lib.logins.detections import detection_policy
+from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
 
@@ -44,14 +45,14 @@ def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, 
     until = now()
     start = since_instant(since, until)
     context = opened(folder, None, policy)
-    rules, declared = context.policy.alerts, detection_policy(context.policy).failure_declared
+    rules, detections = context.policy.alerts, detection_policy(context.policy)
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
-    logs = read_logs(context.project, None)
+    logs = read_logs(context.project, None, load_formats().declaring(detections.failed_statuses))
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
-    alerts = evaluate(rules, logs, ledger, start, until, declared=declared)
+    alerts = evaluate(rules, logs, ledger, start, until, policy=detections)
     click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):

@@ -11,7 +11,7 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.clients import network
-from audit_lib.logins.requests import REFUSED, Window, named, succeeded, totals
+from audit_lib.logins.requests import Window, named, succeeded, totals
 
 NEW = ("new network", "new address")  # classes of an address that was never answered before
 
@@ -43,7 +43,7 @@ def client_facts(investigation: Investigation, client: str) -> pd.DataFrame:
             "first seen (UTC)": _instant(mine["not_before_at"].min(), investigation.as_of),
             "last seen (UTC)": _instant(mine["not_after_at"].max(), investigation.as_of),
             "requests, in all logs": int(mine["count"].sum()),
-            "refused (401, 403)": int(bad["count"].sum()),
+            "refused": int(bad["count"].sum()),
             "answered on protected routes": int(good["count"].sum()),
             "answered there after the first refusal": int(after["count"].sum()),
             "requests without a time": int(mine.loc[~mine["timed"], "count"].sum()),
@@ -132,7 +132,7 @@ def secret_facts(investigation: Investigation, freshness: pd.DataFrame, secret: 
 
 
 def _split(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return requests[succeeded(requests)], requests[requests["status"].isin(REFUSED)]
+    return requests[succeeded(requests)], requests[requests["refused"]]
 
 
 def _by(requests: pd.DataFrame, key: str) -> pd.DataFrame:

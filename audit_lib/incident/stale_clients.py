@@ -9,7 +9,7 @@ from audit_lib.incident.timeline import first_start
 from audit_lib.incident.window_detections import changes_seen, detected_in_window
 from audit_lib.logins.detections.after_a_change import BEGUN
 from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.requests import REFUSED, Window, within
+from audit_lib.logins.requests import Window, within
 
 
 def explain_stale_client(investigation: Investigation) -> Explanation:
@@ -68,7 +68,7 @@ def _before_start(investigation: Investigation, rotated: Alarm, clients: tuple[s
     if start is None or rotated.first_at is None:
         return ""
     near = within(investigation.requests, Window(rotated.first_at, start["at"]))
-    near = near[near["status"].isin(REFUSED) & near["client"].isin(clients)]
+    near = near[near["refused"] & near["client"].isin(clients)]
     early = near[near["not_after_at"].lt(start["at"]) & near["not_before_at"].ge(rotated.first_at)]
     count = int(early["count"].sum())
     return (

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Symptoms, rows
+from audit_lib.base.log_kinds import DECLARED
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import new_addresses
 from audit_lib.incident.outages import worst_outage
@@ -13,7 +14,7 @@ from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
 from audit_lib.incident.secret_values import searched_whole
 from audit_lib.incident.window_detections import detected_in_window
 
-_REFUSED = ("unauthorized", "forbidden")
+_REFUSED = ("unauthorized", "forbidden", DECLARED)
 
 
 def tabulate_symptoms(investigation: Investigation) -> pd.DataFrame:

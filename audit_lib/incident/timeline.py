@@ -9,7 +9,7 @@ from audit_lib.base.contracts import Timeline, rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
-from audit_lib.logins.requests import REFUSED, Window, maybe_within, succeeded
+from audit_lib.logins.requests import Window, maybe_within, succeeded
 
 BOOT = "secrets valid"
 # A silence is shown if a file is quiet for a day or more, and much longer than usual.
@@ -23,7 +23,7 @@ _MESSAGES = {
 }
 _SHOWN = ("secret in a url", "value in a validation error")
 _COUNTED = {
-    "refused": "refused (401, 403)",
+    "refused": "refused",
     "answered": "answered on protected routes",
     "requests": "requests",
 }
@@ -73,7 +73,7 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
 
 def _traffic(investigation: Investigation) -> Iterator[dict[str, Any]]:
     """What was refused, and answered on protected routes, by class of address and time."""
-    refused = investigation.said[investigation.said["status"].isin(REFUSED)]
+    refused = investigation.said[investigation.said["status"].isin(investigation.rules.refused_statuses)]
     refused = refused.assign(timed=refused["at"].notna(), count=1)
     yield from _groups("refused", refused, investigation)
     yield from _groups("answered", investigation.here[succeeded(investigation.here)], investigation)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.log_kinds import DECLARED
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 
@@ -13,7 +14,7 @@ COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "
 MOST = 12  # days and addresses; a leak that is in force is never left out
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
-_FAILURES = ("unauthorized", "forbidden", "rate_limited", "login_failed")
+_FAILURES = ("unauthorized", "forbidden", DECLARED, "rate_limited", "login_failed")
 
 
 def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:

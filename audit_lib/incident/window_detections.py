@@ -11,7 +11,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.detections import Detected, Traffic, detect, gather, tabulate
 from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.detections.applicability import few_addresses
+from audit_lib.logins.detections.preconditions import few_addresses
 from audit_lib.logins.detections.traffic import RecordedChange
 from audit_lib.logins.requests import Window, maybe_within, within
 

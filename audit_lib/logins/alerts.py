@@ -10,8 +10,11 @@ from audit_lib.base.contracts import Alerts, rows
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections.alarm import dense, places
+from audit_lib.logins.detections.preconditions import lacks_messages
+from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logs.project_logs import COPY, LogRead
-from audit_lib.project.policy.alerts import LOGINS, AlertRule
+from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 
 
 def evaluate(
@@ -21,20 +24,29 @@ def evaluate(
     since: datetime,
     until: datetime,
     *,
-    declared: bool,
+    policy: DetectionPolicy,
 ) -> pd.DataFrame:
     """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`.
 
-    `declared`: the policy says what a failed login looks like. What the evidence cannot show is unknown.
+    What the evidence cannot show is unknown (docs/detections.md#what-quiet-needs).
     """
     unread = _unread(logs, since, until)
-    undeclared = "" if declared else "the policy does not declare what a failed login looks like"
     return Alerts.of(
         _of_ledger(rule, ledger, since, until)
         if rule.records
-        else _of_logs(rule, logs, since, until, unread or undeclared * bool(set(rule.kinds) & set(LOGINS)))
+        else _of_logs(rule, logs, since, until, unread or _unseen(rule, logs, policy))
         for rule in rules
     )
+
+
+def _unseen(rule: AlertRule, logs: LogRead, policy: DetectionPolicy) -> str:
+    """Why the logs would not show what the alert is about, though they were read; "" if they would."""
+    if set(rule.kinds) & set(LOGINS) and not policy.failure_declared:
+        return "the policy does not declare what a failed login looks like"
+    if set(rule.kinds) & set(REQUESTS) and not logs.counts["status"].notna().any():
+        return "no request was recognised in the logs"
+    said = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
+    return lacks_messages(said, kinds_met(logs.events), policy) if said else ""
 
 
 def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[str, object]:
@@ -80,6 +92,8 @@ def _unread(logs: LogRead, since: datetime, until: datetime) -> str:
         # The packed copy of a log that was read beside it is no loss.
         if row.state != "read" and not row.reason.startswith(COPY):
             return f"{row.source}: {row.reason or row.state}"
+    if lines := int(logs.sources["not_understood"].sum()):
+        return f"{lines:,} lines of the logs were not understood"
     asked = logs.minutes["minute_at"].between(since - timedelta(minutes=1), until).any()
     told = logs.events["at"].between(since, until).any()
     if asked or told:

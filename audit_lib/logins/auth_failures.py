@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 
-REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited")
+REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
 # What a 401 without a line of the application can be (docs/log_formats.md#messages).
@@ -43,7 +43,9 @@ def by_status(counts: pd.DataFrame) -> pd.DataFrame:
 def by_kind(counts: pd.DataFrame) -> pd.DataFrame:
     """One row for each kind, also for those that never occurred, with `count` and `untimed`; `other` last."""
     sums = counts.groupby("kind")[["count", "untimed"]].sum()
-    return sums.reindex([*KINDS, "other"], fill_value=0).rename_axis("kind").reset_index()
+    # Which statuses are declared is the policy's affair: if none is, or none occurred, there is no row.
+    kinds = [kind for kind in KINDS if kind != DECLARED or DECLARED in sums.index]
+    return sums.reindex([*kinds, "other"], fill_value=0).rename_axis("kind").reset_index()
 
 
 def reasons(counts: pd.DataFrame) -> pd.DataFrame:
@@ -72,12 +74,17 @@ def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
         ("lines not understood", logs["not_understood"].sum()),
         ("blank lines", logs["blank"].sum()),
         ("requests in the period", requests["count"].sum()),
-        ("refused (401, 403, 429)", failed["count"].sum()),
+        (f"refused ({_statuses(failed)})", failed["count"].sum()),
         ("messages of the application", counts.loc[counts["status"].isna(), "count"].sum()),
         ("of these, without a time of their own", counts["untimed"].sum()),
         ("of these, without a day", counts.loc[counts["day"].isna(), "count"].sum()),
     ]
     return pd.DataFrame(rows, columns=["total", "count"]).astype({"count": "int64"})
+
+
+def _statuses(failed: pd.DataFrame) -> str:
+    """401, 403, 429, and those that the policy declares and that occurred."""
+    return ", ".join(map(str, sorted({*REQUEST_KINDS, *failed["status"].unique().tolist()})))
 
 
 def _wide(counts: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

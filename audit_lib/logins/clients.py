@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Clients, rows
-from audit_lib.logins.requests import REFUSED, Window, named, parts_within, succeeded, surely_within, totals
+from audit_lib.logins.requests import Window, named, parts_within, succeeded, surely_within, totals
 
 
 @lru_cache(maxsize=1 << 17)
@@ -73,7 +73,7 @@ def tabulate_clients(
     frame = pd.DataFrame(
         {
             "requests": totals(here, "client"),
-            "failures": totals(here, "client", here["status"].isin(REFUSED)),
+            "failures": totals(here, "client", here["refused"]),
             "successes": totals(here, "client", succeeded(here)),
             "may_be": totals(here, "client", ~surely_within(here, window)),
             "successes_before": past,

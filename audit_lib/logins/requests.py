@@ -16,6 +16,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.secrecy.value_questions import matches_glob
 
 REFUSED = (401, 403)
+_JUDGED = ("protected", "refused")
 TEXTS = ("file", "client", "method", "route")
 _MINUTE = pd.Timedelta(minutes=1) - pd.Timedelta(microseconds=1)
 _DAY = pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
@@ -54,8 +55,10 @@ class Access:
         return route in refusing or matches_glob(route, self.protected)
 
 
-def tabulate_requests(minutes: pd.DataFrame, counts: pd.DataFrame, access: Access) -> pd.DataFrame:
-    """`Requests`, from LogMinutes and from the untimed ones of LogCounts.
+def tabulate_requests(
+    minutes: pd.DataFrame, counts: pd.DataFrame, access: Access, refused: Iterable[int] = REFUSED
+) -> pd.DataFrame:
+    """`Requests`, from LogMinutes and from the untimed ones of LogCounts; `refused` are statuses.
 
     An untimed request is on or after its day, and before the end of the next day that its file names.
     """
@@ -65,11 +68,12 @@ def tabulate_requests(minutes: pd.DataFrame, counts: pd.DataFrame, access: Acces
         not_before_at=minutes["minute_at"], not_after_at=minutes["minute_at"] + _MINUTE, timed=True
     )
     parts = [_untimed(counts), timed]
-    columns = {name: _below(name, parts) for name in Requests.types() if name != "protected"}
+    columns = {name: _below(name, parts) for name in Requests.types() if name not in _JUDGED}
     route, status = columns["route"], columns["status"]
     refusing = set(route.categories[np.unique(route.codes[np.isin(status, REFUSED)])])
     rules = np.array([access.protects(name, refusing) for name in route.categories], dtype=bool)
-    frame = pd.DataFrame(columns | {"protected": rules[route.codes]}, copy=False)
+    judged = {"protected": rules[route.codes], "refused": np.isin(status, list(refused))}
+    frame = pd.DataFrame(columns | judged, copy=False)
     return Requests.checked(frame[list(Requests.types())])
 
 
@@ -131,7 +135,7 @@ def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
 def answered_or_refused(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The requests on protected routes that were answered 2xx, and 401 or 403."""
     asked = requests[requests["protected"]]
-    return asked[asked["status"].between(200, 299)], asked[asked["status"].isin(REFUSED)]
+    return asked[asked["status"].between(200, 299)], asked[asked["refused"]]
 
 
 def totals(requests: pd.DataFrame, key: str, chosen: "pd.Series[bool] | None" = None) -> "pd.Series[int]":

@@ -19,6 +19,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import Unreadable, open_source
 from audit_lib.base.glob_paths import log_paths
+from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch, strong_search
@@ -37,7 +38,9 @@ _CHUNK = 1 << 20
 KEPT = 4  # caches of older contents that are left
 
 
-def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) -> LogRead:
+def cached_logs(
+    project: Project, keeper: Keeper, folder: Path | None = None, *, formats: LogFormats | None = None
+) -> LogRead:
     """All logs of a project, known values removed from routes, clients and subjects.
 
     Of the frames, but for the sources, texts are categories, and the minutes stand in the order of time:
@@ -47,23 +50,24 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None) ->
     key and formats; a MAC under the key protects it. Under a throw-away key nothing is stored. A cache
     that is lost, foreign or broken means reading again. Safe to delete.
     """
-    search = strong_search(keeper)
+    search, formats = strong_search(keeper), formats or load_formats()
     if keeper.key.origin == "throw-away":
-        return _coded(_clean(read_logs(project, None), search))
+        return _coded(_clean(read_logs(project, None, formats), search))
     secret = keeper.key.derive("log cache")
     home = (folder or user_cache()) / "logs"
-    path = home / f"{_digest(project, secret, search.digest)}.npz"
+    path = home / f"{_digest(project, secret, search.digest, formats)}.npz"
     found = _load(path, secret)
     if found is None:
-        found = _coded(_clean(read_logs(project, None), search))
+        found = _coded(_clean(read_logs(project, None, formats), search))
         _store(path, secret, found)
     return found
 
 
-def _digest(project: Project, secret: bytes, values: str) -> str:
+def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -> str:
     """A keyed digest of everything that decides what reading gives."""
-    formats = resources.files("audit_lib.logs").joinpath("log_formats.toml").read_bytes()
-    total = blake2b(formats + values.encode(), key=secret, digest_size=20)
+    bundled = resources.files("audit_lib.logs").joinpath("log_formats.toml").read_bytes()
+    total = blake2b(bundled + values.encode(), key=secret, digest_size=20)
+    total.update(repr(formats.declared_statuses).encode())
     # Other code may read or store otherwise: no number has to be raised by hand.
     here = Path(__file__).parent
     for module in (here.parent / "base" / "log_kinds.py", *sorted(here.rglob("*.py"))):

@@ -7,11 +7,11 @@ from itertools import chain
 
 import numpy as np
 
-from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.count_lines import Tally
 from audit_lib.logs.units import NONE, Ints
 
-KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS)
+KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS, DECLARED)
 NAMED = ("client", "method", "route")
 # Columns by which rows are summed, those that are summed, and those of which the first is kept: see `summed`.
 BY_GROUP = ("day", "kind", "status", *NAMED), ("count", "untimed"), ("line", "untimed_line")

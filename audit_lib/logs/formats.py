@@ -1,12 +1,13 @@
 """Log formats and message kinds as data: loads log_formats.toml and reports all its faults at once."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, parse_toml, shown_name
 from audit_lib.logs.templates import Part, expression, parse_template
 
@@ -56,13 +57,22 @@ class JsonFields:
 
 @dataclass(frozen=True)
 class LogFormats:
-    """All formats, in the order in which they are tried."""
+    """All formats, in the order in which they are tried, and which statuses are failed logins."""
 
     prefixes: tuple[Block, ...]
     bodies: tuple[Block, ...]
     messages: tuple[Block, ...]
     json: JsonFields
     secret_parameters: tuple[str, ...]
+    declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
+
+    def kind_of(self, status: int) -> str:
+        """The kind of a request with this status; that of no failure is "other"."""
+        return REQUEST_KINDS.get(status, DECLARED if status in self.declared_statuses else "other")
+
+    def declaring(self, statuses: Iterable[int]) -> "LogFormats":
+        """The same formats, with these statuses as failed logins."""
+        return replace(self, declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))))
 
     @cached_property
     def message_numbers(self) -> dict[str, int]:

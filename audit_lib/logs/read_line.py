@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import NOTICE, REQUEST_KINDS
+from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, parse_time, strip_port
 from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
 from audit_lib.logs.json_line import json_fields
@@ -161,7 +161,7 @@ def _requested(
     status: int, client: str, method: str, path: bytes, formats: LogFormats
 ) -> tuple[LogEvent, ...]:
     route = clean_route(path)
-    kind = REQUEST_KINDS.get(status, "other")
+    kind = formats.kind_of(status)
     request = LogEvent(kind, status=status, client=client, method=method, route=route)
     parameter = _secret_parameter(path, formats)
     if not parameter:

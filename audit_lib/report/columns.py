@@ -62,6 +62,7 @@ COLUMNS: dict[str, Column] = {
     "overdue_from": Column("overdue from (UTC)"),
     "possibly_overdue_from": Column("possibly overdue from (UTC)"),
     "other": _count("other requests"),
+    "declared_failure": _count("declared as a failed login"),
     "rate_limited": _count("429 rate limited"),
     "read": _count("read", null=""),
     "remedy": Column("do first"),

@@ -6,14 +6,20 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import day_words
+from audit_lib.base.log_kinds import DECLARED
 
-FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited")
+FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 REQUESTS = (*FAILED_REQUESTS, "other")
 
 
 def message_kinds(log_counts: pd.DataFrame) -> list[str]:
     """The kinds of message that the logs hold, in alphabetical order."""
     return sorted(set(log_counts["kind"]) - set(REQUESTS))
+
+
+def request_kinds(log_counts: pd.DataFrame) -> list[str]:
+    """The kinds of request; that of declared statuses only if it occurs."""
+    return [kind for kind in REQUESTS if kind != DECLARED or log_counts["kind"].eq(kind).any()]
 
 
 def days(audit: Audit) -> pd.DataFrame:
@@ -23,11 +29,12 @@ def days(audit: Audit) -> pd.DataFrame:
     """
     start, end = audit.quarter.start, audit.quarter.end
     names = [f"{start + timedelta(days=day):%Y-%m-%d}" for day in range((end - start).days)]
-    kinds = [*REQUESTS, *message_kinds(audit.tables["log_counts"])]
+    requests = request_kinds(audit.tables["log_counts"])
+    kinds = [*requests, *message_kinds(audit.tables["log_counts"])]
     dated = audit.tables["log_counts"].dropna(subset=["day"])
     counted = dated.pivot_table(index="day", columns="kind", values="count", aggfunc="sum", fill_value=0)
     table = counted.reindex(columns=kinds, fill_value=0).reindex(names).astype("Int64")
-    table.insert(0, "requests", table[list(REQUESTS)].sum(axis=1, min_count=1).astype("Int64"))
+    table.insert(0, "requests", table[requests].sum(axis=1, min_count=1).astype("Int64"))
     table["untimed"] = dated.groupby("day")["untimed"].sum().reindex(names).astype("Int64")
     return table.rename_axis(columns=None).rename_axis("day").reset_index()
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
-from audit_lib.base.log_kinds import kind_words
+from audit_lib.base.log_kinds import DECLARED, kind_words
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import days, message_kinds, stretches, undated
@@ -29,6 +29,7 @@ REQUESTS = {
     "unauthorized": ("401 unauthorized", "#0072b2", ""),
     "forbidden": ("403 forbidden", "#e69f00", "////"),
     "rate_limited": ("429 rate limited", "#009e73", "xxxx"),
+    DECLARED: ("declared as a failed login", "#cc79a7", ".."),
 }
 
 
@@ -107,8 +108,9 @@ def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str
     read = int(table["requests"].notna().sum())
     if not read:
         return f"Refused requests in {audit.quarter}: no log line was read of any of the {len(table)} days."
-    sums = {name: int(table[name].sum()) for name in ("requests", *REQUESTS, *messages)}
-    words = ", ".join(f"{sums[name]} {REQUESTS[name][0]}" for name in REQUESTS)
+    refused = _refused_in(table)
+    sums = {name: int(table[name].sum()) for name in ("requests", *refused, *messages)}
+    words = ", ".join(f"{sums[name]} {looks[0]}" for name, looks in refused.items())
     kinds = ", ".join(f"{sums[name]} {kind_words(name)}" for name in messages)
     lost = undated(audit.tables["log_counts"])
     without = f" {lost} more have no date and are not drawn." if lost else ""
@@ -118,13 +120,18 @@ def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str
     )
 
 
+def _refused_in(table: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
+    """How each kind of refused request that has a column is named and drawn."""
+    return {name: looks for name, looks in REQUESTS.items() if name in table}
+
+
 def _draw_failures(table: pd.DataFrame, messages: list[str], alt: str) -> str:
     with style():
         heights = [0.7, 1.6, 0.24 * max(len(messages), 1)]
         canvas, every = panels(heights, left=1.9, middle=6.6, right=0.3, gap=0.4)
         total, failed, said = every
         _draw_stack(total, table, {"requests": ("", "#8c959f", "")})
-        _draw_stack(failed, table, REQUESTS)
+        _draw_stack(failed, table, _refused_in(table))
         _draw_messages(said, table, messages)
         if failed.patches:
             failed.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=3, frameon=False, fontsize=8)

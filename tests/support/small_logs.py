@@ -12,18 +12,21 @@ from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from audit_lib.project.policy import Policy, bundled_policy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
-Ask = tuple[float, str, str, int]  # seconds since START, client, route, status
+# Seconds since START, client, route, status, and the method if it is not GET.
+Ask = tuple[float, str, str, int] | tuple[float, str, str, int, str]
 
 
 def line(ask: Ask) -> str:
     """A line of the platform's export, which carries a time."""
-    at, client, route, status = ask
-    return f'{iso(START + timedelta(seconds=at))} INFO:     {client}:1 - "GET {route} HTTP/1.1" {status} X\n'
+    (at, client, route, status), method = ask[:4], ask[4] if len(ask) == 5 else "GET"
+    instant = iso(START + timedelta(seconds=at))
+    return f'{instant} INFO:     {client}:1 - "{method} {route} HTTP/1.1" {status} X\n'
 
 
 def detections(
@@ -46,8 +49,8 @@ def detections(
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
     (folder / "app.log").write_text(text, "utf-8")
     project = Project("test", folder, log_sources=(LogSource("app.log"),))
-    read = read_logs(project, None, routes=routes)
     rules = _rules(bundled_policy(policy), declared)
+    read = read_logs(project, None, load_formats().declaring(rules.failed_statuses), routes=routes)
     end = START + timedelta(days=days)
     traffic = gather(
         read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end, deploys

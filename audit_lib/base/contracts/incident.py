@@ -30,6 +30,7 @@ class Requests(Contract):
     method: Series[pd.CategoricalDtype]
     route: Series[pd.CategoricalDtype]
     protected: Series[bool]  # the policy says so, or it has refused somebody
+    refused: Series[bool]  # 401, 403, or a status that the policy declares to be a failed login
     count: Series[int]
     line: Series[int]  # of the first
 
@@ -43,7 +44,7 @@ class Clients(Contract):
     first_at: Series[Instant] = pa.Field(nullable=True)  # in all logs read; null: untimed only
     last_at: Series[Instant] = pa.Field(nullable=True)
     requests: Series[int]  # in the window
-    failures: Series[int]  # 401 and 403, in the window
+    failures: Series[int]  # refused, in the window
     successes: Series[int]  # 2xx on protected routes, in the window
     may_be: Series[int]  # of the requests, how many are perhaps outside the window
     successes_before: Series[int]  # 2xx on protected routes, surely before the window

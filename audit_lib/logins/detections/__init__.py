@@ -18,16 +18,7 @@ from audit_lib.logins.detections import one_source, rotations, successes
 from audit_lib.logins.detections import outages_and_steps as breaks
 from audit_lib.logins.detections import scans_and_errors as surfaces
 from audit_lib.logins.detections.alarm import MOST, Alarm
-from audit_lib.logins.detections.applicability import (
-    FAILURES,
-    MISSED,
-    REQUESTS,
-    ROUTES,
-    SOURCE,
-    TIME,
-    cannot_apply,
-    proves_nothing,
-)
+from audit_lib.logins.detections.preconditions import NEEDS, ROUTES, cannot_apply, proves_nothing
 from audit_lib.logins.detections.rotations import Causes
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, detection_policy
 from audit_lib.logins.detections.traffic import Traffic, gather
@@ -60,11 +51,10 @@ Find = Callable[[DetectionInputs, Rule], list[Alarm]]
 
 @dataclass(frozen=True)
 class Detection:
-    """One detection. `needs` say what it rests on; `explained`: a cause on record makes it an accident."""
+    """One detection; `explained`: a cause on record makes it an accident."""
 
     id: str
     find: Find
-    needs: frozenset[str]
     explained: bool = False
 
 
@@ -87,41 +77,31 @@ def _of_traffic(find: Callable[[Traffic, Rule], list[Alarm]]) -> Find:
     return lambda parts, rule: find(parts.traffic, rule)
 
 
-def _one(
-    id_: str, find: Callable[[Traffic, Rule], list[Alarm]], *needs: str, explained: bool = False
-) -> Detection:
-    return Detection(id_, _of_traffic(find), frozenset(needs), explained)
+def _one(id_: str, find: Callable[[Traffic, Rule], list[Alarm]], *, explained: bool = False) -> Detection:
+    return Detection(id_, _of_traffic(find), explained)
 
 
 DETECTIONS: tuple[Detection, ...] = (
-    _one("A1", one_source.bursts, TIME, SOURCE, FAILURES, explained=True),
-    _one("A2", one_source.slow, TIME, SOURCE, FAILURES, explained=True),
-    _one("A3", one_source.spaced, TIME, SOURCE, FAILURES, ROUTES, explained=True),
-    _one("A4", one_source.over_days, TIME, SOURCE, FAILURES, explained=True),
-    _one("A5", crowds.distributed, TIME, SOURCE, FAILURES, explained=True),
-    _one("A6", one_source.many_routes, TIME, SOURCE, FAILURES, ROUTES, explained=True),
-    _one("A7", successes.after_failures, TIME, SOURCE, FAILURES, REQUESTS, ROUTES),
-    _one("A8", successes.first_seen, TIME, SOURCE, REQUESTS, ROUTES),
-    Detection(
-        "A9",
-        lambda parts, rule: rotations.classified(parts.causes.after, rule),
-        frozenset((TIME, SOURCE, FAILURES, ROUTES)),
-    ),
-    Detection("A10", lambda parts, rule: list(parts.causes.breaks), frozenset((TIME, FAILURES, ROUTES))),
-    Detection("A11", lambda parts, rule: list(parts.causes.steps), frozenset((TIME, FAILURES, ROUTES))),
-    _one("A12", crowds.limited, TIME, REQUESTS),
-    _one("A13", baseline.unusual_hours, TIME, FAILURES, REQUESTS),
-    _one("A14", crowds.top_talkers, SOURCE, FAILURES),
-    Detection(
-        "A15",
-        lambda parts, rule: surfaces.scanning(parts.traffic, rule, parts.policy),
-        frozenset((TIME, SOURCE, REQUESTS, ROUTES, MISSED)),
-    ),
-    _one("A16", surfaces.errors, REQUESTS),
+    _one("A1", one_source.bursts, explained=True),
+    _one("A2", one_source.slow, explained=True),
+    _one("A3", one_source.spaced, explained=True),
+    _one("A4", one_source.over_days, explained=True),
+    _one("A5", crowds.distributed, explained=True),
+    _one("A6", one_source.many_routes, explained=True),
+    _one("A7", successes.after_failures),
+    _one("A8", successes.first_seen),
+    Detection("A9", lambda parts, rule: rotations.classified(parts.causes.after, rule)),
+    Detection("A10", lambda parts, rule: list(parts.causes.breaks)),
+    Detection("A11", lambda parts, rule: list(parts.causes.steps)),
+    _one("A12", crowds.limited),
+    _one("A13", baseline.unusual_hours),
+    _one("A14", crowds.top_talkers),
+    Detection("A15", lambda parts, rule: surfaces.scanning(parts.traffic, rule, parts.policy)),
+    _one("A16", surfaces.errors),
     _one("A17", surfaces.secrets_in_addresses),
     _one("A18", surfaces.starts),
-    _one("A19", clocks.gaps_and_jumps, TIME, REQUESTS),
-    _one("A20", baseline.off_hours, TIME, FAILURES),
+    _one("A19", clocks.gaps_and_jumps),
+    _one("A20", baseline.off_hours),
 )
 
 
@@ -149,10 +129,9 @@ def _apply(detection: Detection, parts: DetectionInputs) -> Detected:
         text = 'the policy does not define it; add extends = "generic"'
         return Detected(detection.id, "medium", "unknown", text)
     made = partial(Detected, detection.id, rule.severity)
-    if reason := cannot_apply(detection.needs, parts.traffic):
+    if reason := cannot_apply(detection.id, parts.traffic):
         return made("unknown", reason, doubt=reason)
-    doubt = proves_nothing(detection.needs, parts.traffic, parts.policy)
-    doubt = doubt or _special(detection, rule, parts)
+    doubt = proves_nothing(detection.id, parts.traffic, parts.policy, rule)
     incidents = [
         _limited(_explained(found, detection, parts), detection, parts.traffic)
         for found in detection.find(parts, rule)
@@ -160,21 +139,6 @@ def _apply(detection: Detection, parts: DetectionInputs) -> Detected:
     if incidents:
         return made("found", "", tuple(sorted(incidents, key=_order)), doubt)
     return made("unknown" if doubt else "none", doubt, doubt=doubt)
-
-
-def _special(detection: Detection, rule: Rule, parts: DetectionInputs) -> str:
-    """What one detection alone needs."""
-    traffic = parts.traffic
-    if detection.id == "A12" and not parts.policy.limiter_declared:
-        return "no 429 response, and the policy does not say that requests are limited (limits_requests)"
-    clients = traffic.requests["client"].nunique()
-    if detection.id == "A10" and not traffic.collapsed and clients < rule["clients"]:
-        seen = counted(clients, "address", "addresses")
-        return f"{seen} in the logs, but this needs at least {rule['clients']:.0f}"
-    days = traffic.requests["seconds"].agg(["min", "max"]).diff().iloc[-1] / 86400
-    if detection.id in ("A8", "A13") and days < rule["days"]:
-        return f"the requests with a time span {days:.0f} days, but the baseline needs {rule['days']:.0f}"
-    return ""
 
 
 def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Alarm:
@@ -193,7 +157,7 @@ def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Al
 
 def _limited(found: Alarm, detection: Detection, traffic: Traffic) -> Alarm:
     """The incident with the word that requests were left out: an answer among them could explain it."""
-    if ROUTES not in detection.needs or not traffic.other_routes or not found.classification:
+    if ROUTES not in NEEDS[detection.id] or not traffic.other_routes or not found.classification:
         return found
     return replace(
         found, classification=f"{found.classification}; requests counted as {OTHER_ROUTES} are left out"

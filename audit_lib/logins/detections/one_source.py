@@ -86,8 +86,8 @@ def _whole(events: pd.DataFrame, over: pd.DataFrame, key: str, before: float) ->
 def spaced(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A3: failures of one source, an address or a network, with long pauses, none longer than the queue, and
     no success between."""
-    guarded = traffic.failures[traffic.failures["protected"]]
-    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
+    guarded = traffic.failures[traffic.failures["protected"] | traffic.failures["on_login"]]
+    good = traffic.requests[traffic.requests["let_in"]]
     return by_both(guarded, lambda failures, key: _spaced(failures, good, key, rule))
 
 

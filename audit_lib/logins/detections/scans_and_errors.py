@@ -11,12 +11,11 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detections.address_and_network import by_both, named
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, places, runs
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import BEGUN, Traffic, fits
+from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic, fits
 from audit_lib.logs.formats import SECRET_IN_URL
 
 Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
-FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 
 
 def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:

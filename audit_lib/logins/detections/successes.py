@@ -15,13 +15,13 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def after_failures(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A7: several failures of one source, an address or a network, then an answer to it on a protected route,
-    the first for a day.
+    """A7: several failures of one source, an address or a network, then a login that succeeds or an answer to
+    it on a protected route, the first for a day.
 
     Successes are kept by the minute: one in the minute of the last failure may be before it, and is said.
     """
-    good = traffic.requests[traffic.requests["succeeded"] & traffic.requests["protected"]]
-    good = good[good["client"].ne("")].drop_duplicates(["client", "seconds"])
+    good = traffic.requests[traffic.requests["let_in"] & traffic.requests["client"].ne("")]
+    good = good.drop_duplicates(["client", "seconds"])
     failures = traffic.failures[traffic.failures["client"].ne("")]
     return by_both(failures, lambda failures, key: _after_failures(failures, good, key, rule), good)
 
@@ -74,12 +74,12 @@ def _let_in(before: pd.DataFrame, answer: "pd.Series[Any]", key: str, rule: Rule
 
 
 def first_seen(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A8: the first success on a protected route from a network not seen in the days before."""
+    """A8: the first login, or answer on a protected route, of a network not seen in the days before."""
     seen = traffic.requests[traffic.requests["client"].ne("")]
     if seen.empty:
         return []
     start = seen["seconds"].iloc[0] + rule["days"] * DAY
-    good = seen[seen["succeeded"] & seen["protected"]].copy()
+    good = seen[seen["let_in"]].copy()
     good["pause"] = good["seconds"] - _last_seen(seen, good)
     fresh = good[good["seconds"].ge(start) & ~good["pause"].le(rule["days"] * DAY)]
     fresh = fresh.drop_duplicates("network").sort_values(["seconds", "network"], kind="stable")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
-from audit_lib.logins.requests import Access
+from audit_lib.logins.requests import REFUSED, Access
 from audit_lib.project.policy import Policy
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -85,6 +86,13 @@ class DetectionPolicy:
     caller_secrets: tuple[str, ...]  # those whose rotation callers notice; (): any
     grace_hours: Mapping[str, float]  # by secret; "default" for the rest
     limiter_declared: bool  # the policy says that 429 is wired
+    known_messages: tuple[str, ...] = ()  # kinds that the formats know in this application's words
+    queries_logged: bool = False  # the policy says that the logs keep the query of a request
+
+    @property
+    def refused_statuses(self) -> tuple[int, ...]:
+        """401 and 403, and what else the policy declares to be a failed login."""
+        return tuple(sorted({*REFUSED, *self.failed_statuses}))
 
     def grace(self, secret: str) -> float:
         """Hours that clients have to follow a rotation of the secret."""
@@ -118,6 +126,8 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
         caller_secrets=table.texts("caller_secrets"),
         grace_hours=_hours(table),
         limiter_declared=table.flag("limits_requests"),
+        known_messages=table.texts("known_messages", MESSAGE_KINDS),
+        queries_logged=table.flag("logs_queries"),
     )
     if table.has("failure") and not (statuses or messages):
         failure.fault("declares neither statuses nor messages")

@@ -14,11 +14,16 @@ from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
 from audit_lib.secrecy.value_questions import matches_glob
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 BEGUN = ("secrets valid", "secrets invalid")
+FAILED_STARTS = ("startup_failed", "secret_validation_failed")
+# What a login route answers to who got in, and by which method nobody logs in.
+REDIRECTS = (302, 303)
+READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,11 @@ class Traffic:
     """The logs of a period as detections need them.
 
     `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
-    network, method, route, status, count, failed, succeeded, protected. `failures`, those with a time, in its
-    order: at, seconds, source, line, client, network, method, route, protected, let_in_at (the minute in
-    which its address is answered on a protected route soon after; null: none), environment (of the log, ""
-    where it is not known). `events`: LogEvents with `seconds`, null if a line carries no time.
+    network, method, route, status, count, failed, succeeded, protected, on_login, let_in (a login that
+    succeeds, or an answer on a protected route). `failures`, those with a time, in its order: at, seconds,
+    source, line, client, network, method, route, protected, on_login, let_in_at (the minute in which its
+    address is answered on a protected route soon after; null: none), environment (of the log, "" where it is
+    not known). `events`: LogEvents with `seconds`, null if a line carries no time.
     """
 
     requests: pd.DataFrame
@@ -58,6 +64,13 @@ class Traffic:
     failed_statuses: tuple[int, ...]
     other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
     other_missed: int = 0  # those that were answered 404 and its like
+    not_understood: int = 0  # lines of the logs that were read
+    doubts: tuple[str, ...] = ()  # why lines may be missing, copied or of another application
+
+    @cached_property
+    def kinds_met(self) -> frozenset[str]:
+        """The kinds of message that the logs hold: of these the formats know the wording."""
+        return kinds_met(self.events)
 
     @cached_property
     def answered(self) -> pd.DataFrame:
@@ -83,10 +96,15 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     timed = events.assign(seconds=seconds)
     failures = _failures(timed.assign(environment=events["file"].map(places)), requests, rules)
     asked = counts[counts["status"].notna()]
-    refused = asked[asked["status"].isin(rules.failed_statuses)]
+    refused = counts[_failed(counts, rules)]
+    declared = asked["status"].isin(rules.failed_statuses)
+    assert not (declared & asked["kind"].eq("other")).any(), (
+        "the logs were read without the policy's statuses"
+    )
     private = _private(asked, rules)
     others = asked[asked["route"].eq(OTHER_ROUTES)]
     missed = budget_of(others["status"].to_numpy("int64")).astype(bool)
+    missed &= ~others["status"].isin(rules.failed_statuses).to_numpy(bool)
     return Traffic(
         requests=requests,
         failures=failures,
@@ -103,7 +121,13 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         failed_statuses=rules.failed_statuses,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
+        not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
     )
+
+
+def kinds_met(events: pd.DataFrame) -> frozenset[str]:
+    """The kinds of message among events."""
+    return frozenset(events.loc[events["status"].isna(), "kind"])
 
 
 def network_of(client: str) -> str:
@@ -135,7 +159,7 @@ def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
 def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     frame = minutes.rename(columns={"minute_at": "at"})
     failed = frame["status"].isin(rules.failed_statuses)
-    refused = set(frame.loc[failed, "route"])
+    refused = set(frame.loc[frame["status"].isin(REFUSED), "route"])
     guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
     frame = frame.assign(
         minute=(frame["at"].astype("int64") // 60_000_000),
@@ -144,30 +168,38 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
         failed=failed,
         succeeded=frame["status"].between(200, 299),
         protected=frame["route"].map(guarded).astype(bool),
+        on_login=fits(frame["route"], rules.access.login),
     )
+    entered = frame["on_login"] & ~frame["method"].isin((*READING, "")) & ~frame["failed"]
+    entered &= frame["succeeded"] | frame["status"].isin(REDIRECTS)
+    frame = frame.assign(let_in=entered | (frame["succeeded"] & frame["protected"]))
     keys = ["at", "file", "client", "route", "method", "status"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
 
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
-    if rules.failed_statuses:
-        failed = events["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
-    else:
-        failed = events["kind"].isin(rules.failed_messages)
-    kept = events[failed & events["at"].notna()]
+    kept = events[_failed(events, rules) & events["at"].notna()]
     guarded = set(requests.loc[requests["protected"], "route"])
     if requests["route"].eq(OTHER_ROUTES).any():
         # A refusal of its own tells what its route is, though the requests to it stand under another name.
-        refused = set(kept.loc[kept["status"].isin(rules.failed_statuses).fillna(False), "route"])
+        refused = set(kept.loc[kept["status"].isin(REFUSED).fillna(False), "route"])
         guarded |= {route for route in refused if rules.access.protects(route, refused)}
     frame = kept.assign(
         network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),
+        on_login=fits(kept["route"], rules.access.login),
     )
     columns = ["at", "seconds", "file", "line", "client", "network", "method", "route"]
-    columns += ["protected", "environment"]
+    columns += ["protected", "on_login", "environment"]
     frame = frame[columns].sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
     return frame.assign(let_in_at=_let_in_at(frame, requests, rules.let_in_minutes * 60))
+
+
+def _failed(rows: pd.DataFrame, rules: DetectionPolicy) -> "pd.Series[bool]":
+    """Which counts or events are failed logins: by their status, or by what was said where none tells."""
+    if rules.failed_statuses:
+        return rows["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
+    return rows["kind"].isin(rules.failed_messages)
 
 
 def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":

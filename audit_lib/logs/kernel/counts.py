@@ -5,7 +5,7 @@ import numpy as np
 from audit_lib.logs.kernel import packed_words
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
-from audit_lib.logs.kernel.fields import is_refusal
+from audit_lib.logs.kernel.fields import is_failure
 from audit_lib.logs.kernel.line import nothing
 from audit_lib.logs.kernel.memory import inlined, jit, put, word
 from audit_lib.logs.kernel.tables import add
@@ -100,7 +100,7 @@ def sight(frame, at, shown):
     one = group_word(today, untimed, status, shown.message, shown.method)
     two = two_in_one(shown.client, shown.route)
     row = np.int64(-1)
-    if word(settings, layout.WANT_EVENTS) and (status == 0 or is_refusal(status)):
+    if word(settings, layout.WANT_EVENTS) and (status == 0 or is_failure(frame, status)):
         row = word(state, layout.EVENTS)
         put(state, layout.EVENTS, row + 1)
         keep_event(frame, row, at, one, shown)

@@ -105,8 +105,8 @@ OF_MOMENT = _OF_BOTH | {
 def _kinds(formats: LogFormats) -> Ints:
     """The place in KINDS of each status, and of each message at 1024 and on."""
     kinds = np.zeros(1024 + 256, np.int64)
-    for status, kind in REQUEST_KINDS.items():
-        kinds[status] = KINDS.index(kind)
+    for status in (*REQUEST_KINDS, *formats.declared_statuses):
+        kinds[status] = KINDS.index(formats.kind_of(status))
     for number, block in enumerate(formats.messages):
         kinds[1024 + number + 1] = KINDS.index(block.kind)
     kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)

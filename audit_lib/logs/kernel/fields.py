@@ -9,9 +9,9 @@ question_marks = marks_of(b"?", WIDTH)
 
 
 @inlined
-def is_refusal(status):
-    """Whether a request with this status is an event: not authorized, forbidden, or too many."""
-    return status == 401 or status == 403 or status == 429
+def is_failure(frame, status):
+    """Whether a request with this status is an event; messages have none, and are no requests."""
+    return word(word(frame, layout.SETTING), layout.FAILURES + status) != 0
 
 
 @jit

@@ -6,7 +6,7 @@ import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
-from audit_lib.logs.kernel.fields import is_refusal, is_symbol, number_client, number_route, secret_parameter
+from audit_lib.logs.kernel.fields import is_failure, is_symbol, number_client, number_route, secret_parameter
 from audit_lib.logs.kernel.match import AWAY, first_match
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, word
 from audit_lib.logs.kernel.tables import number_of
@@ -108,7 +108,8 @@ def requested(frame, status, begin, end, always):
     if stop > path and word(settings, layout.WANT_EVENTS) and secret_parameter(frame, path, stop):
         return nothing(AWAY)
     # A request that is only counted needs no more than what it is counted by.
-    whole = word(settings, layout.WANT_MINUTES) or (word(settings, layout.WANT_EVENTS) and is_refusal(status))
+    failed = is_failure(frame, status)
+    whole = word(settings, layout.WANT_MINUTES) or (word(settings, layout.WANT_EVENTS) and failed)
     if stop > path and (whole or word(settings, layout.BY_ROUTE)):
         if byte(path) != 47:
             return nothing(AWAY)

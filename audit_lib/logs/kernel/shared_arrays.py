@@ -26,6 +26,7 @@ DONE, LEAVE, GROW = range(3)
 MISS, AWAY = -1, -2
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
+FAILURES = 8  # from here on for each status below 600 whether it is a failure
 # Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)

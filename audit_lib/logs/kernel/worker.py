@@ -213,7 +213,8 @@ def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
     flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
-    return np.array([day_number(period.first or "1970-01-01"), last, *flags], np.int64)
+    failures = [plan.formats.kind_of(status) != "other" for status in range(600)]
+    return np.array([day_number(period.first or "1970-01-01"), last, *flags, *failures], np.int64)
 
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:

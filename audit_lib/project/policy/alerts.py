@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from audit_lib.base.log_kinds import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
 
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
-LOGINS = ("unauthorized", "forbidden", "login_failed", "jwt_invalid")
-KINDS = (*REQUEST_KINDS.values(), *MESSAGE_KINDS)
+LOGINS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
+REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
+KINDS = (*REQUESTS, *MESSAGE_KINDS)
 RECORDS = ("rotation", "revocation", "acceptance", "attestation", "repair", "key bridge")
 
 
@@ -31,10 +32,12 @@ def read_alerts(table: TomlTable) -> tuple[AlertRule, ...]:
 
 
 def _rule(table: TomlTable) -> AlertRule:
+    kinds = table.texts("kinds", KINDS)
     rule = AlertRule(
         name=table.text("name", needed=True),
         severity=table.text("severity", "medium", among=SEVERITIES),
-        kinds=table.texts("kinds", KINDS),
+        # Another status that the policy declares is a refusal like these two.
+        kinds=(*kinds, DECLARED) if {"unauthorized", "forbidden"} & {*kinds} else kinds,
         records=table.texts("records", RECORDS),
         at_least=table.number("at_least", 1, 1) or 1,
         minutes=table.number("minutes", 60, 1) or 60,

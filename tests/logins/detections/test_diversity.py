@@ -8,7 +8,7 @@ from tests.support.small_logs import Ask, detections, verdicts
 
 API, HOUR = "/api/positions", 3600
 BY_SOURCE = {f"A{number}" for number in (*range(1, 10), 14, 15)}
-UNKNOWN_ANYWAY = {"A8", "A12", "A13"}  # one day of logs; no limiter declared
+UNKNOWN_ANYWAY = {"A8", "A9", "A12", "A13"}  # one day of logs; no limiter declared
 
 
 def _callers(number: int, address: str = "192.0.2.{}") -> list[Ask]:

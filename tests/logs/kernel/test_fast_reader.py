@@ -365,3 +365,18 @@ def test_real_logs_read_the_same(name: str) -> None:
     content = (REAL / f"{name}.log").read_bytes()
     expected = _naive(content)
     assert all(_fast(content, size) == expected for size in (100, 333, 1024, 4097, 1 << 20))
+
+
+def test_declared_statuses_are_failures_in_both_readers() -> None:
+    """A status that is declared to be a failed login is an event, and counts under its kind."""
+    formats = FORMATS.declaring([400, 302])
+    content = b"".join(_requests(status) for status in (200, 302, 400, 401))
+    own = Plan(formats, UTC, chunk=256)
+    fast = told(reduce_chunks(read_chunks(io.BytesIO(content), own), own))
+    assert fast == told(read_naively(io.BytesIO(content), Plan(formats, UTC)))
+    assert len(reduce_chunks(read_chunks(io.BytesIO(content), own), own).events["line"]) == 36
+
+
+def _requests(status: int) -> bytes:
+    line = '2026-08-02T10:00:%02dZ INFO: 192.0.2.%d:1 - "POST /login HTTP/1.1" %d X\n'
+    return "".join(line % (number, number, status) for number in range(12)).encode()
