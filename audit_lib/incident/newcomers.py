@@ -9,7 +9,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
 from audit_lib.logins.clients import reaches_back
 from audit_lib.logins.detections.alarm import Alarm
-from audit_lib.logins.detections.traffic import network_of
+from audit_lib.logins.detections.callers import network_of
 
 GUESSING = ("A1", "A2", "A3", "A4", "A5", "A6")
 GOT_IN = "A7"

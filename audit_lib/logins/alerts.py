@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.contracts import Alerts, rows
+from audit_lib.base.contracts import Alerts
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections.alarm import dense, places
-from audit_lib.logins.detections.preconditions import lacks_messages
+from audit_lib.logins.detections.preconditions import unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
-from audit_lib.logs.project_logs import COPY, LogRead
+from audit_lib.logins.detections.wholeness import unread
+from audit_lib.logs.project_logs import LogRead
 from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 
 
@@ -46,7 +47,7 @@ def _unseen(rule: AlertRule, logs: LogRead, policy: DetectionPolicy) -> str:
     if set(rule.kinds) & set(REQUESTS) and not logs.counts["status"].notna().any():
         return "no request was recognised in the logs"
     said = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
-    return lacks_messages(said, kinds_met(logs.events), policy) if said else ""
+    return unknown_wording(said, kinds_met(logs.events), policy) if said else ""
 
 
 def _row(rule: AlertRule, state: str, count: int = 0, **more: object) -> dict[str, object]:
@@ -88,10 +89,8 @@ def _of_logs(
 
 def _unread(logs: LogRead, since: datetime, until: datetime) -> str:
     """Why the logs do not show all of the time; "" where each was read and one line is of the time."""
-    for row in rows(logs.sources):
-        # The packed copy of a log that was read beside it is no loss.
-        if row.state != "read" and not row.reason.startswith(COPY):
-            return f"{row.source}: {row.reason or row.state}"
+    if lost := next(unread(logs.sources), ""):
+        return lost
     if lines := int(logs.sources["not_understood"].sum()):
         return f"{lines:,} lines of the logs were not understood"
     asked = logs.minutes["minute_at"].between(since - timedelta(minutes=1), until).any()

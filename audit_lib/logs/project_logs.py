@@ -1,5 +1,6 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -25,7 +26,11 @@ from audit_lib.logs.route_limit import Folding, other_requests, told
 from audit_lib.project import LogSource, Project
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
+BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+_ROTATED = re.compile(
+    r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,10 @@ def read_logs(
     named = claimed_paths(project.root, project.log_sources)
     total = sum(bytes_in(project.root, paths) for _, paths in named)
     for source, paths in named:
-        rows += [] if paths else [_missing(source)]
+        rows += [] if paths else [_missing(source, "no file matches")]
+        found = len({_instance(path) for path in paths})
+        if paths and source.instances and found < source.instances:
+            rows.append(_missing(source, f"{found} of {source.instances} instances have a log"))
         zone = ZoneInfo(source.time_zone)
         plan = Plan(formats, zone, _period(quarter), routes=routes)
         own = _Source(project.root, frozenset(paths), plan, scheduler, total)
@@ -106,9 +114,14 @@ def _row(source: LogSource, path: str) -> dict[str, Any]:
     }
 
 
-def _missing(source: LogSource) -> dict[str, Any]:
+def _instance(path: str) -> str:
+    """What the rotated files of one instance have in common: the path without number, date and packing."""
+    return _ROTATED.sub("", path)
+
+
+def _missing(source: LogSource, reason: str) -> dict[str, Any]:
     remedy = f"export the platform's log to {source.pattern}, or name the log files in audit.toml ([[log]])"
-    missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+    missing = {"state": "missing", "reason": reason, "remedy": remedy}
     return _row(source, source.pattern) | missing
 
 
@@ -144,7 +157,7 @@ def _sums(own: _Source, path: str, source: OpenSource) -> tuple[LogSums, str]:
         return read_on_cluster([str(own.root / path)], own.plan, own.scheduler)[0], ""
     stream = Stream(source.file)
     sums = read_log(cast(BinaryIO, stream), own.plan, own.total)
-    broken = f"is read up to where it is damaged or cut short ({stream.broken})" if stream.broken else ""
+    broken = f"{BROKEN_OFF} ({stream.broken})" if stream.broken else ""
     return sums, broken
 
 

@@ -156,6 +156,7 @@ def _log_source(table: TomlTable, zone: str) -> LogSource:
         service=_service(table),
         environment=_environment(table, needed=False),
         time_zone=_zone(table, zone),
+        instances=table.number("instances", 0, 1) or 0,
     )
     table.close()
     return source

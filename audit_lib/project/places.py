@@ -32,6 +32,7 @@ class LogSource:
     service: str = ""
     environment: str = ""
     time_zone: str = "UTC"
+    instances: int = 0  # so many write logs there, each its own; 0: nobody says
 
 
 @dataclass(frozen=True)

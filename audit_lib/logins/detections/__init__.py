@@ -18,7 +18,8 @@ from audit_lib.logins.detections import one_source, rotations, successes
 from audit_lib.logins.detections import outages_and_steps as breaks
 from audit_lib.logins.detections import scans_and_errors as surfaces
 from audit_lib.logins.detections.alarm import MOST, Alarm
-from audit_lib.logins.detections.preconditions import NEEDS, ROUTES, cannot_apply, proves_nothing
+from audit_lib.logins.detections.needs import NEEDS, cannot_apply, proves_nothing
+from audit_lib.logins.detections.preconditions import own_routes
 from audit_lib.logins.detections.rotations import Causes
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, detection_policy
 from audit_lib.logins.detections.traffic import Traffic, gather
@@ -157,7 +158,7 @@ def _explained(found: Alarm, detection: Detection, parts: DetectionInputs) -> Al
 
 def _limited(found: Alarm, detection: Detection, traffic: Traffic) -> Alarm:
     """The incident with the word that requests were left out: an answer among them could explain it."""
-    if ROUTES not in NEEDS[detection.id] or not traffic.other_routes or not found.classification:
+    if own_routes not in NEEDS[detection.id] or not traffic.other_routes or not found.classification:
         return found
     return replace(
         found, classification=f"{found.classification}; requests counted as {OTHER_ROUTES} are left out"

@@ -5,8 +5,9 @@ import pandas as pd
 
 from audit_lib.logins.detections.address_and_network import by_both, named
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
+from audit_lib.logins.detections.callers import networks_of
 from audit_lib.logins.detections.thresholds import Rule
-from audit_lib.logins.detections.traffic import Traffic, networks_of
+from audit_lib.logins.detections.traffic import Traffic
 
 HOP = 300  # seconds between the windows that are looked at
 HOUR = 3600

@@ -1,8 +1,5 @@
 """What detections look at: requests by the minute, failed logins with their lines, changes on record."""
 
-import ipaddress
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,7 +10,9 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.ledger import Ledger
+from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.wholeness import doubts
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
 from audit_lib.secrecy.value_questions import matches_glob
@@ -96,12 +95,12 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     timed = events.assign(seconds=seconds)
     failures = _failures(timed.assign(environment=events["file"].map(places)), requests, rules)
     asked = counts[counts["status"].notna()]
-    refused = counts[_failed(counts, rules)]
+    refused = counts[are_failures(counts, rules)]
     declared = asked["status"].isin(rules.failed_statuses)
     assert not (declared & asked["kind"].eq("other")).any(), (
         "the logs were read without the policy's statuses"
     )
-    private = _private(asked, rules)
+    private = private_clients(asked, rules)
     others = asked[asked["route"].eq(OTHER_ROUTES)]
     missed = budget_of(others["status"].to_numpy("int64")).astype(bool)
     missed &= ~others["status"].isin(rules.failed_statuses).to_numpy(bool)
@@ -117,10 +116,11 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         untimed_failures=int(refused["untimed"].sum()),
         unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
         addresses=sum(not inside for inside in private.values()),
-        collapsed=_collapse(asked, private),
+        collapsed=collapse(asked, private),
         failed_statuses=rules.failed_statuses,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
+        doubts=doubts(requests, sources, end),
         not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
     )
 
@@ -128,21 +128,6 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
 def kinds_met(events: pd.DataFrame) -> frozenset[str]:
     """The kinds of message among events."""
     return frozenset(events.loc[events["status"].isna(), "kind"])
-
-
-def network_of(client: str) -> str:
-    """The /24 or /64 of an address; a client that is none is its own network."""
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return client
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
-
-
-def networks_of(clients: "pd.Series[str]") -> "pd.Series[str]":
-    """The network of each client."""
-    known = {client: network_of(client) for client in clients.unique()}
-    return clients.map(known).astype("str")
 
 
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
@@ -178,7 +163,7 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
 
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
-    kept = events[_failed(events, rules) & events["at"].notna()]
+    kept = events[are_failures(events, rules) & events["at"].notna()]
     guarded = set(requests.loc[requests["protected"], "route"])
     if requests["route"].eq(OTHER_ROUTES).any():
         # A refusal of its own tells what its route is, though the requests to it stand under another name.
@@ -195,7 +180,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
     return frame.assign(let_in_at=_let_in_at(frame, requests, rules.let_in_minutes * 60))
 
 
-def _failed(rows: pd.DataFrame, rules: DetectionPolicy) -> "pd.Series[bool]":
+def are_failures(rows: pd.DataFrame, rules: DetectionPolicy) -> "pd.Series[bool]":
     """Which counts or events are failed logins: by their status, or by what was said where none tells."""
     if rules.failed_statuses:
         return rows["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
@@ -213,27 +198,6 @@ def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -
     )
     near = (merged["answered"] - failures["seconds"]).le(seconds) & (seconds > 0)
     return pd.to_datetime(merged["answered"].where(near), unit="s", utc=True)
-
-
-def _collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
-    """Whether nearly all requests seem to come from a proxy (docs/detections.md#common-gates)."""
-    sums = asked.groupby("client")["count"].sum().drop("", errors="ignore")
-    inside = sums[[private.get(client, False) for client in sums.index]].sort_values(ascending=False)
-    share = inside.head(3).sum() / sums.sum() if sums.sum() else 0.0
-    if share <= 0.95:
-        return ""
-    number = min(3, len(inside))
-    return f"{share:.0%} of the requests come from {number} private addresses, so a proxy hides the callers"
-
-
-def _private(asked: pd.DataFrame, rules: DetectionPolicy) -> dict[str, bool]:
-    """For each client that is an address whether it is one that a proxy has."""
-    found = {}
-    for client in asked["client"].unique():
-        with suppress(ValueError):
-            address = ipaddress.ip_address(client)
-            found[str(client)] = any(address in network for network in rules.proxy_networks)
-    return found
 
 
 def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.DataFrame:

@@ -202,7 +202,7 @@ def test_nothing_read_is_unknown_for_all(tmp_path: Path) -> None:
 def test_quiet_and_complete_logs_are_none(tmp_path: Path) -> None:
     """With a time on each line, every day there, callers and failed login declared, nothing found is none."""
     asks = [(number * HOUR, (USER, OTHER)[number % 2], API, 200) for number in range(24)]
-    found = detections(tmp_path, asks, clients="real")
+    found = detections(tmp_path, [*asks, (60, USER, API, 401)], clients="real")
     by_id = verdicts(found)
     assert {id_ for id_, verdict in by_id.items() if verdict == "unknown"} == {"A8", "A9", "A12", "A13"}
     assert "found" not in by_id.values()

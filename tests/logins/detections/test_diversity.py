@@ -12,8 +12,9 @@ UNKNOWN_ANYWAY = {"A8", "A9", "A12", "A13"}  # one day of logs; no limiter decla
 
 
 def _callers(number: int, address: str = "192.0.2.{}") -> list[Ask]:
-    """A request in each hour, of so many addresses in turn."""
-    return [(hour * HOUR, address.format(hour % number + 1), API, 200) for hour in range(24)]
+    """A request in each hour, of so many addresses in turn, of which one is refused once."""
+    asks = [(hour * HOUR, address.format(hour % number + 1), API, 200) for hour in range(24)]
+    return [*asks, (60.0, address.format(1), API, 401)]
 
 
 def _unknown(folder: Path, asks: list[Ask], **declared: object) -> set[str]:

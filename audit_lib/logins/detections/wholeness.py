@@ -1,0 +1,114 @@
+"""Hints that logs are not whole: files not read, lines missing, thinned, copied, or dated too late."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted
+from audit_lib.logs.project_logs import BROKEN_OFF, COPY
+
+MINUTE = pd.Timedelta(minutes=1)
+# So unlikely must a stretch without refusals be before it is a hint.
+CHANCE = 1e-6
+# A week below this share of the usual one, and a day below that of the usual day, are thin.
+THIN_WEEK, THIN_DAY = 0.25, 0.05
+USUAL_WEEK, USUAL_DAY = 50, 20  # requests: with fewer, chance alone makes weeks and days thin
+WEEKS, DAYS = 4, 7  # fewer say nothing of what is usual
+# Two days are copies of each other if they agree in so many requests of so many addresses, to the minute.
+COPIED, COPIED_CLIENTS = 10, 3
+
+
+def doubts(requests: pd.DataFrame, sources: pd.DataFrame, end: datetime) -> tuple[str, ...]:
+    """Each hint, in words; `requests` are those of Traffic, `sources` by their contract, `end` the review's.
+
+    None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
+    """
+    found = [*unread(sources), *_copied_files(sources)]
+    if len(requests):
+        found += [*_after(requests, end), *_thin(requests), *_without_refusals(requests), *_copied(requests)]
+    return tuple(found)
+
+
+def unread(sources: pd.DataFrame) -> Iterator[str]:
+    """Each log that was expected and not read to its end, with the reason."""
+    for row in rows(sources[sources["kind"].eq("log")]):
+        # The packed copy of a log that was read beside it is no loss.
+        lost = row.state != "read" and not row.reason.startswith(COPY)
+        if lost or row.reason.startswith(BROKEN_OFF):
+            yield f"{row.source}: {row.reason or row.state}"
+
+
+def _copied_files(sources: pd.DataFrame) -> Iterator[str]:
+    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read") & sources["sha256"].notna()]
+    for _, group in logs.groupby("sha256", sort=True):
+        if len(group) > 1:
+            yield f"{' and '.join(sorted(group['source']))} hold the same bytes"
+
+
+def _after(requests: pd.DataFrame, end: datetime) -> Iterator[str]:
+    late = int(requests.loc[requests["at"].gt(pd.Timestamp(end) + MINUTE), "count"].sum())
+    if late:
+        yield f"{counted(late, 'request')} with a time after the review: a clock is wrong"
+
+
+def _by_day(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each day from the first to the last: `count`, and `failed`, how many of it failed."""
+    days = requests["at"].dt.floor("D")
+    failed = requests["count"].where(requests["failed"], 0)
+    sums = requests.assign(bad=failed).groupby(days)[["count", "bad"]].sum()
+    every = pd.date_range(sums.index[0], sums.index[-1], freq="D")
+    return sums.reindex(every, fill_value=0)
+
+
+def _thin(requests: pd.DataFrame) -> Iterator[str]:
+    """Weeks and days of which hardly anything is left, where the others hold much."""
+    days = _by_day(requests)["count"]
+    weeks = days.groupby(np.arange(len(days)) // 7).agg(["sum", "size"])
+    whole = weeks[weeks["size"].eq(7)]["sum"]
+    if len(whole) >= WEEKS and (usual := float(whole.median())) >= USUAL_WEEK:
+        for week in whole[whole < THIN_WEEK * usual].index[:1]:
+            since = days.index[7 * int(week)]
+            yield (
+                f"the week from {since:%Y-%m-%d} on holds {whole[week]:,} requests, and a usual week "
+                f"{usual:,.0f}: the log may be thinned"
+            )
+    usual = float(days[days > 0].median())
+    thin = days[(days > 0) & (days < THIN_DAY * usual)]
+    if len(days) >= DAYS and usual >= USUAL_DAY and len(thin):
+        yield f"{counted(len(thin), 'day')} with less than a twentieth of a usual day's {usual:,.0f} requests"
+
+
+def _without_refusals(requests: pd.DataFrame) -> Iterator[str]:
+    """The longest stretch of days with requests and no failed login, if chance does not explain it."""
+    days = _by_day(requests)
+    days = days[days["count"] > 0]
+    refusing = days["bad"].gt(0)
+    if not refusing.any():
+        return
+    stretch = (~refusing).groupby(refusing.cumsum()).sum()
+    longest = int(stretch.max())
+    # As usual is what the days outside of the stretch show; it may begin on any day.
+    share = refusing.sum() / (len(days) - longest + 1)
+    if len(days) * (1 - share) ** longest < CHANCE:
+        yield (
+            f"{share:.0%} of the other days have a failed login, but {longest} days in a row have none: "
+            "refusals may have been filtered out"
+        )
+
+
+def _copied(requests: pd.DataFrame) -> Iterator[str]:
+    """Days that equal each other to the minute: nothing that people do repeats itself so."""
+    days = requests["at"].dt.floor("D").rename("day")
+    columns = ["client", "method", "route", "status", "count"]
+    frame = requests[columns].assign(minute=requests["minute"] % 1440)
+    hashes = pd.util.hash_pandas_object(frame, index=False)
+    groups = requests.assign(row=hashes).groupby(days)
+    sums = groups.agg(row=("row", "sum"), rows=("row", "size"), clients=("client", "nunique"))
+    busy = sums[sums["rows"].ge(COPIED) & sums["clients"].ge(COPIED_CLIENTS)]
+    copies = busy[busy.duplicated(["row", "rows"], keep="first")]
+    if len(copies):
+        first = f"{copies.index[0]:%Y-%m-%d}"
+        yield f"days that repeat another to the minute: {len(copies)}, as {first}; lines may be copied"
