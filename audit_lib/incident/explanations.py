@@ -55,14 +55,28 @@ def _own_bundle(investigation: Investigation) -> Explanation:
     text = f"{', '.join(twins)} holds the value and is built into what every browser loads"
     case.pro(3, text, twins)
     case.pro(1, "rotation will not contain it: the next build publishes the new value as well", twins)
-    known = fingerprints(investigation, secret)
-    case.contra(2, "no public variable holds the value", known and not twins)
+    known, unread = fingerprints(investigation, secret), _unread_places(investigation)
+    case.contra(2, "no public variable holds the value", known and not unread and not twins)
     case.lacks("a value of the secret: no env file, snapshot or commit that was read holds one", not known)
+    case.lacks(f"the values of {few(unread)}, which may hold it", unread)
     leaked = tabulate_exposure_windows(investigation)["leaked"].any()
     case.contra(2, "a leak outside the bundle is known", leaked)
     used = _used_after_leak(investigation)
     case.contra(1, f"new addresses were answered: {_named(investigation, used)}", used)
     return case
+
+
+def _values(investigation: Investigation) -> bool:
+    """Whether any value is known that could have been searched for."""
+    held = investigation.inventory["fingerprint"].notna().any()
+    return bool(held or investigation.tenures or len(investigation.history))
+
+
+def _unread_places(investigation: Investigation) -> tuple[str, ...]:
+    """The env files and exports that were expected and not read."""
+    sources = investigation.sources
+    expected = sources["kind"].isin(("env file", "export", "given values")) & sources["state"].ne("read")
+    return tuple(sorted(sources.loc[expected, "source"]))
 
 
 def _used_after_leak(investigation: Investigation) -> list[NewAddress]:
@@ -82,8 +96,11 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     names = ", ".join(sorted(set(leaked["secret"])))
     case.pro(1, f"known to have leaked: {names}", len(leaked))
     whole = searched_whole(investigation)
-    known = not investigation.secret or fingerprints(investigation, investigation.secret)
+    known = (
+        fingerprints(investigation, investigation.secret) if investigation.secret else _values(investigation)
+    )
     case.contra(2, "no leak of the secret is known", whole and known and not len(leaked))
+    case.lacks("a value to search for: no env file, snapshot or commit that was read holds one", not known)
     case.lacks("a complete search of files and history: what was left out may hold a leak", not whole)
     if not callers_send(investigation):
         case.lacks(f"who used {investigation.secret}: callers do not send it, its provider's log would say")
@@ -176,7 +193,8 @@ def _quiet_misuse(investigation: Investigation) -> Explanation:
     text = f"new addresses were answered without having guessed (A8): {_named(investigation, quiet)}"
     case.pro(3, text, quiet)
     text = f"{few(one.client for one in guessed)} guessed before being answered"
-    case.contra(2, text, guessed and not quiet)
+    missed = detected_in_window(investigation).doubts("A8")
+    case.contra(2, text, guessed and not quiet and not missed)
     case.contra(1, "a leak that is known explains it", _used_after_leak(investigation))
     case.absent(2, NOBODY_NEW, nobody_is_new(investigation))
     case.lacks("whose address it is: a new user looks the same", quiet)
@@ -193,6 +211,20 @@ def _named(investigation: Investigation, found: Iterable[NewAddress]) -> str:
     )
 
 
+# What must have been seen before each is called unlikely: docs/detections.md#what-unlikely-needs shows it.
+UNLIKELY_NEEDS = {
+    "leaked and used": "a value to search for, and a complete search of files and history for it; or, of a "
+    "leak that is known, logs that reach back far enough, and A8 at none",
+    "brute force": "A1 to A6 at none; or, without a doubt, an accident that explains all that they found",
+    "variables changed by a deploy": "A10 at none, or a deploy list that reaches over the outage",
+    "pair break": "both halves of each pair, equal; requests that were answered while they differed; or A10 "
+    "at none",
+    "stale client after a rotation": "snapshots before and after the window that saw the same value; or a "
+    "change in it, and A9 at none",
+    "proxy collapse": "requests of enough public addresses, or clients that are declared to be real",
+    "quiet misuse": "logs that reach back far enough, and A8 at none, or all that it found guessed",
+    "our own bundle explains the sighting": "a value of the secret, and those of each env file and export",
+}
 EXPLANATIONS: tuple[Callable[[Investigation], Explanation], ...] = (
     _leaked_and_used,
     explain_brute_force,

@@ -34,10 +34,12 @@ def explain_brute_force(investigation: Investigation) -> Explanation:
 
 
 def _speak_against(case: Explanation, detected: DetectedInWindow) -> None:
-    accidents = [alarm for alarm in detected.alarms(*GUESSING) if alarm.classification]
+    # While guessing may have been missed, the cause of what was found says nothing of the rest.
+    missed = detected.doubts(*GUESSING)
+    accidents = [alarm for alarm in detected.alarms(*GUESSING) if alarm.classification and not missed]
     more = f", and {len(accidents) - 1} more" if len(accidents) > 1 else ""
     case.contra(2, f"what failed has another cause: {_in_words(accidents, 1)}{more}", accidents)
-    everyone = detected.alarms("A10") and not accidents
+    everyone = detected.alarms("A10") and not accidents and not missed
     case.contra(2, "nearly everyone failed at the same time (A10): a guesser fails alone", everyone)
     case.absent(
         1, "no burst, slow or distributed guessing was found (A1 to A6)", detected.are_none(*GUESSING)

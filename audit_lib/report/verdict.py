@@ -1,10 +1,12 @@
 """The verdict and the score of a review; what is not known is never counted as good."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.findings.checks.detections import GRAVE
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
@@ -76,17 +78,64 @@ def score(audit: Audit) -> Score:
 def verdict(audit: Audit) -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
 
-    Nothing can have passed unless an env file and a log were read, and the age of a secret was judged: a
-    policy that calls everything a setting, or exempts it, leaves nothing that could pass.
+    Nothing can have passed without what PASS_NEEDS name: a policy that calls everything a setting, or exempts
+    it, leaves nothing that could pass.
     """
     marks = judged(audit)["mark"]
     if marks.eq("bad").any():
         return FAIL
-    seen = _read(audit, "log") and _read(audit, "env file", "export", "given values")
-    aged = audit.tables["freshness"]["status"].isin(("fresh", "due")).any()
-    return PASS if seen and aged and not marks.eq(UNKNOWN).any() else UNKNOWN
+    seen = all(need.holds(audit) for need in PASS_NEEDS)
+    return PASS if seen and not marks.eq(UNKNOWN).any() else UNKNOWN
 
 
 def _read(audit: Audit, *kinds: str) -> bool:
     sources = audit.tables["sources"]
     return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
+
+
+def _searched(audit: Audit) -> bool:
+    coverage = audit.tables["leak_coverage"]
+    states = coverage.loc[coverage["part"].isin(("git objects", "files")), "state"]
+    return len(states) > 0 and bool(states.isin(("searched", "partly")).all())
+
+
+def _aged(audit: Audit) -> bool:
+    return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
+
+
+def _detected(audit: Audit) -> bool:
+    detections = audit.tables["detections"]
+    unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
+    return len(detections) > 0 and not unknown.any()
+
+
+@dataclass(frozen=True)
+class Need:
+    """What must have been seen before the checks on some tables can pass."""
+
+    words: str
+    tables: tuple[str, ...]
+    holds: Callable[[Audit], bool]
+
+
+# docs/detections.md#what-pass-needs shows it.
+PASS_NEEDS = (
+    Need(
+        "an env file, an export, or values that were given, and each of these that is expected",
+        ("sources", "entries", "inventory", "drift", "rotation_pairs"),
+        lambda audit: _read(audit, "env file", "export", "given values"),
+    ),
+    Need("the age of a secret, fresh or due", ("freshness",), _aged),
+    Need(
+        "a log, and in it a request or message of each kind that is judged",
+        ("log_events", "log_coverage", "guide_searches"),
+        lambda audit: _read(audit, "log"),
+    ),
+    Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
+    Need("each object of git and each file, searched for values", ("leak_coverage", "exposure"), _searched),
+    Need(
+        "every entry of the ledger; questions that no file answers are attested",
+        ("ledger_faults", "acceptances", "attestations"),
+        lambda audit: not unread(audit)["kind"].eq("ledger").any(),
+    ),
+)

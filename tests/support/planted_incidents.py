@@ -169,6 +169,8 @@ def plant(folder: Path, kind: str, seed: int) -> Planted:
     plan.values = {name: [(START, token)] for name in SECRETS[:2]}
     plan.values["JWT_SECRET_KEY"] = [(START, drawn(f"{text} jwt", 43))]
     plan.boot(START)
+    # Somebody mistypes long before: a log without any refusal would not show that it keeps them.
+    plan.request(INCIDENT - timedelta(days=9), REGULARS[-1], ROUTES[0], 401)
     KINDS[kind](plan)
     _write(folder, plan)
     remember_sample(folder)

@@ -6,12 +6,17 @@ it was first asked for, which differs if a command was started without the progr
 
 import csv
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import click
 
 from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.incident.explanations import UNLIKELY_NEEDS
+from audit_lib.logins import quiet
+from audit_lib.logins.detections.names import detection_name
+from audit_lib.logins.detections.needs import NEEDS
+from audit_lib.report.verdict import PASS_NEEDS
 from tests.support.check_rows import PAIRS
 from tests.support.paths import ROOT
 from tests.support.rows import rows_of
@@ -69,7 +74,44 @@ def _plain(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\*<[]" else sign for sign in " ".join(text.split()))
 
 
-GENERATED: dict[str, Callable[[], Iterator[str]]] = {"commands.md": _commands, "checks.md": _checks}
+def _needs() -> Iterator[str]:
+    """What must have been seen before a good verdict: by detection, alert, explanation and check."""
+    yield "\n## What none needs\n\nWithout any of these a detection that found nothing is `unknown`.\n"
+    yield "\n| detection | must have been seen or declared |\n|--|--|\n"
+    for id_, needs in NEEDS.items():
+        yield f"| {detection_name(id_)} | {'; '.join(_words(need) for need in needs)} |\n"
+    yield from _preconditions(dict.fromkeys(need for needs in NEEDS.values() for need in needs))
+    yield "\n## What quiet needs\n\nWithout any of these an alert on logs that did not fire is `unknown`.\n"
+    yield from _preconditions(dict.fromkeys(quiet.NEEDS))
+    yield "\n## What unlikely needs\n\nWithout it an explanation that nothing speaks for is `unknown`.\n"
+    yield "\n| explanation | must have been seen |\n|--|--|\n"
+    yield from (f"| {name} | {words} |\n" for name, words in UNLIKELY_NEEDS.items())
+    yield "\n## What pass needs\n\nWithout any of these the verdict of a review is `unknown` or `fail`.\n"
+    yield "\n| must have been seen | checks |\n|--|--|\n"
+    for need in PASS_NEEDS:
+        names = [f"`{check.id}`" for check in CHECKS if check.table in need.tables]
+        yield f"| {need.words} | {', '.join(names)} |\n"
+
+
+def _preconditions(needs: Iterable[Callable[..., str]]) -> Iterator[str]:
+    """Each precondition with what would tell."""
+    yield "\n| precondition | seen or declared | what would tell |\n|--|--|--|\n"
+    for need in needs:
+        seen, _, tells = (need.__doc__ or "").partition(". ")
+        tells = tells.removesuffix(" would tell.").strip(",") or "the policy"
+        yield f"| {_words(need)} | {_plain(seen.rstrip('.'))} | {_plain(tells[0].lower() + tells[1:])} |\n"
+
+
+def _words(need: Callable[..., str]) -> str:
+    """The name of a precondition in words."""
+    return need.__name__.replace("_", " ")
+
+
+GENERATED: dict[str, Callable[[], Iterator[str]]] = {
+    "commands.md": _commands,
+    "checks.md": _checks,
+    "detections.md": _needs,
+}
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def usual_rate(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
 
 
 def change_on_record(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """A rotation, deploy or start on record. `record`, or a deploy list, would tell."""
+    """A rotation, deploy or start on record. `record`, or a deploy list would tell."""
     text = "no rotation, deploy or start is on record: record rotations, or name a deploy list ([[deploys]])"
     return "" if traffic.changes else text
 

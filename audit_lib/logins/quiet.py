@@ -1,0 +1,77 @@
+"""What must have been seen, or declared, before an alert on logs may say "quiet".
+
+The first sentence of each function is one precondition (docs/detections.md#what-quiet-needs), the next what
+would tell; it returns why it is not met, and "" if it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from audit_lib.base.clock import iso
+from audit_lib.logins.detections.preconditions import unknown_wording
+from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.traffic import kinds_met
+from audit_lib.logins.detections.wholeness import unread
+from audit_lib.logs.project_logs import LogRead
+from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The logs over the time that is watched, both ends inclusive, and the policy that they are read by."""
+
+    logs: LogRead
+    policy: DetectionPolicy
+    since: datetime
+    until: datetime
+
+
+def every_log_read(rule: AlertRule, watched: Watched) -> str:
+    """Each log was read to its end. The log that is missing would tell."""
+    return next(unread(watched.logs.sources), "")
+
+
+def every_line_understood(rule: AlertRule, watched: Watched) -> str:
+    """Each line of the logs was understood. A format for the others would tell."""
+    lines = int(watched.logs.sources["not_understood"].sum())
+    return f"lines of the logs that were not understood: {lines:,}" if lines else ""
+
+
+def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
+    """A line with a time since then. A log that is newer, or has times would tell."""
+    minutes, events = watched.logs.minutes["minute_at"], watched.logs.events["at"]
+    asked = minutes.between(watched.since - timedelta(minutes=1), watched.until).any()
+    if asked or events.between(watched.since, watched.until).any():
+        return ""
+    return f"no log line since {iso(watched.since)} has a time"
+
+
+def declared_failure(rule: AlertRule, watched: Watched) -> str:
+    """Of failed logins: the policy declares what one looks like ([detections.failure])."""
+    if watched.policy.failure_declared or not set(rule.kinds) & set(LOGINS):
+        return ""
+    return "the policy does not declare what a failed login looks like"
+
+
+def a_request(rule: AlertRule, watched: Watched) -> str:
+    """Of requests: a request was recognised. Logging each request would tell."""
+    if watched.logs.counts["status"].notna().any() or not set(rule.kinds) & set(REQUESTS):
+        return ""
+    return "no request was recognised in the logs"
+
+
+def known_wording(rule: AlertRule, watched: Watched) -> str:
+    """Of messages: one of the kind was met, or known_messages of the policy names it."""
+    said = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
+    return unknown_wording(said, kinds_met(watched.logs.events), watched.policy) if said else ""
+
+
+NEEDS: tuple[Callable[[AlertRule, Watched], str], ...] = (
+    every_log_read,
+    every_line_understood,
+    a_line_of_the_time,
+    declared_failure,
+    a_request,
+    known_wording,
+)

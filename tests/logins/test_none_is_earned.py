@@ -1,0 +1,221 @@
+"""Remove any one precondition from a project that shows it all: no good verdict that needs it may stay.
+
+`NEEDS` of detections and alerts say what each verdict rests on (docs/detections.md#what-none-needs).
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Ledger
+from audit_lib.logins import quiet
+from audit_lib.logins.alerts import evaluate
+from audit_lib.logins.detections import detection_policy, needs
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import LogSource, Project
+from audit_lib.project.policy import bundled_policy
+from audit_lib.project.policy.alerts import AlertRule
+from tests.support.small_logs import START, Ask, detections, line, verdicts
+
+DAY, DAYS = 86400, 35
+ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
+LOGIN = "/api/auth/login"
+VALID = "INFO: All required secrets validated successfully\n"
+STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
+UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
+
+
+@dataclass(frozen=True)
+class World:
+    """A log, and what the policy declares beside the bundled one."""
+
+    asks: tuple[Ask, ...]
+    said: tuple[str, ...] = (STARTED,)
+    days: int = DAYS
+    routes: int = 1000
+    declared: dict[str, Any] = field(default_factory=dict)
+
+    def declaring(self, **more: object) -> "World":
+        """The same with other declarations; None takes one out."""
+        return replace(self, declared={**self.declared, **more})
+
+    def asking(self, change: Callable[[Ask], Ask | None]) -> "World":
+        """The same with each request changed, or left out."""
+        return replace(self, asks=tuple(ask for ask in map(change, self.asks) if ask))
+
+    def saying(self, *more: str) -> "World":
+        """The same with more lines, that carry what they carry."""
+        return replace(self, said=(*self.said, *more))
+
+
+def world(seed: int) -> World:
+    """Five weeks of people who log in and are refused now and then: no detection has cause."""
+    chance = random.Random(seed)
+    people = [f"198.51.{number}.{chance.randrange(1, 250)}" for number in range(12)]
+    asks: list[Ask] = []
+    for day in range(DAYS):
+        for number in range(60):
+            at = day * DAY + chance.uniform(0, DAY - 60)
+            person, route = people[(day + number) % len(people)], chance.choice(ROUTES)
+            asks.append((at, person, route, 200))
+        person = people[day % len(people)]
+        at = day * DAY + chance.uniform(0, DAY - 700)
+        asks += [(at, person, LOGIN, 401, "POST"), (at + 60, person, LOGIN, 200, "POST")]
+        asks.append((day * DAY + chance.uniform(0, DAY - 60), person, f"/gone-{'abcdefgh'[day % 8]}", 404))
+    asks.append((chance.uniform(0, DAY), people[0], ROUTES[0], 429))
+    return World(tuple(asks), declared={"limits_requests": True})
+
+
+def _with(ask: Ask, **more: Any) -> Ask:
+    at, client, route, status, method = (*ask, "GET")[:5]
+    now = {"at": at, "client": client, "route": route, "status": status, "method": method} | more
+    return (now["at"], now["client"], now["route"], now["status"], now["method"])
+
+
+def _few_people(ask: Ask) -> Ask:
+    return _with(ask, client=f"198.51.{sum(map(ord, ask[1])) % 3}.7")
+
+
+def _without_success(ask: Ask) -> Ask | None:
+    return _with(ask, status=500) if ask[3] == 200 else ask
+
+
+# How each precondition is taken away, and nothing else that its detections need more than it.
+REMOVED: dict[str, Callable[[World], World]] = {
+    "every_line_understood": lambda world: world.saying("?? POST /api/auth/login 401\n"),
+    "whole_logs": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
+    "each_day": lambda world: replace(world, days=DAYS + 1),
+    "a_request": lambda world: replace(world, asks=()),
+    "declared_failure": lambda world: world.declaring(failure=None),
+    "timed_failures": lambda world: world.saying(UNTIMED.format(401)),
+    "timed_requests": lambda world: world.saying(UNTIMED.format(200)),
+    "timed_errors": lambda world: world.saying(UNTIMED.format(500)),
+    "named_clients": lambda world: world.saying(f'{iso(START)} INFO:     - "GET /api/news HTTP/1.1" 200 X\n'),
+    "callers": lambda world: world.asking(_few_people),
+    "own_routes": lambda world: replace(world, routes=2),
+    "own_missed_routes": lambda world: replace(world, routes=6),
+    "logins": lambda world: world.asking(lambda ask: _with(ask, route="/page", status=200)),
+    "guarded_requests": lambda world: world.asking(
+        lambda ask: _with(ask, route="/page") if ask[2] != LOGIN else ask
+    ),
+    "guarded_answers": lambda world: world.asking(
+        lambda ask: _without_success(ask) if ask[2] != LOGIN else ask
+    ),
+    "failed_logins": lambda world: world.asking(lambda ask: None if ask[3] == 401 else ask),
+    "answers": lambda world: world.asking(_without_success),
+    "limiter": lambda world: world.declaring(limits_requests=None).asking(
+        lambda ask: None if ask[3] == 429 else ask
+    ),
+    "several_clients": lambda world: world.declaring(clients="real").asking(
+        lambda ask: _with(ask, client="198.51.1.1")
+    ),
+    "baseline": lambda world: replace(world, days=10).asking(lambda ask: ask if ask[0] < 10 * DAY else None),
+    "usual_rate": lambda world: world.asking(lambda ask: ask if ask[3] != 200 or ask[2] == LOGIN else None),
+    "change_on_record": lambda world: replace(world, said=()),
+    "database_wording": lambda world: world.declaring(known_messages=None),
+    "start_wording": lambda world: replace(world.declaring(known_messages=None), said=()),
+    "logged_queries": lambda world: world.declaring(logs_queries=None),
+}
+
+
+def _verdicts(world: World, folder: Path) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    asks = (*world.asks, *world.said)
+    return verdicts(detections(folder, asks, days=world.days, routes=world.routes, **world.declared))
+
+
+def _unearned(seed: int, name: str, folder: Path) -> set[str]:
+    """The detections that still say "none" though something that they need was taken away."""
+    found = _verdicts(REMOVED[name](world(seed)), folder)
+    asking = {id_ for id_, own in needs.NEEDS.items() if name in {one.__name__ for one in own}}
+    return {id_ for id_ in asking if found[id_] == "none"}
+
+
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
+
+
+def test_each_precondition_is_taken_away() -> None:
+    """The property below covers the table: no precondition without a way to take it away, and no other."""
+    assert {one.__name__ for own in needs.NEEDS.values() for one in own} == set(REMOVED)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_shows_everything_is_none(seed: int, tmp_path: Path) -> None:
+    """With all preconditions there, each detection but chance finds of A13 and A14 says "none"."""
+    found = _verdicts(world(seed), tmp_path)
+    assert "unknown" not in found.values()
+    assert {id_ for id_, verdict in found.items() if verdict == "found"} <= {"A13", "A14"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", REMOVED)
+def test_no_detection_says_none_without_what_it_needs(name: str, seed: int, tmp_path: Path) -> None:
+    """Whatever is taken away, no detection that needs it says "none"."""
+    assert _unearned(seed, name, tmp_path) == set()
+
+
+def test_a_precondition_that_is_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With one precondition out of A19's, the property finds its "none" unearned."""
+    kept = tuple(need for need in needs.NEEDS["A19"] if need.__name__ != "usual_rate")
+    before = _verdicts(REMOVED["usual_rate"](world(0)), tmp_path / "before")
+    monkeypatch.setitem(needs.NEEDS, "A19", kept)
+    after = _verdicts(REMOVED["usual_rate"](world(0)), tmp_path / "after")
+    assert (before["A19"], after["A19"]) == ("unknown", "none")
+
+
+# Alerts: of each kind one, and how what it needs to be quiet is taken away.
+UNTIL = START + timedelta(days=1)
+RULES = tuple(
+    AlertRule(kind, "high", (kind,), (), 10, 5, 0)
+    for kind in ("unauthorized", "rate_limited", "database_failure")
+)
+QUIET = (
+    *(line((60.0 * number, "198.51.1.1", ROUTES[0], 200)) for number in range(50)),
+    f"{iso(START + timedelta(hours=9))} {VALID}",
+)
+BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, object], set[str]]] = {
+    "every_log_read": (lambda lines: (), {}, {rule.name for rule in RULES}),
+    "every_line_understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
+    "a_line_of_the_time": (
+        lambda lines: tuple(one.partition(" ")[2] for one in lines),
+        {},
+        {rule.name for rule in RULES},
+    ),
+    "declared_failure": (lambda lines: lines, {"failure": None}, {"unauthorized"}),
+    "a_request": (lambda lines: lines[-1:], {}, {"unauthorized", "rate_limited"}),
+    "known_wording": (lambda lines: lines, {"known_messages": None}, {"database_failure"}),
+}
+
+
+def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -> dict[str, str]:
+    (folder / "app.log").write_text("".join(lines), "utf-8")
+    paid = bundled_policy("paiid")
+    table = {
+        key: value for key, value in (paid.options["detections"] | declared).items() if value is not None
+    }
+    policy = detection_policy(replace(paid, options={**paid.options, "detections": table}))
+    project = Project("test", folder, log_sources=(LogSource("app.log"),))
+    logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))
+    alerts = evaluate(RULES, logs, Ledger(), START, UNTIL, policy=policy)
+    return dict(zip(alerts["alert"], alerts["state"], strict=True))
+
+
+def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:
+    """With what each needs, alerts of requests, of failed logins and of messages are quiet."""
+    assert set(_states(tmp_path, QUIET, {}).values()) == {"quiet"}
+    assert {need.__name__ for need in quiet.NEEDS} == set(BLIND)
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_no_alert_is_quiet_without_what_it_needs(name: str, tmp_path: Path) -> None:
+    """Whatever is taken away, the alerts that need it are unknown, and no other."""
+    change, declared, blind = BLIND[name]
+    states = _states(tmp_path, change(QUIET), declared)
+    assert {alert for alert, state in states.items() if state == "unknown"} == blind
