@@ -3,10 +3,13 @@
 import pandas as pd
 
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.secrecy.value_questions import matches_glob
 
 REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
+# Routes that log people in by their name, whatever the policy lists.
+LOGIN_LIKE = ("*login*", "*signin*", "*sign-in*", "*sign_in*", "*session*", "*auth*", "*token*", "*password*")
 # What a 401 without a line of the application can be (docs/log_formats.md#messages).
 _REASONS = {
     "login_failed": "wrong address or password, as the application reported",
@@ -32,6 +35,19 @@ def by_client(counts: pd.DataFrame) -> pd.DataFrame:
 def by_route(counts: pd.DataFrame) -> pd.DataFrame:
     """One row for each route and method of requests, most failures first."""
     return _most_first(_wide(counts[counts["status"].notna()], ["method", "route"]), ["route", "method"])
+
+
+def login_answers(counts: pd.DataFrame, logins: tuple[str, ...]) -> pd.DataFrame:
+    """One row for each 4xx that counts as no failure, on routes that log in or look so: by route and status.
+
+    `logins` are the policy's globs. What an application answers to a wrong password may be among them.
+    """
+    asked = counts[counts["kind"].eq("other") & counts["status"].between(400, 499)]
+    like = {route: matches_glob(route, (*logins, *LOGIN_LIKE)) for route in asked["route"].unique()}
+    forms = asked[asked["route"].map(like).astype(bool) & ~asked["method"].isin(("GET", "HEAD", "OPTIONS"))]
+    keys = ["method", "route", "status"]
+    table = forms.groupby(keys, as_index=False, sort=True)[["count", "untimed"]].sum()
+    return table.sort_values(["count", *keys], ascending=[False, True, True, True], kind="stable")
 
 
 def by_status(counts: pd.DataFrame) -> pd.DataFrame:

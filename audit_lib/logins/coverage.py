@@ -42,10 +42,22 @@ def tabulate_log_coverage(
         "untimed": int(log_counts["untimed"].sum()),
         "days_read": int(log_counts["day"].nunique()),
         "days": max(0, -int(-days // 1)),
+        "why": "" if len(log_counts) else _why(logs, quarter),
         "places": "; ".join(sorted(logs["source"])),
         "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
     }
     return LogCoverage.of([row])
+
+
+def _why(logs: pd.DataFrame, quarter: Quarter) -> str:
+    """Why no request and no message of the quarter was counted."""
+    read = logs[logs["state"].eq("read")]
+    if read.empty:
+        return "no log was read"
+    others = sorted(reason for reason in set(read["reason"]) if reason.startswith(f"no line of {quarter}"))
+    if others and read["reason"].str.startswith(f"no line of {quarter}").all():
+        return "; ".join(others)
+    return "no request and no message was recognised in the lines that were read"
 
 
 def tabulate_guide_searches(

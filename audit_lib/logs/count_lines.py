@@ -63,6 +63,8 @@ class Tally:
     events: list[PlacedEvent] = field(default_factory=list)
     dated: int = 0  # lines with a date, their own or one before them
     in_period: int = 0  # those of them that lie in the period
+    first: int | None = None  # the first and the last instant, of whatever period
+    last: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
             counted.clear()
         if line.at is not None:
             before, last, day = last, line.at, day_of(line.at)
+            tally.first, tally.last = line.at if tally.first is None else tally.first, last
             held = period.holds(day)
             if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
                 steps += 1

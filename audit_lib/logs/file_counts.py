@@ -45,6 +45,8 @@ class LogSums:
     groups: Columns
     moments: Columns
     events: Columns
+    first: int = NONE  # the first and the last instant in the order of the lines, of whatever period
+    last: int = NONE
 
 
 class Names:
@@ -121,6 +123,8 @@ def sums_of(tally: Tally) -> LogSums:
         groups=_columns(groups, list(chain(*BY_GROUP))),
         moments=_columns(moments, list(chain(*BY_MOMENT))),
         events=_columns(events, (*EVENT, *EVENT_NAMES)),
+        first=NONE if tally.first is None else tally.first,
+        last=NONE if tally.last is None else tally.last,
     )
 
 

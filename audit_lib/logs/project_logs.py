@@ -1,6 +1,7 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -16,13 +17,15 @@ from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import OpenSource, Unreadable, open_source
 from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.base.log_kinds import MOST_ROUTES
-from audit_lib.logs.count_lines import Period
-from audit_lib.logs.file_counts import LogSums
+from audit_lib.logs.count_lines import Period, raw_lines
+from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
+from audit_lib.logs.line_shapes import unread_shapes
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
+from audit_lib.logs.units import DAY
 from audit_lib.project import LogSource, Project
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
@@ -133,6 +136,7 @@ def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[s
             if plain:
                 return {"state": "refused", "reason": f"{COPY} {plain}"}, None
             sums, broken = _sums(own, path, source)
+            shapes = _shapes(own, path) if sums.not_understood else ""
             facts = {
                 "size_bytes": source.facts.size_bytes,
                 "modified_at": source.facts.modified_at,
@@ -146,7 +150,18 @@ def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[s
         return {"state": "refused", "reason": reason}, None
     lines = {name: getattr(sums, name) for name in ("lines", "read", "not_understood", "blank")}
     state = "read" if sums.lines or broken else "empty"
-    return facts | lines | {"state": state, "reason": broken or _reason(sums, quarter)}, sums
+    reason = "; ".join(filter(None, (broken or _reason(sums, quarter), shapes)))
+    return facts | lines | {"state": state, "reason": reason}, sums
+
+
+def _shapes(own: _Source, path: str) -> str:
+    """Which shapes the lines have that were not understood, in a clause; "" if they come too late."""
+    with open_source(own.root, path) as source, suppress(Bomb, *BROKEN):
+        lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
+        shapes = unread_shapes(lines, own.plan.formats, own.plan.zone)
+        words = " and ".join(f"`{shape}`" for shape in shapes)
+        return f"not understood are lines such as {words}" if shapes else ""
+    return ""
 
 
 def _sums(own: _Source, path: str, source: OpenSource) -> tuple[LogSums, str]:
@@ -173,7 +188,8 @@ def _reason(sums: LogSums, quarter: Quarter | None) -> str:
     if sums.lines and not sums.dated:
         return "no line carries a date"
     if sums.lines and quarter and not sums.in_period:
-        return f"no line of {quarter}"
+        first, last = (day_text(at // DAY + 1) for at in (sums.first, sums.last))
+        return f"no line of {quarter}: its lines are of {first} to {last}"
     return ""
 
 

@@ -6,6 +6,7 @@ from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import kind_words
 from audit_lib.logins import auth_failures
+from audit_lib.logins.requests import Access
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 15
@@ -21,7 +22,8 @@ def failures_totals(audit: Audit) -> Table:
 
 def failures_by_cause(audit: Audit) -> Tables:
     """By kind, and why as far as the logs show."""
-    return together(failures_by_kind(audit), failures_by_reason(audit))
+    answers = failures_of_logins(audit)
+    return together(failures_by_kind(audit), failures_by_reason(audit), *answers)
 
 
 def failures_by_source(audit: Audit) -> Tables:
@@ -32,7 +34,7 @@ def failures_by_source(audit: Audit) -> Tables:
 def failures_by_kind(audit: Audit) -> Table:
     """Each kind of refusal and message, also those that never occurred."""
     kinds = auth_failures.by_kind(audit.tables["log_counts"])
-    kinds["kind"] = kinds["kind"].map(kind_words)
+    kinds["kind"] = kinds["kind"].map(lambda kind: _other(audit) if kind == "other" else kind_words(kind))
     return _unless_unread(audit, kinds, "By kind")
 
 
@@ -40,6 +42,20 @@ def failures_by_reason(audit: Audit) -> Table:
     """How many of the refused requests the logs give a reason for."""
     reasons = auth_failures.reasons(audit.tables["log_counts"])
     return _unless_unread(audit, reasons, "Reasons of the 401 responses")
+
+
+def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
+    """What login routes answered to a POST beside what counts as a failure; no table if there is nothing."""
+    table = auth_failures.login_answers(audit.tables["log_counts"], Access.of(audit.policy).login)
+    note = "if a wrong password is answered so, declare the status in the policy: [detections.failure]"
+    return (show(table.head(MOST_ROWS), "Other answers of login routes", note),) if len(table) else ()
+
+
+def _other(audit: Audit) -> str:
+    """The other requests, by their statuses."""
+    counts = audit.tables["log_counts"]
+    statuses = sorted(counts.loc[counts["kind"].eq("other"), "status"].dropna().unique().tolist())
+    return f"other requests ({', '.join(map(str, statuses))})" if statuses else kind_words("other")
 
 
 def failures_by_client(audit: Audit) -> Table:

@@ -104,3 +104,23 @@ def test_a_quarter_without_logs_is_not_no_failures(tmp_path: Path, content: byte
     assert auth_failures.totals(read.sources, read.counts)["total"].iloc[0].startswith(said)
     assert auth_failures.by_day(read.counts).empty
     assert auth_failures.by_client(read.counts).empty
+
+
+def test_other_answers_of_login_routes_are_listed(tmp_path: Path) -> None:
+    """A 400 or 422 to a POST of a route that logs people in, or is named so, is listed; a GET is not."""
+    lines = [("POST", "/login", 400)] * 3 + [("POST", "/api/sessions", 422), ("GET", "/login", 404)]
+    lines += [
+        ("POST", "/orders", 400),
+        ("POST", "/enter", 400),
+        ("POST", "/login", 401),
+        ("POST", "/login", 302),
+    ]
+    text = "".join(
+        f'INFO: 192.0.2.1:1 - "{method} {route} HTTP/1.1" {status} X\n' for method, route, status in lines
+    )
+    table = auth_failures.login_answers(_read(tmp_path, text.encode()).counts, ("/enter",))
+    assert _rows(table, "method", "route", "status", "count") == [
+        ["POST", "/login", 400, 3],
+        ["POST", "/api/sessions", 422, 1],
+        ["POST", "/enter", 400, 1],
+    ]

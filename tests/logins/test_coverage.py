@@ -54,6 +54,30 @@ def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
     assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
 
 
+@pytest.mark.parametrize(
+    ("logs", "why"),
+    [
+        ([_log(state="missing", lines=None)], "no log was read"),
+        ([_log()], "no request and no message was recognised in the lines that were read"),
+        (
+            [_log(reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02")],
+            "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02",
+        ),
+        (
+            [
+                _log(),
+                _log(source="b.log", reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"),
+            ],
+            "no request and no message was recognised in the lines that were read",
+        ),
+    ],
+)
+def test_the_reason_why_nothing_was_counted_is_the_true_one(logs: list[dict[str, object]], why: str) -> None:
+    """Lines in which nothing was recognised are no lines of another quarter, and these name their days."""
+    row = tabulate_log_coverage(Sources.of(logs), _counts(), QUARTER, QUARTER.end).iloc[0]
+    assert row["why"] == why
+
+
 UNAUTHORIZED = 'INFO: "GET / HTTP/1.1" 401 Unauthorized'
 
 

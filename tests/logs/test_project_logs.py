@@ -161,9 +161,17 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
     [
         (b"", "empty", ""),
         (b"\n\n", "read", "no line was understood"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "read", "no line was understood"),
+        (
+            b"\x89PNG\r\n\x1a\n\0\0",
+            "read",
+            "no line was understood; not understood are lines such as `?a` and `?`",
+        ),
         (UNAUTHORIZED, "read", "no line carries a date"),
-        (TIMED.replace(b"2026", b"2025") % 1, "read", "no line of 2026Q3"),
+        (
+            TIMED.replace(b"2026", b"2025") % 1,
+            "read",
+            "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-01",
+        ),
         (TIMED % 1, "read", ""),
     ],
 )

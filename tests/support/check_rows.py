@@ -220,7 +220,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "untimed-log-lines": ({"untimed": 1}, {"untimed": 0}, {"untimed": 90}, True),
     "log-not-understood": (
         {"kind": "log", "not_understood": 1, "lines": 19},
-        {"kind": "log", "not_understood": 1, "lines": 20},
+        {"kind": "log", "not_understood": 0, "lines": 20},
         {"kind": "log", "not_understood": None, "lines": None},
         False,
     ),

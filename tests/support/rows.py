@@ -170,6 +170,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "untimed": 0,
             "days_read": 92,
             "days": 92,
+            "why": "",
             "places": "app.log",
             "remedy": "",
         },

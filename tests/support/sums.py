@@ -10,7 +10,7 @@ def told(sums: LogSums) -> dict[str, Any]:
     """Everything that a file's sums say, in one order, with names in place of numbers."""
     said: dict[str, Any] = {
         name: getattr(sums, name)
-        for name in ("lines", "read", "not_understood", "blank", "dated", "in_period")
+        for name in ("lines", "read", "not_understood", "blank", "dated", "in_period", "first", "last")
     }
     for table in ("groups", "moments", "events"):
         columns = getattr(sums, table)

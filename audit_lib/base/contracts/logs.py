@@ -52,6 +52,7 @@ class LogCoverage(Contract):
     untimed: Series[int]  # of those, how many carry no time of their own
     days_read: Series[int]  # days of the quarter that have at least one
     days: Series[int]  # days of the quarter until as_of
+    why: Series[str]  # why nothing was counted; "" if something was
     places: Series[str]  # where logs were looked for
     remedy: Series[str]  # what would supply them
 

@@ -1,8 +1,8 @@
 """Checks on the logs: what failed in them, and whether they could be read at all."""
 
-from audit_lib.findings.check import Check, no
+from audit_lib.findings.check import Check, Rows, Truths, no
 
-# Above this share of a file its counts say little: a format is missing from log_formats.toml.
+# Above this share of a file its counts say little, and it is worse.
 NOT_UNDERSTOOD = 0.05
 
 # Messages by their names in log_formats.toml.
@@ -12,6 +12,11 @@ SHOWING_VALUES = ("value in a validation error", "secret in a url")
 REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
 QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
 PLACE = "{file}:{line}"
+
+
+def _many(rows: Rows) -> Truths:
+    return rows["not_understood"].gt(rows["lines"] * NOT_UNDERSTOOD).fillna(False).astype(bool)
+
 
 LOGS = (
     Check(
@@ -81,14 +86,13 @@ LOGS = (
     ),
     Check(
         id="no-logs-read",
-        what="No log line of the quarter was read.",
+        what="Nothing of the quarter was recognised in the logs.",
         why='Attacks cannot be seen without logs; "0 failures" would be false.',
         table="log_coverage",
         severity="high",
         unknown_when=lambda rows: rows["counted"].eq(0),
         subject="logs",
-        evidence="no log line of {quarter} was read (log files: {files}, lines: {lines}); "
-        "failed logins cannot be excluded",
+        evidence="{why} (log files: {files}, lines: {lines}); failed logins of {quarter} cannot be excluded",
         remedy="Name the logs in audit.toml, or export them from the platform: {remedy}",
         controls=("NIST AU-6", "NIST AU-11", "PCI 10.7"),
         where="{places}",
@@ -122,17 +126,15 @@ LOGS = (
     ),
     Check(
         id="log-not-understood",
-        what="More than 5 % of a log's lines were not understood.",
-        why="Failures among them were not counted.",
+        what="Lines of a log were not understood.",
+        why="What they say, a failed login perhaps, was not counted.",
         table="sources",
-        severity="medium",
+        severity=lambda rows: _many(rows).map({True: "medium", False: "low"}),
         unknown_when=lambda rows: (
-            rows["kind"].eq("log")
-            & rows["not_understood"].gt(rows["lines"] * NOT_UNDERSTOOD).fillna(False).astype(bool)
+            rows["kind"].eq("log") & rows["not_understood"].gt(0).fillna(False).astype(bool)
         ),
         subject="log lines",
-        evidence="{source}: {not_understood} of {lines} lines were not understood; the limit is "
-        + f"{NOT_UNDERSTOOD:.0%}",
+        evidence="{source}: {not_understood} of {lines} lines were not understood; {reason}",
         remedy="Add the format of these lines to log_formats.toml, with examples.",
         controls=QUALITY,
     ),

@@ -69,6 +69,8 @@ class _Gathered:
     state: Ints = field(default_factory=lambda: np.zeros(layout.STATES, np.int64))
     dated: int = 0
     in_period: int = 0
+    first: int = NONE
+    last: int = NONE
     events: list[Ints] = field(default_factory=list)
     texts: dict[bytes, int] = field(default_factory=lambda: {b"": 0})
     steps: int = 0
@@ -164,6 +166,8 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
     carried.lines += int(state[layout.LINES])
     if state[layout.FIRST] != NONE:
         carried.day, carried.last = int(state[layout.TODAY]), int(state[layout.LAST])
+        gathered.first = int(state[layout.FIRST]) if gathered.first == NONE else gathered.first
+        gathered.last = carried.last
     opened = int(state[layout.OPENED])
     carried.opened = opened if state[layout.BEGUN] else carried.opened | opened
 
@@ -192,4 +196,6 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         groups=whole.groups,
         moments=whole.moments,
         events={name: events[name] for name in (*EVENT, *EVENT_NAMES)},
+        first=gathered.first,
+        last=gathered.last,
     )

@@ -1,0 +1,33 @@
+"""The shapes of lines that no format understands: letters as a, digits as 0, so that no content is shown."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.read_line import NOT_UNDERSTOOD, bare, read_line
+
+SHOWN = 3  # shapes of a file
+LONGEST = 60  # characters of a shape
+LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
+_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
+
+
+def shape_of(raw: bytes) -> str:
+    """The shape of a line: runs of letters as `a`, of digits as `0`, of both as `a0`, of others as `?`."""
+    text = bare(raw[: 4 * LONGEST]).decode("ascii", "replace")
+    text = _DIGITS.sub("0", _LETTERS.sub("a", _OTHER.sub("?", text)))
+    return _MIXED.sub("a0", text)[:LONGEST]
+
+
+def unread_shapes(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo) -> tuple[str, ...]:
+    """The first shapes that differ among the lines that are not understood; none if those come too late."""
+    found: dict[str, None] = {}
+    for raw in islice(lines, LOOKED_AT):
+        if read_line(raw, formats, zone) == NOT_UNDERSTOOD:
+            found.setdefault(shape_of(raw))
+            if len(found) == SHOWN:
+                break
+    return tuple(found)
