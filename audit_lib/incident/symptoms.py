@@ -13,7 +13,15 @@ from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
 from audit_lib.incident.secret_values import searched_whole
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.logins.detections.preconditions import unknown_wording
+from audit_lib.logins.detections.traffic import kinds_met
 
+# The kinds of message without which a symptom is not known to be absent, by its key.
+_SAID = {
+    "failed_start": ("startup_failed", "secret_validation_failed"),
+    "database": ("database_failure",),
+    "validation": ("validation_error",),
+}
 _REFUSED = ("unauthorized", "forbidden", DECLARED)
 
 
@@ -36,10 +44,15 @@ def _row(key: str, symptom: str, verdict: str, diagnosis: str, **more: str) -> d
 
 
 def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
-    """The row; if nothing of the window was read, nothing is known not to have happened in it."""
-    if investigation.seen or row["verdict"] != "none":
+    """The row; if the window was not read and understood, nothing is known not to have happened in it."""
+    if row["verdict"] != "none":
         return row
-    return row | {"verdict": "unknown", "diagnosis": "no log line of the window could be read"}
+    reason = "" if investigation.seen else "no log line of the window could be read"
+    if lines := int(investigation.sources["not_understood"].sum()):
+        reason = reason or f"lines of the logs that were not understood: {lines:,}"
+    if kinds := _SAID.get(row["guide_lines"]):
+        reason = reason or unknown_wording(kinds, kinds_met(investigation.events), investigation.rules)
+    return row | {"verdict": "unknown", "diagnosis": reason} if reason else row
 
 
 def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -80,11 +80,11 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Line:
     text = bare(raw)
     if not text.strip(_SPACE):
         return BLANK
-    # A carriage return within a line hides what stood before it on a terminal: not ours to guess.
-    if b"\r" in text:
-        return NOT_UNDERSTOOD
     structured = text.startswith(b"{") and text.endswith(b"}")
     line = _read_json(text, formats, zone) if structured else _read_text(text, formats, zone)
+    # A client can write a carriage return: a request or message with one counts, other lines hide something.
+    if b"\r" in text and not line.events:
+        return NOT_UNDERSTOOD
     if line.requested:
         return line
     leaks = _anywhere(text, formats)

@@ -71,7 +71,9 @@ def failures_by_route(audit: Audit) -> Table:
 def _unless_unread(audit: Audit, table: pd.DataFrame, title: str, note: str = "") -> Table:
     """The table; if nothing of the quarter was counted, words that say so instead of zeros."""
     if audit.tables["log_counts"].empty:
-        return show(table.head(0), title, empty=f"not known: no log line of {audit.quarter} was read")
+        return show(
+            table.head(0), title, empty=f"not known: nothing of {audit.quarter} was recognised in the logs"
+        )
     return show(table, title, note)
 
 

@@ -58,7 +58,12 @@ def newest_line(investigation: Investigation) -> str:
     """The newest time in the logs, and its line."""
     written = investigation.written
     if written.empty:
-        return "no line carries a time"
+        asked = len(investigation.requests) or len(investigation.events)
+        return (
+            "no request and no message carries a time"
+            if asked
+            else "no request and no message was recognised"
+        )
     newest = written.sort_values("at", kind="stable").iloc[-1]
     return f"{briefly(newest['at'], investigation.as_of)} ({newest['file']}:{newest['line']})"
 

@@ -42,7 +42,8 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
     if counts.empty:
         yield (
             "failed logins",
-            f"no log line of {audit.quarter} was read: that none were found does not mean that none happened",
+            f"nothing of {audit.quarter} was recognised in the logs: that none were found does not mean that "
+            "none happened",
         )
         return
     if silent:

@@ -107,7 +107,8 @@ def auth_failures_figure(audit: Audit) -> Figure:
 def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str:
     read = int(table["requests"].notna().sum())
     if not read:
-        return f"Refused requests in {audit.quarter}: no log line was read of any of the {len(table)} days."
+        nothing = f"nothing was recognised in the logs of any of the {len(table)} days"
+        return f"Refused requests in {audit.quarter}: {nothing}."
     refused = _refused_in(table)
     sums = {name: int(table[name].sum()) for name in ("requests", *refused, *messages)}
     words = ", ".join(f"{sums[name]} {looks[0]}" for name, looks in refused.items())

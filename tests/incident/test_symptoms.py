@@ -33,7 +33,9 @@ LINES = {
 }
 
 
-def _symptoms(folder: Path, lines: list[str], kind: str = "quiet misuse") -> pd.DataFrame:
+def _symptoms(
+    folder: Path, lines: list[str], kind: str = "quiet misuse", policy: str = "paiid"
+) -> pd.DataFrame:
     """The symptoms of a planted project whose log holds these lines as well."""
     plant(folder, kind, 0)
     log = folder / "backend/logs/backend.log"
@@ -41,7 +43,7 @@ def _symptoms(folder: Path, lines: list[str], kind: str = "quiet misuse") -> pd.
     project = load_project(folder)
     since = (AT - pd.Timedelta(minutes=1)).isoformat()
     question = Question(since, (AT + pd.Timedelta(minutes=1)).isoformat())
-    found = investigate(project, question, AS_OF, keeper_of(project))
+    found = investigate(project, question, AS_OF, keeper_of(project), policy=policy)
     return tabulate_symptoms(found).set_index("symptom")
 
 
@@ -53,6 +55,21 @@ def test_a_symptom_is_told_from_its_lines(symptom: str, tmp_path: Path) -> None:
     assert "backend/logs/backend.log:" in with_lines.loc[symptom, "evidence"]
     without = _symptoms(tmp_path / "without", [])
     assert symptom not in without.index or without.loc[symptom, "verdict"] == "none"
+
+
+def test_words_that_no_format_knows_leave_symptoms_unknown(tmp_path: Path) -> None:
+    """Under a policy that does not say that the wording is known, no failure of start or database is none."""
+    rows = _symptoms(tmp_path, [], policy="generic")
+    for symptom in ("the start-up validation failed", "the database cannot be used"):
+        assert rows.loc[symptom, "verdict"] == "unknown"
+        assert "was ever met in these logs" in rows.loc[symptom, "diagnosis"]
+
+
+def test_a_line_that_is_not_understood_rules_nothing_out(tmp_path: Path) -> None:
+    """While a line was not understood, no symptom of the logs is none."""
+    rows = _symptoms(tmp_path, ["INFO: x\n?? -"])
+    assert rows.loc["requests are rate limited", "verdict"] == "unknown"
+    assert "not understood: 1" in rows.loc["requests are rate limited", "diagnosis"]
 
 
 def test_a_failed_start_names_what_the_env_file_lacks(tmp_path: Path) -> None:

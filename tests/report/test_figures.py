@@ -76,7 +76,7 @@ def test_a_day_without_logs_is_not_a_day_without_failures() -> None:
     assert stretches(table)["day"].tolist() == ["1 Jul 2026", "2 Jul 2026", "3 Jul 2026 – 30 Sep 2026"]
     assert stretches(table, 2026)["day"].tolist()[-1] == "3 Jul – 30 Sep"
     nothing = frames.audit(log_counts=frames.log_counts().head(0))
-    assert "no log line was read of any of the 92 days" in auth_failures_figure(nothing).alt
+    assert "nothing was recognised in the logs of any of the 92 days" in auth_failures_figure(nothing).alt
 
 
 def test_an_audit_without_secrets_draws() -> None:

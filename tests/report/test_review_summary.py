@@ -38,7 +38,7 @@ def test_nothing_read_is_said() -> None:
     assert ("nothing was read", "0") in failures.failures_totals(audit).rows
     assert failures.failures_by_kind(audit).rows == ()
     assert "not known" in failures.failures_by_reason(audit).empty
-    assert any("no log line of 2026Q3 was read" in row[1] for row in limits.limits(audit).rows)
+    assert any("nothing of 2026Q3 was recognised in the logs" in row[1] for row in limits.limits(audit).rows)
 
 
 def test_one_decision_stands_for_all_findings_of_a_check() -> None:

@@ -41,9 +41,9 @@ def scan(frame, offset, size):
             stop -= 1
         if not long and is_blank(begin, stop):
             end_line(frame, NONE, False, layout.BLANK)
-        elif long or (line.odd and find_byte(begin, stop, 13) < stop):
+        elif long:
             end_line(frame, NONE, False, layout.UNKNOWN)
-        elif not read_line(frame, begin, stop):
+        elif (line.odd and find_byte(begin, stop, 13) < stop) or not read_line(frame, begin, stop):
             put(state, layout.WHY, layout.LEAVE)
             put(state, layout.STOP, after - base)
             return pos - base

@@ -102,6 +102,8 @@ ODD = [
     b"\x1b[\x003\x001m\x1b[9",
     b'\x00\x00INFO:     1.1.1.1:1 - "GET /a HTTP/1.1" 4\x0003 Forbidden\r\r',
     b'INFO:     1.1.1.1:1 - "GET /a HTTP/1.1" 401\rINFO:',
+    b'1.1.1.1 - - [01/Aug/2026:10:00:00 +0000] "GET /a HTTP/1.1" 401 5 "-" "a\rb"',
+    b"INFO: Failed login attempt for: a\rb@example.com",
     b'INFO:     1.1.1.1:1 - "GET /a HTTP/1.1" 401\r',
     b'INFO:     1.1.1.1:1 - "GET http://x/y HTTP/1.1" 401',
     b'INFO:     1.1.1.1:1 - "GET * HTTP/1.1" 401',
