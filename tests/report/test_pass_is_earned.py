@@ -1,0 +1,77 @@
+"""Take away what PASS_NEEDS name, one after another: no review without it is a pass."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.findings.checks import CHECKS
+from audit_lib.report.verdict import PASS_NEEDS, verdict
+from tests.support import made_up_audit as frames
+from tests.support.made_up_audit import filled
+
+Tables = dict[str, pd.DataFrame]
+WHOLE: Tables = {
+    "sources": frames.sources().query("state == 'read'"),
+    "freshness": frames.freshness().query("status in ('fresh', 'due', 'exempt')"),
+    "findings": frames.findings().query("status == 'accepted'"),
+    "detections": frames.detections(),
+    "leak_coverage": frames.leak_coverage(),
+}
+
+
+def _ledger_unreadable(tables: Tables) -> pd.DataFrame:
+    row = {"source": ".audit/ledger", "kind": "ledger", "state": "unreadable"}
+    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+
+
+def _doubted(tables: Tables) -> pd.DataFrame:
+    return tables["detections"].assign(verdict="unknown", severity="medium")
+
+
+# In the order of PASS_NEEDS: the table, and ways in which what is needed is missing from it.
+REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
+    ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
+    (
+        "freshness",
+        (
+            lambda tables: tables["freshness"].head(0),
+            lambda tables: tables["freshness"].query("status == 'exempt'"),
+        ),
+    ),
+    ("sources", (lambda tables: tables["sources"].query("kind != 'log'"),)),
+    ("detections", (lambda tables: tables["detections"].head(0), _doubted)),
+    (
+        "leak_coverage",
+        (
+            lambda tables: tables["leak_coverage"].head(0),
+            lambda tables: tables["leak_coverage"].assign(state="incomplete"),
+            lambda tables: tables["leak_coverage"].assign(state="not searched"),
+        ),
+    ),
+    ("sources", (_ledger_unreadable,)),
+)
+CASES = [
+    (need, name, remove) for need, (name, ways) in zip(PASS_NEEDS, REMOVED, strict=True) for remove in ways
+]
+
+
+def test_all_that_is_needed_is_a_pass() -> None:
+    """With everything that PASS_NEEDS name, and no open finding, the verdict is pass."""
+    assert verdict(frames.audit(**WHOLE)) == "pass"
+
+
+@pytest.mark.parametrize(("need", "name", "remove"), CASES)
+def test_without_what_is_needed_nothing_passes(
+    need: object, name: str, remove: Callable[[Tables], pd.DataFrame]
+) -> None:
+    """Whichever is taken away, the verdict is unknown: it is never pass."""
+    assert verdict(frames.audit(**{**WHOLE, name: remove(WHOLE)})) == "unknown"
+
+
+def test_each_check_has_a_need() -> None:
+    """The table of docs/detections.md covers the table of every check, each once."""
+    tables = [table for need in PASS_NEEDS for table in need.tables]
+    assert len(tables) == len(set(tables))
+    assert {check.table for check in CHECKS} == set(tables)
