@@ -15,7 +15,7 @@ ALERT = '[[alerts]]\nname = "x"\n'
 
 def test_kinds_are_those_that_exist() -> None:
     """An alert can name each kind of a request and of a message, and records that a ledger has."""
-    assert set(KINDS) == {"unauthorized", "forbidden", "rate_limited", *MESSAGE_KINDS}
+    assert set(KINDS) == {"unauthorized", "forbidden", "rate_limited", "declared_failure", *MESSAGE_KINDS}
     assert set(RECORDS) <= set(RECORD_KINDS)
 
 
