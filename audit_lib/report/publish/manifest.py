@@ -36,5 +36,6 @@ def manifest(review: Publication[Audit], files: Mapping[str, str]) -> dict[str, 
             "artefacts": planned.artefacts,
             "hits": 0,
             "not_searched": list(planned.not_searched),
+            "ordinary": planned.ordinary,
         },
     }

@@ -14,7 +14,8 @@ from audit_lib.project.policy import Policy
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.atomic_folder import publishing
 from audit_lib.report.publish.run_notebook import started
-from audit_lib.report.publish.seal import Classes, Sealing, SealPlan, classify, plan, public_text, seal
+from audit_lib.report.publish.seal import Sealing, SealPlan, plan, seal
+from audit_lib.report.publish.value_classes import Classes, classify, public_text
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.kernel_pipe import Handoff

@@ -5,39 +5,17 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from audit_lib.base.errors import Refused
-from audit_lib.project.policy import Policy
 from audit_lib.report.publish.extract_text import views
+from audit_lib.report.publish.value_classes import Classes
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Matcher
 from audit_lib.secrecy.signature import MANIFEST
-
-SEALED_BITS = 64  # a value of fewer may be met by chance, and a hit would give it away
-_SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
-_GENERATED = re.compile(
-    r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}"
-    r"|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
-    r"|://[^/\s:@]*:[^/\s@]+@"  # a URL with a password
-)
-
-
-@dataclass(frozen=True)
-class Classes:
-    """The keeper's values by how they are searched for; all but the last two are fingerprints."""
-
-    sealed: frozenset[str]  # of secret class and strong: whole, and any 12 characters
-    whole: frozenset[str]  # of no secret class, or in no inventory, but look generated: whole
-    open: frozenset[str]  # other settings, placeholders, what public text says: no secrets
-    not_searched: tuple[str, ...]  # names of secrets whose values are too weak to be searched for
-    public: str = field(repr=False)  # what a report may say anyway, such as names and formats
 
 
 @dataclass(frozen=True)
@@ -49,6 +27,7 @@ class SealPlan:
     runs: int  # runs of 12 characters
     artefacts: int
     not_searched: tuple[str, ...]
+    ordinary: int = 0  # other values that are not searched for
 
     def statement(self) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
@@ -56,11 +35,19 @@ class SealPlan:
             " Not searched for, since they are too weak to be distinguished from ordinary text: "
             f"{', '.join(self.not_searched)}."
         )
+        other = (
+            f" Of the other values {self.ordinary} are not searched for: they are shorter than 8 characters, a"
+            " date, or a part of this program's own text or of the policy's."
+        )
         return (
-            f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
-            f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
-            f"characters of them, with 0 hits. Treat a copy without {MANIFEST} as unchecked."
-        ) + (weak if self.not_searched else "")
+            (
+                f"`review` publishes this report only after a search of its {self.artefacts} artefacts for "
+                f"{self.values} secret values in {self.forms} forms, and for {self.runs} runs of {WINDOW} "
+                f"characters of them, with 0 hits. Treat a copy without {MANIFEST} as unchecked."
+            )
+            + (weak if self.not_searched else "")
+            + (other if self.ordinary else "")
+        )
 
 
 @dataclass(frozen=True)
@@ -84,41 +71,6 @@ class SealResult:
     not_searched: tuple[str, ...]
 
 
-def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
-    """The keeper's values by class. A value that is a secret under one name is one under every name.
-
-    Args:
-        public: text that the report may hold anyway (policy, names): a value within it is not a secret to
-            be searched for, and neither are 12 characters that are in it, such as a key's public prefix.
-    """
-    known = inventory.dropna(subset=["fingerprint"])
-    secret = known[known["kind"].isin(_SECRET_KINDS)]
-    for flag in ("placeholder", "template"):
-        secret = secret[~secret[flag].fillna(False)]
-    strong = secret[secret["strength_bits"].fillna(0) >= SEALED_BITS]
-    sealed = frozenset(strong["fingerprint"])
-    weak = secret[~secret["fingerprint"].isin(sealed)]
-    names = weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")"
-    other = {name for name, _ in keeper.values()} - set(secret["fingerprint"])
-    plain = {name for name in other if not keeper.ask(name, _looks_secret)}
-    plain |= set(known[known["placeholder"].fillna(False)]["fingerprint"]) & other
-    plain |= {
-        name for name, _ in keeper.values() if name not in sealed and keeper.ask(name, public.__contains__)
-    }
-    whole = frozenset(other - plain - set(known[known["template"].fillna(False)]["fingerprint"]))
-    return Classes(sealed, whole, frozenset(plain), tuple(sorted(set(names))), public)
-
-
-def _looks_secret(value: str) -> bool:
-    """Whether a value that no policy calls a secret looks generated, or is a URL with a password."""
-    return _GENERATED.search(value) is not None
-
-
-def public_text(policy: Policy, *names: str) -> str:
-    """What a report may say anyway: the policy's texts, and names of project, environments, services."""
-    return "\n".join([repr(replace(policy, path=Path())), *names])
-
-
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """What will be searched for, to be stated in the artefacts themselves.
 
@@ -129,7 +81,7 @@ def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
     whole, runs = _patterns(keeper, classes)
     values = len(classes.sealed | classes.whole)
-    return SealPlan(values, len(whole), len(runs), artefacts, classes.not_searched)
+    return SealPlan(values, len(whole), len(runs), artefacts, classes.not_searched, classes.ordinary)
 
 
 def _patterns(keeper: Keeper, classes: Classes) -> tuple[dict[bytes, str], dict[bytes, str]]:

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
-from audit_lib.report.publish.seal import Classes, Sealing, classify, plan, seal, search
+from audit_lib.report.publish.seal import Sealing, plan, seal, search
+from audit_lib.report.publish.value_classes import Classes, classify
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.canary import notebook
@@ -146,29 +147,59 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
         search(tmp_path, keeper, classes)
 
 
-def test_only_strong_secrets_are_sealed() -> None:
-    """Placeholders, templates and settings are no secrets; weak values are named as not searched for."""
+def test_every_value_is_searched_for() -> None:
+    """Each value of eight characters or more is searched for, unless ordinary text holds it: strong ones
+    that are secrets by name or by shape also in parts."""
     keeper = Keeper(Key(b"k" * 32, "file"))
-    strong = fake_value("strong")
     inventory = _inventory(
         keeper,
-        {"value": strong},
-        {"value": strong, "kind": "setting", "variable": "COPY"},
-        {"value": "hunter2-weak", "secret": "DB_PASSWORD", "strength_bits": 40.0},
-        {"value": "unknown-strength", "secret": "OTHER", "strength_bits": None},
-        {"value": "your-secret-here", "placeholder": True},
+        {"value": fake_value("strong")},
+        {"value": fake_value("strong"), "kind": "setting", "variable": "COPY"},
+        {"value": "hunter2-weak", "secret": "DB_PASSWORD"},
+        {"value": "localhost", "secret": "OTHER"},
+        {"value": "unquiet-correct-horse-staple"},
+        {"value": "please-set-a-secret-value-here", "placeholder": True},
+        {"value": "a-secret-of-the-policy", "placeholder": True},
         {"value": fake_value("template"), "template": True},
         {"value": fake_value("setting"), "kind": "setting"},
-        {"value": "/api/v1/users", "kind": "setting"},
+        {"value": "/api/v9/patients", "kind": "setting"},
+        {"value": "2026-08-15", "kind": "setting"},
+        {"value": "sevenup", "kind": "setting"},
         {"value": fake_value("unlisted"), "kind": "unlisted"},
     )
     backup = keeper.take(fake_value("an old value in a backup"))
-    classes = classify(keeper, inventory, "the policy says your-secret-here")
-    assert classes.sealed == {keeper.fingerprint(strong), keeper.fingerprint(fake_value("unlisted"))}
-    assert classes.whole == {keeper.fingerprint(fake_value("setting")), backup}
-    assert classes.not_searched == ("DB_PASSWORD (production/backend)", "OTHER (production/backend)")
-    assert keeper.fingerprint("/api/v1/users") in classes.open
+    classes = classify(keeper, inventory, "the policy says a-secret-of-the-policy")
+    drawn = {keeper.fingerprint(fake_value(seed)) for seed in ("strong", "template", "setting", "unlisted")}
+    assert classes.sealed == drawn | {backup, keeper.fingerprint("unquiet-correct-horse-staple")}
+    whole = ("hunter2-weak", "please-set-a-secret-value-here", "/api/v9/patients")
+    assert classes.whole == set(map(keeper.fingerprint, whole))
+    assert classes.not_searched == ("OTHER (production/backend)",)
+    assert classes.ordinary == 3
     assert keeper.fingerprint("hunter2-weak") not in classes.open
+
+
+@pytest.mark.parametrize(
+    "called", [{"kind": "setting"}, {"kind": "identifier"}, {"placeholder": True}, {"template": True}]
+)
+@pytest.mark.parametrize("value", [VALUE, "hunter2-weak"], ids=["token", "weak password"])
+def test_a_policy_does_not_say_what_is_searched_for(
+    tmp_path: Path, called: dict[str, object], value: str
+) -> None:
+    """A value in an artefact is refused, whatever the project's policy calls it."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    classes = classify(keeper, _inventory(keeper, {"value": value} | called), "")
+    (tmp_path / "a.txt").write_text(f"a line with {value} in it")
+    with pytest.raises(Refused, match="of a value|a value as plain"):
+        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
+
+
+def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
+    """Also if the policy calls the URL a setting, its password alone is a hit."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    url = f"postgresql://app:{VALUE}@db.internal/shop"
+    classes = classify(keeper, _inventory(keeper, {"value": url, "kind": "setting"}), "")
+    (tmp_path / "a.txt").write_text(VALUE)
+    assert search(tmp_path, keeper, classes).hits
 
 
 def test_a_keeper_without_the_values_is_refused() -> None:
