@@ -3,15 +3,17 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger.chain import torn_facts
+from audit_lib.ledger.anchor import anchor_of
+from audit_lib.ledger.chain import refuse_links, torn_facts
 from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, parse_line, sealed_line
 from audit_lib.secrecy.keeper import Key
 
@@ -34,6 +36,7 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     if not WRITER.fullmatch(writer):
         raise BadInput.at("writer", "must have the form alice-laptop: lower-case letters, digits, . _ -")
     check_draft(draft, f"ledger {writer}")
+    refuse_links(ledger_dir)
     with _chain_file(ledger_dir, writer) as handle:
         last, torn = _tail(handle, writer)
         if last is not None and at < last.at:
@@ -41,11 +44,13 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
                 f"ledger {writer}",
                 f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer",
             )
+        anchor = anchor_of(ledger_dir, key, draft, at, writer)
+        seal = partial(sealed_line, key, at=at, writer=writer, project=anchor.project, heads=anchor.heads)
         if torn:
             os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
             repair = Draft("repair", torn_facts(torn))
-            last = _write(handle, sealed_line(key, last, repair, at, writer), writer)
-        return _write(handle, sealed_line(key, last, draft, at, writer), writer)
+            last = _write(handle, seal(last, repair), writer)
+        return _write(handle, seal(last, draft), writer)
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -73,9 +78,7 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
-        ignore = ledger_dir / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*.lock\n", "ascii")
+        _ignore_locks(ledger_dir / ".gitignore")
         with FileLock(ledger_dir / f"{writer}.lock", timeout=LOCK_SECONDS):
             handle = os.open(path, flags, 0o644)
             try:
@@ -87,6 +90,14 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
         raise BadInput.at(str(path), f"has been locked by another process for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
+
+
+def _ignore_locks(path: Path) -> None:
+    """Write the folder's .gitignore, unless something has that name: a link is not followed."""
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write("*.lock\n")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -27,12 +27,20 @@ class Chain:
         return f"{self.entries[-1].seq}:{self.entries[-1].hash}" if self.entries else f"0:{GENESIS}"
 
 
+def refuse_links(ledger_dir: Path) -> None:
+    """`BadInput` if the ledger's place in a project is a link: it could lead to another project's ledger."""
+    for folder in (ledger_dir.parent, ledger_dir):
+        if ledger_dir.parent.name == ".audit" and folder.is_symlink():
+            raise BadInput.at(str(folder), "is a symbolic link: put the ledger's own folder in its place")
+
+
 def chain_files(ledger_dir: Path) -> list[Path]:
     """The files of a ledger folder, one a writer, in order; none if there is no folder.
 
     Raises:
-        BadInput: the folder cannot be listed, or is none.
+        BadInput: the folder cannot be listed, is none, or is a link in a project.
     """
+    refuse_links(ledger_dir)
     try:
         return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")
     except FileNotFoundError:
@@ -50,6 +58,16 @@ def read_chain(path: Path) -> Chain:
         return Chain(writer, faults=(Fault(f"ledger {writer}", f"cannot be read ({error.strerror})"),))
     *lines, torn = content.split(b"\n")
     return check_lines(writer, lines, torn)
+
+
+def last_entry(path: Path) -> Entry | None:
+    """The last whole entry of the chain in a file; None if there is none, or it is not sound."""
+    try:
+        lines = _content(path, last=2 * LONGEST_LINE).split(b"\n")[:-1]
+    except OSError:
+        return None
+    entry = parse_line(lines[-1], f"ledger {path.stem}")[0] if lines else None
+    return entry if entry is not None and entry.writer == path.stem else None
 
 
 def check_lines(writer: str, lines: list[bytes], torn: bytes = b"") -> Chain:
@@ -94,7 +112,7 @@ def _link_faults(place: str, writer: str, number: int, entry: Entry, previous: E
     return faults
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, last: int = LARGEST_CHAIN) -> bytes:
     # Never through a link, never from a pipe or device: the ledger lies in the audited project.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
@@ -103,4 +121,5 @@ def _content(path: Path) -> bytes:
             raise OSError(0, "not a regular file")
         if facts.st_size > LARGEST_CHAIN:
             raise OSError(0, f"larger than {LARGEST_CHAIN >> 20} MiB")
+        file.seek(max(0, facts.st_size - last))
         return file.read()

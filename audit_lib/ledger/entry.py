@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -42,6 +42,8 @@ class Entry:
     hash: str
     mac: str
     body: Mapping[str, Any]
+    project: str = ""  # the id of the project; "" in an entry of the first version
+    heads: dict[str, str] = field(default_factory=dict)  # of the other chains, as they were then
 
     @property
     def place(self) -> str:
@@ -49,10 +51,21 @@ class Entry:
         return f"ledger {self.writer}#{self.seq}"
 
 
-def sealed_line(key: Key, after: Entry | None, draft: Draft, at: datetime, writer: str) -> bytes:
+def sealed_line(
+    key: Key,
+    after: Entry | None,
+    draft: Draft,
+    at: datetime,
+    writer: str,
+    *,
+    project: str,
+    heads: Mapping[str, str],
+) -> bytes:
     """The entry's line with its newline: canonical JSON, the MAC over the content, the hash over both."""
     content: dict[str, Any] = {
-        "v": 1,
+        "v": 2,
+        "project": project,
+        "heads": dict(heads),
         "writer": writer,
         "seq": after.seq + 1 if after else 1,
         "prev": after.hash if after else GENESIS,
@@ -84,7 +97,7 @@ def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     canonical = canonical and iso(at) == content["at"] and isinstance(content["seq"], int)
     if not canonical or sha256(_canonical(content)).hexdigest() != named:
         return None, [Fault(place, "was edited: hash mismatch")]
-    fields = {name: content[name] for name in ("writer", "seq", "kind", "key_id", "prev", "mac", "body")}
+    fields = {name: part for name, part in content.items() if name not in ("v", "at")}
     return Entry(at=at, hash=named, **fields), []
 
 
@@ -92,6 +105,7 @@ def mac_holds(key: Key, entry: Entry) -> bool:
     """Whether the entry was written by a holder of the key."""
     content = {
         "v": 1,
+        **({"v": 2, "project": entry.project, "heads": entry.heads} if entry.project else {}),
         "writer": entry.writer,
         "seq": entry.seq,
         "prev": entry.prev,

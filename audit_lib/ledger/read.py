@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
+from audit_lib.ledger.anchor import project_of
 from audit_lib.ledger.chain import Chain, chain_files, read_chain
 from audit_lib.ledger.entry import Entry, mac_holds
 from audit_lib.secrecy.keeper import Key
@@ -45,15 +46,19 @@ def read_ledger(
 
     With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by
     a later entry of its chain, or by the heads in a key bridge, under the present key. An entry that
-    is itself changed, or that nothing vouches for, is a fault and is left out. `known` are heads (writer,
-    "number:hash") that were seen before: one that is no longer among the entries is lost.
+    is itself changed, that nothing vouches for, or that is of another project, is a fault and is left out.
+    `known` are heads (writer, "number:hash") that were seen before: one that is no longer among the
+    entries is lost.
 
     Raises:
         BadInput: the folder cannot be listed.
     """
     files = [ledger_dir] if ledger_dir.is_file() else chain_files(ledger_dir)
     chains = [read_chain(path) for path in files]
-    forged = {entry: fault for chain in chains for entry, fault in _forged(chain, chains, key)}
+    known = tuple(known)
+    project = project_of(chains, key, known)
+    forged = {entry: fault for chain in chains for entry, fault in _strange(chain, project)}
+    forged |= {entry: fault for chain in chains for entry, fault in _forged(chain, chains, key)}
     faults = [fault for chain in chains for fault in (*chain.faults, *_of(chain, forged))]
     if not ledger_dir.is_file():
         faults += _missing_heads(chains)
@@ -105,6 +110,12 @@ def _forged(chain: Chain, chains: Iterable[Chain], key: Key | None) -> list[tupl
     return wrong[::-1]
 
 
+def _strange(chain: Chain, project: str) -> list[tuple[str, Fault]]:
+    """The places of entries that were written for another project."""
+    strange = [entry.place for entry in chain.entries if entry.project not in ("", project)]
+    return [(place, Fault(place, "was written for another project")) for place in strange]
+
+
 def _anchored(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
     bridges = [e for one in chains for e in one.entries if e.kind == "key bridge" and e.key_id == key.key_id]
     heads = [str(bridge.body["heads"].get(chain.writer, "")) for bridge in bridges if mac_holds(key, bridge)]
@@ -112,22 +123,19 @@ def _anchored(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
 
 
 def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
-    """A fault for each head that a sign-off or a bridge recorded and that is no longer there."""
+    """A fault for each chain of which an entry recorded a head that is no longer there: the last of them."""
     known = _points(chains)
     recorded = [
-        (entry, writer, head)
+        (int(head.partition(":")[0]), writer, entry)
         for chain in chains
         for entry in chain.entries
-        if "heads" in entry.body
-        for writer, head in sorted(entry.body["heads"].items())
-    ]
-    return [
-        Fault(
-            entry.place,
-            f"refers to entry {head.partition(':')[0]} of {writer}, which is missing or was replaced",
-        )
-        for entry, writer, head in recorded
+        for writer, head in (*entry.heads.items(), *entry.body.get("heads", {}).items())
         if (writer, head) not in known
+    ]
+    last = {writer: (number, entry) for number, writer, entry in sorted(recorded, key=lambda one: one[0])}
+    return [
+        Fault(entry.place, f"refers to entry {number} of {writer}, which is missing or was replaced")
+        for writer, (number, entry) in sorted(last.items())
     ]
 
 

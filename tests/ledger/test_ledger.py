@@ -1,5 +1,6 @@
 """The ledger reads whole, shows every change, and names the first broken entry."""
 
+import hmac
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids, read_ledger
+from audit_lib.ledger.entry import GENESIS
 from audit_lib.secrecy.keeper import Key
 
 KEY = Key(b"1" * 32, "file")
@@ -94,7 +96,7 @@ def swapped(lines: list[bytes]) -> list[bytes]:
         (lambda lines: [*lines[:3], lines[2], *lines[3:]], "ledger alice#4: has the number 3"),
         (lambda lines: [*lines[:3], b"{}", *lines[3:]], "ledger alice#4: "),
         (swapped, "ledger alice#3: has the number 4"),
-        (lambda lines: [*lines[:5], lines[5].replace(b'"v":1', b'"v": 1')], "ledger alice#6: was edited"),
+        (lambda lines: [*lines[:5], lines[5].replace(b'"v":2', b'"v": 2')], "ledger alice#6: was edited"),
         (
             lambda lines: [*lines[:5], lines[5].replace(b'"mac":"', b'"mac":"0')[:-2] + b"}"],
             "ledger alice#6: ",
@@ -263,3 +265,89 @@ def test_a_forged_earlier_chain_does_not_pass_the_bridge(folder: Path) -> None:
     append(folder, NEW, bridge(folder), days(7), "bob")
     rewrite(folder, relinked(folder, "forged"))
     assert read_ledger(folder, NEW).of_kind("acceptance") == ()
+
+
+def test_an_entry_names_its_project_and_the_other_chains(folder: Path) -> None:
+    """All writers' entries name one project, and how far each other chain went."""
+    append(folder, KEY, decision(8), days(8), "bob")
+    *before, last = read_ledger(folder, KEY).entries
+    assert {entry.project for entry in before} == {last.project}
+    assert len(last.project) == 32
+    assert last.heads == {"alice": f"6:{before[-1].hash}"}
+
+
+def test_a_chain_that_was_removed_shows(folder: Path) -> None:
+    """Without any other knowledge, since the other writer's next entry named its head."""
+    append(folder, KEY, decision(8), days(8), "bob")
+    (folder / "alice.jsonl").unlink()
+    faults = [str(fault) for fault in read_ledger(folder, KEY).faults]
+    assert faults == ["ledger bob#1: refers to entry 6 of alice, which is missing or was replaced"]
+
+
+def test_entries_of_another_project_are_left_out(folder: Path, tmp_path: Path) -> None:
+    """A chain copied from another project's ledger, under the same key, is a fault and counts for nothing."""
+    append(tmp_path / "other", KEY, decision(8), days(8), "bob")
+    (folder / "bob.jsonl").write_bytes((tmp_path / "other" / "bob.jsonl").read_bytes())
+    ledger = read_ledger(folder, KEY)
+    assert [str(fault) for fault in ledger.faults] == ["ledger bob#1: was written for another project"]
+    assert {entry.writer for entry in ledger.entries} == {"alice"}
+
+
+def test_a_known_head_says_which_project_it_is(folder: Path, tmp_path: Path) -> None:
+    """Older entries of another project do not take the ledger over from what was seen before."""
+    append(tmp_path / "other", KEY, decision(8), days(-8), "bob")
+    (folder / "bob.jsonl").write_bytes((tmp_path / "other" / "bob.jsonl").read_bytes())
+    known = [("alice", all_heads(folder)["alice"])]
+    assert {entry.writer for entry in read_ledger(folder, KEY, known=known).entries} == {"alice"}
+
+
+def test_a_foreign_chain_is_not_vouched_for(folder: Path) -> None:
+    """An entry names the heads of chains under its own key alone: the others may be removed again."""
+    append(folder, NEW, decision(8), days(8), "mallory")
+    append(folder, KEY, decision(9), days(9), "bob")
+    assert "mallory" not in read_ledger(folder, KEY).entries[-1].heads
+
+
+def first_version(lines: list[bytes]) -> list[bytes]:
+    """The lines as the first version of this program wrote them."""
+    made, previous = [], GENESIS
+    for line in lines:
+        content = json.loads(line)
+        del content["hash"], content["mac"], content["project"], content["heads"]
+        content |= {"v": 1, "prev": previous}
+        content["mac"] = hmac.digest(KEY.derive("ledger"), canonical(content), sha256).hex()
+        content["hash"] = previous = sha256(canonical(content)).hexdigest()
+        made.append(canonical(content))
+    return made
+
+
+def test_a_ledger_of_the_first_version_goes_on(folder: Path) -> None:
+    """It reads as before; the first entries after it name one project, whoever writes them."""
+    rewrite(folder, first_version(lines_of(folder)))
+    assert (read_ledger(folder, KEY).faults, read_ledger(folder, KEY).macs_checked) == ((), 6)
+    append(folder, KEY, decision(8), days(8), "bob")
+    apart = (folder / "bob.jsonl").rename(folder.parent / "bob.jsonl")
+    append(folder, KEY, decision(9), days(9), "alice")
+    apart.rename(folder / "bob.jsonl")
+    ledger = read_ledger(folder, KEY)
+    assert (ledger.faults, len({entry.project for entry in ledger.entries})) == ((), 2)
+
+
+@pytest.mark.parametrize("link", [".audit", ".audit/ledger"])
+def test_a_ledger_that_is_a_link_is_refused(folder: Path, tmp_path: Path, link: str) -> None:
+    """A project cannot pass another one's ledger off as its own by a link."""
+    place = tmp_path / "project" / ".audit" / "ledger"
+    (tmp_path / "project" / link).parent.mkdir(parents=True)
+    (tmp_path / "project" / link).symlink_to(folder if link.endswith("ledger") else folder.parent)
+    with pytest.raises(BadInput, match="is a symbolic link"):
+        read_ledger(place, KEY)
+    with pytest.raises(BadInput, match="is a symbolic link"):
+        append(place, KEY, decision(8), days(8), "bob")
+
+
+def test_a_dangling_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    """Writing to a ledger creates no file outside of it."""
+    (folder / ".gitignore").unlink()
+    (folder / ".gitignore").symlink_to(tmp_path / "outside")
+    append(folder, KEY, decision(8), days(8), "alice")
+    assert not (tmp_path / "outside").exists()

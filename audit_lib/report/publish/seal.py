@@ -36,8 +36,8 @@ class SealPlan:
             f"{', '.join(self.not_searched)}."
         )
         other = (
-            f" Of the other values {self.ordinary} are not searched for: they are shorter than 8 characters, a"
-            " date, or a part of this program's own text or of the policy's."
+            f" Of the other values {self.ordinary} are not searched for: they are shorter than 8 characters, "
+            "a date, or a part of this program's own text or of the policy's."
         )
         return (
             (
