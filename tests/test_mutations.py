@@ -80,14 +80,14 @@ MUTATIONS = (
     ),
     (
         "report/publish/seal.py",
-        "        if fingerprint in classes.sealed:\n",
-        "        if False:\n",
+        "            if fingerprint in classes.sealed:\n",
+        "            if False:\n",
         "report/publish/test_seal.py",
     ),
     (
         "report/publish/seal.py",
-        "        if named := matcher.find",
-        "        if named := b'' and matcher.find",
+        "        if named := find(",
+        "        if named := b'' and find(",
         "report/publish/test_seal.py",
     ),
     (

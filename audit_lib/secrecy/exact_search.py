@@ -10,12 +10,15 @@ from hashlib import sha256
 from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, value_matcher
+from audit_lib.secrecy.packed import unpacked
+from audit_lib.secrecy.spelled import spelled_search
 from audit_lib.secrecy.strength import strength_bits
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
-VERSION = 1
+VERSION = 2
 STRONG_BITS = 40
 _SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
+_SPELLED, _PACKED = "byte by byte", "gzip in base64"
 # What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
 # The number of signs is bounded, so that a file of blanks costs no more than any other.
 _LINE_BREAK = re.compile(rb"""[ \t"',]{0,8}(?:\\r)?(?:\r?\n|\\n)[ \t>#*"'|,]{0,64}""")
@@ -42,7 +45,8 @@ class ExactSearch:
         self._strong = frozenset(strong)
         self._weak = dict(weak)
         self._matcher = value_matcher(keeper, {*self._strong, *self._weak}, self._patterns)
-        self._overlap = max(4 * self._matcher.longest, 1 << 16)
+        self._spelled = spelled_search(keeper, self._strong, _SPELLED)
+        self._overlap = max(4 * self._matcher.longest, self._spelled.reach, 1 << 16)
         self._key = keeper.key.derive("leak search")
 
     def _patterns(self, fingerprint: str, value: str) -> Iterator[tuple[str, bytes]]:
@@ -63,7 +67,7 @@ class ExactSearch:
     @property
     def forms(self) -> int:
         """How many byte strings are searched for."""
-        return len(self._matcher)
+        return len(self._matcher) + len(self._spelled)
 
     @property
     def digest(self) -> str:
@@ -77,12 +81,12 @@ class ExactSearch:
 
     def meets(self, data: bytes) -> list[int]:
         """The places that are worth a look; quick, for content that mostly holds nothing."""
-        return [hit.start for hit in self._matcher.find(data)]
+        return [*(hit.start for hit in self._hits(data)), *(place.start for place in self._packed(data))]
 
     def look(self, data: bytes) -> list[Found]:
         """Each occurrence of each value in one content, once, by position."""
-        by_form = _by_form(self._matcher.find(data))
-        exact = _apart(by_form["exact"])
+        by_form = _by_form(self._hits(data))
+        exact = _apart([*by_form["exact"], *self._packed(data)])
         found = [*exact, *_outside(by_form[_SHORTENED], exact)]
         found += [hit for hit in by_form[_NAMED] if _ends_there(data, hit)]
         if _outside(by_form[_WRAPPED], exact):
@@ -111,16 +115,25 @@ class ExactSearch:
         """A path, an author or a message without the values that it may itself hold."""
         data = text.encode("utf-8", "surrogateescape")
         spans: list[list[int]] = []
-        for hit in self._matcher.find(data):
-            if hit.name.endswith(_WRAPPED):
-                continue
-            if spans and hit.start <= spans[-1][1]:
-                spans[-1][1] = max(spans[-1][1], hit.end)
+        found = [(hit.start, hit.end) for hit in self._hits(data) if not hit.name.endswith(_WRAPPED)]
+        for start, end in sorted([*found, *((place.start, place.end) for place in self._packed(data))]):
+            if spans and start <= spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], end)
             else:
-                spans.append([hit.start, hit.end])
+                spans.append([start, end])
         for start, end in reversed(spans):
             data = data[:start] + b"[secret]" + data[end:]
         return data.decode("utf-8", "backslashreplace")
+
+    def _hits(self, data: bytes) -> list[Hit]:
+        return [*self._matcher.find(data), *self._spelled.find(data)]
+
+    def _packed(self, data: bytes) -> list["_Place"]:
+        return [
+            _Place(start, end, hit.fingerprint, f"{hit.encoding}, {_PACKED}", "exact")
+            for start, end, inside in unpacked(data)
+            for hit in _apart(_by_form(self._matcher.find(inside))["exact"])
+        ]
 
     def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:
         joined, breaks = _join_lines(data)

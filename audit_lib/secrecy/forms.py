@@ -4,12 +4,15 @@ import html
 import json
 import re
 import shlex
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
+from audit_lib.secrecy.strength import strength_bits
+
 SHORTEST_FORM = 8  # bytes; a shorter form is met by chance
 WINDOW = 12  # characters; the seal's window
+STRONG_BITS = 64  # a value of fewer may be met by chance in another case, or in parts
 
 _PUBLIC_PREFIX = re.compile(r"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])*")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
@@ -17,6 +20,8 @@ _PERCENT = re.compile(r"%[0-9A-F]{2}")
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'+="}
 # Of the first characters of base64, those that share bits with 0, 1 or 2 bytes before the value.
 _SHARED_AT_START = (0, 2, 3)
+# And of those of base32, with 0 to 4 bytes before it.
+_SHARED_IN_BASE32 = (0, 2, 4, 5, 7)
 
 
 def forms(value: str) -> Iterator[tuple[str, bytes]]:
@@ -77,10 +82,20 @@ def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
     yield "hex", plain.hex().encode()
     yield "hex", plain.hex().upper().encode()
     yield from _base64("base64", plain)
+    for _, once in _base64("base64", plain):
+        yield from (("base64 twice", twice) for _, twice in _base64("base64", once))
+    for text in _base32(plain):
+        yield "base32", text.encode()
     for codec in ("utf-16-le", "utf-16-be"):
         wide = value.encode(codec, "surrogatepass")
         yield "utf-16", wide
         yield from _base64("utf-16 base64", wide)
+        yield "utf-16 hex", wide.hex().encode()
+        yield "utf-16 hex", wide.hex().upper().encode()
+    for text in (value.lower(), value.upper()):
+        # In small letters a name or a word would be met by chance.
+        if text != value and strength_bits(text) >= STRONG_BITS:
+            yield "other case", text.encode("utf-8", "surrogatepass")
 
 
 def _url_encoded(plain: bytes) -> Iterator[str]:
@@ -131,3 +146,12 @@ def _base64(name: str, plain: bytes) -> Iterator[tuple[str, bytes]]:
         end = len(padded) * 8 // 6
         yield name, b64encode(padded)[shared:end]
         yield name.replace("base64", "base64url"), urlsafe_b64encode(padded)[shared:end]
+
+
+def _base32(plain: bytes) -> Iterator[str]:
+    """In capital and small letters at the five alignments, without what shares bits with a neighbour."""
+    for before, shared in enumerate(_SHARED_IN_BASE32):
+        padded = bytes(before) + plain
+        text = b32encode(padded).decode("ascii")[shared : len(padded) * 8 // 5]
+        yield text
+        yield text.lower()

@@ -1,4 +1,4 @@
-"""Where any of many byte strings ends in a content: hyperscan, in one pass."""
+"""Where any of many byte strings, or of a few expressions, ends in a content: hyperscan, in one pass."""
 
 import threading
 from collections.abc import Sequence
@@ -6,27 +6,22 @@ from collections.abc import Sequence
 import hyperscan
 
 
-class HyperscanScan:
-    """Byte strings compiled once and searched for from any thread."""
+class HyperscanGate:
+    """Regular expressions over bytes, compiled once and searched for from any thread."""
 
-    # hyperscan takes patterns of 16,000 characters; a byte is written as four.
-    longest = 3000
-
-    def __init__(self, forms: Sequence[bytes]) -> None:
-        """None of the forms is empty or longer than `longest`, and there is one at least."""
-        # Escaped bytes, not literals: the literal interface ends a pattern at a zero byte.
-        escaped = ["\\x" + form.hex("|").replace("|", "\\x") for form in forms]
+    def __init__(self, expressions: Sequence[bytes]) -> None:
+        """There is one at least, and none matches the empty string."""
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
-            expressions=[text.encode() for text in escaped],
-            ids=list(range(len(escaped))),
-            elements=len(escaped),
+            expressions=list(expressions),
+            ids=list(range(len(expressions))),
+            elements=len(expressions),
             flags=hyperscan.HS_FLAG_DOTALL,
         )
         self._threads = threading.local()
 
     def ends(self, data: bytes) -> list[tuple[int, int]]:
-        """Pairs of a form's number and the position after it, for every place of every form."""
+        """Pairs of an expression's number and the position after a match, for every place of each."""
         found: list[tuple[int, int]] = []
 
         def keep(number: int, start: int, end: int, flags: int, context: object) -> None:
@@ -42,3 +37,15 @@ class HyperscanScan:
         if scratch is None:
             scratch = self._threads.scratch = hyperscan.Scratch(self._database)
         return scratch
+
+
+class HyperscanScan(HyperscanGate):
+    """Byte strings compiled once and searched for from any thread."""
+
+    # hyperscan takes patterns of 16,000 characters; a byte is written as four.
+    longest = 3000
+
+    def __init__(self, forms: Sequence[bytes]) -> None:
+        """None of the forms is empty or longer than `longest`, and there is one at least."""
+        # Escaped bytes, not literals: the literal interface ends a pattern at a zero byte.
+        super().__init__([("\\x" + form.hex("|").replace("|", "\\x")).encode() for form in forms])

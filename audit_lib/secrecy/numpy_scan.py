@@ -1,5 +1,6 @@
 """As hyperscan_scan, without hyperscan: numpy sifts the places where a form may begin, bytes decide."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,17 @@ _HEAD = 4  # bytes: a place is looked at only if these many may begin a form
 _BITS = 20  # of the sieve: with ten thousand forms one place in a hundred passes by chance
 _MIX = np.uint32(0x9E3779B1)
 _AT_ONCE = 1 << 20  # bytes sifted at a time, which bounds the memory
+
+
+class PlainGate:
+    """As HyperscanGate, by Python's own expressions: of matches that overlap the first is found."""
+
+    def __init__(self, expressions: Sequence[bytes]) -> None:
+        self._expressions = [re.compile(one, re.DOTALL) for one in expressions]
+
+    def ends(self, data: bytes) -> list[tuple[int, int]]:
+        """As that of HyperscanGate."""
+        return [(n, found.end()) for n, one in enumerate(self._expressions) for found in one.finditer(data)]
 
 
 class NumpyScan:

@@ -7,6 +7,8 @@ from typing import Any
 
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
+from audit_lib.secrecy.packed import unpacked
+from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
 SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
@@ -24,22 +26,29 @@ class Scrubber:
     """Known values as patterns: all in every form, and of the strong ones any 12 characters."""
 
     def __init__(self, values: Iterable[str] = (), strong: Iterable[str] = (), public: str = "") -> None:
-        patterns = {form for value in values if len(value) >= SHORTEST for _, form in forms(value)}
+        values = [value for value in values if len(value) >= SHORTEST]
+        patterns = {form for value in values for _, form in forms(value)}
+        strong = list(strong)
         for value in strong:
             patterns.update(run for run in windows(value, WINDOW) if decode(run) not in public)
         self._patterns = sorted(patterns)
         self._longest = max(map(len, self._patterns), default=0)
         self._heads = frozenset(pattern[:1] for pattern in self._patterns)
         self._matcher = Matcher(("value", pattern) for pattern in self._patterns)
+        self._spelled = SpelledSearch(
+            (("value", value) for value in values), (("value", value) for value in strong)
+        )
 
     def spans(self, data: bytes) -> list[Span]:
         """Where known values are, as disjoint spans in order."""
         merged: list[Span] = []
-        for hit in self._matcher.find(data):
-            if merged and hit.start < merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], hit.end))
+        found = [(hit.start, hit.end) for hit in (*self._matcher.find(data), *self._spelled.find(data))]
+        found += [(start, end) for start, end, inside in unpacked(data) if self._matcher.find(inside)]
+        for start, end in sorted(found):
+            if merged and start < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(merged[-1][1], end))
             else:
-                merged.append((hit.start, hit.end))
+                merged.append((start, end))
         return merged
 
     def unfinished(self, data: bytes, spans: list[Span]) -> int:

@@ -28,6 +28,11 @@ WRITERS: list[tuple[str, Callable[[str], bytes]]] = [
     ("repr", lambda v: repr({"a": v}).encode()),
     ("hex", lambda v: v.encode().hex().encode()),
     ("HEX", lambda v: v.encode().hex().upper().encode()),
+    ("HEX of utf-16", lambda v: v.encode("utf-16-le").hex().upper().encode()),
+    ("base64 twice", lambda v: base64.b64encode(base64.b64encode(b"ab" + v.encode()))),
+    ("base64url twice", lambda v: base64.urlsafe_b64encode(b"x" + base64.urlsafe_b64encode(v.encode()))),
+    ("base32", lambda v: base64.b32encode(b"abc" + v.encode() + b"d")),
+    ("base32 in small letters", lambda v: base64.b32encode(v.encode()).lower()),
     ("utf-16-le", lambda v: f"x{v}y".encode("utf-16-le")),
     ("utf-16-be", lambda v: f"x{v}y".encode("utf-16-be")),
 ]
@@ -92,3 +97,17 @@ def test_a_piece_survives_line_wrapping(width: int, length: int) -> None:
         text = base64.b64encode(b"-" * before + value.encode()).decode()
         lines = "\n".join(text[at : at + width] for at in range(0, len(text), width)).encode()
         assert any(piece in lines for piece in wrapped_pieces(value)), before
+
+
+@pytest.mark.parametrize("before", range(7))
+@pytest.mark.parametrize("after", range(6))
+def test_base32_is_met_at_each_alignment(before: int, after: int) -> None:
+    """A value within a longer text is met in that text's base32, wherever it starts and ends."""
+    assert _is_met(AWKWARD, base64.b32encode(b"\xf7" * before + AWKWARD.encode() + b"\xfb" * after))
+
+
+def test_only_a_strong_value_is_met_in_another_case() -> None:
+    """A token in capitals is a form of it; a name in capitals is not."""
+    value = fake_value("case")
+    assert {value.lower().encode(), value.upper().encode()} <= {form for _, form in forms(value)}
+    assert b"winter-holiday" not in {form for _, form in forms("Winter-Holiday")}

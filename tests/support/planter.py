@@ -5,6 +5,7 @@ Where it can, it lets the shell's own tools write the form (base64, xxd, gzip, t
 
 import bz2
 import io
+import json
 import lzma
 import os
 import subprocess
@@ -237,6 +238,15 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "tar.gz": lambda v: _tar("a.txt", v.encode(), "w:gz"),
     "tar.xz": lambda v: _tar("a.txt", v.encode(), "w:xz"),
     "base64 in a zip": lambda v: _zip("a.txt", shell("base64 -w 76", "k" * 40 + v)),
+    "base64 twice": lambda v: shell("base64 -w 0 | base64 -w 0", f"x{v}"),
+    "base32": lambda v: shell("base32 -w 0", f"user:{v}"),
+    "gzip in base64": lambda v: shell("gzip -c | base64 -w 76", f"log\n{v}\n"),
+    "bytes of a Buffer": lambda v: f"<Buffer {v.encode().hex(' ')}>",
+    "Buffer in JSON": lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}, indent=2),
+    "hex with underscores": lambda v: v.encode().hex("_"),
+    "utf-16 in hex": lambda v: shell("iconv -t UTF-16LE | xxd -p | tr -d '\\n'", v),
+    "escaped byte by byte": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
+    "every byte percent-encoded": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),
     "binary": lambda v: b"\x7fELF\0\0" + v.encode() + b"\0\xff",
 }
 

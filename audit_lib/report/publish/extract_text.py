@@ -119,7 +119,7 @@ def _base64(content: bytes) -> Iterator[bytes]:
         run = run[: len(run) - (len(run) % 4 == 1)]
         decoded.append(b64decode(run + b"=" * (-len(run) % 4)))
     # Files one by one, since each may be packed in its own way; short texts together.
-    yield from (part for part in decoded if len(part) > 64)
+    yield from (part for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
     yield b"\n".join(decoded)
 
 

@@ -5,8 +5,8 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.base.errors import Refused
@@ -14,8 +14,9 @@ from audit_lib.report.publish.extract_text import views
 from audit_lib.report.publish.value_classes import Classes
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.matcher import Matcher
+from audit_lib.secrecy.matcher import Hit, Matcher
 from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.spelled import SpelledSearch
 
 
 @dataclass(frozen=True)
@@ -79,24 +80,48 @@ def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """
     if missing := sum(name not in keeper for name in classes.sealed | classes.whole):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
-    whole, runs = _patterns(keeper, classes)
+    patterns = _Patterns.of(keeper, classes)
     values = len(classes.sealed | classes.whole)
-    return SealPlan(values, len(whole), len(runs), artefacts, classes.not_searched, classes.ordinary)
+    return SealPlan(
+        values, patterns.forms, len(patterns.runs), artefacts, classes.not_searched, classes.ordinary
+    )
 
 
-def _patterns(keeper: Keeper, classes: Classes) -> tuple[dict[bytes, str], dict[bytes, str]]:
-    """The forms of whole values and the runs of 12 characters, each with the name of its form."""
-    whole: dict[bytes, str] = {}
-    runs: dict[bytes, str] = {}
-    for fingerprint, value in keeper.values():
-        if fingerprint in classes.sealed or fingerprint in classes.whole:
-            for name, form in forms(value):
-                whole.setdefault(form, f"a value as {name}")
-        if fingerprint in classes.sealed:
-            for run in windows(value):
-                if run.decode("utf-8", "replace") not in classes.public:
-                    runs.setdefault(run, f"{WINDOW} characters of a value")
-    return whole, runs
+@dataclass(frozen=True)
+class _Patterns:
+    """What is searched for: whole values by form and byte by byte, and runs of 12 characters."""
+
+    whole: dict[bytes, str] = field(repr=False)  # the bytes, and the name of their form
+    runs: dict[bytes, str] = field(repr=False)
+    spelled: SpelledSearch
+
+    @classmethod
+    def of(cls, keeper: Keeper, classes: Classes) -> "_Patterns":
+        whole: dict[bytes, str] = {}
+        runs: dict[bytes, str] = {}
+        searched = classes.sealed | classes.whole
+        for fingerprint, value in keeper.values():
+            if fingerprint in searched:
+                for name, form in forms(value):
+                    whole.setdefault(form, f"a value as {name}")
+            if fingerprint in classes.sealed:
+                for run in windows(value):
+                    if run.decode("utf-8", "replace") not in classes.public:
+                        runs.setdefault(run, f"{WINDOW} characters of a value")
+        spelled = SpelledSearch(
+            (("a value byte by byte", value) for name, value in keeper.values() if name in searched),
+            (("a value in letters", value) for name, value in keeper.values() if name in classes.sealed),
+        )
+        return cls(whole, runs, spelled)
+
+    @property
+    def forms(self) -> int:
+        return len(self.whole) + len(self.spelled)
+
+    def finder(self) -> Callable[[bytes], list[Hit]]:
+        """Gives every place of them in a content."""
+        matcher = Matcher((name, form) for form, name in (self.runs | self.whole).items())
+        return lambda data: sorted([*matcher.find(data), *self.spelled.find(data)])
 
 
 def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
@@ -105,26 +130,28 @@ def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
     Raises:
         Refused: a file cannot be searched as a whole.
     """
-    whole, runs = _patterns(keeper, classes)
-    matcher = Matcher((name, form) for form, name in (runs | whole).items())
+    patterns = _Patterns.of(keeper, classes)
+    find = patterns.finder()
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
     hits: list[str] = []
     for number, path in enumerate(paths, start=1):
         relative = path.relative_to(folder).as_posix()
-        if named := matcher.find(relative.encode("utf-8", "surrogateescape")):
+        if named := find(relative.encode("utf-8", "surrogateescape")):
             hits.append(f"the name of artefact {number}: {named[0].name}")
             relative = f"artefact {number}"
-        hits += _in_file(relative, path.read_bytes(), matcher)
+        hits += _in_file(relative, path.read_bytes(), find)
     values = len(classes.sealed | classes.whole)
-    return SealResult(values, len(whole), len(runs), len(paths), tuple(hits), classes.not_searched)
+    return SealResult(
+        values, patterns.forms, len(patterns.runs), len(paths), tuple(hits), classes.not_searched
+    )
 
 
-def _in_file(name: str, data: bytes, matcher: Matcher) -> list[str]:
+def _in_file(name: str, data: bytes, find: Callable[[bytes], list[Hit]]) -> list[str]:
     found = []
     for way, content in views(name, data):
         # Overlapping runs of one value are one place.
         last = -1
-        for hit in matcher.find(content):
+        for hit in find(content):
             if hit.start > last:
                 found.append(f"{name}: {hit.name}, at byte {hit.start} of its {way}")
             last = max(last, hit.end)

@@ -12,12 +12,12 @@ import pandas as pd
 
 from audit_lib.project.policy import Policy
 from audit_lib.report.publish.source_notebooks import source_notebook
+from audit_lib.secrecy.forms import STRONG_BITS
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.scrub import SHORTEST
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.value_questions import component
 
-SEALED_BITS = 64  # 12 characters of a weaker value may be met by chance
 _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
@@ -56,7 +56,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     for whole in keeper.fingerprints():  # whatever the policy says that a URL is for
         keeper.part(whole, component("password"))
     held = frozenset(keeper.fingerprints())
-    strong = {one for one in held if keeper.ask(one, strength_bits) >= SEALED_BITS}
+    strong = {one for one in held if keeper.ask(one, strength_bits) >= STRONG_BITS}
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {one for one in strong if one in named or keeper.ask(one, _looks_generated)} | (named - held)
 

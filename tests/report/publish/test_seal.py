@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import zipfile
-from base64 import b64encode, encodebytes
+from base64 import b32encode, b64encode, encodebytes
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -96,6 +96,18 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "evidence.zip": lambda value: _zip("a.txt", value.encode()),
     "names.zip": lambda value: _zip(f"{value}.txt", b""),
     "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
+    "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
+    "base64-twice.txt": lambda value: b64encode(b64encode(b"x" + value.encode())),
+    "base32.txt": lambda value: b32encode(value.encode()),
+    "buffer.txt": lambda value: f"<Buffer {value.encode().hex(' ')}>".encode(),
+    "buffer.json": lambda value: json.dumps(
+        {"type": "Buffer", "data": list(value.encode())}, indent=4
+    ).encode(),
+    "underscores.txt": lambda value: value.encode().hex("_").encode(),
+    "utf-16-hex.txt": lambda value: value.encode("utf-16-be").hex().encode(),
+    "capitals.txt": lambda value: value.upper().encode(),
+    "percent.txt": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()).encode(),
+    "letters.txt": lambda value: repr(list(value)).encode(),
     "log.gz": lambda value: gzip.compress(value.encode()),
 }
 
