@@ -11,6 +11,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
+from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     by_option,
@@ -94,7 +95,9 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     if faults:
         raise BadInput(faults)
     digest = sha256((report / MANIFEST).read_bytes()).hexdigest()
-    project, writer = opened(folder, given["ledger"]).project, writer_name(given["writer"])
+    context = opened(folder, given["ledger"])
+    refuse_values(context, {**texts_of(given), "DIR": report})
+    project, writer = context.project, writer_name(given["writer"])
     by = given["by"] or writer
     ledger = read_ledger(project.ledger_dir, key_of(project))
     if done := [entry.place for entry in signatures(report, ledger) if entry.body["by"] == by]:
@@ -115,6 +118,7 @@ def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]
     at = now()
     until = until_instant(given["until"], at)
     context = opened(folder, given["ledger"])
+    refuse_values(context, texts_of(given) | {name.upper(): text for name, text in what.items()})
     writer = writer_name(given["writer"])
     body = what | {"by": given["by"] or writer, "reason": given["reason"], "until": iso(until)}
     project = context.project

@@ -9,6 +9,8 @@ from audit_lib.audit import instant_of
 from audit_lib.base.clock import briefly, iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.cli.free_text import refuse_values
+from audit_lib.cli.open_project import Opened
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
@@ -32,10 +34,11 @@ MOST = 3
 def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
     """Lines that say what was found and what was published; may raise `BadInput` and `Refused`."""
     moment = instant_of(project, as_of)
-    choose_policy(project, given["policy"])  # a broken one is reported before a kernel is started
     keeper = keeper_of(project)
     question = Question(*(given[name] for name in ("since", "until", "secret", "client", "discovered")))
     values = parse_env_options(given["env"], sys.stdin.buffer)
+    # A broken policy is reported before a kernel is started.
+    refuse_values(Opened(project, choose_policy(project, given["policy"]), values), {"--out": out})
     asked = {"project": str(project.root), "as_of": iso(moment)}
     asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy", "discovered")}
     replaced = (out / MANIFEST).exists()

@@ -10,6 +10,7 @@ import click
 from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
+from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     env_option,
@@ -78,6 +79,7 @@ def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None,
     Supply the values of every place (--env): a value that is not supplied cannot be linked.
     """
     context = opened(folder, ledger, policy, env)
+    refuse_values(context, {"--writer": writer})
     old = key_of(context.project)
     if old.origin != "file":
         raise BadInput.at("key", f"is a {old.origin} key, which cannot be changed")
@@ -100,6 +102,7 @@ def lost(folder: Path, ledger: Path | None, writer: str) -> None:
     new key narrow them.
     """
     context = opened(folder, ledger)
+    refuse_values(context, {"--writer": writer}, Key.throw_away())
     named = current_key_ids(context.project.ledger_dir, keys_at_hand())
     if not named:
         raise BadInput.at(str(context.project.ledger_dir), "is not a ledger, so no key can be lost")

@@ -14,6 +14,7 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
+from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     env_option,
@@ -52,7 +53,9 @@ def snapshot(
     The first snapshot creates the key.
     """
     at = now()
-    entry = take_snapshot(opened(folder, ledger, policy, env), at, writer_name(writer), fewer)
+    context = opened(folder, ledger, policy, env)
+    refuse_values(context, {"--writer": writer})
+    entry = take_snapshot(context, at, writer_name(writer), fewer)
     seen = entry.body["secrets"]
     present = sum(row["fingerprint"] is not None for row in seen)
     where = counted(len(entry.body["places"]), "place")
@@ -126,6 +129,7 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     """
     at = now()
     context = opened(folder, given["ledger"], given["policy"], given["env"])
+    refuse_values(context, texts_of(given))
     key = key_of(context.project)
     inventory, _, _ = _tables(context, key)
     row = _place(inventory, context, secret, environment_of(environment), service)

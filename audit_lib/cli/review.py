@@ -16,6 +16,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened
 from audit_lib.cli.options import (
     as_of_option,
@@ -96,6 +97,8 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
         values = parse_env_options(given["env"], sys.stdin.buffer)
         if not (named or values or _holds_anything(project)):
             raise BadInput.at("the current folder", NOTHING)
+        context = Opened(project, choose_policy(project, given["policy"]), values)
+        refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
         if given["snapshot"]:
             _snapshot(project, values, given["policy"])
         parameters = _parameters(project, None if sample else folder, given)

@@ -1,0 +1,98 @@
+"""No command writes a secret value that somebody typed or pasted into one of its texts."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from tests.support.fakes import fake_value
+
+AUDIT = """name = "clinic-scheduling-app"
+policy = "paiid"
+
+[[env]]
+environment = "production"
+service = "backend"
+path = ".env"
+"""
+TOKEN, RETIRED = fake_value("typed token"), fake_value("typed and retired")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a value in force, and one that only the ledger has seen."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "home" / "key"))
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "audit.toml").write_text(AUDIT)
+    for value in (RETIRED, TOKEN):
+        (root / ".env").write_text(f"API_TOKEN={value}\nPROJECT_NAME=clinic-scheduling-app\n")
+        done = run("snapshot", "--project", root)
+        assert done.exit_code == 0, done.output
+    return root
+
+
+def run(*words: object) -> Result:
+    """What the command line does."""
+    return CliRunner().invoke(main, list(map(str, words)))
+
+
+COMMANDS = {
+    "accept --reason": ("accept", "overdue-secret:x", "--until", "2099-01-01", "--reason"),
+    "accept --by": ("accept", "overdue-secret:x", "--until", "2099-01-01", "--reason", "x", "--by"),
+    "accept ID": ("accept", "--until", "2099-01-01", "--reason", "x"),
+    "attest --reason": ("attest", "142", "--until", "2099-01-01", "--reason"),
+    "record --by": ("record", "API_TOKEN", "--environment", "production", "--at", "2026-01-01", "--by"),
+    "record --ticket": (
+        "record",
+        "API_TOKEN",
+        "--environment",
+        "production",
+        "--at",
+        "2026-01-01",
+        "--ticket",
+    ),
+    "record --reason": (
+        "record",
+        "API_TOKEN",
+        "--environment",
+        "production",
+        "--at",
+        "2026-01-01",
+        "--reason",
+    ),
+    "review --out": ("review", "--quarter", "2026Q3", "--as-of", "2026-10-01", "--out"),
+    "investigate --out": ("investigate", "--as-of", "2026-10-01", "--out"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "value", [TOKEN, TOKEN.encode().hex(":"), RETIRED], ids=["plain", "spelled", "retired"]
+)
+def test_a_value_in_a_text_is_refused(project: Path, tmp_path: Path, command: str, value: str) -> None:
+    """The option is named, the value is not, and nothing is written."""
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    text = f"overdue-secret:{value}" if command.endswith("ID") else f"see {value}"
+    text = str(tmp_path / "out" / f"for-{value}" / value) if command.endswith("--out") else text
+    done = run(*COMMANDS[command], text, "--project", project)
+    assert (done.exit_code, "holds a secret value" in done.output) == (2, True), done.output
+    assert value not in done.output
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_signature_holds_no_value(project: Path, tmp_path: Path) -> None:
+    """`signoff --by` is refused, too."""
+    given = ("--project", project, "--quarter", "2026Q3", "--as-of", "2026-10-01")
+    assert run("review", *given, "--out", tmp_path / "out").exit_code == 0
+    done = run("signoff", tmp_path / "out", "--project", project, "--by", TOKEN)
+    assert (done.exit_code, TOKEN in done.output) == (2, False)
+    assert run("signoff", tmp_path / "out", "--project", project, "--by", "Ada").exit_code == 0
+
+
+def test_the_name_of_the_project_may_be_written(project: Path) -> None:
+    """Also if a setting has it as its value: it is in every report anyway."""
+    words = ("accept", "overdue-secret:x", "--until", "2099-01-01", "--project", project)
+    assert run(*words, "--reason", "as decided for clinic-scheduling-app").exit_code == 0
