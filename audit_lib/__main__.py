@@ -50,6 +50,13 @@ class _Commands(GroupedCommands):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
+        # Imported here, so that help does not wait for what searches.
+        from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
+
+        with guarded_command():
+            return self._run(ctx)
+
+    def _run(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except AuditError as error:

@@ -12,6 +12,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.base.in_words import counted
+from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.search_objects import Progress
@@ -41,6 +42,7 @@ def search(
     values = parse_env_options(given, sys.stdin.buffer)
     sources, entries = read_env_sources(project, values, keeper, rules)
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    guard_values(keeper, inventory, rules, project)
     return find_leaks(
         project,
         keeper,

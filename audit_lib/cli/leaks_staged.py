@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.errors import BadInput
+from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.staged import StagedHit, search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
@@ -14,7 +15,6 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
-from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.given_values import parse_env_options
@@ -26,11 +26,11 @@ FOUND = 3  # the exit code
 def report_staged(project: Project, *, given: tuple[str, ...], policy: str) -> int:
     """Prints one line for each place of a known value; the exit code, 3 if there is one."""
     keeper = _keeper(project)
-    guard.install(keeper)
     rules = choose_policy(project, policy)
     values = parse_env_options(given, sys.stdin.buffer)
     sources, entries = read_env_sources(project, values, keeper, rules)
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    guard_values(keeper, inventory, rules, project)
     named = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(
         project.root,

@@ -15,6 +15,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values, texts_of
+from audit_lib.cli.guarded import guard_values
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     env_option,
@@ -198,6 +199,7 @@ def _tables(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
     keeper = Keeper(key)
     sources, entries = read_env_sources(context.project, context.given, keeper, context.policy)
     inventory = tabulate_inventory(entries, context.policy, context.project, keeper, sources)
+    guard_values(keeper, inventory, context.policy, context.project)
     return inventory, sources, compare_places(inventory, entries, context.policy, keeper)
 
 

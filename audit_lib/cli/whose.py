@@ -9,8 +9,10 @@ from audit_lib.base.errors import BadInput
 from audit_lib.cli.options import ledger_option, options, project_option
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
+from audit_lib.ledger.whose import candidates
 from audit_lib.ledger.whose import whose as answer
 from audit_lib.project import load_project
+from audit_lib.secrecy import guard
 
 LONGEST = 64 * 1024
 
@@ -27,6 +29,10 @@ def whose(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     text = _given()
+    watcher = guard.install()
+    watcher.know(dict(candidates(text)))
+    # Its parts may be ordinary, such as the name in NAME=VALUE.
+    watcher.classify((), (), "")
     key = key_of(project)
     known = read_ledger(project.ledger_dir, key)
     for line in answer(text, known, key).lines:

@@ -11,8 +11,8 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from audit_lib.secrecy.guarded_stream import GuardedStream
@@ -51,6 +51,13 @@ class Guard:
         ones (settings, identifiers, placeholders) are no secrets and stay readable."""
         with self.lock:
             self._strong, self._open, self._public = frozenset(strong), frozenset(open_), public
+
+    def forget(self) -> None:
+        """Know nothing any more, once a command has written everything."""
+        with self.lock:
+            self._keepers.clear()
+            self._values.clear()
+            self._strong, self._open, self._public = None, frozenset(), ""
 
     def scrubber(self) -> Scrubber:
         """The scrubber for what is known now."""
@@ -202,14 +209,32 @@ def _pump(reader: int, stream: TextIO) -> None:
 # --- a command ---
 
 
-def _guard_command(guard: Guard) -> None:
+@contextmanager
+def guarded_command() -> Iterator[None]:
+    """Guard what a command writes in this block, also what ends it; no core is dumped from now on."""
+    before = sys.stdout, sys.stderr
+    forbid_core_dumps()
+    streams = _guard_command(_guard)
+    try:
+        yield
+    finally:
+        for stream in streams:
+            _release(stream)
+        sys.stdout, sys.stderr = before
+        _guard.forget()
+
+
+def _guard_command(guard: Guard) -> list[GuardedStream]:
     """Wrap the streams; tracebacks, warnings and log records are written to them, too."""
+    streams = []
     for name in ("stdout", "stderr"):
         target = getattr(sys, name)
         if target is not None and not isinstance(target, GuardedStream):
             stream = GuardedStream(guard.scrubber, target)
             setattr(sys, name, stream)
             atexit.register(_release, stream)
+            streams.append(stream)
+    return streams
 
 
 def _release(stream: GuardedStream) -> None:

@@ -43,6 +43,8 @@ class GuardedStream(io.TextIOBase):
         """The number of characters taken, held back or not."""
         with self._lock:
             scrubber = self._scrubber()
+            if scrubber.is_empty and not self._tail.pending:
+                return self._target.write(text)
             self._target.write(scrubber.text(self._tail.feed(scrubber, text)))
         return len(text)
 

@@ -39,6 +39,11 @@ class Scrubber:
             (("value", value) for value in values), (("value", value) for value in strong)
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no value is known."""
+        return not self._patterns
+
     def spans(self, data: bytes) -> list[Span]:
         """Where known values are, as disjoint spans in order."""
         merged: list[Span] = []
