@@ -20,11 +20,13 @@ from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
+from audit_lib.logs.cache import without_values
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
+from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import mask_client, mask_frame
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead, read_project
@@ -76,7 +78,10 @@ def run_audit(
     keeper = keeper_of(project) if keeper is None else keeper
     before = read_previous(previous, project.name, keeper.key) if previous else None
     formats = load_formats().declaring(detection_policy(rules).failed_statuses)
-    logs = partial(read_logs, project, period, formats, scheduler=scheduler)
+
+    def logs() -> LogRead:
+        read = read_logs(project, period, formats, scheduler=scheduler)
+        return without_values(read, strong_search(keeper))
 
     known = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=known)

@@ -9,6 +9,7 @@ from audit_lib.audit import instant_of
 from audit_lib.base.clock import briefly, iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened
 from audit_lib.incident.explanations import tabulate_explanations
@@ -23,7 +24,7 @@ from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
-from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, searched
+from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, blotted_lines, searched
 from audit_lib.report.publish.publication import Publication, publish
 from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrets.given_values import parse_env_options
@@ -58,6 +59,8 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
         yield f"the ledger is incomplete: {fault}"
     if project.key == "demo":
         yield f"the ledger is {DEMO}"
+    if lines := blotted_lines((out / "evidence.zip").read_bytes()):
+        yield f"the evidence holds secret values: {counted(lines, 'line')} blotted out"
     yield f"published in {out}{', in place of the report that was there' if replaced else ''}:"
     hints = {"incident.html": "open this in a browser", "incident.ipynb": "or this in JupyterLab"}
     for name in ARTEFACTS:

@@ -31,8 +31,8 @@ FRAMES: dict[str, type[Contract]] = {
     "events": LogEvents,
     "minutes": LogMinutes,
 }
-# Text that other people wrote: a request may bear a value in its path.
-_FOREIGN = ("route", "client", "subject")
+# Text that other people wrote: a request may bear a value in its path, a log in its name.
+_FOREIGN = ("route", "client", "subject", "source", "file")
 _MAC = 32
 _CHUNK = 1 << 20
 KEPT = 4  # caches of older contents that are left
@@ -41,7 +41,7 @@ KEPT = 4  # caches of older contents that are left
 def cached_logs(
     project: Project, keeper: Keeper, folder: Path | None = None, *, formats: LogFormats | None = None
 ) -> LogRead:
-    """All logs of a project, known values removed from routes, clients and subjects.
+    """All logs of a project, known values removed from routes, clients, subjects and names of files.
 
     Of the frames, but for the sources, texts are categories, and the minutes stand in the order of time:
     millions of rows are then sliced and summed within a moment.
@@ -52,13 +52,13 @@ def cached_logs(
     """
     search, formats = strong_search(keeper), formats or load_formats()
     if keeper.key.origin == "throw-away":
-        return _coded(_clean(read_logs(project, None, formats), search))
+        return _coded(without_values(read_logs(project, None, formats), search))
     secret = keeper.key.derive("log cache")
     home = (folder or user_cache()) / "logs"
     path = home / f"{_digest(project, secret, search.digest, formats)}.npz"
     found = _load(path, secret)
     if found is None:
-        found = _coded(_clean(read_logs(project, None, formats), search))
+        found = _coded(without_values(read_logs(project, None, formats), search))
         _store(path, secret, found)
     return found
 
@@ -92,15 +92,12 @@ def _content(root: Path, path: str) -> tuple[object, ...]:
         return error.state, error.reason
 
 
-def _clean(logs: LogRead, search: ExactSearch) -> LogRead:
+def without_values(logs: LogRead, search: ExactSearch) -> LogRead:
     """The frames without known values."""
-    for frame in (logs.counts, logs.events, logs.minutes):
+    for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         for column in _FOREIGN:
-            if column in frame:
-                texts = {text: search.scrub(text) for text in frame[column].unique()}
-                changed = {text: clean for text, clean in texts.items() if text != clean}
-                if changed:
-                    frame[column] = frame[column].replace(changed)
+            if column in frame and (changed := search.scrub_all(frame[column].unique())):
+                frame[column] = frame[column].replace(changed)
     return logs
 
 

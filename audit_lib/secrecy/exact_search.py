@@ -11,6 +11,7 @@ from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, value_matcher
 from audit_lib.secrecy.packed import unpacked
+from audit_lib.secrecy.readings import readings
 from audit_lib.secrecy.spelled import spelled_search
 from audit_lib.secrecy.strength import strength_bits
 
@@ -123,7 +124,20 @@ class ExactSearch:
                 spans.append([start, end])
         for start, end in reversed(spans):
             data = data[:start] + b"[secret]" + data[end:]
-        return data.decode("utf-8", "backslashreplace")
+        clean = data.decode("utf-8", "backslashreplace")
+        return "[secret]" if self._reads(clean) else clean
+
+    def scrub_all(self, texts: Iterable[str]) -> dict[str, str]:
+        """Those of many texts that `scrub` changes, with what it makes of them."""
+        known = list(texts)
+        together = "\n".join(known)
+        if not (self.meets(together.encode("utf-8", "surrogateescape")) or self._reads(together)):
+            return {}
+        return {text: clean for text in known if (clean := self.scrub(text)) != text}
+
+    def _reads(self, text: str) -> bool:
+        """Whether a value stands in the text once it is unescaped."""
+        return any(self.meets(one.encode("utf-8", "surrogatepass")) for one in readings(text))
 
     def _hits(self, data: bytes) -> list[Hit]:
         return [*self._matcher.find(data), *self._spelled.find(data)]

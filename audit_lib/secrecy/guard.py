@@ -86,6 +86,11 @@ def scrub(text: str) -> str:
     return _guard.scrubber().text(text)
 
 
+def blot(text: str) -> str:
+    """One line or cell without known values; all of it is the mark if it holds one in layers of escapes."""
+    return _guard.scrubber().cell(text)
+
+
 def install(keeper: Keeper | None = None) -> Guard:
     """Guard this process once: in a kernel its messages, elsewhere stdout, stderr and tracebacks."""
     if keeper is not None:

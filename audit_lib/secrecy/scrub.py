@@ -8,6 +8,7 @@ from typing import Any
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
 from audit_lib.secrecy.packed import unpacked
+from audit_lib.secrecy.readings import readings
 from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
@@ -79,6 +80,13 @@ class Scrubber:
             plain = between.sub("", clean)
             if plain != clean and self.spans(encode(plain)):
                 clean = self._once(plain)
+        return clean
+
+    def cell(self, text: str) -> str:
+        """The text as `text` gives it; the mark alone if a value is in it once it is unescaped."""
+        clean = self.text(text)
+        if self._patterns and any(self.spans(encode(one)) for one in readings(clean)):
+            return MARK
         return clean
 
     def _once(self, text: str) -> str:

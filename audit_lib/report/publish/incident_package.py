@@ -30,6 +30,7 @@ from audit_lib.report.publish.seal import Sealing, seal
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.scrub import MARK
 from audit_lib.secrecy.signature import MANIFEST
 
 ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
@@ -78,7 +79,9 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
         "observations": notes_frame(),
         "quoted_lines": quote_lines(investigation.project.root, evidence),
     }
-    texts = {f"tables/{name}.csv": guard.scrub(findings_csv(frame)) for name, frame in tables.items()}
+    texts = {
+        f"tables/{name}.csv": guard.scrub(findings_csv(_blotted(frame))) for name, frame in tables.items()
+    }
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}
     contents[MANIFEST] = to_json(_package_manifest(investigation, contents)).encode("utf-8")
     written = io.BytesIO()
@@ -88,6 +91,18 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
             archive.writestr(entry, contents[name])
     return written.getvalue()
+
+
+def _blotted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame without known values in its texts: a request may bear one in layers of escapes."""
+    return frame.astype(object).map(lambda cell: guard.blot(cell) if isinstance(cell, str) else cell)
+
+
+def blotted_lines(content: bytes) -> int:
+    """How many quoted lines of a package are blotted out, whole or in part."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        quoted = archive.read("tables/quoted_lines.csv").decode("utf-8")
+    return sum(MARK in line for line in quoted.splitlines())
 
 
 def search_package(content: bytes, investigation: Investigation, keeper: Keeper) -> None:

@@ -1,0 +1,75 @@
+"""A thief who sends a stolen value in a request, in any form, stops neither review nor investigation."""
+
+import base64
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from tests.support.fakes import fake_value
+
+TOKEN = fake_value("stolen token")
+AUDIT = """name = "shop"
+policy = "paiid"
+
+[[env]]
+environment = "production"
+service = "backend"
+path = ".env"
+
+[[log]]
+pattern = "logs/*.log"
+"""
+WAYS: dict[str, Callable[[str], str]] = {
+    "every byte": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()),
+    "every other byte": lambda value: "".join(f"%{ord(c):02x}" if n % 2 else c for n, c in enumerate(value)),
+    "twice": lambda value: "".join(f"%25{byte:02X}" for byte in value.encode()),
+    "base64 of escapes": lambda value: base64.urlsafe_b64encode(
+        "".join(f"%{byte:02X}" for byte in value.encode()).encode()
+    ).decode(),
+    "small letters": str.lower,
+}
+
+
+def _project(root: Path, sent: str, name: str = "access") -> Path:
+    (root / "logs").mkdir(parents=True)
+    (root / "audit.toml").write_text(AUDIT)
+    (root / ".env").write_text(f"API_TOKEN={TOKEN}\n")
+    lines = [
+        f"203.0.113.45 - - [20/Aug/2026:03:{minute:02}:00 +0000]"
+        f' "GET /reset/{sent}?t={sent} HTTP/1.1" 401 9 "-" "x"'
+        for minute in range(60)
+    ]
+    (root / "logs" / f"{name}.log").write_text("\n".join(lines) + "\n")
+    return root
+
+
+COMMANDS = {
+    "investigate": ("--since", "2026-08-20", "--until", "2026-08-21", "--as-of", "2026-10-01"),
+    "review": ("--quarter", "2026Q3", "--as-of", "2026-10-01"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("way", [*WAYS, "name of the log"])
+def test_a_stolen_value_in_a_request_is_blotted_out(tmp_path: Path, command: str, way: str) -> None:
+    """It is published without the value; the request itself is still told."""
+    named = way == "name of the log"
+    sent = "harmless" if named else WAYS[way](TOKEN)
+    root = _project(tmp_path / "shop", sent, TOKEN.lower() if named else "access")
+    given = [command, "--project", str(root), *COMMANDS[command], "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 0, done.output
+    published = done.output + "".join(
+        path.read_text("utf-8") for path in (tmp_path / "out").iterdir() if path.suffix != ".zip"
+    )
+    if command == "investigate":
+        archive = zipfile.ZipFile(tmp_path / "out" / "evidence.zip")
+        published += "".join(archive.read(name).decode() for name in archive.namelist())
+        assert "203.0.113.45" in published
+        assert named or "lines blotted out" in done.output
+    for form in (TOKEN, TOKEN.lower(), *(write(TOKEN) for write in WAYS.values())):
+        assert form not in published
