@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = Fals
     if not had_key and key.origin == "file":
         click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy (key export)", err=True)
     draft = snapshot_draft(*_tables(context, key))
+    configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
+    draft = replace(draft, body={**draft.body, "configuration": configuration})
     if not draft.body["places"]:
         raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
     if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):

@@ -1,6 +1,7 @@
 """Loads one project: by its audit.toml, or by the default layout and what is discovered beside it."""
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
@@ -38,7 +39,8 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         if layout.key and not (sample or (found[0] == "audit.toml" and is_sample(root))):
             # Else whoever may commit to a project could sign its ledger, and stop its clock.
             raise BadInput.at(found[0], _FOR_SAMPLES)
-        return replace(layout, configured=True, ledger=ledger)
+        digest = sha256((root / found[0]).read_bytes()).hexdigest()
+        return replace(layout, configured=True, ledger=ledger, layout_sha256=digest)
     layout = read_layout(DEFAULT_LAYOUT, root, DEFAULT_LAYOUT.name, assumed=True)
     return replace(discover(layout), ledger=ledger)
 

@@ -70,6 +70,7 @@ class Project:
     time_zone: str = "UTC"  # of the times that people and logs write without one
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read
+    layout_sha256: str = ""  # of the audit.toml that was read
     pinned_as_of: str = ""  # the sample's own date
     key: str = ""  # demo: the sample's public key; "" for the auditor's own
     not_searched: tuple[Fault, ...] = ()  # what discovery left out: the place, then why

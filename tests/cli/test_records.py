@@ -375,3 +375,14 @@ def test_a_lost_key_is_said(run: Run, project: Path, tmp_path: Path) -> None:
     ledger = entries(tmp_path, project)
     assert [entry.kind for entry in ledger.entries] == ["snapshot", "key bridge", "snapshot"]
     assert (ledger.faults, ledger.entries[1].body["links"]) == ((), {})
+
+
+def test_a_snapshot_names_its_configuration(run: Run, project: Path) -> None:
+    """The digests of audit.toml and policy are in the entry, so that a change of either shows."""
+    run("snapshot", "--writer", "ci")
+    (project / "audit.toml").write_text(AUDIT + "# changed\n")
+    run("snapshot", "--writer", "ci")
+    lines = (project / ".audit" / "ledger" / "ci.jsonl").read_text().splitlines()
+    first, second = (json.loads(line)["body"]["configuration"] for line in lines)
+    assert second["audit_toml"] == sha256((project / "audit.toml").read_bytes()).hexdigest()
+    assert (first["audit_toml"] != second["audit_toml"], first["policy"]) == (True, second["policy"])

@@ -27,6 +27,7 @@ def manifest(review: Publication[Audit], files: Mapping[str, str]) -> dict[str, 
         "key": {"key_id": audit.key_id if kept else None, "origin": audit.key_origin},
         "files": dict(files),
         "inputs": digested(audit.tables["sources"], _INPUTS),
+        "audit_toml": {"sha256": audit.project.layout_sha256 or None},
         "policy": {"name": audit.policy.name, "sha256": audit.policy.sha256},
         "ledger": dict(audit.ledger_heads),
         "seal": {
