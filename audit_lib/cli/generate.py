@@ -9,6 +9,7 @@ import click
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import nearest
+from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import (
     by_option,
@@ -57,6 +58,7 @@ def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None
     if given["show"] and not sys.stdout.isatty():
         raise BadInput.at("--show", "is for a terminal: use --fd to write to a program")
     context = opened(folder, given["ledger"], given["policy"])
+    refuse_values(context, texts_of(given))
     rule = _rule(context.policy, secret)
     if into is None:
         value = _value(rule, context.policy, environment_of(given["environment"]), entered=given["given"])
