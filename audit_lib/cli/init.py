@@ -1,10 +1,12 @@
 """`init`: the key, a first audit.toml and, for another application, a first policy."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
+from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option, options, project_option
@@ -14,8 +16,11 @@ from audit_lib.project.discovery import shown
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.onboarding.first_files import first_audit_toml, first_policy_toml, nameable, write_new
 from audit_lib.project.onboarding.guesses import guess_variables
+from audit_lib.project.onboarding.services import with_environments, with_services
 from audit_lib.project.onboarding.variables import MAX_CODE_FILES, code_files
 from audit_lib.project.policy import bundled_policy
+from audit_lib.secrets.env_files import MAX_BYTES
+from audit_lib.secrets.loaders.choose import loaders_of
 
 
 @click.command()
@@ -28,6 +33,8 @@ def init(folder: Path, ledger: Path | None) -> None:
     """
     project = load_project(folder, ledger)
     policy = choose_policy(project)
+    if policy.name == "generic" and not project.configured:
+        project = with_environments(with_services(project))
     _say_key(project)
     name = policy.name
     if policy.name != "generic":
@@ -81,7 +88,7 @@ def _write_audit(project: Project, policy: str) -> None:
     if project.configured:
         click.echo("audit.toml: exists and is kept")
         return
-    text = first_audit_toml(project, policy)
+    text = first_audit_toml(project, policy, _known_loaders(project))
     write_new(project.root / "audit.toml", text, "audit.toml")
     counts = [len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log")]
     found = f"{counted(counts[0], 'env file')}, {counted(counts[1], 'log pattern')}"
@@ -90,3 +97,14 @@ def _write_audit(project: Project, policy: str) -> None:
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
     for note in project.not_searched:
         click.echo(f"not searched: {note}")
+
+
+def _known_loaders(project: Project) -> dict[str, str]:
+    """The loader of each env file of which the file and its neighbours leave no doubt."""
+    known: dict[str, str] = {}
+    for source in project.env_sources:
+        with suppress(Unreadable):
+            content = read_source(project.root, source.path, MAX_BYTES).content
+            loaders = () if source.example else loaders_of(project.root, source, content)
+            known |= {source.path: loaders[0]} if len(loaders) == 1 else {}
+    return known

@@ -38,6 +38,7 @@ class Check:
     unknown_evidence: str = ""  # "" if `evidence` reads well for both
     unknown_subject: str = ""  # wider than `subject`, if one cause leaves many rows undecided
     where: str = "{source}"
+    listed: str = ""  # what names a row, if one finding without a place lists all that the check picks
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 
 

@@ -14,7 +14,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.checks import CHECKS, Check
-from audit_lib.findings.row_words import cell_words, row_words
+from audit_lib.findings.row_words import cell_words, listed, row_words
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 
@@ -126,6 +126,9 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
     severities = pd.Series(
         check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
     )
+    if check.listed:
+        yield _list_of(check, rows, status, str(severities.iloc[0]), policy)
+        return
     named = _fields(_subject(check, status)) | {"environment", "service"}
     alike = [column for column in rows.columns if column in named]
     for _, group in rows.groupby(alike, sort=False, dropna=False) if alike else [("", rows)]:
@@ -136,6 +139,15 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
         ]
         yield from found[:-1]
         yield replace(found[-1], rows=1 + len(group) - len(quoted))
+
+
+def _list_of(check: Check, rows: pd.DataFrame, status: str, severity: str, policy: Policy) -> _Finding:
+    """One finding, of no place, that names each row."""
+    said = rows.assign(environment="", service="").to_dict("records")
+    found = [_finding(check, row, status, severity, policy) for row in said]
+    names = listed(check.listed.format_map(row_words(row)) for row in said)
+    where = dict.fromkeys(finding.where[0] for finding in found)
+    return replace(found[0], evidence=(f"{check.evidence} {names}",), where=tuple(where))
 
 
 def _fields(template: str) -> set[str]:

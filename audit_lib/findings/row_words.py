@@ -1,7 +1,7 @@
 """The cells of a check's row in words, for the texts of its findings."""
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ from audit_lib.base.in_words import NOT_KNOWN, age_words, instant_words, whole_d
 from audit_lib.logins.detections.names import detection_name
 
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
+_LISTED = 60
 _AGE = ("age_days_min", "age_days_max")
 _EXPOSED = ("days_exposed_min", "days_exposed_max")
 
@@ -23,6 +24,13 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     if "detection" in row:
         words["detection_name"] = detection_name(words["detection"])
     return words
+
+
+def listed(names: Iterable[str]) -> str:
+    """How many different names there are, and the first of them."""
+    each = list(dict.fromkeys(names))
+    more = f" and {len(each) - _LISTED} more" if len(each) > _LISTED else ""
+    return f"({len(each)}): {', '.join(each[:_LISTED])}{more}"
 
 
 def cell_words(cell: Any, column: str = "") -> str:

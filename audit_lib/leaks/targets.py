@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.secret_patterns import Shape
+from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
@@ -108,9 +109,8 @@ def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> b
     rule = policy.rule(name)
     if rule is not None:
         return rule.kind == "secret"
-    if values.matches_glob(name, policy.secret_names):
-        return True
-    return values.matches_glob(name, policy.secret_url_names) and keeper.ask(fingerprint, values.has_password)
+    shape = shape_by(lambda question: keeper.ask(fingerprint, question))
+    return likely_kind(name, (shape,), policy)[0] == "secret"
 
 
 def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> tuple[str, str, str]:

@@ -31,7 +31,8 @@ SKIPPED_FOLDERS = words(
 )
 GROUPING_FOLDERS = words(
     """
-    apps services packages projects src config deploy env envs .envs docker
+    apps services packages projects src config deploy deployment deployments env envs .envs
+    environments docker
     """
 )
 
@@ -46,11 +47,20 @@ _EXAMPLE = re.compile(
 _BACKUP = re.compile(
     r"(?i)([._-](bak|backup|old|orig|save|saved|copy|prev|sw[op]|\d{1,14}|\d{4}-\d\d-\d\d.*)$|~$)"
 )
-_WORDS = {
-    "production": ("prod", "production", "live"),
-    "staging": ("staging", "stage", "stg", "preview", "preprod", "uat", "qa"),
+# A folder called live is as often a service as an environment: there the word says nothing.
+_IN_FOLDERS = {
+    "production": words("prod production"),
+    "staging": words("staging stage stg preview preprod uat qa"),
 }
+_IN_NAMES = _IN_FOLDERS | {"production": _IN_FOLDERS["production"] | {"live"}}
+# What a copied example keeps of its name beside the environment.
+_OF_A_COPY = frozenset().union(*_IN_NAMES.values(), words("env envrc local dev development test"))
+# In these folders each hidden file is an env file, named by its service: .envs/.production/.django.
+_ENV_FOLDERS = words(".envs .env envs env.d .env.d")
+_SERVICE_FILE = re.compile(r"\.(?!git|docker|editor|ds_store|keep)[a-z][\w-]*", re.IGNORECASE)
 _LOG = re.compile(r"(?is)[^/]+\.log([.-][\w.:-]+)?(\.(gz|zst|bz2|xz))?")
+# As Apache names them: access_log, error_log.1, ssl_access_log-20261101.gz.
+_LOG_WITHOUT_DOT = re.compile(r"(?is)([\w-]*(?:access|error)_log)([.-]\d[\w.:-]*)?(\.(gz|zst|bz2|xz))?")
 
 
 @dataclass
@@ -69,10 +79,10 @@ def discover(project: Project) -> Project:
     """
     walk = _Walk()
     found = list(files(project.root, walk))
-    env_like = [path for path in found if is_env_like(path.name)]
+    env_like = [path for path in found if is_env_like(path.name) or _is_of_a_service(path)]
     copies = [copy for path in env_like if (copy := live_copy(path)) is not None]
     env = {str(path): env_source(path) for path in [*env_like, *copies]}
-    in_folders = {str(path.parent / "*.log*"): path for path in found if _LOG.fullmatch(path.name)}
+    in_folders = {pattern: path for path in found if (pattern := _log_pattern(path))}
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in in_folders.items()}
     env = _beside({source.path: source for source in project.env_sources}, env)
     logs = _beside({source.pattern: source for source in project.log_sources}, logs)
@@ -139,9 +149,26 @@ def is_env_like(name: str) -> bool:
     return bool(_ENV_LIKE.fullmatch(name)) and not _NOT_ENV.fullmatch(name)
 
 
+def _is_of_a_service(path: PurePosixPath) -> bool:
+    """Whether a file is one service's env file by its folder, as .envs/.production/.django is."""
+    return bool(_ENV_FOLDERS & set(path.parts[:-1])) and bool(_SERVICE_FILE.fullmatch(path.name))
+
+
+def _log_pattern(path: PurePosixPath) -> str:
+    """The pattern of the log files that one belongs to; "" for a file that is not a log."""
+    if _LOG.fullmatch(path.name):
+        return str(path.parent / "*.log*")
+    found = _LOG_WITHOUT_DOT.fullmatch(path.name)
+    return str(path.parent / f"{found[1]}*") if found else ""
+
+
 def live_copy(path: PurePosixPath) -> PurePosixPath | None:
-    """Of an example file the file that people copy it to; None of any other file."""
-    if not _EXAMPLE.search(path.name):
+    """Of an example file the file that people copy it to; None of any other file, and of one whose name
+    says no more than that the example is another, such as .env.example.complete.
+    """
+    example = _EXAMPLE.search(path.name)
+    rest = re.split(r"[^a-z]+", path.name[example.end() :].lower()) if example else []
+    if not example or not _OF_A_COPY.issuperset(filter(None, rest)):
         return None
     name = _EXAMPLE.sub("", path.name, count=1)
     return path.with_name(f".{name}" if name.startswith("env") else name or ".env")
@@ -161,21 +188,34 @@ def env_source(path: PurePosixPath) -> EnvSource:
 
 def environment_of(path: PurePosixPath) -> str:
     """The environment by a word in the file's name, else in its folder's; else development."""
-    for text in (path.name, path.parent.name):
-        words = set(re.split(r"[^a-z]+", text.lower()))
-        for environment, marks in _WORDS.items():
-            if words & set(marks):
-                return environment
-    return ENVIRONMENTS[0]
+    return _named(path.name, _IN_NAMES) or _named(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
+
+
+def _named(text: str, marks: dict[str, frozenset[str]]) -> str:
+    """The environment that a word of a name stands for; "" if none does."""
+    found = set(re.split(r"[^a-z]+", text.lower()))
+    return next((environment for environment, names in marks.items() if found & names), "")
 
 
 def service_of(path: PurePosixPath) -> str:
-    """The service by the first folder that is not a mere grouping; `backend` at the top."""
+    """The service by the first folder that is not a mere grouping; `backend` at the top.
+
+    Of a file that only its folder makes an env file, the file's own name: .envs/.production/.django.
+    """
+    if _is_of_a_service(path) and not is_env_like(path.name):
+        return path.name.lstrip(".")
     folders = [
         part
         for part in path.parts[:-1]
         if part.lower() not in GROUPING_FOLDERS
         and part.lower() not in ("log", "logs", ".logs")
-        and environment_of(PurePosixPath(part)) == ENVIRONMENTS[0]
+        and not _named(part, _IN_FOLDERS)
     ]
     return re.sub(r"[^\w.-]", "-", folders[0]).lstrip(".-") or "backend" if folders else "backend"
+
+
+def file_words(path: PurePosixPath) -> str:
+    """What a name says beside env, example and the environment: redis of redis.env; "" if nothing."""
+    parts = re.split(r"[.]", _EXAMPLE.sub("", path.name).lower())
+    left = [part for part in parts if part and not _OF_A_COPY.issuperset(re.split(r"[^a-z]+", part))]
+    return re.sub(r"[^\w-]", "-", "-".join(left)).strip("-_")

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 
 from dotenv.parser import parse_stream
 
+from audit_lib.secrecy.value_questions import is_no_value
+
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{1,127}"
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]{1,127}")
 _ONE_CASE = re.compile(r"[A-Z][A-Z0-9_]{2,99}|[a-z][a-z0-9_]{2,99}")
@@ -27,7 +29,15 @@ _OTHER = re.compile(
     rf"(?:os\.(?:Getenv|LookupEnv)\(|System\.getenv\(|\bgetenv\(|\benv(?:::var)?\(|\bENV(?:\.fetch\(|\[)|\$_ENV\[)"
     rf"\s*[\"']({_NAME})[\"']"
 )
-_DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?:[:?+-][^}}]*)?\}}|^\s*-\s*key:\s*[\"']?({_NAME})[\"']?\s*$")
+_DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?=[:?+}}-])|^\s*-\s*key:\s*[\"']?({_NAME})[\"']?\s*$")
+# What follows a name if the read gives a default; in a deployment file also what demands a value.
+_OR = r"[\"'`]?\s*[\])]?\s*(?:\?\?|\|\||\?:)"
+_DEFAULTS = {
+    _SCRIPT: re.compile(_OR),
+    _OTHER: re.compile(rf"[\"']\s*,|{_OR}"),
+    _DEPLOYMENT: re.compile(r":?-"),
+}
+_DEMAND = re.compile(r":?\?")
 
 _MAY_READ = re.compile(r"environ|getenv|BaseSettings|\benv\b|\bconfig\(")
 _BROKEN_PYTHON = re.compile(rf"(?:environ\[|environ\.get\(|getenv\()\s*[\"']({_NAME})[\"']")
@@ -40,18 +50,25 @@ _READERS = frozenset(("env", "config", "getenv"))
 
 @dataclass(frozen=True, order=True)
 class Mention:
-    """One place that names a variable. `needed`: the code fails, or the example has a line, without it."""
+    """One place that names a variable. `needed`: the code fails, or the example has a line, without it;
+    `optional`: there is a default, or the example has it without a value or in a comment."""
 
     name: str
     path: str
     line: int
     needed: bool = False
+    optional: bool = False
 
 
 def is_code(path: PurePosixPath) -> bool:
     """Whether `in_code` knows how a file of this name reads its environment."""
     known = path.suffix in _SCRIPTS | _OTHERS | {".py"} and not path.name.endswith((".min.js", ".d.ts"))
-    return known or bool(_DEPLOYMENTS.fullmatch(path.name))
+    return known or is_deployment(path)
+
+
+def is_deployment(path: PurePosixPath) -> bool:
+    """Whether a file's name says that it describes containers or a platform's services."""
+    return bool(_DEPLOYMENTS.fullmatch(path.name))
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
@@ -62,10 +79,11 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
     for binding in parse_stream(StringIO(text)):
         line = binding.original.line
         if binding.key and _ONE_CASE.fullmatch(binding.key):
-            yield Mention(binding.key, path, line, needed=True)
+            empty = is_no_value(binding.value or "")
+            yield Mention(binding.key, path, line, needed=not (example and empty), optional=example and empty)
         elif example and binding.key is None and not binding.error:
             for found in _matches(_COMMENTED_LINE, binding.original.string, path):
-                yield replace(found, line=line + found.line - 1)
+                yield replace(found, line=line + found.line - 1, optional=True)
 
 
 def in_code(text: str, path: str) -> Iterator[Mention]:
@@ -80,22 +98,23 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
         yield from _matches(_OTHER if suffix in _OTHERS else _DEPLOYMENT, text, path)
 
 
-def _matches(pattern: re.Pattern[str], text: str, path: str, *, needed: bool = False) -> Iterator[Mention]:
-    line, counted = 1, 0
+def _matches(pattern: re.Pattern[str], text: str, path: str) -> Iterator[Mention]:
+    line, counted, default = 1, 0, _DEFAULTS.get(pattern)
     for found in pattern.finditer(text):
         name = next(group for group in found.groups() if group)
-        at = found.start(found.lastindex or 0)
+        at, end = found.span(found.lastindex or 0)
         line, counted = line + text.count("\n", counted, at), at
-        yield Mention(name, path, line, needed)
+        needed = pattern is _DEPLOYMENT and bool(_DEMAND.match(text, end))
+        yield Mention(name, path, line, needed, optional=bool(default and default.match(text, end)))
 
 
 def _destructured(text: str, path: str) -> Iterator[Mention]:
     for found in _DESTRUCTURED.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
         for part in (found[1] or found[2]).split(","):
-            name = re.match(rf"\s*({_NAME})", part)
+            name = re.match(rf"\s*({_NAME})[^=]*(=)?", part)
             if name:
-                yield Mention(name[1], path, line)
+                yield Mention(name[1], path, line, optional=bool(name[2]))
 
 
 def _in_python(text: str, path: str) -> Iterator[Mention]:
@@ -127,14 +146,12 @@ def _in_call(call: ast.Call, path: str) -> Iterator[Mention]:
     called = _last_name(function)
     if not call.args:
         return
+    optional = len(call.args) > 1 or any(word.arg == "default" for word in call.keywords)
     if called == "getenv" or (owner == "environ" and called in ("get", "pop", "setdefault")):
-        yield from _named(call.args[0], path)
+        yield from _named(call.args[0], path, optional=optional)
     elif called in _READERS or owner == "env":
-        defaults = [word.arg for word in call.keywords if word.arg == "default"]
-        needed = not defaults and len(call.args) == 1
-        yield from (
-            found for found in _named(call.args[0], path, needed=needed) if _UPPER.fullmatch(found.name)
-        )
+        found = _named(call.args[0], path, needed=not optional, optional=optional)
+        yield from (one for one in found if _UPPER.fullmatch(one.name))
 
 
 def _settings_fields(settings: ast.ClassDef, path: str) -> Iterator[Mention]:
@@ -158,14 +175,14 @@ def _settings_fields(settings: ast.ClassDef, path: str) -> Iterator[Mention]:
         words = field.value.keywords if isinstance(field.value, ast.Call) else []
         alias = [word.value for word in words if word.arg in ("alias", "validation_alias", "env")]
         found = list(_named(alias[0], path)) if alias else []
-        yield from found or [
-            Mention((prefix + field.target.id).upper(), path, field.lineno, field.value is None)
-        ]
+        name, needed = (prefix + field.target.id).upper(), field.value is None
+        optional = not needed and (not words or any(word.arg == "default" for word in words))
+        yield from found or [Mention(name, path, field.lineno, needed, optional)]
 
 
-def _named(node: ast.expr, path: str, *, needed: bool = False) -> Iterator[Mention]:
+def _named(node: ast.expr, path: str, *, needed: bool = False, optional: bool = False) -> Iterator[Mention]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(_NAME, node.value):
-        yield Mention(node.value, path, node.lineno, needed)
+        yield Mention(node.value, path, node.lineno, needed, optional)
 
 
 def _last_name(node: ast.expr) -> str:

@@ -11,6 +11,18 @@ from audit_lib.secrecy.strength import strength_bits
 
 # A marker with less fixed text than this occurs in random values by chance (docs/rules.md#rule-36).
 _LONG_MARKER = 8
+# null and false switch a feature off, as an empty value does.
+_NO_VALUES = ("", "null", "nil", "none", "undefined", "false")
+_PROVIDERS = re.compile(
+    r"(sk|pk|rk)[-_](live|test|ant|proj)[-_]|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA|SG\.|eyJ[\w-]+\.eyJ"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+# Text, addresses, paths and lists have these; a value that a generator made has not.
+_OF_TEXT = re.compile(r"\s|://|^[./~]|[,;{}<>|]|^sha\d+:")
+_LONG_PART = 16
+_CHANGES = 3
+# An upper estimate below this leaves a space that can be searched.
+GUESSABLE_BITS = 80
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
 
 
@@ -26,6 +38,38 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     short = tuple(marker for marker in markers if marker not in long)
     text = value.strip()
     return matches_glob(text, long) or (not _looks_generated(text) and matches_glob(text, short))
+
+
+def is_no_value(value: str) -> bool:
+    """Whether a value says that there is none: empty, null, none or false."""
+    return value.strip().lower() in _NO_VALUES
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value can only be a setting: a switch, a number, a path, an address without a password."""
+    text = value.strip()
+    if re.fullmatch(r"(?i)true|yes|no|on|off|[\d.,:/]*(\s*[a-z]{1,7})?|[\d.]+/[a-z]+", text):
+        return True
+    parts = url_parts(text)
+    if parts:
+        return not parts.password and not parts.user
+    return bool(re.fullmatch(r"(\.{0,2}/|~/)[\w./-]*|[\w.-]+\.(pem|key|crt|cer|json|ya?ml|txt)", text))
+
+
+def looks_generated(value: str) -> bool:
+    """Whether a value looks as if a generator or a provider made it as a secret, whatever its name says."""
+    text = value.strip()
+    if _PROVIDERS.match(text):
+        return True
+    if len(text) < _LONG_PART or _OF_TEXT.search(text) or strength_bits(text) < GUESSABLE_BITS:
+        return False
+    if len(text) >= 2 * _LONG_PART and re.search(r"[!#$%^&*()].*[!#$%^&*()]", text):
+        return True
+    parts = [part for part in re.split(r"[-_.:@/+=]", text) if part]
+    longest = max(parts, key=len, default="")
+    # Words and identifiers change between letters and digits once or twice; random text does all the time.
+    changes = len(re.findall(r"(?i)(?=[a-z]\d|\d[a-z])", longest))
+    return len(longest) >= _LONG_PART and changes >= _CHANGES
 
 
 def is_listed(value: str, digests: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Drift
 from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.project.stores import of_one_store
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 
@@ -132,9 +133,7 @@ def _is_local(value: HeldValue, keeper: Keeper) -> bool:
 
 def _across_names(inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy) -> Iterator[Pair]:
     """One value under two names, in one environment or in two (docs/rules.md#rule-64)."""
-    paired = {
-        frozenset((rule.name, other)) for rule in policy.secrets for other in rule.equals + rule.differs
-    }
+    paired = _declared(policy)
     secrets = _secrets(inventory, rows)
     alike = list(_pairs_of_a_group(secrets, lambda value: value.fingerprint))
     moved = {
@@ -153,7 +152,20 @@ def _across_names(inventory: pd.DataFrame, rows: list[HeldValue], policy: Policy
         elif frozenset(names) not in paired or not (
             len(between) == 1 or moved & {(name, between) for name in names}
         ):
-            yield Pair(one, other, "whole", "different", "names")
+            coupled = len(between) == 1 and of_one_store(*names)
+            yield Pair(one, other, "whole", *(("any", "coupled") if coupled else ("different", "names")))
+
+
+def _declared(policy: Policy) -> set[frozenset[str]]:
+    """The pairs that the policy compares, and those that it makes equal through a third."""
+    groups: list[set[str]] = []
+    for rule in policy.secrets:
+        if rule.equals:
+            group = {rule.name, *rule.equals}
+            joined = [other for other in groups if other & group]
+            groups = [other for other in groups if not other & group] + [group.union(*joined)]
+    equal = {frozenset(pair) for group in groups for pair in combinations(sorted(group), 2)}
+    return equal | {frozenset((rule.name, other)) for rule in policy.secrets for other in rule.differs}
 
 
 def _pairs_of_a_group(members: Iterable[T], group: Callable[[T], Hashable]) -> Iterator[tuple[T, T]]:

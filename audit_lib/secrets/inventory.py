@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.contracts import Inventory
 from audit_lib.project import ENVIRONMENTS, Project
+from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
@@ -152,35 +154,29 @@ def _unexpected(
             taken.add(rule.name)
             yield rule, here[name]
         else:
-            component = rule.component if rule else _component(here[name], policy, keeper)
-            kind = (
-                "unlisted"
-                if rule or component == "password" or _named_like_secret(name, policy)
-                else "setting"
-            )
-            age = policy.default_max_age_days if kind == "unlisted" else None
-            stand_in = SecretRule(
-                name=name,
-                service="",
-                kind=kind,
-                required="",
-                missing_severity="",
-                component=component,
-                max_age_days=age,
-            )
-            yield stand_in, here[name]
+            yield _stand_in(rule, here[name], policy, keeper), here[name]
 
 
-def _named_like_secret(name: str, policy: Policy) -> bool:
-    return values.matches_glob(name, policy.secret_names)
+def _stand_in(rule: SecretRule | None, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
+    """A rule for what no rule is left for: another name for a secret, or what name and value say it is."""
+    mark = entry["fingerprint"]
+    shapes: list[str] = [] if pd.isna(mark) else [shape_by(lambda question: keeper.ask(mark, question))]
+    kind, component = ("secret", rule.component) if rule else likely_kind(entry["name"], shapes, policy)
+    own = SecretRule(entry["name"], "", "setting", "", missing_severity="", component=component)
+    return _unlisted(own, component, policy) if kind == "secret" else own
 
 
-def _component(entry: Entry, policy: Policy, keeper: Keeper) -> str:
-    """The password, of a URL that carries one under a name that the policy knows for URLs."""
+def _as_found(rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
+    """The rule; of a setting whose value is an address with a password that of a secret nobody listed."""
     fingerprint = entry["fingerprint"]
-    named = values.matches_glob(entry["name"], policy.secret_url_names + policy.secret_names)
-    carries = named and not pd.isna(fingerprint) and keeper.ask(fingerprint, values.has_password)
-    return "password" if carries else "whole"
+    setting = rule.kind == "setting" and not pd.isna(fingerprint)
+    if setting and keeper.ask(fingerprint, values.has_password):
+        return _unlisted(rule, "password", policy)
+    return rule
+
+
+def _unlisted(rule: SecretRule, component: str, policy: Policy) -> SecretRule:
+    return replace(rule, kind="unlisted", component=component, max_age_days=policy.default_max_age_days)
 
 
 def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any]:
@@ -204,10 +200,11 @@ def _present(
     examples: frozenset[str] | None,
 ) -> dict[str, Any]:
     place, variable = (entry["environment"], entry["service"]), entry["name"]
+    rule = _as_found(rule, entry, policy, keeper)
     not_known = value_is_unknown(entry["faults"].split(","))
     row = {
         **_demands(rule, variable, place),
-        "state": "empty" if pd.isna(entry["fingerprint"]) and not not_known else "present",
+        "state": "empty" if not not_known and _holds_nothing(rule, entry, keeper) else "present",
         "source": entry["source"],
         "line": entry["line"],
         "origin": entry["kind"],
@@ -221,6 +218,12 @@ def _present(
     held = hold(keeper, entry["fingerprint"], rule.component)
     row |= {"component": held.component, "fingerprint": held.part or None, "kind": _kind(rule, held)}
     return row | judge(held, rule, policy, place[0], examples)
+
+
+def _holds_nothing(rule: SecretRule, entry: Entry, keeper: Keeper) -> bool:
+    """Whether there is no value, or of a secret one that says so: null, none or false."""
+    secret = rule.kind in ("secret", "unlisted")
+    return pd.isna(entry["fingerprint"]) or (secret and keeper.ask(entry["fingerprint"], values.is_no_value))
 
 
 def _kind(rule: SecretRule, held: ValueInForce) -> str:

@@ -47,21 +47,21 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
     policy = choose_policy(project)
     assert (policy.name, policy.extends) == ("shop", "generic")
     assert [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets] == [
-        ("backend", "ALGOLIA_ADMIN_KEY", "secret", "whole", "recommended"),
+        ("backend", "ALGOLIA_ADMIN_KEY", "secret", "whole", "optional"),
         ("backend", "ALGOLIA_APP_ID", "identifier", "whole", "always"),
         ("backend", "ALLOWED_HOSTS", "setting", "whole", "always"),
-        ("backend", "CELERY_BROKER_URL", "secret", "password", "recommended"),
+        ("backend", "CELERY_BROKER_URL", "secret", "password", "optional"),
         ("backend", "DATABASE_URL", "secret", "password", "always"),
         ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
-        ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "recommended"),
-        ("backend", "LEGACY_TOKEN", "secret", "whole", "recommended"),
-        ("backend", "SENTRY_DSN", "secret", "whole", "recommended"),
+        ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "optional"),
+        ("backend", "LEGACY_TOKEN", "secret", "whole", "optional"),
+        ("backend", "SENTRY_DSN", "secret", "whole", "optional"),
         ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
-        ("frontend", "VITE_API_TOKEN", "secret", "whole", "recommended"),
+        ("frontend", "VITE_API_TOKEN", "secret", "whole", "optional"),
         ("frontend", "VITE_API_URL", "setting", "whole", "always"),
-        ("frontend", "VITE_FLAG", "setting", "whole", "recommended"),
-        ("frontend", "VITE_MAPS_KEY", "secret", "whole", "recommended"),
-        ("frontend", "VITE_STRIPE_PUBLIC_KEY", "secret", "whole", "always"),
+        ("frontend", "VITE_FLAG", "setting", "whole", "optional"),
+        ("frontend", "VITE_MAPS_KEY", "secret", "whole", "optional"),
+        ("frontend", "VITE_STRIPE_PUBLIC_KEY", "setting", "whole", "optional"),
     ]
 
 

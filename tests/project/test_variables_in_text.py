@@ -1,5 +1,7 @@
 """Variables that a text mentions, in env files and in the languages that read their environment."""
 
+import re
+
 import pytest
 
 from audit_lib.project.variables_in_text import in_code, in_env_text
@@ -49,10 +51,11 @@ def test_code_is_read_for_names(path: str, text: str, expected: list[tuple[str, 
 
 
 def test_an_example_shows_optional_variables_in_comments() -> None:
-    """A commented-out line of an example is a variable that is not needed; in a live file it is a comment."""
+    """A variable without a value in an example, or in a comment there, is not needed; in a live file a
+    comment is a comment."""
     text = "# About this file\nA_KEY=\n\n# B_KEY=x\n#C_KEY=\n# a sentence with an = sign\nexport D_KEY='x'\n"
     found = [(m.name, m.line, m.needed) for m in in_env_text(text, ".env.example", example=True)]
-    assert found == [("A_KEY", 2, True), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 7, True)]
+    assert found == [("A_KEY", 2, False), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 7, True)]
     assert [m.name for m in in_env_text(text, ".env", example=False)] == ["A_KEY", "D_KEY"]
 
 
@@ -64,3 +67,30 @@ def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
     for text in (quoted, quoted.replace('"', "")):
         names = [m.name for m in in_env_text(text, ".env.example", example=True)]
         assert names == ["PEM_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "optional"),
+    [
+        ("a.php", "env('A', 'x'); env('B'); f(getenv('C'), 1)", "A"),
+        ("a.js", "process.env.A ?? 1; process.env['B'] || 2; f(process.env.C, 2)", "A B"),
+        ("a.ts", "const { A = 1, B: b = 2, C, D: d } = process.env", "A B"),
+        ("a.rb", "ENV.fetch('A', 1); ENV['B'] || 2; ENV['C']", "A B"),
+        ("a.py", "os.environ.get('A', '')\nenv('B', default=1)\nenv('C')\nos.environ['D']\n", "A B"),
+        ("a.py", "class S(BaseSettings):\n  a: str = 'x'\n  b: str = Field(default='')\n  c: str\n", "A B"),
+        ("compose.yaml", "${A:-x} ${B-} ${C:?no} ${D} ${E:+x}", "A B"),
+        (".env.example", "A=\nB=null\nC=False\n# D=x\nE=0\nF=x\n", "A B C D"),
+    ],
+)
+def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str) -> None:
+    """A default in code, no value in an example, or a line in its comments: the application runs without."""
+    text = re.sub(r"\b([A-F])\b", r"\1_KEY", text).replace(" a:", " a_key:")
+    text = text.replace(" b:", " b_key:").replace(" c:", " c_key:")
+    found = in_env_text(text, path, example=True) if path.startswith(".env") else in_code(text, path)
+    assert sorted(one.name for one in found if one.optional) == [f"{name}_KEY" for name in optional.split()]
+
+
+def test_a_deployment_file_can_demand_a_value() -> None:
+    """`${NAME:?message}` stops compose if there is no value; a plain `${NAME}` does not."""
+    found = in_code("${A_KEY:?no} ${B_KEY?} ${C_KEY} ${D_KEY:-x}", "compose.yaml")
+    assert [one.name for one in found if one.needed] == ["A_KEY", "B_KEY"]

@@ -108,9 +108,15 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     """Every check speaks, in the sample's own quarter or in one before its logs begin."""
     before = run_audit(load_project(sample), "2025Q3", "2026-09-30")
     spoken = set(audit.tables["findings"]["check"]) | set(before.tables["findings"]["check"])
-    # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), and no
-    # place of it has two env files (tests/cli/test_records.py).
-    assert {check.id for check in CHECKS} - spoken == {"ledger-entries-lost", "two-values-in-one-place"}
+    # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), no place
+    # of it has two env files (tests/cli/test_records.py), and its policy, written from a guide, grades what
+    # is not set and states all couplings (tests/cli/test_strangers.py).
+    assert {check.id for check in CHECKS} - spoken == {
+        "coupling-not-stated",
+        "ledger-entries-lost",
+        "not-set",
+        "two-values-in-one-place",
+    }
     assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
         "no-logs-read"
     }

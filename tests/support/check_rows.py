@@ -31,6 +31,12 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         True,
     ),
     "empty-secret": ({"state": "empty"}, {"state": "present"}, {"fingerprint": None}, False),
+    "not-set": (
+        {"state": "missing", "kind": "setting", "missing_severity": ""},
+        {"state": "missing", "kind": "setting", "missing_severity": "info"},
+        {"fingerprint": None},
+        False,
+    ),
     "placeholder-value": ({"placeholder": True}, {"placeholder": False}, {"placeholder": None}, True),
     "compromised-value": ({"compromised": True}, {"compromised": False}, {"compromised": None}, True),
     "template-in-use": (
@@ -126,6 +132,12 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"why": "names", "relation": "same"},
         {"why": "names"},
         {"why": "names", "relation": "unknown"},
+        False,
+    ),
+    "coupling-not-stated": (
+        {"why": "coupled", "relation": "same", "expected": "any"},
+        {"why": "coupled", "relation": "different", "expected": "any"},
+        {"group": ""},
         False,
     ),
     "live-value-in-example": (

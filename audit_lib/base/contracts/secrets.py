@@ -144,5 +144,5 @@ class Drift(Contract):
     component: Series[str]  # whole | password | user | host | database
     relation: Series[str] = pa.Field(isin=("same", "different", "unknown"))
     expected: Series[str] = pa.Field(isin=("same", "different", "any"))
-    why: Series[str]  # pairing | environments | names | must differ | example
+    why: Series[str]  # pairing | environments | names | coupled | must differ | example
     group: Series[str]  # "value A": the same letter is the same value; "" where not compared

@@ -100,6 +100,21 @@ DRIFT = (
         where=PLACES,
     ),
     Check(
+        id="coupling-not-stated",
+        what="Two variables of one kind of store hold one value, and the policy does not say that they must.",
+        why="If one sets the other, rotating one alone breaks the application; if not, one leak opens both.",
+        table="drift",
+        severity="low",
+        when=lambda rows: _pair(rows, "coupled", "same"),
+        subject="{secret}={other_secret}",
+        evidence=HERE + " has the {relation} value as " + OTHER + "; whether they are one credential is not "
+        "stated",
+        remedy='If they are one credential, add equals = ["{other_secret}"] to {secret} in the policy and '
+        "rotate both together. If not, rotate them to two different values.",
+        controls=("NIST IA-5", "ASVS 13.3.2"),
+        where=PLACES,
+    ),
+    Check(
         id="live-value-in-example",
         what="An example file holds a value that is in force.",
         why="Example files are committed, so everyone with a clone has the secret.",

@@ -13,6 +13,12 @@ def _required(rows: Rows) -> Truths:
     return rows["demanded"] & rows["required"].isin(("always", "production"))
 
 
+def _only_listed(rows: Rows) -> Truths:
+    """Rows of what may be unset: what is optional, and what is no secret unless the policy grades it."""
+    ungraded = ~rows["kind"].isin(("secret", "unlisted")) & rows["missing_severity"].eq("")
+    return rows["required"].eq("optional") | ungraded
+
+
 def _own_severity(column: str, else_: Severity) -> Severity:
     """The policy's severity for the variable, or the check's if the policy has none."""
 
@@ -52,7 +58,9 @@ CATALOG = (
         why="The application fails, or falls back to something that nobody reviewed.",
         table="inventory",
         severity=_own_severity("missing_severity", "high"),
-        when=lambda rows: rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows),
+        when=lambda rows: (
+            rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows) & ~_only_listed(rows)
+        ),
         subject="{secret}",
         evidence="{variable} is not in {source}, but the policy requires it ({required}). {fallback}",
         remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
@@ -66,7 +74,12 @@ CATALOG = (
         why="The application runs, but without the protection or feature that the variable gives.",
         table="inventory",
         severity=_own_severity("missing_severity", "low"),
-        when=lambda rows: rows["state"].eq("missing") & rows["demanded"] & rows["required"].eq("recommended"),
+        when=lambda rows: (
+            rows["state"].eq("missing")
+            & rows["demanded"]
+            & rows["required"].eq("recommended")
+            & ~_only_listed(rows)
+        ),
         subject="{secret}",
         evidence="{variable} is not in {source}; the policy recommends it. {fallback}",
         remedy="Set {variable} for {environment}/{service}, or accept the finding if it is not used.",
@@ -95,13 +108,30 @@ CATALOG = (
         why="An empty secret can switch a protection off, and it hides that the secret is missing.",
         table="inventory",
         severity=by_environment("critical", "high"),
-        when=lambda rows: rows["state"].eq("empty"),
+        when=lambda rows: rows["state"].eq("empty") & ~_only_listed(rows),
         subject="{secret}",
         evidence="{variable} is in {source}, but its value is empty (required: {required})",
         remedy="Set {variable} for {environment}/{service}, or remove the line.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
         facts=("required",),
+    ),
+    Check(
+        id="not-set",
+        what="Settings and optional variables are not set.",
+        why="The application has its own defaults for them; the list shows which it relies on.",
+        table="inventory",
+        severity="info",
+        when=lambda rows: (
+            _only_listed(rows)
+            & (rows["state"].eq("empty") | (rows["state"].eq("missing") & rows["demanded"]))
+        ),
+        subject="settings",
+        evidence="settings and optional variables are not set, so the application's defaults apply",
+        remedy="Set those of which the application's default is not what you want; accept the others.",
+        controls=CATALOG_CONTROLS,
+        where="{source}",
+        listed="{variable}",
     ),
     Check(
         id="unlisted-secret",

@@ -1,9 +1,7 @@
 """Checks on what a variable holds: placeholder, published, short, malformed, weak."""
 
 from audit_lib.findings.check import Check, Rows, Truths, by_environment, no, yes
-
-# An upper estimate below this leaves a space that can be searched; lengths are judged by the policy.
-GUESSABLE_BITS = 80
+from audit_lib.secrecy.value_questions import GUESSABLE_BITS
 
 STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
 PLACE = "{source}:{line}"

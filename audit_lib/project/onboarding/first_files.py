@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import path_fault
+from audit_lib.project.onboarding.couplings import Coupling
 from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Guess
-from audit_lib.project.places import EnvSource, Project
+from audit_lib.project.places import ENVIRONMENTS, EnvSource, Project
 from audit_lib.project.variables_in_text import Mention
 
 _AUDIT_HEAD = """\
@@ -30,24 +31,29 @@ _POLICY_HEAD = """\
 #   min_length = 32
 #   max_age_days = 90       without it the default applies; exempt = true: never rotated
 #   equals = ["OTHER"]      must have the same value in the same environment; differs = [...]: must not
+#   required = "always"     the application fails without it; "optional": a missing one is only listed
 #   obtain = "…", revoke = "…", restart = "restart"
 #   [secret.lines]          your guide's line numbers, as in  period = [55]
 """
 
 
-def first_audit_toml(project: Project, policy: str) -> str:
-    """The text of an audit.toml for what was discovered; sources that do not exist are comments."""
+def first_audit_toml(project: Project, policy: str, loaders: Mapping[str, str] | None = None) -> str:
+    """The text of an audit.toml for what was discovered; sources that do not exist are comments.
+
+    `loaders` gives the loader of each env file of which it is known, by its path.
+    """
     lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
     there = (project.root / project.guide).is_file()
     lines.append(f"{'' if there else '# '}guide = {_quoted(project.guide)}  # your own document on secrets")
-    lines.append(f"# environments = {_list(project.environments)}  # the ones that exist")
+    lines.append(_environments(project))
     exports = [path for path in project.exports if (project.root / path).is_file()]
     if exports:
         lines.append(f"exports = {_list(exports)}")
     examples = {s.service for s in project.env_sources if s.example and (project.root / s.path).is_file()}
     for source in project.env_sources:
         if nameable(source.path):
-            lines += ["", *_env_lines(source, project.root, expected=source.service in examples)]
+            expected, loader = source.service in examples, (loaders or {}).get(source.path, "")
+            lines += ["", *_env_lines(source, project.root, expected=expected, loader=loader)]
     for log in project.log_sources:
         if nameable(log.pattern):
             comment = "" if any(project.root.glob(log.pattern)) else "# "
@@ -57,7 +63,13 @@ def first_audit_toml(project: Project, policy: str) -> str:
     return "\n".join(lines) + "\n" + _AUDIT_TAIL
 
 
-def _env_lines(source: EnvSource, root: Path, *, expected: bool) -> Iterator[str]:
+def _environments(project: Project) -> str:
+    if project.environments == ENVIRONMENTS:
+        return f"# environments = {_list(ENVIRONMENTS)}  # the ones that exist"
+    return f"environments = {_list(project.environments)}  # guess: add those that only a platform holds"
+
+
+def _env_lines(source: EnvSource, root: Path, *, expected: bool, loader: str) -> Iterator[str]:
     there = os.path.lexists(root / source.path)
     comment = "" if there or (expected and not source.example) else "# "
     yield f"{comment}[[env]]" + ("" if there else "  # did not exist when this was written")
@@ -69,6 +81,8 @@ def _env_lines(source: EnvSource, root: Path, *, expected: bool) -> Iterator[str
         yield f"{comment}example = true"
     if source.backup:
         yield f"{comment}backup = true  # guess"
+    if loader:
+        yield f"{comment}loader = {_quoted(loader)}  # guess: by its neighbours"
 
 
 def first_policy_toml(name: str, guesses: Iterable[Guess]) -> str:
@@ -81,11 +95,20 @@ def first_policy_toml(name: str, guesses: Iterable[Guess]) -> str:
         if guess.component != "whole":
             lines.append(f"component = {_quoted(guess.component)}  # guess")
         lines.append(f"required = {_quoted(guess.required)}  # guess")
-        if guess.pair:
+        if guess.coupled:
+            others = _list(coupling.other for coupling in guess.coupled)
+            lines.append(f"equals = {others}  # guess: {_shown_by(guess.coupled)}")
+        elif guess.pair:
             lines.append(
                 f"# equals = [{_quoted(guess.pair)}]  # or differs: the names look like a pair, guess"
             )
     return "\n".join(lines) + "\n"
+
+
+def _shown_by(coupled: tuple[Coupling, ...]) -> str:
+    """What shows that variables hold one secret."""
+    lines = [Mention(one.other, one.path, one.line) for one in coupled if one.path]
+    return f"one is set from the other in {_places(tuple(lines))}" if lines else "they hold one value"
 
 
 def _places(places: tuple[Mention, ...]) -> str:

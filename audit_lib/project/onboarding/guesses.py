@@ -1,20 +1,18 @@
-"""Guesses what an application's variables are, from names in example files and in code alone."""
+"""Guesses what an application's variables are, from their names and the shapes of the values at hand."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from audit_lib.project.discovery import service_of, words
+from audit_lib.project.likely_kind import likely_kind
+from audit_lib.project.onboarding.couplings import Coupling, couplings
+from audit_lib.project.onboarding.services import service_of_variable
+from audit_lib.project.onboarding.values_at_hand import values_at_hand
 from audit_lib.project.onboarding.variables import code_variables, env_variables
 from audit_lib.project.places import Project
 from audit_lib.project.policy.rules import Policy
 from audit_lib.project.variables_in_text import Mention
 
-IDENTIFIERS = ("*_ID", "*_ACCOUNT", "*_USER", "*_USERNAME", "*_LOGIN")
-STORES = words(
-    "DATABASE DB POSTGRES POSTGRESQL PG MYSQL MONGO MONGODB REDIS AMQP RABBITMQ BROKER CELERY CACHE"
-)
 SHOWN_PLACES = 3
 
 
@@ -27,51 +25,53 @@ class Guess:
     kind: str
     component: str
     required: str
-    pair: str  # the same name without or with a public prefix; "" where there is none
+    pair: str  # the same name without or with a public prefix; "" if there is none
     places: tuple[Mention, ...]
+    coupled: tuple[Coupling, ...] = ()  # other guesses' variables that hold the same secret
 
 
 def guess_variables(project: Project, generic: Policy) -> tuple[Guess, ...]:
     """A guess for each variable that an example names or the code reads, by service, then name."""
     templates = {source.path for source in project.env_sources if source.example}
+    in_files, at_hand = env_variables(project), values_at_hand(project)
     named: dict[str, list[Mention]] = {}
     for found in (env_variables(project, examples_only=True), code_variables(project)):
         for name, places in found.items():
             named.setdefault(name, []).extend(places)
+    sizes = _sizes(in_files)
     guesses = []
     for name, seen in named.items():
         # An example comes first: it says more than one line of code.
         ordered = tuple(sorted(seen, key=lambda place: (place.path not in templates, place)))
-        guesses.append(_guess(name, ordered, set(named), project, generic))
+        kind, component = likely_kind(name, at_hand.shapes.get(name, frozenset()), generic)
+        set_in = {place.path: sizes[place.path] for place in in_files.get(name, ())}
+        guess = Guess(
+            name=name,
+            service=service_of_variable(ordered, set_in, project),
+            kind=kind,
+            component=component,
+            required=_required(ordered, templates),
+            pair=_pair(name, set(named), generic.public_prefixes),
+            places=ordered,
+        )
+        guesses.append(guess)
+    secrets = {guess.name for guess in guesses if guess.kind == "secret"}
+    coupled = couplings(project, secrets, at_hand)
+    guesses = [replace(guess, coupled=coupled.get(guess.name, ())) for guess in guesses]
     return tuple(sorted(guesses, key=lambda guess: (guess.service, guess.name)))
 
 
-def _guess(
-    name: str, places: tuple[Mention, ...], names: set[str], project: Project, generic: Policy
-) -> Guess:
-    kind, component = guess_kind(name, generic)
-    return Guess(
-        name=name,
-        service=_service(PurePosixPath(places[0].path), project),
-        kind=kind,
-        component=component,
-        required="always" if any(place.needed for place in places) else "recommended",
-        pair=_pair(name, names, generic.public_prefixes),
-        places=places,
-    )
+def _required(places: tuple[Mention, ...], templates: set[str]) -> str:
+    """Whether the application needs a variable: code that fails without it counts before an example."""
+    if any(place.needed and place.path not in templates for place in places):
+        return "always"
+    needed = any(place.needed for place in places) and not any(place.optional for place in places)
+    return "always" if needed else "optional"
 
 
-def guess_kind(name: str, generic: Policy) -> tuple[str, str]:
-    """Kind and component that a name suggests: the password in a store's address is the secret."""
-    if _matches(name, generic.secret_url_names):
-        return ("secret", "password") if STORES & set(name.upper().split("_")) else ("setting", "whole")
-    if _matches(name, generic.secret_names):
-        return "secret", "whole"
-    return ("identifier", "whole") if _matches(name, IDENTIFIERS) else ("setting", "whole")
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name.upper(), pattern.upper()) for pattern in patterns)
+def _sizes(in_files: Mapping[str, tuple[Mention, ...]]) -> Counter[str]:
+    """How many variables each env file names."""
+    return Counter(path for places in in_files.values() for path in {place.path for place in places})
 
 
 def _pair(name: str, names: set[str], prefixes: tuple[str, ...]) -> str:
@@ -82,12 +82,3 @@ def _pair(name: str, names: set[str], prefixes: tuple[str, ...]) -> str:
         if prefix + name in names:
             return prefix + name
     return ""
-
-
-def _service(path: PurePosixPath, project: Project) -> str:
-    """The service of the env source that is nearest above a file."""
-    above = [
-        source for source in project.env_sources if path.is_relative_to(PurePosixPath(source.path).parent)
-    ]
-    nearest = max(above, key=lambda source: len(PurePosixPath(source.path).parts), default=None)
-    return nearest.service if nearest else service_of(path)

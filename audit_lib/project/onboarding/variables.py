@@ -28,8 +28,13 @@ def env_variables(project: Project, *, examples_only: bool = False) -> dict[str,
         mention
         for source in project.env_sources
         if source.example or not examples_only
-        for mention in in_env_text(_text(project.root, source.path), source.path, example=source.example)
+        for mention in in_env_text(text_of(project, source.path), source.path, example=source.example)
     )
+
+
+def text_of(project: Project, path: str) -> str:
+    """The text of a file of the project; "" of one that cannot be read."""
+    return _text(project.root, path)
 
 
 def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, tuple[Mention, ...]]:

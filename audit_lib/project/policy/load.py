@@ -172,7 +172,7 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
         title=table.text("title"),
         aliases=table.texts("aliases"),
         required_in=table.texts("required_in", ENVIRONMENTS),
-        missing_severity=table.text("missing_severity", "high", among=SEVERITIES),
+        missing_severity=table.text("missing_severity", "high" if kind == "secret" else "", among=SEVERITIES),
         fallback=table.text("fallback"),
         format=table.text("format"),
         usual_format=table.text("usual_format"),

@@ -7,10 +7,10 @@ from pathlib import Path
 from audit_lib.project.policy.alerts import AlertRule
 from audit_lib.project.policy.guide_searches import DocumentedGrep
 
-Requirement = str  # always | production | recommended | feature
+Requirement = str  # always | production | recommended | feature | optional
 
 KINDS = ("secret", "identifier", "setting")
-REQUIREMENTS = ("always", "production", "recommended", "feature")
+REQUIREMENTS = ("always", "production", "recommended", "feature", "optional")
 COMPONENTS = ("whole", "password")
 CLASSES = ("lower", "upper", "digit", "symbol")
 
@@ -26,7 +26,7 @@ class SecretRule:
     title: str = ""
     aliases: tuple[str, ...] = ()
     required_in: tuple[str, ...] = ()  # the environments where `required` holds; empty: in all
-    missing_severity: str = "high"  # where a required one is missing
+    missing_severity: str = "high"  # if a required one is missing; "" for a setting: it is only listed
     fallback: str = ""  # what the application does without it
     format: str = ""  # a name in Policy.formats; "" where the guide states none
     usual_format: str = ""  # what the provider is known to issue: another shape is a warning, no fault

@@ -1,0 +1,67 @@
+"""What a variable is likely to be, a secret or a setting, by its name and the shapes of its values."""
+
+import re
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
+
+from audit_lib.project.discovery import words
+from audit_lib.project.policy.rules import Policy
+from audit_lib.secrecy import value_questions as values
+
+IDENTIFIERS = ("*_ID", "*_ACCOUNT", "*_USER", "*_USERNAME", "*_LOGIN")
+# What is public by its nature, or says how a secret is used: no secret, whatever else the name holds.
+NOT_SECRET = words(
+    """
+    *PUBLIC_KEY *PUBLISHABLE_KEY *SITE_KEY *SITEKEY *KEY_FILE *KEYFILE *_FILE *_PATH *_DIR *_NAME *_HEADER
+    *_ENDPOINT *_EXPIRY *_EXPIRES *_EXPIRATION *_LIFETIME *_TTL *_TIMEOUT *_LENGTH *_LIMIT *_ALGORITHM *_TYPE
+    *_ENABLED *_PREFIX *_ISSUER *_AUDIENCE *_MINUTES *_HOURS *_DAYS *_SECONDS *_AGE *X509 *_CERT *_COMMIT
+    *_SHA *_DIGEST *_CHECKSUM *_VERSION *_FINGERPRINT
+    ENABLE_* DISABLE_* IS_* HAS_* USE_* ALLOW_* REQUIRE_* SKIP_* SHOW_* FORCE_*
+    """
+)
+# The address of a store carries a password.
+STORES = words(
+    "DATABASE DB POSTGRES POSTGRESQL PG MYSQL MONGO MONGODB REDIS AMQP RABBITMQ BROKER CELERY CACHE"
+)
+# Words that only a secret's name has: whatever its value looks like, it is one.
+SURE = words("SECRET PASSWORD PASSWD PASSPHRASE PASS PWD CREDENTIAL CREDENTIALS APIKEY")
+# What a value can be: the first that holds, else text, which may be either.
+_SHAPES = {
+    "no value": values.is_no_value,
+    "URL with password": values.has_password,
+    "generated": values.looks_generated,
+    "plain": values.is_plain,
+}
+
+
+def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
+    """The shape of a value that is known only by the answers to questions about it."""
+    return next((shape for shape, question in _SHAPES.items() if ask(question)), "text")
+
+
+def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, str]:
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
+
+    A value that can only be a setting makes a setting of all but what only a secret is called.
+    """
+    seen = set(shapes) - {"no value"}
+    only_plain = bool(seen) and seen <= {"plain"}
+    if "URL with password" in seen:
+        return "secret", "password"
+    if _matches(name, NOT_SECRET):
+        return "setting", "whole"
+    parts = set(name.upper().split("_"))
+    named = _matches(name, policy.secret_names)
+    if _matches(name, policy.secret_url_names) and not named:
+        return ("secret", "password") if STORES & parts and not only_plain else ("setting", "whole")
+    if named and (SURE & parts or not only_plain):
+        return "secret", "whole"
+    if _matches(name, IDENTIFIERS):
+        return "identifier", "whole"
+    return ("secret" if "generated" in seen else "setting"), "whole"
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, without a number at its end, matches one of the patterns."""
+    bare = re.sub(r"_?\d+$", "", name.upper()) or name.upper()
+    return any(fnmatchcase(bare, pattern.upper()) for pattern in patterns)
