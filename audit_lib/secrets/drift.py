@@ -28,7 +28,7 @@ class HeldValue(NamedTuple):
     service: str
     fingerprint: str | None  # None: not at hand
     whole: str | None
-    own: bool  # a value of its own: neither placeholder nor empty
+    own: bool  # a value of its own: neither placeholder, nor empty, nor what an example made up
     absent: bool = False  # provably: its place was supplied and holds none
 
 
@@ -73,7 +73,8 @@ def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> HeldValue
     whole = None
     if row["state"] == "present" and not pd.isna(row["placeholder"]):
         whole = wholes[row["source"], row["line"], row["variable"]]
-    own = fingerprint is not None and row["placeholder"] is False
+    template = row["template"] is True and row["strength_bits"] < values.GUESSABLE_BITS
+    own = fingerprint is not None and row["placeholder"] is False and not template
     absent = row["state"] in ("missing", "empty") or (whole is not None and fingerprint is None)
     return HeldValue(row["secret"], row["environment"], row["service"], fingerprint, whole, own, absent)
 
@@ -193,7 +194,10 @@ def _rule_name(name: str, policy: Policy) -> str:
 def _examples(
     inventory: pd.DataFrame, rows: list[HeldValue], entries: pd.DataFrame, policy: Policy, keeper: Keeper
 ) -> Iterator[Pair]:
-    """A secret in force that an example file holds as well (docs/rules.md#rule-55)."""
+    """A secret in force that an example file holds as well (docs/rules.md#rule-55).
+
+    One that can be guessed was copied from the example, not into it: that is told as a template in use.
+    """
     shown = entries[(entries["kind"] == "example") & entries["fingerprint"].notna()]
     holders: dict[str | None, list[HeldValue]] = defaultdict(list)
     for value in _secrets(inventory, rows):

@@ -14,9 +14,10 @@ def _required(rows: Rows) -> Truths:
 
 
 def _only_listed(rows: Rows) -> Truths:
-    """Rows of what may be unset: what is optional, and what is no secret unless the policy grades it."""
+    """Rows of what may be unset: what is optional or not demanded of this service, and what is no secret
+    unless the policy grades it."""
     ungraded = ~rows["kind"].isin(("secret", "unlisted")) & rows["missing_severity"].eq("")
-    return rows["required"].eq("optional") | ungraded
+    return rows["required"].isin(("optional", "")) | ungraded
 
 
 def _own_severity(column: str, else_: Severity) -> Severity:

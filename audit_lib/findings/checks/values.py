@@ -18,7 +18,9 @@ def _own_value(rows: Rows) -> Truths:
 
 
 def _not_judged(rows: Rows, column: str) -> Truths:
-    return _present(rows) & rows[column].isna()
+    # Of a value that is not known one finding is enough: that it was not compared with the placeholders.
+    known = rows["placeholder"].notna() | (column == "placeholder")
+    return _present(rows) & rows[column].isna() & known
 
 
 VALUES = (
@@ -29,7 +31,7 @@ VALUES = (
         table="inventory",
         severity=by_environment("critical", "high"),
         when=lambda rows: _present(rows) & yes(rows["placeholder"]),
-        unknown_when=lambda rows: _not_judged(rows, "placeholder"),
+        unknown_when=lambda rows: rows["kind"].ne("setting") & _not_judged(rows, "placeholder"),
         subject="{secret}",
         evidence="{variable} is a placeholder, not a real value",
         unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
@@ -228,6 +230,7 @@ VALUES = (
         when=lambda rows: (
             _own_value(rows)
             & rows["kind"].eq("secret")
+            & ~yes(rows["template"])
             & rows["length"].ne("short")
             & rows["strength_bits"].lt(GUESSABLE_BITS)
         ),

@@ -47,7 +47,7 @@ def guess_variables(project: Project, generic: Policy) -> tuple[Guess, ...]:
         set_in = {place.path: sizes[place.path] for place in in_files.get(name, ())}
         guess = Guess(
             name=name,
-            service=service_of_variable(ordered, set_in, project),
+            service=service_of_variable(_code_first(ordered, templates), set_in, project),
             kind=kind,
             component=component,
             required=_required(ordered, templates),
@@ -59,6 +59,11 @@ def guess_variables(project: Project, generic: Policy) -> tuple[Guess, ...]:
     coupled = couplings(project, secrets, at_hand)
     guesses = [replace(guess, coupled=coupled.get(guess.name, ())) for guess in guesses]
     return tuple(sorted(guesses, key=lambda guess: (guess.service, guess.name)))
+
+
+def _code_first(places: tuple[Mention, ...], templates: set[str]) -> tuple[Mention, ...]:
+    """The places in code, if there are any: they say which service reads a variable."""
+    return tuple(place for place in places if place.path not in templates) or places
 
 
 def _required(places: tuple[Mention, ...], templates: set[str]) -> str:

@@ -56,19 +56,25 @@ def _own_names(paths: list[str]) -> dict[str, str]:
 
 
 def service_of_variable(places: Iterable[Mention], set_in: Mapping[str, int], project: Project) -> str:
-    """The service of a variable: of the env file that names it, the one with the most variables; else of the
-    env file that is nearest above the code that reads it.
+    """The service of a variable: of the env file that names it and is nearest above the code that reads it,
+    of several the one with the most variables; else of any env file that is nearest above it.
 
     `set_in` gives for each env file that names it how many variables the file names.
     """
+    path = PurePosixPath(min(place for place in places).path)
     by_path = {source.path: source for source in project.env_sources}
-    if set_in:
-        fullest = max(sorted(set_in), key=lambda path: set_in[path])
-        return by_path[fullest].service
-    path = PurePosixPath(min(places).path)
-    above = [source for source in project.env_sources if path.is_relative_to(_folder(source))]
-    nearest = max(above, key=lambda source: (len(_folder(source).parts), _names_top(source)), default=None)
-    return nearest.service if nearest else service_of(path)
+    naming = [by_path[one] for one in sorted(set_in)]
+    found = max(naming, key=lambda one: (_depth(one, path), set_in[one.path]), default=None)
+    if found is None:
+        above = [one for one in project.env_sources if _depth(one, path) >= 0]
+        found = max(above, key=lambda one: (_depth(one, path), _names_top(one)), default=None)
+    return found.service if found else service_of(path)
+
+
+def _depth(source: EnvSource, path: PurePosixPath) -> int:
+    """How near an env file is above another file; -1 if it is not above it."""
+    folder = _folder(source)
+    return len(folder.parts) if path.is_relative_to(folder) else -1
 
 
 def _folder(source: EnvSource) -> PurePosixPath:

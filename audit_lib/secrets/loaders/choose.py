@@ -18,6 +18,8 @@ MAX_NAMES = 2_000
 MAX_BYTES = 1_048_576
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
+# Their own readers have rules of their own, as has Vite, which puts references in.
+_OTHER_LANGUAGE = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _COMPOSE = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml")
 _ENV_FILE = re.compile(r"(?m)^([ \t]*)(?:-[ \t]+)?env_file:[ \t]*(.*)$")
 _UNIT_FILE = re.compile(r"(?m)^[ \t]*EnvironmentFile[ \t]*=[ \t]*-?(.+)$")
@@ -40,8 +42,13 @@ def _of_application(root: Path, folder: PurePosixPath, content: bytes) -> Iterat
         yield "python-dotenv"
     if _NEXT_NAMES.search(content) or any(name.startswith("next.config.") for name in names):
         yield "next"
-    elif "package.json" in names:
+    elif "package.json" in names and not _other_readers(names):
         yield "next" if _depends_on_next(_text(root, folder / "package.json")) else "dotenv"
+
+
+def _other_readers(names: list[str]) -> bool:
+    """Whether a package.json may be of a frontend's build alone, and something else reads the env file."""
+    return any(_OTHER_LANGUAGE.fullmatch(name) for name in names)
 
 
 def _that_name(root: Path, path: PurePosixPath) -> Iterator[str]:
