@@ -77,7 +77,7 @@ def run_audit(
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     before = read_previous(previous, project.name, keeper.key) if previous else None
-    formats = load_formats().declaring(detection_policy(rules).failed_statuses)
+    formats = load_formats(secrets=rules.secret_variables).declaring(detection_policy(rules).failed_statuses)
 
     def logs() -> LogRead:
         read = read_logs(project, period, formats, scheduler=scheduler)

@@ -48,7 +48,8 @@ def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, 
     rules, detections = context.policy.alerts, detection_policy(context.policy)
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
-    logs = read_logs(context.project, None, load_formats().declaring(detections.failed_statuses))
+    formats = load_formats(secrets=context.policy.secret_variables).declaring(detections.failed_statuses)
+    logs = read_logs(context.project, None, formats)
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)

@@ -65,14 +65,16 @@ def _write_policy(project: Project) -> str:
     beyond = len(code_files(project)) - MAX_CODE_FILES
     if beyond > 0:
         click.echo(f"not searched: {counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")
-    guesses = guess_variables(project, bundled_policy("generic"))
+    generic = bundled_policy("generic")
+    guesses = guess_variables(project, generic)
     if not guesses:
         click.echo(
             "policy.toml: not written, since no example file or code names a variable; "
             "the generic policy applies"
         )
         return "generic"
-    written = write_new(project.root / "policy.toml", first_policy_toml(project.name, guesses), "policy.toml")
+    text = first_policy_toml(project.name, guesses, generic.default_max_age_days)
+    written = write_new(project.root / "policy.toml", text, "policy.toml")
     if not written:
         click.echo("policy.toml: exists and is kept")
         return "policy.toml"

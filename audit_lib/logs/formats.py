@@ -63,7 +63,7 @@ class LogFormats:
     bodies: tuple[Block, ...]
     messages: tuple[Block, ...]
     json: JsonFields
-    secret_parameters: tuple[str, ...]
+    secret_parameters: tuple[str, ...]  # names in small letters; `*` at the beginning is any text
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
 
     def kind_of(self, status: int) -> str:
@@ -79,6 +79,11 @@ class LogFormats:
         """The place of each message in the order of the file."""
         return {block.name: number for number, block in enumerate(self.messages)}
 
+    def secret_parameter(self, name: str) -> str:
+        """The first of the patterns that a query parameter's name has; "" if it has none."""
+        text = name.lower()
+        return next((one for one in self.secret_parameters if _has(text, one)), "")
+
     @property
     def leaking(self) -> frozenset[str]:
         """Names of the messages whose line shows a value."""
@@ -89,8 +94,15 @@ SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
 
 
-def load_formats(path: Path | None = None) -> LogFormats:
-    """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file."""
+def _has(text: str, pattern: str) -> bool:
+    return text.endswith(pattern[1:]) if pattern.startswith("*") else text == pattern
+
+
+def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
+    """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file.
+
+    `secrets` are names of variables that are secrets as query parameters, too.
+    """
     place = path.name if path else BUNDLED.name
     try:
         content = (path or BUNDLED).read_bytes()
@@ -108,7 +120,8 @@ def load_formats(path: Path | None = None) -> LogFormats:
         table.close()
     if faults:
         raise BadInput(faults)
-    return LogFormats(prefixes, bodies, messages, names, parameters)
+    own = (name.lower() for name in secrets if name.isascii())
+    return LogFormats(prefixes, bodies, messages, names, tuple(dict.fromkeys((*own, *parameters))))
 
 
 def _inner(top: TomlTable, key: str) -> TomlTable:

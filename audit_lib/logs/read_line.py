@@ -170,12 +170,12 @@ def _requested(
 
 
 def _secret_parameter(path: bytes, formats: LogFormats) -> str:
-    """The first query parameter whose name says that its value is a secret, if it has a value."""
+    """What says that a query parameter is a secret, of the first one with a value; "" if none is."""
     query = path.partition(b"?")[2]
     for pair in query.split(b"&") if query else ():
         name, _, value = pair.partition(b"=")
-        if value and name.decode("ascii", "replace").lower() in formats.secret_parameters:
-            return name.decode("ascii").lower()
+        if value and (found := formats.secret_parameter(name.decode("ascii", "replace"))):
+            return found
     return ""
 
 

@@ -48,7 +48,7 @@ def is_no_value(value: str) -> bool:
 def is_plain(value: str) -> bool:
     """Whether a value can only be a setting: a switch, a number, a path, an address without a password."""
     text = value.strip()
-    if re.fullmatch(r"(?i)true|yes|no|on|off|[\d.,:/]*(\s*[a-z]{1,7})?|[\d.]+/[a-z]+", text):
+    if re.fullmatch(r"(?i)true|false|yes|no|on|off|\d[\d.,:/]*(\s*/?[a-z]{1,7})?", text):
         return True
     parts = url_parts(text)
     if parts:

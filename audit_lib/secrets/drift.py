@@ -12,6 +12,7 @@ from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.project.stores import of_one_store
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.value_rules import is_made_up
 
 T = TypeVar("T")
 _LARGE_GROUP = 12
@@ -73,8 +74,8 @@ def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> HeldValue
     whole = None
     if row["state"] == "present" and not pd.isna(row["placeholder"]):
         whole = wholes[row["source"], row["line"], row["variable"]]
-    template = row["template"] is True and row["strength_bits"] < values.GUESSABLE_BITS
-    own = fingerprint is not None and row["placeholder"] is False and not template
+    made_up = is_made_up(row["template"], row["strength_bits"])
+    own = fingerprint is not None and row["placeholder"] is False and not made_up
     absent = row["state"] in ("missing", "empty") or (whole is not None and fingerprint is None)
     return HeldValue(row["secret"], row["environment"], row["service"], fingerprint, whole, own, absent)
 

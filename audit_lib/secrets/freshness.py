@@ -13,6 +13,7 @@ from audit_lib.base.contracts import Freshness, rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import CLOCK_SLACK, SAME_TIME, Agreement, Bounds, agreement, status_of
+from audit_lib.secrets.value_rules import is_made_up
 
 DAY = timedelta(days=1)
 RECORDED = ("E8", "E9", "E10")
@@ -149,6 +150,8 @@ def _exempt(item: Any, pieces: Rows) -> str:
     if item.state in NOTHING_IN_FORCE:
         effective = [row for row in pieces["claim"] if row.clock == "effective"]
         return str(effective[-1].text) if effective else NOTHING_IN_FORCE[item.state]
+    if is_made_up(item.template, item.strength_bits):
+        return "an example's value: no secret is in force"
     return "placeholder: no secret is in force" if item.placeholder else ""
 
 

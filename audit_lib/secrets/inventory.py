@@ -168,11 +168,9 @@ def _stand_in(rule: SecretRule | None, entry: Entry, policy: Policy, keeper: Kee
 
 def _as_found(rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
     """The rule; of a setting whose value is an address with a password that of a secret nobody listed."""
-    fingerprint = entry["fingerprint"]
-    setting = rule.kind == "setting" and not pd.isna(fingerprint)
-    if setting and keeper.ask(fingerprint, values.has_password):
-        return _unlisted(rule, "password", policy)
-    return rule
+    mark = entry["fingerprint"]
+    found = rule.kind == "setting" and not pd.isna(mark) and keeper.ask(mark, values.has_password)
+    return _unlisted(rule, "password", policy) if found else rule
 
 
 def _unlisted(rule: SecretRule, component: str, policy: Policy) -> SecretRule:
@@ -221,9 +219,11 @@ def _present(
 
 
 def _holds_nothing(rule: SecretRule, entry: Entry, keeper: Keeper) -> bool:
-    """Whether there is no value, or of a secret one that says so: null, none or false."""
-    secret = rule.kind in ("secret", "unlisted")
-    return pd.isna(entry["fingerprint"]) or (secret and keeper.ask(entry["fingerprint"], values.is_no_value))
+    """Whether there is no value, or one that says so: null or none, and of a secret false."""
+    mark = entry["fingerprint"]
+    if pd.isna(mark) or not keeper.ask(mark, values.is_no_value):
+        return bool(pd.isna(mark))
+    return rule.kind in ("secret", "unlisted") or not keeper.ask(mark, values.is_plain)
 
 
 def _kind(rule: SecretRule, held: ValueInForce) -> str:

@@ -43,6 +43,11 @@ def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     )
 
 
+def is_made_up(template: Any, strength_bits: Any) -> bool:
+    """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
+    return template is True and strength_bits < values.GUESSABLE_BITS
+
+
 def judge(
     held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
 ) -> dict[str, Any]:

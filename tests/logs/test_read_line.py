@@ -237,6 +237,29 @@ def test_a_secret_in_a_url_is_noted_by_its_name_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "noted"),
+    [
+        ("API_TOKEN", "api_token"),
+        ("session_token", "*token"),
+        ("X-Api-Key", "*key"),
+        ("clientSecret", "*secret"),
+        ("new_password", "*password"),
+        ("DATABASE_URL", "database_url"),
+        ("keyboard", None),
+        ("tokens", None),
+        ("author", None),
+    ],
+)
+def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str | None) -> None:
+    """What ends like a secret's name, or is a variable of the policy, is noted by what says so."""
+    formats = load_formats(secrets=("DATABASE_URL",))
+    line = f'INFO:  1.1.1.1:1 - "GET /a?x=1&{name}={fake_value(name)} HTTP/1.1" 200 OK'.encode()
+    for sighting in read_line(line, formats, ZoneInfo("UTC")).sightings[1:]:
+        assert (sighting.message, sighting.subject) == (SECRET_IN_URL, noted)
+    assert (noted is not None) == (len(read_line(line, formats, ZoneInfo("UTC")).sightings) == 2)
+
+
+@pytest.mark.parametrize(
     "template",
     [
         "  String should match [type=x, input_value='{}', input_type=str]",

@@ -105,7 +105,7 @@ def query_at(pos, end):
 
 @jit
 def secret_parameter(frame, pos, end):
-    """Whether a query names a secret that has a value."""
+    """Whether a query has a parameter with a value whose name ends like a secret's."""
     rows, text = word(frame, layout.PARAMETERS), word(frame, layout.TEXT)
     at = query_at(pos, end)
     while at < end:
@@ -115,17 +115,18 @@ def secret_parameter(frame, pos, end):
             at += 1
         if at + 1 < end and byte(at) == 61 and byte(at + 1) != 38:
             for row in range(0, word(frame, layout.ARRAYS + layout.PARAMETERS), 2):
-                if is_word(name, at, text + word(rows, row), word(rows, row + 1)):
+                if ends_with(name, at, text + word(rows, row), word(rows, row + 1)):
                     return True
         at = find_byte(at, end, 38)
     return False
 
 
 @jit
-def is_word(pos, end, text, size):
-    """Whether a text is a word in small letters, however it is written."""
-    if end - pos != size:
+def ends_with(pos, end, text, size):
+    """Whether a text ends with a word in small letters, however it is written."""
+    if end - pos < size:
         return False
+    pos = end - size
     for i in range(size):
         value = byte(pos + i)
         if (value + 32 if 65 <= value <= 90 else value) != byte(text + i):

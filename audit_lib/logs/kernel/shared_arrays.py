@@ -62,7 +62,7 @@ class Program(NamedTuple):
     roots: Ints  # for each phase and first byte where in the nodes the choice begins, or MISS
     blocks: Ints  # one row a block: what a match means
     sought: Ints  # one row a text that is sought anywhere: place, length
-    parameters: Ints  # one row a secret parameter: place, length
+    parameters: Ints  # one row an ending of secret parameters' names: place, length
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds

@@ -29,7 +29,7 @@ _POLICY_HEAD = """\
 # the name and the places where it was seen. Correct them, and add what your own guide says:
 #   format = "url-safe"     a name of [formats], here or in the generic policy
 #   min_length = 32
-#   max_age_days = 90       without it the default applies; exempt = true: never rotated
+#   max_age_days = 90       days until it must be rotated; exempt = true: never
 #   equals = ["OTHER"]      must have the same value in the same environment; differs = [...]: must not
 #   required = "always"     the application fails without it; "optional": a missing one is only listed
 #   obtain = "…", revoke = "…", restart = "restart"
@@ -85,8 +85,11 @@ def _env_lines(source: EnvSource, root: Path, *, expected: bool, loader: str) ->
         yield f"{comment}loader = {_quoted(loader)}  # guess: by its neighbours"
 
 
-def first_policy_toml(name: str, guesses: Iterable[Guess]) -> str:
-    """The text of a policy.toml that extends the generic policy by one rule a variable."""
+def first_policy_toml(name: str, guesses: Iterable[Guess], max_age_days: int) -> str:
+    """The text of a policy.toml that extends the generic policy by one rule a variable.
+
+    Each secret gets the limit of `max_age_days`, until the owner states another.
+    """
     lines = [_POLICY_HEAD, f"name = {_quoted(name)}", 'extends = "generic"']
     for guess in guesses:
         lines += ["", f"# Seen in {_places(guess.places)}", "[[secret]]", f"name = {_quoted(guess.name)}"]
@@ -95,6 +98,8 @@ def first_policy_toml(name: str, guesses: Iterable[Guess]) -> str:
         if guess.component != "whole":
             lines.append(f"component = {_quoted(guess.component)}  # guess")
         lines.append(f"required = {_quoted(guess.required)}  # guess")
+        if guess.kind == "secret":
+            lines.append(f"max_age_days = {max_age_days}  # guess: what your own guide says counts")
         if guess.coupled:
             others = _list(coupling.other for coupling in guess.coupled)
             lines.append(f"equals = {others}  # guess: {_shown_by(guess.coupled)}")
