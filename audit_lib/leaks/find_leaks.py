@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage
+from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search import homes_of, quiet, search_leaks
@@ -53,7 +54,11 @@ def find_leaks(
     then searched for like a value that was given. The objects are those of the `listing`, by default
     those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
     a later commit made is left out; a file on disk has no date.
+
+    Raises:
+        BadInput: the project is a folder of a repository above it, whose history would be left out.
     """
+    refuse_part_of_repository(project.root)
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []

@@ -7,6 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.contracts import Sources
+from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.known_heads import heads_of
 from audit_lib.logs.deploys import read_deploys
@@ -54,8 +55,9 @@ def read_project(
     reviewer's own state holds.
 
     Raises:
-        BadInput: an env file, a ledger or a deploy list that cannot be used.
+        BadInput: an env file, a ledger or a deploy list that cannot be used; a folder of a repository above.
     """
+    refuse_part_of_repository(project.root)
     env_sources, entries = read_env_sources(project, given, keeper, policy)
     read = logs()
     known = (*known_heads, *heads_of(project.ledger_dir, keeper.key))

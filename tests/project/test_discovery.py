@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from audit_lib.project import discovery, load_project
-from audit_lib.project.discovery import env_source, is_env_like, live_copy
+from audit_lib.project.discovery import env_source, file_words, is_env_like, live_copy
 from tests.support.applications import write
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
@@ -68,6 +68,11 @@ def test_a_files_name_says_what_it_is(name: str, environment: str | None, sort: 
         ("apps/web/.env", "web", "development"),
         ("deploy/production/.env", "backend", "production"),
         ("services/mail/config/.env.staging", "mail", "staging"),
+        ("apps/live/.env", "live", "development"),
+        ("apps/live/.env.live", "live", "production"),
+        ("deployments/all-in-one/variables.env", "all-in-one", "development"),
+        (".envs/.production/.django", "django", "production"),
+        (".envs/.local/.postgres", "postgres", "development"),
     ],
 )
 def test_folders_give_the_service(path: str, service: str, environment: str) -> None:
@@ -85,6 +90,8 @@ def test_folders_give_the_service(path: str, service: str, environment: str) -> 
         ("env.example", ".env"),
         (".env-prod.sample", ".env-prod"),
         ("mail.env.template", "mail.env"),
+        (".env.example.production", ".env.production"),
+        (".env.example.complete", None),
         (".env", None),
     ],
 )
@@ -114,6 +121,34 @@ def test_other_files_are_found_beside_the_layout(tmp_path: Path) -> None:
     project = load_project(tmp_path)
     assert [s.path for s in project.env_sources] == [*LAYOUT, ".env.staging", "backend/.env.backup"]
     assert [log.pattern for log in project.log_sources] == ["x/.logs/*.log*"]
+
+
+def test_files_that_their_folder_or_word_names_are_found(tmp_path: Path) -> None:
+    """Hidden files in a folder of env files, and Apache's logs, are found; code and git's files are not."""
+    names = [".envs/.production/.django", ".envs/.gitignore", ".envs/readme", "src/error_log.php"]
+    write(
+        tmp_path,
+        dict.fromkeys([*names, "log/access_log", "log/access_log.1", "log/error_log-20261101.gz"], ""),
+    )
+    project = load_project(tmp_path)
+    assert [source.path for source in project.env_sources] == [".envs/.production/.django"]
+    assert [log.pattern for log in project.log_sources] == ["log/access_log*", "log/error_log*"]
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("env/redis.env", "redis"),
+        (".env.redis-cache", "redis-cache"),
+        ("env/redis.env.example", "redis"),
+        (".env.production.local", ""),
+        (".env", ""),
+        ("prod.env", ""),
+    ],
+)
+def test_a_files_name_may_say_a_service(path: str, word: str) -> None:
+    """What is neither env, nor an example's word, nor an environment names the service."""
+    assert file_words(PurePosixPath(path)) == word
 
 
 def test_a_layout_of_which_nothing_is_there_is_not_assumed(tmp_path: Path) -> None:

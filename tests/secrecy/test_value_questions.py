@@ -8,9 +8,10 @@ import pytest
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.support.fakes import fake_value
+from tests.support.fakes import URL_SAFE, fake_value
 from tests.support.paths import SHARED
 
+ALPHABETS = ((32, "0123456789abcdef"), (64, "0123456789abcdef"), (32, URL_SAFE), (43, URL_SAFE))
 MARKERS = bundled_policy("generic").placeholders
 
 
@@ -113,3 +114,37 @@ def test_the_keeper_refuses_a_question_that_answers_with_text() -> None:
     assert host == keeper.fingerprint("host.internal")
     assert host not in keeper
     assert keeper.part(keeper.take("no url"), values.component("host")) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://example.com/a/b",
+        "postgres://localhost:5432/shop",
+        "1234-abc.apps.example-content.com",
+        "registry.example.com/acme/app:1.2.3",
+        "app-db-20260101-v2",
+        "model-3-5-large-20261022",
+        "arn:cloud:iam::123456789012:role/abc",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "sha256:" + "0f" * 32,
+        "(&(uid={user})(objectClass=person))",
+        "10.0.0.0/8,192.168.1.0/24,172.16.0.5",
+        "a sentence of some words, and 1234 numbers",
+    ],
+)
+def test_settings_do_not_look_generated(value: str) -> None:
+    """Addresses, names with a date, identifiers, digests, lists and text are no secrets by their shape."""
+    assert not values.looks_generated(value)
+
+
+def test_what_a_generator_makes_looks_generated() -> None:
+    """Of random values in the usual alphabets nearly all are recognised without their name."""
+    made = [fake_value((size, n), size, alphabet) for size, alphabet in ALPHABETS for n in range(200)]
+    assert sum(map(values.looks_generated, made)) / len(made) > 0.9
+
+
+@pytest.mark.parametrize(("value", "none"), [("", True), (" null ", True), ("False", True), ("0", False)])
+def test_null_and_false_are_no_values(value: str, none: bool) -> None:
+    """What says that there is none is taken for an empty value; a zero is a value."""
+    assert values.is_no_value(value) == none

@@ -35,6 +35,8 @@ def chosen(root: Path, neighbours: dict[str, str], content: bytes = b"A=1\n") ->
         ({"web/package.json": "{}"}, ("dotenv",)),
         ({"web/package.json": "[" * 100_000}, ("dotenv",)),
         ({"web/package.json": NEXT_PACKAGE}, ("next",)),
+        ({"web/package.json": "{}", "web/composer.json": "{}"}, UNDECLARED),
+        ({"web/package.json": "{}", "web/vite.config.ts": ""}, UNDECLARED),
         ({"web/next.config.mjs": "", "web/package.json": "{}"}, ("next",)),
         ({"compose.yml": "services:\n  a:\n    env_file: web/.env\n"}, ("compose",)),
         ({"docker-compose.prod.yaml": LISTED}, ("compose",)),

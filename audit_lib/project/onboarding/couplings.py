@@ -21,7 +21,7 @@ _SETS = re.compile(
 )
 _REFERENCE = rf"\$(?:\{{({_NAME})(?:[:?+-][^}}]*)?\}}|({_NAME}))"
 _WHOLE = re.compile(rf"[\"']?{_REFERENCE}[\"']?\s*(?:#.*)?")
-_PASSWORD = re.compile(rf"://[^:@/\s]*:{_REFERENCE}@")
+_PASSWORD = re.compile(rf"://(?:\$\{{[^}}]*\}}|[^:@/\s$])*:{_REFERENCE}@")
 
 
 @dataclass(frozen=True, order=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from audit_lib.project.discovery import GROUPING_FOLDERS, file_words, service_of
+from audit_lib.project.discovery import GROUPING_FOLDERS, file_words, live_copy, service_of
 from audit_lib.project.onboarding.values_at_hand import differing
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, Project
 from audit_lib.project.variables_in_text import Mention
@@ -27,13 +27,13 @@ def with_services(project: Project) -> Project:
         paths = {source.path for source in group}
         if any(pair <= paths for pair in apart):
             services |= _own_names(sorted(paths))
-    return replace(
-        project,
-        env_sources=tuple(
-            replace(source, service=services.get(source.path, source.service))
-            for source in project.env_sources
-        ),
+    # An example is of the service of the file that people copy it to.
+    copies = {source.path: str(live_copy(PurePosixPath(source.path))) for source in project.env_sources}
+    sources = (
+        replace(one, service=services.get(one.path) or services.get(copies[one.path]) or one.service)
+        for one in project.env_sources
     )
+    return replace(project, env_sources=tuple(sources))
 
 
 def with_environments(project: Project) -> Project:

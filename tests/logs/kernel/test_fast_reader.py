@@ -136,6 +136,8 @@ ODD = [
     b'1.1.1.1 - - [03/Feb/2026:10:00:00] "GET / HTTP/1.1" 401 1',
     b'1.1.1.1 - - [31/Feb/2026:10:00:00 +0000] "GET / HTTP/1.1" 401 1',
     b'1.1.1.1 - - [03/Feb/2026:10:00:00.5 -0100] "GET /?API_key=x HTTP/1.1" 200 1',
+    b'1.1.1.1 - - [03/Feb/2026:10:00:00 -0100] "GET /?a=1&session_Token=x HTTP/1.1" 200 1',
+    b'1.1.1.1 - - [03/Feb/2026:10:00:00 -0100] "GET /?oauth=x&tokens=1&\xc3\xa9key=2 HTTP/1.1" 200 1',
     b"WARNING:  x",
     b"x" * 100 + b"\x1b[0m" + b"x" * 100,
     b"[client None] [client 1.1.1.1] user x not found: /",

@@ -1,0 +1,185 @@
+"""An application that nobody wrote a policy for: `init` and the review name its secrets, and little else."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.audit import Audit, run_audit
+from audit_lib.project import load_project
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.applications import write
+from tests.support.fakes import fake_value
+from tests.support.planter import new_plot
+
+DB, CACHE, QUEUE, BASE, ODD = (fake_value(word, 32) for word in ("db", "cache", "queue", "base", "odd"))
+
+FILES = {
+    "compose.yml": """\
+services:
+  web:
+    env_file: env/web.env
+    environment:
+      SEARCH_URL: http://${SEARCH_USER:-me}:${SEARCH_PASSWORD:?no password}@search/
+      UPLOAD_LIMIT: ${UPLOAD_LIMIT:-10}
+  cache:
+    env_file: env/cache.env
+  queue:
+    env_file: env/queue.env
+""",
+    "env/web.env.example": """\
+SECRET_KEY_BASE=
+SALT=change-me
+REDIS_AUTH=change-me
+NEXT_PRIVATE_STANDALONE=true
+OAUTH_CLIENT_SECRET=false
+OAUTH_TOKEN_ENDPOINT=null
+STRIPE_PUBLISHABLE_KEY=
+SEARCH_URL=http://me:change-me@search/
+SEARCH_PASSWORD=change-me
+# SENTRY_DSN=
+DATABASE_URL=postgres://shop:change-me@db/shop
+DB_PASSWORD=change-me
+PARTNER_FEED=https://partner.example/feed
+UPLOAD_LIMIT=10
+ENABLE_PASSWORD=1
+""",
+    "env/web.env": f"""\
+SECRET_KEY_BASE={BASE}
+DATABASE_URL=postgres://shop:{DB}@db/shop
+DB_PASSWORD={DB}
+REDIS_AUTH={CACHE}
+PARTNER_FEED=https://me:{ODD}@partner.example/feed
+MAIL_PASSWORD=null
+UPLOAD_LIMIT=
+""",
+    "env/cache.env": f"REDIS_AUTH={CACHE}\nQUEUE_PASSWORD={CACHE}\n",
+    "env/queue.env": f"REDIS_AUTH={QUEUE}\n",
+    "app.js": "const { SALT, UPLOAD_LIMIT = 10 } = process.env\n",
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A project whose three env files set one name to two values."""
+    return write(tmp_path / "shop", FILES)
+
+
+def init(project: Path) -> Result:
+    """What `init` ended with."""
+    key = project.parent / "home" / "key"
+    return CliRunner().invoke(main, ["init", "--project", str(project)], env={"AUDIT_KEY_FILE": str(key)})
+
+
+def rules_of(project: Path) -> dict[str, dict[str, Any]]:
+    """The variables of the policy that `init` wrote."""
+    policy = tomllib.loads((project / "policy.toml").read_text("utf-8"))
+    return {rule["name"]: rule for rule in policy["secret"]}
+
+
+def reviewed(project: Path) -> Audit:
+    """The audit after `init`."""
+    assert init(project).exit_code == 0
+    return run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
+
+
+def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
+    """A name or a value makes a secret; a switch, an endpoint and a public key are none."""
+    init(shop)
+    rules = rules_of(shop)
+    assert {name for name, rule in rules.items() if rule["kind"] == "secret"} == {
+        "DATABASE_URL",
+        "DB_PASSWORD",
+        "OAUTH_CLIENT_SECRET",
+        "PARTNER_FEED",
+        "REDIS_AUTH",
+        "SALT",
+        "SEARCH_PASSWORD",
+        "SEARCH_URL",
+        "SECRET_KEY_BASE",
+        "SENTRY_DSN",
+    }
+    assert rules["PARTNER_FEED"]["component"] == "password"
+
+
+def test_optional_is_told_from_required(shop: Path) -> None:
+    """Without a value in the example, in a comment there, or with a default in code: optional."""
+    init(shop)
+    rules = rules_of(shop)
+    optional = {name for name, rule in rules.items() if rule["required"] == "optional"}
+    assert {"SECRET_KEY_BASE", "OAUTH_CLIENT_SECRET", "SENTRY_DSN", "UPLOAD_LIMIT"} <= optional
+    assert not {"SALT", "DATABASE_URL", "SEARCH_PASSWORD"} & optional
+
+
+def test_what_is_set_from_another_is_coupled(shop: Path) -> None:
+    """A compose file that puts one secret into another, and one store's value under two names, are pairs."""
+    init(shop)
+    text = (shop / "policy.toml").read_text("utf-8")
+    assert 'equals = ["SEARCH_PASSWORD"]  # guess: one is set from the other in compose.yml:5' in text
+    assert 'equals = ["DB_PASSWORD"]  # guess: they hold one value' in text
+
+
+def test_each_file_that_differs_is_a_service(shop: Path) -> None:
+    """Files that set one name to two values are services by their names; environments are those found."""
+    init(shop)
+    project = load_project(shop)
+    found = {source.path: source.service for source in project.env_sources if not source.example}
+    assert found == {"env/web.env": "web", "env/cache.env": "cache", "env/queue.env": "queue"}
+    assert project.environments == ("development",)
+    assert {source.loader for source in project.env_sources if not source.example} == {"compose"}
+
+
+def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
+    """What may be unset is one info finding that lists the names; nothing asks for a setting."""
+    findings = reviewed(shop).tables["findings"]
+    (row,) = findings[findings["check"].eq("not-set")].to_dict("records")
+    assert (row["id"], row["severity"]) == ("not-set:settings", "info")
+    assert "UPLOAD_LIMIT" in row["evidence"]
+    assert "SENTRY_DSN" in row["evidence"]
+    others = findings[findings["check"].isin(("missing-secret", "missing-recommended", "empty-secret"))]
+    assert set(others["subject"]) == {"SALT", "SEARCH_URL", "SEARCH_PASSWORD"}
+
+
+def test_a_store_s_password_is_not_rotated_to_two_values(shop: Path) -> None:
+    """One store's password under two names is a coupling to state; nothing says to give it two values."""
+    findings = reviewed(shop).tables["findings"]
+    reused = findings[findings["check"].eq("reused-across-names")]["subject"]
+    assert not reused.str.contains("DATABASE_URL").any()
+    (subject,) = reused.unique()
+    assert subject == "REDIS_AUTH=QUEUE_PASSWORD"
+
+
+def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
+    """Without a policy the client's and the server's password are one question, of low severity."""
+    project = write(
+        tmp_path / "app",
+        {"web.env": f"DB_PASSWORD={DB}\n", "db.env": f"POSTGRES_PASSWORD={DB}\n"},
+    )
+    audit = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
+    findings = audit.tables["findings"]
+    (row,) = findings[findings["check"].eq("coupling-not-stated")].to_dict("records")
+    assert (row["severity"], row["subject"]) == ("low", "DB_PASSWORD=POSTGRES_PASSWORD")
+    assert not findings["check"].eq("reused-across-names").any()
+
+
+@pytest.mark.parametrize("command", [["review", "--as-of", "2026-09-30"], ["leaks"]])
+def test_a_folder_of_a_larger_repository_is_refused(command: list[str], tmp_path: Path) -> None:
+    """The repository above is named with exit 2: its history would not be searched."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("app/.env", f"API_TOKEN={BASE}\n")
+    result = CliRunner().invoke(
+        main, [command[0], "--project", str(plot.root / "app"), *command[1:]], env={"AUDIT_KEY_FILE": "/x"}
+    )
+    assert result.exit_code == 2
+    assert f"project: is a folder of the git repository {plot.root}" in result.stderr
+
+
+def test_a_value_in_a_request_line_is_a_leak(tmp_path: Path) -> None:
+    """Whatever the parameter is called, a configured value in a log's request line is found."""
+    line = f'INFO:     203.0.113.9:1 - "GET /a?ref={BASE}&page=2 HTTP/1.1" 200 OK\n'
+    project = write(tmp_path / "app", {".env": f"SECRET_KEY_BASE={BASE}\n", "logs/a.log": line})
+    audit = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
+    assert audit.tables["leak_places"]["path"].tolist() == ["logs/a.log"]

@@ -1,0 +1,47 @@
+"""Names and the shapes of values tell secrets from settings, for applications that nobody described."""
+
+import pytest
+
+from audit_lib.project.likely_kind import likely_kind, shape_by
+from audit_lib.project.policy import bundled_policy
+from tests.support.fakes import fake_value
+
+GENERIC = bundled_policy("generic")
+HEX = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("SECRET_KEY_BASE", [], "secret"),
+        ("SALT", [], "secret"),
+        ("REDIS_AUTH", [], "secret"),
+        ("TOKEN_PEPPER_1", [], "secret"),
+        ("SMTP_AUTH", ["login"], "setting"),
+        ("NEXT_PRIVATE_BUILD_WORKER", ["1"], "setting"),
+        ("APP_PRIVATE_KEY", [], "secret"),
+        ("CLIENT_SECRET", ["false"], "secret"),
+        ("MAIL_PASSWORD", ["null"], "secret"),
+        ("ENABLE_PASSWORD", [], "setting"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", ["30"], "setting"),
+        ("API_KEY_RATE_LIMIT", ["60/minute"], "setting"),
+        ("OIDC_TOKEN_ENDPOINT", [], "setting"),
+        ("STRIPE_PUBLISHABLE_KEY", [fake_value(1)], "setting"),
+        ("DB_PASSWORD_FILE", ["/run/secrets/db"], "setting"),
+        ("SSL_KEY", ["/etc/ssl/a.key"], "setting"),
+        ("SORT_KEY", ["10"], "setting"),
+        ("SORT_KEY", ["10", fake_value(2)], "secret"),
+        ("CLIENT_ID", [fake_value(3)], "identifier"),
+        ("FEED", [fake_value(4, 32, HEX)], "secret"),
+        ("FEED", ["https://me:pass@host/feed"], "secret"),
+        ("FEED", ["https://host/feed"], "setting"),
+        ("DATABASE_URL", [], "secret"),
+        ("REDIS_URL", ["redis://localhost:6379/0"], "setting"),
+        ("REDIS_URL", ["redis://:pass@localhost:6379/0", "redis://localhost"], "secret"),
+        ("DB_CONNECTION", [], "setting"),
+    ],
+)
+def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: str) -> None:
+    """A secret's word decides alone; of other names a value that can only be a setting does."""
+    shapes = {shape_by(lambda question, value=value: question(value)) for value in values}
+    assert likely_kind(name, shapes, GENERIC)[0] == kind
