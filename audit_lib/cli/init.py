@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.git.commands import GitFailed, tracked
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option, options, project_option
@@ -28,8 +29,8 @@ from audit_lib.secrets.loaders.choose import loaders_of
 def init(folder: Path, ledger: Path | None) -> None:
     """Create the key, and a first audit.toml and policy.toml.
 
-    Existing files are never overwritten. Names of variables come from example files and from the code
-    that reads them. No value is written to a file, and guesses are marked.
+    Existing files are never overwritten. Names of variables come from example files, from env files that
+    git tracks and from the code that reads them. No value is written to a file, and guesses are marked.
     """
     project = load_project(folder, ledger)
     policy = choose_policy(project)
@@ -66,7 +67,7 @@ def _write_policy(project: Project) -> str:
     if beyond > 0:
         click.echo(f"not searched: {counted(beyond, 'code file')} beyond the first {MAX_CODE_FILES:,}")
     generic = bundled_policy("generic")
-    guesses = guess_variables(project, generic)
+    guesses = guess_variables(project, generic, _tracked(project))
     if not guesses:
         click.echo(
             "policy.toml: not written, since no example file or code names a variable; "
@@ -99,6 +100,13 @@ def _write_audit(project: Project, policy: str) -> None:
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
     for note in project.not_searched:
         click.echo(f"not searched: {note}")
+
+
+def _tracked(project: Project) -> set[str]:
+    """The paths that git tracks; none if it cannot say."""
+    with suppress(GitFailed):
+        return tracked(project.root)
+    return set()
 
 
 def _known_loaders(project: Project) -> dict[str, str]:

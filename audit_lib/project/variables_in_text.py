@@ -30,12 +30,15 @@ _OTHER = re.compile(
     rf"\s*[\"']({_NAME})[\"']"
 )
 _DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?=[:?+}}-])|^\s*-\s*key:\s*[\"']?({_NAME})[\"']?\s*$")
+# A script asks for what its environment may lack by an operator: ${X:-default}, ${X+x}, ${X:?message}.
+_SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]{1,127})(?=:?[-=?+])")
 # What follows a name if the read gives a default; in a deployment file also what demands a value.
 _OR = r"[\"'`]?\s*[\])]?\s*(?:\?\?|\|\||\?:)"
 _DEFAULTS = {
     _SCRIPT: re.compile(_OR),
     _OTHER: re.compile(rf"[\"']\s*,|{_OR}"),
     _DEPLOYMENT: re.compile(r":?-"),
+    _SHELL: re.compile(r":?[-=+]"),
 }
 _DEMAND = re.compile(r":?\?")
 
@@ -62,7 +65,9 @@ class Mention:
 
 def is_code(path: PurePosixPath) -> bool:
     """Whether `in_code` knows how a file of this name reads its environment."""
-    known = path.suffix in _SCRIPTS | _OTHERS | {".py"} and not path.name.endswith((".min.js", ".d.ts"))
+    known = path.suffix in _SCRIPTS | _OTHERS | {".py", ".sh"} and not path.name.endswith(
+        (".min.js", ".d.ts")
+    )
     return known or is_deployment(path)
 
 
@@ -95,7 +100,8 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
         yield from _matches(_SCRIPT, text, path)
         yield from _destructured(text, path)
     else:
-        yield from _matches(_OTHER if suffix in _OTHERS else _DEPLOYMENT, text, path)
+        read = _OTHER if suffix in _OTHERS else _SHELL if suffix == ".sh" else _DEPLOYMENT
+        yield from _matches(read, text, path)
 
 
 def _matches(pattern: re.Pattern[str], text: str, path: str) -> Iterator[Mention]:
@@ -104,7 +110,7 @@ def _matches(pattern: re.Pattern[str], text: str, path: str) -> Iterator[Mention
         name = next(group for group in found.groups() if group)
         at, end = found.span(found.lastindex or 0)
         line, counted = line + text.count("\n", counted, at), at
-        needed = pattern is _DEPLOYMENT and bool(_DEMAND.match(text, end))
+        needed = pattern in (_DEPLOYMENT, _SHELL) and bool(_DEMAND.match(text, end))
         yield Mention(name, path, line, needed, optional=bool(default and default.match(text, end)))
 
 

@@ -132,6 +132,18 @@ def test_each_file_that_differs_is_a_service(shop: Path) -> None:
     assert {source.loader for source in project.env_sources if not source.example} == {"compose"}
 
 
+def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
+    """What git tracks is as public as an example: its names are in the policy, those of other files are not."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("env/db.env", f"POSTGRES_PASSWORD={DB}\n")
+    plot.commit("env/web.env", f"DB_PASSWORD={DB}\n")
+    plot.file("env/private.env", f"OTHER_PASSWORD={ODD}\n")
+    init(plot.root)
+    rules = rules_of(plot.root)
+    assert set(rules) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
+    assert rules["DB_PASSWORD"]["equals"] == ["POSTGRES_PASSWORD"]
+
+
 def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
     """What may be unset is one info finding that lists the names; nothing asks for a setting."""
     findings = reviewed(shop).tables["findings"]

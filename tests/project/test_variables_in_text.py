@@ -79,6 +79,7 @@ def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
         ("a.py", "os.environ.get('A', '')\nenv('B', default=1)\nenv('C')\nos.environ['D']\n", "A B"),
         ("a.py", "class S(BaseSettings):\n  a: str = 'x'\n  b: str = Field(default='')\n  c: str\n", "A B"),
         ("compose.yaml", "${A:-x} ${B-} ${C:?no} ${D} ${E:+x}", "A B"),
+        ("run.sh", 'A_DIR="${A:-x}"; [ -z ${B+x} ]; echo $C ${D:?no} ${E}', "A B"),
         (".env.example", "A=\nB=null\nC=False\n# D=x\nE=0\nF=x\n", "A B C D"),
     ],
 )

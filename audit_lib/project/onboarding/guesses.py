@@ -1,7 +1,7 @@
 """Guesses what an application's variables are, from their names and the shapes of the values at hand."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from audit_lib.project.likely_kind import likely_kind
@@ -30,12 +30,15 @@ class Guess:
     coupled: tuple[Coupling, ...] = ()  # other guesses' variables that hold the same secret
 
 
-def guess_variables(project: Project, generic: Policy) -> tuple[Guess, ...]:
-    """A guess for each variable that an example names or the code reads, by service, then name."""
-    templates = {source.path for source in project.env_sources if source.example}
+def guess_variables(project: Project, generic: Policy, tracked: Collection[str] = ()) -> tuple[Guess, ...]:
+    """A guess for each variable that an example names or the code reads, by service, then name.
+
+    The names in an env file that git tracks are as public as an example's; of others they are not told.
+    """
+    templates = {source.path for source in project.env_sources if source.example or source.path in tracked}
     in_files, at_hand = env_variables(project), values_at_hand(project)
     named: dict[str, list[Mention]] = {}
-    for found in (env_variables(project, examples_only=True), code_variables(project)):
+    for found in (env_variables(project, templates), code_variables(project)):
         for name, places in found.items():
             named.setdefault(name, []).extend(places)
     sizes = _sizes(in_files)

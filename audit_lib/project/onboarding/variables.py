@@ -22,12 +22,15 @@ NOT_CONFIGURED = words(
 BUILT = words("dist build out .output coverage public static")
 
 
-def env_variables(project: Project, *, examples_only: bool = False) -> dict[str, tuple[Mention, ...]]:
-    """Name: where the project's env files and examples have it, commented-out lines of examples too."""
+def env_variables(project: Project, paths: Collection[str] | None = None) -> dict[str, tuple[Mention, ...]]:
+    """Name: where the project's env files and examples have it, commented-out lines of examples too.
+
+    With `paths` only those files are looked at.
+    """
     return _by_name(
         mention
         for source in project.env_sources
-        if source.example or not examples_only
+        if paths is None or source.path in paths
         for mention in in_env_text(text_of(project, source.path), source.path, example=source.example)
     )
 
