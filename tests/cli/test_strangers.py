@@ -133,7 +133,7 @@ def test_each_file_that_differs_is_a_service(shop: Path) -> None:
 
 
 def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
-    """What git tracks is as public as an example: its names are in the policy, those of other files are not."""
+    """What git tracks is as public as an example: its names are told, those of other files are not."""
     plot = new_plot(tmp_path / "shop")
     plot.commit("env/db.env", f"POSTGRES_PASSWORD={DB}\n")
     plot.commit("env/web.env", f"DB_PASSWORD={DB}\n")
