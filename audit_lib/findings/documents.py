@@ -18,8 +18,12 @@ LARGEST_GUIDE = 16 * 2**20
 
 
 def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.DataFrame:
-    """A frame of `Sources`: guide, policy, ledger and git, each read or missing with its remedy."""
-    rows = [_guide(project, policy), _policy(policy), _ledger(project, ledger), _git(project)]
+    """A frame of `Sources`: guide, policy, ledger and git, each read or missing with its remedy.
+
+    A project that declares no guide (`guide = ""`) has no row for one.
+    """
+    rows = [_guide(project, policy)] if project.guide else []
+    rows += [_policy(policy), _ledger(project, ledger), _git(project)]
     return Sources.of({"environment": "", "service": "", "reason": "", "remedy": ""} | row for row in rows)
 
 

@@ -155,6 +155,13 @@ def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
     assert set(others["subject"]) == {"SALT", "SEARCH_URL", "SEARCH_PASSWORD"}
 
 
+def test_a_guide_that_nobody_has_is_not_missing(shop: Path) -> None:
+    """Of an application without a guide none is expected, so that none is missing."""
+    findings = reviewed(shop).tables["findings"]
+    assert load_project(shop).guide == ""
+    assert not findings[findings["check"].eq("source-missing")]["evidence"].str.contains("guide").any()
+
+
 def test_a_store_s_password_is_not_rotated_to_two_values(shop: Path) -> None:
     """One store's password under two names is a coupling to state; nothing says to give it two values."""
     findings = reviewed(shop).tables["findings"]

@@ -43,8 +43,7 @@ def first_audit_toml(project: Project, policy: str, loaders: Mapping[str, str] |
     `loaders` gives the loader of each env file of which it is known, by its path.
     """
     lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
-    there = (project.root / project.guide).is_file()
-    lines.append(f"{'' if there else '# '}guide = {_quoted(project.guide)}  # your own document on secrets")
+    lines.append(_guide(project, policy))
     lines.append(_environments(project))
     exports = [path for path in project.exports if (project.root / path).is_file()]
     if exports:
@@ -61,6 +60,14 @@ def first_audit_toml(project: Project, policy: str, loaders: Mapping[str, str] |
             lines += [f"{comment}service = {_quoted(log.service)}  # guess"]
             lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: for times without a zone"]
     return "\n".join(lines) + "\n" + _AUDIT_TAIL
+
+
+def _guide(project: Project, policy: str) -> str:
+    if (project.root / project.guide).is_file():
+        return f"guide = {_quoted(project.guide)}  # your own document on secrets"
+    if policy == "generic" or policy.endswith(".toml"):
+        return f'guide = ""  # guess: none was found; your own document on secrets, as in {project.guide}'
+    return f"# guide = {_quoted(project.guide)}  # your own document on secrets"
 
 
 def _environments(project: Project) -> str:
