@@ -34,11 +34,20 @@ def tabulate_exposure(
     """
     rows: list[dict[str, Any]] = []
     for leak in leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))].itertuples():
-        homes = inventory[inventory["secret"].isin(_secrets_of(leak, inventory))]
+        homes = _homes(leak, inventory)
         rows += [_exposed(leak, home, _adoption(home, freshness), as_of) for home in homes.itertuples()]
         if homes.empty:
             rows.append(_unknown(leak, "nobody gave this value: whether it is in force is not known"))
     return Exposure.of(rows)
+
+
+def _homes(leak: Any, inventory: pd.DataFrame) -> pd.DataFrame:
+    """The places where the leaked secret lives. In an environment where it is in force, another service's
+    value under the same name is another secret, and not what followed this one.
+    """
+    homes = inventory[inventory["secret"].isin(_secrets_of(leak, inventory))]
+    in_force = homes["fingerprint"].eq(leak.fingerprint).fillna(False).astype(bool)
+    return homes[in_force | ~homes["environment"].isin(homes.loc[in_force, "environment"])]
 
 
 def _secrets_of(leak: Any, inventory: pd.DataFrame) -> set[str]:

@@ -56,6 +56,21 @@ def test_days_of_an_emergency(lo: Any, hi: Any, least: float | None, most: float
     assert row["days_exposed_max"] == most
 
 
+def test_another_service_s_value_is_not_what_followed() -> None:
+    """Two services of one environment with two values of one name have two secrets: the leak is of one."""
+    inventory = rows_of(
+        "inventory",
+        {"service": "cache", "fingerprint": "f"},
+        {"service": "queue", "fingerprint": "g"},
+        {"service": "queue", "fingerprint": "g", "environment": "staging"},
+    )
+    table = tabulate_exposure(Leaks.of([leak()]), inventory, rows_of("freshness"), NOW)
+    assert list(zip(table["environment"], table["service"], table["status"], strict=True)) == [
+        ("production", "cache", "emergency"),
+        ("staging", "queue", "historic"),
+    ]
+
+
 def test_a_replaced_value_is_history() -> None:
     """Where another value is in force, the leak is historic; it was exposed at most until that took over."""
     row = exposure(leak(in_force=""), "other", day(6), day(7))
