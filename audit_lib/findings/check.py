@@ -1,11 +1,12 @@
 """What a check is: a predicate over one table, and what to say of the rows it picks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 Rows = pd.DataFrame
+Tables = Mapping[str, pd.DataFrame]
 Truths = pd.Series
 Predicate = Callable[[Rows], Truths]
 Severity = str | Callable[[Rows], pd.Series]
@@ -39,6 +40,7 @@ class Check:
     unknown_subject: str = ""  # wider than `subject`, if one cause leaves many rows undecided
     where: str = "{source}"
     listed: str = ""  # what names a row, if one finding without a place lists all that the check picks
+    spares_settings: bool = False  # nothing is said of files and lines that hold settings alone
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 
 

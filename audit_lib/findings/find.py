@@ -13,12 +13,12 @@ import pandas as pd
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Acceptances, Changes, Findings, LedgerFaults
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.row_words import cell_words, listed, row_words
+from audit_lib.findings.spared_settings import looked_at
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
-
-Tables = Mapping[str, pd.DataFrame]
 
 SHOWN = 3  # pieces of evidence shown of rows that share an id
 PLACES = 5
@@ -102,7 +102,7 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
     found: list[_Finding] = []
     for check in checks:
         alike: dict[str, list[_Finding]] = defaultdict(list)
-        for finding in _apply(check, tables[check.table], policy):
+        for finding in _apply(check, looked_at(check, tables), policy):
             alike[finding.id].append(finding)
         found += (_merged(alike[id_]) for id_ in sorted(alike))
     return found

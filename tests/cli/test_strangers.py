@@ -162,6 +162,20 @@ def test_a_guide_that_nobody_has_is_not_missing(shop: Path) -> None:
     assert not findings[findings["check"].eq("source-missing")]["evidence"].str.contains("guide").any()
 
 
+def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
+    """Nothing is asked of an env file without a secret; beside it one with a secret keeps its findings."""
+    plot = new_plot(tmp_path / "shop")
+    plot.commit("web/.env", "API_URL=http://${API_HOST:-localhost}/\nLIMIT=10\n")
+    plot.commit("api/.env", f"LIMIT=10\nSECRET_KEY={BASE}\n")
+    plot.commit("job/.env", f"FEED={ODD}\n")
+    for name in ("web", "api", "job"):
+        (plot.root / name / ".env").chmod(0o644)
+    findings = reviewed(plot.root).tables["findings"]
+    told = {check: set(rows["service"]) for check, rows in findings.groupby("check")}
+    assert told["tracked-env-file"] == told["open-file-mode"] == {"api", "job"}
+    assert "value-read-differently" not in told
+
+
 def test_a_store_s_password_is_not_rotated_to_two_values(shop: Path) -> None:
     """One store's password under two names is a coupling to state; nothing says to give it two values."""
     findings = reviewed(shop).tables["findings"]

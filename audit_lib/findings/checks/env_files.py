@@ -86,6 +86,7 @@ FILES = (
         evidence="{source} is tracked by git: every clone has its values",
         unknown_evidence="whether git tracks {source} is not known",
         remedy="Run git rm --cached {source}, ignore it, rotate all its secrets, then purge the history.",
+        spares_settings=True,
         controls=HISTORY,
     ),
     Check(
@@ -100,6 +101,7 @@ FILES = (
         evidence="{source} is not ignored by git: the next `git add .` commits its values",
         unknown_evidence="whether git ignores {source} is not known",
         remedy="Add {source} to .gitignore.",
+        spares_settings=True,
         controls=HISTORY,
     ),
     Check(
@@ -114,6 +116,7 @@ FILES = (
         evidence="{source} has mode {mode}; it must be 0600, for its owner alone",
         unknown_evidence="who may read {source} is not known: it has no file mode here",
         remedy="Run chmod 600 {source}",
+        spares_settings=True,
         controls=("NIST AC-3", "NIST SC-28", "CIS 3.11"),
     ),
     Check(
@@ -188,6 +191,7 @@ FILES = (
         subject="lines of {kind}",
         evidence="{name}: {faults}; the service may hold another value than the one that was meant",
         remedy="Write a value that all loaders read alike, or name the loader of {source} in audit.toml.",
+        spares_settings=True,
         controls=CONFIG,
         where="{source}:{line}",
     ),
