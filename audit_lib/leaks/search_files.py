@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from audit_lib.base.archives import HEAD, PIECE, archive_kind
+from audit_lib.base.archives import HEAD, Expansion, archive_kind
+from audit_lib.base.decompress import PIECE
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search_objects import Progress, not_within, search_archive
@@ -31,6 +32,7 @@ class FileSearch:
     listed: int = 0
     searched: int = 0
     left_out: list[NotSearched] = field(default_factory=list)
+    expansion: Expansion = field(default_factory=Expansion)
 
 
 def search_files(
@@ -50,7 +52,7 @@ def search_files(
             continue
         faults: list[str] = []
         hits = (
-            list(_search_file(file, search, faults))
+            list(_search_file(file, search, faults, done.expansion))
             if file.path not in homes
             else list(_in_name(file, search))
         )
@@ -63,7 +65,9 @@ def search_files(
     return done
 
 
-def _search_file(file: TreeFile, search: ExactSearch, faults: list[str]) -> Iterator[InFile]:
+def _search_file(
+    file: TreeFile, search: ExactSearch, faults: list[str], expansion: Expansion
+) -> Iterator[InFile]:
     yield from _in_name(file, search)
     met: list[Found] = []
     inside: list[InFile] = []
@@ -76,7 +80,7 @@ def _search_file(file: TreeFile, search: ExactSearch, faults: list[str]) -> Iter
                 met += search.look_in_pieces(pieces)
             if archive_kind(head[:HEAD]):
                 opened.seek(0)
-                for member, found in search_archive(opened, head[:HEAD], search, faults):
+                for member, found in search_archive(opened, head[:HEAD], search, faults, expansion):
                     inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import HEAD, PieceReader, archive_kind, unpack
+from audit_lib.base.archives import HEAD, Expansion, archive_kind, unpack
+from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.tree import NotSearched
@@ -58,6 +59,7 @@ class ObjectSearch:
     missing: list[str] = field(default_factory=list)
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
+    expansion: Expansion = field(default_factory=Expansion)
 
 
 def search_objects(
@@ -154,17 +156,17 @@ def _inside(
     oid: str, file: BinaryIO, head: bytes, search: ExactSearch, done: ObjectSearch
 ) -> Iterator[InObject]:
     faults: list[str] = []
-    for member, found in search_archive(file, head, search, faults):
+    for member, found in search_archive(file, head, search, faults, done.expansion):
         yield InObject(oid, "blob", found, inside=member)
     done.left_out += [NotSearched(f"git object {oid}", fault) for fault in dict.fromkeys(faults)]
 
 
 def search_archive(
-    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str]
+    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str], expansion: Expansion
 ) -> Iterator[tuple[str, Found]]:
     """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
     kind = archive_kind(head)
-    for member in unpack(file, kind, faults) if kind else ():
+    for member in unpack(file, kind, faults, expansion) if kind else ():
         for found in search.look(member.name.encode("utf-8", "surrogateescape")):
             yield member.name, _through(found, f"{member.encoding} member name")
         for found in search.look_in_pieces(member.pieces):
