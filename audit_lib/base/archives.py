@@ -147,12 +147,12 @@ def _zip_members(packed: _Counted, budget: _Budget, faults: list[str]) -> Iterat
     elif is_too_long(content):
         faults.append(f"the zip lists more than {ENTRIES:,} members and was not opened")
     else:
-        for number, (name, pieces) in enumerate(zip_members(content)):
+        for number, (name, found) in enumerate(zip_members(content)):
             if _is_beyond(number, "zip", budget, faults):
                 return
-            if isinstance(pieces, str):
-                faults.append(f"the zip has {pieces}")
-                pieces = iter(())
+            if isinstance(found, str):
+                faults.append(f"the zip has {found}")
+            pieces: Iterator[bytes] = iter(()) if isinstance(found, str) else found
             yield _member(name, "zip", budget.bounded(_guarded(pieces, "zip", faults)), faults)
 
 

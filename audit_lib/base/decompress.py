@@ -4,7 +4,7 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, Protocol
 
 import zstandard
@@ -83,7 +83,7 @@ def _streams(file: BinaryIO, make: Callable[[], _Decompressor]) -> Iterator[byte
     raise ValueError
 
 
-def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Iterator[bytes]:
+def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Generator[bytes, None, bytes]:
     """The content of one stream; the generator returns what was read beyond its end."""
     while not inner.eof:
         piece = inner.decompress(data, PIECE)
@@ -94,7 +94,7 @@ def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Iterator[bytes
             data = file.read(_AHEAD)
             if not data:
                 raise EOFError
-    return inner.unused_data  # noqa: B901  for `yield from`
+    return inner.unused_data
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:

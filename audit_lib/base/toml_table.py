@@ -3,15 +3,15 @@
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from audit_lib.base.bounded_toml import MAX_BYTES
 from audit_lib.base.errors import BadInput, Fault
 
 LARGEST = 100_000  # of numbers: of days nearly three centuries
-MAX_BYTES = 1_000_000
+MOST_TABLES = 2_000  # of one list
 
 
 def read_text_file(path: Path, place: str) -> bytes:
@@ -33,18 +33,6 @@ def read_text_file(path: Path, place: str) -> bytes:
         return b"".join(iter(lambda: os.read(handle, MAX_BYTES), b""))
     finally:
         os.close(handle)
-
-
-def parse_toml(content: bytes, place: str) -> dict[str, Any]:
-    """The tables of a TOML text; `BadInput` if it is not UTF-8 or not TOML, with its line."""
-    try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise BadInput.at(place, "is not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # The parser's message may quote what it read, so only its place is passed on.
-        found = re.search(r"\(at (line \d+, column \d+|end of document)\)", str(error))
-        raise BadInput.at(place, f"is not TOML{f' at {found[1]}' if found else ''}") from None
 
 
 def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
@@ -137,8 +125,10 @@ class TomlTable:
     def tables(self, key: str, name_key: str = "name") -> list["TomlTable"]:
         """The tables of a list `[[key]]`, each with its number and name for a place."""
         values = self._take(key, list, f"a list of tables [[{key}]]", [])
+        if len(values) > MOST_TABLES:
+            self.fault(f"{key} has more than {MOST_TABLES:,} tables")
         found = []
-        for number, value in enumerate(values, 1):
+        for number, value in enumerate(values[:MOST_TABLES], 1):
             place = f"{self.place}: {key} #{number}"
             if not isinstance(value, dict):
                 self.faults.append(Fault(place, "is not a table"))

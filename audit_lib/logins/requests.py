@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import Requests
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.project.policy import Policy
-from audit_lib.secrecy.value_questions import matches_glob
 
 REFUSED = (401, 403)
 _JUDGED = ("protected", "refused")

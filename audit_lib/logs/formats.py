@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
+from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.base.toml_table import TomlTable, parse_toml, shown_name
+from audit_lib.base.toml_table import TomlTable, shown_name
 from audit_lib.logs.templates import Part, expression, parse_template
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")

@@ -5,9 +5,10 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
+from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file
+from audit_lib.base.toml_table import TomlTable, read_text_file
 from audit_lib.project.places import (
     ENVIRONMENTS,
     LOADERS,

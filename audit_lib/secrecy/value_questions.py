@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from functools import cache
 from hashlib import sha256
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.bounded_regex import matches_whole
 from audit_lib.base.connection_url import url_parts
 from audit_lib.secrecy.strength import strength_bits
@@ -24,11 +24,6 @@ _CHANGES = 3
 # An upper estimate below this leaves a space that can be searched.
 GUESSABLE_BITS = 80
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
-
-
-def matches_glob(text: str, globs: tuple[str, ...]) -> bool:
-    """Whether a text is one of the globs, letter case aside; only `*` is a wildcard."""
-    return any(pattern.fullmatch(text) for pattern in _patterns(globs))
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
@@ -140,14 +135,3 @@ def _looks_generated(text: str) -> bool:
 
 def _fixed(marker: str) -> int:
     return len(marker.replace("*", ""))
-
-
-@cache
-def _patterns(globs: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(_pattern(glob) for glob in globs)
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    # `***` alone is a value that someone blotted out, not a glob for everything.
-    parts = [glob] if set(glob) == {"*"} else re.split(r"\*+", glob)
-    return re.compile(".*".join(re.escape(part) for part in parts), re.IGNORECASE | re.DOTALL)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.bounded_regex import SLOW, TooSlow
 from audit_lib.base.errors import BadInput
 from audit_lib.project.policy import Policy, SecretRule
@@ -58,7 +59,7 @@ def judge(
     markers = policy.placeholders + rule.placeholders
     placeholder = partial(values.is_placeholder, markers=markers)
     listed = partial(values.is_listed, digests=policy.compromised)
-    default = partial(values.matches_glob, globs=rule.defaults)
+    default = partial(matches_glob, globs=rule.defaults)
     expected = rule.expected.get(environment)
     password = rule.component == "password" and held.whole_is(values.is_url)
     return {

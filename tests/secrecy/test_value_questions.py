@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import pytest
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -105,7 +106,7 @@ def test_the_keeper_refuses_a_question_that_answers_with_text() -> None:
     """Only truths and numbers leave the keeper; a part leaves as a fingerprint."""
     keeper = Keeper(Key(b"k" * 32, "demo"))
     url = keeper.take(f"postgresql://app:{fake_value('part')}@host.internal/db")
-    assert keeper.ask(url, partial(values.matches_glob, globs=("postgresql://*",)))
+    assert keeper.ask(url, partial(matches_glob, globs=("postgresql://*",)))
     with pytest.raises(TypeError):
         keeper.ask(url, values.component("password"))  # type: ignore[type-var]
     assert keeper.part(url, values.component("password")) == keeper.fingerprint(fake_value("part"))

@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import struct
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -85,7 +84,10 @@ def _chained_headers(root: Path) -> None:
 
 @case("a zip with 500,000 members")
 def _many_members(root: Path) -> None:
-    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    entry = (
+        struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 33, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+        + b"a"
+    )
     folder = entry * 500_000
     zip64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 500_000, 500_000, len(folder), 30)
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, 30 + len(folder), 1)
@@ -129,7 +131,7 @@ def _stars(root: Path) -> None:
     stars = "*a" * 30
     write(root, "policy.toml", f'name = "x"\nextends = "generic"\nplaceholders = ["{stars}*b"]\n')
     write(root, "audit.toml", LAYOUT)
-    write(root, ".env", f"TOKEN={'a' * 4000}\n")
+    write(root, ".env", f"APP_SECRET={'a' * 4000}\n")
 
 
 @case("a policy with a key of 200,000 parts")
@@ -207,23 +209,23 @@ def _periods(root: Path) -> None:
 @case("eight env files of 2 MB with values of 3,800 characters")
 def _large_env(root: Path) -> None:
     for number in range(8):
-        lines = (f"TOKEN_{n}={fake_value((number, n), 3800)}\n" for n in range(530))
+        lines = (f"T{n}_SECRET={fake_value((number, n), 3800)}\n" for n in range(530))
         write(root, f".env.{number}", "".join(lines))
 
 
 @case("an env file of 200 values of 4,096 characters")
 def _long_values(root: Path) -> None:
-    write(root, ".env", "".join(f"TOKEN_{n}={fake_value(n, 4096)}\n" for n in range(200)))
+    write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 4096)}\n" for n in range(200)))
 
 
 @case("an env file of 12 values of 130,000 characters")
 def _longest_values(root: Path) -> None:
-    write(root, ".env", "".join(f"TOKEN_{n}={fake_value(n, 130_000)}\n" for n in range(12)))
+    write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 130_000)}\n" for n in range(12)))
 
 
 @case("an env file of 20,000 short values")
 def _many_values(root: Path) -> None:
-    write(root, ".env", "".join(f"TOKEN_{n}={fake_value(n, 43)}\n" for n in range(19_000)))
+    write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 43)}\n" for n in range(19_000)))
 
 
 @case("2 MB of an unterminated quote in an env file")
@@ -252,13 +254,13 @@ def _notebook(root: Path) -> None:
 @case("a value a million times in one file")
 def _repeated(root: Path) -> None:
     value = fake_value("repeated")
-    write(root, ".env", f"TOKEN={value}\n")
+    write(root, ".env", f"APP_SECRET={value}\n")
     write(root, "a.txt", f"{value} " * 1_000_000)
 
 
 @case("66,000 tiny files")
 def _tiny_files(root: Path) -> None:
-    write(root, ".env", f"TOKEN={fake_value('tiny')}\n")
+    write(root, ".env", f"APP_SECRET={fake_value('tiny')}\n")
     (root / "files").mkdir()
     for number in range(66_000):
         (root / "files" / f"{number}").write_bytes(b"x")

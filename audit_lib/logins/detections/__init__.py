@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import Detections
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
@@ -23,7 +24,6 @@ from audit_lib.logins.detections.preconditions import own_routes
 from audit_lib.logins.detections.rotations import Causes
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, detection_policy
 from audit_lib.logins.detections.traffic import Traffic, gather
-from audit_lib.secrecy.value_questions import matches_glob
 
 __all__ = [
     "DETECTIONS",

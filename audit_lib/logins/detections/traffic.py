@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
@@ -15,7 +16,6 @@ from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.wholeness import doubts
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
-from audit_lib.secrecy.value_questions import matches_glob
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 BEGUN = ("secrets valid", "secrets invalid")

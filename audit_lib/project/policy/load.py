@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.bounded_regex import is_expression
+from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.base.toml_table import TomlTable, parse_toml, read_text_file, shown_name
+from audit_lib.base.toml_table import TomlTable, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy.alerts import read_alerts
 from audit_lib.project.policy.guide_searches import read_greps
