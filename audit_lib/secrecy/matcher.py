@@ -26,6 +26,14 @@ class Hit:
     name: str
 
 
+# A scanner that is compiled for whole forms takes minutes and gigabytes where values are long and many: it
+# looks for a part of each, and the form itself is compared where its part is met.
+_HEAD = 32  # bytes by which a form is looked for
+_MANY = 100_000  # forms; of so many, most are overlapping parts of values, which share …
+_SHARED = 7  # … a run of so many bytes, the least among those at …
+_STARTS = 6  # … so many positions: any 12 bytes have these
+
+
 class Matcher:
     """Byte strings by name, compiled once and searched for from any thread."""
 
@@ -34,10 +42,18 @@ class Matcher:
         for name, form in patterns:
             if form:
                 names[form][name] = None
-        self._forms = sorted(names)
-        self._names = [tuple(names[form]) for form in self._forms]
-        self.longest = max(map(len, self._forms), default=0)
-        self._scan = Scan([form[: Scan.longest] for form in self._forms]) if self._forms else None
+        self._names = {form: tuple(names[form]) for form in sorted(names)}
+        self.longest = max(map(len, self._names), default=0)
+        # By its part, and by offset and length there: the beginnings that decide, and the forms.
+        self._by_part: dict[bytes, _Group] = {}
+        part_of = _least_run if len(self._names) > _MANY else _head
+        for form in self._names:
+            offset, part = part_of(form)
+            place = offset, min(len(form), Scan.longest)
+            group = self._by_part.setdefault(part, {})
+            group.setdefault(place, {}).setdefault(form[: Scan.longest], []).append(form)
+        self._parts = list(self._by_part)
+        self._scan = Scan(self._parts) if self._parts else None
 
     def find(self, data: bytes) -> list[Hit]:
         """Every place of every pattern, by start, end and name; a pattern within another is found too.
@@ -47,20 +63,40 @@ class Matcher:
         return sorted(set(self._hits(data)))
 
     def _hits(self, data: bytes) -> Iterator[Hit]:
-        for number, end in self._scan.ends(data) if self._scan else ():
-            form = self._forms[number]
-            start = end - min(len(form), Scan.longest)
-            length = end - start
-            if len(form) > Scan.longest:
-                length = _common_length(form, bytes(data[start : start + len(form)]))
-            for name in self._names[number]:
-                yield Hit(start, start + length, name)
+        for number, part_end in self._scan.ends(data) if self._scan else ():
+            part = self._parts[number]
+            for (offset, length), forms in self._by_part[part].items():
+                start = part_end - len(part) - offset
+                if start < 0:
+                    continue
+                for form in forms.get(bytes(data[start : start + length]), ()):
+                    end = start + length
+                    if len(form) > length:
+                        end = start + _common_length(form, bytes(data[start : start + len(form)]))
+                    for name in self._names[form]:
+                        yield Hit(start, end, name)
 
     def __len__(self) -> int:
-        return len(self._forms)
+        return len(self._names)
 
     def __repr__(self) -> str:
         return f"Matcher({len(self)} patterns)"
+
+
+_Group = dict[tuple[int, int], dict[bytes, list[bytes]]]
+
+
+def _head(form: bytes) -> tuple[int, bytes]:
+    """The offset and bytes of a form's beginning."""
+    return 0, form[:_HEAD]
+
+
+def _least_run(form: bytes) -> tuple[int, bytes]:
+    """The offset and bytes of the least of a form's first runs; of a form that is too short, itself."""
+    if len(form) < _SHARED + _STARTS - 1:
+        return 0, form
+    part, offset = min((form[start : start + _SHARED], start) for start in range(_STARTS))
+    return offset, part
 
 
 def _common_length(form: bytes, data: bytes) -> int:

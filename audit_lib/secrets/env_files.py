@@ -15,11 +15,11 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
+from audit_lib.secrets.env_lines import EnvLine, parse_env, value_is_unknown
+from audit_lib.secrets.env_room import MAX_BYTES, EnvRoom
 from audit_lib.secrets.given_values import ENVIRON, given_lines, given_loader
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.source_rows import (
-    MAX_BYTES,
     EnvPlace,
     GitAnswers,
     ask_git,
@@ -30,7 +30,6 @@ from audit_lib.secrets.source_rows import (
     remedy_for,
 )
 
-MAX_LINES_IN_ALL = 200_000
 # The counts of Sources, by the state of a line.
 _COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}
 
@@ -58,11 +57,10 @@ def read_env_sources(
     sources: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
     supplied = {(one.environment, one.service) for one in given}
-    answers = ask_git(project)
+    answers, room = ask_git(project), EnvRoom()
     for source in project.env_sources:
         place = EnvPlace(source.path, kind_of(source), source.environment, source.service)
-        lines_left = MAX_LINES_IN_ALL - len(entries)
-        row, read = _read(project.root, source, place, answers, keeper.key, lines_left=lines_left)
+        row, read = _read(project.root, source, place, answers, keeper.key, room=room)
         # A file that is not there is no gap where its values were given, and a backup never is one.
         if row["state"] != "missing" or not (
             source.backup or (source.environment, source.service) in supplied
@@ -88,7 +86,7 @@ def read_env_sources(
 
 
 def _read(
-    root: Path, source: EnvSource, place: EnvPlace, answers: GitAnswers, key: Key, *, lines_left: int
+    root: Path, source: EnvSource, place: EnvPlace, answers: GitAnswers, key: Key, *, room: EnvRoom
 ) -> tuple[dict[str, Any], _Parsed]:
     """The row of one env file, and its lines if it could be read."""
     try:
@@ -99,11 +97,14 @@ def _read(
             state=fault.state, reason=fault.reason, remedy=remedy_for(source, fault.state), **known
         ), _Parsed()
     facts = vars(found.facts) | answers.columns(source.path) | {"keyed_digest": key.digest(found.content)}
-    refusal = _refusal(found.content, lines_left)
-    try:
-        read = _Parsed() if refusal else _parsed(root, source, found.content)
-    except BadInput:
-        refusal = "looks like JSON and cannot be parsed"
+    read = _Parsed()
+    refusal = room.refuses(found.content)
+    if not refusal:
+        try:
+            read = _parsed(root, source, found.content)
+            refusal = room.refuses_lines(read.lines)
+        except BadInput:
+            refusal = "looks like JSON and cannot be parsed"
     if refusal:
         remedy = remedy_for(source, "refused")
         return place.row(state="refused", reason=refusal, remedy=remedy, **facts), _Parsed()
@@ -119,18 +120,6 @@ def _parsed(root: Path, source: EnvSource, content: bytes) -> _Parsed:
         return _Parsed(given_lines(given), given_loader(given))
     loaders = loaders_of(root, source, content)
     return _Parsed(parse_env(content, loaders), loaders[0] if len(loaders) == 1 else "")
-
-
-def _refusal(content: bytes, lines_left: int) -> str:
-    """Why the content is not parsed at all; "" if it is."""
-    if is_binary(content):
-        return "is binary: it has NUL bytes and is not UTF-8 text"
-    lines = content.count(b"\n") + content.count(b"\r")
-    if lines > MAX_LINES:
-        return f"has more than the limit of {MAX_LINES:,} lines"
-    if lines > lines_left:
-        return f"comes after the limit of {MAX_LINES_IN_ALL:,} lines of all env files"
-    return ""
 
 
 def _counted(lines: tuple[EnvLine, ...]) -> dict[str, Any]:

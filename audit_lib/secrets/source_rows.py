@@ -11,9 +11,9 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git import commands as git
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy
+from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.given_values import ENVIRON, STDIN
 
-MAX_BYTES = 2 * 1024 * 1024  # by default Linux gives a process no larger environment
 
 
 @dataclass(frozen=True)

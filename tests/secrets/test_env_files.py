@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from audit_lib.project import EnvSource, GivenValues, Project, load_project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets import env_files
+from audit_lib.secrets import env_room
 from audit_lib.secrets.env_files import read_env_sources
 from tests.base.git.test_commands import git
 from tests.support.fakes import fake_value
@@ -175,7 +175,7 @@ def test_all_files_together_have_a_limit(
     tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many files of many lines end in a stated refusal, not in a machine without memory."""
-    monkeypatch.setattr(env_files, "MAX_LINES_IN_ALL", 100)
+    monkeypatch.setattr(env_room, "MAX_LINES_IN_ALL", 100)
     many = [EnvSource("development", "backend", f"backend/{number}.env") for number in range(7)]
     described = project(tmp_path, *many)
     for source in many:
