@@ -8,7 +8,7 @@ from audit_lib.secrets.env_lines import MAX_LINES, EnvLine, is_binary
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
 MAX_LINES_IN_ALL = 200_000
 # Each value is searched for in dozens of forms, and strong ones in every part: it is they that cost.
-MAX_VALUES_IN_ALL = 5_000
+MAX_VALUES_IN_ALL = 3_000
 MAX_CHARACTERS_IN_ALL = 250_000
 
 

@@ -1,6 +1,5 @@
 """Sets what the env sources hold beside what the policy expects: one row for each variable and place."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,13 +12,9 @@ from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.entries_by_place import IN_FORCE, Entry, Place, in_each_file, in_force, others
 from audit_lib.secrets.env_lines import value_is_unknown
 from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
-
-Place = tuple[str, str]  # environment and service
-Entry = dict[str, Any]  # one row of EnvEntries
-
-IN_FORCE = ("env file", "export", "given values")
 
 
 def tabulate_inventory(
@@ -36,7 +31,8 @@ def tabulate_inventory(
     which has no entries, from one that was not supplied. Another value of a secret in another env file of
     the same place has a row of its own, as of the service `SERVICE (FILE)`: which is read is not known.
     """
-    held = _in_force(entries)
+    held = in_force(entries)
+    in_files = in_each_file(entries)
     supplied = _supplied(entries, sources)
     examples = _example_fingerprints(entries, policy, keeper)
     named = {environment for environment, _ in supplied} | set(project.environments)
@@ -52,10 +48,10 @@ def tabulate_inventory(
                     rows.append(_absent(rule, place, supplied.get(place)))
                 else:
                     in_place = _present(rule, entry, policy, keeper, examples)
-                    others = [
-                        _present(rule, other, policy, keeper, examples) for other in _others(entry, entries)
+                    beside = [
+                        _present(rule, other, policy, keeper, examples) for other in others(entry, in_files)
                     ]
-                    rows += [in_place, *(_beside(other) for other in others if _differ(in_place, other))]
+                    rows += [in_place, *(_beside(other) for other in beside if _differ(in_place, other))]
     order = {rule.name: number for number, rule in enumerate(policy.secrets)}
     rows.sort(key=lambda row: _order(row, order))
     return Inventory.of(rows)
@@ -72,28 +68,6 @@ def _order(row: dict[str, Any], rules: dict[str, int]) -> tuple[Any, ...]:
     """The policy's order, then names; the environments from development to production."""
     rule = rules.get(row["secret"], len(rules))
     return (rule, row["secret"], row["service"], _environment_order(row["environment"]), row["variable"])
-
-
-def _in_force(entries: pd.DataFrame) -> dict[Place, dict[str, Entry]]:
-    """For each place its variables, each with the entry that counts."""
-    named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
-    # A stable sort: the order of the sources decides, given values come last and so count.
-    ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
-    held: dict[Place, dict[str, Entry]] = defaultdict(dict)
-    for entry in ordered.to_dict("records"):
-        held[entry["environment"], entry["service"]][entry["name"]] = {str(key): entry[key] for key in entry}
-    return held
-
-
-def _others(entry: Entry, entries: pd.DataFrame) -> list[Entry]:
-    """What other env files of a place hold under the name of the entry that counts, each file's last."""
-    if entry["kind"] != "env file":
-        return []
-    same = entries["kind"].eq("env file") & entries["source"].ne(entry["source"])
-    for column in ("environment", "service", "name"):
-        same &= entries[column].eq(entry[column])
-    found = entries[same].drop_duplicates("source", keep="last").to_dict("records")
-    return [{str(key): one[key] for key in one} for one in found]
 
 
 def _differ(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -223,9 +223,9 @@ def _longest_values(root: Path) -> None:
     write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 130_000)}\n" for n in range(12)))
 
 
-@case("an env file of 4,900 short values")
+@case("an env file of 2,900 short values")
 def _many_values(root: Path) -> None:
-    write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 43)}\n" for n in range(4_900)))
+    write(root, ".env", "".join(f"T{n}_SECRET={fake_value(n, 43)}\n" for n in range(2_900)))
 
 
 @case("2 MB of an unterminated quote in an env file")
@@ -236,7 +236,7 @@ def _unterminated(root: Path) -> None:
 
 @case("env lines that begin with every kind of quote")
 def _quotes(root: Path) -> None:
-    write(root, ".env", "".join(f"A{n}='\"`\\\n" for n in range(4_900)))
+    write(root, ".env", "".join(f"A{n}='\"`\\\n" for n in range(2_900)))
 
 
 @case("references that grow in an env file")
