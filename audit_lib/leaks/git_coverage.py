@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed, run_git
+from audit_lib.base.git.process import pieces, running
 from audit_lib.base.tree import NotSearched
 
 
@@ -17,9 +18,29 @@ def repository_limits(root: Path) -> list[NotSearched]:
         limits.append(
             NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
         )
+    elif missing := _missing(root):
+        limits.append(NotSearched(".git/objects", missing))
     for path in _submodules(root):
         limits.append(NotSearched(path, "is a submodule: its history is another repository's"))
     return limits
+
+
+def _missing(root: Path) -> str:
+    """How many objects are not there that the history of a ref names; "" if none is missing."""
+    rest, count = b"", 0
+    try:
+        # A ref that is broken is left out with a word of complaint.
+        with running(root, ("for-each-ref",)) as stream:
+            stream.read()
+        with running(
+            root, ("rev-list", "--objects", "--all", "--missing=print", "--no-object-names")
+        ) as stream:
+            for piece in pieces(stream):
+                *lines, rest = (rest + piece).split(b"\n")
+                count += sum(line.startswith(b"?") for line in lines)
+    except GitFailed:
+        return "has refs or a history that git cannot follow to the end"
+    return f"lacks {count:,} objects that its history names" if count else ""
 
 
 def _is_partial(git_dir: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import BATCH, Batch, batches
 from audit_lib.base.git.process import pieces, running
+from audit_lib.base.git.sound import unsound
 from audit_lib.leaks.scan_cache import Memory, packed
 
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
@@ -69,7 +70,9 @@ class Listing:
 
 
 def list_objects(root: Path) -> Listing:
-    """Which objects there are. `GitFailed` if git cannot list them."""
+    """Which objects there are. `GitFailed` if git cannot list them, or one is not a plain file."""
+    if fault := unsound(root / ".git", root.resolve(), loose=True):
+        raise GitFailed.at(".git", fault)
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
     with running(root, ("cat-file", *every)) as stream:
         listed = b"".join(pieces(stream))

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.git.child import MAX_OUTPUT, bound_memory, program
+from audit_lib.base.git.sound import unsound
 
 PLUMBING = (
     "cat-file",
@@ -49,6 +51,7 @@ _ENVIRONMENT = {
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # an empty file would be complained of
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_ALLOW_PROTOCOL": "none",
@@ -57,7 +60,6 @@ _ENVIRONMENT = {
 }
 # No values in a child's environment: only what a program needs to start is handed on.
 _INHERITED = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
-_FILES = ("HEAD", "config", "index", "packed-refs", "shallow", "info/exclude")
 TIMEOUT_SECONDS = 60
 
 
@@ -98,6 +100,7 @@ def run_git(
             capture_output=True,
             timeout=TIMEOUT_SECONDS,
             check=False,
+            preexec_fn=bound_memory,
         )
     except subprocess.TimeoutExpired:
         raise GitFailed.at(f"git {args[0]}", f"took more than {TIMEOUT_SECONDS} s") from None
@@ -105,10 +108,12 @@ def run_git(
         raise GitFailed.at("git", "cannot be run: install git") from None
     if done.returncode not in ok:
         raise GitFailed.at(f"git {args[0]}", f"ended with {done.returncode}")
+    if len(done.stdout) > MAX_OUTPUT:
+        raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
     return done.stdout
 
 
-def git_process(root: Path, *args: str) -> "subprocess.Popen[bytes]":
+def git_process(root: Path, *args: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
     """A running plumbing command with stdin and stdout as pipes, for streams such as `cat-file --batch`.
 
     The caller closes it and must take a return code other than 0 for "incomplete".
@@ -121,7 +126,8 @@ def git_process(root: Path, *args: str) -> "subprocess.Popen[bytes]":
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
+            preexec_fn=bound_memory,  # noqa: PLW1509  it calls nothing that a thread could hold
         )
     except OSError:
         raise GitFailed.at("git", "cannot be run: install git") from None
@@ -151,7 +157,10 @@ def _call(root: Path, args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]
     root = root.resolve()
     git_dir = _git_dir(root)
     overrides = (*_OVERRIDES, f"safe.directory={root}")
-    command = ["git", "--no-pager", *(part for override in overrides for part in ("-c", override)), *args]
+    git = program("git")
+    if not git:
+        raise GitFailed.at("git", "cannot be run: install git")
+    command = [git, "--no-pager", *(part for override in overrides for part in ("-c", override)), *args]
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     place = {"GIT_DIR": str(git_dir), "GIT_WORK_TREE": str(root), "GIT_CEILING_DIRECTORIES": str(root.parent)}
     return command, environment | _ENVIRONMENT | place
@@ -166,10 +175,8 @@ def _git_dir(root: Path) -> Path:
         git_dir = _led_to(git_dir, root, "gitdir:")
     if (git_dir / "commondir").exists():
         _led_to(git_dir / "commondir", root)
-    # git would wait for ever for a FIFO, and follow a link anywhere.
-    for part in (git_dir / name for name in _FILES):
-        if part.is_symlink() or (part.exists() and not part.is_file()):
-            raise GitFailed.at(f".git/{part.name}", "is not a file")
+    if fault := unsound(git_dir, root):
+        raise GitFailed.at(".git", fault)
     if (git_dir / "objects").is_symlink() or (git_dir / "objects" / "info" / "alternates").exists():
         raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
     return git_dir

@@ -1,14 +1,17 @@
 """Runs git's plumbing as a stream: fed from a thread of its own, read in large pieces."""
 
 import io
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from subprocess import Popen
+from tempfile import TemporaryFile
 from time import sleep
 
+from audit_lib.base.git.child import Watchdog
 from audit_lib.base.git.commands import GitFailed, git_process
 
 PIPE = 1 << 20
@@ -20,24 +23,50 @@ _SET_PIPE_SIZE = 1031  # Linux's F_SETPIPE_SZ, which fcntl names from Python 3.1
 
 @contextmanager
 def running(root: Path, args: tuple[str, ...], lines: Iterable[str] = ()) -> Iterator[io.RawIOBase]:
-    """A plumbing command's output, unbuffered; `GitFailed` at the end where its exit code is not 0."""
-    process = git_process(root, *args)
-    output = process.stdout
-    assert isinstance(output, io.BufferedReader)
-    _widen(output)
-    feeder = threading.Thread(target=_feed, args=(process, lines), daemon=True)
-    feeder.start()
-    try:
-        yield output.raw
-        output.close()
-        if process.wait() != 0:
-            raise GitFailed.at(f"git {args[0]}", f"ended with {process.returncode}")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        output.close()
-        feeder.join()
+    """A plumbing command's output, unbuffered; `GitFailed` at the end if the answer is not complete.
+
+    It is not if git ends with an exit code other than 0, has something to complain of, takes too long, or is
+    silent for too long.
+    """
+    with TemporaryFile() as complaints:
+        process = git_process(root, *args, stderr=complaints.fileno())
+        output = process.stdout
+        assert isinstance(output, io.BufferedReader)
+        _widen(output)
+        watchdog = Watchdog(process)
+        feeder = threading.Thread(target=_feed, args=(process, lines), daemon=True)
+        feeder.start()
+        try:
+            yield _Heard(output.raw, watchdog)
+            output.close()
+            if process.wait() != 0:
+                raise GitFailed.at(f"git {args[0]}", watchdog.ended or f"ended with {process.returncode}")
+            if os.fstat(complaints.fileno()).st_size:
+                raise GitFailed.at(f"git {args[0]}", "complained of something: it is incomplete")
+        finally:
+            watchdog.rest()
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            output.close()
+            feeder.join()
+
+
+class _Heard(io.RawIOBase):
+    """A child's output; each read is a sign of its life."""
+
+    def __init__(self, output: io.RawIOBase, watchdog: Watchdog) -> None:
+        self._output, self._watchdog = output, watchdog
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        # However long the last piece was searched: from here on it is git that is waited for.
+        self._watchdog.waits()
+        read = self._output.readinto(buffer) or 0
+        self._watchdog.works()
+        return read
 
 
 def read_into(stream: io.RawIOBase, into: memoryview) -> int:

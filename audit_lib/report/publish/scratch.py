@@ -6,7 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from time import monotonic, sleep
+
+from audit_lib.base.cache_folder import user_cache
+
+LOCK_SECONDS = 30
+_LOCK_PAUSE = 0.05
 
 
 def claim(folder: Path) -> int | None:
@@ -60,12 +67,16 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, so that no other process sweeps what this one is about to claim.
 
-    Some file systems lock no folder, and some folders may not be opened: the block then runs all the same.
+    The lock is a file of our own: whoever may open the folder itself, such as /tmp, could hold a lock of it
+    for ever. Some file systems lock nothing, and another process may hold on: the block then runs all the
+    same, after `LOCK_SECONDS`.
     """
     number = None
     try:
-        number = os.open(folder, os.O_RDONLY)
-        fcntl.flock(number, fcntl.LOCK_EX)
+        number = _lock_file(folder)
+        until = monotonic() + LOCK_SECONDS
+        while not _try_lock(number) and monotonic() < until:
+            sleep(_LOCK_PAUSE)
     except OSError:
         pass
     try:
@@ -73,3 +84,19 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         if number is not None:
             os.close(number)
+
+
+def _lock_file(folder: Path) -> int:
+    """A file in the user's own cache folder that stands for a folder."""
+    locks = user_cache() / "locks"
+    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
+    return os.open(locks / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
+def _try_lock(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

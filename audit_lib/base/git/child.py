@@ -1,0 +1,65 @@
+"""Watches over a child process: its memory, how long it may run, and how long it may be silent."""
+
+import os
+import resource
+import shutil
+import threading
+from pathlib import Path
+from subprocess import Popen
+from time import monotonic
+
+MEMORY = 4 << 30  # bytes of address space of one child
+SECONDS = 600  # that one child may run
+SILENCE_SECONDS = 60  # that it may run without writing anything
+MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
+_LOOK = 1.0  # seconds between two looks
+
+
+def program(name: str) -> str:
+    """The absolute path of a program, looked for in the absolute folders of PATH alone; "" if there is none.
+
+    A relative one, "." first of all, would be a folder of the project under audit.
+    """
+    folders = [part for part in os.environ.get("PATH", "").split(os.pathsep) if Path(part).is_absolute()]
+    return shutil.which(name, path=os.pathsep.join(folders)) or "" if folders else ""
+
+
+def bound_memory() -> None:
+    """Bound the address space of this process: run in a child before its program starts."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+class Watchdog:
+    """Ends a child that runs too long, or that is waited for too long."""
+
+    def __init__(self, process: "Popen[bytes]") -> None:
+        self._process = process
+        self._begun = monotonic()
+        self._waited_since: float | None = None
+        self._done = threading.Event()
+        self.ended = ""  # why it was ended
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def waits(self) -> None:
+        """From now on something is expected of the child."""
+        self._waited_since = monotonic()
+
+    def works(self) -> None:
+        """Something came: the child lives."""
+        self._waited_since = None
+
+    def rest(self) -> None:
+        """The child has ended."""
+        self._done.set()
+
+    def _watch(self) -> None:
+        while not self._done.wait(_LOOK):
+            now = monotonic()
+            since = self._waited_since
+            if now - self._begun > SECONDS:
+                self.ended = f"took more than {SECONDS} s"
+            elif since is not None and now - since > SILENCE_SECONDS:
+                self.ended = f"wrote nothing for {SILENCE_SECONDS} s"
+            if self.ended:
+                self._process.kill()
+                return
