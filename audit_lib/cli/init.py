@@ -20,8 +20,8 @@ from audit_lib.project.onboarding.guesses import guess_variables
 from audit_lib.project.onboarding.services import with_environments, with_services
 from audit_lib.project.onboarding.variables import MAX_CODE_FILES, code_files
 from audit_lib.project.policy import bundled_policy
+from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
-from audit_lib.secrets.source_rows import MAX_BYTES
 
 
 @click.command()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.project.likely_kind import likely_kind, shape_by

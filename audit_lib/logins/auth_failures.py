@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.secrecy.value_questions import matches_glob
 
 REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))

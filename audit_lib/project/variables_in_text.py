@@ -29,7 +29,9 @@ _OTHER = re.compile(
     rf"(?:os\.(?:Getenv|LookupEnv)\(|System\.getenv\(|\bgetenv\(|\benv(?:::var)?\(|\bENV(?:\.fetch\(|\[)|\$_ENV\[)"
     rf"\s*[\"']({_NAME})[\"']"
 )
-_DEPLOYMENT = re.compile(rf"(?m)\$\{{({_NAME})(?=[:?+}}-])|^[ \t]*-[ \t]*key:[ \t]*[\"']?({_NAME})[\"']?[ \t]*$")
+_DEPLOYMENT = re.compile(
+    rf"(?m)\$\{{({_NAME})(?=[:?+}}-])|^[ \t]*-[ \t]*key:[ \t]*[\"']?({_NAME})[\"']?[ \t]*$"
+)
 # A script asks for what its environment may lack by an operator: ${X:-default}, ${X+x}, ${X:?message}.
 _SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]{1,127})(?=:?[-=?+])")
 # What follows a name if the read gives a default; in a deployment file also what demands a value.

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.errors import BadInput
 from audit_lib.project.policy import Policy
-from audit_lib.secrecy.value_questions import matches_glob
 
 _NO = re.compile(r"\s*(0|false|no|off|)\s*", re.IGNORECASE)
 

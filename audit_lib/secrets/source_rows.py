@@ -15,7 +15,6 @@ from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.given_values import ENVIRON, STDIN
 
 
-
 @dataclass(frozen=True)
 class EnvPlace:
     """What a row of either frame says of where it comes from."""
