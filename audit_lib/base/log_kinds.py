@@ -2,6 +2,9 @@
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 DECLARED = "declared_failure"  # another status that the policy declares to be a failed login
+# Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
+LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
+POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed",
@@ -11,6 +14,7 @@ MESSAGE_KINDS = (
     "secret_validation_failed",
     "startup_failed",
     "validation_error",
+    POSSIBLE,
     NOTICE,
 )
 

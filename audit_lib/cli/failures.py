@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.cli.log_files import openable, read_paths, read_remotely
-from audit_lib.logs.file_counts import KINDS, LogSums, day_text, renamed, summed
+from audit_lib.logs.file_counts import KINDS, LogSums, day_text, no_sums, renamed, summed
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.read_options import Plan, Wanted
 from audit_lib.logs.route_limit import other_requests, told
@@ -178,11 +178,13 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _summary(sums: Sequence[LogSums]) -> str:
-    states = ("lines", "read", "not_understood", "blank")
-    lines, read, other, blank = (sum(getattr(part, name) for part in sums) for name in states)
-    if not read:
-        return f"nothing was read ({counted(lines, 'line')}, {other:,} not understood, {blank:,} blank)"
-    return f"{counted(lines, 'line')}: {read:,} read, {other:,} not understood, {blank:,} blank"
+    states = {name: sum(part.states[name] for part in sums) for name in no_sums().states}
+    lines = counted(states["lines"], "line")
+    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
+    if not states["read"]:
+        return f"nothing was read ({lines}, {lost})"
+    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
+    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"
 
 
 def _printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:

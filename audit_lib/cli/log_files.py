@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +15,7 @@ from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.read_file import bytes_in, read_to_end
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, folded
+from audit_lib.logs.yearless import read_with_year
 
 
 def openable(paths: Iterable[str]) -> list[str]:
@@ -43,8 +45,15 @@ def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
 
 def _sums(path: str, plan: Plan, total: int) -> LogSums:
     try:
-        with _opened(path) as file:
-            return read_to_end(file, path, plan, total)
+        if not Path(path).is_file():
+            with _opened(path) as file:
+                return read_to_end(file, path, plan, total)
+
+        def read(written: int | None) -> LogSums:
+            with _opened(path) as file:
+                return read_to_end(file, path, replace(plan, written=written), total)
+
+        return read_with_year(read, Path(path).stat().st_mtime_ns // 1_000)[0]
     except OSError as error:
         raise BadInput.at(path, f"cannot be read ({error.strerror})") from None
 

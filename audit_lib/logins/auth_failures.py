@@ -87,6 +87,7 @@ def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
     rows = [
         ("lines", logs["lines"].sum()),
         ("lines read", read),
+        ("of these, text only: no request and no message", logs["text_only"].sum()),
         ("lines not understood", logs["not_understood"].sum()),
         ("blank lines", logs["blank"].sum()),
         ("requests in the period", requests["count"].sum()),

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import NOTICE
+from audit_lib.base.log_kinds import LOG_LINE_STATES, NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.read_line import LogEvent, read_line
+from audit_lib.logs.line_events import LogEvent
+from audit_lib.logs.read_line import read_line
 from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,9 +56,7 @@ class Tally:
     """
 
     lines: int = 0
-    read: int = 0
-    not_understood: int = 0
-    blank: int = 0
+    states: dict[str, int] = field(default_factory=lambda: dict.fromkeys(LOG_LINE_STATES, 0))
     counts: dict[Group, list[int]] = field(default_factory=dict)
     moments: dict[Moment, list[int]] = field(default_factory=dict)
     events: list[PlacedEvent] = field(default_factory=list)
@@ -65,6 +64,7 @@ class Tally:
     in_period: int = 0  # those of them that lie in the period
     first: int | None = None  # the first and the last instant, of whatever period
     last: int | None = None
+    yearless: bool = False  # whether the year of any time was taken from the file's date
 
 
 @dataclass(frozen=True)
@@ -92,17 +92,21 @@ def raw_lines(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(LINE_LIMIT + 2)
 
 
-def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, period: Period) -> Tally:
-    """The sums over all lines of one file, in their order."""
+def tally_lines(
+    lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, period: Period, written: int | None = None
+) -> Tally:
+    """The sums over all lines of one file, in their order; `written` as in `read_line`."""
     tally = Tally()
     last: int | None = None
     day, held = None, period.holds(None)
     steps = 0  # of a clock that was set back
     waiting: list[PlacedEvent] = []  # events that wait for the next line with a time
     counted: set[str] = set()  # kinds that this record was already counted for
+    opened = inside = False  # whether a record with a time is open, and the line before continued it
     for number, raw in enumerate(lines, 1):
-        line = read_line(raw, formats, zone)
-        _count_state(tally, line.state)
+        line = read_line(raw, formats, zone, written)
+        tally.lines += 1
+        tally.states[line.state] += 1
         if line.record:
             counted.clear()
         if line.at is not None:
@@ -116,6 +120,12 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
                 )
             tally.events += [_bounded(event, last) for event in waiting]
             waiting.clear()
+        if line.state != "blank":
+            untimed = line.at is None and not line.record
+            follows = opened and untimed and (line.continues == 1 or (line.continues == 2 and inside))
+            opened, inside = follows or line.at is not None, follows
+        at = last if line.state != "blank" and inside else line.at
+        tally.yearless |= line.yearless
         tally.dated += day is not None
         tally.in_period += day is not None and held
         for shown in line.events:
@@ -123,21 +133,11 @@ def tally_lines(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, per
                 continue
             if shown.once:
                 counted.add(shown.kind)
-            event = _add(tally, PlacedEvent(number, line.at, last, line.at, day, shown)) if held else None
+            event = _add(tally, PlacedEvent(number, at, last, at, day, shown)) if held else None
             if event:
                 (waiting if event.at is None else tally.events).append(event)
     tally.events += waiting
     return tally
-
-
-def _count_state(tally: Tally, state: str) -> None:
-    tally.lines += 1
-    if state == "read":
-        tally.read += 1
-    elif state == "blank":
-        tally.blank += 1
-    else:
-        tally.not_understood += 1
 
 
 def _add(tally: Tally, event: PlacedEvent) -> PlacedEvent | None:

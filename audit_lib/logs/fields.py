@@ -7,15 +7,15 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.logs.units import DAY
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
-_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
-_CLF = re.compile(rb"(\d\d)/(...)/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
+_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_CLF = re.compile(rb"(\d\d)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
 _ASCTIME = re.compile(rb"... (...) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
-_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _WORDS = re.compile(rb"[a-z_-]*")
@@ -31,7 +31,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
 
     A time without a zone is one of `zone`: the first of two where the clocks went back.
     """
-    if raw[:1].isdigit() and raw[2:3] == b"/":
+    if raw[:1].isdigit() and raw[2:3] in b"/- ":
         found = _CLF.match(raw)
         order = (3, 2, 1, 4, 5, 6, 7, 8)
     elif raw[:1].isdigit():
@@ -56,11 +56,31 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     return (instant.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
+def latest_and_year(zone: ZoneInfo, written: int) -> tuple[int, int]:
+    """Until when times of a file may be that was last written at `written`, and the year of that."""
+    latest = written + DAY  # clocks of two machines may differ
+    return latest, (_EPOCH + timedelta(microseconds=latest)).astimezone(zone).year
+
+
+def time_of_last_year(raw: bytes, zone: ZoneInfo, written: int) -> int | None:
+    """The instant of a time without a year, Nov 24 13:50:34, in a file that was last written at `written`.
+
+    The latest year in which it is not over a day later than that; None if neither that year nor the one
+    before has such a time.
+    """
+    latest, year = latest_and_year(zone, written)
+    for candidate in (year, year - 1):
+        at = parse_time(b"Mon " + raw + b" %d" % candidate, zone)
+        if at is not None and at <= latest:
+            return at
+    return None
+
+
 def _offset(text: bytes) -> timedelta | None:
     text = text.strip()
     if not text:
         return None
-    if text == b"Z":
+    if text in (b"Z", b"UTC"):
         return timedelta()
     digits = text[1:].replace(b":", b"")
     offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
@@ -69,14 +89,14 @@ def _offset(text: bytes) -> timedelta | None:
 
 @lru_cache(maxsize=1 << 14)
 def clean_client(raw: bytes) -> str:
-    """The address in its one spelling, or a host name; "" where none was logged."""
+    """The address in its one spelling; "" if none was logged, and NOT_AN_ADDRESS for a name in its place."""
     text = raw.decode("ascii", "replace")
     if text in ("", "-", "None", "unix:"):
         return ""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return text.lower() if len(text) <= 253 and _HOST.fullmatch(text) else NOT_AN_ADDRESS
+        return NOT_AN_ADDRESS
     mapped = getattr(address, "ipv4_mapped", None)
     return str(mapped or address)
 

@@ -35,11 +35,14 @@ class LogSums:
     """
 
     lines: int
-    read: int
+    request_lines: int
+    message_lines: int
+    text_only: int
     not_understood: int
     blank: int
     dated: int
     in_period: int
+    yearless: bool  # whether the year of any time was taken from the file's date
     names: tuple[str, ...]
     messages: tuple[str, ...]
     groups: Columns
@@ -47,6 +50,24 @@ class LogSums:
     events: Columns
     first: int = NONE  # the first and the last instant in the order of the lines, of whatever period
     last: int = NONE
+
+    @property
+    def read(self) -> int:
+        """Lines that a format matches, whatever they show."""
+        return self.request_lines + self.message_lines + self.text_only
+
+    @property
+    def states(self) -> dict[str, int]:
+        """The lines by the columns of Sources."""
+        return {
+            "lines": self.lines,
+            "read": self.read,
+            "requests": self.request_lines,
+            "messages": self.message_lines,
+            "text_only": self.text_only,
+            "not_understood": self.not_understood,
+            "blank": self.blank,
+        }
 
 
 class Names:
@@ -113,11 +134,14 @@ def sums_of(tally: Tally) -> LogSums:
     ]
     return LogSums(
         lines=tally.lines,
-        read=tally.read,
-        not_understood=tally.not_understood,
-        blank=tally.blank,
+        request_lines=tally.states["request"],
+        message_lines=tally.states["message"],
+        text_only=tally.states["text only"],
+        not_understood=tally.states["not understood"],
+        blank=tally.states["blank"],
         dated=tally.dated,
         in_period=tally.in_period,
+        yearless=tally.yearless,
         names=names.all(),
         messages=messages.all(),
         groups=_columns(groups, list(chain(*BY_GROUP))),

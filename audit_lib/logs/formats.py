@@ -8,13 +8,15 @@ from pathlib import Path
 
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, POSSIBLE, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, shown_name
 from audit_lib.logs.templates import Part, expression, parse_template
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 
-MOST_MESSAGES = 250  # as many as the fast reader can number, templates counted one by one
+MOST_MESSAGES = 250  # as many as the fast reader can number
+# Whether a statement continues its record: always, or only behind one that does.
+CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")
 _NAME = r"[\w ,.:/-]{1,80}"
 _NOTHING = re.compile(rb"(?!)")  # matches nothing
@@ -34,6 +36,7 @@ class Block:
     outer: bool = False
     method: str = ""
     status: int | None = None
+    continues: str = ""
     kind: str = ""
     once: bool = False
     leak: bool = False
@@ -42,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True)
 class JsonFields:
-    """Names of a structured line's fields, in order of preference."""
+    """Names of a structured line's fields, in order of preference; a dotted name counts by its last part."""
 
     time: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
@@ -52,6 +55,27 @@ class JsonFields:
     path: tuple[str, ...] = ()
     level: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()  # of objects that hold what a client writes
+    examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+
+    @cached_property
+    def ranks(self) -> dict[str, list[tuple[str, int]]]:
+        """For each name the fields that it may be, by NamedFields, and its place among their names."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for kind in ("time", "text", "status", "client", "method", "path", "level"):
+            for rank, name in enumerate(getattr(self, kind)):
+                found.setdefault(name, []).append(("at" if kind == "time" else kind, rank))
+        return found
+
+
+@dataclass(frozen=True)
+class PossibleFailure:
+    """Words, in small letters, by which a text that no message matches is a possible login failure."""
+
+    about: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
+    before_address: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
 
@@ -64,6 +88,7 @@ class LogFormats:
     bodies: tuple[Block, ...]
     messages: tuple[Block, ...]
     json: JsonFields
+    possible: PossibleFailure
     secret_parameters: tuple[str, ...]  # names in small letters; `*` at the beginning is any text
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
 
@@ -76,9 +101,14 @@ class LogFormats:
         return replace(self, declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))))
 
     @cached_property
+    def message_kinds(self) -> dict[str, str]:
+        """The kind of each message by its name, in the order of the file."""
+        return {block.name: block.kind for block in self.messages} | {POSSIBLE_FAILURE: POSSIBLE}
+
+    @cached_property
     def message_numbers(self) -> dict[str, int]:
         """The place of each message in the order of the file."""
-        return {block.name: number for number, block in enumerate(self.messages)}
+        return {name: number for number, name in enumerate(self.message_kinds)}
 
     def secret_parameter(self, name: str) -> str:
         """The first of the patterns that a query parameter's name has; "" if it has none."""
@@ -91,6 +121,7 @@ class LogFormats:
         return frozenset(block.name for block in self.messages if block.leak) | {SECRET_IN_URL}
 
 
+POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
 
@@ -112,17 +143,20 @@ def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFo
     faults: list[Fault] = []
     top = TomlTable(parse_toml(content, place), place, faults)
     prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
-    json, query = _inner(top, "json"), _inner(top, "query")
+    json, query, possible = (_inner(top, section) for section in ("json", "query", "possible"))
     names = JsonFields(**{field.name: _needed(json, field.name) for field in fields(JsonFields)})
+    named = fields(PossibleFailure) if possible.values else ()  # without the table nothing is possible
+    words = PossibleFailure(**{field.name: _needed(possible, field.name) for field in named})
     parameters = _needed(query, "secret_parameters")
-    if len(messages) > MOST_MESSAGES:
+    if len({block.name for block in messages}) > MOST_MESSAGES:
         top.fault(f"has more than {MOST_MESSAGES} messages")
-    for table in (json, query, top):
+    for table in (json, query, possible, top):
         table.close()
     if faults:
         raise BadInput(faults)
     own = (name.lower() for name in secrets if name.isascii())
-    return LogFormats(prefixes, bodies, messages, names, tuple(dict.fromkeys((*own, *parameters))))
+    secret = tuple(dict.fromkeys((*own, *parameters)))
+    return LogFormats(prefixes, bodies, messages, names, words, secret)
 
 
 def _inner(top: TomlTable, key: str) -> TomlTable:
@@ -171,6 +205,7 @@ def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
         outer=section == "prefix" and table.flag("outer"),
         method=table.text("method") if section == "body" else "",
         status=_status(table) if section == "body" else None,
+        continues=table.text("continues", among=("", "record", "continuation")) if section == "body" else "",
         kind=table.text("kind", needed=True, among=MESSAGE_KINDS) if message else "",
         once=message and table.flag("once"),
         leak=message and table.flag("leak"),

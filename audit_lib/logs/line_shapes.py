@@ -6,7 +6,8 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.read_line import NOT_UNDERSTOOD, bare, read_line
+from audit_lib.logs.line_events import NOT_UNDERSTOOD
+from audit_lib.logs.read_line import bare, read_line
 
 SHOWN = 3  # shapes of a file
 LONGEST = 60  # characters of a shape

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,8 @@ from audit_lib.logs.line_shapes import unread_shapes
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
-from audit_lib.logs.units import DAY
+from audit_lib.logs.units import DAY, micros_of
+from audit_lib.logs.yearless import read_with_year
 from audit_lib.project import LogSource, Project
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
@@ -135,7 +136,9 @@ def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[s
             plain = _unpacked_copy(own, path)
             if plain:
                 return {"state": "refused", "reason": f"{COPY} {plain}"}, None
-            sums, broken = _sums(own, path, source)
+            broken: list[str] = []
+            written = micros_of(source.facts.modified_at)
+            sums, remark = read_with_year(lambda at: _sums(own, path, source, at, broken), written)
             shapes = _shapes(own, path) if sums.not_understood else ""
             facts = {
                 "size_bytes": source.facts.size_bytes,
@@ -148,10 +151,10 @@ def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[s
     except Bomb:
         reason = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
         return {"state": "refused", "reason": reason}, None
-    lines = {name: getattr(sums, name) for name in ("lines", "read", "not_understood", "blank")}
     state = "read" if sums.lines or broken else "empty"
-    reason = "; ".join(filter(None, (broken or _reason(sums, quarter), shapes)))
-    return facts | lines | {"state": state, "reason": reason}, sums
+    reason = "".join(broken[:1]) or _reason(sums, quarter)
+    reason = "; ".join(filter(None, (reason, remark, shapes)))
+    return facts | sums.states | {"state": state, "reason": reason}, sums
 
 
 def _shapes(own: _Source, path: str) -> str:
@@ -164,16 +167,25 @@ def _shapes(own: _Source, path: str) -> str:
     return ""
 
 
-def _sums(own: _Source, path: str, source: OpenSource) -> tuple[LogSums, str]:
-    """The sums of a file, also of one whose packed stream ends too early, and what is wrong with it."""
+def _sums(own: _Source, path: str, source: OpenSource, written: int | None, broken: list[str]) -> LogSums:
+    """The sums of a file, also of one whose packed stream ends too early: `broken` gets what is wrong."""
+    plan = replace(own.plan, written=written)
     if own.scheduler and not is_packed(source.peek()):
         from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
-        return read_on_cluster([str(own.root / path)], own.plan, own.scheduler)[0], ""
-    stream = Stream(source.file)
-    sums = read_log(cast(BinaryIO, stream), own.plan, own.total)
-    broken = f"{BROKEN_OFF} ({stream.broken})" if stream.broken else ""
-    return sums, broken
+        return read_on_cluster([str(own.root / path)], plan, own.scheduler)[0]
+    if written is None:
+        with open_source(own.root, path) as again:
+            return _stream_sums(again.file, plan, own.total, broken)
+    return _stream_sums(source.file, plan, own.total, broken)
+
+
+def _stream_sums(file: BinaryIO, plan: Plan, total: int, broken: list[str]) -> LogSums:
+    stream = Stream(file)
+    sums = read_log(cast(BinaryIO, stream), plan, total)
+    if stream.broken:
+        broken.append(f"{BROKEN_OFF} ({stream.broken})")
+    return sums
 
 
 def _period(quarter: Quarter | None) -> Period:

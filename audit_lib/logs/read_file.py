@@ -84,7 +84,7 @@ def bytes_in(root: Path, paths: Iterable[str]) -> int:
 
 def read_naively(file: BinaryIO, plan: Plan) -> LogSums:
     """The same sums by the naive reader, line by line."""
-    sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period))
+    sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period, plan.written))
     return folded([sums], plan.routes)[0]
 
 

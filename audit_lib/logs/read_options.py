@@ -33,3 +33,4 @@ class Plan:
     chunk: int = CHUNK
     threads: int = 2
     routes: int = MOST_ROUTES
+    written: int | None = None  # when the file was last written, for times without a year

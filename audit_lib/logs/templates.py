@@ -1,23 +1,35 @@
 """Templates of named fields: what each field takes, as text and as a regular expression over bytes.
 
-A field takes all bytes of its class and never gives one back; `{text}` ends at the first place where
-what follows it stands, or at the last if `{end}` follows that. So a template reads a line in one pass, by
-regular expression and by kernel alike.
+A field takes all bytes of its class and never gives one back. `{text}` ends at the first place where what
+follows it stands; the last `{text}` of a template at the first from which the rest of it matches, since what
+a client wrote may hold the same signs. So both readers, by regular expression and by kernel, read a line in
+one pass but for that.
 """
 
 import re
 from dataclasses import dataclass
 
-LEVELS = (b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL")
+LEVELS = (
+    *(b"TRACE", b"DEBUG", b"INFO", b"NOTICE", b"WARN", b"WARNING", b"ERROR", b"CRITICAL", b"FATAL"),
+    *(b"LOG", b"PANIC", b"SEVERE"),
+)
 
-_ZONE = rb"(?:Z| ?[+-]\d\d:?\d\d)?+"
+_ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
 _PART = rb"(?:[.,]\d{1,9}+)?+"
 _CLOCK = rb"\d\d:\d\d:\d\d"
+_HEX = rb"[0-9A-Fa-f:.]"
+ADDRESS = (
+    rb"(?>\d{1,3}+(?:\.\d{1,3}+){3}(?!\.?[0-9])"  # 203.0.113.7
+    rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
+    rb"(?:%[0-9A-Za-z]++)?+)"
+)
 FIELDS: dict[str, bytes] = {
-    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d[T ]" + _CLOCK + _PART + _ZONE + rb")",
-    "time:clf": rb"(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:" + _CLOCK + rb"(?:\.\d{1,9}+)?+(?: [+-]\d{4})?+)",
+    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d(?:[T ]| - )" + _CLOCK + _PART + _ZONE + rb")",
+    "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"
+    + _CLOCK
+    + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
     "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
-    "time:syslog": rb"[A-Z][a-z]{2} [ \d]\d " + _CLOCK,
+    "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]\d " + _CLOCK + rb")",
     "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
     "sp": rb" ++",
     "digits": rb"[0-9]++",
@@ -25,7 +37,9 @@ FIELDS: dict[str, bytes] = {
     "name": rb"[A-Za-z0-9_./-]++",
     "dotted": rb"[A-Za-z_][A-Za-z0-9_.]*+",
     "peer": rb'(?P<client>[^ "]*+)',
-    "client": rb"(?P<client>[0-9A-Za-z.:_-]++)",
+    "token": rb"[^ ]++",
+    "client": rb"(?P<client>" + ADDRESS + rb")",
+    "host": rb"(?P<client>[0-9A-Za-z.:_-]++)",
     "client:port": rb"(?P<client>[0-9A-Za-z.:_-]++)",
     "method": rb"(?P<method>[A-Za-z]++)",
     "path": rb'(?P<path>[^ "]*+)',
@@ -82,13 +96,17 @@ def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
     """The regular expression of a template; `whole` ends it at the end of the line."""
     pieces: list[bytes] = []
     open_text = False
-    for part, following in zip(parts, [*parts[1:], Part()], strict=True):
+    texts = [place for place, part in enumerate(parts[:-1]) if part.field == "text"]
+    for place, (part, following) in enumerate(zip(parts, [*parts[1:], Part()], strict=True)):
         if part.field == "text":
             open_text = True
             continue
         piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
         if open_text:
-            piece = rb"(?>.*" + piece + rb"\Z)" if following.field == "end" else rb"(?>.*?" + piece + rb")"
+            if following.field == "end":
+                piece = rb"(?>.*" + piece + rb"\Z)"
+            else:
+                piece = rb".*?" + piece if texts[-1] == place - 1 else rb"(?>.*?" + piece + rb")"
         pieces.append(piece)
         open_text = False
     if open_text:

@@ -1,7 +1,11 @@
 """What both readers of logs count in: arrays, instants in microseconds, and a limit they share."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 from numpy.typing import NDArray
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -12,3 +16,8 @@ MINUTE = 60_000_000
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
+
+
+def micros_of(at: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -20,6 +20,7 @@ from audit_lib.report.verdict import score, verdict
 SCHEMA = "audit_lib/report/1"
 
 _PLACE = ["secret", "environment", "service"]
+_LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
 
 
 def report_record(audit: Audit) -> dict[str, Any]:
@@ -185,9 +186,11 @@ def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
 def _coverage(audit: Audit) -> dict[str, Any]:
     """Where the lines of all sources ended, and what was not read with the command that supplies it."""
     sources = audit.tables["sources"]
+    logs = sources[sources["kind"] == "log"]
     unread = sources[sources["state"] != "read"]
     return {
         "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
+        "log_lines": {name: int(logs[name].sum()) for name in _LOG_LINES},
         "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
         "evidence_left_out": int(audit.tables["freshness"]["evidence_left_out"].sum()),
         "rules": [],

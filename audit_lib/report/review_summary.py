@@ -82,6 +82,8 @@ def _supplied(sources: pd.DataFrame) -> str:
     read = int(sources["state"].eq("read").sum())
     lost = int(sources["not_understood"].sum())
     lines = f"; {counted(int(sources['read'].sum()), 'line')} read, {lost} not understood" if read else ""
+    silent = int(sources["text_only"].sum())
+    lines += f", {silent} text only" if read and silent else ""
     return f"{read} of {len(sources)} read{lines}"
 
 
@@ -124,9 +126,11 @@ def _names(rows: pd.DataFrame) -> str:
 
 
 def what_was_read(audit: Audit) -> Table:
-    """Each source with its lines by how they were read; every line is in exactly one column."""
-    columns = ["source", "kind", "state", "reason", "lines", "read", "not_understood", "blank"]
+    """Each source with its lines by how they were read; of a log also what those that were read show."""
+    shown = ["log_requests", "log_messages", "text_only"]
+    columns = ["source", "kind", "state", "reason", "lines", "read", *shown, "not_understood", "blank"]
     rows = audit.tables["sources"].sort_values(["kind", "source"], kind="stable")
+    rows = rows.rename(columns={"requests": "log_requests", "messages": "log_messages"})
     frame = rows[columns].assign(reason=rows["reason"].where(rows["reason"] != "", place(rows)))
     frame = frame.rename(columns={"reason": "place, or a remark"})
     return show(frame, "What was read", empty="nothing was read")

@@ -83,7 +83,7 @@ def test_stdin_is_read_packed_or_not(log: Path) -> None:
     """- is stdin; gzip is told by its bytes."""
     plain, packed = _run("-", stdin=LOG), _run("-", stdin=gzip.compress(LOG))
     assert plain.stdout == packed.stdout == _run(log).stdout
-    assert "4 lines: 4 read, 0 not understood, 0 blank" in plain.stderr
+    assert "4 lines: 3 requests, 1 message, 0 text only, 0 not understood, 0 blank" in plain.stderr
 
 
 def test_the_same_path_twice_is_counted_once(log: Path) -> None:

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.base.log_kinds import MESSAGE_KINDS, POSSIBLE
 from audit_lib.logins.coverage import written_lines
 from audit_lib.logs.fields import parse_time
 from audit_lib.logs.formats import Block, load_formats
-from audit_lib.logs.json_line import json_fields
+from audit_lib.logs.named_fields import json_fields
 from audit_lib.logs.read_line import read_line
 
 FORMATS = load_formats()
@@ -20,9 +20,11 @@ MESSAGES = [pytest.param(block, id=block.name) for block in FORMATS.messages]
 
 
 def _matches(block: Block, line: str) -> bool:
-    found = block.expression.match(line.encode())
-    time = found and found.groupdict().get("time")
-    return bool(found) and (not time or parse_time(time, UTC) is not None)
+    """Whether a line begins by one of the templates of a block."""
+    named = [each for each in (*FORMATS.prefixes, *FORMATS.bodies) if each.name == block.name]
+    founds = [each.expression.match(line.encode()) for each in named]
+    times = [found.groupdict().get("time") for found in founds if found]
+    return any(not time or parse_time(time, UTC) is not None for time in times)
 
 
 @pytest.mark.parametrize("block", HEADS)
@@ -46,8 +48,17 @@ def test_a_message_is_seen_in_its_examples_alone(block: Block) -> None:
 
 def test_json_fields_take_their_examples() -> None:
     """A structured line gives its time; what is no object gives nothing."""
-    assert all(json_fields(line.encode(), FORMATS.json).time for line in FORMATS.json.examples)
-    assert all(json_fields(line.encode(), FORMATS.json) is None for line in FORMATS.json.counter_examples)
+    assert all(json_fields(line.encode(), FORMATS.json, UTC).at for line in FORMATS.json.examples)
+    broken = FORMATS.json.counter_examples
+    assert all(json_fields(line.encode(), FORMATS.json, UTC) is None for line in broken)
+
+
+def test_a_possible_failure_is_seen_in_its_examples_alone() -> None:
+    """Words of failing beside words of logging in, with the address; either alone shows nothing."""
+    shown = [read_line(line.encode(), FORMATS, UTC).events for line in FORMATS.possible.examples]
+    assert [(event.kind, event.client) for (event,) in shown] == [(POSSIBLE, "203.0.113.7")] * len(shown)
+    silent = FORMATS.possible.counter_examples
+    assert [line for line in silent if read_line(line.encode(), FORMATS, UTC).events] == []
 
 
 def test_every_kind_has_a_line_that_shows_it() -> None:
@@ -161,7 +172,7 @@ def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
         line for line in FAULTS.split("\n") if line and not any(fault.startswith(line) for fault in told)
     ]
     assert missing == []
-    assert len(told) == 28  # those, and each list that [json] lacks
+    assert len(told) == 29  # those, and each list that [json] lacks
 
 
 @pytest.mark.parametrize(
@@ -177,14 +188,14 @@ def test_a_file_of_another_shape_is_a_fault(tmp_path: Path, content: bytes, faul
 
 
 def test_more_messages_than_can_be_numbered_are_a_fault(tmp_path: Path) -> None:
-    """A message with hundreds of templates is refused: the fast reader would mistake one for another."""
-    templates = [f"message {number} " for number in range(251)]
-    block = (
-        f'[[message]]\nname = "many"\nkind = "notice"\ntemplates = {templates}\n'
+    """A file with hundreds of messages is refused: the fast reader would mistake one for another."""
+    blocks = [
+        f'[[message]]\nname = "{number}"\nkind = "notice"\ntemplate = "message {number} "\n'
         'examples = ["a"]\ncounter_examples = ["b"]\n'
-    )
+        for number in range(251)
+    ]
     path = tmp_path / "many.toml"
-    path.write_text(block)
+    path.write_text("".join(blocks))
     with pytest.raises(BadInput, match="has more than 250 messages"):
         load_formats(path)
 

@@ -9,7 +9,8 @@ import pytest
 from audit_lib.logs.count_lines import day_of
 from audit_lib.logs.fields import clean_route, mask_email, parse_time
 from audit_lib.logs.formats import SECRET_IN_URL, load_formats
-from audit_lib.logs.read_line import LINE_LIMIT, Line, read_line
+from audit_lib.logs.line_events import Line
+from audit_lib.logs.read_line import LINE_LIMIT, read_line
 from tests.support.fakes import fake_value
 
 FORMATS = load_formats()
@@ -28,7 +29,7 @@ CLIENTS = [
     ('INFO:     ::ffff:203.0.113.7:5000 - "GET / HTTP/1.1" 401 Unauthorized', "203.0.113.7"),
     ('INFO:     None - "GET / HTTP/1.1" 401 Unauthorized', ""),
     ('INFO:      - "GET / HTTP/1.1" 401 Unauthorized', ""),
-    ('INFO:     Proxy.Example.com:1 - "GET / HTTP/1.1" 401 Unauthorized', "proxy.example.com"),
+    ('INFO:     Proxy.Example.com:1 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)"),
     ('INFO:     <script>:1 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)"),
     ('2001:db8::1 - - [24/Nov/2026:13:50:34 +0000] "GET / HTTP/1.1" 401 1', "2001:db8::1"),
     ('{"client":"203.0.113.7:99","status":"401","path":"/"}', "203.0.113.7"),
@@ -163,8 +164,10 @@ STATES = [
     (b'{"a": ', "not understood"),
     (b'{"a": }', "not understood"),
     (b"{" * 100_000 + b"}" * 100_000, "not understood"),
-    (b"{}", "read"),
-    (b"INFO:     Started server process [1]", "read"),
+    (b"{}", "text only"),
+    (b"INFO:     Started server process [1]", "text only"),
+    (b"INFO:     Application startup failed. Exiting.", "message"),
+    (b'INFO:     1.1.1.1:1 - "GET / HTTP/1.1" 200 OK', "request"),
 ]
 
 

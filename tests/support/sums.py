@@ -9,9 +9,9 @@ from audit_lib.logs.units import NONE
 def told(sums: LogSums) -> dict[str, Any]:
     """Everything that a file's sums say, in one order, with names in place of numbers."""
     said: dict[str, Any] = {
-        name: getattr(sums, name)
-        for name in ("lines", "read", "not_understood", "blank", "dated", "in_period", "first", "last")
+        name: getattr(sums, name) for name in ("dated", "in_period", "first", "last", "yearless")
     }
+    said |= sums.states
     for table in ("groups", "moments", "events"):
         columns = getattr(sums, table)
         shown = {

@@ -18,7 +18,10 @@ class Sources(Contract):
     state: Series[str] = pa.Field(isin=("read", "missing", "unreadable", "empty", "refused"))
     reason: Series[str]
     lines: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null: it has no lines, or was not read
-    read: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    read: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # of a log: requests, messages and text only
+    requests: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    messages: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    text_only: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     not_understood: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     blank: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     size_bytes: Series[pd.Int64Dtype] = pa.Field(nullable=True)

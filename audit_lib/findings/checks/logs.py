@@ -125,6 +125,23 @@ LOGS = (
         where="{places}",
     ),
     Check(
+        id="log-text-only",
+        what="A log was read, but no request and no known message was seen in it.",
+        why="If the application logs failed logins there, none of them was counted.",
+        table="sources",
+        severity="medium",
+        unknown_when=lambda rows: (
+            rows["kind"].eq("log")
+            & rows["text_only"].gt(0).fillna(False).astype(bool)
+            & (rows["requests"] + rows["messages"]).eq(0).fillna(False).astype(bool)
+        ),
+        subject="log lines",
+        evidence="{source}: {text_only} of {lines} lines are text only; no request and no message was seen",
+        remedy="Add what this log writes about requests and failed logins to a formats file of your own, "
+        "or supply the access log of the server in front.",
+        controls=QUALITY,
+    ),
+    Check(
         id="log-not-understood",
         what="Lines of a log were not understood.",
         why="What they say, a failed login perhaps, was not counted.",

@@ -23,11 +23,22 @@ def more(state, place):
 
 
 @inlined
-def end_line(frame, at, record, place):
-    """A line has ended as read, not understood or blank (`place`), with what it says of record and time."""
+def end_line(frame, at, record, place, continues):
+    """A line has ended in a state (`place`), with what it says of time, record and continuation."""
     state = word(frame, layout.STATE)
     more(state, layout.LINES)
     more(state, place)
+    if place != layout.BLANK:
+        follows = np.int64(0)
+        if at == NONE and not record and continues:
+            opened, inside = word(state, layout.OPEN), word(state, layout.INSIDE)
+            if continues == 1 or inside == 1:
+                follows = opened
+            elif inside == layout.CARRIED:
+                follows = np.int64(layout.CARRIED_INSIDE)
+        put(state, layout.FOLLOWS, follows)
+        put(state, layout.OPEN, follows if at == NONE else 1)
+        put(state, layout.INSIDE, np.int64(follows != 0))
     if record:
         put(state, layout.BEGUN, 1)
         put(state, layout.OPENED, 0)
@@ -89,6 +100,9 @@ def keep_step(frame, at, last):
 def sight(frame, at, shown):
     """Counts one request or message, and keeps it as an event where it is one."""
     state, settings = word(frame, layout.STATE), word(frame, layout.SETTING)
+    follows = word(state, layout.FOLLOWS)
+    if follows == 1:
+        at = word(state, layout.LAST)
     if shown.once:
         if word(state, layout.OPENED) & shown.once:
             return
@@ -111,7 +125,7 @@ def sight(frame, at, shown):
     two = two_in_one(
         shown.client * word(settings, layout.BY_CLIENT), shown.route * word(settings, layout.BY_ROUTE)
     )
-    if shown.once and word(state, layout.BEGUN) == 0:
+    if follows >= layout.CARRIED or (shown.once and word(state, layout.BEGUN) == 0):
         rows = word(frame, layout.ONCE_ROWS) + 8 * layout.ONCE * word(state, layout.ONCES)
         more(state, layout.ONCES)
         put(rows, layout.O_BIT, shown.once)
@@ -119,6 +133,7 @@ def sight(frame, at, shown):
         put(rows, layout.O_TWO, two)
         put(rows, layout.O_ROW, row)
         put(rows, layout.O_LINE, word(state, layout.LINES))
+        put(rows, layout.O_FOLLOWS, follows)
     elif not shown.notice and word(settings, layout.WANT_COUNTS):
         add(frame, layout.GROUPS if today else layout.HEADS, one, two, mark)
 

@@ -53,7 +53,7 @@ def _as_it_is(raw: bytes) -> str:
 
 def messages(formats: LogFormats) -> tuple[str, ...]:
     """The names of messages by their place; the first is none."""
-    return "", *(block.name for block in formats.messages), *_OWN
+    return "", *formats.message_kinds, *_OWN
 
 
 def named_groups(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Ints:
@@ -107,8 +107,8 @@ def _kinds(formats: LogFormats) -> Ints:
     kinds = np.zeros(1024 + 256, np.int64)
     for status in (*REQUEST_KINDS, *formats.declared_statuses):
         kinds[status] = KINDS.index(formats.kind_of(status))
-    for number, block in enumerate(formats.messages):
-        kinds[1024 + number + 1] = KINDS.index(block.kind)
+    for number, kind in enumerate(formats.message_kinds.values()):
+        kinds[1024 + number + 1] = KINDS.index(kind)
     kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)
     return kinds
 
@@ -118,7 +118,7 @@ def decode_events(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Columns
     one, before, after = rows[:, layout.E_ONE], rows[:, layout.E_BEFORE], rows[:, layout.E_AFTER]
     swapped = (before != NONE) & (after != NONE) & (before > after)
     message = message_in(one)
-    own = len(formats.messages) + 1 - _FIRST_OWN
+    own = len(formats.message_kinds) + 1 - _FIRST_OWN
     message = np.where(message >= _FIRST_OWN, message + own, message)
     subjects, plain = rows[:, layout.E_SUBJECT], _names_a_variable(formats)[message]
     subject = np.zeros(len(rows), np.int64)
@@ -138,5 +138,6 @@ def decode_events(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Columns
 
 def _names_a_variable(formats: LogFormats) -> np.ndarray:
     """For each place among the messages, whether its subject is the name of a variable or parameter."""
-    named = ("variable" in block.expression.groupindex for block in formats.messages)
-    return np.array([False, *named, *(name == SECRET_IN_URL for name in _OWN)])
+    naming = {block.name for block in formats.messages if "variable" in block.expression.groupindex}
+    named = (name in naming or name == SECRET_IN_URL for name in messages(formats))
+    return np.array([*named])

@@ -21,22 +21,45 @@ def is_symbol(value):
 
 
 @jit
-def number_client(frame, pos, end, always):
-    """The number of a client's text, without port and brackets."""
+def host_of(pos, end, always):
+    """Where a client's text begins and ends without port and brackets."""
     if pos < end and byte(pos) == 91:
         at = end - 1
         while at > pos and byte(at) != 93:
             at -= 1
         if at > pos:
-            return number_of(frame, pos + 1, at)
+            return pos + 1, at
     at = end
     while at > pos and 48 <= byte(at - 1) <= 57:
         at -= 1
     if at < end and at > pos and byte(at - 1) == 58:
         host = at - 1
         if always or find_byte(pos, host, 58) == host:
-            return number_of(frame, pos, host)
-    return number_of(frame, pos, end)
+            return pos, host
+    return pos, end
+
+
+@inlined
+def number_client(frame, pos, end, always):
+    """The number of a client's text, without port and brackets."""
+    begin, stop = host_of(pos, end, always)
+    return number_of(frame, begin, stop)
+
+
+@jit
+def path_begin(pos, end):
+    """Where the path of a URL begins, behind scheme and host; AWAY (-2) if it has none."""
+    at = pos
+    while at < end and (65 <= byte(at) <= 90 or 97 <= byte(at) <= 122):
+        at += 1
+    if at == pos or end - at < 3 or byte(at) != 58 or byte(at + 1) != 47 or byte(at + 2) != 47:
+        return layout.AWAY
+    at += 3
+    while at < end and byte(at) != 47:
+        if byte(at) == 63 or byte(at) == 35 or byte(at) == 59:
+            return layout.AWAY
+        at += 1
+    return at if at < end else layout.AWAY
 
 
 @jit

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
-from audit_lib.logs.formats import Block, LogFormats
+from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
 from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
@@ -54,6 +54,8 @@ def _row(block: Block, number: int, texts: Literals) -> list[int]:
         number,
         int(block.kind == "notice"),
         1 << MESSAGE_KINDS.index(block.kind) if block.once else 0,
+        CONTINUES[block.continues],
+        int("time:syslog" in fields),
     ]
 
 
@@ -74,15 +76,17 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     # The kernel only asks which lines the naive reader has to look at: what follows a `*` is enough.
     endings = dict.fromkeys(name.lstrip("*").encode() for name in formats.secret_parameters)
     parameters = [texts.place(name) for name in endings]
-    names = _names(texts, formats)
+    names, words = _names(texts, formats), _words(texts, formats)
     starts, offsets = zone_offsets(zone_name)
     return Program(
         np.frombuffer(bytes(texts.text) + bytes(SLACK), np.uint8).copy(),
         tree.nodes(),
         tree.roots,
+        tree.switches(),
         np.array(blocks, np.int64).reshape(-1, BLOCK),
         np.array(sought, np.int64).reshape(-1, 2),
         np.array(parameters, np.int64).reshape(-1, 2),
+        np.array(words, np.int64).reshape(-1, 3),
         np.array(names, np.int64).reshape(-1, 4),
         starts,
         offsets,
@@ -93,15 +97,24 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
     return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
 
 
+def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
+    """The words of possible failures, behind a row with the number of their message."""
+    possible = formats.possible
+    kinds = enumerate((possible.about, possible.failing, possible.before_address))
+    words = [[*texts.place(word.encode()), kind] for kind, named in kinds for word in named]
+    return [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0, 0], *words]
+
+
 def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:
-    """The names of a structured line's fields as a table by size and last byte; empty rows have size 0."""
+    """The names of a structured line's fields as a table by `name_slot`; empty rows have size 0."""
     json = formats.json
-    lists = (json.time, json.text, json.status, json.client, json.method, json.path, json.level, json.labels)
+    plain = (json.time, json.text, json.status, json.client, json.method, json.path, json.level)
+    lists = (*plain, json.labels, json.foreign)
     assert len(lists) == FIELDS
     table = [[0, 0, 0, 0] for _ in range(NAME_SLOTS)]
     for field, names in enumerate(lists):
         for rank, name in enumerate(names):
-            slot = name_slot(len(name.encode()), name.encode()[-1])
+            slot = name_slot(len(name.encode()), name.encode()[0], name.encode()[-1])
             while table[slot][3]:
                 slot = (slot + 1) % NAME_SLOTS
             table[slot] = [field, rank, *texts.place(name.encode())]

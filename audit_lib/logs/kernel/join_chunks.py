@@ -10,7 +10,7 @@ from audit_lib.logs.count_lines import Period
 from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
-from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in
+from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in, untimed_word
 from audit_lib.logs.kernel.worker import ChunkRead
 from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
 from audit_lib.logs.read_options import Plan
@@ -56,6 +56,12 @@ class _Carried:
     day: int = 0
     last: int = NONE
     opened: int = 0
+    open: bool = False  # a record with a time
+    inside: bool = False  # the last line continued it
+
+    def follows(self, code: int) -> bool:
+        """Whether a line continues what stands before its chunk, by what its chunk knew (layout.OPEN)."""
+        return self.open if code == layout.CARRIED else self.open and self.inside and code > layout.CARRIED
 
 
 @dataclass
@@ -87,7 +93,7 @@ def reduce_chunks(reads: Iterable[ChunkRead], plan: Plan) -> LogSums:
 def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
     """What all chunks gave together; apart from it nothing holds their workers any more."""
     carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
-    notices = [False, *(block.kind == NOTICE for block in plan.formats.messages)]
+    notices = [False, *(kind == NOTICE for kind in plan.formats.message_kinds.values())]
     for read in reads:
         held = plan.period.holds(day_text(carried.day))
         share = gathered.shares.setdefault(id(read.worker), Share(read.worker))
@@ -124,13 +130,19 @@ def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
 def _counted_once(
     read: ChunkRead, carried: _Carried, held: bool, notices: list[bool]
 ) -> Iterator[tuple[tuple[int, int], int]]:
-    """Messages before the chunk's first record: the record may have begun, and counted them, before."""
-    for bit, one, two, row, line in read.onces.tolist():
+    """Messages of a record from before the chunk: its time holds, and it may have counted them."""
+    for bit, one, two, row, line, code in read.onces.tolist():
         in_head = day_in(one) == 0
         if carried.opened & bit or (in_head and not held):
             if row >= 0:
                 read.events[row, layout.E_ONCE] = -1
-        elif not notices[message_in(one)]:
+            continue
+        if carried.follows(code):
+            one -= untimed_word(1)  # noqa: PLW2901
+            if row >= 0:
+                read.events[row, layout.E_ONE] -= untimed_word(1)
+                read.events[row, [layout.E_AT, layout.E_BEFORE, layout.E_AFTER]] = carried.last
+        if not notices[message_in(one)]:
             yield (one | day_word(carried.day) if in_head else one, two), line
 
 
@@ -170,6 +182,11 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
         gathered.last = carried.last
     opened = int(state[layout.OPENED])
     carried.opened = opened if state[layout.BEGUN] else carried.opened | opened
+    code, inside = int(state[layout.OPEN]), int(state[layout.INSIDE])
+    carried.open, carried.inside = (
+        code == 1 or carried.follows(code),
+        carried.inside if inside == layout.CARRIED else inside == 1,
+    )
 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
@@ -186,11 +203,14 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     events = decode_events(rows, NamedTexts(list(gathered.texts), names), formats)
     return LogSums(
         lines=int(state[layout.LINES]),
-        read=int(state[layout.READ]),
+        request_lines=int(state[layout.REQUESTS]),
+        message_lines=int(state[layout.MESSAGES]),
+        text_only=int(state[layout.TEXT_ONLY]),
         not_understood=int(state[layout.UNKNOWN]),
         blank=int(state[layout.BLANK]),
         dated=gathered.dated,
         in_period=gathered.in_period,
+        yearless=bool(state[layout.YEARLESS]),
         names=names.all(),
         messages=messages(formats),
         groups=whole.groups,

@@ -2,14 +2,19 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, lowest, marks_of, put_byte, put_eight
+from audit_lib.logs.kernel.raw_line import cleaned
 
-TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE, ESCAPED_VALUE = 1, 2, 3, 4
+# Kinds of values. A text may hold escapes or bytes beyond ASCII.
+TEXT_VALUE, NUMBER_VALUE, OTHER_VALUE = 1, 2, 3
+ESCAPED, WIDE = 1, 2
 WIDTH = 32  # so many bytes are looked at together
-notable = marks_of(b'"\\' + bytes(range(128, 256)), WIDTH)
-escapes = marks_of(b"\\" + bytes(range(32)), WIDTH)
+stops, highs = marks_of(b'"\\', WIDTH), marks_of(bytes(range(128, 256)), WIDTH)
+backslashes = marks_of(b"\\", WIDTH)
 
 
 @inlined
@@ -21,80 +26,140 @@ def skip_space(pos, end):
 
 
 class Text(NamedTuple):
-    """Where a text ends, at its quote, and whether it holds an escape; AWAY for a byte beyond ASCII."""
+    """Where a text ends, at its quote, and what it holds (ESCAPED, WIDE)."""
 
     end: int
-    escaped: bool
+    holds: int
 
 
 @jit
 def text_at(pos, end):
-    """The text that begins after a quote; AWAY, too, for a rare escape."""
-    escaped = False
+    """The text that begins after a quote; its end is AWAY if it has none or holds what JSON does not know."""
+    holds = 0
     while pos < end:
-        marks = notable(pos)
+        marks, wide = stops(pos), highs(pos)
         if marks == 0:
+            holds |= WIDE if wide else 0
             pos += WIDTH
             continue
+        holds |= WIDE if wide & ((marks & -marks) - 1) else 0
         pos += lowest(marks)
-        if pos >= end or byte(pos) >= 128:
-            return Text(AWAY, escaped)
+        if pos >= end:
+            break
         if byte(pos) == 34:
-            return Text(pos, escaped)
-        escaped, pos = True, pos + 1
-        if pos >= end or not (byte(pos) == 34 or byte(pos) == 92 or byte(pos) == 47):
-            return Text(AWAY, escaped)
+            return Text(pos, holds)
+        holds |= ESCAPED
+        size = escape_size(pos, end)
+        if size == 0:
+            break
+        pos += size
+    return Text(AWAY, holds)
+
+
+@inlined
+def escape_size(pos, end):
+    """How many bytes an escape takes; 0 for one that JSON does not know."""
+    value = byte(pos + 1) if pos + 1 < end else 0
+    if value == 117:
+        return 6 if hex_number(pos + 2, end) >= 0 else 0
+    known = value == 34 or value == 92 or value == 47 or value == 98 or value == 102
+    return 2 if known or value == 110 or value == 114 or value == 116 else 0
+
+
+@jit
+def hex_number(pos, end):
+    """The number of four digits of base 16, or -1."""
+    if end - pos < 4:
+        return -1
+    value = 0
+    for i in range(4):
+        digit = byte(pos + i)
+        if 48 <= digit <= 57:
+            digit -= 48
+        elif 97 <= digit | 32 <= 102:
+            digit = (digit | 32) - 87
+        else:
+            return -1
+        value = value << 4 | digit
+    return value
+
+
+@inlined
+def digits_end(pos, end):
+    """Past the digits that stand there."""
+    while pos < end and 48 <= byte(pos) <= 57:
         pos += 1
-    return Text(AWAY, escaped)
+    return pos
 
 
 @jit
 def value_end(pos, end):
-    """Kind and end of a plain value: text, a number without exponent, true, false, null; AWAY for another."""
+    """Kind and end of a plain value that is no text; AWAY for another, and for a word of Python alone."""
     if pos >= end:
         return 0, AWAY
-    value = byte(pos)
-    if value == 34:
-        text = text_at(pos + 1, end)
-        return (ESCAPED_VALUE if text.escaped else TEXT_VALUE), text.end
-    if 48 <= value <= 57:
-        at = pos + 1
-        while at < end and 48 <= byte(at) <= 57:
-            at += 1
-        if (value == 48 and at > pos + 1) or at - pos > 18:
+    begin = pos + (byte(pos) == 45)
+    if begin < end and 48 <= byte(begin) <= 57:
+        at = digits_end(begin, end)
+        if byte(begin) == 48 and at > begin + 1:
             return 0, AWAY
         if at + 1 < end and byte(at) == 46 and 48 <= byte(at + 1) <= 57:
-            at += 1
-            while at < end and 48 <= byte(at) <= 57:
-                at += 1
-        if at < end and (byte(at) == 46 or byte(at) == 69 or byte(at) == 101):
-            return 0, AWAY
+            at = digits_end(at + 1, end)
+        if at < end and byte(at) | 32 == 101:
+            sign = at + 1 < end and (byte(at + 1) == 43 or byte(at + 1) == 45)
+            after = digits_end(at + 1 + sign, end)
+            if after == at + 1 + sign:
+                return 0, AWAY
+            at = after
         return NUMBER_VALUE, at
     name = 0
     for i in range(min(5, end - pos)):
         name = name << 8 | byte(pos + i)
-    if name >> 8 == 0x74727565 or name >> 8 == 0x6E756C6C:
-        return OTHER_VALUE, pos + 4
     if name == 0x66616C7365:
         return OTHER_VALUE, pos + 5
+    if end - pos == 4:
+        name <<= 8
+    if name >> 8 == 0x74727565 or name >> 8 == 0x6E756C6C:
+        return OTHER_VALUE, pos + 4
     return 0, AWAY
 
 
 @jit
-def unescape(pos, end, inner):
-    """The text of a value, in `inner`; its length, or AWAY where it is too long or holds a control byte."""
+def one_line(pos, end, inner, escaped, json):
+    """Copies the line of a value's text to `inner`, without colours; its length, or AWAY for a rare one."""
     if end - pos > layout.STRING_LIMIT:
         return AWAY
-    out = inner
+    out, odd = inner, False
     while pos < end:
-        marks = escapes(pos)
+        marks = backslashes(pos) if escaped else np.int64(0)
         count = min(end - pos, lowest(marks) if marks else WIDTH)
         for place in range(0, WIDTH, 8):
             put_eight(out + place, eight(pos + place))
         pos, out = pos + count, out + count
-        if pos < end and marks:
-            if byte(pos) != 92:
+        if marks and pos < end:
+            value = byte(pos + 1)
+            size = 2
+            if value == 110 or value == 114 or value == 116:
+                value, odd = (10 if value == 110 else 13 if value == 114 else 9), True
+            elif value == 117 and json:
+                value, size, odd = hex_number(pos + 2, end), 6, True
+                if value > 127:
+                    return AWAY
+            elif value != 34 and value != 92 and value != 47:
                 return AWAY
-            put_byte(out, byte(pos + 1))
-            out, pos = out + 1, pos + 2
-    return out - inner
+            put_byte(out, value)
+            out, pos = out + 1, pos + size
+    return tidied(inner, out) if odd else out - inner
+
+
+@jit
+def tidied(begin, end):
+    """The length of a text without line ends and colours, in its place; AWAY if it is several lines."""
+    while end > begin and byte(end - 1) == 10:
+        end -= 1
+    for at in range(begin, end):
+        if byte(at) == 10:
+            return AWAY
+    end = begin + cleaned(begin, end, begin)
+    while end > begin and byte(end - 1) == 13:
+        end -= 1
+    return end - begin

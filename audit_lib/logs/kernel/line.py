@@ -6,9 +6,17 @@ import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
-from audit_lib.logs.kernel.fields import is_failure, is_symbol, number_client, number_route, secret_parameter
+from audit_lib.logs.kernel.fields import (
+    is_failure,
+    is_symbol,
+    number_client,
+    number_route,
+    path_begin,
+    secret_parameter,
+)
 from audit_lib.logs.kernel.match import AWAY, first_match
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, word
+from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
+from audit_lib.logs.kernel.possible_failure import client_span, possible_number
 from audit_lib.logs.kernel.tables import number_of
 from audit_lib.logs.kernel.times import MISS
 
@@ -47,12 +55,11 @@ def nothing(status):
 
 
 @inlined
-def read_head(frame, pos, end):
-    """Takes prefixes off the line, as long as one matches."""
-    caps = word(frame, layout.CAPTURES)
-    at, record, prefixed, client = NONE, False, False, np.int64(0)
+def read_head(frame, shape, pos, end, at, record, client):
+    """Takes prefixes off a text, as long as one matches, behind a time, a record and a client."""
+    caps, prefixed = word(frame, layout.CAPTURES), False
     for _ in range(DEPTH):
-        after = first_match(frame, layout.INNER_PREFIX if prefixed else layout.PREFIX, pos, end)
+        after = first_match(frame, layout.INNER_PREFIX if prefixed else layout.PREFIX, shape, pos, end)
         if after == MISS:
             break
         if (
@@ -61,7 +68,10 @@ def read_head(frame, pos, end):
         ):
             return Head(AWAY, at, record, prefixed, client)
         prefixed = True
-        at = word(caps, layout.TIME_AT) if at == NONE else at
+        if at == NONE and word(caps, layout.TIME_AT) != NONE:
+            at = word(caps, layout.TIME_AT)
+            if word(word(caps, layout.BLOCK_AT), layout.BLOCK_YEARLESS):
+                put(word(frame, layout.STATE), layout.YEARLESS, 1)
         if client == 0 and word(caps, layout.C_CLIENT_END) > word(caps, layout.C_CLIENT):
             client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), False)
         if word(word(caps, layout.BLOCK_AT), layout.RECORD) and not is_traceback(after, end):
@@ -90,12 +100,12 @@ def read_request(frame):
             word(frame, layout.TEXT) + word(block, layout.METHOD_AT),
             word(frame, layout.TEXT) + fixed,
         )
-    return requested(frame, status, begin, end, word(block, layout.PORT) != 0)
+    return requested(frame, status, begin, end, word(block, layout.PORT) != 0, np.int64(0))
 
 
 @inlined
-def requested(frame, status, begin, end, always):
-    """What a request shows: its method from `begin` to `end`, client and path from captures."""
+def requested(frame, status, begin, end, always, given):
+    """What a request shows: its method from `begin` to `end`, client (else the `given` one) and path."""
     caps, zero = word(frame, layout.CAPTURES), np.int64(0)
     path, stop = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
     if (
@@ -112,10 +122,13 @@ def requested(frame, status, begin, end, always):
     whole = word(settings, layout.WANT_MINUTES) or (word(settings, layout.WANT_EVENTS) and failed)
     if stop > path and (whole or word(settings, layout.BY_ROUTE)):
         if byte(path) != 47:
-            return nothing(AWAY)
+            path = path_begin(path, stop)
+            if path < 0:
+                return nothing(AWAY)
         route = number_route(frame, path, stop)
     if whole or word(settings, layout.BY_CLIENT):
-        client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), always)
+        begin_, stop_ = word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END)
+        client = number_client(frame, begin_, stop_, always) if stop_ > begin_ else given
     if whole or word(settings, layout.BY_METHOD):
         method = number_of(frame, begin, end)
     return Shown(
@@ -124,20 +137,35 @@ def requested(frame, status, begin, end, always):
 
 
 @jit
-def read_message(frame, pos, end, client):
+def read_possible(frame, pos, end, client):
+    """What a text shows that no message matches: perhaps a failed login."""
+    zero = np.int64(0)
+    if end - pos > layout.STRING_LIMIT:
+        return nothing(AWAY)
+    message = possible_number(frame, pos, end)
+    if message == 0:
+        return nothing(0)
+    begin, stop = client_span(frame, pos, end)
+    if stop > begin:
+        client = number_of(frame, begin, stop)
+    return Shown(zero, np.int64(message), zero, np.int64(client), zero, zero, zero, zero)
+
+
+@jit
+def read_message(frame, shape, pos, end, client):
     """What a message shows that stands where the text begins, after symbols and emoji."""
     caps, zero = word(frame, layout.CAPTURES), np.int64(0)
     while pos < end and is_symbol(byte(pos)):
         pos += 1
-    after = first_match(frame, layout.MESSAGE, pos, end)
+    after = first_match(frame, layout.MESSAGE, shape, pos, end)
     if after == MISS:
-        return nothing(0)
+        return read_possible(frame, pos, end, client)
     block = word(caps, layout.BLOCK_AT)
     path, stop = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
     if after == AWAY or (stop > path and byte(path) != 47) or end - pos > layout.STRING_LIMIT:
         return nothing(AWAY)
     if word(caps, layout.C_CLIENT_END) > word(caps, layout.C_CLIENT):
-        client = number_of(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END))
+        client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), False)
     route = number_route(frame, path, stop) if stop > path else zero
     subject = number_of(frame, word(caps, layout.C_EMAIL), word(caps, layout.C_EMAIL_END))
     if word(caps, layout.C_VARIABLE_END) > word(caps, layout.C_VARIABLE):

@@ -3,23 +3,9 @@
 import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decision_tree import TIMED, WITH_STATUS
+from audit_lib.logs.kernel.decision_tree import ENDS_AT, HAS_BRACKET, HAS_QUOTE, SHAPES, TIMED, WITH_STATUS
 from audit_lib.logs.kernel.digits import NONE, number
-from audit_lib.logs.kernel.match_steps import (
-    BYTES,
-    CLIENTS,
-    DIGITS,
-    DOTTED,
-    EMAILS,
-    LETTERS,
-    NAME,
-    PEER,
-    ROUTE,
-    SP,
-    VARIABLES,
-    WORD,
-    Do,
-)
+from audit_lib.logs.kernel.match_steps import Do
 from audit_lib.logs.kernel.memory import (
     WIDTH,
     byte,
@@ -28,11 +14,11 @@ from audit_lib.logs.kernel.memory import (
     jit,
     lowest,
     marks_equal,
-    marks_of,
     put,
     same,
     word,
 )
+from audit_lib.logs.kernel.runs import address_end, head_end, run_end
 from audit_lib.logs.kernel.times import MISS, asctime, clf_time, iso_time, syslog_time
 from audit_lib.logs.templates import LEVELS
 
@@ -49,59 +35,6 @@ _LEVELS = np.array(
     ],
     np.int64,
 )
-
-
-def _outside(members):
-    """The marks of bytes that end a run of a class."""
-    return marks_of(bytes(set(range(256)) - set(BYTES[members])), WIDTH)
-
-
-not_sp, not_digits, not_word, not_name, not_dotted = map(_outside, (SP, DIGITS, WORD, NAME, DOTTED))
-not_peer, not_client, not_letters, not_route = map(_outside, (PEER, CLIENTS, LETTERS, ROUTE))
-not_email, not_variable = map(_outside, (EMAILS, VARIABLES))
-
-
-@jit
-def run_end(members, pos, end):
-    """The first byte that is not one of a class, or `end`."""
-    while pos < end:
-        if members == PEER:
-            marks = not_peer(pos)
-        elif members == WORD:
-            marks = not_word(pos)
-        elif members == SP:
-            marks = not_sp(pos)
-        elif members == LETTERS:
-            marks = not_letters(pos)
-        elif members == CLIENTS:
-            marks = not_client(pos)
-        elif members == DIGITS:
-            marks = not_digits(pos)
-        elif members == DOTTED:
-            marks = not_dotted(pos)
-        elif members == VARIABLES:
-            marks = not_variable(pos)
-        elif members == NAME:
-            marks = not_name(pos)
-        elif members == ROUTE:
-            marks = not_route(pos)
-        else:
-            marks = not_email(pos)
-        if marks:
-            return min(end, pos + lowest(marks))
-        pos += WIDTH
-    return end
-
-
-@jit
-def head_end(members, pos, end, least, most):
-    """The end of a name that begins with a letter; behind it so many bytes as are allowed; or MISS."""
-    first = byte(pos)
-    capital, small = 65 <= first <= 90, 97 <= first <= 122 or first == 95
-    if pos >= end or not (capital or (small and members == DOTTED)):
-        return MISS
-    stop = run_end(members, pos + 1, end)
-    return stop if least <= stop - pos - 1 <= most else MISS
 
 
 @jit
@@ -170,17 +103,39 @@ def timed(caps, time):
 
 
 @jit
-def first_match(frame, phase, pos, end):
-    """Where the first block of a phase that matches ends, its row and captures beside; or MISS, or AWAY."""
-    root = word(word(frame, layout.ROOTS), 256 * phase + byte(pos)) if pos < end else MISS
+def shape_of(pos, end):
+    """The signs that a text holds, of those that many blocks need."""
+    quote, bracket = np.int64(0), np.int64(0)
+    while pos < end:
+        quotes, brackets = marks_equal(pos, 34), marks_equal(pos, 91)
+        if end - pos < WIDTH:
+            seen = (np.int64(1) << (end - pos)) - 1
+            quotes, brackets = quotes & seen, brackets & seen
+        quote, bracket = quote | quotes, bracket | brackets
+        pos += WIDTH
+    return (HAS_QUOTE if quote else 0) | (HAS_BRACKET if bracket else 0)
+
+
+@jit
+def first_match(frame, phase, shape, pos, end):
+    """Where the first block of a phase that matches ends, its row and captures beside; or MISS, or AWAY.
+
+    `shape` is that of the text, or of one that it ends.
+    """
+    root = word(word(frame, layout.ROOTS), 256 * (SHAPES * phase + shape) + byte(pos)) if pos < end else MISS
     if root == MISS:
         return MISS
     caps, trail, nodes = word(frame, layout.CAPTURES), word(frame, layout.TRAIL), word(frame, layout.NODES)
-    text, node = word(frame, layout.TEXT), nodes + root
+    text, node, switches = word(frame, layout.TEXT), nodes + root, word(frame, layout.SWITCHES)
     put(trail, 0, pos)
     while True:
         do, after = word(node, layout.N_DO), MISS
-        if do == Do.LITERAL:
+        if do == Do.SWITCH:
+            next_ = word(switches, word(node, layout.N_TEXT) + (byte(pos) if pos < end else ENDS_AT))
+            if next_ != MISS:
+                node = nodes + next_
+                continue
+        elif do == Do.LITERAL:
             size = word(node, layout.N_SIZE)
             if pos + size <= end and is_literal(text, node, pos, size):
                 after = pos + size
@@ -190,8 +145,15 @@ def first_match(frame, phase, pos, end):
                 after, capture = stop, 2 * word(node, layout.N_CAPTURE)
                 put(caps, capture, pos)
                 put(caps, capture + 1, stop)
-        elif do == Do.FIND:
+        elif do == Do.FIND or do == Do.SEEK:
             after = find_text(pos, end, text + word(node, layout.N_TEXT), word(node, layout.N_SIZE))
+        elif do == Do.AGAIN:
+            size = word(node, layout.N_SIZE)
+            after = find_text(pos - size + 1, end, text + word(node, layout.N_TEXT), size)
+        elif do == Do.ADDRESS:
+            after, capture = address_end(pos, end), 2 * word(node, layout.N_CAPTURE)
+            put(caps, capture, pos)
+            put(caps, capture + 1, after)
         elif do == Do.TIME:
             after = timed(caps, iso_time(frame, pos, end))
         elif do == Do.TIME_CLF:
@@ -199,7 +161,7 @@ def first_match(frame, phase, pos, end):
         elif do == Do.TIME_ASCTIME:
             after = timed(caps, asctime(frame, pos, end))
         elif do == Do.TIME_SYSLOG:
-            after = syslog_time(frame, pos, end).end
+            after = timed(caps, syslog_time(frame, pos, end))
         elif do == Do.LEVEL:
             after = level_end(pos, end)
         elif do == Do.STATUS:

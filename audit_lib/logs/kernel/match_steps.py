@@ -14,7 +14,7 @@ _DIGITS = b"0123456789"
 _ALL = bytes(range(256))
 
 # The classes of bytes that fields take, by number; the kernel has a search for each.
-SP, DIGITS, WORD, NAME, DOTTED, PEER, CLIENTS, LETTERS, ROUTE, EMAILS, VARIABLES = range(11)
+SP, DIGITS, WORD, NAME, DOTTED, PEER, CLIENTS, LETTERS, ROUTE, EMAILS, VARIABLES, HEXES = range(12)
 BYTES: dict[int, bytes] = {
     SP: b" ",
     DIGITS: _DIGITS,
@@ -27,6 +27,7 @@ BYTES: dict[int, bytes] = {
     ROUTE: bytes(set(_ALL) - set(b' ":')),
     EMAILS: bytes(set(_ALL) - set(b" ")),
     VARIABLES: _LETTERS[:26] + _DIGITS + b"_",
+    HEXES: b"abcdefABCDEF" + _DIGITS + b".:",
 }
 _HEAD_OF = {DOTTED: _LETTERS + b"_", VARIABLES: _LETTERS[:26]}
 
@@ -50,6 +51,10 @@ class Do(IntEnum):
     ENDS = 13  # goes to the end, if a text stands before it
     ASK = 14  # leaves the line to the naive reader
     MATCHED = 15  # the block matches
+    SEEK = 16  # as FIND; if what follows does not match, goes on to the next place
+    AGAIN = 17  # goes to the next place of the text that was sought
+    ADDRESS = 18  # takes an address, without a port
+    SWITCH = 19  # chooses by the next byte among those that can begin with it
 
 
 class MatchStep(NamedTuple):
@@ -75,7 +80,9 @@ _STEPS = {
     "name": MatchStep(Do.RUN, members=NAME, least=1),
     "dotted": MatchStep(Do.HEAD, members=DOTTED, least=0, most=1 << 30),
     "peer": MatchStep(Do.RUN, members=PEER, capture=CLIENT),
-    "client": MatchStep(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
+    "token": MatchStep(Do.RUN, members=EMAILS, least=1),
+    "client": MatchStep(Do.ADDRESS, capture=CLIENT),
+    "host": MatchStep(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
     "client:port": MatchStep(Do.RUN, members=CLIENTS, least=1, capture=CLIENT),
     "method": MatchStep(Do.RUN, members=LETTERS, least=1, capture=METHOD),
     "path": MatchStep(Do.RUN, members=PEER, capture=PATH),
@@ -103,6 +110,9 @@ def steps_of(block: Block, whole: bool) -> tuple[MatchStep, ...]:
         elif part.field != "text":
             steps.append(_STEPS[part.field])
         before = part
+    found = [place for place, step in enumerate(steps) if step.do is Do.FIND]
+    if found and sum(part.field == "text" for part in block.parts[:-1]) == len(found):
+        steps[found[-1]] = MatchStep(Do.SEEK, steps[found[-1]].text)
     if before.field == "text":
         steps.append(MatchStep(Do.ALL))
     if whole and steps[-1].do not in _TO_THE_END:
@@ -136,5 +146,7 @@ def _begins(step: MatchStep) -> bytes:
             return bytes({level[0] for level in LEVELS})
         case Do.STATUS:
             return b"12345"
+        case Do.ADDRESS:
+            return BYTES[HEXES]
         case _:
             return _ALL

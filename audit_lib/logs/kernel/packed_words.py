@@ -24,6 +24,11 @@ def day_word(day: Number) -> Number:
     return day << _DAY
 
 
+def untimed_word(untimed: Number) -> Number:
+    """The part of a group's first word that says whether its lines have no time."""
+    return untimed << _UNTIMED
+
+
 def day_in(word: Number) -> Number:
     """The day of a group."""
     return word >> _DAY & 0x1FFFF

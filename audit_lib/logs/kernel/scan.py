@@ -4,17 +4,24 @@ It stops at a line that it leaves to the naive reader (a regular expression, a r
 line for which a table has no room; the caller sees to it and calls again. So it is right on every line.
 """
 
+import numpy as np
+
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.counts import end_line, sight
 from audit_lib.logs.kernel.digits import NONE
-from audit_lib.logs.kernel.json_line import ASIDE, read_fields
+from audit_lib.logs.kernel.fields import number_client
+from audit_lib.logs.kernel.json_line import read_fields
 from audit_lib.logs.kernel.line import Shown, is_traceback, read_head, read_message, read_request, requested
-from audit_lib.logs.kernel.match import AWAY, first_match, shows_anywhere
+from audit_lib.logs.kernel.match import AWAY, first_match, shape_of, shows_anywhere
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
+from audit_lib.logs.kernel.named_fields import ASIDE
+from audit_lib.logs.kernel.pair_line import has_pairs, read_pairs
 from audit_lib.logs.kernel.raw_line import line_at, tidy
 from audit_lib.logs.kernel.tables import number_of, refill, relink
 from audit_lib.logs.kernel.times import MISS
 from audit_lib.logs.units import LINE_LIMIT
+
+STRUCTURES = 3  # as many structured lines may lie one within another's text
 
 
 @jit
@@ -40,9 +47,9 @@ def scan(frame, offset, size):
         while line.odd and stop > begin and byte(stop - 1) == 13:
             stop -= 1
         if not long and is_blank(begin, stop):
-            end_line(frame, NONE, False, layout.BLANK)
+            end_line(frame, NONE, False, layout.BLANK, 0)
         elif long:
-            end_line(frame, NONE, False, layout.UNKNOWN)
+            end_line(frame, NONE, False, layout.UNKNOWN, 0)
         elif (line.odd and find_byte(begin, stop, 13) < stop) or not read_line(frame, begin, stop):
             put(state, layout.WHY, layout.LEAVE)
             put(state, layout.STOP, after - base)
@@ -79,33 +86,65 @@ def is_full(frame):
         or lacks_room(frame, layout.MINUTES)
         or layout.EVENT * (word(word(frame, layout.STATE), layout.EVENTS) + 4)
         >= word(frame, layout.ARRAYS + layout.EVENT_ROWS)
+        or layout.ONCE * (word(word(frame, layout.STATE), layout.ONCES) + 4)
+        >= word(frame, layout.ARRAYS + layout.ONCE_ROWS)
     )
 
 
+@inlined
+def is_object(pos, end):
+    """Whether a text begins and ends as an object does."""
+    return end > pos and byte(pos) == 123 and byte(end - 1) == 125
+
+
 @jit
-def read_line(frame, begin, end):
-    """One line that is not blank: False where the naive reader decides, with nothing counted."""
-    if byte(begin) != 123 or byte(end - 1) != 125:
-        return read_text(frame, begin, end, begin, end, NONE, False, False)
-    fields = read_fields(frame, begin, end)
-    if fields.at == ASIDE:
-        return False
-    caps = word(frame, layout.CAPTURES)
-    if fields.status and (
-        word(caps, layout.C_PATH_END) > word(caps, layout.C_PATH)
-        or word(caps, layout.C_METHOD_END) > word(caps, layout.C_METHOD)
-    ):
-        shown = requested(
-            frame, fields.status, word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END), False
-        )
-        if shown.status == AWAY:
+def read_line(frame, raw, raw_end):
+    """One line that is not blank: False where the naive reader decides, with nothing counted.
+
+    A structured line is read by its fields; if it is no request, what its text says is read like a line.
+    """
+    caps, inner = word(frame, layout.CAPTURES), word(frame, layout.INNER)
+    pos, end, at, client = raw, raw_end, NONE, np.int64(0)
+    record, understood, depth, shape = False, False, 0, 0
+    while True:
+        if not is_object(pos, end):
+            shape = shape_of(pos, end)
+            head = read_head(frame, shape, pos, end, at, record, client)
+            if head.pos == AWAY:
+                return False
+            pos, at, record, client = head.pos, head.at, head.record, head.client
+            understood = understood or head.prefixed
+        json = is_object(pos, end)
+        if not json and not has_pairs(pos, end):
+            break
+        if depth == STRUCTURES:
             return False
-        end_line(frame, fields.at, True, layout.READ)
-        sight(frame, fields.at, shown)
-        return True
-    inner = word(frame, layout.INNER)
-    record = fields.level and not is_traceback(inner, inner + fields.size)
-    return read_text(frame, inner, inner + fields.size, begin, end, fields.at, record, True)
+        # What lies within a text is copied to the half of `inner` where that text does not lie.
+        to = inner + 2 * layout.STRING_LIMIT * (depth & 1)
+        fields = read_fields(frame, pos, end, to) if json else read_pairs(frame, pos, end, to)
+        if fields.at == ASIDE:
+            return False
+        at, depth, understood = fields.at if at == NONE else at, depth + 1, True
+        path, path_end = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
+        method, method_end = word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END)
+        host, host_end = word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END)
+        own_call = path_end > path and byte(path) != 47 and host_end == host
+        if fields.status and (path_end > path or method_end > method) and not own_call:
+            shown = requested(frame, fields.status, method, method_end, False, client)
+            if shown.status == AWAY:
+                return False
+            end_line(frame, at, True, layout.REQUESTS, 0)
+            sight(frame, at, shown)
+            return True
+        if fields.size == AWAY:
+            return False
+        if client == 0 and host_end > host:
+            client = np.int64(number_client(frame, host, host_end, False))
+        record = record or (fields.level and not is_traceback(to, to + fields.size))
+        if fields.size == 0 and not json:  # pairs without a text of their own: a message may be written so
+            break
+        pos, end = to, to + fields.size
+    return read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, depth > 0)
 
 
 @inlined
@@ -116,30 +155,29 @@ def count_request(frame, at):
     if shown.status == AWAY:
         return False
     at = own if at == NONE else at
-    end_line(frame, at, True, layout.READ)
+    end_line(frame, at, True, layout.REQUESTS, 0)
     sight(frame, at, shown)
     return True
 
 
-@jit
-def read_text(frame, pos, end, raw, raw_end, given, record, understood):
-    """A line's text, or that of a structured line, whose time, record and raw bytes are given."""
-    head = read_head(frame, pos, end)
-    if head.pos == AWAY:
-        return False
-    at = head.at if given == NONE else given
-    understood = understood or head.prefixed
-    after = first_match(frame, layout.BODY, head.pos, end)
+@inlined
+def read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, structured):
+    """A text behind its prefixes, whose time, record and client are given, and the raw line."""
+    after = first_match(frame, layout.BODY, shape, pos, end)
     if after == AWAY:
         return False
+    continues = 0
     if after != MISS:
         understood = True
+        if not structured:
+            continues = word(word(word(frame, layout.CAPTURES), layout.BLOCK_AT), layout.BLOCK_CONTINUES)
         if word(word(word(frame, layout.CAPTURES), layout.BLOCK_AT), layout.REQUEST):
             return count_request(frame, at)
-    shown = read_message(frame, head.pos, end, head.client)
+    shown = read_message(frame, shape, pos, end, client)
     if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
         return False
-    end_line(frame, at, head.record or record, layout.READ if understood or shown.message else layout.UNKNOWN)
+    place = layout.MESSAGES if shown.message else layout.TEXT_ONLY if understood else layout.UNKNOWN
+    end_line(frame, at, record, place, continues)
     if shown.message:
         sight(frame, at, shown)
     return True
@@ -152,7 +190,7 @@ def entry(frame, task):
     if task == layout.SCAN:
         return scan(frame, word(args, 0), word(args, 1))
     if task == layout.TAKE:
-        end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2))
+        end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2), word(args, 3))
     elif task == layout.SIGHT:
         shown = Shown(
             word(args, 1),

@@ -19,21 +19,28 @@ BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 (C_EMAIL, C_EMAIL_END, C_VARIABLE, C_VARIABLE_END) = range(8, 12)
 
 # Places of the state: how lines ended, where time and record stand, why the kernel stopped and where.
-(LINES, READ, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS, PENDING) = range(11)
-(WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK, STATES) = range(11, 22)
+(LINES, REQUESTS, MESSAGES, TEXT_ONLY, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS) = range(12)
+(PENDING, WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK) = range(12, 23)
+# Whether a record with a time is open, whether the last line continued it, whether this one does, whether a
+# year was taken from the file's date. No chunk knows what was open before it: CARRIED, or CARRIED_INSIDE it.
+(OPEN, INSIDE, FOLLOWS, YEARLESS, STATES) = range(23, 28)
+CARRIED, CARRIED_INSIDE = 2, 3
 DONE, LEAVE, GROW = range(3)
 # For the end of a match: there is none, or the naive reader decides.
 MISS, AWAY = -1, -2
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
-FAILURES = 8  # from here on for each status below 600 whether it is a failure
-# Columns of an event, and of a message that counts once a record and stands before a chunk's first record.
+FAILURES = 10  # from here on for each status below 600 whether it is a failure
+LATEST, YEAR = 8, 9  # a time without a year is one of this year or the last, and not later
+# Columns of an event, and of a message that what stands before the chunk decides on: it counts once a record
+# and stands before the first of the chunk, or continues a record that was open.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
-O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, ONCE = range(6)
+O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, O_FOLLOWS, ONCE = range(7)
 # Columns of a group.
 G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
 # Columns of a block: what a match means.
-(RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT, BLOCK) = range(10)
+(RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(9)
+BLOCK_CONTINUES, BLOCK_YEARLESS, BLOCK = 9, 10, 11
 # Columns of a node: what to do, with what, and where to go on. N_HEAD and N_MASK are the first eight bytes of
 # its text, N_NEXT and N_FAIL places within the nodes, N_DEPTH the place in the trail of where it begins.
 (N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_DEPTH, NODE) = range(11)
@@ -42,16 +49,19 @@ PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.
 SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
 # Fields of a structured line.
-J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, FIELDS = range(9)
+(J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, J_FOREIGN, FIELDS) = range(10)
+MOST_DEPTH = 30  # of objects within objects
 
+# Kinds of the words of possible failures.
+W_ABOUT, W_FAILING, W_BEFORE = range(3)
 
 # Slots of the table of their names.
-NAME_SLOTS = 256
+NAME_SLOTS = 1024
 
 
-def name_slot(size: int, last: int) -> int:
-    """Where the search for a name begins, by its size and last byte; compiled, too."""
-    return (size * 37 + last) & (NAME_SLOTS - 1)
+def name_slot(size: int, first: int, last: int) -> int:
+    """Where the search for a name begins, by its size, first and last byte; compiled, too."""
+    return (size * 131 + first * 31 + last) & (NAME_SLOTS - 1)
 
 
 class Program(NamedTuple):
@@ -60,9 +70,11 @@ class Program(NamedTuple):
     text: Bytes  # all literals
     nodes: Ints  # the decision tree: one row a step, see decision_tree.py
     roots: Ints  # for each phase and first byte where in the nodes the choice begins, or MISS
+    switches: Ints  # for each switch of the tree and next byte the same
     blocks: Ints  # one row a block: what a match means
     sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row an ending of secret parameters' names: place, length
+    words: Ints  # of possible failures: the message's number first, then one row a word: place, length, kind
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds
@@ -103,19 +115,19 @@ class Work(NamedTuple):
     caps: Ints
     trail: Ints  # where each step of the block that is being matched began
     scratch: Bytes  # a route in the making
-    inner: Bytes  # the text of a structured line
+    inner: Bytes  # the text of a structured line, and of one within it
     cleaned: Bytes  # a line without NULs and colours
-    found: Ints  # its fields
+    found: Ints  # its fields, and the objects within it that are open
     memo: Ints  # the date that was read last: see times.py
     args: Ints  # numbers for one call
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.
-(BUFFER, TEXT, NODES, ROOTS, BLOCKS, SOUGHT, PARAMETERS, NAMES, ZONE_FROM, ZONE_OFFSET) = range(10)
-(SLOTS, STARTS, ARENA, STRINGS) = range(10, 14)
-(GROUPS, HEADS, MINUTES) = range(14, 20, 2)  # of each the rows, and behind them the size
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, TRAIL, SCRATCH, INNER, CLEANED, FOUND, MEMO) = range(20, 31)
-ARGS, ARRAYS = 31, 32
+(BUFFER, TEXT, NODES, ROOTS, SWITCHES, BLOCKS, SOUGHT, PARAMETERS, WORDS, NAMES) = range(10)
+(ZONE_FROM, ZONE_OFFSET, SLOTS, STARTS, ARENA, STRINGS) = range(10, 16)
+(GROUPS, HEADS, MINUTES) = range(16, 22, 2)  # of each the rows, and behind them the size
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, TRAIL, SCRATCH, INNER, CLEANED, FOUND, MEMO) = range(22, 33)
+ARGS, ARRAYS = 33, 34
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since so many are looked at where one may be the last.
 SLACK = 64

@@ -16,11 +16,13 @@ from audit_lib.logs.kernel.digits import (
     seconds,
 )
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
+from audit_lib.logs.kernel.runs import is_alphanumeric
 
 MISS = np.int64(layout.MISS)
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
 # Places of the memo: the ten bytes of a date, and its seconds.
 _START, _REST, _MIDNIGHT = range(3)
+_UTC = int.from_bytes(b" UTC", "little")
 
 
 @jit
@@ -28,6 +30,9 @@ def zone_of(pos, end, colon):
     """End of an optional zone and its seconds; NONE where there is none."""
     if colon and pos < end and byte(pos) == 90:
         return pos + 1, 0
+    is_utc = end - pos >= 4 and eight(pos) & 0xFFFFFFFF == _UTC
+    if is_utc and (end - pos == 4 or not is_alphanumeric(byte(pos + 4))):
+        return pos + 4, 0
     at = pos + (pos < end and byte(pos) == 32)
     if (not colon and at == pos) or at + 4 >= end or (byte(at) != 43 and byte(at) != 45):
         return pos, NONE
@@ -105,10 +110,13 @@ def iso_time(frame, pos, end):
     mark, between = byte(pos + 4), byte(pos + 10)
     if (mark != 45 and mark != 47) or byte(pos + 7) != mark or (between != 84 and between != 32):
         return no_time()
-    midnight, clock = date_of(word(frame, layout.MEMO), pos, mark), clock_of(pos + 11)
+    at = pos + 11
+    if byte(at) == 45 and byte(at + 1) == 32 and end - pos >= 21 and between == 32:  # 2026/11/24 - 13:50:34
+        at += 2
+    midnight, clock = date_of(word(frame, layout.MEMO), pos, mark), clock_of(at)
     if midnight == NONE or clock < 0:
         return no_time()
-    at, micros = fraction(pos + 19, end, True)
+    at, micros = fraction(at + 8, end, True)
     at, offset = zone_of(at, end, True)
     return Time(at, instant(frame, midnight + clock, micros, offset))
 
@@ -116,7 +124,10 @@ def iso_time(frame, pos, end):
 @jit
 def clf_time(frame, pos, end):
     """24/Nov/2026:13:50:34 +0000."""
-    if end - pos < 20 or byte(pos + 2) != 47 or byte(pos + 6) != 47 or byte(pos + 11) != 58:
+    mark, between = byte(pos + 2), byte(pos + 11)
+    if end - pos < 20 or byte(pos + 6) != mark or (between != 58 and between != 32):
+        return no_time()
+    if mark != 47 and mark != 45 and mark != 32:
         return no_time()
     midnight, clock = seconds(number(pos + 7, 4), month(pos + 3), number(pos, 2)), clock_of(pos + 12)
     if midnight == NONE or clock < 0:
@@ -144,8 +155,19 @@ def asctime(frame, pos, end):
 
 @jit
 def syslog_time(frame, pos, end):
-    """Nov 24 13:50:34, which names no instant, since it has no year."""
-    return Time(syslog_end(pos, end), NONE)
+    """Nov 24 13:50:34, of the latest year in which it is not later than the file; else no instant."""
+    after, settings = syslog_end(pos, end), word(frame, layout.SETTING)
+    latest = word(settings, layout.LATEST)
+    if after == MISS or latest == NONE:
+        return Time(after, NONE)
+    day, clock, year = day_of_month(pos + 4), clock_of(pos + 7), word(settings, layout.YEAR)
+    for candidate in range(year, year - 2, -1):
+        midnight = seconds(candidate, month(pos), day)
+        if midnight != NONE and clock >= 0:
+            at = instant(frame, midnight + clock, 0, NONE)
+            if at <= latest:
+                return Time(after, at)
+    return Time(after, NONE)
 
 
 @jit

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE
+from audit_lib.base.log_kinds import LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
+from audit_lib.logs.fields import latest_and_year
 from audit_lib.logs.file_counts import day_number
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.kernel import shared_arrays as layout
@@ -18,7 +19,8 @@ from audit_lib.logs.kernel.formats_as_arrays import compile_formats
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
-from audit_lib.logs.read_line import Line, LogEvent, read_line
+from audit_lib.logs.line_events import Line, LogEvent
+from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import NONE, Bytes, Ints
 
@@ -68,13 +70,13 @@ class Worker:
             state=np.zeros(layout.STATES, np.int64),
             settings=_settings(plan),
             events=np.zeros((1024, layout.EVENT), np.int64),
-            onces=np.zeros((len(MESSAGE_KINDS) + 1, layout.ONCE), np.int64),
+            onces=np.zeros((64, layout.ONCE), np.int64),
             caps=np.zeros(layout.CAPS, np.int64),
             trail=np.zeros(int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2, np.int64),
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
-            inner=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
+            inner=np.zeros(4 * layout.STRING_LIMIT, np.uint8),
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
-            found=np.zeros(5 * layout.FIELDS, np.int64),
+            found=np.zeros(5 * layout.FIELDS + layout.MOST_DEPTH, np.int64),
             memo=np.zeros(3, np.int64),
             args=np.zeros(16, np.int64),
         )
@@ -97,6 +99,7 @@ class Worker:
         state[:] = 0
         state[layout.LAST] = state[layout.FIRST] = NONE
         state[layout.HELD] = 1
+        state[layout.OPEN] = state[layout.INSIDE] = layout.CARRIED
         state[layout.CHUNK] = self._chunks
         self._chunks += 1
         self.tables = self.tables._replace(head=layout.new_groups(256))
@@ -110,7 +113,7 @@ class Worker:
             else:
                 stop = int(state[layout.STOP])
                 raw = buffer[pos:stop].tobytes()
-                self._take(read_line(raw, self.plan.formats, self.plan.zone))
+                self._take(read_line(raw, self.plan.formats, self.plan.zone, self.plan.written))
                 pos = stop
             pos = self._call(layout.SCAN, pos, size)
         return self._chunk()
@@ -147,6 +150,9 @@ class Worker:
         events = self._work.events
         if self._work.state[layout.EVENTS] + 4 >= len(events):
             self._work = self._work._replace(events=np.concatenate([events, np.zeros_like(events)]))
+        onces = self._work.onces
+        if self._work.state[layout.ONCES] + 4 >= len(onces):
+            self._work = self._work._replace(onces=np.concatenate([onces, np.zeros_like(onces)]))
         self._link_all()
 
     def _roomy_groups(self, groups: Groups) -> Groups:
@@ -177,8 +183,9 @@ class Worker:
     def _take(self, line: Line) -> None:
         """Counts a line that the naive reader has read."""
         at = NONE if line.at is None else line.at
-        place = {"read": layout.READ, "blank": layout.BLANK}.get(line.state, layout.UNKNOWN)
-        self._call(layout.TAKE, at, line.record, place)
+        place = layout.REQUESTS + LOG_LINE_STATES.index(line.state)
+        self._call(layout.TAKE, at, line.record, place, line.continues)
+        self._work.state[layout.YEARLESS] |= line.yearless
         for event in line.events:
             self._grow()
             self._call(layout.SIGHT, at, *self._shown(event))
@@ -214,7 +221,10 @@ def _settings(plan: Plan) -> Ints:
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
     flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
     failures = [plan.formats.kind_of(status) != "other" for status in range(600)]
-    return np.array([day_number(period.first or "1970-01-01"), last, *flags, *failures], np.int64)
+    latest, year = (NONE, 0) if plan.written is None else latest_and_year(plan.zone, plan.written)
+    return np.array(
+        [day_number(period.first or "1970-01-01"), last, *flags, latest, year, *failures], np.int64
+    )
 
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:

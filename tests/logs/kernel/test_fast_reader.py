@@ -193,6 +193,64 @@ def test_every_split_of_a_file_gives_the_same_sums() -> None:
     assert [size for size in sizes if _fast(SMALL, size, 1 + size % 3) != expected] == []
 
 
+RECORDS = b"\n".join(
+    [
+        b"   Failed login attempt for: a@example.com",
+        b"psycopg2.OperationalError: x",
+        b"2026-08-01 10:00:00,000 - app - ERROR - failed",
+        b"Traceback (most recent call last):",
+        b'  File "x"',
+        b"",
+        b"  Failed login attempt for: b@example.com",
+        b"  JWT auth failed: x",
+        b"psycopg2.OperationalError: x",
+        b"",
+        b"(Background on this error at: https://example.com)",
+        b"psycopg2.OperationalError: x",
+        b"Failed login attempt for: c@example.com",
+        b"  Failed login attempt for: d@example.com",
+        b"2026-08-01T10:05:00Z ERROR:    Traceback (most recent call last):",
+        b"\tFailed login attempt for: e@example.com",
+        b'INFO:     1.1.1.1:1 - "GET /early HTTP/1.1" 401 Unauthorized',
+        b"\tFailed login attempt for: f@example.com",
+        b"2026-08-01T10:06:00Z x",
+        b"psycopg2.OperationalError: x",
+        b"2026-08-01T10:07:00Z x",
+        b" x",
+        b"psycopg2.OperationalError: x",
+        b"psycopg2.OperationalError: y",
+        b"2026-08-02T10:07:00Z x",
+        *[b"  Failed login attempt for: g@example.com"] * 90,
+    ]
+)
+
+
+@pytest.mark.parametrize("period", [Period(), Period("2026-08-02", "2026-08-02")])
+def test_what_continues_a_record_has_its_time_wherever_a_file_is_cut(period: Period) -> None:
+    """Indented lines and the last line of a traceback; not what stands behind an untimed record."""
+    expected = _naive(RECORDS, period=period)
+    timed = sum("login failed" in row and None not in row for row in expected["events"])
+    assert timed == (92 if period == Period() else 90)
+    sizes = [*range(1, len(RECORDS) + 2, 7), 1 << 20]
+    assert [size for size in sizes if _fast(RECORDS, size, 1 + size % 3, period=period) != expected] == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia"])
+def test_times_without_a_year_read_the_same(zone: str) -> None:
+    """The year follows from the file's date, over a new year and a leap day; without it they have no time."""
+    chance = random.Random(zone)
+    days = [f"{month} {day:2}" for month in ("Jan", "Feb", "Dec", "Jux") for day in (0, 1, 28, 29, 31)]
+    content = "\n".join(
+        f"{chance.choice(days)} 2{chance.randrange(5)}:00:00 web1 app[7]: Failed login attempt for: x"
+        for _ in range(400)
+    ).encode()
+    written = (None, 1_704_067_200_000_000, 1_709_251_200_000_000, 1_767_225_600_000_000)
+    for at in written:
+        shown = _naive(content, zone=ZoneInfo(zone), written=at)
+        assert shown["yearless"] == (at is not None)
+        assert _fast(content, 999, zone=ZoneInfo(zone), written=at) == shown
+
+
 def test_a_clock_set_back_is_an_event_wherever_a_file_is_cut() -> None:
     """Each line older than the one before it by over a minute, the first hundred of a file; no request."""
     line = "2026-07-01 {:02}:{:02}:00 INFO:     started\n"

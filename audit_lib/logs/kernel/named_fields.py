@@ -1,0 +1,236 @@
+"""Compiled choice among a structured line's values: which one a field takes, by name, depth and shape."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.digits import NONE, number
+from audit_lib.logs.kernel.fields import host_of
+from audit_lib.logs.kernel.json_text import (
+    ESCAPED,
+    OTHER_VALUE,
+    TEXT_VALUE,
+    WIDE,
+    digits_end,
+    one_line,
+)
+from audit_lib.logs.kernel.match import AWAY
+from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, same, word
+from audit_lib.logs.kernel.runs import LETTERS, address_end, run_end
+from audit_lib.logs.kernel.times import clf_time, iso_time
+
+ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
+LATEST = 7_258_118_400_000_000  # the year 2200
+SIZE = 5  # words a field: see `found` in `clear`
+_CAPTURED = (
+    (layout.J_CLIENT, layout.C_CLIENT),
+    (layout.J_METHOD, layout.C_METHOD),
+    (layout.J_PATH, layout.C_PATH),
+)
+slot_of = jit(layout.name_slot)
+
+
+class Fields(NamedTuple):
+    """What a structured line names: client, method and path are in the captures, the text in a buffer."""
+
+    at: int
+    status: int
+    size: int
+    level: bool
+
+
+class Value(NamedTuple):
+    """A value: its kind, what a text holds, where it begins and ends, and how deep its name stands."""
+
+    kind: int
+    holds: int
+    begin: int
+    end: int
+    depth: int
+
+
+@jit
+def clear(frame):
+    """No field was seen yet: of each 1 + the place of its best name, what its text holds, span, number."""
+    found = word(frame, layout.FOUND)
+    for field in range(layout.FIELDS):
+        put(found, SIZE * field, 0)
+
+
+@jit
+def name_of(frame, pos, end, value):
+    """Keeps a value for each field that its name may be. Returns what else the name is: 1 foreign, 2 labels.
+
+    With a value whose kind is 0 nothing is kept. AWAY where the naive reader decides.
+    """
+    last, is_foreign, at, dots = pos, 0, pos, 0
+    if find_byte(pos, end, 46) < end:
+        last = end
+        while last > pos and byte(last - 1) != 46:
+            last -= 1
+    while at < last:  # the parts before the last one
+        stop = at
+        while byte(stop) != 46:
+            stop += 1
+        is_foreign |= is_listed(frame, at, stop) & 1
+        at, dots = stop + 1, dots + 1
+    if value.kind == 0:
+        return is_foreign | is_listed(frame, last, end), dots
+    if is_foreign or value.kind == OTHER_VALUE:
+        return 0, dots
+    rows, text, size = word(frame, layout.NAMES), word(frame, layout.TEXT), end - last
+    if size == 0:
+        return 0, dots
+    slot = slot_of(size, byte(last), byte(end - 1))
+    while word(rows + 32 * slot, 3):
+        row = rows + 32 * slot
+        if word(row, 3) == size and same(last, text + word(row, 2), size):
+            place = 64 * (value.depth + dots) + word(row, 1)
+            if not keep(frame, word(row, 0), place, value):
+                return AWAY, dots
+        slot = (slot + 1) & (layout.NAME_SLOTS - 1)
+    return 0, dots
+
+
+@inlined
+def is_listed(frame, pos, end):
+    """Whether a name is one of foreign objects (1) or of labels (2)."""
+    rows, text, size, listed = word(frame, layout.NAMES), word(frame, layout.TEXT), end - pos, 0
+    if size == 0:
+        return 0
+    slot = slot_of(size, byte(pos), byte(end - 1))
+    while word(rows + 32 * slot, 3):
+        row = rows + 32 * slot
+        if word(row, 3) == size and same(pos, text + word(row, 2), size):
+            listed |= (word(row, 0) == layout.J_FOREIGN) | (word(row, 0) == layout.J_LABELS) << 1
+        slot = (slot + 1) & (layout.NAME_SLOTS - 1)
+    return listed
+
+
+@jit
+def keep(frame, field, place, value):
+    """Keeps a value if it is the best so far that fits; False where the naive reader decides."""
+    row = word(frame, layout.FOUND) + 8 * SIZE * field
+    if field >= layout.J_LABELS or (word(row, 0) and word(row, 0) <= place + 1):
+        return True
+    is_text, begin, end, kept = value.kind == TEXT_VALUE, value.begin, value.end, np.int64(0)
+    if field == layout.J_TEXT:
+        if not is_text or end == begin:
+            return True
+    elif field != layout.J_LEVEL:
+        if value.holds:
+            return False
+        if field == layout.J_TIME:
+            kept = instant_of(frame, begin, end, is_text)
+            if kept == NONE:
+                return True
+        elif field == layout.J_STATUS:
+            kept = np.int64(number(begin, 3)) if end - begin == 3 else np.int64(0)
+            if kept < 100 or kept >= 600:
+                return True
+        elif not is_text or end == begin:
+            return True
+        elif field == layout.J_CLIENT:
+            end = past_spaces(begin, end)
+            begin = last_of_list(begin, end)
+            host, stop = host_of(begin, end, False)
+            if stop <= host or address_end(host, stop) != stop:
+                return True
+        elif field == layout.J_METHOD:
+            if end - begin > 16 or run_end(LETTERS, begin, end) < end:
+                return True
+        elif not is_path(begin, end):
+            return True
+    put(row, 0, place + 1)
+    put(row, 1, value.holds)
+    put(row, 2, begin)
+    put(row, 3, end)
+    put(row, 4, kept)
+    return True
+
+
+@inlined
+def last_of_list(pos, end):
+    """Where the last text of a list begins, which commas part."""
+    at = end
+    while at > pos and byte(at - 1) != 44:
+        at -= 1
+    while at < end and byte(at) == 32:
+        at += 1
+    return at
+
+
+@inlined
+def past_spaces(pos, end):
+    """The end of a text without the spaces at its end."""
+    while end > pos and byte(end - 1) == 32:
+        end -= 1
+    return end
+
+
+@inlined
+def is_path(pos, end):
+    """Whether a path begins with a slash or a scheme."""
+    at = run_end(LETTERS, pos, end)
+    scheme = at > pos and end - at >= 3 and byte(at) == 58 and byte(at + 1) == 47 and byte(at + 2) == 47
+    return byte(pos) == 47 or scheme
+
+
+@jit
+def instant_of(frame, pos, end, is_text):
+    """The instant that a value names, or NONE."""
+    if is_text:
+        time = iso_time(frame, pos, end)
+        if time.end == end:
+            return time.at
+        time = clf_time(frame, pos, end)
+        if time.end == end:
+            return time.at
+    whole = digits_end(pos, end)
+    size, part, digits = whole - pos, whole, 0
+    if size < 9 or size > 20 or byte(pos) == 48:
+        return NONE
+    if whole < end:
+        if byte(whole) != 46 or whole + 1 == end or digits_end(whole + 1, end) < end:
+            return NONE
+        for _ in range(6):
+            part += 1
+            digits = digits * 10 + (byte(part) - 48 if part < end else 0)
+    if size <= 11:
+        at = number(pos, size) * 1_000_000 + digits
+    elif size <= 14:
+        at = number(pos, size) * 1_000 + digits // 1_000
+    else:
+        at = number(pos, size if size <= 17 else size - 3)
+    return np.int64(at) if at < LATEST else NONE
+
+
+@jit
+def taken(frame, inner, json):
+    """The fields in the form that a line is counted in; the text goes to `inner`."""
+    found, caps = word(frame, layout.FOUND), word(frame, layout.CAPTURES)
+    for field, capture in _CAPTURED:
+        row = found + 8 * SIZE * field
+        is_seen = word(row, 0) != 0
+        put(caps, capture, word(row, 2) if is_seen else 0)
+        put(caps, capture + 1, word(row, 3) if is_seen else 0)
+    row, size = found + 8 * SIZE * layout.J_TEXT, np.int64(0)
+    if word(row, 0):
+        size = np.int64(AWAY)
+        if not (json and word(row, 1) & WIDE):
+            escaped = word(row, 1) & ESCAPED != 0
+            size = np.int64(one_line(word(row, 2), word(row, 3), inner, escaped, json))
+    time, status = found + 8 * SIZE * layout.J_TIME, found + 8 * SIZE * layout.J_STATUS
+    return Fields(
+        word(time, 4) if word(time, 0) else NONE,
+        word(status, 4) if word(status, 0) else np.int64(0),
+        size,
+        word(found + 8 * SIZE * layout.J_LEVEL, 0) != 0,
+    )
+
+
+@inlined
+def nowhere():
+    """What stands for a line that the naive reader decides on."""
+    return Fields(ASIDE, np.int64(0), np.int64(0), False)

@@ -1,0 +1,75 @@
+"""Compiled: whether a text that no message matches may speak of a failed login, and of whose."""
+
+import numpy as np
+
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.match import find_text
+from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put_eight, word
+from audit_lib.logs.kernel.runs import address_end, is_alphanumeric
+
+MISS = layout.MISS
+MOST_BETWEEN = 4
+_SMALL = np.int64(0x2020202020202020)
+
+
+@inlined
+def is_about(frame, pos, end, kind):
+    """Whether one of the words of a kind stands in a text."""
+    rows, text = word(frame, layout.WORDS), word(frame, layout.TEXT)
+    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
+        if (
+            word(rows, row + 2) == kind
+            and find_text(pos, end, text + word(rows, row), word(rows, row + 1)) != MISS
+        ):
+            return True
+    return False
+
+
+@inlined
+def in_small_letters(frame, pos, end):
+    """Copies a text with small letters for capitals."""
+    small = word(frame, layout.SCRATCH)
+    for place in range(0, end - pos, 8):
+        put_eight(small + place, eight(pos + place) | _SMALL)
+    return small
+
+
+@jit
+def possible_number(frame, pos, end):
+    """The number of the message of a possible login failure, or 0."""
+    small = in_small_letters(frame, pos, end)
+    stop = small + end - pos
+    if not is_about(frame, small, stop, layout.W_ABOUT) or not is_about(frame, small, stop, layout.W_FAILING):
+        return 0
+    return word(word(frame, layout.WORDS), 0)
+
+
+@jit
+def client_span(frame, pos, end):
+    """Where the address stands that follows the first of the words that stand before one."""
+    rows, text, small = word(frame, layout.WORDS), word(frame, layout.TEXT), word(frame, layout.SCRATCH)
+    stop = small + end - pos
+    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
+        at, size = small, word(rows, row + 1)
+        while word(rows, row + 2) == layout.W_BEFORE:
+            after = find_text(at, stop, text + word(rows, row), size)
+            if after == MISS:
+                break
+            begin = after - size
+            if begin == small or not is_alphanumeric(byte(begin - 1)):
+                host = behind_signs(pos + after - small, end)
+                host_end = address_end(host, end) if host < end else MISS
+                if host_end != MISS:
+                    return host, host_end
+            at = begin + 1
+    return pos, pos
+
+
+@inlined
+def behind_signs(pos, end):
+    """Past the signs, at most four, that may stand between a word and an address."""
+    for _ in range(MOST_BETWEEN):
+        value = byte(pos) if pos < end else 0
+        space = value == 32 or value == 61 or value == 58 or value == 91 or value == 40  # =:[(
+        pos += space or value == 39 or value == 34 or value == 60 or value == 64  # '"<@
+    return pos

@@ -1,0 +1,117 @@
+"""What one log line shows: its state, its time, and the request or the message as events."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audit_lib.base.log_kinds import NOTICE
+from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, strip_port
+from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
+from audit_lib.logs.named_fields import NamedFields
+
+
+@dataclass(frozen=True)
+class LogEvent:
+    """What one line shows: a request (with a status) or a message (with a name)."""
+
+    kind: str
+    message: str = ""
+    status: int | None = None
+    client: str = ""
+    method: str = ""
+    route: str = ""
+    subject: str = ""
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one line was read. `at` is in microseconds since 1970 UTC, None where it carries no time."""
+
+    state: str
+    at: int | None = None
+    record: bool = False
+    events: tuple[LogEvent, ...] = ()
+    continues: int = 0  # CONTINUES: it is part of the record before it, as far as it can tell
+    yearless: bool = False  # its time has no year of its own
+
+    @property
+    def requested(self) -> bool:
+        """Whether it is a request."""
+        return any(event.status for event in self.events)
+
+
+BLANK = Line("blank")
+NOT_UNDERSTOOD = Line("not understood")
+
+
+def shown_line(
+    at: int | None, record: bool, events: tuple[LogEvent, ...], *, understood: bool = True
+) -> Line:
+    """A line by what it shows; one that shows nothing is text only if it is `understood`."""
+    if any(event.status for event in events):
+        state = "request"
+    elif events:
+        state = "message"
+    else:
+        state = "text only" if understood else "not understood"
+    return Line(state, at, record, events)
+
+
+def request_of_block(block: Block, fields: dict[str, bytes], formats: LogFormats) -> tuple[LogEvent, ...]:
+    """What a request shows, from the block that matched and its fields."""
+    always = any(part.field == "peer" for part in block.parts)
+    client = clean_client(strip_port(fields.get("client") or b"", always))
+    method = block.method or clean_method(fields.get("method") or b"")
+    status = block.status or int(fields["status"])
+    return _requested(status, client, method, fields.get("path") or b"", formats)
+
+
+def request_of_fields(fields: NamedFields, client: str, formats: LogFormats) -> tuple[LogEvent, ...]:
+    """What a structured request shows; `client` is what stood before it."""
+    own = clean_client(strip_port(fields.client, always=False))
+    return _requested(fields.status, own or client, clean_method(fields.method), fields.path, formats)
+
+
+def _requested(
+    status: int, client: str, method: str, path: bytes, formats: LogFormats
+) -> tuple[LogEvent, ...]:
+    route = clean_route(path)
+    kind = formats.kind_of(status)
+    request = LogEvent(kind, status=status, client=client, method=method, route=route)
+    parameter = _secret_parameter(path, formats)
+    if not parameter:
+        return (request,)
+    return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
+
+
+def _secret_parameter(path: bytes, formats: LogFormats) -> str:
+    """What says that a query parameter is a secret, of the first one with a value; "" if none is."""
+    query = path.partition(b"?")[2]
+    for pair in query.split(b"&") if query else ():
+        name, _, value = pair.partition(b"=")
+        if value and (found := formats.secret_parameter(name.decode("ascii", "replace"))):
+            return found
+    return ""
+
+
+def message_of_block(block: Block, fields: dict[str, bytes], client: str) -> LogEvent:
+    """What a message shows; `client` is what stood before it."""
+    subject = ""
+    if fields.get("variable"):
+        subject = fields["variable"].decode()
+    elif fields.get("email"):
+        subject = mask_email(fields["email"])
+    if fields.get("client"):
+        client = clean_client(strip_port(fields["client"], always=False))
+    route = clean_route(fields["path"]) if fields.get("path") else ""
+    return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)
+
+
+def without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
+    """At most one request, and one of each kind that counts once a record."""
+    kept: list[LogEvent] = []
+    for event in events:
+        same = (other for other in kept if other.kind == event.kind or (other.status and event.status))
+        if not any(event.status or event.once for _ in same):
+            kept.append(event)
+    return tuple(kept)
