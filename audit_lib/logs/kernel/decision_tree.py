@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 
 from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep, first_bytes
-from audit_lib.logs.kernel.shared_arrays import MISS, NODE
+from audit_lib.logs.kernel.shared_arrays import MESSAGE, MISS, NODE
 from audit_lib.logs.units import Ints
 
 # A block of one phase: its row among the blocks, and the steps that are still to be taken.
@@ -54,9 +54,13 @@ class Tree:
         self._known: dict[tuple[object, ...], int] = {}  # nodes by what they decide
         rows = []
         known: dict[tuple[Rest, ...], int] = {(): MISS}
-        for blocks in phases:
+        for phase, blocks in enumerate(phases):
             for shape in range(SHAPES):
-                able = [block for block in blocks if not _needs(block[1]) & ~shape]
+                if phase == MESSAGE and shape:  # few messages need a sign: one choice for all shapes
+                    rows.append(rows[-1])
+                    continue
+                given = ~0 if phase == MESSAGE else shape
+                able = [block for block in blocks if not _needs(block[1]) & ~given]
                 rows.append(self._choices(able, known, MISS, 0, 0)[:ENDS_AT])
         self.roots = np.array(rows, np.int64)
 
