@@ -52,7 +52,7 @@ class Tree:
         self._rows: list[list[int]] = []
         self._switches: list[list[int]] = []
         self._known: dict[tuple[object, ...], int] = {}  # nodes by what they decide
-        rows = []
+        rows: list[list[int]] = []
         known: dict[tuple[Rest, ...], int] = {(): MISS}
         for phase, blocks in enumerate(phases):
             for shape in range(SHAPES):
