@@ -257,9 +257,9 @@ def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str | N
     """What ends like a secret's name, or is a variable of the policy, is noted by what says so."""
     formats = load_formats(secrets=("DATABASE_URL",))
     line = f'INFO:  1.1.1.1:1 - "GET /a?x=1&{name}={fake_value(name)} HTTP/1.1" 200 OK'.encode()
-    for sighting in read_line(line, formats, ZoneInfo("UTC")).sightings[1:]:
+    for sighting in read_line(line, formats, ZoneInfo("UTC")).events[1:]:
         assert (sighting.message, sighting.subject) == (SECRET_IN_URL, noted)
-    assert (noted is not None) == (len(read_line(line, formats, ZoneInfo("UTC")).sightings) == 2)
+    assert (noted is not None) == (len(read_line(line, formats, ZoneInfo("UTC")).events) == 2)
 
 
 @pytest.mark.parametrize(
