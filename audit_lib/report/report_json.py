@@ -111,8 +111,14 @@ def _auth_failures(audit: Audit) -> dict[str, Any]:
         },
         "by_kind": {inert.plain(kind): count for kind, count in _sums(counts, "kind")},
         "by_day": _by(counts, "day"),
-        "by_client": _by(counts[counts["kind"] != "other"], "client"),
+        "by_client": _by(_of_refused(counts), "client"),
     }
+
+
+def _of_refused(counts: pd.DataFrame) -> pd.DataFrame:
+    """Every request of the clients that were refused, or of which a message says more than that."""
+    named = counts.loc[counts["kind"] != "other", "client"]
+    return counts[counts["client"].isin(named)]
 
 
 def _sums(counts: pd.DataFrame, column: str) -> list[tuple[Any, int]]:

@@ -86,6 +86,13 @@ def test_failures_add_up() -> None:
     assert ages["JWT_SECRET"] == (3.0, 10.1)
 
 
+def test_requests_of_a_client_are_all_of_its_requests() -> None:
+    """A client that was refused has its answered requests counted, too; its refusals have their own name."""
+    by_client = report_record(frames.audit())["auth_failures"]["by_client"]
+    busy = next(row for row in by_client if row["failures"] == 5)
+    assert (busy["requests"], busy["by_kind"]) == (45, {"other": 40, "unauthorized": 5})
+
+
 def test_the_csv_holds_every_finding_and_no_formula() -> None:
     """Reading it back gives the findings, and no cell starts a formula."""
     value = "=" + fake_value("csv")
