@@ -9,7 +9,10 @@ Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]
 Truths = pd.Series
 Predicate = Callable[[Rows], Truths]
-Severity = str | Callable[[Rows], pd.Series]
+
+DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
+SeverityOf = Callable[[Rows], pd.Series]
+Severity = str | SeverityOf
 
 
 def never(rows: Rows) -> Truths:
@@ -54,7 +57,7 @@ def no(column: pd.Series) -> Truths:
     return ~column.fillna(True).astype(bool)
 
 
-def by_environment(production: str, elsewhere: str) -> Severity:
+def by_environment(production: str, elsewhere: str) -> SeverityOf:
     """A severity that is worse if the row is about production."""
 
     def severity(rows: Rows) -> pd.Series:
@@ -62,5 +65,16 @@ def by_environment(production: str, elsewhere: str) -> Severity:
         if "other_environment" in rows:
             involved |= rows["other_environment"].eq("production")
         return involved.map({True: production, False: elsewhere})
+
+    return severity
+
+
+def of_defaults(elsewhere: str) -> SeverityOf:
+    """The severity of a default that everyone knows: meant for development, a way in for all in production."""
+
+    def severity(rows: Rows) -> pd.Series:
+        here = rows["environment"]
+        worst = pd.Series(elsewhere, index=rows.index, dtype="str")
+        return worst.mask(here.isin(DEVELOPMENT), "info").mask(here.eq("production"), "critical")
 
     return severity

@@ -1,6 +1,6 @@
 """Checks on values compared between places: pairs that must match, reuse, example files."""
 
-from audit_lib.findings.check import Check, Rows, Truths, by_environment
+from audit_lib.findings.check import Check, Rows, Truths, by_environment, of_defaults
 
 OTHER = "{other_environment}/{other_service} {other_secret}"
 HERE = "{secret} ({environment}/{service})"
@@ -119,7 +119,7 @@ DRIFT = (
         what="An example file holds a value that is in force.",
         why="Example files are committed, so everyone with a clone has the secret.",
         table="drift",
-        severity="critical",
+        severity=of_defaults("critical"),
         when=lambda rows: _forbidden(rows, "example", "same"),
         subject="{secret}",
         evidence="an example file, which everyone can read, has the {relation} value as {secret} in "

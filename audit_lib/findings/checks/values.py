@@ -1,6 +1,8 @@
 """Checks on what a variable holds: placeholder, published, short, malformed, weak."""
 
-from audit_lib.findings.check import Check, Rows, Truths, by_environment, no, yes
+import pandas as pd
+
+from audit_lib.findings.check import DEVELOPMENT, Check, Rows, Truths, by_environment, no, of_defaults, yes
 from audit_lib.secrecy.value_questions import GUESSABLE_BITS
 
 STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
@@ -17,6 +19,12 @@ def _own_value(rows: Rows) -> Truths:
     return _present(rows) & no(rows["placeholder"]) & ~public
 
 
+def _of_placeholders(rows: Rows) -> pd.Series:
+    """In development the placeholder that the example itself shows is meant to be there."""
+    usual = by_environment("critical", "high")(rows)
+    return usual.mask(rows["environment"].isin(DEVELOPMENT) & yes(rows["template"]), "info")
+
+
 def _not_judged(rows: Rows, column: str) -> Truths:
     # Of a value that is not known one finding is enough: that it was not compared with the placeholders.
     known = rows["placeholder"].notna() | (column == "placeholder")
@@ -29,7 +37,7 @@ VALUES = (
         what="A variable holds a placeholder instead of a value of its own.",
         why="Placeholders are printed in documentation and are the first values that attackers try.",
         table="inventory",
-        severity=by_environment("critical", "high"),
+        severity=_of_placeholders,
         when=lambda rows: _present(rows) & yes(rows["placeholder"]),
         unknown_when=lambda rows: rows["kind"].ne("setting") & _not_judged(rows, "placeholder"),
         subject="{secret}",
@@ -61,7 +69,7 @@ VALUES = (
         what="A variable equals the value in an example file.",
         why="Example files are committed and shared; their values are no secrets.",
         table="inventory",
-        severity=by_environment("critical", "medium"),
+        severity=of_defaults("medium"),
         when=lambda rows: _own_value(rows) & rows["kind"].eq("secret") & yes(rows["template"]),
         unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "template"),
         subject="{secret}",
@@ -194,7 +202,7 @@ VALUES = (
         what="A variable works with a default that everyone knows.",
         why="Nobody needs to guess such a value.",
         table="inventory",
-        severity=by_environment("critical", "low"),
+        severity=of_defaults("low"),
         when=lambda rows: _present(rows) & no(rows["default_ok"]),
         subject="{secret}",
         evidence="{variable} has a default value that everyone knows",
