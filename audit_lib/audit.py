@@ -12,11 +12,14 @@ from audit_lib.base.clock import Quarter, parse_instant
 from audit_lib.base.contracts import Changes, Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
-from audit_lib.findings.find import compare, find
+from audit_lib.findings.find import find
 from audit_lib.findings.previous_report import read_previous
-from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from audit_lib.leaks.clean_up import clean_up
+from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
@@ -27,8 +30,15 @@ from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.exact_search import strong_search
-from audit_lib.secrecy.identities import mask_client, mask_frame
-from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.identities import (
+    Label,
+    addresses_in,
+    keyed_label,
+    mask_client,
+    mask_frame,
+    numbered_label,
+)
+from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
@@ -87,6 +97,7 @@ def run_audit(
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=known)
     documents = document_sources(project, rules, read.ledger)
     detected = _detected(read, rules, period, moment)
+    label = _label(read.logs, keeper.key)
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     tables = {
@@ -98,11 +109,12 @@ def run_audit(
         "freshness": read.freshness,
         "rotation_pairs": tabulate_rotation_pairs(read.freshness, rules),
         # A finding's id must not change with how addresses are shown.
-        "detections": tabulate(detected, partial(mask_client, key=keeper.key)),
+        "detections": tabulate(detected, partial(mask_client, label=label)),
         "leaks": leaked.leaks,
         "leak_places": leaked.places,
         "leak_coverage": leaked.coverage,
         "exposure": exposure,
+        "leaked_secrets": tabulate_leaked_secrets(leaked.leaks, leaked.places, exposure),
         "clean_up": clean_up(leaked.leaks, leaked.places, exposure),
         "log_counts": read.logs.counts,
         "log_events": read.logs.events,
@@ -113,7 +125,7 @@ def run_audit(
     findings = find(tables, rules, read.ledger, moment)
     tables |= {
         "findings": findings,
-        "changes": compare(before.findings, findings) if before else Changes.of([]),
+        "changes": compare(before, findings, tables) if before else Changes.of([]),
     }
     return Audit(
         project=project,
@@ -122,7 +134,7 @@ def run_audit(
         as_of=moment,
         key_id=keeper.key.key_id,
         key_origin=keeper.key.origin,
-        tables=tables | _shown(tables, detected, keeper, identities),
+        tables=tables | _shown(tables, detected, label, identities),
         ledger_heads=read.ledger.heads,
     )
 
@@ -135,13 +147,23 @@ def _detected(read: ProjectRead, policy: Policy, period: Quarter, moment: dateti
     return detect(gather(*frames, read.ledger, rules, period.start, end, read.deploys), rules)
 
 
+def _label(logs: LogRead, key: Key) -> Label:
+    """What tells an address from others of its network, the same in each run: without a key its number."""
+    if key.origin != "throw-away":
+        return keyed_label(key)
+    named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
+    clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
+    in_texts = (one for text in logs.events["subject"].unique() for one in addresses_in(text))
+    return numbered_label([*clients, *in_texts])
+
+
 def _shown(
-    tables: Mapping[str, pd.DataFrame], detected: tuple[Detected, ...], keeper: Keeper, identities: str
+    tables: Mapping[str, pd.DataFrame], detected: tuple[Detected, ...], label: Label, identities: str
 ) -> dict[str, pd.DataFrame]:
     """The tables that name addresses, as they may be shown."""
     if identities == "full":
         return {"detections": tabulate(detected)}
-    return {name: mask_frame(tables[name], key=keeper.key) for name in ("log_counts", "log_events")}
+    return {name: mask_frame(tables[name], label) for name in ("log_counts", "log_events")}
 
 
 def instant_of(project: Project, as_of: str) -> datetime:

@@ -44,7 +44,7 @@ def investigate(
     secret = known_secret(question.secret, rules, read.inventory)
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache())
-    leaks, places = tabulate_leaks(search.sightings, targets)
+    leaks, places = tabulate_leaks(search.sightings, targets, read.inventory)
     return Investigation(
         project=project,
         policy=rules,

@@ -110,8 +110,11 @@ def _elsewhere(found: Investigation, question: Question) -> Iterator[str]:
     if len(others) > MOST:
         yield f"stands out: {len(others) - MOST} more secrets leaked and are in force: the page lists them"
     asked = table["since"].eq(question.since) & table["until"].eq(question.until)
-    for row in rows(table[~leaked & ~(asked & table["client"].eq(question.client))][:MOST]):
+    days = table[~leaked & ~(asked & table["client"].eq(question.client)) & table["evidence"].ne("")]
+    for row in rows(days[:MOST]):
         client = f" --client {row.client}" if row.client else ""
         when = f"{briefly(row.first_at, found.as_of)} to {briefly(row.last_at, found.as_of)}"
         look = f"--since {row.since} --until {row.until}{client}"
         yield inert.plain(f"stands out: {row.count} {row.what}, {when}: look with {look}")
+    if len(days) > MOST:
+        yield f"stands out: {len(days) - MOST} more days of an address: the page lists them"

@@ -68,7 +68,7 @@ _PROSE = {"unknown": "not known"}
     help="Exit with 3 if open findings have this severity or a worse one.",
 )
 @click.option(
-    "--new-only", is_flag=True, help="With --fail-on: count only findings that are new since --previous."
+    "--new-only", is_flag=True, help="With --fail-on: count only what is new or worse since --previous."
 )
 @click.option(
     "--identities",
@@ -207,8 +207,9 @@ def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
     found = audit.tables["findings"]
     counted = found[(found["status"] == "open") & found["severity"].isin(worse)]
     if new_only:
-        new = audit.tables["changes"][audit.tables["changes"]["change"] == "new"]["id"]
-        counted = counted[counted["id"].isin(new)]
+        changes = audit.tables["changes"]
+        new = changes["change"].isin(("new", "worse")) | changes["was"].eq("unknown")
+        counted = counted[counted["id"].isin(changes.loc[new, "id"])]
     return len(counted)
 
 

@@ -42,7 +42,8 @@ class Check:
     unknown_evidence: str = ""  # "" if `evidence` reads well for both
     unknown_subject: str = ""  # wider than `subject`, if one cause leaves many rows undecided
     where: str = "{source}"
-    listed: str = ""  # what names a row, if one finding without a place lists all that the check picks
+    covers: str = ""  # SECRET@ENVIRONMENT/SERVICE, "; "-separated, if a finding is about several; else ""
+    listed: bool = False  # one finding for all rows of one subject, with the list of what it covers
     spares_settings: bool = False  # nothing is said of files and lines that hold settings alone
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
 
@@ -70,7 +71,7 @@ def by_environment(production: str, elsewhere: str) -> SeverityOf:
 
 
 def of_defaults(elsewhere: str) -> SeverityOf:
-    """The severity of a default that everyone knows: meant for development, a way in for all in production."""
+    """The severity of a known default: meant for development, and a way in for anyone in production."""
 
     def severity(rows: Rows) -> pd.Series:
         here = rows["environment"]

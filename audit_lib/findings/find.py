@@ -1,21 +1,23 @@
-"""The one Finding table: every check over its table, with what was accepted, and what changed since."""
+"""The one Finding table: every check over its table, with what was accepted."""
 
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from string import Formatter
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Acceptances, Changes, Findings, LedgerFaults
+from audit_lib.base.contracts import Acceptances, Findings, LedgerFaults
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import CHECKS, Check
-from audit_lib.findings.row_words import cell_words, listed, row_words
+from audit_lib.findings.covered import covered_words
+from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.findings.spared_settings import looked_at
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
@@ -36,8 +38,9 @@ class _Finding:
     service: str
     evidence: tuple[str, ...]
     where: tuple[str, ...]
-    remedy: str
+    remedy: tuple[str, ...]
     guide_lines: str
+    covers: tuple[str, ...] = ()
     rows: int = 1
 
 
@@ -79,32 +82,13 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
     )
 
 
-def compare(was: Mapping[str, Mapping[str, Any]], now: pd.DataFrame) -> pd.DataFrame:
-    """`Changes` from the findings of a previous report, by id, to these.
-
-    What is gone counts as closed only if its evidence was read this time: if the source of an
-    environment and service, or the quarter's logs, are missing now, it is "no longer known".
-    """
-    status = dict(zip(now["id"], now["status"], strict=True))
-    blind = _blind_spots(now)
-    return Changes.of(
-        {
-            "id": id_,
-            "change": _change(was.get(id_), status.get(id_), blind),
-            "was": was[id_]["status"] if id_ in was else "",
-            "now": status.get(id_, ""),
-        }
-        for id_ in sorted(was.keys() | status.keys())
-    )
-
-
 def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
     found: list[_Finding] = []
     for check in checks:
         alike: dict[str, list[_Finding]] = defaultdict(list)
         for finding in _apply(check, looked_at(check, tables), policy):
             alike[finding.id].append(finding)
-        found += (_merged(alike[id_]) for id_ in sorted(alike))
+        found += map(_merged, alike.values())
     return found
 
 
@@ -126,10 +110,7 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
     severities = pd.Series(
         check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
     )
-    if check.listed:
-        yield _list_of(check, rows, status, str(severities.iloc[0]), policy)
-        return
-    named = _fields(_subject(check, status)) | {"environment", "service"}
+    named = _fields(_subject(check, status)) | _fields(check.covers) | {"environment", "service"}
     alike = [column for column in rows.columns if column in named]
     for _, group in rows.groupby(alike, sort=False, dropna=False) if alike else [("", rows)]:
         quoted = group.head(QUOTED)
@@ -139,15 +120,6 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
         ]
         yield from found[:-1]
         yield replace(found[-1], rows=1 + len(group) - len(quoted))
-
-
-def _list_of(check: Check, rows: pd.DataFrame, status: str, severity: str, policy: Policy) -> _Finding:
-    """One finding, of no place, that names each row."""
-    said = rows.assign(environment="", service="").to_dict("records")
-    found = [_finding(check, row, status, severity, policy) for row in said]
-    names = listed(check.listed.format_map(row_words(row)) for row in said)
-    where = dict.fromkeys(finding.where[0] for finding in found)
-    return replace(found[0], evidence=(f"{check.evidence} {names}",), where=tuple(where))
 
 
 def _fields(template: str) -> set[str]:
@@ -164,7 +136,9 @@ def _finding(
     said = row_words(row)
     template = (status == "unknown" and check.unknown_evidence) or check.evidence
     subject = _subject(check, status).format_map(said)
-    environment, service = said.get("environment", ""), said.get("service", "")
+    environment, service = (
+        ("", "") if check.listed else (said.get("environment", ""), said.get("service", ""))
+    )
     return _Finding(
         id=finding_id(check.id, subject, environment, service),
         check=check,
@@ -175,8 +149,9 @@ def _finding(
         service=service,
         evidence=(template.format_map(said).rstrip(" .:;"),),
         where=(check.where.format_map(said),),
-        remedy=check.remedy.format_map(said).strip(),
+        remedy=(check.remedy.format_map(said).strip(),),
         guide_lines=_guide_lines(check, row, policy),
+        covers=tuple(filter(None, check.covers.format_map(said).split("; "))),
     )
 
 
@@ -191,19 +166,46 @@ def _merged(alike: list[_Finding]) -> _Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
     faults = [finding for finding in alike if finding.status == "open"]
     counted = faults or alike
-    return replace(
+    merged = replace(
         counted[0],
         severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
-        evidence=tuple(dict.fromkeys(text for finding in counted for text in finding.evidence)),
-        where=tuple(dict.fromkeys(place for finding in counted for place in finding.where)),
+        evidence=_distinct(finding.evidence for finding in counted),
+        where=_distinct(finding.where for finding in counted),
+        remedy=_distinct(finding.remedy for finding in counted),
+        covers=_distinct(finding.covers for finding in counted),
+        guide_lines=", ".join(_distinct(finding.guide_lines.split(", ") for finding in counted)),
         rows=sum(finding.rows for finding in counted),
     )
+    if merged.check.listed and merged.status == "open":
+        # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
+        digest = sha256("; ".join(sorted(merged.covers)).encode("utf-8", "surrogatepass")).hexdigest()
+        return replace(merged, id=f"{merged.id}-{digest[:8]}")
+    return merged
+
+
+def _distinct(texts: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for several in texts for text in several))
+
+
+def _evidence(finding: _Finding) -> str:
+    """The first pieces of evidence, and of a list everything that is on it."""
+    evidence = "; ".join(finding.evidence[:SHOWN])
+    if finding.check.listed:
+        return f"{evidence}: {covered_words(finding.covers)}"
+    if finding.rows > len(finding.evidence[:SHOWN]):
+        evidence += f"; {finding.rows} in all"
+    return evidence
+
+
+def _where(finding: _Finding) -> str:
+    """The first places, and how many more were met; of a flood of rows each is a place."""
+    places = len(finding.where) if finding.rows <= QUOTED else finding.rows
+    more = (f"and {places - PLACES} more",) if places > PLACES else ()
+    return "; ".join((*finding.where[:PLACES], *more))
 
 
 def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str, Any]:
-    evidence, status = "; ".join(finding.evidence[:SHOWN]), finding.status
-    if finding.rows > len(finding.evidence[:SHOWN]):
-        evidence += f"; {finding.rows} in all"
+    evidence, status = _evidence(finding), finding.status
     if decision and decision["expired"]:
         until = cell_words(decision["until_at"])
         evidence += f"; accepted by {decision['by']} until {until}, which has passed"
@@ -219,9 +221,10 @@ def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str
         "subject": finding.subject,
         "environment": finding.environment,
         "service": finding.service,
+        "covers": "; ".join(finding.covers),
         "evidence": evidence,
-        "where": "; ".join((*finding.where[:PLACES], *("…",) * (finding.rows > PLACES))),
-        "remedy": finding.remedy,
+        "where": _where(finding),
+        "remedy": "; ".join(finding.remedy if finding.check.listed else finding.remedy[:1]),
         "controls": "; ".join(finding.check.controls),
         "guide_lines": finding.guide_lines,
         "accepted_by": decision["by"] if decision else "",
@@ -235,26 +238,3 @@ def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> s
         return str(row["guide_line"])
     rule = policy.rule(row.get("secret", ""))
     return ", ".join(str(line) for line in rule.cited(*check.facts)) if rule else ""
-
-
-def _blind_spots(now: pd.DataFrame) -> set[str]:
-    """The scopes (environment/service), and "logs", of which nothing was read this time."""
-    missing = now[now["check"].isin(("source-missing", "source-not-read"))]
-    scopes = set(missing["environment"] + "/" + missing["service"])
-    return scopes | ({"logs"} if now["check"].eq("no-logs-read").any() else set())
-
-
-def _change(was: Mapping[str, Any] | None, now: str | None, blind: set[str]) -> str:
-    if was is None:
-        return "new"
-    if now == "unknown" and was["status"] != "unknown":
-        return "no longer known"
-    if now is not None:
-        return "kept"
-    return "no longer known" if _hidden(was, blind) else "closed"
-
-
-def _hidden(was: Mapping[str, Any], blind: set[str]) -> bool:
-    logs = {check.id for check in CHECKS if check.table.startswith("log_") or check.table == "detections"}
-    about_logs = was["check"] in logs
-    return "logs" in blind if about_logs else was["id"].rpartition(":")[2] in blind

@@ -3,20 +3,26 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.secrecy.keeper import Key
 from audit_lib.secrecy.signature import MANIFEST, signature_holds
+
+_TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
 @dataclass(frozen=True)
 class PreviousReport:
-    """What an earlier review published: its findings by id, and how far the ledger's chains went then."""
+    """What an earlier review published: its findings by id, when, and how far the ledger's chains went."""
 
     findings: Mapping[str, Mapping[str, Any]]
+    as_of: datetime
     heads: tuple[tuple[str, str], ...]  # writer, "number:hash"
 
 
@@ -45,7 +51,11 @@ def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     known = (
         sorted((str(writer), str(head)) for writer, head in heads.items()) if isinstance(heads, dict) else []
     )
-    return PreviousReport({row["id"]: row for row in report["findings"]}, tuple(known))
+    findings = {
+        row["id"]: {**dict.fromkeys(_TEXTS, ""), **row, "covers": "; ".join(row.get("covers", ()))}
+        for row in report["findings"]
+    }
+    return PreviousReport(findings, parse_instant(report["as_of"], str(path)), tuple(known))
 
 
 def _is_report(report: Any) -> bool:
@@ -54,9 +64,14 @@ def _is_report(report: Any) -> bool:
     return (
         isinstance(findings, list)
         and isinstance(report.get("project"), str)
+        and isinstance(report.get("as_of"), str)
         and all(
             isinstance(row, dict)
-            and all(isinstance(row.get(name), str) for name in ("id", "check", "status"))
+            and all(isinstance(row.get(name, ""), str) for name in _TEXTS)
+            and row.get("severity") in SEVERITIES
+            and isinstance(row.get("covers", []), list)
+            and all(isinstance(one, str) for one in row.get("covers", []))
+            and all(row.get(name) for name in ("id", "check", "status"))
             for row in findings
         )
     )

@@ -1,7 +1,7 @@
 """The cells of a check's row in words, for the texts of its findings."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,27 +10,39 @@ from audit_lib.base.in_words import NOT_KNOWN, age_words, instant_words, whole_d
 from audit_lib.logins.detections.names import detection_name
 
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
-_LISTED = 60
 _AGE = ("age_days_min", "age_days_max")
 _EXPOSED = ("days_exposed_min", "days_exposed_max")
+_DATED = re.compile(
+    r" \(overdue if [^)]*\)| Otherwise it is overdue from .*"
+)  # differs from secret to secret
+
+# Why an age is not known, as Freshness has it and as a reader does.
+REASONS = {
+    "straddles": "the limit is within the possible age",
+    "conflict": "pieces of evidence contradict each other",
+    "reviewed late": "all evidence is later than the date of this review",
+    "no evidence": "no evidence of its age",
+    "not supplied": "its values were not supplied",
+}
+
+
+def next_step(next_evidence: str) -> str:
+    """What would decide an age, without the date that is a secret's own."""
+    return _DATED.sub("", next_evidence)
 
 
 def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
-    """Each cell by its column, and `age`, `exposed` and `detection_name` if the row has what they need."""
+    """Each cell by its column, and what is made of several or only said in words, such as `age`."""
     words = {str(column): cell_words(cell, str(column)) for column, cell in row.items()}
     for name, (low, high) in (("age", _AGE), ("exposed", _EXPOSED)):
         if low in row and high in row:
             words[name] = age_words(_number(row[low]), _number(row[high]), " days")
     if "detection" in row:
         words["detection_name"] = detection_name(words["detection"])
+    if "next_evidence" in row:
+        words["next_step"] = next_step(words["next_evidence"])
+        words["reason_words"] = REASONS.get(words["reason"], words["reason"])
     return words
-
-
-def listed(names: Iterable[str]) -> str:
-    """How many different names there are, and the first of them."""
-    each = list(dict.fromkeys(names))
-    more = f" and {len(each) - _LISTED} more" if len(each) > _LISTED else ""
-    return f"({len(each)}): {', '.join(each[:_LISTED])}{more}"
 
 
 def cell_words(cell: Any, column: str = "") -> str:

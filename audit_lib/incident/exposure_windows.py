@@ -10,6 +10,7 @@ from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
+from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
 
@@ -28,14 +29,21 @@ def tabulate_exposure_windows(investigation: Investigation) -> pd.DataFrame:
 def _exposure_windows(investigation: Investigation) -> pd.DataFrame:
     secrets = (investigation.secret,) if investigation.secret else leaked_secrets(investigation)
     found = [window for secret in secrets for window in _windows(investigation, secret)]
-    found.sort(key=_order)
+    place = _urgency_of(investigation.leaks)
+    found.sort(key=lambda row: _order(row, place.get(row["fingerprint"], len(place))))
     return ExposureWindows.of(found)
 
 
-def _order(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What has leaked first, and of that what is open."""
-    place = (row["secret"], row["environment"], row["service"])
-    return (not row["leaked"], not row["open"], *place, str(row.get("begins_at")))
+def _urgency_of(leaks: pd.DataFrame) -> dict[str, int]:
+    """Each leaked value's place in the order of urgency, which is that of `Leaks`."""
+    return {fingerprint: number for number, fingerprint in reversed(list(enumerate(leaks["fingerprint"])))}
+
+
+def _order(row: dict[str, Any], place: int) -> tuple[Any, ...]:
+    """What has leaked first, of that what is open, and of that the most urgent."""
+    elsewhere = row["environment"] != PRODUCTION
+    home = (row["secret"], row["environment"], row["service"])
+    return (not row["leaked"], not row["open"], elsewhere, place, *home, str(row.get("begins_at")))
 
 
 def _windows(investigation: Investigation, secret: str) -> Iterator[dict[str, Any]]:
@@ -140,11 +148,9 @@ def span(row: Any, as_of: datetime) -> Window:
 
 
 def exposed(windows: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The windows of each secret that leaked and is in force: production first, then the longest exposed."""
+    """The windows of each secret that leaked and is in force, in their order: that of urgency."""
     here = windows[windows["open"] & windows["leaked"]]
-    order = here.assign(other=here["environment"] != "production")
-    order = order.sort_values(["other", "begins_at", "secret"], kind="stable", na_position="first")
-    return {name: here[here["secret"] == name] for name in dict.fromkeys(order["secret"])}
+    return {name: here[here["secret"] == name] for name in dict.fromkeys(here["secret"])}
 
 
 def places_of(windows: pd.DataFrame) -> str:

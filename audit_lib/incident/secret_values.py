@@ -37,10 +37,9 @@ def _is_public(investigation: Investigation, name: str) -> bool:
 
 
 def leaked_secrets(investigation: Investigation) -> tuple[str, ...]:
-    """The secrets of which a leak is known, those in force first; a commit of an env file is one."""
+    """The secrets of which a leak is known, the most urgent first; a commit of an env file is one."""
     leaks = investigation.leaks
-    named = list(rows(leaks[leaks["kind"].isin(("leak", "truncated"))]))
-    named.sort(key=lambda leak: (leak.in_force == "", leak.variable))
+    named = rows(leaks[leaks["kind"].isin(("leak", "truncated"))])
     committed = sorted(set(investigation.history["name"]))
     names = (*(leak.variable for leak in named), *committed)
     rules = [(name, investigation.policy.rule(name)) for name in names]

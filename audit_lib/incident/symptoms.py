@@ -7,6 +7,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Symptoms, rows
 from audit_lib.base.log_kinds import DECLARED
+from audit_lib.incident.explanation import few
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import new_addresses
 from audit_lib.incident.outages import worst_outage
@@ -75,7 +76,7 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         yield _row(key, symptom, "found" if len(chosen) else nothing, text, evidence=place)
     shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
     if len(shown):
-        places_ = "; ".join(f"{row.file}:{row.line}" for row in rows(shown.head(3)))
+        places_ = few(f"{row.file}:{row.line}" for row in rows(shown))
         yield _row(
             "logs", "a log line shows a value", "found", "the value counts as leaked", evidence=places_
         )

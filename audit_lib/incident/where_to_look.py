@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
@@ -14,6 +15,9 @@ COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "
 MOST = 12  # days and addresses; a leak that is in force is never left out
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
+_BLANK = dict.fromkeys(("since", "until", "secret", "client", "evidence"), "") | dict.fromkeys(
+    ("first_at", "last_at")
+)
 _FAILURES = ("unauthorized", "forbidden", DECLARED, "rate_limited", "login_failed")
 
 
@@ -32,7 +36,8 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
     dated = investigation.events[investigation.events["kind"].isin(_FAILURES) & both]
     keys = [dated["not_before_at"].dt.floor("D").rename("day"), dated["client"]]
     counts = dated.groupby(keys, observed=True).size()
-    loud = counts[counts >= rule["failures"]].nlargest(MOST)
+    every = counts[counts >= rule["failures"]]
+    loud = every.nlargest(MOST)
     # Only the busiest are shown, so only of those is more than the count asked for.
     for day, client, count in loud.rename("count").reset_index().itertuples(index=False):
         group = dated[(keys[0] == day) & (dated["client"] == client)]
@@ -49,6 +54,11 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
             "secret": "",
             "client": str(client),
             "evidence": f"{first['file']}:{first['line']}",
+        }
+    if len(every) > MOST:
+        yield _BLANK | {
+            "what": f"and {counted(len(every) - MOST, 'more day')} of an address: `failures` counts all",
+            "count": 0,
         }
 
 

@@ -73,6 +73,6 @@ def find_leaks(
     search = search_leaks(
         project, keeper, targets, listing=listing, cache=cache, fresh=fresh, progress=progress
     )
-    leaks, places = tabulate_leaks(search.sightings, targets, as_of)
+    leaks, places = tabulate_leaks(search.sightings, targets, inventory, as_of)
     coverage = [search.coverage, *coverage]
     return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))

@@ -140,7 +140,9 @@ def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
 def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
     counts = targets["searched"].value_counts()
     yield _row("values", "", "searched", int(counts.get("everywhere", 0)), "in every form, in every place")
-    for target in targets[targets["searched"] != "everywhere"].itertuples():
+    # By name: the order of fingerprints is another under another key.
+    partly = targets[targets["searched"] != "everywhere"].sort_values(["variable", "searched", "reason"])
+    for target in partly.itertuples():
         state = "partly" if target.searched == "beside its name" else "not searched"
         yield _row("values", str(target.variable), state, 1, str(target.reason))
 

@@ -1,5 +1,7 @@
 """One leak for each secret, however many names, files and encodings, and the places of each."""
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -8,14 +10,13 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage, LeakPlaces, Leaks, rows
 from audit_lib.leaks.search_patterns import PatternSearch
-
-_ORDER = {"leak": 0, "pattern": 1, "truncated": 2, "weak default": 3, "template": 4}
+from audit_lib.leaks.urgency import NOT_KNOWN, with_force
 
 
 def tabulate_leaks(
-    sightings: pd.DataFrame, targets: pd.DataFrame, as_of: datetime | None = None
+    sightings: pd.DataFrame, targets: pd.DataFrame, inventory: pd.DataFrame, as_of: datetime | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`. What is in force comes first; a shortened copy is a leak of its own class.
+    """`Leaks` and `LeakPlaces`, the most urgent first; a shortened copy is a leak of its own class.
 
     With `as_of` what a later commit brought is left out.
     """
@@ -25,24 +26,31 @@ def tabulate_leaks(
     met: dict[tuple[str, str], list[Any]] = {}
     for sighting in rows(sightings):
         met.setdefault((sighting.fingerprint, sighting.matched), []).append(sighting)
-    leaks: list[dict[str, Any]] = []
-    places: list[dict[str, Any]] = []
-    for fingerprint, matched in sorted(met):
-        group = sorted(met[fingerprint, matched], key=_by_age)
-        leak = _leak(matched, group, known[fingerprint])
-        leaks.append(leak)
-        places += [{"leak_id": leak["leak_id"]} | _place(sighting) for sighting in group]
-    leaks.sort(
-        key=lambda leak: (_ORDER[leak["kind"]], leak["in_force"] == "", leak["variable"], leak["leak_id"])
-    )
-    order = {leak["leak_id"]: number for number, leak in enumerate(leaks)}
-    places.sort(key=lambda place: order[place["leak_id"]])
-    return Leaks.of(leaks), LeakPlaces.of(places)
+    groups = [sorted(group, key=_by_age) for group in met.values()]
+    found = [(_leak(group, known[group[0].fingerprint]), group) for group in groups]
+    found.sort(key=lambda one: ([_by_age(sighting) for sighting in one[1]], *map(str, one[0].values())))
+    named = list(zip(_ids(found), found, strict=True))
+    leaks = with_force(Leaks.of({"leak_id": id_} | leak for id_, (leak, _) in named), inventory)
+    places = {id_: [{"leak_id": id_} | _place(one) for one in group] for id_, (_, group) in named}
+    return leaks, LeakPlaces.of(place for id_ in leaks["leak_id"] for place in places[id_])
 
 
-def leak_id(fingerprint: str, matched: str) -> str:
-    """The stable name of a leak; it says nothing of the fingerprint, which reports do not show."""
-    return f"leak-{sha256(f'leak {matched} {fingerprint}'.encode()).hexdigest()[:10]}"
+def _ids(found: list[tuple[dict[str, Any], list[Any]]]) -> Iterator[str]:
+    """The id of each leak, in order of age (docs/leak_search.md#identifiers).
+
+    It is made of what a report shows anyway, never of the value: no key is needed to get the same again.
+    """
+    met: Counter[tuple[str, ...]] = Counter()
+    for leak, group in found:
+        about = (leak["kind"], leak["variable"], group[0].path)
+        met[about] += 1
+        yield leak_id(*about, met[about])
+
+
+def leak_id(kind: str, variable: str, path: str, ordinal: int) -> str:
+    """The stable name of a leak: of its kind, its variable, the path where it was first, and which there."""
+    text = "\0".join(("leak", kind, variable, path, str(ordinal)))
+    return f"leak-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
 def _by_age(sighting: Any) -> tuple[Any, ...]:
@@ -68,11 +76,11 @@ def _by_commit(sighting: Any) -> tuple[Any, ...]:
     )
 
 
-def _leak(matched: str, group: list[Any], target: Any) -> dict[str, Any]:
+def _leak(group: list[Any], target: Any) -> dict[str, Any]:
+    matched = group[0].matched
     first = min((one for one in group if one.commit), key=_by_commit, default=None)
     kind = "truncated" if matched == "truncated" else target.kind
     return {
-        "leak_id": leak_id(target.fingerprint, matched),
         "variable": target.variable,
         "kind": kind,
         "matched": "pattern" if kind == "pattern" else matched,
@@ -83,6 +91,7 @@ def _leak(matched: str, group: list[Any], target: Any) -> dict[str, Any]:
         "at_head": any(one.at_head for one in group),
         "reachable": any(one.reachable for one in group),
         "in_force": target.in_force,
+        "force": NOT_KNOWN,
         "occurrences": sum(one.occurrences for one in group),
     }
 

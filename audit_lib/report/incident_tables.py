@@ -124,6 +124,7 @@ def where_to_look_table(investigation: Investigation) -> Table:
     found = tabulate_suspicions(investigation)
     shown = with_brief_instants(found, investigation.as_of, client="client")
     shown.loc[found["last_at"].isna(), "last"] = ""
+    shown.loc[found["evidence"] == "", "first"] = ""
     note = "To look into a row, set its since, until, secret and client as parameters."
     return show(shown, "What stands out in all that was read", note)
 

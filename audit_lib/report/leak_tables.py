@@ -4,47 +4,41 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
+from audit_lib.leaks.urgency import NO_SECRETS
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 20
 MEANING = {
-    "emergency": "in force: rotate now",
-    "unknown": "may be in force: find out or rotate",
-    "historic": "another value is in force",
+    "in force": "in force: rotate now",
+    "not known": "may be in force: find out or rotate",
+    "not in force": "another value is in force",
 }
 
 
 def leaks_tables(audit: Audit) -> Tables:
-    """Every leak, those in force first; the steps of the clean-up in order; what was not searched."""
+    """Every leak, the most urgent first; the steps of the clean-up in order; what was not searched."""
     return together(_leaks(audit), _steps(audit), _not_searched(audit))
 
 
 def _leaks(audit: Audit) -> Table:
-    statuses = (
-        audit.tables["exposure"].groupby("leak_id")["status"].agg(set).to_dict()
-        if len(audit.tables["exposure"])
-        else {}
-    )
-    met = [statuses.get(leak, set()) for leak in audit.tables["leaks"]["leak_id"]]
-    worst = [next((status for status in MEANING if status in held), "") for held in met]
+    leaks = audit.tables["leaks"]
+    harmless = leaks["kind"].isin(NO_SECRETS)
     first = audit.tables["leak_places"].groupby("leak_id", sort=False).first()
     view = pd.DataFrame(
         {
-            "leak": audit.tables["leaks"]["leak_id"],
-            "secret": audit.tables["leaks"]["variable"],
-            "kind": audit.tables["leaks"]["kind"],
-            "what it means": [MEANING.get(status, "not a secret in use") for status in worst],
-            "in force in": audit.tables["leaks"]["in_force"],
-            "first_at": audit.tables["leaks"]["first_at"],
-            "at HEAD": audit.tables["leaks"]["at_head"],
-            "occurrences": audit.tables["leaks"]["occurrences"],
-            "first place": [_place(first.loc[leak]) for leak in audit.tables["leaks"]["leak_id"]],
-            "_rank": [list(MEANING).index(status) if status else len(MEANING) for status in worst],
+            "leak": leaks["leak_id"],
+            "secret": leaks["variable"],
+            "kind": leaks["kind"],
+            "what it means": leaks["force"].map(MEANING).mask(harmless, "not a secret in use"),
+            "in force in": leaks["in_force"],
+            "first_at": leaks["first_at"],
+            "at HEAD": leaks["at_head"],
+            "occurrences": leaks["occurrences"],
+            "first place": [_place(first.loc[leak]) for leak in leaks["leak_id"]],
         }
     )
-    view = view.sort_values(["_rank", "first_at", "leak"], kind="stable").drop(columns="_rank")
     left = len(view) - MOST_ROWS
-    note = f"{counted(left, 'more leak')} in report.json" if left > 0 else ""
+    note = f"And {counted(left, 'more leak')}: `leaks` of report.json lists all." if left > 0 else ""
     return show(
         view.head(MOST_ROWS),
         "Leaked values",

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted
 from audit_lib.incident.exposure_windows import (
     span,
     tabulate_couplings,
@@ -26,6 +27,7 @@ from audit_lib.report.brief_instants import with_brief_instants
 from audit_lib.report.table import Table, show
 
 MOST_ROWS = 60
+MOST_SECRETS = 3
 
 
 def exposure_table(investigation: Investigation) -> Table:
@@ -61,12 +63,13 @@ def _exposed(investigation: Investigation) -> tuple[str, Window]:
 def couplings_table(investigation: Investigation) -> Table:
     """What else the rotation of the secret touches."""
     leaked = list(dict.fromkeys(tabulate_exposure_windows(investigation)["secret"]))
-    secrets = [investigation.secret] if investigation.secret else leaked[:3]
-    frames = [tabulate_couplings(investigation, secret) for secret in secrets]
+    secrets = [investigation.secret] if investigation.secret else leaked
+    frames = [tabulate_couplings(investigation, secret) for secret in secrets[:MOST_SECRETS]]
     frame = pd.concat(frames) if frames else tabulate_couplings(investigation, "")
-    return show(
-        frame, "What else a rotation touches", empty="nothing that the policy or an equal value shows"
-    )
+    left = secrets[MOST_SECRETS:]
+    note = f"And {counted(len(left), 'more secret')}, with `--secret`: {', '.join(left)}." if left else ""
+    empty = "nothing that the policy or an equal value shows"
+    return show(frame, "What else a rotation touches", note, empty)
 
 
 def leaks_table(investigation: Investigation) -> Table:
@@ -98,10 +101,9 @@ def leaks_table(investigation: Investigation) -> Table:
 
 def clients_table(investigation: Investigation) -> Table:
     """Who sent the requests of the window."""
-    shown = with_brief_instants(
-        investigation.clients.head(MOST_ROWS), investigation.as_of, failures="refused"
-    )
-    return show(shown, "Addresses in the window")
+    clients = investigation.clients
+    shown = with_brief_instants(clients.head(MOST_ROWS), investigation.as_of, failures="refused")
+    return show(shown, "Addresses in the window", _more(clients, "addresses.csv of evidence.zip lists all"))
 
 
 def client_table(investigation: Investigation, client: str = "") -> Table:
@@ -152,4 +154,14 @@ def _chosen(investigation: Investigation, client: str) -> str:
 
 
 def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Table:
-    return show(with_brief_instants(frame.head(MOST_ROWS), investigation.as_of), title)
+    return show(
+        with_brief_instants(frame.head(MOST_ROWS), investigation.as_of),
+        title,
+        _more(frame, "a shorter window shows all"),
+    )
+
+
+def _more(frame: pd.DataFrame, how: str) -> str:
+    """How many rows are not shown, and what shows them."""
+    left = len(frame) - MOST_ROWS
+    return f"And {counted(left, 'more row')}: {how}." if left > 0 else ""

@@ -17,7 +17,7 @@ from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
 from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
 
-SCHEMA = "audit_lib/report/1"
+SCHEMA = "audit_lib/report/2"
 
 _PLACE = ["secret", "environment", "service"]
 _LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
@@ -186,7 +186,8 @@ def _letters(number: int) -> str:
 
 
 def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{**record, "controls": _split(record["controls"])} for record in _rows(findings)]
+    lists = ("controls", "covers")
+    return [{**record, **{name: _split(record[name]) for name in lists}} for record in _rows(findings)]
 
 
 def _coverage(audit: Audit) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from audit_lib.audit import Audit
 from audit_lib.base.contracts import STATUSES
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.row_words import REASONS, next_step
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import status_words
-from audit_lib.report.review_tables import REASONS, by_severity, place
+from audit_lib.report.review_tables import by_severity, place
 from audit_lib.report.table import Table, show
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN, judged, score, unread, verdict
 
 MOST_DECISIONS = 7
 MOST_NAMES = 4
-_DATED = r" \(overdue if [^)]*\)| Otherwise it is overdue from .*"  # differs from secret to secret
 
 
 def verdict_table(audit: Audit) -> Table:
@@ -96,12 +96,9 @@ def counts_table(audit: Audit) -> Table:
 
 
 def decisions(audit: Audit) -> Table:
-    """What to do first: one row for each check with open findings, at most seven.
-
-    The most severe are first, and of equal severity those of production.
-    """
-    found = audit.tables["findings"][audit.tables["findings"]["status"] == "open"]
-    found = by_severity(found.assign(elsewhere=found["environment"].ne("production")), "elsewhere")
+    """What to do first: one row for each check with open findings, at most seven, as `by_severity` orders."""
+    found = audit.tables["findings"]
+    found = by_severity(found[found["status"] == "open"])
     rows = [
         {
             "severity": rows["severity"].iloc[0],
@@ -146,7 +143,7 @@ def what_was_not_read(audit: Audit) -> Table:
 def what_would_decide(audit: Audit) -> Table:
     """The cheapest evidence for unknown ages: one row for each step, the one that decides most first."""
     rows = audit.tables["freshness"][audit.tables["freshness"]["status"] == "unknown"]
-    rows = rows.assign(next_evidence=rows["next_evidence"].str.replace(_DATED, "", regex=True))
+    rows = rows.assign(next_evidence=rows["next_evidence"].map(next_step))
     steps = [
         {
             "next_evidence": step,
@@ -161,11 +158,30 @@ def what_would_decide(audit: Audit) -> Table:
 
 
 def changes_table(audit: Audit) -> Table:
-    """What is new, closed, kept or no longer known since the previous report."""
+    """What became worse, is new, is no longer known, became better or has ended since the previous report."""
+    changes = audit.tables["changes"]
+    same = int(changes["change"].eq("same").sum())
+    rows = changes[changes["change"] != "same"]
+    view = pd.DataFrame(
+        {
+            "change": rows["change"],
+            "subject": rows["subject"],
+            "place": place(rows),
+            "was": _fault_words(rows, "was"),
+            "now": _fault_words(rows, "now"),
+        }
+    )
+    note = f"{counted(same, 'fault')} as before: `changes` of report.json lists them." if same else ""
     empty = "no previous report was given, or nothing changed"
-    changes = audit.tables["changes"].assign(was=audit.tables["changes"]["was"].map(status_words))
-    changes = changes.assign(now=changes["now"].map(status_words))
-    return show(changes, "Changes since the previous report", empty=empty)
+    return show(view, "Changes since the previous report", note, empty=empty)
+
+
+def _fault_words(changes: pd.DataFrame, when: str) -> "pd.Series[str]":
+    """`overdue secret (high)`, and its status unless it is open; "" for no fault."""
+    status = changes[when].map(status_words)
+    more = (", " + status).where(~changes[when].isin(("", "open")), "")
+    words = changes[f"{when}_check"].str.replace("-", " ") + " (" + changes[f"{when}_severity"] + more + ")"
+    return words.where(changes[when] != "", "")
 
 
 def sign_off(audit: Audit) -> Table:

@@ -8,19 +8,13 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import NOT_KNOWN, age_words, counted, day_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.families import FAMILIES
+from audit_lib.findings.row_words import REASONS
 from audit_lib.report.columns import status_words
 from audit_lib.report.table import Table, show
 
 _TIME = re.compile(r"(?<=[A-Z][a-z]{2} \d{4}) \d\d:\d\d")
 _KIND = re.compile(r"\bE\d+ ")  # the number of an evidence kind says nothing to a reader
-
-REASONS = {
-    "straddles": "the limit is within the possible age",
-    "conflict": "pieces of evidence contradict each other",
-    "reviewed late": "all evidence is later than the date of this review",
-    "no evidence": "no evidence of its age",
-    "not supplied": "its values were not supplied",
-}
 
 PRESSING = ("overdue", "unknown", "due", "fresh", "exempt")
 
@@ -138,9 +132,17 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     return pd.DataFrame(view).drop(columns=[*same, *idle]).reset_index(drop=True)
 
 
-def by_severity(findings: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """The rows of Findings, the most severe first, then by further keys, check, subject and id."""
-    rank = {severity: -rank for rank, severity in enumerate(SEVERITIES)}
-    order = findings.assign(_rank=findings["severity"].map(rank))
-    order = order.sort_values(["_rank", *keys, "check", "subject", "id"])
-    return order.drop(columns="_rank").reset_index(drop=True)
+def by_severity(findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of Findings, the most severe first; of equal severity what leaked, then production.
+
+    Leaks keep the order of urgency in which they were found (docs/leak_search.md#urgency), the rest the order
+    of the checks.
+    """
+    leaks = findings["check"].isin(FAMILIES["leak"])
+    order = findings.assign(
+        _rank=-findings["severity"].map(SEVERITIES.index).astype(int),
+        _leak=~leaks,
+        _place=~leaks & findings["environment"].ne("production"),
+    )
+    order = order.sort_values(["_rank", "_leak", "_place"], kind="stable")
+    return order.drop(columns=["_rank", "_leak", "_place"]).reset_index(drop=True)

@@ -7,10 +7,11 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
+from audit_lib.findings.covered import ITEM, by_item
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
-_KEYS = ["subject", "environment", "service"]
+_KEYS = list(ITEM)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def judged(audit: Audit) -> pd.DataFrame:
     secrets = secrets.rename(columns={"secret": "subject"})
     ages = audit.tables["freshness"].rename(columns={"secret": "subject"})
     silent = unread(audit).rename(columns={"source": "subject"})
-    found = audit.tables["findings"]
+    found = by_item(audit.tables["findings"])
     parts = [
         _marked(secrets, secrets["state"].eq("not supplied").map({True: UNKNOWN, False: "good"})),
         _marked(ages, ages["status"].eq("unknown").map({True: UNKNOWN, False: "good"})),

@@ -1,15 +1,18 @@
-"""Hides who it was and keeps who is who: addresses as networks with a keyed label, e-mail masked."""
+"""Hides who it was and keeps who is who: addresses as networks with a label, e-mail masked."""
 
 import base64
 import hmac
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 import pandas as pd
 
 from audit_lib.secrecy.keeper import Key
+
+Label = Callable[[str], str]  # what tells a client from the others of its network
 
 MODES = ("masked", "full")
 
@@ -20,15 +23,42 @@ _ADDRESS = re.compile(
 _PURPOSE = "identities"
 
 
-def mask_client(client: str, key: Key) -> str:
+def mask_client(client: str, label: Label) -> str:
     """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of an address, and a label that stays with the client.
 
-    The label is keyed, since the 256 addresses of a /24 could be tried out under any plain digest. A
-    client that is not an address is its label alone; "" (none named) stays "".
+    A client that is not an address is its label alone; "" (none named) stays "".
     """
     if not client:
         return client
-    return f"{_network(client) or 'client'} #{_label(_canonical(client), key)}"
+    return f"{_network(client) or 'client'} #{label(_canonical(client))}"
+
+
+def keyed_label(key: Key) -> Label:
+    """Labels under a key, the same in each run: the 256 addresses of a /24 could be tried out without one."""
+    secret = key.derive(_PURPOSE)
+
+    def label(client: str) -> str:
+        digest = hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256)
+        return base64.b32encode(digest)[:6].decode("ascii").lower()
+
+    return label
+
+
+def numbered_label(clients: Iterable[str]) -> Label:
+    """Labels that count the clients of a network, in the order given: the same in each run without a key."""
+    numbers: dict[str, int] = {}
+    of_network: Counter[str] = Counter()
+    for client in map(_canonical, clients):
+        if client not in numbers:
+            network = _network(client)
+            of_network[network] += 1
+            numbers[client] = of_network[network]
+    return lambda client: str(numbers.get(client, "other"))
+
+
+def addresses_in(text: str) -> list[str]:
+    """The addresses that a text names."""
+    return [word for word in _ADDRESS.findall(text) if _address(word)]
 
 
 def _address(client: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -52,11 +82,6 @@ def _canonical(client: str) -> str:
     return str(_address(client) or client)
 
 
-def _label(text: str, key: Key) -> str:
-    digest = hmac.digest(key.derive(_PURPOSE), text.encode("utf-8", "surrogatepass"), sha256)
-    return base64.b32encode(digest)[:6].decode("ascii").lower()
-
-
 def mask_email(text: str) -> str:
     """The text with every e-mail address as `a***@e***.com`: first letters and the last label stay."""
     return _EMAIL.sub(lambda found: _masked(found[0]), text)
@@ -68,20 +93,20 @@ def _masked(address: str) -> str:
     return f"{person[:1]}***@{(name or host)[:1]}***{dot}{ending if dot else ''}"
 
 
-def mask_text(text: str, key: Key) -> str:
+def mask_text(text: str, label: Label) -> str:
     """The text with every address and every e-mail address in it masked."""
-    return mask_email(_ADDRESS.sub(lambda found: _client_in_text(found[0], key), text))
+    return mask_email(_ADDRESS.sub(lambda found: _client_in_text(found[0], label), text))
 
 
-def _client_in_text(word: str, key: Key) -> str:
-    return mask_client(word, key) if _address(word) else word
+def _client_in_text(word: str, label: Label) -> str:
+    return mask_client(word, label) if _address(word) else word
 
 
-def mask_frame(frame: pd.DataFrame, key: Key, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
+def mask_frame(frame: pd.DataFrame, label: Label, columns: Iterable[str] = ("client",)) -> pd.DataFrame:
     """The frame with its client columns masked, and the addresses in `subject` where it has one."""
-    shown = {column: _mapped(frame[column], lambda text: mask_client(text, key)) for column in columns}
+    shown = {column: _mapped(frame[column], lambda text: mask_client(text, label)) for column in columns}
     if "subject" in frame:
-        shown["subject"] = _mapped(frame["subject"], lambda text: mask_text(text, key))
+        shown["subject"] = _mapped(frame["subject"], lambda text: mask_text(text, label))
     return frame.assign(**shown)
 
 

@@ -1,5 +1,6 @@
 """An application that nobody wrote a policy for: `init` and the review name its secrets, and little else."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
     """What may be unset is one info finding that lists the names; nothing asks for a setting."""
     findings = reviewed(shop).tables["findings"]
     (row,) = findings[findings["check"].eq("not-set")].to_dict("records")
-    assert (row["id"], row["severity"]) == ("not-set:settings", "info")
+    assert (row["subject"], row["severity"]) == ("settings", "info")
+    assert re.fullmatch(r"not-set:settings-[0-9a-f]{8}", row["id"])
     assert "UPLOAD_LIMIT" in row["evidence"]
     assert "SENTRY_DSN" in row["evidence"]
     others = findings[findings["check"].isin(("missing-secret", "missing-recommended", "empty-secret"))]

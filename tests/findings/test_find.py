@@ -1,4 +1,4 @@
-"""Findings are stable, merged, accepted only for a time, and closed only by evidence."""
+"""Findings are stable, merged, and accepted only for a time."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import Fault
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.find import compare, find, finding_id
+from audit_lib.findings.find import find, finding_id
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project.policy import Policy, SecretRule
 from tests.support.rows import rows_of
@@ -26,6 +26,11 @@ POLICY = Policy(
     ),
 )
 FAILED = {"log_events": [{"kind": "database_failure"}]}
+UNDECIDED = {
+    "status": "unknown",
+    "reason": "straddles",
+    "next_evidence": "Look it up. Otherwise it is overdue from 3 Oct",
+}
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 
 
@@ -71,7 +76,7 @@ def test_rows_with_one_id_are_merged_and_counted() -> None:
     findings = _find(log_events=events)
     assert len(findings) == 1
     assert findings["evidence"].iloc[0].endswith("; 12 in all")
-    assert findings["where"].iloc[0].endswith("app.log:5; …")
+    assert findings["where"].iloc[0].endswith("app.log:5; and 7 more")
 
 
 def test_a_flood_of_rows_is_counted_and_not_told() -> None:
@@ -96,7 +101,7 @@ def test_the_worst_severity_of_merged_rows_counts() -> None:
     """Reuse that involves production is critical whichever side production stands on."""
     rows = [
         {"why": "environments", "relation": "same", "environment": "development", "other_environment": other}
-        for other in ("staging", "production")
+        for other in ("production", "staging")
     ]
     findings = _find(drift=rows)
     assert list(findings["severity"]) == ["critical", "high"]
@@ -119,8 +124,7 @@ def test_the_last_decision_on_a_finding_counts() -> None:
 
 def test_an_unknown_cannot_be_accepted_into_a_pass() -> None:
     """Accepting what is not known leaves it unknown."""
-    unknown = "unknown-age:API_TOKEN:production/backend"
-    row = _find(_accepted(unknown, 9), freshness=[{"status": "unknown"}]).iloc[0]
+    row = _find(_accepted("unknown-age:straddles", 9), freshness=[UNDECIDED]).iloc[0]
     assert row["status"] == "unknown"
     assert "does not make it known" in row["evidence"]
 
@@ -161,29 +165,41 @@ def test_a_broken_ledger_is_a_finding() -> None:
     assert row["where"] == "ledger alice#3"
 
 
-def _report(findings: pd.DataFrame) -> dict[str, Any]:
-    return {"findings": findings[["id", "check", "status"]].to_dict("records")}
+def test_one_sentence_of_many_secrets_is_one_finding_with_a_list() -> None:
+    """Ages that are not known for one reason are one finding; it names each secret and what would decide."""
+    rows = [
+        UNDECIDED | {"secret": secret, "environment": environment}
+        for secret, environment in (("A", "production"), ("B", "staging"), ("A", "staging"))
+    ]
+    findings = _find(freshness=[*rows, UNDECIDED | {"secret": "C", "reason": "conflict"}])
+    assert list(findings["id"]) == ["unknown-age:straddles", "unknown-age:conflict"]
+    row = findings.iloc[0]
+    assert row["evidence"].endswith(": A (production/backend, staging/backend), B (staging/backend)")
+    assert row["covers"] == "A@production/backend; B@staging/backend; A@staging/backend"
+    assert (row["severity"], row["remedy"]) == ("high", "Look it up.")
+
+
+def test_who_accepts_a_list_accepts_what_is_on_it() -> None:
+    """A secret that joins an accepted list opens the finding again; the order of the rows does not."""
+    rows = [{"period_stated": False, "secret": secret} for secret in "AB"]
+    accepted = _accepted(_find(inventory=rows)["id"].iloc[0], 9)
+    assert list(_find(accepted, inventory=rows[::-1])["status"]) == ["accepted"]
+    more = _find(accepted, inventory=[*rows, rows[0] | {"secret": "C"}])
+    assert more.set_index("check").loc["no-rotation-period", "status"] == "open"
+
+
+def test_a_long_list_says_how_much_it_leaves_out() -> None:
+    """Of 25 secrets 20 are named in the text, and all in the column that findings.csv has."""
+    row = _find(inventory=[{"period_stated": False, "secret": f"S{number}"} for number in range(25)]).iloc[0]
+    assert row["evidence"].endswith(", and 5 more in findings.csv")
+    assert row["covers"].count("@") == 25
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "change"),
-    [
-        ({}, {"freshness": [{"status": "overdue"}]}, "new"),
-        ({"freshness": [{"status": "overdue"}]}, {"freshness": [{"status": "overdue"}]}, "kept"),
-        ({"freshness": [{"status": "overdue"}]}, {"freshness": [{"status": "fresh"}]}, "closed"),
-        ({"sources": [{"tracked": True}]}, {"sources": [{"tracked": None}]}, "no longer known"),
-        ({"sources": [{"tracked": True}]}, {"sources": [{"state": "missing"}]}, "no longer known"),
-        (
-            {"log_events": [{"kind": "database_failure"}]},
-            {"log_coverage": [{"counted": 0}]},
-            "no longer known",
-        ),
-        ({"log_events": [{"kind": "database_failure"}]}, {"log_coverage": [{}]}, "closed"),
-    ],
+    ("status", "check"),
+    [("emergency", "leaked-in-force"), ("unknown", "leak-undecided"), ("historic", "leaked-before")],
 )
-def test_only_evidence_closes_a_finding(was: dict[str, Any], now: dict[str, Any], change: str) -> None:
-    """What is gone is closed where its evidence was read, and no longer known where it was not."""
-    before, after = _find(**was), _find(**now)
-    changes = compare({row["id"]: row for row in _report(before)["findings"]}, after)
-    about = before["id"].iloc[0] if len(before) else after["id"].iloc[0]
-    assert changes.set_index("id").loc[about, "change"] == change
+def test_a_leak_is_open_whether_or_not_it_is_in_force(status: str, check: str) -> None:
+    """Not knowing if a leaked value is in force makes no leak unknown: it was found."""
+    row = _find(leaked_secrets=[{"status": status}]).iloc[0]
+    assert (row["check"], row["status"]) == (check, "open")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import instant_of
+from audit_lib.audit import instant_of, run_audit
 from audit_lib.incident.explanations import EXPLANATIONS
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.first_steps import explained_step, step_templates, steps
@@ -77,3 +77,6 @@ def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
     stands_out = tabulate_suspicions(found)
     assert stands_out.loc[stands_out["secret"] != "", "secret"].tolist() == told["secret"].tolist()
     assert told["secret"].iloc[0] == "JWT_SECRET_KEY"  # the only one that is in force in production
+    secrets = run_audit(project).tables["leaked_secrets"]
+    in_force = secrets.loc[secrets["status"] == "emergency", "secret"]
+    assert in_force.tolist() == told["secret"].tolist()

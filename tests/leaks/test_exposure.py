@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.contracts import LeakPlaces, Leaks
-from audit_lib.leaks.exposure import clean_up, tabulate_exposure
+from audit_lib.leaks.clean_up import clean_up
+from audit_lib.leaks.exposure import tabulate_exposure
 from tests.support.rows import rows_of
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
@@ -23,7 +24,7 @@ def leak(**changed: Any) -> dict[str, Any]:
     return {
         "leak_id": "leak-1", "variable": "API_TOKEN", "kind": "leak", "matched": "exact", "fingerprint": "f",
         "first_commit": "c", "first_at": day(5), "first_committed_at": day(5), "at_head": True,
-        "reachable": True, "in_force": "production", "occurrences": 1,
+        "reachable": True, "in_force": "production", "force": "in force", "occurrences": 1,
     } | changed  # fmt: skip
 
 

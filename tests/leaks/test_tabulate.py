@@ -8,6 +8,9 @@ import pytest
 
 from audit_lib.base.contracts import LeakTargets, Sightings
 from audit_lib.leaks.tabulate import leak_id, tabulate_leaks
+from tests.support.rows import rows_of
+
+NO_INVENTORY = rows_of("inventory")
 
 
 def at(day: int) -> datetime:
@@ -36,7 +39,7 @@ def leaks(
     sightings: list[dict[str, Any]], targets: list[dict[str, Any]], as_of: datetime | None = None
 ) -> pd.DataFrame:
     """The leaks that the sightings make."""
-    return tabulate_leaks(Sightings.of(sightings), LeakTargets.of(targets), as_of)[0]
+    return tabulate_leaks(Sightings.of(sightings), LeakTargets.of(targets), NO_INVENTORY, as_of)[0]
 
 
 def test_many_places_are_one_leak() -> None:
@@ -64,12 +67,25 @@ def test_a_leak_on_disk_alone_has_no_first_commit() -> None:
     assert pd.isna(leak["first_at"])
 
 
-def test_the_identity_is_stable_and_says_nothing() -> None:
-    """The same value has the same id in each run; the id is no part of the fingerprint."""
-    fingerprint = "0123456789abcdef" * 4
-    assert leak_id(fingerprint, "exact") == leak_id(fingerprint, "exact")
-    assert leak_id(fingerprint, "exact") != leak_id(fingerprint, "truncated")
-    assert not any(fingerprint[n : n + 8] in leak_id(fingerprint, "exact") for n in range(16))
+def test_an_identifier_is_of_places_and_names_alone() -> None:
+    """Another key gives other fingerprints, and the same ids: of kind, variable, path and ordinal."""
+    met = [("f", "a.py", at(5)), ("g", "a.py", at(6)), ("h", "b.py", at(1))]
+    ids = []
+    for key in ("one", "other"):
+        sightings = [sighting(fingerprint=key + f, path=path, authored_at=day) for f, path, day in met]
+        table = leaks(sightings, [target(fingerprint=key + f, in_force="") for f, *_ in met])
+        ids.append(list(table["leak_id"]))
+    assert ids[0] == ids[1]
+    about = [("b.py", 1), ("a.py", 1), ("a.py", 2)]
+    assert ids[0] == [leak_id("leak", "API_TOKEN", path, ordinal) for path, ordinal in about]
+
+
+def test_a_later_leak_leaves_the_others_their_names() -> None:
+    """A history only grows: what a later commit brings takes the next ordinal."""
+    first, later = sighting(), sighting(fingerprint="a", authored_at=at(9))
+    targets = [target(), target(fingerprint="a")]
+    before = leaks([first], targets)["leak_id"]
+    assert set(before) < set(leaks([first, later], targets)["leak_id"])
 
 
 @pytest.mark.parametrize(
@@ -101,7 +117,7 @@ def test_what_is_in_force_comes_first() -> None:
     table = leaks([sighting(fingerprint=f) for f, *_ in names], targets)
     assert list(table["fingerprint"]) == ["z", "n", "p", "t"]
     places = tabulate_leaks(
-        Sightings.of([sighting(fingerprint=f) for f, *_ in names]), LeakTargets.of(targets)
+        Sightings.of([sighting(fingerprint=f) for f, *_ in names]), LeakTargets.of(targets), NO_INVENTORY
     )[1]
     assert list(places["leak_id"]) == list(table["leak_id"])
 

@@ -110,12 +110,15 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     spoken = set(audit.tables["findings"]["check"]) | set(before.tables["findings"]["check"])
     # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), no place
     # of it has two env files (tests/cli/test_records.py), and its policy, written from a guide, grades what
-    # is not set and states all couplings (tests/cli/test_strangers.py).
+    # is not set and states all couplings (tests/cli/test_strangers.py). What leaked of it is in force
+    # somewhere (tests/leaks/test_leaked_secrets.py).
     assert {check.id for check in CHECKS} - spoken == {
         "coupling-not-stated",
         "ledger-entries-lost",
         "not-set",
         "two-values-in-one-place",
+        "leak-undecided",
+        "leaked-before",
     }
     assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
         "no-logs-read"
@@ -144,7 +147,8 @@ reused-across-names:TRADIER_API_KEY=REPORTS_TOKEN:staging/backend open
 live-value-in-example:GITHUB_WEBHOOK_SECRET:development/backend open
 overdue-secret:JWT_SECRET_KEY:production/backend open
 due-secret:API_TOKEN:production/backend open
-unknown-age:ALPACA_PAPER_API_KEY:staging/backend unknown
+unknown-age:straddles unknown
+leaked-in-force:JWT_SECRET_KEY:production open
 reused-across-environments:secrets-as-in-production:staging/frontend unknown
 evidence-conflict:NEXT_PUBLIC_ANTHROPIC_API_KEY:production/frontend open
 rotation-not-done:ANTHROPIC_API_KEY:production/backend open

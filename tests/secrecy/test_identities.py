@@ -2,11 +2,19 @@
 
 import pytest
 
-from audit_lib.secrecy.identities import mask_client, mask_email, mask_frame, mask_text
+from audit_lib.secrecy.identities import (
+    addresses_in,
+    keyed_label,
+    mask_client,
+    mask_email,
+    mask_frame,
+    mask_text,
+    numbered_label,
+)
 from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
 
-KEY = Key(b"k" * 32, "file")
+KEY = keyed_label(Key(b"k" * 32, "file"))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +40,7 @@ def test_the_label_tells_clients_apart_and_depends_on_the_key() -> None:
     one, two = mask_client("203.0.113.7", KEY), mask_client("203.0.113.8", KEY)
     assert one == mask_client("::ffff:203.0.113.7", KEY)
     assert one != two
-    assert one != mask_client("203.0.113.7", Key(b"o" * 32, "file"))
+    assert one != mask_client("203.0.113.7", keyed_label(Key(b"o" * 32, "file")))
     assert mask_client("", KEY) == ""
 
 
@@ -72,3 +80,14 @@ def test_a_frame_is_masked_and_keeps_its_types() -> None:
     assert not shown["client"].isin(counts["client"]).any()
     assert shown.drop(columns="client").equals(counts.drop(columns="client"))
     assert list(shown.dtypes) == list(counts.dtypes)
+
+
+def test_without_a_key_the_clients_of_a_network_are_numbered() -> None:
+    """In the order given, whatever the spelling; one that was not given is told from none but those."""
+    label = numbered_label(["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.9", "198.51.100.1", "gateway"])
+    named = [
+        mask_client(client, label) for client in ("203.0.113.9", "203.0.113.7", "198.51.100.1", "gateway")
+    ]
+    assert named == ["203.0.113.0/24 #2", "203.0.113.0/24 #1", "198.51.100.0/24 #1", "client #1"]
+    assert mask_client("203.0.113.8", label) == "203.0.113.0/24 #other"
+    assert addresses_in("from 203.0.113.7:80 at 12:30, not 1.2.3") == ["203.0.113.7"]

@@ -12,7 +12,14 @@ from audit_lib.base.contracts.base import (
     Instant,
     rows,
 )
-from audit_lib.base.contracts.findings import Acceptances, Attestations, Changes, Findings, LedgerFaults
+from audit_lib.base.contracts.findings import (
+    CHANGES,
+    Acceptances,
+    Attestations,
+    Changes,
+    Findings,
+    LedgerFaults,
+)
 from audit_lib.base.contracts.incident import (
     Clients,
     Couplings,
@@ -30,6 +37,7 @@ from audit_lib.base.contracts.leaks import (
     CleanUp,
     Exposure,
     LeakCoverage,
+    LeakedSecrets,
     LeakPlaces,
     Leaks,
     LeakTargets,
@@ -47,6 +55,7 @@ from audit_lib.base.contracts.logs import (
 from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs, Schedule
 
 __all__ = [
+    "CHANGES",
     "FRESHNESS",
     "LINE_STATES",
     "PLACES",
@@ -76,6 +85,7 @@ __all__ = [
     "LeakCoverage",
     "LeakPlaces",
     "LeakTargets",
+    "LeakedSecrets",
     "Leaks",
     "LedgerFaults",
     "LogCounts",

@@ -6,6 +6,9 @@ from pandera.typing.pandas import Series
 from audit_lib.base.contracts.base import STATUSES, Contract, Instant
 from audit_lib.base.severities import SEVERITIES
 
+# In the order in which a reader wants them.
+CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")
+
 
 class Findings(Contract):
     """One row for each finding; unknowns are rows too."""
@@ -17,6 +20,7 @@ class Findings(Contract):
     subject: Series[str]
     environment: Series[str]
     service: Series[str]
+    covers: Series[str]  # SUBJECT@ENVIRONMENT/SERVICE, separated by "; ", if it is about several; else ""
     evidence: Series[str]
     where: Series[str]
     remedy: Series[str]
@@ -57,9 +61,16 @@ class LedgerFaults(Contract):
 
 
 class Changes(Contract):
-    """One row for each difference to the previous report."""
+    """One row for each fault that the previous report or this one has, by subject, place and family."""
 
-    id: Series[str]
-    change: Series[str] = pa.Field(isin=("new", "closed", "kept", "no longer known"))
-    was: Series[str]
+    id: Series[str]  # of the finding now, else of the previous one
+    change: Series[str] = pa.Field(isin=CHANGES)
+    subject: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    was: Series[str]  # status; "" for none
     now: Series[str]
+    was_check: Series[str]
+    now_check: Series[str]
+    was_severity: Series[str]
+    now_severity: Series[str]

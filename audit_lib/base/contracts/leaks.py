@@ -67,6 +67,24 @@ class Exposure(Contract):
     reason: Series[str]
 
 
+class LeakedSecrets(Contract):
+    """One row for each secret of which a value leaked, the most urgent first: what that means, and where."""
+
+    secret: Series[str]
+    environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
+    service: Series[str]  # always ""
+    status: Series[str] = pa.Field(isin=("emergency", "historic", "unknown"))
+    held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
+    covers: Series[str]  # the same as SECRET@ENVIRONMENT/SERVICE, separated by "; "
+    leak_ids: Series[str]  # of that status, comma-separated
+    also: Series[str]  # its other leaks, in words; "" for none
+    places: Series[str]  # the first few, and how many more
+    first_at: Series[Instant] = pa.Field(nullable=True)
+    days_exposed_min: Series[float] = pa.Field(nullable=True)
+    days_exposed_max: Series[float] = pa.Field(nullable=True)
+    reason: Series[str]
+
+
 class CleanUp(Contract):
     """One row for each step, in the order in which it must be done."""
 
@@ -79,7 +97,7 @@ class CleanUp(Contract):
 
 
 class Leaks(Contract):
-    """One row for each leaked secret, however many names, files and encodings."""
+    """One row for each leaked value, however many names, files and encodings; the most urgent first."""
 
     leak_id: Series[str]
     variable: Series[str]
@@ -91,7 +109,8 @@ class Leaks(Contract):
     first_committed_at: Series[Instant] = pa.Field(nullable=True)
     at_head: Series[bool]
     reachable: Series[bool]
-    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere
+    in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
+    force: Series[str] = pa.Field(isin=("in force", "not known", "not in force"))
     occurrences: Series[int]
 
 

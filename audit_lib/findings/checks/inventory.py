@@ -132,7 +132,8 @@ CATALOG = (
         remedy="Set those of which the application's default is not what you want; accept the others.",
         controls=CATALOG_CONTROLS,
         where="{source}",
-        listed="{variable}",
+        covers="{variable}@{environment}/{service}",
+        listed=True,
     ),
     Check(
         id="unlisted-secret",
@@ -154,10 +155,12 @@ CATALOG = (
         table="inventory",
         severity="low",
         when=lambda rows: rows["kind"].eq("secret") & rows["state"].eq("present") & ~rows["period_stated"],
-        subject="{secret}",
-        evidence="{variable} is a secret in use, but the guide states no limit for its age, so the "
-        "policy's default applies: {max_age_days} days",
-        remedy="State the limit of {secret} in the guide, and as max_age_days in the policy.",
+        subject="secrets",
+        covers="{secret}@{environment}/{service}",
+        listed=True,
+        evidence="secrets are in use for which the guide states no limit, so the policy's default applies "
+        "({max_age_days} days)",
+        remedy="State the limit of each in the guide, and as max_age_days in the policy.",
         controls=("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3"),
         where=PLACE,
         facts=("entry",),

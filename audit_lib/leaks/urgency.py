@@ -1,0 +1,71 @@
+"""The one order of urgency of leaks: what is in force in production first, what was replaced last."""
+
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import Leaks, rows
+
+IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
+FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)
+PRODUCTION = "production"
+NO_SECRETS = ("weak default", "template")
+KINDS = ("leak", "pattern", "truncated", *NO_SECRETS)
+
+
+def urgency(leak: Any) -> tuple[Any, ...]:
+    """The place of a row of Leaks in every list of leaks, secrets and findings; lower is more urgent.
+
+    In force in production, in force elsewhere, not known to be in force, replaced; of each what stands at
+    HEAD or on disk before what only the history holds; then what has been out longest, then what is met
+    most often. What is no secret comes last.
+    """
+    undated = leak.first_at is None or pd.isna(leak.first_at)
+    return (
+        leak.kind in NO_SECRETS,
+        FORCES.index(leak.force),
+        leak.force == IN_FORCE and PRODUCTION not in leak.in_force.split(","),
+        bool(leak.first_commit) and not leak.at_head and leak.force != IN_FORCE,
+        undated,
+        0 if undated else pd.Timestamp(leak.first_at).value,
+        not leak.reachable,
+        -leak.occurrences,
+        KINDS.index(leak.kind),
+        leak.variable,
+        leak.leak_id,
+    )
+
+
+def with_force(leaks: pd.DataFrame, inventory: pd.DataFrame) -> pd.DataFrame:
+    """`Leaks`, the most urgent first, each with what the values at hand say: is it in force or not?"""
+    force = [force_of(leak, homes_of(leak, inventory)) for leak in rows(leaks)]
+    found = leaks.assign(force=pd.Series(force, index=leaks.index, dtype="str"))
+    keys = list(map(urgency, rows(found)))
+    return Leaks.checked(found.iloc[sorted(range(len(keys)), key=keys.__getitem__)])
+
+
+def force_of(leak: Any, homes: pd.DataFrame) -> str:
+    """Whether a leaked value is in force in one of the places where its secret lives."""
+    if leak.in_force:
+        return IN_FORCE
+    states = {force_at(leak.fingerprint, home) for home in rows(homes)}
+    return min(states, key=FORCES.index, default=NOT_KNOWN)
+
+
+def force_at(fingerprint: str, home: Any) -> str:
+    """Whether a value is in force in one place of Inventory: not known if what is there was not supplied."""
+    if home.fingerprint is None or pd.isna(home.fingerprint):
+        return NOT_KNOWN
+    return IN_FORCE if home.fingerprint == fingerprint else NOT_IN_FORCE
+
+
+def homes_of(leak: Any, inventory: pd.DataFrame) -> pd.DataFrame:
+    """The rows of Inventory where a leaked secret lives: those of secrets that have its value or its name.
+
+    In an environment where it is in force, another service's value under the same name is another secret,
+    and not what followed this one.
+    """
+    same = (inventory["fingerprint"] == leak.fingerprint) | (inventory["variable"] == leak.variable)
+    homes = inventory[inventory["secret"].isin(set(inventory.loc[same, "secret"]))]
+    in_force = homes["fingerprint"].eq(leak.fingerprint).fillna(False).astype(bool)
+    return homes[in_force | ~homes["environment"].isin(homes.loc[in_force, "environment"])]

@@ -1,0 +1,106 @@
+"""One row for each secret that leaked, in the one order of urgency."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.contracts import Exposure, LeakPlaces, Leaks
+from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.leaks.urgency import with_force
+from tests.support.rows import rows_of
+
+DAY = pd.Timestamp("2026-05-01", tz="UTC")
+
+
+def leak(name: str, **changed: Any) -> dict[str, Any]:
+    """A leak of a value that only the history holds, and of which nothing is known."""
+    return {
+        "leak_id": name, "variable": name, "kind": "leak", "matched": "exact", "fingerprint": name,
+        "first_commit": "c", "first_at": DAY, "first_committed_at": DAY, "at_head": False,
+        "reachable": True, "in_force": "", "force": "not known", "occurrences": 1,
+    } | changed  # fmt: skip
+
+
+def ordered(*leaks: dict[str, Any], homes: tuple[dict[str, Any], ...] = ()) -> list[str]:
+    """The leaks by name, in their order of urgency."""
+    return list(with_force(Leaks.of(leaks), rows_of("inventory", *homes))["leak_id"])
+
+
+def test_the_order_of_urgency() -> None:
+    """Production first, then how long, then reach; elsewhere; not known at HEAD, in history; replaced."""
+    later = DAY + pd.Timedelta(days=1)
+    leaks = [
+        leak("production", in_force="development,production", first_at=later),
+        leak("production, longer", in_force="production"),
+        leak("production, further", in_force="production", occurrences=9),
+        leak("elsewhere", in_force="staging"),
+        leak("head", at_head=True),
+        leak("disk", first_commit="", first_at=None),
+        leak("history"),
+        leak("undated", first_at=None),
+        leak("replaced", variable="OLD", at_head=True),
+        leak("template", kind="template", in_force="production"),
+    ]
+    homes = ({"secret": "OLD", "variable": "OLD", "fingerprint": "new"},)
+    expected = [
+        "production, further",
+        "production, longer",
+        "production",
+        "elsewhere",
+        "head",
+        "disk",
+        "history",
+        "undated",
+        "replaced",
+        "template",
+    ]
+    assert ordered(*leaks, homes=homes) == expected
+    assert ordered(*leaks[::-1], homes=homes) == expected
+
+
+@pytest.mark.parametrize(
+    ("homes", "force"),
+    [
+        ((), "not known"),
+        (({"fingerprint": "API_TOKEN"},), "in force"),
+        (({"fingerprint": "other"},), "not in force"),
+        (({"fingerprint": "other"}, {"fingerprint": None, "state": "not supplied"}), "not known"),
+    ],
+)
+def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -> None:
+    """A leaked value is not in force only if another one was seen in each place of its secret."""
+    table = with_force(Leaks.of([leak("API_TOKEN")]), rows_of("inventory", *homes))
+    assert list(table["force"]) == [force]
+
+
+def exposed(secret: str, status: str, environment: str = "production", **more: Any) -> dict[str, Any]:
+    """A row of Exposure."""
+    place = {"environment": environment, "service": "backend" if environment else "", "first_at": DAY}
+    return {"leak_id": secret, "secret": secret, "status": status, "reason": "why"} | place | more
+
+
+def test_a_secret_is_one_row_of_its_worst_status() -> None:
+    """In force in two places and replaced in a third: one row, of production, with the two and all places."""
+    rows = [
+        exposed("KEY", "emergency", "staging", days_exposed_min=3.0, days_exposed_max=4.0),
+        exposed("KEY", "emergency", days_exposed_min=5.0, days_exposed_max=None),
+        exposed("KEY", "historic", "development", leak_id="OLDER"),
+        exposed("FOUND", "unknown", ""),
+    ]
+    leaks = Leaks.of(
+        [leak("KEY", in_force="production,staging"), leak("OLDER"), leak("FOUND", kind="pattern")]
+    )
+    places = LeakPlaces.of(
+        {"leak_id": "KEY", "place": "commit", "path": f"f{n}", "line": n, "commit": "c" * 40, "encoding": ""}
+        for n in range(7)
+    )
+    table = tabulate_leaked_secrets(leaks, places, Exposure.of(rows))
+    key, found = table.to_dict("records")
+    assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
+    assert key["covers"] == "KEY@production/backend; KEY@staging/backend"
+    assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
+    assert key["also"] == "; other values of it that leaked: OLDER"
+    assert key["days_exposed_min"] == 5.0
+    assert pd.isna(key["days_exposed_max"])
+    assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", "")
