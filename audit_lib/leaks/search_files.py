@@ -9,8 +9,8 @@ from audit_lib.base.archives import HEAD, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.scan_cache import ScanCache
-from audit_lib.leaks.search_objects import Progress, not_within, search_archive
-from audit_lib.secrecy.exact_search import ExactSearch, Found
+from audit_lib.leaks.search_objects import CROWDED, Progress, not_within, search_archive
+from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def _search_file(
                     inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")
+    if crowded(met):
+        faults.append(CROWDED)
     yield from (InFile(file.path, file.place, found) for found in not_within(met, inside))
     yield from inside
 

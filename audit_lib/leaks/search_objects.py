@@ -16,7 +16,7 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.scan_cache import Memory
-from audit_lib.secrecy.exact_search import ExactSearch, Found
+from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 
@@ -129,11 +129,14 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
 
 # The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
 _BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
+CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 
 
 def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:
     met = search.look(content)
+    if crowded(met):
+        done.left_out.append(NotSearched(f"git object {span.oid}", CROWDED))
     inside: list[InObject] = []
     if span.kind == "blob" and is_lfs_pointer(content):
         done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))

@@ -195,7 +195,8 @@ def _content(file: TreeFile, done: PatternSearch) -> bytes | None:
     """A file's beginning: a byte more than is searched where there is more; None if it is not readable."""
     try:
         with file.open() as opened:
-            content = opened.read(LARGEST + 1)
+            # No more than there is: a buffer for more would leave each small file a mapping of its own.
+            content = opened.read(min(file.size_bytes, LARGEST) + 1)
     except OSError as error:
         done.left_out.add(NotSearched(file.path, f"cannot be read ({type(error).__name__})"))
         return None

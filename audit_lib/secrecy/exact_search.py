@@ -3,6 +3,7 @@
 import hmac
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -18,6 +19,7 @@ from audit_lib.secrecy.strength import strength_bits
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 2
 STRONG_BITS = 40
+MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
 _SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
 _SPELLED, _PACKED = "byte by byte", "gzip in base64"
 # What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
@@ -140,23 +142,29 @@ class ExactSearch:
         return any(self.meets(one.encode("utf-8", "surrogatepass")) for one in readings(text))
 
     def _hits(self, data: bytes) -> list[Hit]:
-        return [*self._matcher.find(data), *self._spelled.find(data)]
+        return [*self._matcher.find(data, MOST_PLACES), *self._spelled.find(data, MOST_PLACES)]
 
     def _packed(self, data: bytes) -> list["_Place"]:
         return [
             _Place(start, end, hit.fingerprint, f"{hit.encoding}, {_PACKED}", "exact")
             for start, end, inside in unpacked(data)
-            for hit in _apart(_by_form(self._matcher.find(inside))["exact"])
+            for hit in _apart(_by_form(self._matcher.find(inside, MOST_PLACES))["exact"])
         ]
 
     def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:
         joined, breaks = _join_lines(data)
         places = []
-        for hit in _apart(_by_form(self._matcher.find(joined))["exact"]):
+        for hit in _apart(_by_form(self._matcher.find(joined, MOST_PLACES))["exact"]):
             start, end = _before_joining(hit.start, breaks), _before_joining(hit.end - 1, breaks) + 1
             if "base64" in hit.encoding:
                 places.append(replace(hit, start=start, end=end, encoding=f"{hit.encoding}, wrapped"))
         return _outside(places, exact)
+
+
+def crowded(found: Iterable[Found]) -> bool:
+    """Whether a content holds so many places of one value that not all of them are listed."""
+    counts = Counter(one.fingerprint for one in found)
+    return any(count >= MOST_PLACES for count in counts.values())
 
 
 def strong_search(keeper: Keeper) -> ExactSearch:

@@ -1,7 +1,8 @@
 """Finds many thousand byte strings, overlapping ones too: with hyperscan, or else with numpy."""
 
+import sys
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -55,14 +56,17 @@ class Matcher:
         self._parts = list(self._by_part)
         self._scan = Scan(self._parts) if self._parts else None
 
-    def find(self, data: bytes) -> list[Hit]:
+    def find(self, data: bytes, most: int = sys.maxsize) -> list[Hit]:
         """Every place of every pattern, by start, end and name; a pattern within another is found too.
+
+        `most` bounds the places of one pattern: a content may be made of nothing else.
 
         Of a pattern longer than `Scan.longest` its beginning suffices; `end` says how far it goes on equal.
         """
-        return sorted(set(self._hits(data)))
+        return sorted(set(self._hits(data, most)))
 
-    def _hits(self, data: bytes) -> Iterator[Hit]:
+    def _hits(self, data: bytes, most: int) -> Iterator[Hit]:
+        counts: Counter[bytes] = Counter()
         for number, part_end in self._scan.ends(data) if self._scan else ():
             part = self._parts[number]
             for (offset, length), forms in self._by_part[part].items():
@@ -70,6 +74,9 @@ class Matcher:
                 if start < 0:
                     continue
                 for form in forms.get(bytes(data[start : start + length]), ()):
+                    counts[form] += 1
+                    if counts[form] > most:
+                        continue
                     end = start + length
                     if len(form) > length:
                         end = start + _common_length(form, bytes(data[start : start + len(form)]))
