@@ -13,6 +13,7 @@ from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
 SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
+DEEPEST = 100  # levels of a message: a display has a few
 # So many characters of a value may end a message; more are removed, since the rest may follow.
 _HARMLESS_PREFIX = 3
 
@@ -101,19 +102,23 @@ class Scrubber:
             clean[start:end] = b"*" * (end - start)
         return bytes(clean)
 
-    def tree(self, node: Any) -> Any:
-        """A copy of a message's part: each text in it, keys too, without known values."""
+    def tree(self, node: Any, depth: int = 0) -> Any:
+        """A copy of a message's part: each text in it, keys too, without known values.
+
+        What is nested deeper than `DEEPEST` is removed as a whole: nobody can have looked at it.
+        """
+        if depth > DEEPEST:
+            return MARK
         if isinstance(node, str):
             return self.text(node)
         if isinstance(node, Mapping):
-            return {self.tree(key): self.tree(value) for key, value in node.items()}
+            return {self.tree(key, depth + 1): self.tree(value, depth + 1) for key, value in node.items()}
         if isinstance(node, list | tuple):
-            return [self.tree(item) for item in node]
+            return [self.tree(item, depth + 1) for item in node]
         if isinstance(node, bytes | bytearray | memoryview):
             return self.binary(bytes(node))
-        if isinstance(node, int | float) and self.spans(repr(node).encode()):
-            return MARK
-        return node
+        is_value = isinstance(node, int | float) and self.spans(repr(node).encode())
+        return MARK if is_value else node
 
 
 class Tail:

@@ -104,3 +104,12 @@ def test_any_changed_byte_is_seen(place: int, change: int) -> None:
 def test_known_traps(line: bytes) -> None:
     """Depth, huge numbers, a name twice, no-numbers, half characters, other encodings, zeros."""
     read(line + b"\n")
+
+
+def test_a_dangling_link_makes_no_file_outside(tmp_path: Path) -> None:
+    """A .gitignore of the ledger that is a link to nowhere is left as it is, and not written through."""
+    folder, outside = tmp_path / "ledger", tmp_path / "outside"
+    folder.mkdir()
+    (folder / ".gitignore").symlink_to(outside)
+    append(folder, KEY, decision(0), days(0), "alice")
+    assert not outside.exists()

@@ -3,7 +3,9 @@
 import os
 import resource
 import shutil
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic
@@ -24,9 +26,16 @@ def program(name: str) -> str:
     return shutil.which(name, path=os.pathsep.join(folders)) or "" if folders else ""
 
 
-def bound_memory() -> None:
-    """Bound the address space of this process: run in a child before its program starts."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+def bound_memory(process: "Popen[bytes]") -> None:
+    """Bound the address space of a child that has just started, where the system can (Linux).
+
+    Not between fork and exec: Python must not run there while other threads do.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, ValueError):
+            _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
+            most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
 
 
 class Watchdog:

@@ -91,26 +91,20 @@ def run_git(
     command, environment = _call(root, args)
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(_own_file(root, index))
+    process = _started(root, command, environment, stderr=subprocess.DEVNULL)
     try:
-        done = subprocess.run(
-            command,
-            cwd=root,
-            env=environment,
-            input=input if input is not None else b"",
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            preexec_fn=bound_memory,
-        )
+        answer, _ = process.communicate(input or b"", timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         raise GitFailed.at(f"git {args[0]}", f"took more than {TIMEOUT_SECONDS} s") from None
-    except OSError:
-        raise GitFailed.at("git", "cannot be run: install git") from None
-    if done.returncode not in ok:
-        raise GitFailed.at(f"git {args[0]}", f"ended with {done.returncode}")
-    if len(done.stdout) > MAX_OUTPUT:
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    if process.returncode not in ok:
+        raise GitFailed.at(f"git {args[0]}", f"ended with {process.returncode}")
+    if len(answer) > MAX_OUTPUT:
         raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
-    return done.stdout
+    return answer
 
 
 def git_process(root: Path, *args: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
@@ -118,19 +112,25 @@ def git_process(root: Path, *args: str, stderr: int = subprocess.DEVNULL) -> "su
 
     The caller closes it and must take a return code other than 0 for "incomplete".
     """
-    command, environment = _call(root, args)
+    return _started(root, *_call(root, args), stderr=stderr)
+
+
+def _started(
+    root: Path, command: list[str], environment: dict[str, str], *, stderr: int
+) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=root,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            preexec_fn=bound_memory,  # noqa: PLW1509  it calls nothing that a thread could hold
         )
     except OSError:
         raise GitFailed.at("git", "cannot be run: install git") from None
+    bound_memory(process)
+    return process
 
 
 def tracked(root: Path) -> set[str]:

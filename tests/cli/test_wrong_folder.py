@@ -1,0 +1,37 @@
+"""A first snapshot that was taken of the wrong folder proves nothing good of the right one."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from audit_lib.__main__ import main
+from tests.support.fakes import fake_value
+
+LAYOUT = (
+    'name = "app"\npolicy = "generic"\n[[env]]\npath = ".env"\nservice = "a"\nenvironment = "production"\n'
+)
+OLD = 1_600_000_000
+
+
+def test_an_old_value_is_not_fresh_after_a_snapshot_of_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other folder's value looks like a rotation since; the file, older than that, speaks against it."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "key"))
+    ledger = ("--ledger", str(tmp_path / "ledger"))
+    for name in ("wrong", "right"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "audit.toml").write_text(LAYOUT)
+        (folder / ".env").write_text(f"APP_SECRET={fake_value(name)}\n")
+        os.utime(folder / ".env", (OLD, OLD))
+        assert CliRunner().invoke(main, ["snapshot", "--project", str(folder), *ledger]).exit_code == 0
+    out = tmp_path / "out"
+    args = ["review", "--project", str(tmp_path / "right"), *ledger, "--out", str(out)]
+    assert CliRunner().invoke(main, args).exit_code == 0
+    (row,) = json.loads((out / "report.json").read_text())["freshness"]
+    assert row["status"] == "unknown"
+    assert row["conflict"]

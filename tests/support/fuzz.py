@@ -1,0 +1,234 @@
+"""Spoils good files by seeds, for each reader: `python -m tests.support.fuzz READER FIRST COUNT`.
+
+A reader may refuse what it is given, by an error of the audit's own family, and nothing else. Each seed is
+printed before it is tried, so that the last one printed is the one that hung or died.
+"""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import zstandard
+
+from audit_lib.base.archives import archive_kind, unpack
+from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.errors import AuditError
+from audit_lib.findings.previous_report import read_previous
+from audit_lib.leaks.git_coverage import repository_limits
+from audit_lib.leaks.git_objects import list_objects, read_objects
+from audit_lib.ledger.read import read_ledger
+from audit_lib.project.audit_toml import read_layout
+from audit_lib.project.policy.load import BUNDLED, load_policy
+from audit_lib.project.variables_in_text import in_code, in_env_text
+from audit_lib.report.publish.extract_text import views
+from audit_lib.secrecy.scrub import Scrubber
+from audit_lib.secrets.env_lines import is_binary, parse_env
+from audit_lib.secrets.loaders import READERS as LOADERS
+from tests.ledger.test_hostile import GOOD
+from tests.ledger.test_ledger import KEY
+from tests.support.fakes import fake_value
+
+TEXT = b"one line of text\n" * 40
+ENV = b"A=1\nexport B='two'\nC=\"x\\n${A}\"\nD=`y`\nE: z\n# note\nF=a #b\nG=$A\n"
+LAYOUT = b'name = "x"\n[[env]]\npath = ".env"\nservice = "a"\nenvironment = "production"\n'
+LAYOUT += b'[[log]]\npattern = "a/*.log"\n'
+COMPOSE = b"services:\n  a:\n    environment:\n      - key: AB\n      X: ${AB:-c}\n"
+# What makes parsers count, nest, escape, look back, or take a number for a size.
+TOKENS = (
+    b"[", b"]", b"{", b"}", b'"', b"'", b"`", b"\\", b"=", b".", b",", b"#", b"\n", b"\r", b" ", b"\0", b"$",
+    b"${", b"'''", b'"""', b"\xff", b"\xff\xfe", b"-", b"0x", b"1e9", b"99999999999999999999", b"*", b":",
+    b"\x1f\x8b", b"PK\1\2",
+)  # fmt: skip
+
+
+def spoilt(good: bytes, rng: random.Random) -> bytes:
+    """The bytes with some of them changed, cut, repeated or replaced by what parsers stumble over."""
+    data = bytearray(good)
+    for _ in range(rng.choice((1, 1, 2, 4, 16))):
+        at = rng.randrange(len(data) + 1)
+        end = min(len(data), at + rng.choice((1, 2, 8, 64)))
+        kind = rng.randrange(6)
+        if kind == 0:
+            data[at:end] = rng.randbytes(end - at)
+        elif kind == 1:
+            del data[at:end]
+        elif kind == 2:
+            data[at:at] = rng.choice(TOKENS) * rng.choice((1, 2, 40, 3000))
+        elif kind == 3:
+            data[at:at] = data[at:end] * rng.choice((2, 50, 1000))
+        elif kind == 4:
+            data[at:end] = rng.choice((b"\xff", b"\0", b"7")) * (end - at)
+        else:
+            del data[at + rng.randrange(len(data) - at + 1) :]
+    return bytes(data[: 1 << 20])
+
+
+def _archive(good: bytes) -> Callable[[bytes, Path], None]:
+    kind = archive_kind(good[:512])
+
+    def read(data: bytes, folder: Path) -> None:
+        for member in unpack(io.BytesIO(data), kind, []):
+            for _ in member.pieces:
+                pass
+
+    return read
+
+
+def _tar() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in ("a.txt", "b" * 150, "ü" * 60):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(TEXT)
+            archive.addfile(entry, io.BytesIO(TEXT))
+    return buffer.getvalue()
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+            archive.writestr(f"{method}.txt", TEXT, method)
+    return buffer.getvalue()
+
+
+def _toml(data: bytes, folder: Path) -> None:
+    parse_toml(data, "x.toml")
+
+
+def _layout(data: bytes, folder: Path) -> None:
+    (folder / "audit.toml").write_bytes(data)
+    read_layout(folder / "audit.toml", folder, "audit.toml")
+
+
+def _policy(data: bytes, folder: Path) -> None:
+    (folder / "policy.toml").write_bytes(data)
+    load_policy(folder / "policy.toml")
+
+
+def _env(data: bytes, folder: Path) -> None:
+    list(in_env_text(data.decode("utf-8", "replace"), "e", example=True))
+    if not is_binary(data):
+        parse_env(data, tuple(LOADERS))
+
+
+def _compose(data: bytes, folder: Path) -> None:
+    list(in_code(data.decode("utf-8", "replace"), "compose.yml"))
+
+
+def _ledger(data: bytes, folder: Path) -> None:
+    (folder / "alice.jsonl").write_bytes(data)
+    read_ledger(folder, KEY)
+
+
+def _report(data: bytes, folder: Path) -> None:
+    (folder / "report.json").write_bytes(data)
+    read_previous(folder / "report.json", "x", KEY)
+
+
+def _notebook(data: bytes, folder: Path) -> None:
+    for _ in views("n.ipynb", data):
+        pass
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    Scrubber([fake_value("fuzz")]).tree(content)
+
+
+def _git(data: bytes, folder: Path) -> None:
+    """The first byte says which file of a small repository the others replace."""
+    root = folder / "repository"
+    shutil.copytree(_repository(), root, dirs_exist_ok=True)
+    git = root / ".git"
+    files = sorted(path for path in git.rglob("*") if path.is_file() and "hooks" not in path.parts)
+    spoil = files[(data[0] if data else 0) % len(files)]
+    spoil.chmod(0o600)
+    good = spoil.read_bytes()
+    spoil.write_bytes(spoilt(good, random.Random(data)))
+    try:
+        list_objects(root)
+        for batch in read_objects(root):
+            batch.spans.clear()
+        repository_limits(root)
+    finally:
+        shutil.rmtree(root)
+
+
+def _repository() -> Path:
+    root = Path(tempfile.gettempdir()) / "fuzzed-repository"
+    if not (root / ".git" / "packed-refs").exists():
+        root.mkdir(exist_ok=True)
+        run = ("git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.com")
+        subprocess.run([*run, "init", "-q"], check=True)
+        for number in range(4):
+            (root / "a.txt").write_text("line\n" * 200 + str(number))
+            subprocess.run([*run, "add", "-A"], check=True)
+            subprocess.run([*run, "commit", "-qm", "Change"], check=True)
+            if number == 2:
+                subprocess.run([*run, "gc", "-q"], check=True)
+    return root
+
+
+LEDGER = b"\n".join(GOOD) + b"\n"
+REPORT = b'{"schema": "audit_lib/report/1", "project": "x", '
+REPORT += b'"findings": [{"id": "a", "check": "b", "status": "open"}]}'
+NOTEBOOK = json.dumps(
+    {"cells": [{"outputs": [{"data": {"text/plain": ["a", "b"]}}], "source": ["x"]}]}
+).encode()
+_ARCHIVES = {
+    "gzip": gzip.compress(TEXT, mtime=0),
+    "bzip2": bz2.compress(TEXT),
+    "xz": lzma.compress(TEXT),
+    "zstd": zstandard.compress(TEXT),
+    "tar": _tar(),
+    "tar.gz": gzip.compress(_tar(), mtime=0),
+    "zip": _zip(),
+}
+READERS: dict[str, tuple[bytes, Callable[[bytes, Path], None]]] = {
+    "toml": ((BUNDLED / "generic.toml").read_bytes(), _toml),
+    "layout": (LAYOUT, _layout),
+    "policy": ((BUNDLED / "generic.toml").read_bytes(), _policy),
+    "env": (ENV, _env),
+    "compose": (COMPOSE, _compose),
+    "ledger": (LEDGER, _ledger),
+    "report": (REPORT, _report),
+    "notebook": (NOTEBOOK, _notebook),
+    "git": (bytes(range(256)), _git),
+    **{name: (good, _archive(good)) for name, good in _ARCHIVES.items()},
+}
+
+
+def try_seed(reader: str, seed: int, folder: Path) -> None:
+    """Reads one spoilt file; whatever is not a refusal of our own is raised."""
+    good, read = READERS[reader]
+    rng = random.Random(f"{reader} {seed}")
+    data = rng.randbytes(16) if reader == "git" else spoilt(good, rng)
+    try:
+        read(data, folder)
+    except AuditError:
+        return
+
+
+def main() -> None:
+    """Try seeds one after the other."""
+    reader, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(first, first + count):
+            print(seed, flush=True)
+            try_seed(reader, seed, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Every reader of a project's files, fuzzed: in a child with hard limits, from seeds that are kept."""
+
+import resource
+import subprocess
+import sys
+from itertools import count
+from time import monotonic
+
+import pytest
+
+from tests.support.fuzz import READERS
+from tests.support.paths import ROOT
+
+# Seeds that once hung or broke a reader, by reader: they are always tried.
+KEPT: dict[str, tuple[int, ...]] = {}
+SLICE = 60  # seeds a reader in a short run; git, which starts processes, has fewer
+LONG_SECONDS = 60  # a reader, at least, in a long run
+MEMORY = 4 << 30
+PROCESSOR_SECONDS = 120  # of one child and its seeds
+WALL_SECONDS = 600
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _run(reader: str, first: int, seeds: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.support.fuzz", reader, str(first), str(seeds)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WALL_SECONDS,
+        preexec_fn=_limit,
+        check=False,
+    )
+    last = run.stdout.split()[-1:]
+    assert run.returncode == 0, f"{reader}, seed {last}: {run.returncode} {run.stderr[-600:]}"
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_no_spoilt_file_breaks_its_reader(reader: str) -> None:
+    """A seeded slice: each file is read or refused, none hangs, fills the memory or ends in another error."""
+    for seed in KEPT.get(reader, ()):
+        _run(reader, seed, 1)
+    _run(reader, 0, SLICE // 4 if reader == "git" else SLICE)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("reader", READERS)
+def test_no_spoilt_file_breaks_its_reader_for_a_minute(reader: str) -> None:
+    """As the slice, for a minute a reader and over ten in all; a failure names the seed to keep."""
+    seeds = 100 if reader == "git" else 1_000
+    begun = monotonic()
+    for first in count(10_000, seeds):
+        _run(reader, first, seeds)
+        if monotonic() - begun > LONG_SECONDS:
+            return
