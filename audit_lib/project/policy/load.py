@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from audit_lib.base.bounded_regex import is_expression
 from audit_lib.base.bounded_toml import parse_toml
@@ -15,8 +15,17 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy.alerts import read_alerts
+from audit_lib.project.policy.consumers import Consumer, read_consumers
 from audit_lib.project.policy.guide_searches import read_greps
-from audit_lib.project.policy.rules import CLASSES, COMPONENTS, KINDS, REQUIREMENTS, Policy, SecretRule
+from audit_lib.project.policy.rules import (
+    CLASSES,
+    COMPONENTS,
+    KINDS,
+    OVERLAPS,
+    REQUIREMENTS,
+    Policy,
+    SecretRule,
+)
 
 BUNDLED = Path(__file__).with_name("bundled")
 FACTS = (
@@ -38,6 +47,7 @@ FACTS = (
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
 OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform", "startup")
+Named = TypeVar("Named", SecretRule, Consumer)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -112,8 +122,14 @@ def _policy(table: TomlTable, path: Path, digest: str, base: Policy | None) -> P
         options=_laid_over(under.options, _options(table)),
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))
-    names = {rule.name for rule in own}
-    return replace(policy, secrets=own + tuple(rule for rule in under.secrets if rule.name not in names))
+    consumers = read_consumers(table)
+    return replace(policy, secrets=_over(under.secrets, own), consumers=_over(under.consumers, consumers))
+
+
+def _over(under: tuple[Named, ...], own: tuple[Named, ...]) -> tuple[Named, ...]:
+    """The own, then those below whose names the own do not have."""
+    names = {one.name for one in own}
+    return own + tuple(one for one in under if one.name not in names)
 
 
 def _joined(*lists: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,6 +217,9 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
         generate=table.text("generate"),
         obtain=table.text("obtain"),
         revoke=table.text("revoke"),
+        overlap=table.text("overlap", "unknown", among=OVERLAPS),
+        counterpart=table.text("counterpart"),
+        sessions_lost=table.text("sessions_lost"),
         lines=lines,
     )
     if rule.good_length and rule.good_length < rule.min_length:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.project.policy.consumers import Consumer
 from audit_lib.project.policy.guide_searches import DocumentedGrep
 
 Requirement = str  # always | production | recommended | feature | optional
@@ -13,6 +14,7 @@ KINDS = ("secret", "identifier", "setting")
 REQUIREMENTS = ("always", "production", "recommended", "feature", "optional")
 COMPONENTS = ("whole", "password")
 CLASSES = ("lower", "upper", "digit", "symbol")
+OVERLAPS = ("yes", "no", "unknown")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class SecretRule:
     generate: str = ""  # the command that makes a new value
     obtain: str = ""  # where a new value is got, if it is not made
     revoke: str = ""  # how the old value is revoked at its provider
+    overlap: str = "unknown"  # yes | no | unknown: whether old and new value can both be valid for a while
+    counterpart: str = ""  # the other end that must get the new value, and how, such as a database's role
+    sessions_lost: str = ""  # whose sessions end with the old value
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # fact: the lines that state it
 
     @property
@@ -94,6 +99,7 @@ class Policy:
     recognised_at_least: int = 1  # … and how many of them
     greps: tuple[DocumentedGrep, ...] = ()
     alerts: tuple[AlertRule, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)  # other tables, read where they concern
 
     def rule(self, name: str) -> SecretRule | None:
@@ -105,3 +111,7 @@ class Policy:
         """The names and aliases of the variables that hold a secret."""
         held = (rule for rule in self.secrets if rule.kind == "secret")
         return tuple(name for rule in held for name in (rule.name, *rule.aliases))
+
+    def consumer(self, name: str) -> Consumer:
+        """What the policy says of a consumer; only its name if it says nothing."""
+        return next((one for one in self.consumers if one.name == name), Consumer(name))

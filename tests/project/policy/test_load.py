@@ -56,6 +56,13 @@ def faults_of(text: str, folder: Path) -> list[str]:
         (HEAD + "[formats]\nodd = 1\n", "policy.toml: formats.odd must be a text"),
         (HEAD + "[secret]\n", "policy.toml: secret must be a list of tables [[secret]]"),
         (HEAD + "secret = [1]\n", "policy.toml: secret #1: is not a table"),
+        (HEAD + '[[consumer]]\nrefresh = "restart"\n', "policy.toml: consumer #1: has no name"),
+        (
+            HEAD + '[[consumer]]\nname = "web"\nrefresh = "often"\n',
+            "policy.toml: consumer #1 (web): refresh must be one of restart, rebuild, reload, never",
+        ),
+        (HEAD + '[[consumer]]\nname = "web"\n' * 2, "policy.toml: has consumer web twice"),
+        (HEAD + SECRET + 'overlap = "perhaps"\n', "overlap must be one of yes, no, unknown"),
         (HEAD + '[[secret]]\nservice = "web"\n', "policy.toml: secret #1: has no name"),
         (HEAD + SECRET + '[[secret]]\nname = "B"\n', "policy.toml: secret #2 (B): has no service"),
         (
@@ -211,3 +218,14 @@ def test_tables_of_others_are_passed_on(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(HEAD + "[detections.A1]\nfailures = 5\n", "utf-8")
     assert load_policy(path).options == {"detections": {"A1": {"failures": 5}}}
+
+
+def test_consumers_are_optional_and_laid_over(tmp_path: Path) -> None:
+    """An own one replaces the bundled one of its name; of one that is not listed only the name is known."""
+    path = tmp_path / "policy.toml"
+    text = 'extends = "paiid"\n[[consumer]]\nname = "backend"\nrefresh = "reload"\nowner = "Team A"\n'
+    path.write_text(HEAD + text, "utf-8")
+    policy = load_policy(path)
+    assert (policy.consumer("backend").refresh, policy.consumer("backend").owner) == ("reload", "Team A")
+    assert policy.consumer("frontend").refresh == "rebuild"
+    assert policy.consumer("mailer").refresh == ""
