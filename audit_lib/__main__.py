@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "failures": "failures:failures",
     "validate": "validate:validate",
     "generate": "generate:generate",
+    "runbook": "runbook:runbook",
     "due": "due:due",
     "snapshot": "records:snapshot",
     "record": "records:record",

@@ -7,7 +7,7 @@ import click
 GROUPS = {
     "Review": ("review", "failures", "leaks", "verify"),
     "Incident": ("investigate", "whose"),
-    "Rotate": ("due", "validate", "generate"),
+    "Rotate": ("due", "validate", "generate", "runbook"),
     "Record": ("snapshot", "record", "accept", "attest", "signoff"),
     "Set-up": ("init", "key", "sample"),
 }

@@ -1,0 +1,146 @@
+"""What a rotation breaks, for how long and for whom, as far as logs and deploy lists show it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from audit_lib.base.in_words import counted, day_words
+from audit_lib.logins.clients import tabulate_clients, tabulate_daily, tabulate_spans
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.requests import Window, answered_or_refused, within
+from audit_lib.project.policy import Policy
+from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.scope import ConsumerPlace, RotationScope
+
+DAYS = 14
+NO_LOGS = f"not known: no log line of the last {DAYS} days was read"
+NO_LIST = "not known: no deploy list shows how long one takes"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What to expect, as pairs of a topic and a sentence, and the words that steps ask for."""
+
+    as_of: datetime
+    window: str  # how long callers are refused, in words
+    broken: str  # what fails in that time, in words
+    lines: tuple[tuple[str, str], ...]
+
+
+def expected_effects(scope: RotationScope, policy: Policy, read: RotationRead) -> Effects:
+    """The effects of rotating everything in scope, by the logs of the last days; each may be not known."""
+    minutes = [_minutes(one, read.deploys) for one in scope.consumers]
+    window, longest = _window(scope, minutes)
+    asked = _sent_by_callers(scope, policy)
+    broken = _broken(scope, asked=asked)
+    refused = _failures(read, longest) if asked and scope.overlap != "yes" else "none of callers"
+    lines = (
+        ("Clients", _clients(read)),
+        ("Refused meanwhile", broken),
+        ("Expected failures", refused),
+        ("Window", window),
+        ("Sessions lost", scope.rule.sessions_lost or "not known: the policy does not say (sessions_lost)"),
+        ("Overlap of old and new", _OVERLAP[scope.overlap]),
+        *(("Refresh", text) for text in _refreshes(scope, minutes)),
+        ("Changes with it", _coupled(scope)),
+    )
+    return Effects(read.as_of, window, broken, lines)
+
+
+_OVERLAP = {
+    "yes": "possible: revoke the old value when nothing uses it any more",
+    "no": "impossible: the old value stops working when the new one starts",
+    "unknown": "not known: the policy does not say (overlap); plan as if it were impossible",
+}
+
+
+def _sent_by_callers(scope: RotationScope, policy: Policy) -> bool:
+    """Whether callers of the application send the secret, so that they are refused with an old one."""
+    return not {rule.name for rule in scope.rules}.isdisjoint(detection_policy(policy).caller_secrets)
+
+
+def _broken(scope: RotationScope, *, asked: bool) -> str:
+    names = ", ".join(dict.fromkeys(one.consumer.name for one in scope.consumers)) or "what reads it"
+    if scope.overlap == "yes":
+        return f"nothing, as long as both values are valid; {names} restart"
+    if asked:
+        return "callers with the old value get 401 until they and the last consumer have the new one"
+    return f"{names} cannot use what the secret opens until they have the new value"
+
+
+def _minutes(one: ConsumerPlace, deploys: pd.DataFrame) -> float | None:
+    """How long a deploy of a consumer took, by the median of those listed, in minutes."""
+    here = deploys[deploys["environment"].eq(one.environment) & deploys["service"].eq(one.consumer.name)]
+    took = (here["ended_at"] - here["began_at"])[here["outcome"].eq("took effect")].dropna()
+    return None if took.empty else float(took.dt.total_seconds().median()) / 60
+
+
+def _window(scope: RotationScope, minutes: list[float | None]) -> tuple[str, float | None]:
+    """How long it takes in the environment that takes longest: in words, and if it is known in minutes."""
+    if scope.overlap == "yes":
+        return "no window is needed: old and new value overlap", 0.0
+    known = [one for one in minutes if one is not None]
+    if not known:
+        return NO_LIST, None
+    least = max(known)
+    some = len(known) < len(minutes)
+    unknown = f"; of {counted(len(minutes) - len(known), 'consumer')} it is not known" if some else ""
+    return f"at least {least:.0f} min, the time that a deploy takes{unknown}", least
+
+
+def _requests(read: RotationRead) -> pd.DataFrame:
+    return within(read.requests, Window(read.as_of - timedelta(days=DAYS), read.as_of))
+
+
+def _clients(read: RotationRead) -> str:
+    """Who was answered lately, by class of address."""
+    here = _requests(read)
+    if here.empty:
+        return NO_LOGS
+    window = Window(read.as_of - timedelta(days=DAYS), read.as_of)
+    spans, daily = tabulate_spans(read.requests), tabulate_daily(read.requests)
+    table = tabulate_clients(read.requests, here, spans, daily, window, reaches_back=True)
+    answered = table[table["successes"] > 0].groupby("classification").agg(
+        clients=("client", "size"), successes=("successes", "sum")
+    )  # fmt: skip
+    classes = "; ".join(
+        f"{name}: {counted(int(clients), 'address', 'addresses')}, answered {int(successes):,} times"
+        for name, clients, successes in answered.itertuples()
+    )
+    since = day_words(window.since)
+    return (
+        f"since {since}: {classes}" if classes else f"since {since} nobody was answered on protected routes"
+    )
+
+
+def _failures(read: RotationRead, minutes: float | None) -> str:
+    """How many requests are refused in so many minutes, if callers ask as they did lately."""
+    here = _requests(read)
+    answered, _ = answered_or_refused(here)
+    if here.empty:
+        return NO_LOGS
+    if minutes is None:
+        return "not known, since the window is not"
+    total = int(answered["count"].sum())
+    rate = total / (DAYS * 24 * 60)
+    return (
+        f"about {rate * minutes:.1f} in each {minutes:.0f} min, by {total:,} answered in {DAYS} days; "
+        "more if clients keep the old value"
+    )
+
+
+def _refreshes(scope: RotationScope, minutes: list[float | None]) -> Iterator[str]:
+    for one, took in zip(scope.consumers, minutes, strict=True):
+        time = "how long is not known" if took is None else f"about {took:.0f} min"
+        how = {"never": "somebody enters the value there"}.get(one.refresh, one.refresh)
+        yield f"{one}: {how}, {time}"
+
+
+def _coupled(scope: RotationScope) -> str:
+    told = [f"{rule.name} (the same value)" for rule in scope.twins]
+    told += [f"{rule.name} (a value of its own)" for rule in scope.partners]
+    told += [f"not {name}, which must stay different" for name in scope.rule.differs
+             if name not in {rule.name for rule in scope.rules}]  # fmt: skip
+    return ", ".join(told) or "nothing"

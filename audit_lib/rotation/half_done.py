@@ -1,0 +1,61 @@
+"""Rotations that stopped halfway: one of a pair, one environment, a claim alone, a store without a start."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from audit_lib.ledger import Ledger
+from audit_lib.rotation.scope import RotationScope
+from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress
+from audit_lib.rotation.store_changes import StoreChange
+
+
+def half_done(
+    scope: RotationScope,
+    changes: Sequence[StoreChange],
+    refreshes: Sequence[StepProgress],
+    ledger: Ledger,
+    since: datetime,
+) -> Iterator[str]:
+    """Each half that is missing, in words; of what is not known it says nothing."""
+    for environment in scope.environments:
+        here = [one for one in changes if one.store.place.environment == environment]
+        yield from _pair(environment, here)
+        yield from _unequal(environment, scope, here)
+    yield from _environments(scope, changes)
+    for one in changes:
+        claims = [entry for entry in ledger.of_kind("rotation") if _tells(entry.body, one, entry.at, since)]
+        if claims and one.state == NOT_DONE:
+            yield f"claimed, not done: {claims[-1].place} records that {one.store} changed, and it did not"
+    for start in refreshes:
+        if start.state == NOT_DONE and start.why.startswith(("stale", "the deploy")):
+            yield f"store without restart: {start.place}: {start.why}"
+
+
+def _tells(body: object, one: StoreChange, at: datetime, since: datetime) -> bool:
+    assert isinstance(body, dict)
+    return at >= since and (body["secret"], body["environment"], body["service"]) == one.store.place
+
+
+def _pair(environment: str, here: Sequence[StoreChange]) -> Iterator[str]:
+    done = [str(one.store) for one in here if one.state == DONE]
+    left = [str(one.store) for one in here if one.state == NOT_DONE]
+    if done and left:
+        yield f"one half of {environment}: {'; '.join(done)} changed, {'; '.join(left)} did not"
+
+
+def _unequal(environment: str, scope: RotationScope, here: Sequence[StoreChange]) -> Iterator[str]:
+    names = {scope.rule.name, *(rule.name for rule in scope.twins)}
+    twins = [one.store for one in here if one.store.place.secret in names and one.store.fingerprint]
+    if len({store.fingerprint for store in twins}) > 1:
+        yield f"unequal pair in {environment}: {' and '.join(map(str, twins))} hold different values"
+
+
+def _environments(scope: RotationScope, changes: Sequence[StoreChange]) -> Iterator[str]:
+    states = {
+        name: {one.state for one in changes if one.store.place.environment == name}
+        for name in scope.environments
+    }
+    done = [name for name, found in states.items() if DONE in found]
+    left = [name for name, found in states.items() if found <= {NOT_DONE, NOT_KNOWN} and NOT_DONE in found]
+    if done and left:
+        yield f"one environment: changed in {', '.join(done)}, not in {', '.join(left)}"

@@ -1,0 +1,134 @@
+"""Which steps of a rotation are done, by evidence alone, and which halves of it are missing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from audit_lib.base.contracts import rows
+from audit_lib.ledger.revocations import revocations
+from audit_lib.logins.detections import detection_policy
+from audit_lib.project.policy import Policy
+from audit_lib.rotation.callers import answered_again
+from audit_lib.rotation.half_done import half_done
+from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.refreshes import refreshed
+from audit_lib.rotation.runbook_words import how_made
+from audit_lib.rotation.scope import RotationScope
+from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
+from audit_lib.rotation.store_changes import StoreChange, store_changes
+from audit_lib.secrets.ledger_observations import Links
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A rotation as it stands: its steps in order, and each half that is missing, in words."""
+
+    steps: tuple[StepProgress, ...]
+    half_done: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that leaves evidence is done."""
+        return bool(self.steps) and all(one.state == DONE for one in self.steps)
+
+
+def rotation_progress(scope: RotationScope, policy: Policy, read: RotationRead, since: datetime) -> Progress:
+    """The progress of a rotation that began at an instant. Steps that leave no evidence have no row."""
+    changes = store_changes(scope.stores, read.ledger, since, read.as_of)
+    refreshes = [refreshed(one, changes, read) for one in scope.consumers if one.refresh != "never"]
+    steps = [_snapshot(changes, read, since)]
+    for environment in scope.environments:
+        here = scope.within(environment)
+        mine = [one for one in changes if one.store.place.environment == environment]
+        starts = [one for one in refreshes if one.place.startswith(f"{environment}/")]
+        steps += [_replaced(one) for one in mine]
+        steps += starts
+        if scope.overlap != "yes" and _asked(scope, policy):
+            steps.append(answered_again(environment, mine, read))
+        if scope.secret:
+            steps += [_retired(environment, mine, read), _revoked(here, environment, mine, starts, read)]
+        steps += [_recorded(one, read, since) for one in mine]
+    return Progress(tuple(steps), tuple(half_done(scope, changes, refreshes, read.ledger, since)))
+
+
+def _asked(scope: RotationScope, policy: Policy) -> bool:
+    return not {rule.name for rule in scope.rules}.isdisjoint(detection_policy(policy).caller_secrets)
+
+
+def _snapshot(changes: tuple[StoreChange, ...], read: RotationRead, since: datetime) -> StepProgress:
+    """A snapshot between the beginning and the first change, or records that saw the old values."""
+    first = min((one.by for one in changes if one.by), default=read.as_of)
+    taken = [entry for entry in read.ledger.of_kind("snapshot") if since <= entry.at <= first]
+    if taken:
+        return StepProgress("snapshot", "", DONE, f"{taken[0].place} saw the old values")
+    if changes and all(one.state == DONE for one in changes):
+        return StepProgress("snapshot", "", DONE, "not needed: each record saw the old value itself")
+    return StepProgress("snapshot", "", NOT_DONE, "the ledger has none since then and before a change")
+
+
+def _replaced(one: StoreChange) -> StepProgress:
+    return StepProgress("replace", str(one.store), one.state, one.why)
+
+
+def _retired(environment: str, mine: list[StoreChange], read: RotationRead) -> StepProgress:
+    """Whether an old value is in force anywhere, under whatever name."""
+    old = {one.old for one in mine if one.old}
+    held = read.inventory[read.inventory["fingerprint"].isin(old)]
+    there = [f"{row.secret}, {row.environment}/{row.service}" for row in rows(held)]
+    if there:
+        told = f"still in force: {'; '.join(there)}"
+        return StepProgress("old value", environment, NOT_DONE, told)
+    state = worst([one.state for one in mine])
+    unseen = int(read.inventory["state"].eq("not supplied").sum())
+    if state == DONE and unseen:
+        told = f"in no place that was read; {unseen} values were not supplied (--env)"
+        return StepProgress("old value", environment, NOT_KNOWN, told)
+    told = "in force in no place" if state == DONE else "not every store has a new value"
+    return StepProgress("old value", environment, state, told)
+
+
+def _revoked(
+    scope: RotationScope,
+    environment: str,
+    mine: list[StoreChange],
+    starts: list[StepProgress],
+    read: RotationRead,
+) -> StepProgress:
+    """By a record; of a secret that only our own processes check, by their starts with another value."""
+    old = {one.old for one in mine if one.old}
+    links = Links(read.ledger)
+    keys = {entry.place: entry.key_id for entry in read.ledger.entries}
+    said = {links.now(one.fingerprint, keys[one.place]): one for one in revocations(read.ledger)}
+    if old and old <= said.keys():
+        proofs = "; ".join(sorted({said[value].said for value in old}))
+        return StepProgress("revoke", environment, DONE, f"a claim: {proofs}")
+    other = scope.rule.counterpart or any(one.refresh == "never" for one in scope.consumers)
+    if how_made(scope.rule) == "made" and not other:
+        state = worst([one.state for one in mine] + [one.state for one in starts])
+        if state == DONE:
+            return StepProgress("revoke", environment, DONE, "every consumer has started with another value")
+        return StepProgress("revoke", environment, state, "a process may still accept the old value")
+    if worst([one.state for one in mine]) == NOT_DONE:
+        return StepProgress("revoke", environment, NOT_DONE, "not every store has a new value")
+    return StepProgress("revoke", environment, NOT_KNOWN, "no record says so, and no provider is asked")
+
+
+def _recorded(one: StoreChange, read: RotationRead, since: datetime) -> StepProgress:
+    mine = [
+        entry
+        for entry in read.ledger.of_kind("rotation")
+        if entry.at >= since
+        and (entry.body["secret"], entry.body["environment"], entry.body["service"]) == one.store.place
+    ]
+    place = str(one.store)
+    if not mine:
+        return StepProgress("record", place, NOT_DONE, "the ledger has no record of it since then")
+    if one.state == DONE:
+        return StepProgress("record", place, DONE, f"recorded in {mine[-1].place}")
+    return StepProgress(
+        "record", place, NOT_DONE if one.state == NOT_DONE else NOT_KNOWN, _only_claimed(one, mine[-1].place)
+    )
+
+
+def _only_claimed(one: StoreChange, place: str) -> str:
+    known = "the value did not change" if one.state == NOT_DONE else "no value proves it"
+    return f"claimed in {place}, but {known}"

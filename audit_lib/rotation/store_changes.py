@@ -1,0 +1,72 @@
+"""Which stores got another value since a rotation began, by the ledger and by what is in place."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from audit_lib.base.clock import iso
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.rotation.scope import Store
+from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN
+from audit_lib.secrets.ledger_observations import Links
+
+
+@dataclass(frozen=True)
+class StoreChange:
+    """What is known of one store: whether its value changed, between which instants, and from which value."""
+
+    store: Store
+    state: str
+    why: str
+    after: datetime | None = None  # the last look that saw the old value
+    by: datetime | None = None  # the first that saw the new one
+    old: str | None = None  # the old value's fingerprint
+
+
+def store_changes(
+    stores: tuple[Store, ...], ledger: Ledger, since: datetime, as_of: datetime
+) -> tuple[StoreChange, ...]:
+    """One for each store, in their order. A value that was in force earlier is no new one."""
+    links = Links(ledger)
+    keys = {entry.place: entry.key_id for entry in ledger.entries}
+    stays = [replace(stay, fingerprint=links.now(stay.fingerprint, keys[stay.last.place]))
+             for stay in tenures(ledger)]  # fmt: skip
+    return tuple(
+        _change(store, [stay for stay in stays if stay.home == store.place], since, as_of) for store in stores
+    )
+
+
+def _change(store: Store, stays: list[Tenure], since: datetime, as_of: datetime) -> StoreChange:
+    current = stays[-1] if stays and stays[-1].fingerprint == store.fingerprint else None
+    earlier = [stay for stay in stays if stay is not current]
+    fault = _unchanged(store, current, earlier, since)
+    if fault:
+        return StoreChange(store, *fault)
+    before = earlier[-1]
+    after = current.absent.at if current and current.absent else before.last.at
+    by = current.first.at if current else as_of
+    place = current.first.place if current else "the value in place"
+    told = f"changed between {iso(after)} ({before.last.place}) and {iso(by)} ({place})"
+    if after < since:
+        return StoreChange(store, NOT_KNOWN, f"{told}, which may be before {iso(since)}", after, by)
+    return StoreChange(store, DONE, told, after, by, before.fingerprint)
+
+
+def _unchanged(
+    store: Store, current: Tenure | None, earlier: list[Tenure], since: datetime
+) -> tuple[str, str] | None:
+    """That the value did not change, or that nothing shows it; None if another one was there before."""
+    if store.fingerprint is None:
+        told = "its value was not supplied: give it with --env" if store.platform else "it is empty"
+        return NOT_KNOWN, told
+    if current and current.first.at <= since and not (current.absent and current.absent.at >= since):
+        return NOT_DONE, f"{current.first.place} saw this value at {iso(current.first.at)} already"
+    if any(stay.fingerprint == store.fingerprint for stay in earlier):
+        return NOT_DONE, "it holds a value that was in force before, and was replaced"
+    return None if earlier else _never_another(current)
+
+
+def _never_another(current: Tenure | None) -> tuple[str, str]:
+    if current is None:
+        return NOT_KNOWN, "no snapshot saw it before: nothing to compare it with"
+    return NOT_DONE, f"{current.first.place} saw this value, and none before it"
