@@ -32,6 +32,7 @@ ROOMS = (
     "sample",
     "notebook",
     "incident_notebook",
+    "rotation_notebook",
     "cli",
     "__main__",
 )

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from audit_lib.audit import instant_of
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
-from audit_lib.cli.open_project import Opened, opened
+from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import (
     as_of_option,
     env_option,
@@ -25,16 +24,12 @@ from audit_lib.cli.options import (
 )
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
-from audit_lib.rotation.effects import expected_effects
-from audit_lib.rotation.progress import Progress, rotation_progress
-from audit_lib.rotation.read_rotation import RotationRead, read_rotation
-from audit_lib.rotation.runbook import RunbookStep, runbook_steps
-from audit_lib.rotation.runbook_words import common_words
-from audit_lib.rotation.scope import RotationScope, rotation_scope
+from audit_lib.rotation.plan import LONGEST, RotationPlan, plan_rotation
+from audit_lib.rotation.progress import Progress
+from audit_lib.rotation.runbook import RunbookStep
 from audit_lib.rotation.step_progress import DONE
 
 LEFT = 3
-LONGEST = timedelta(days=14)  # a rotation that takes longer is two
 
 
 @click.command()
@@ -44,9 +39,7 @@ LONGEST = timedelta(days=14)  # a rotation that takes longer is two
 @click.option("--environment", default="", help="Only this environment.")
 @click.option("--check", is_flag=True, help="Report which steps are done; exits with 3 unless all are.")
 @click.option(
-    "--since",
-    default="",
-    help="With --check: when the rotation began (UTC, default: 14 days ago).",
+    "--since", default="", help="With --check: when the rotation began (UTC, default: 14 days ago)."
 )
 @options(env_option, policy_option, ledger_option, as_of_option)
 def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, **given: Any) -> None:
@@ -57,38 +50,39 @@ def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, *
     With --check it reports which steps are done, not done or not known, and names what was left half done.
     """
     context = opened(folder, given["ledger"], given["policy"], given["env"])
-    only = environment_of(environment) if environment else ""
     # The sample's plan is the same each day; what was done to it since is newer than its pinned date.
     pinned = "" if given["check"] else context.project.pinned_as_of
-    at = instant_of(context.project, given["as_of"] or pinned or iso(now()))
-    read = read_rotation(context.project, context.policy, keeper_of(context.project), at, context.given)
-    scope = _scope(secret, context, read, only)
-    if given["check"]:
-        since = parse_instant(given["since"], "--since") if given["since"] else at - LONGEST
-        progress = rotation_progress(scope, context.policy, read, since)
-        for line in _progress(progress, secret, since):
-            click.echo(as_typed(inert.plain(line)))
-        sys.exit(0 if progress.whole else LEFT)
-    for line in _plan(scope, context, read, only, compromised=compromised):
+    plan = plan_rotation(
+        secret,
+        context.project,
+        context.policy,
+        keeper_of(context.project),
+        instant_of(context.project, given["as_of"] or pinned or iso(now())),
+        given=context.given,
+        environment=environment_of(environment) if environment else "",
+        compromised=compromised,
+    )
+    if not given["check"]:
+        _say(_planned(plan))
+        return
+    since = parse_instant(given["since"], "--since") if given["since"] else plan.read.as_of - LONGEST
+    progress = plan.progress(since)
+    _say([f"Rotation of {plan.scope.rule.name} since {iso(since)}:", *_progress(progress)])
+    sys.exit(0 if progress.whole else LEFT)
+
+
+def _say(lines: Iterator[str] | list[str]) -> None:
+    for line in lines:
         click.echo(as_typed(inert.plain(line)))
 
 
-def _scope(secret: str, context: Opened, read: RotationRead, only: str) -> RotationScope:
-    scope = rotation_scope(secret, context.policy, read.inventory)
-    return scope.within(only) if only else scope
-
-
-def _plan(
-    scope: RotationScope, context: Opened, read: RotationRead, only: str, *, compromised: bool
-) -> Iterator[str]:
-    effects = expected_effects(scope, context.policy, read)
-    kind = "a compromised value" if compromised else "a scheduled rotation"
-    yield f"Runbook for {scope.rule.name}: {kind}, as of {iso(read.as_of)}"
+def _planned(plan: RotationPlan) -> Iterator[str]:
+    kind = "a compromised value" if plan.compromised else "a scheduled rotation"
+    yield f"Runbook for {plan.scope.rule.name}: {kind}, as of {iso(plan.read.as_of)}"
     yield ""
     yield "What to expect:"
-    yield from (f"  {topic}: {text}" for topic, text in effects.lines)
-    words = common_words(context.project, scope, effects, context.given, only)
-    for number, step in enumerate(runbook_steps(scope, words, compromised=compromised), 1):
+    yield from (f"  {topic}: {text}" for topic, text in plan.effects.lines)
+    for number, step in enumerate(plan.steps, 1):
         yield from _lines(number, step)
 
 
@@ -102,15 +96,11 @@ def _lines(number: int, step: RunbookStep) -> Iterator[str]:
         yield f"   It breaks: {step.breaks}."
 
 
-def _progress(progress: Progress, secret: str, since: datetime) -> Iterator[str]:
-    yield f"Rotation of {secret} since {iso(since)}:"
+def _progress(progress: Progress) -> Iterator[str]:
     for one in progress.steps:
         place = f" [{one.place}]" if one.place else ""
         yield f"  {one.state:<9}  {one.step}{place}: {one.why}"
     yield from (f"half done: {text}" for text in progress.half_done)
     left = sum(one.state != DONE for one in progress.steps)
-    yield (
-        f"{left} of {counted(len(progress.steps), 'step')} not done or not known"
-        if left
-        else "All steps are done"
-    )
+    steps = counted(len(progress.steps), "step")
+    yield f"{left} of {steps} not done or not known" if left else f"All of {steps} are done"

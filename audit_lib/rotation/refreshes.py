@@ -1,6 +1,6 @@
 """Whether a consumer started, or was built, after its stores changed: else it runs with the old value."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,17 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.logins.requests import instants_written
 from audit_lib.rotation.read_rotation import RotationRead
-from audit_lib.rotation.scope import ConsumerPlace
+from audit_lib.rotation.scope import ConsumerPlace, Store
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress
 from audit_lib.rotation.store_changes import StoreChange
 
 BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
 
 
-def refreshed(one: ConsumerPlace, changes: Iterable[StoreChange], read: RotationRead) -> StepProgress:
+def refreshed(one: ConsumerPlace, changes: Sequence[StoreChange], read: RotationRead) -> StepProgress:
     """What deploy lists and logs say of one consumer; after its last entry a list says nothing."""
-    mine = of_consumer(one, changes)
+    stores = [change.store for change in changes]
+    mine = [change for change in changes if reads(one, change.store, stores)]
     known = [change for change in mine if change.state == DONE and change.by and change.after]
     if not known:
         unknown = any(change.state == NOT_KNOWN for change in mine)
@@ -36,14 +37,15 @@ def refreshed(one: ConsumerPlace, changes: Iterable[StoreChange], read: Rotation
     return _without_start(one, by, read)
 
 
-def of_consumer(one: ConsumerPlace, changes: Iterable[StoreChange]) -> list[StoreChange]:
-    """The stores that a consumer reads: its own if it has any, else all of its secrets'."""
+def reads(one: ConsumerPlace, store: Store, stores: Iterable[Store]) -> bool:
+    """Whether a consumer reads a store: its own if it has any, else all of its secrets'."""
     here = [
-        change
-        for change in changes
-        if change.store.place.environment == one.environment and change.store.place.secret in one.secrets
+        other
+        for other in stores
+        if other.place.environment == one.environment and other.place.secret in one.secrets
     ]
-    return [change for change in here if change.store.place.service == one.consumer.name] or here
+    own = [other for other in here if other.place.service == one.consumer.name]
+    return store in (own or here)
 
 
 def _starts(one: ConsumerPlace, read: RotationRead) -> list[tuple[datetime, str]]:

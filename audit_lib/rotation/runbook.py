@@ -13,8 +13,9 @@ from audit_lib.rotation.scope import RotationScope
 MODES = ("scheduled", "compromised")
 PHASES = ("first", "in_each_environment", "last")
 CONDITIONS = (
-    "unseen", "shown", "entered", "issued", "setting", "unlisted", "secret", "files", "platforms", "counterpart",
-    "overlap", "no overlap", "overlap not known", "not overlap", "public", "breaks",
+    "unseen", "shown", "entered", "issued", "setting", "unlisted", "secret",
+    "files", "platforms", "counterpart", "public", "breaks",
+    "overlap", "no overlap", "overlap not known", "not overlap",
     "restart", "rebuild", "reload", "never",
 )  # fmt: skip
 

@@ -1,0 +1,47 @@
+"""What the notebook of a rotation imports: open a rotation, then show one table or figure a cell.
+
+Importing it installs the guard (by `audit_lib.notebook`): from then on no output holds a value.
+"""
+
+from pathlib import Path
+
+from audit_lib.audit import instant_of
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.notebook import current_instant, open_guarded, project_folder, refuse_misspelt
+from audit_lib.project import load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.report.publish.publication import Publication, prepare
+from audit_lib.report.rotation_figure import coupling_figure
+from audit_lib.report.rotation_tables import effects_table, progress_tables, runbook_table
+from audit_lib.rotation.plan import RotationPlan, plan_rotation
+
+__all__ = ["coupling_figure", "effects_table", "open_rotation", "progress_tables", "runbook_table"]
+
+
+def open_rotation(
+    project: str = "", secret: str = "", compromised: bool = False, as_of: str = "", policy: str = ""
+) -> RotationPlan:
+    """The rotation that a notebook's parameters name; the notebook says what each means.
+
+    Raises:
+        BadInput: one fault for each parameter that cannot be used.
+    """
+    given = {"project": project, "secret": secret, "as_of": as_of, "policy": policy}
+    refuse_misspelt(given)
+    wrong = [name for name, text in given.items() if not isinstance(text, str)]
+    if wrong:
+        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
+    if project and not Path(project).expanduser().is_dir():
+        raise BadInput.at("project", "is not a folder")
+    with project_folder(project) as root:
+        opened = load_project(root, sample=not project)
+        keeper, rules = keeper_of(opened), choose_policy(opened, policy)
+        named = secret or next((rule.name for rule in rules.secrets), "")
+        moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
+
+        def planned() -> Publication[RotationPlan]:
+            plan = plan_rotation(named, opened, rules, keeper, moment, compromised=compromised)
+            return prepare(plan, plan.read.inventory, rules, opened.name, keeper=keeper, artefacts=1)
+
+        return open_guarded(given, keeper, planned)
