@@ -24,6 +24,7 @@ class Effects:
     """What to expect, as pairs of a topic and a sentence, and the words that steps ask for."""
 
     as_of: datetime
+    asked: bool  # callers of the application send the secret
     window: str  # how long callers are refused, in words
     broken: str  # what fails in that time, in words
     lines: tuple[tuple[str, str], ...]
@@ -35,18 +36,19 @@ def expected_effects(scope: RotationScope, policy: Policy, read: RotationRead) -
     window, longest = _window(scope, minutes)
     asked = _sent_by_callers(scope, policy)
     broken = _broken(scope, asked=asked)
-    refused = _failures(read, longest) if asked and scope.overlap != "yes" else "none of callers"
+    refused = "none: both values are valid meanwhile" if scope.overlap == "yes" else _failures(read, longest)
+    refused = refused if asked else "none: callers do not send it"
     lines = (
         ("Clients", _clients(read)),
         ("Refused meanwhile", broken),
         ("Expected failures", refused),
         ("Window", window),
         ("Sessions lost", scope.rule.sessions_lost or "not known: the policy does not say (sessions_lost)"),
-        ("Overlap of old and new", _OVERLAP[scope.overlap]),
+        ("Overlap of old and new", _OVERLAP[scope.overlap] if scope.secret else _SETTING),
         *(("Refresh", text) for text in _refreshes(scope, minutes)),
         ("Changes with it", _coupled(scope)),
     )
-    return Effects(read.as_of, window, broken, lines)
+    return Effects(read.as_of, asked, window, broken, lines)
 
 
 _OVERLAP = {
@@ -54,6 +56,9 @@ _OVERLAP = {
     "no": "impossible: the old value stops working when the new one starts",
     "unknown": "not known: the policy does not say (overlap); plan as if it were impossible",
 }
+
+
+_SETTING = "does not matter: nothing is revoked"
 
 
 def _sent_by_callers(scope: RotationScope, policy: Policy) -> bool:
@@ -64,10 +69,10 @@ def _sent_by_callers(scope: RotationScope, policy: Policy) -> bool:
 def _broken(scope: RotationScope, *, asked: bool) -> str:
     names = ", ".join(dict.fromkeys(one.consumer.name for one in scope.consumers)) or "what reads it"
     if scope.overlap == "yes":
-        return f"nothing, as long as both values are valid; {names} restart"
+        return f"nothing but what the refresh of {names} interrupts"
     if asked:
         return "callers with the old value get 401 until they and the last consumer have the new one"
-    return f"{names} cannot use what the secret opens until they have the new value"
+    return f"what it opens is out of reach of {names} until the new value is in use there"
 
 
 def _minutes(one: ConsumerPlace, deploys: pd.DataFrame) -> float | None:

@@ -8,7 +8,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.rotation.effects import Effects, expected_effects
 from audit_lib.rotation.progress import Progress, rotation_progress
 from audit_lib.rotation.read_rotation import RotationRead, read_rotation
-from audit_lib.rotation.runbook import RunbookStep, runbook_steps
+from audit_lib.rotation.runbook import MODES, RunbookStep, runbook_steps
 from audit_lib.rotation.runbook_words import common_words
 from audit_lib.rotation.scope import RotationScope, rotation_scope
 from audit_lib.secrecy.keeper import Keeper
@@ -36,7 +36,8 @@ class RotationPlan:
     @property
     def steps(self) -> tuple[RunbookStep, ...]:
         """What to do, in order."""
-        words = common_words(self.project, self.scope, self.effects, self.given, self.environment)
+        how = {"only": self.environment, "reason": MODES[self.compromised]}
+        words = common_words(self.project, self.scope, self.effects, self.given, **how)
         return runbook_steps(self.scope, words, compromised=self.compromised)
 
     def progress(self, since: datetime | None = None) -> Progress:

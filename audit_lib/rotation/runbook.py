@@ -14,7 +14,7 @@ MODES = ("scheduled", "compromised")
 PHASES = ("first", "in_each_environment", "last")
 CONDITIONS = (
     "unseen", "shown", "entered", "issued", "setting", "unlisted", "secret",
-    "files", "platforms", "counterpart", "public", "breaks",
+    "files", "platforms", "counterpart", "public", "breaks", "asked", "not asked",
     "overlap", "no overlap", "overlap not known", "not overlap",
     "restart", "rebuild", "reload", "never",
 )  # fmt: skip
@@ -78,7 +78,7 @@ def _phase(
     for template in (one for name in names for one in book.templates if one.name == name):
         for consumer in scope.consumers if template.each else (None,):
             own = consumer_words(consumer) if consumer else {}
-            if holding(scope, consumer).issuperset(template.conditions):
+            if holding(scope, consumer, common).issuperset(template.conditions):
                 name = consumer.consumer.name if consumer else ""
                 yield template.filled({**words, **own}, environment, name)
 

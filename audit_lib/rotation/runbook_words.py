@@ -16,7 +16,13 @@ _REVOKE = "Revoke the old value where it was issued, once nothing uses it"
 
 
 def common_words(
-    project: Project, scope: RotationScope, effects: Effects, given: Iterable[GivenValues], only: str
+    project: Project,
+    scope: RotationScope,
+    effects: Effects,
+    given: Iterable[GivenValues],
+    *,
+    only: str,
+    reason: str,
 ) -> Words:
     """How the commands are typed for a project, and what is the same in all environments."""
     origins = {(one.environment, one.service): one.origin for one in given}
@@ -33,6 +39,8 @@ def common_words(
         "places": counted(len({store.place[1:] for store in scope.stores}), "place"),
         "since": f" --since {iso(effects.as_of)}",
         "only": f" --environment {only}" if only else "",
+        "asked": "yes" if effects.asked else "",
+        "reason": reason,
         "window": effects.window,
         "broken": effects.broken,
     }
@@ -78,7 +86,7 @@ def consumer_words(one: ConsumerPlace) -> Words:
     return {"consumer": str(one), "owner": owner + read, "works": consumer.verify or started}
 
 
-def holding(scope: RotationScope, consumer: ConsumerPlace | None) -> frozenset[str]:
+def holding(scope: RotationScope, consumer: ConsumerPlace | None, common: Words) -> frozenset[str]:
     """The conditions of runbook.toml that hold."""
     rule, made = scope.rule, how_made(scope.rule)
     overlap = {"yes": "overlap", "no": "no overlap"}.get(scope.overlap, "overlap not known")
@@ -89,6 +97,7 @@ def holding(scope: RotationScope, consumer: ConsumerPlace | None) -> frozenset[s
         "shown": shown,
         "entered": shown or made == "issued",
         "secret": scope.secret,
+        "asked" if common["asked"] else "not asked": True,
         "files": any(not store.platform for store in scope.stores),
         "platforms": any(store.platform for store in scope.stores),
         "counterpart": bool(rule.counterpart),
@@ -129,12 +138,13 @@ def _one_of_twins(scope: RotationScope, files: Iterable[Store]) -> list[Store]:
 def _into(store: Store, scope: RotationScope, common: Words) -> str:
     given = "" if how_made(scope.rule) == "made" and not _must_be_shown(scope) else " --given"
     path = shlex.quote(str(Path(common["root"]) / store.source))
-    ticket = " --reason REASON --ticket TICKET"
+    ticket = f" --reason {common['reason']} --ticket TICKET"
     return f"audit-lib generate {store.place.secret}{common['project']} --into {path}{given}{ticket}"
 
 
 def _record(store: Store, common: Words) -> str:
-    return f"audit-lib record {_place(store, common)} --reason REASON --ticket TICKET{_env(store, common)}"
+    reason = f"--reason {common['reason']} --ticket TICKET"
+    return f"audit-lib record {_place(store, common)} {reason}{_env(store, common)}"
 
 
 def _revoked(store: Store, common: Words) -> str:

@@ -108,12 +108,13 @@ def _unlisted(secret: str, policy: Policy, inventory: pd.DataFrame) -> SecretRul
 def _stores(names: set[str], inventory: pd.DataFrame) -> Iterable[Store]:
     mine = inventory[inventory["secret"].isin(names)]
     here = mine[mine["state"].ne("missing")]
+    platforms = set(inventory.loc[inventory["origin"].isin(_PLATFORM), "source"])
     # What is set nowhere yet can be set where it is expected.
     for row in rows(mine if here.empty else here):
         yield Store(
             place=SecretPlace(row.secret, row.environment, row.service),
             source=row.source,
-            platform=row.origin in _PLATFORM or row.state == "not supplied",
+            platform=row.source in platforms or row.state == "not supplied",
             fingerprint=row.fingerprint,
         )
 

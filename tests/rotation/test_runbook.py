@@ -1,0 +1,113 @@
+"""`runbook`: the steps of each variable in this project, in the order that the case asks for."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from audit_lib.base.errors import BadInput
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.project import load_project
+from audit_lib.project.policy import Policy, bundled_policy, load_policy
+from audit_lib.rotation.plan import RotationPlan, plan_rotation
+from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject
+
+POLICY = bundled_policy("paiid")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> RotatingProject:
+    """The application; nothing is done to it here."""
+    return RotatingProject(tmp_path_factory.mktemp("app"))
+
+
+def planned(app: RotatingProject, secret: str, *, policy: Policy = POLICY, **more: bool) -> RotationPlan:
+    """The plan of a rotation as of now."""
+    project = load_project(app.root)
+    return plan_rotation(secret, project, policy, keeper_of(project), datetime.now(UTC), **more)
+
+
+def names_of(plan: RotationPlan) -> list[str]:
+    """The names of the steps in order."""
+    return [step.name for step in plan.steps]
+
+
+@pytest.mark.parametrize("secret", [*SECRETS, "STRICT_SECRET_VALIDATION"])
+def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None:
+    """Each store is written, each consumer refreshed, in each environment; no command holds a value."""
+    values = set(re.findall(r"(?m)^\w+=(.{8,})$", "".join(
+        path.read_text("utf-8") for path in app.root.rglob("*.env"))))  # fmt: skip
+    for compromised in (False, True):
+        plan = planned(app, secret, compromised=compromised)
+        text = "\n".join(f"{step.text} {step.commands} {step.verify} {step.breaks}" for step in plan.steps)
+        assert not re.search(r"[{}]|None", text)
+        assert not [value for value in values if value in text]
+        for store in plan.scope.stores:
+            assert any(store.source in step.text for step in plan.steps if step.name == "replace")
+        refreshed = {(step.environment, step.consumer) for step in plan.steps if step.name == "refresh"}
+        assert refreshed == {(one.environment, one.consumer.name) for one in plan.scope.consumers}
+        assert {environment for environment, _ in refreshed} == set(ENVIRONMENTS)
+        assert names_of(plan)[0] == "snapshot"
+        assert names_of(plan)[-1] == "check"
+
+
+def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None:
+    """Scheduled announces, ends in production and revokes last; compromised the other way round."""
+    scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", compromised=True)
+    places = [
+        [step.environment for step in plan.steps if step.name == "replace"] for plan in (scheduled, urgent)
+    ]
+    assert places == [["staging", "production"], ["production", "staging"]]
+    first, then = names_of(scheduled), names_of(urgent)
+    assert first.index("announce") < first.index("replace")
+    assert then.index("announce") > then.index("replace")
+    assert first.index("compare") < first.index("revoke")
+    assert then.index("revoke") < then.index("compare")
+    assert "roll back" in first
+    assert "roll back" not in then
+    assert then.index("purge") > then.index("replace")
+
+
+def test_a_pair_gets_one_value_and_partners_their_own(app: RotatingProject) -> None:
+    """One command for both halves of the token, one for each of the Alpaca pair."""
+    steps = [step for step in planned(app, "NEXT_PUBLIC_API_TOKEN").steps if step.name == "replace"]
+    assert [len(step.commands) for step in steps] == [1, 1]
+    steps = [step for step in planned(app, "ALPACA_PAPER_API_KEY").steps if step.name == "replace"]
+    assert [len(step.commands) for step in steps] == [2, 2]
+    assert all("--given" in command for step in steps for command in step.commands)
+
+
+def test_what_must_be_entered_elsewhere_is_shown_once(app: RotatingProject) -> None:
+    """The database's role and GitHub get the value of the file: it is made first, and entered in both."""
+    for secret in ("DATABASE_URL", "GITHUB_WEBHOOK_SECRET"):
+        names = names_of(planned(app, secret))
+        assert names.index("make") < names.index("replace")
+    assert "make" not in names_of(planned(app, "JWT_SECRET_KEY"))
+
+
+def test_effects_come_from_the_logs(app: RotatingProject, tmp_path: Path) -> None:
+    """Who was answered lately; without logs it says that it is not known, and the steps are the same."""
+    effects = dict(planned(app, "API_TOKEN").effects.lines)
+    assert "1 address, answered 2 times" in effects["Clients"]
+    assert effects["Window"].startswith("not known")
+    assert effects["Overlap of old and new"].startswith("impossible")
+    bare = RotatingProject(tmp_path)
+    for log in (tmp_path / "logs").iterdir():
+        log.unlink()
+    without = planned(bare, "API_TOKEN")
+    assert dict(without.effects.lines)["Clients"].startswith("not known")
+    assert names_of(without) == names_of(planned(app, "API_TOKEN"))
+
+
+def test_a_stranger_has_steps_too(app: RotatingProject, tmp_path: Path) -> None:
+    """A policy without any of the fields, and a variable that no policy knows; a wrong name is a fault."""
+    text = "".join(f'[[secret]]\nname = "{name}"\nservice = "backend"\n' for name in BACKEND[:2])
+    (tmp_path / "policy.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
+    policy = load_policy(tmp_path / "policy.toml")
+    for secret in (BACKEND[0], "JWT_SECRET_KEY"):
+        plan = planned(app, secret, policy=policy)
+        assert {"snapshot", "replace", "refresh", "compare", "revoke", "check"} <= set(names_of(plan))
+        assert {one.consumer.name for one in plan.scope.consumers} == {"backend"}
+    with pytest.raises(BadInput, match="did you mean API_TOKEN"):
+        planned(app, "API_TOKN", policy=policy)
