@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 
 from audit_lib.project.discovery import words
 from audit_lib.project.policy.rules import Policy
@@ -63,5 +64,11 @@ def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether a name, without a number at its end, matches one of the patterns."""
-    bare = re.sub(r"_?\d+$", "", name.upper()) or name.upper()
-    return any(fnmatchcase(bare, pattern.upper()) for pattern in patterns)
+    bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
+    return _any_of(tuple(patterns)).match(bare) is not None
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # An env file can hold thousands of names: they are compared with one expression.
+    return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")

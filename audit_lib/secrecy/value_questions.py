@@ -20,6 +20,7 @@ _PROVIDERS = re.compile(
 # Text, addresses, paths and lists have these; a value that a generator made has not.
 _OF_TEXT = re.compile(r"\s|://|^[./~]|[,;{}<>|]|^sha\d+:")
 _LONG_PART = 16
+_LONGEST = 512  # beyond it a text is a document: only what a provider begins it with speaks for a secret
 _CHANGES = 3
 # An upper estimate below this leaves a space that can be searched.
 GUESSABLE_BITS = 80
@@ -56,7 +57,11 @@ def looks_generated(value: str) -> bool:
     text = value.strip()
     if _PROVIDERS.match(text):
         return True
-    if len(text) < _LONG_PART or _OF_TEXT.search(text) or strength_bits(text) < GUESSABLE_BITS:
+    if (
+        not _LONG_PART <= len(text) <= _LONGEST
+        or _OF_TEXT.search(text)
+        or strength_bits(text) < GUESSABLE_BITS
+    ):
         return False
     if len(text) >= 2 * _LONG_PART and re.search(r"[!#$%^&*()].*[!#$%^&*()]", text):
         return True
