@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.toml_table import TomlTable, parse_toml
+from audit_lib.base.toml_table import TomlTable
 from audit_lib.rotation.runbook_words import Words, consumer_words, environment_words, holding
 from audit_lib.rotation.scope import RotationScope
 
