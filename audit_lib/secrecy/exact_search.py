@@ -142,7 +142,7 @@ class ExactSearch:
         return any(self.meets(one.encode("utf-8", "surrogatepass")) for one in readings(text))
 
     def _hits(self, data: bytes) -> list[Hit]:
-        return [*self._matcher.find(data, MOST_PLACES), *self._spelled.find(data, MOST_PLACES)]
+        return [*self._matcher.find(data, MOST_PLACES), *self._spelled.find(data)]
 
     def _packed(self, data: bytes) -> list["_Place"]:
         return [
