@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from time import thread_time
 from typing import BinaryIO, cast
 
@@ -139,9 +139,8 @@ def _decompressed(packed: _Counted, kind: str, budget: _Budget, faults: list[str
 
 
 def _zip_members(packed: _Counted, budget: _Budget, faults: list[str]) -> Iterator[Member]:
-    content = packed.read(LARGEST_ZIP + 1) or b""
-    while len(content) <= LARGEST_ZIP and (more := packed.read(PIECE)):
-        content += more
+    pieces = iter(lambda: packed.read(PIECE) or b"", b"")
+    content = b"".join(islice(pieces, LARGEST_ZIP // PIECE + 1))
     if len(content) > LARGEST_ZIP:
         faults.append(f"the zip is larger than {LARGEST_ZIP:,} bytes and was not opened")
     elif is_too_long(content):
@@ -152,8 +151,8 @@ def _zip_members(packed: _Counted, budget: _Budget, faults: list[str]) -> Iterat
                 return
             if isinstance(found, str):
                 faults.append(f"the zip has {found}")
-            pieces: Iterator[bytes] = iter(()) if isinstance(found, str) else found
-            yield _member(name, "zip", budget.bounded(_guarded(pieces, "zip", faults)), faults)
+            content_of: Iterator[bytes] = iter(()) if isinstance(found, str) else found
+            yield _member(name, "zip", budget.bounded(_guarded(content_of, "zip", faults)), faults)
 
 
 def _tar_members(file: BinaryIO, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:

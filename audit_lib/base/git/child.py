@@ -9,11 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic
+from typing import IO
 
 MEMORY = 4 << 30  # bytes of address space of one child
 SECONDS = 600  # that one child may run
 SILENCE_SECONDS = 60  # that it may run without writing anything
 MAX_OUTPUT = 256 << 20  # bytes of an answer that is held whole
+_PIECE = 1 << 16
 _LOOK = 1.0  # seconds between two looks
 
 
@@ -36,6 +38,39 @@ def bound_memory(process: "Popen[bytes]") -> None:
             _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
             most = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
             resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
+
+
+def bounded_answer(process: "Popen[bytes]", question: bytes, seconds: int) -> tuple[bytes, str]:
+    """What a child writes, up to its end, and why it was ended if it was; it has ended in any case."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    timer = threading.Timer(seconds, process.kill)
+    feeder = threading.Thread(target=_feed, args=(process.stdin, question), daemon=True)
+    parts: list[bytes] = []
+    size = 0
+    with process:
+        timer.start()
+        feeder.start()
+        while size <= MAX_OUTPUT and (piece := process.stdout.read(_PIECE)):
+            parts.append(piece)
+            size += len(piece)
+        in_time = timer.is_alive()
+        if size > MAX_OUTPUT:
+            process.kill()
+        process.wait()
+        timer.cancel()
+        feeder.join()
+    if size > MAX_OUTPUT:
+        return b"", f"answered with more than {MAX_OUTPUT:,} bytes"
+    return b"".join(parts), "" if in_time else f"took more than {seconds} s"
+
+
+def _feed(stdin: IO[bytes], question: bytes) -> None:
+    """Writes from a thread of its own: a child may answer while it is still being asked."""
+    with suppress(OSError, ValueError):
+        stdin.write(question)
+    with suppress(OSError, ValueError):
+        stdin.close()
 
 
 class Watchdog:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git.child import MAX_OUTPUT, bound_memory, program
+from audit_lib.base.git.child import bound_memory, bounded_answer, program
 from audit_lib.base.git.sound import unsound
 
 PLUMBING = (
@@ -92,18 +92,9 @@ def run_git(
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(_own_file(root, index))
     process = _started(root, command, environment, stderr=subprocess.DEVNULL)
-    try:
-        answer, _ = process.communicate(input or b"", timeout=TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise GitFailed.at(f"git {args[0]}", f"took more than {TIMEOUT_SECONDS} s") from None
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    if process.returncode not in ok:
-        raise GitFailed.at(f"git {args[0]}", f"ended with {process.returncode}")
-    if len(answer) > MAX_OUTPUT:
-        raise GitFailed.at(f"git {args[0]}", f"answered with more than {MAX_OUTPUT:,} bytes")
+    answer, fault = bounded_answer(process, input or b"", TIMEOUT_SECONDS)
+    if fault or process.returncode not in ok:
+        raise GitFailed.at(f"git {args[0]}", fault or f"ended with {process.returncode}")
     return answer
 
 

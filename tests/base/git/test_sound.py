@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.base.git import child
 from audit_lib.base.git.child import program
 from audit_lib.base.git.commands import GitFailed, run_git
 from audit_lib.leaks.git_coverage import repository_limits
@@ -106,6 +107,32 @@ def test_grafts_do_not_cut_history(plot: Plot) -> None:
     (plot.root / ".git" / "info").mkdir(exist_ok=True)
     (plot.root / ".git" / "info" / "grafts").write_text(plot.git("rev-parse", "HEAD") + "\n")
     assert run_git(plot.root, "rev-list", "HEAD").decode().split() == every
+
+
+def test_a_bomb_of_trees_ends_by_the_size_of_its_answer(plot: Plot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten trees of ten trees, ten deep, name ten thousand million files: what was cut is no answer."""
+    monkeypatch.setattr(child, "MAX_OUTPUT", 1 << 20)
+    oid = plot.git("hash-object", "-w", "--stdin", stdin=b"x")
+    mode, kind = "100644", "blob"
+    for _ in range(10):
+        lines = "".join(f"{mode} {kind} {oid}\t{number}\n" for number in range(10))
+        oid, mode, kind = plot.git("mktree", stdin=lines.encode()), "040000", "tree"
+    with pytest.raises(GitFailed, match="answered with more than"):
+        run_git(plot.root, "ls-tree", "-r", oid)
+
+
+@pytest.mark.parametrize("bound", ["SECONDS", "SILENCE_SECONDS"])
+def test_a_child_that_runs_or_waits_too_long_is_ended(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watchdog kills it and says why; the bounds are minutes, so here they are none."""
+    monkeypatch.setattr(child, bound, 0)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    watchdog = child.Watchdog(process)
+    watchdog.waits()
+    with process:
+        assert process.wait(60) < 0
+    assert "0 s" in watchdog.ended
 
 
 def test_git_is_never_taken_from_a_relative_folder(
