@@ -49,8 +49,6 @@ def project(tmp_path: Path) -> Path:
     os.mkfifo(project / "backend" / "logs" / "fifo.log")
     (project / "backend" / "logs" / "null.log").symlink_to("/dev/zero")
     (project / "backend" / "logs" / "bomb.log.gz").write_bytes(gzip.compress(bytes(80 << 20), 9))
-    (project / ".audit").mkdir()
-    (project / ".audit" / "ledger").symlink_to(outside)
     return project
 
 

@@ -87,7 +87,10 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed(
 def test_the_same_inputs_give_the_same_bytes(
     sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    """Another folder, zone, locale, home and hash seed; open findings then end in exit code 3."""
+    """Another folder, zone, locale, home and hash seed; open findings then end in exit code 3.
+
+    In the home folder nothing is left but the empty files of locks.
+    """
     out, _ = sample
     (tmp_path / "home").mkdir()
     differing = {
@@ -103,7 +106,8 @@ def test_the_same_inputs_give_the_same_bytes(
     assert run.returncode == 3, run.stderr
     for name in ARTEFACTS:
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
-    assert list((tmp_path / "home").iterdir()) == []
+    left = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path for path in left if path.parent.name != "locks" or path.stat().st_size] == []
 
 
 def test_values_given_on_stdin_are_nowhere(tmp_path: Path) -> None:
