@@ -133,7 +133,11 @@ PASS_NEEDS = (
         lambda audit: _read(audit, "log"),
     ),
     Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
-    Need("each object of git and each file, searched for values", ("leak_coverage", "leaked_secrets"), _searched),
+    Need(
+        "each object of git and each file, searched for values",
+        ("leak_coverage", "leaked_secrets"),
+        _searched,
+    ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",
         ("ledger_faults", "acceptances", "attestations"),
