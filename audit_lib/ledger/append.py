@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
+from audit_lib.base.files import sync_folder
 from audit_lib.ledger.anchor import anchor_of
 from audit_lib.ledger.chain import refuse_links, torn_facts
 from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, parse_line, sealed_line
@@ -82,7 +83,7 @@ def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
         with FileLock(ledger_dir / f"{writer}.lock", timeout=LOCK_SECONDS):
             handle = os.open(path, flags, 0o644)
             try:
-                _sync_folder(ledger_dir)
+                sync_folder(ledger_dir)
                 yield handle
             finally:
                 os.close(handle)
@@ -98,16 +99,6 @@ def _ignore_locks(path: Path) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write("*.lock\n")
-
-
-def _sync_folder(folder: Path) -> None:
-    # A new file survives a power cut only when its folder is on the disk too.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:

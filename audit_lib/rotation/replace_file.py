@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.files import sync_folder
 
 SUFFIX = ".audit-lib-new"
 
@@ -30,7 +31,7 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
         finally:
             with suppress(FileNotFoundError):
                 beside.unlink()
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise BadInput.at(path.name, f"cannot be written ({error.strerror})") from None
 
@@ -44,13 +45,3 @@ def _write(handle: int, content: bytes, facts: os.stat_result) -> None:
             os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    # The new name survives a power cut only if the folder is on the disk, too.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
