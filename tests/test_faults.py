@@ -45,7 +45,7 @@ def test_a_dead_kernel_is_one_line(tmp_path: Path, long_run: bool) -> None:
     out = tmp_path / "report"
     before = _old_report(out)
     generator = random.Random("kernel")
-    for number in range(10 if long_run else 2):
+    for number in range(10 if long_run else 1):
         with subprocess.Popen([*COMMAND, out], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
             assert _wait_for(lambda run=run: _kernels(run.pid))
             # The first one dies before it answers for the first time.

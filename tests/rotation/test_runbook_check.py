@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.project.policy import bundled_policy
-from tests.support.rotating_project import SECRETS, RotatingProject
+from tests.support.rotating_project import SECRETS, RotatingProject, sliced
 
 POLICY = bundled_policy("paiid")
 PAIRS = {
@@ -26,7 +26,7 @@ def _of(states: dict[str, str], step: str) -> set[str]:
     return {state for name, state in states.items() if name.split(" [")[0] == step}
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", sliced(SECRETS))
 def test_a_rotation_goes_from_not_done_to_done(app: RotatingProject, secret: str) -> None:
     """Store by store, start by start, until callers are answered and the old value is revoked."""
     # In production the policy states the one address that the backend may have.

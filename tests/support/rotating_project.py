@@ -3,9 +3,12 @@
 import json
 import re
 import string
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
@@ -21,6 +24,18 @@ SECRETS = (*BACKEND, *FRONTEND)
 ENVIRONMENTS = ("staging", "production")
 _WORDS = string.ascii_letters + string.digits
 CALLER = "192.0.2.44"
+
+
+def sliced(secrets: Iterable[str]) -> list[Any]:
+    """The secrets as parameters of a test: one of each kind always, the others in a long run."""
+    always = {
+        "API_TOKEN",
+        "TRADIER_API_KEY",
+        "ALPACA_PAPER_API_KEY",
+        "DATABASE_URL",
+        "STRICT_SECRET_VALIDATION",
+    }
+    return [pytest.param(name, marks=[pytest.mark.long] * (name not in always)) for name in secrets]
 
 
 def made_value(name: str, seed: object) -> str:
