@@ -34,16 +34,19 @@ WAYS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _project(root: Path, sent: str, name: str = "access") -> Path:
+def _project(root: Path) -> Path:
+    """A project whose log holds the value in every way, a line each, and whose log's name holds it, too."""
     (root / "logs").mkdir(parents=True)
     (root / "audit.toml").write_text(AUDIT)
     (root / ".env").write_text(f"API_TOKEN={TOKEN}\n")
+    sent = [write(TOKEN) for write in WAYS.values()]
     lines = [
         f"203.0.113.45 - - [20/Aug/2026:03:{minute:02}:00 +0000]"
-        f' "GET /reset/{sent}?t={sent} HTTP/1.1" 401 9 "-" "x"'
+        f' "GET /reset/{sent[minute % len(sent)]}?t={sent[minute % len(sent)]} HTTP/1.1" 401 9 "-" "x"'
         for minute in range(60)
     ]
-    (root / "logs" / f"{name}.log").write_text("\n".join(lines) + "\n")
+    (root / "logs" / f"{TOKEN.lower()}.log").write_text("\n".join(lines) + "\n")
+    (root / "logs" / "access.log").write_text("\n".join(lines) + "\n")
     return root
 
 
@@ -54,12 +57,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("way", [*WAYS, "name of the log"])
-def test_a_stolen_value_in_a_request_is_blotted_out(tmp_path: Path, command: str, way: str) -> None:
-    """It is published without the value; the request itself is still told."""
-    named = way == "name of the log"
-    sent = "harmless" if named else WAYS[way](TOKEN)
-    root = _project(tmp_path / "shop", sent, TOKEN.lower() if named else "access")
+def test_a_stolen_value_is_blotted_out(tmp_path: Path, command: str) -> None:
+    """In whatever way it was sent, it is published without the value; the request itself is still told."""
+    root = _project(tmp_path / "shop")
     given = [command, "--project", str(root), *COMMANDS[command], "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
@@ -70,6 +70,6 @@ def test_a_stolen_value_in_a_request_is_blotted_out(tmp_path: Path, command: str
         archive = zipfile.ZipFile(tmp_path / "out" / "evidence.zip")
         published += "".join(archive.read(name).decode() for name in archive.namelist())
         assert "203.0.113.45" in published
-        assert named or "lines blotted out" in done.output
+        assert "lines blotted out" in done.output
     for form in (TOKEN, TOKEN.lower(), *(write(TOKEN) for write in WAYS.values())):
         assert form not in published

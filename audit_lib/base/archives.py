@@ -1,6 +1,5 @@
 """Opens compressed files and archives one level deep, in pieces, within bounds of bytes, count and time."""
 
-import io
 import lzma
 import struct
 import zipfile
@@ -15,6 +14,7 @@ import zstandard
 
 from audit_lib.base.bounds import SECONDS_A_SOURCE
 from audit_lib.base.decompress import DECOMPRESSED, PIECE, PieceReader
+from audit_lib.base.packed_bytes import PackedBytes
 from audit_lib.base.tar_members import tar_members
 from audit_lib.base.zip_members import ENTRIES, is_too_long, zip_members
 
@@ -65,7 +65,7 @@ def unpack(
     file: BinaryIO, kind: str, faults: list[str], expansion: Expansion | None = None
 ) -> Iterator[Member]:
     """The members of an archive of the kind named. What cannot be read is said in `faults`, never raised."""
-    packed = _Counted(file)
+    packed = PackedBytes(file)
     budget = _Budget(packed, expansion or Expansion())
     try:
         if kind == "zip":
@@ -80,27 +80,10 @@ def unpack(
         faults.append(f"the {kind} {budget.spent}: the rest was not searched")
 
 
-class _Counted(io.RawIOBase):
-    """Counts the packed bytes that were taken."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.taken = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._file.read(len(buffer)) or b""
-        buffer[: len(data)] = data
-        self.taken += len(data)
-        return len(data)
-
-
 class _Budget:
     """What may still be taken out of one archive; `spent` says which bound is reached, "" while none is."""
 
-    def __init__(self, packed: _Counted, expansion: Expansion) -> None:
+    def __init__(self, packed: PackedBytes, expansion: Expansion) -> None:
         self._packed = packed
         self._expansion = expansion
         self._taken = self._surplus = 0
@@ -125,7 +108,7 @@ class _Budget:
                 self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
 
 
-def _decompressed(packed: _Counted, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:
+def _decompressed(packed: PackedBytes, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:
     opened = DECOMPRESSED[kind](cast(BinaryIO, packed))
     pieces = budget.bounded(_guarded(opened, kind, faults))
     first = next(pieces, b"")
@@ -138,7 +121,7 @@ def _decompressed(packed: _Counted, kind: str, budget: _Budget, faults: list[str
         yield Member("", kind, pieces)
 
 
-def _zip_members(packed: _Counted, budget: _Budget, faults: list[str]) -> Iterator[Member]:
+def _zip_members(packed: PackedBytes, budget: _Budget, faults: list[str]) -> Iterator[Member]:
     pieces = iter(lambda: packed.read(PIECE) or b"", b"")
     content = b"".join(islice(pieces, LARGEST_ZIP // PIECE + 1))
     if len(content) > LARGEST_ZIP:

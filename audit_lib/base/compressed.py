@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
+from audit_lib.base.packed_bytes import PackedBytes
+
 # Logs shrink to a fiftieth at best; what grows further from a small file was made to fill a disk or a memory.
 BOMB_RATIO = 250
 BOMB_FROM = 64 << 20
@@ -22,26 +24,10 @@ class Bomb(Exception):
     """A compressed log grows beyond every honest ratio."""
 
 
-class _Counted(io.RawIOBase):
-    """Counts the packed bytes that were taken."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.taken = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        count = int(self._file.readinto(buffer) or 0)  # type: ignore[attr-defined]
-        self.taken += count
-        return count
-
-
 class _Guarded(io.RawIOBase):
     """Unpacked bytes, up to the ratio that is a bomb's."""
 
-    def __init__(self, file: io.BufferedIOBase, packed: _Counted) -> None:
+    def __init__(self, file: io.BufferedIOBase, packed: PackedBytes) -> None:
         self._file, self._packed, self._given = file, packed, 0
         self._fault: Exception | None = None
 
@@ -92,7 +78,7 @@ def unpacked(file: BinaryIO) -> "io.BufferedReader[Any]":
 
     Reading it can raise `Bomb`, or one of `BROKEN` if the packed stream is cut short or damaged.
     """
-    packed = _Counted(file)
+    packed = PackedBytes(file)
     source: io.BufferedReader[Any] = io.BufferedReader(packed, _BUFFER)
     inner = _decompressor(source)
     if inner is not None:
@@ -112,7 +98,7 @@ class Stream(io.RawIOBase):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = unpacked(file)
-        self.packed = not isinstance(self._file.raw, _Counted)
+        self.packed = not isinstance(self._file.raw, PackedBytes)
         self.broken = ""
 
     def readable(self) -> bool:

@@ -5,6 +5,7 @@ DECLARED = "declared_failure"  # another status that the policy declares to be a
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts
+BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed",

@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Timeline, rows
+from audit_lib.base.log_kinds import BOOT
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, maybe_within, succeeded
 
-BOOT = "secrets valid"
 # A silence is shown if a file is quiet for a day or more, and much longer than usual.
 QUIET, UNUSUAL = pd.Timedelta(days=1), 4
 AROUND = pd.Timedelta(days=14)  # what a file is used to is learnt from so much on either side

@@ -8,13 +8,12 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
+from audit_lib.base.log_kinds import BOOT
 from audit_lib.logins.requests import instants_written
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.scope import ConsumerPlace, Store
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress
 from audit_lib.rotation.store_changes import StoreChange
-
-BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
 
 
 def refreshed(one: ConsumerPlace, changes: Sequence[StoreChange], read: RotationRead) -> StepProgress:
