@@ -58,7 +58,8 @@ def texts_of(given: Mapping[str, Any]) -> dict[str, str | None]:
 def _seen(ledger: Ledger) -> set[str]:
     """The fingerprints of every value that the ledger has seen."""
     snapshots = [row["fingerprint"] for entry in ledger.of_kind("snapshot") for row in entry.body["secrets"]]
-    rotations = [entry.body["fingerprint"] for entry in ledger.of_kind("rotation")]
+    sides = ("previous", "fingerprint")
+    rotations = [entry.body.get(side) for entry in ledger.of_kind("rotation") for side in sides]
     return {fingerprint for fingerprint in (*snapshots, *rotations) if fingerprint}
 
 

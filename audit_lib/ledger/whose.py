@@ -30,12 +30,11 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     The text is compared as it is, without quotes, `NAME=` or `Bearer`, percent-decoded, and, where it is a
     URL, by its password.
     """
-    span = snapshot_span(ledger)
-    if not ledger.entries or span is None or key.origin == "throw-away":
-        return Answer(None, ("not known: the ledger has no snapshot to compare with",))
-    stays = tenures(ledger)
+    span, stays = snapshot_span(ledger), tenures(ledger)
     matched = {part: found for part, candidate in candidates(text) if (found := _held(candidate, stays, key))}
-    if not matched:
+    if not matched and (span is None or key.origin == "throw-away"):
+        return Answer(None, ("not known: the ledger has no snapshot to compare with",))
+    if not matched and span:
         looks = len(ledger.of_kind("snapshot"))
         return Answer(
             False,

@@ -107,6 +107,16 @@ def test_the_next_review_knows_the_age(project: Path) -> None:
     assert status["DATABASE_URL"] == "unknown"
 
 
+def test_a_value_that_was_replaced_is_known_still(project: Path) -> None:
+    """The old value, which no file holds any more, is refused as a reason, and `whose` knows it."""
+    assert _run(project, "API_TOKEN", "--into", str(project / "backend/.env")).exit_code == 0
+    old = fake_value("token")
+    done = _run(project, "JWT_SECRET_KEY", "--into", str(project / "backend/.env"), "--reason", old)
+    assert (done.exit_code, "--reason: holds a secret value" in done.output) == (2, True)
+    asked = CliRunner().invoke(main, ["whose", "--project", str(project)], input=old)
+    assert "API_TOKEN" in asked.output
+
+
 def test_only_the_password_of_a_url_changes(project: Path) -> None:
     """User, host and database stay."""
     assert _run(project, "DATABASE_URL", "--into", str(project / "backend/.env")).exit_code == 0
