@@ -129,9 +129,10 @@ def _failures(read: RotationRead, minutes: float | None) -> str:
     if minutes is None:
         return "not known, since the window is not"
     total = int(answered["count"].sum())
-    rate = total / (DAYS * 24 * 60)
+    expected = total * minutes / (DAYS * 24 * 60)
+    about = f"about {expected:.0f}" if expected >= 1 else "fewer than one"
     return (
-        f"about {rate * minutes:.1f} in each {minutes:.0f} min, by {total:,} answered in {DAYS} days; "
+        f"{about} in each {minutes:.0f} min, by {total:,} answered in {DAYS} days; "
         "more if clients keep the old value"
     )
 
