@@ -65,14 +65,15 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
 def _leaks(investigation: Investigation) -> Iterator[dict[str, Any]]:
     """Leaked values that are in force, the most urgent first, of whatever secret is asked."""
     windows = tabulate_exposure_windows(replace(investigation, secret=""))
-    places = investigation.leaks.groupby("variable")["occurrences"].sum()
+    # By value: a leak bears one name, and its value may be in force under several.
+    found = investigation.leaks.groupby("fingerprint")["occurrences"].sum()
     for secret, here in exposed(windows).items():
         first = here.sort_values("begins_at", kind="stable", na_position="first").iloc[0]
         yield {
             "what": f"leaked, in force in {places_of(here)}",
             "first_at": first["begins_at"] if pd.notna(first["begins_at"]) else None,
             "last_at": None,
-            "count": int(places.get(secret, 0)),
+            "count": int(found.reindex(here["fingerprint"].unique(), fill_value=0).sum()),
             "since": "",
             "until": "",
             "secret": secret,

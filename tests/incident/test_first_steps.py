@@ -76,6 +76,8 @@ def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
         assert set(step.place.split(", ")) == set(mine["environment"] + "/" + mine["service"])
     stands_out = tabulate_suspicions(found)
     assert stands_out.loc[stands_out["secret"] != "", "secret"].tolist() == told["secret"].tolist()
+    # Also of a value that is in force under a name which the leak does not bear.
+    assert (stands_out.loc[stands_out["secret"] != "", "count"] > 0).all()
     assert told["secret"].iloc[0] == "JWT_SECRET_KEY"  # the only one that is in force in production
     secrets = run_audit(project).tables["leaked_secrets"]
     in_force = secrets.loc[secrets["status"] == "emergency", "secret"]
