@@ -3,7 +3,6 @@
 Importing it installs the guard, so it is the first cell: from then on no output holds a value.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.limits import first_review, limits
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
+from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.review_figures import auth_failures_figure, freshness_figure
 from audit_lib.report.review_summary import (
     changes_table,
@@ -192,8 +192,8 @@ def project_folder(project: str) -> Iterator[Path]:
     if project:
         yield Path(project).expanduser().resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="audit-sample-") as folder:
-        root = Path(folder) / "sample"
+    with scratch_folder("audit-sample-") as folder:
+        root = folder / "sample"
         build_sample(root)
         yield root
 

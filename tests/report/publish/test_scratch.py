@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.notebook import project_folder
 from audit_lib.report.publish.scratch import scratch_folder
 from tests.support.paths import ROOT
 
 HOLDER = """
+from audit_lib.notebook import project_folder
 from audit_lib.report.publish.scratch import scratch_folder
 with scratch_folder("audit-test-") as folder:
     (folder / "connection.json").write_text("x")
@@ -38,3 +40,12 @@ def test_a_killed_process_leaves_nothing_for_long(tmp_path: Path, monkeypatch: p
     with scratch_folder("audit-test-") as own:
         assert [path.name for path in tmp_path.iterdir()] == [own.name]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_that_a_notebook_reads_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`review --sample` sweeps what killed runs left; the sample of an open notebook stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with project_folder("") as root:
+        with scratch_folder("audit-sample-"):
+            pass
+        assert root.is_dir()
