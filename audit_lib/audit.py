@@ -14,7 +14,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
-from audit_lib.findings.find import find
+from audit_lib.findings.find import find, tabulate_acceptances, tabulate_ledger_faults
 from audit_lib.findings.previous_report import read_previous
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
@@ -125,6 +125,8 @@ def run_audit(
     findings = find(tables, rules, read.ledger, moment)
     tables |= {
         "findings": findings,
+        "ledger_faults": tabulate_ledger_faults(read.ledger),
+        "acceptances": tabulate_acceptances(read.ledger, set(findings["id"]), moment),
         "changes": compare(before, findings, tables) if before else Changes.of([]),
     }
     return Audit(

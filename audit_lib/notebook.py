@@ -36,6 +36,7 @@ from audit_lib.report.review_summary import (
     what_would_decide,
 )
 from audit_lib.report.review_tables import findings_table, freshness_table
+from audit_lib.report.rule_tables import rules_tables
 from audit_lib.report.table import show
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
@@ -59,6 +60,7 @@ __all__ = [
     "leaks_tables",
     "limits",
     "open_audit",
+    "rules_tables",
     "show",
     "sign_off",
     "verdict_table",

@@ -20,12 +20,23 @@ def never(rows: Rows) -> Truths:
     return pd.Series(False, index=rows.index)
 
 
+def every(rows: Rows) -> Truths:
+    """True for every row."""
+    return pd.Series(True, index=rows.index)
+
+
+def held(rows: Rows) -> Truths:
+    """Variables that have a value, or may have one: nothing of their place was supplied."""
+    return rows["state"].isin(("present", "not supplied"))
+
+
 @dataclass(frozen=True)
 class Check:
     """One check. `subject`, `evidence`, `where` and `remedy` are templates over the row's columns.
 
-    A row for which `when` holds is a fault; one for which `unknown_when` holds cannot be decided,
-    and is a finding of status unknown. Both give plain booleans: a null is never "no fault" by accident.
+    Of the rows that it is `about`, one for which `when` holds is a fault; one for which `unknown_when` holds
+    cannot be decided, and is a finding of status unknown. All three give plain booleans: a null is never "no
+    fault" by accident.
     """
 
     id: str  # kebab-case, saying the fault
@@ -37,6 +48,7 @@ class Check:
     evidence: str  # quotes what was seen beside what is required
     remedy: str
     controls: tuple[str, ...]  # one to three that the check bears on: docs/checks.md#controls
+    about: Predicate = every  # the population: each of these rows is tested, or not known
     when: Predicate = never
     unknown_when: Predicate = never
     unknown_evidence: str = ""  # "" if `evidence` reads well for both
@@ -46,6 +58,13 @@ class Check:
     listed: bool = False  # one finding for all rows of one subject, with the list of what it covers
     spares_settings: bool = False  # nothing is said of files and lines that hold settings alone
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites
+
+
+def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
+    """Which rows are faults, and which of the others cannot be decided."""
+    about = check.about(rows).astype(bool)
+    fault = about & check.when(rows).astype(bool)
+    return fault, about & ~fault & check.unknown_when(rows).astype(bool)
 
 
 def yes(column: pd.Series) -> Truths:

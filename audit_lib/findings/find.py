@@ -14,7 +14,7 @@ import pandas as pd
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Acceptances, Findings, LedgerFaults
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.check import Tables
+from audit_lib.findings.check import Tables, judged
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.covered import covered_words
 from audit_lib.findings.row_words import cell_words, row_words
@@ -51,18 +51,22 @@ def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.
     absent raises `KeyError`: its checks would else pass in silence. An acceptance that has run out
     leaves its finding open, and one of an unknown does not make it known.
     """
-    faults = LedgerFaults.of(
-        {"place": fault.place, "fault": fault.text, "lost": lost}
-        for lost, several in ((False, ledger.faults), (True, ledger.lost))
-        for fault in several
-    )
-    everything = {**tables, "ledger_faults": faults}
+    everything = {**tables, "ledger_faults": tabulate_ledger_faults(ledger)}
     found = _run((check for check in CHECKS if check.table != "acceptances"), everything, policy)
     acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
     everything["acceptances"] = acceptances
     found += _run((check for check in CHECKS if check.table == "acceptances"), everything, policy)
     decided = acceptances.set_index("accepted_id").to_dict("index")
     return Findings.of(_row(finding, decided.get(finding.id)) for finding in found)
+
+
+def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
+    """`LedgerFaults`: what is wrong with the entries that are there, then what is gone."""
+    return LedgerFaults.of(
+        {"place": fault.place, "fault": fault.text, "lost": lost}
+        for lost, several in ((False, ledger.faults), (True, ledger.lost))
+        for fault in several
+    )
 
 
 def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
@@ -94,8 +98,7 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
 
 def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
     """One finding for each subject and place that the check picks, faults first."""
-    fault = check.when(rows).astype(bool)
-    unknown = check.unknown_when(rows).astype(bool) & ~fault
+    fault, unknown = judged(check, rows)
     yield from _picked(check, rows[fault], "open", policy)
     yield from _picked(check, rows[unknown], "unknown", policy)
 

@@ -14,6 +14,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
+from audit_lib.report.rule_results import tabulate_rules
 from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
 
@@ -200,5 +201,5 @@ def _coverage(audit: Audit) -> dict[str, Any]:
         "log_lines": {name: int(logs[name].sum()) for name in _LOG_LINES},
         "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
         "evidence_left_out": int(audit.tables["freshness"]["evidence_left_out"].sum()),
-        "rules": [],
+        "rules": [{**rule, "evidence": _split(rule["evidence"])} for rule in _rows(tabulate_rules(audit))],
     }

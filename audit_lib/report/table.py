@@ -36,6 +36,7 @@ class Table:
     note: str = ""
     empty: str = "none"
     kind: str = ""  # further classes for the page's style
+    fold: str = ""  # the line under which the page folds it away; "" shows it
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
@@ -60,9 +61,16 @@ def together(*tables: Table) -> Tables:
 
 
 def show(  # noqa: PLR0917  all but the frame by name
-    frame: pd.DataFrame, title: str = "", note: str = "", empty: str = "none", kind: str = "", year: int = 0
+    frame: pd.DataFrame,
+    title: str = "",
+    note: str = "",
+    empty: str = "none",
+    kind: str = "",
+    year: int = 0,
+    fold: str = "",
 ) -> Table:
-    """The frame as a table. `empty` are the words if there is no row, `note` a line below it.
+    """The frame as a table. `empty` are the words if there is no row, `note` a line below it, `fold` the line
+    under which a page folds it away.
 
     Instants of `year`, the reader's, are shown without it.
     """
@@ -72,7 +80,9 @@ def show(  # noqa: PLR0917  all but the frame by name
         for name, column in zip(frame, columns, strict=True)
     ]
     rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
-    return Table(inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind)
+    return Table(
+        inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind, inert.plain(fold)
+    )
 
 
 def _utc_once(columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -103,7 +113,15 @@ def cell(value: object, column: Column, name: str = "", year: int = 0) -> str:
 
 
 def as_html(table: Table) -> str:
-    """The table as HTML; sides are in each cell's style, which JupyterLab keeps, colours in classes."""
+    """The table as HTML, below its fold if it has one."""
+    if not table.fold:
+        return _html_table(table)
+    summary = f"<summary>{inert.html(table.fold)}</summary>"
+    return f'<details class="fold">{summary}\n{_html_table(table)}</details>'
+
+
+def _html_table(table: Table) -> str:
+    """Sides are in each cell's style, which JupyterLab keeps, colours in classes."""
     caption = f"<caption>{inert.html(table.title)}</caption>" if table.title else ""
     note = f'<p class="note">{inert.html(table.note)}</p>' if table.note else ""
     if not table.rows:

@@ -12,6 +12,7 @@ from audit_lib.base import contracts
 from audit_lib.base.clock import Quarter
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
+from tests.support.rows import TABLES
 
 QUARTER = Quarter(2026, 3)
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
@@ -142,19 +143,9 @@ def leak_coverage() -> pd.DataFrame:
 
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
-    names = (
-        "inventory",
-        "evidence",
-        "drift",
-        "log_events",
-        "leaks",
-        "leak_places",
-        "exposure",
-        "clean_up",
-        "changes",
-        "attestations",
-    )
+    names = ("evidence", "leaks", "leak_places", "exposure", "clean_up", "changes")
     empty = {name: getattr(contracts, _contract(name)).of([]) for name in names}
+    empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
         "sources": sources(),
         "freshness": freshness(),

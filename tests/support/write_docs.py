@@ -16,6 +16,8 @@ from audit_lib.incident.explanations import UNLIKELY_NEEDS
 from audit_lib.logins import quiet
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.detections.needs import NEEDS
+from audit_lib.project.policy import bundled_policy
+from audit_lib.project.policy.guide_rules import GuideRule, guide_rules
 from audit_lib.report.verdict import PASS_NEEDS
 from tests.support.check_rows import PAIRS
 from tests.support.paths import ROOT
@@ -107,10 +109,29 @@ def _words(need: Callable[..., str]) -> str:
     return need.__name__.replace("_", " ")
 
 
+def _rules() -> Iterator[str]:
+    """The rules of PaiiD's guide, each with what decides it."""
+    for rule in guide_rules(bundled_policy("paiid")):
+        cited = f" (lines {rule.lines})" if rule.lines else ""
+        yield f"\n### Rule {rule.number}\n{_plain(rule.says)}{cited}\n\n{_decided_by(rule)}\n"
+
+
+def _decided_by(rule: GuideRule) -> str:
+    about = f" of {', '.join(rule.secrets)}" if rule.secrets else ""
+    decided = [f"[{name}](checks.md#{name})" for name in rule.checks]
+    decided += [f"a search for each value in: {', '.join(rule.leaks_in)}"] if rule.leaks_in else []
+    words = f"Decided by {', '.join(decided)}{about}." if decided else ""
+    words += f" Not reached: {rule.beyond}." if rule.beyond else ""
+    words += f"Answered by a person (`attest {rule.question}`)." if rule.question else ""
+    words += f"Held by {rule.held_by}." if rule.held_by else ""
+    return words + (f"Not decidable: {rule.not_decidable}." if rule.not_decidable else "")
+
+
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": _commands,
     "checks.md": _checks,
     "detections.md": _needs,
+    "rules.md": _rules,
 }
 
 

@@ -19,6 +19,7 @@ from audit_lib.base.contracts.findings import (
     Changes,
     Findings,
     LedgerFaults,
+    RuleResults,
 )
 from audit_lib.base.contracts.incident import (
     Clients,
@@ -94,6 +95,7 @@ __all__ = [
     "LogMinutes",
     "Requests",
     "RotationPairs",
+    "RuleResults",
     "Schedule",
     "Sightings",
     "Sources",

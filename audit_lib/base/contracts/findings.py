@@ -1,5 +1,6 @@
 """The frames about findings, and what changed since the last report."""
 
+import pandas as pd
 import pandera.pandas as pa
 from pandera.typing.pandas import Series
 
@@ -8,6 +9,7 @@ from audit_lib.base.severities import SEVERITIES
 
 # In the order in which a reader wants them.
 CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")
+RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")
 
 
 class Findings(Contract):
@@ -50,6 +52,23 @@ class Attestations(Contract):
     by: Series[str]
     reason: Series[str]
     until_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class RuleResults(Contract):
+    """One row for each rule of the guide: what decides it, on how much, and what came out."""
+
+    rule: Series[str] = pa.Field(unique=True)
+    says: Series[str]
+    guide_lines: Series[str]
+    decided_by: Series[str]  # checks, a person, or what of the program holds it
+    procedure: Series[str]
+    population: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null: nothing that could be counted
+    tested: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    exceptions: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    not_known: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    verdict: Series[str] = pa.Field(isin=RULE_VERDICTS)
+    evidence: Series[str]  # ids of findings and leaks, separated by "; "
+    reason: Series[str]
 
 
 class LedgerFaults(Contract):

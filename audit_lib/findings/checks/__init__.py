@@ -4,6 +4,7 @@ from audit_lib.findings.check import Check
 from audit_lib.findings.checks.detections import DETECTIONS
 from audit_lib.findings.checks.drift import DRIFT
 from audit_lib.findings.checks.env_files import FILES
+from audit_lib.findings.checks.formats import FORMATS
 from audit_lib.findings.checks.freshness import AGES
 from audit_lib.findings.checks.inventory import CATALOG
 from audit_lib.findings.checks.leaks import LEAKS
@@ -11,6 +12,8 @@ from audit_lib.findings.checks.ledger import LEDGER
 from audit_lib.findings.checks.logs import LOGS
 from audit_lib.findings.checks.values import VALUES
 
-CHECKS: tuple[Check, ...] = CATALOG + VALUES + DRIFT + AGES + FILES + LOGS + DETECTIONS + LEAKS + LEDGER
+CHECKS: tuple[Check, ...] = (
+    CATALOG + VALUES + FORMATS + DRIFT + AGES + FILES + LOGS + DETECTIONS + LEAKS + LEDGER
+)
 
 __all__ = ["CHECKS", "Check"]

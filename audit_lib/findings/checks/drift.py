@@ -8,12 +8,16 @@ PLACES = "{environment}/{service}, {other_environment}/{other_service}"
 REUSE = ("NIST SC-12", "PCI 6.5.3", "ISO A.8.31")
 
 
-def _pair(rows: Rows, why: str, relation: str) -> Truths:
-    return rows["why"].eq(why) & rows["relation"].eq(relation)
+def _asked(rows: Rows, why: str, expected: str) -> Truths:
+    return rows["why"].eq(why) & rows["expected"].eq(expected)
 
 
-def _forbidden(rows: Rows, why: str, relation: str) -> Truths:
-    return _pair(rows, why, relation) & rows["expected"].eq("different")
+def _same(rows: Rows) -> Truths:
+    return rows["relation"].eq("same")
+
+
+def _unknown(rows: Rows) -> Truths:
+    return rows["relation"].eq("unknown")
 
 
 def _whole_secret(rows: Rows) -> Truths:
@@ -27,8 +31,9 @@ DRIFT = (
         why="One side refuses the other: logins fail until both hold one value.",
         table="drift",
         severity="high",
-        when=lambda rows: _pair(rows, "pairing", "different") & rows["expected"].eq("same"),
-        unknown_when=lambda rows: _pair(rows, "pairing", "unknown") & rows["expected"].eq("same"),
+        about=lambda rows: _asked(rows, "pairing", "same"),
+        when=lambda rows: rows["relation"].eq("different"),
+        unknown_when=_unknown,
         subject="{secret}={other_secret}",
         evidence=HERE + " is {relation} from " + OTHER + ", but must have the {expected} value",
         unknown_evidence="whether " + HERE + " has the same value as " + OTHER + " is not known",
@@ -43,8 +48,9 @@ DRIFT = (
         why="Whoever may see the less protected one holds the other as well.",
         table="drift",
         severity="critical",
-        when=lambda rows: _forbidden(rows, "must differ", "same"),
-        unknown_when=lambda rows: _forbidden(rows, "must differ", "unknown"),
+        about=lambda rows: _asked(rows, "must differ", "different"),
+        when=_same,
+        unknown_when=_unknown,
         subject="{secret}={other_secret}",
         unknown_subject="secrets",
         evidence=HERE + " has the {relation} value as " + OTHER + ", but must have a {expected} one",
@@ -60,8 +66,9 @@ DRIFT = (
         why="A leak from a laptop or from staging is then a leak of production.",
         table="drift",
         severity=by_environment("critical", "high"),
-        when=lambda rows: _forbidden(rows, "environments", "same") & _whole_secret(rows),
-        unknown_when=lambda rows: _forbidden(rows, "environments", "unknown") & _whole_secret(rows),
+        about=lambda rows: _asked(rows, "environments", "different") & _whole_secret(rows),
+        when=_same,
+        unknown_when=_unknown,
         subject="{secret} as in {other_environment}",
         unknown_subject="secrets as in {other_environment}",
         evidence="{secret} has the {relation} value in {environment} and in {other_environment}, but must "
@@ -78,7 +85,8 @@ DRIFT = (
         why="A mistake in one environment reaches the data of the other.",
         table="drift",
         severity=by_environment("medium", "low"),
-        when=lambda rows: _forbidden(rows, "environments", "same") & ~_whole_secret(rows),
+        about=lambda rows: _asked(rows, "environments", "different") & ~_whole_secret(rows),
+        when=_same,
         subject="{component} of {secret} as in {other_environment}",
         evidence="{environment} and {other_environment} use the {relation} {component} in {secret}, but "
         "must use {expected} ones",
@@ -92,7 +100,8 @@ DRIFT = (
         why="One leak opens both, and rotating one breaks or forgets the other.",
         table="drift",
         severity=by_environment("high", "medium"),
-        when=lambda rows: _forbidden(rows, "names", "same"),
+        about=lambda rows: _asked(rows, "names", "different"),
+        when=_same,
         subject="{secret}={other_secret}",
         evidence=HERE + " has the {relation} value as " + OTHER + ", but must have a {expected} one",
         remedy="Rotate {secret} and {other_secret} to two different values: whoever learns one has both.",
@@ -105,7 +114,8 @@ DRIFT = (
         why="If one sets the other, rotating one alone breaks the application; if not, one leak opens both.",
         table="drift",
         severity="low",
-        when=lambda rows: _pair(rows, "coupled", "same"),
+        about=lambda rows: rows["why"].eq("coupled"),
+        when=_same,
         subject="{secret}={other_secret}",
         evidence=HERE + " has the {relation} value as " + OTHER + "; whether they are one credential is not "
         "stated",
@@ -120,7 +130,8 @@ DRIFT = (
         why="Example files are committed, so everyone with a clone has the secret.",
         table="drift",
         severity=of_defaults("critical"),
-        when=lambda rows: _forbidden(rows, "example", "same"),
+        about=lambda rows: _asked(rows, "example", "different"),
+        when=_same,
         subject="{secret}",
         evidence="an example file, which everyone can read, has the {relation} value as {secret} in "
         "{environment}/{service}, but must have a {expected} one",

@@ -19,6 +19,10 @@ def _on_disk(rows: Rows, *kinds: str) -> Truths:
     return rows["kind"].isin(kinds) & rows["state"].isin(("read", "empty"))
 
 
+def _private_on_disk(rows: Rows) -> Truths:
+    return _on_disk(rows, *PRIVATE)
+
+
 def _others_may_read(rows: Rows) -> Truths:
     return rows["mode"].fillna("0600").map(lambda mode: int(mode, 8) & 0o077 != 0).astype(bool)
 
@@ -68,7 +72,8 @@ FILES = (
         why="The lines that findings cite may say something else by now.",
         table="sources",
         severity="low",
-        when=lambda rows: rows["kind"].eq("guide") & rows["reason"].eq(OTHER_GUIDE),
+        about=lambda rows: rows["kind"].eq("guide"),
+        when=lambda rows: rows["reason"].eq(OTHER_GUIDE),
         subject="{kind}",
         evidence="{source} {reason}: the lines that findings cite may have changed",
         remedy="Read what changed in {source}, then update the policy and its guide_sha256.",
@@ -80,8 +85,9 @@ FILES = (
         why="Every clone has the values, and deleting the file does not remove them from the history.",
         table="sources",
         severity=by_environment("critical", "high"),
-        when=lambda rows: _on_disk(rows, *PRIVATE) & yes(rows["tracked"]),
-        unknown_when=lambda rows: _on_disk(rows, *PRIVATE) & rows["tracked"].isna(),
+        about=_private_on_disk,
+        when=lambda rows: yes(rows["tracked"]),
+        unknown_when=lambda rows: rows["tracked"].isna(),
         subject="{kind}",
         evidence="{source} is tracked by git: every clone has its values",
         unknown_evidence="whether git tracks {source} is not known",
@@ -95,8 +101,9 @@ FILES = (
         why='The next "git add ." commits its values.',
         table="sources",
         severity="high",
-        when=lambda rows: _on_disk(rows, *PRIVATE) & no(rows["ignored"]) & ~yes(rows["tracked"]),
-        unknown_when=lambda rows: _on_disk(rows, *PRIVATE) & rows["ignored"].isna() & no(rows["tracked"]),
+        about=_private_on_disk,
+        when=lambda rows: no(rows["ignored"]) & ~yes(rows["tracked"]),
+        unknown_when=lambda rows: rows["ignored"].isna() & no(rows["tracked"]),
         subject="{kind}",
         evidence="{source} is not ignored by git: the next `git add .` commits its values",
         unknown_evidence="whether git ignores {source} is not known",
@@ -110,8 +117,9 @@ FILES = (
         why="Any program or person with an account there can take the secrets.",
         table="sources",
         severity=by_environment("high", "medium"),
-        when=lambda rows: _on_disk(rows, *PRIVATE) & _others_may_read(rows),
-        unknown_when=lambda rows: _on_disk(rows, *PRIVATE) & rows["mode"].isna(),
+        about=_private_on_disk,
+        when=_others_may_read,
+        unknown_when=lambda rows: rows["mode"].isna(),
         subject="{kind}",
         evidence="{source} has mode {mode}; it must be 0600, for its owner alone",
         unknown_evidence="who may read {source} is not known: it has no file mode here",
@@ -149,7 +157,8 @@ FILES = (
         why="Whoever has the file has production; it ends up in backups and editors.",
         table="sources",
         severity="medium",
-        when=lambda rows: _on_disk(rows, "env file") & rows["environment"].eq("production"),
+        about=lambda rows: _on_disk(rows, "env file"),
+        when=lambda rows: rows["environment"].eq("production"),
         subject="env file",
         evidence="{source} keeps production values in a file; they belong on the platform",
         remedy="Delete {source}; supply the values with --env {environment}/{service}=- instead.",
@@ -174,7 +183,8 @@ FILES = (
         why="The last line counts; whoever edits the first one changes nothing.",
         table="entries",
         severity="medium",
-        when=lambda rows: _line_of_values(rows) & _has(rows, "duplicate"),
+        about=_line_of_values,
+        when=lambda rows: _has(rows, "duplicate"),
         subject="{name}",
         evidence="{name} is set more than once in {source}; the last line counts",
         remedy="Keep one line for {name} in {source}.",
@@ -187,7 +197,8 @@ FILES = (
         why="What is not known cannot be judged, and a value that is cut is not the secret that was made.",
         table="entries",
         severity="low",
-        when=lambda rows: _line_of_values(rows) & _has(rows, *READ_DIFFERENTLY),
+        about=_line_of_values,
+        when=lambda rows: _has(rows, *READ_DIFFERENTLY),
         subject="lines of {kind}",
         evidence="{name}: {faults}; the service may hold another value than the one that was meant",
         remedy="Write a value that all loaders read alike, or name the loader of {source} in audit.toml.",

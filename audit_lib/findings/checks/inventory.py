@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.findings.check import Check, Rows, Severity, Truths, by_environment
+from audit_lib.findings.check import Check, Rows, Severity, Truths, by_environment, held
 
 CATALOG_CONTROLS = ("NIST CM-8", "NIST IA-5", "ISO A.5.9")
 BROWSER = ("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522")
@@ -11,6 +11,10 @@ PLACE = "{source}:{line}"
 
 def _required(rows: Rows) -> Truths:
     return rows["demanded"] & rows["required"].isin(("always", "production"))
+
+
+def _missing(rows: Rows) -> Truths:
+    return rows["state"].eq("missing")
 
 
 def _only_listed(rows: Rows) -> Truths:
@@ -46,6 +50,7 @@ CATALOG = (
         why="Which of the two is in force depends on what is read last, and a rotation may miss it.",
         table="inventory",
         severity=by_environment("medium", "low"),
+        about=held,
         when=_beside_another,
         subject="{secret}",
         evidence="{variable} has another value in {source} than in the env file that counts; both are judged",
@@ -59,9 +64,8 @@ CATALOG = (
         why="The application fails, or falls back to something that nobody reviewed.",
         table="inventory",
         severity=_own_severity("missing_severity", "high"),
-        when=lambda rows: (
-            rows["state"].eq("missing") & _required(rows) & ~_browser_secret(rows) & ~_only_listed(rows)
-        ),
+        about=lambda rows: _required(rows) & ~_browser_secret(rows) & ~_only_listed(rows),
+        when=_missing,
         subject="{secret}",
         evidence="{variable} is not in {source}, but the policy requires it ({required}). {fallback}",
         remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
@@ -75,12 +79,8 @@ CATALOG = (
         why="The application runs, but without the protection or feature that the variable gives.",
         table="inventory",
         severity=_own_severity("missing_severity", "low"),
-        when=lambda rows: (
-            rows["state"].eq("missing")
-            & rows["demanded"]
-            & rows["required"].eq("recommended")
-            & ~_only_listed(rows)
-        ),
+        about=lambda rows: rows["demanded"] & rows["required"].eq("recommended") & ~_only_listed(rows),
+        when=_missing,
         subject="{secret}",
         evidence="{variable} is not in {source}; the policy recommends it. {fallback}",
         remedy="Set {variable} for {environment}/{service}, or accept the finding if it is not used.",
@@ -94,7 +94,8 @@ CATALOG = (
         why="An unused feature needs no secret; a used one without its secret may be open to anyone.",
         table="inventory",
         severity=_own_severity("missing_severity", "low"),
-        unknown_when=lambda rows: rows["state"].eq("missing") & rows["required"].eq("feature"),
+        about=lambda rows: rows["required"].eq("feature"),
+        unknown_when=_missing,
         subject="{secret}",
         evidence="{variable} is not in {source}; it is required only if its feature is used, which is not "
         "known. {fallback}",
@@ -109,7 +110,8 @@ CATALOG = (
         why="An empty secret can switch a protection off, and it hides that the secret is missing.",
         table="inventory",
         severity=by_environment("critical", "high"),
-        when=lambda rows: rows["state"].eq("empty") & ~_only_listed(rows),
+        about=lambda rows: rows["state"].ne("missing") & ~_only_listed(rows),
+        when=lambda rows: rows["state"].eq("empty"),
         subject="{secret}",
         evidence="{variable} is in {source}, but its value is empty (required: {required})",
         remedy="Set {variable} for {environment}/{service}, or remove the line.",
@@ -123,10 +125,8 @@ CATALOG = (
         why="The application has its own defaults for them; the list shows which it relies on.",
         table="inventory",
         severity="info",
-        when=lambda rows: (
-            _only_listed(rows)
-            & (rows["state"].eq("empty") | (rows["state"].eq("missing") & rows["demanded"]))
-        ),
+        about=_only_listed,
+        when=lambda rows: rows["state"].eq("empty") | (_missing(rows) & rows["demanded"]),
         subject="settings",
         evidence="settings and optional variables are not set, so the application's defaults apply",
         remedy="Set those of which the application's default is not what you want; accept the others.",
@@ -141,7 +141,8 @@ CATALOG = (
         why="Without a rule its age, format and reuse cannot be judged, so it is never rotated.",
         table="inventory",
         severity="medium",
-        when=lambda rows: rows["kind"].eq("unlisted") & rows["state"].isin(("present", "empty")),
+        about=lambda rows: rows["state"].isin(("present", "empty")),
+        when=lambda rows: rows["kind"].eq("unlisted"),
         subject="{secret}",
         evidence="{variable} is named like a secret, but is not in the policy",
         remedy="Add a [[secret]] block for {variable} to the policy, or remove it from {source}.",
@@ -154,7 +155,8 @@ CATALOG = (
         why="What has no period is never overdue; until one is stated, the policy's default counts.",
         table="inventory",
         severity="low",
-        when=lambda rows: rows["kind"].eq("secret") & rows["state"].eq("present") & ~rows["period_stated"],
+        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
+        when=lambda rows: rows["state"].eq("present") & ~rows["period_stated"],
         subject="secrets",
         covers="{secret}@{environment}/{service}",
         listed=True,
@@ -172,6 +174,7 @@ CATALOG = (
         table="inventory",
         severity=_own_severity("exposure_severity", by_environment("critical", "high")),
         # If the guide itself calls a value harmless in public, nothing is left to decide.
+        about=lambda rows: rows["state"].ne("missing") & rows["kind"].isin(("secret", "unlisted")),
         when=lambda rows: (
             _browser_secret(rows) & rows["state"].eq("present") & rows["exposure_severity"].ne("info")
         ),
@@ -192,7 +195,8 @@ CATALOG = (
         why="Either choice breaks one of two demands; the conflict must be settled, not hidden.",
         table="inventory",
         severity=_own_severity("missing_severity", "high"),
-        when=lambda rows: _browser_secret(rows) & rows["state"].eq("missing") & _required(rows),
+        about=lambda rows: _browser_secret(rows) & _required(rows),
+        when=_missing,
         subject="{secret}",
         evidence="{variable} is missing, but the policy requires it ({required}); setting it would make a "
         "secret public. The two requirements conflict",

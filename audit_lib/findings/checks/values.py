@@ -1,22 +1,36 @@
-"""Checks on what a variable holds: placeholder, published, short, malformed, weak."""
+"""Checks on what a variable holds: a placeholder, what others know, or what can be guessed."""
 
 import pandas as pd
 
-from audit_lib.findings.check import DEVELOPMENT, Check, Rows, Truths, by_environment, no, of_defaults, yes
+from audit_lib.findings.check import (
+    DEVELOPMENT,
+    Check,
+    Rows,
+    Truths,
+    by_environment,
+    held,
+    no,
+    of_defaults,
+    yes,
+)
 from audit_lib.secrecy.value_questions import GUESSABLE_BITS
 
 STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
 PLACE = "{source}:{line}"
 
 
-def _present(rows: Rows) -> Truths:
+def present(rows: Rows) -> Truths:
+    """Variables that have a value."""
     return rows["state"].eq("present")
 
 
-def _own_value(rows: Rows) -> Truths:
-    # A placeholder or a published value is short and malformed, too: one fault, one finding.
+def own_value(rows: Rows) -> Truths:
+    """Variables with a value that nobody else knows.
+
+    A placeholder or a published value is short and malformed, too: one fault, one finding.
+    """
     public = yes(rows["compromised"]) | no(rows["default_ok"])
-    return _present(rows) & no(rows["placeholder"]) & ~public
+    return present(rows) & no(rows["placeholder"]) & ~public
 
 
 def _of_placeholders(rows: Rows) -> pd.Series:
@@ -25,10 +39,13 @@ def _of_placeholders(rows: Rows) -> pd.Series:
     return usual.mask(rows["environment"].isin(DEVELOPMENT) & yes(rows["template"]), "info")
 
 
-def _not_judged(rows: Rows, column: str) -> Truths:
-    # Of a value that is not known one finding is enough: that it was not compared with the placeholders.
+def not_judged(rows: Rows, column: str) -> Truths:
+    """Variables with a value of which the question in a column has no answer.
+
+    Of a value that is not known one finding is enough: that it was not compared with the placeholders.
+    """
     known = rows["placeholder"].notna() | (column == "placeholder")
-    return _present(rows) & rows[column].isna() & known
+    return present(rows) & rows[column].isna() & known
 
 
 VALUES = (
@@ -38,8 +55,9 @@ VALUES = (
         why="Placeholders are printed in documentation and are the first values that attackers try.",
         table="inventory",
         severity=_of_placeholders,
-        when=lambda rows: _present(rows) & yes(rows["placeholder"]),
-        unknown_when=lambda rows: rows["kind"].ne("setting") & _not_judged(rows, "placeholder"),
+        about=held,
+        when=lambda rows: present(rows) & yes(rows["placeholder"]),
+        unknown_when=lambda rows: rows["kind"].ne("setting") & not_judged(rows, "placeholder"),
         subject="{secret}",
         evidence="{variable} is a placeholder, not a real value",
         unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
@@ -54,8 +72,9 @@ VALUES = (
         why="A value that was published once is known for ever, whoever published it.",
         table="inventory",
         severity="critical",
-        when=lambda rows: _present(rows) & yes(rows["compromised"]),
-        unknown_when=lambda rows: _not_judged(rows, "compromised"),
+        about=held,
+        when=lambda rows: present(rows) & yes(rows["compromised"]),
+        unknown_when=lambda rows: not_judged(rows, "compromised"),
         subject="{secret}",
         evidence="{variable} equals a value that the policy lists as published",
         unknown_evidence="{variable} is present, but was not compared with the values known to be published",
@@ -70,8 +89,9 @@ VALUES = (
         why="Example files are committed and shared; their values are no secrets.",
         table="inventory",
         severity=of_defaults("medium"),
-        when=lambda rows: _own_value(rows) & rows["kind"].eq("secret") & yes(rows["template"]),
-        unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "template"),
+        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
+        when=lambda rows: own_value(rows) & yes(rows["template"]),
+        unknown_when=lambda rows: not_judged(rows, "template"),
         subject="{secret}",
         unknown_subject="secrets",
         evidence="{variable} equals the value that an example file shows to everyone",
@@ -87,8 +107,9 @@ VALUES = (
         why="Short values can be guessed by trying.",
         table="inventory",
         severity=by_environment("high", "medium"),
-        when=lambda rows: _own_value(rows) & rows["length"].eq("short"),
-        unknown_when=lambda rows: _present(rows) & rows["length"].eq("") & rows["min_length"].notna(),
+        about=lambda rows: held(rows) & rows["min_length"].notna(),
+        when=lambda rows: own_value(rows) & rows["length"].eq("short"),
+        unknown_when=lambda rows: present(rows) & rows["length"].eq(""),
         subject="{secret}",
         evidence="{variable} is shorter than the required {min_length} characters",
         unknown_evidence="{variable} was not measured against the required {min_length} characters",
@@ -103,7 +124,8 @@ VALUES = (
         why="It was not made by the generator, so nobody knows how random it is.",
         table="inventory",
         severity="low",
-        when=lambda rows: _own_value(rows) & rows["length"].eq("below good"),
+        about=lambda rows: held(rows) & rows["good_length"].notna(),
+        when=lambda rows: own_value(rows) & rows["length"].eq("below good"),
         subject="{secret}",
         evidence="{variable} has at least {min_length} characters, but fewer than the {good_length} that the "
         "guide's own generator makes",
@@ -116,94 +138,13 @@ VALUES = (
         ),
     ),
     Check(
-        id="wrong-format",
-        what="A value does not have the format that the policy demands.",
-        why="It was cut, mistyped or meant for another variable, and will fail when it is needed.",
-        table="inventory",
-        severity=by_environment("high", "medium"),
-        when=lambda rows: _own_value(rows) & no(rows["format_ok"]) & rows["length"].ne("short"),
-        unknown_when=lambda rows: rows["format"].ne("") & _not_judged(rows, "format_ok"),
-        subject="{secret}",
-        evidence="{variable} does not have the required format: {format}",
-        unknown_evidence="{variable} was not compared with the required format: {format}",
-        remedy="Check {variable} in {environment}/{service}: wrong value, wrong variable, or cut short.",
-        controls=("NIST CM-6", "NIST IA-5(1)"),
-        where=PLACE,
-        facts=("format",),
-    ),
-    Check(
-        id="forbidden-format",
-        what="A value has a format that must never be here, such as a live or an admin key.",
-        why="It grants far more than the application needs; a leak would do far more harm.",
-        table="inventory",
-        severity="critical",
-        when=lambda rows: _present(rows) & no(rows["forbidden_format_ok"]),
-        subject="{secret}",
-        evidence="{variable} has a format that is forbidden here, such as that of a live or an admin key; "
-        "required: {format} {usual_format}",
-        remedy="Replace {variable} in {environment}/{service} and revoke the old key. {renewal}",
-        controls=("NIST AC-6", "ASVS 13.2.2", "CWE-522"),
-        where=PLACE,
-        facts=("exposure",),
-    ),
-    Check(
-        id="unusual-format",
-        what="A value does not look like what its provider issues.",
-        why="It may be cut or belong to another provider; formats change, so this is only a hint.",
-        table="inventory",
-        severity="low",
-        when=lambda rows: (
-            _own_value(rows)
-            & no(rows["usual_format_ok"])
-            & ~no(rows["format_ok"])
-            & rows["length"].ne("short")
-            & ~no(rows["forbidden_format_ok"])
-        ),
-        unknown_when=lambda rows: rows["usual_format"].ne("") & _not_judged(rows, "usual_format_ok"),
-        subject="{secret}",
-        evidence="{variable} does not look like what its provider issues: {usual_format}",
-        unknown_evidence="{variable} was not compared with what its provider issues: {usual_format}",
-        remedy="Check that {variable} was copied in full and from the right account. {renewal}",
-        controls=("NIST CM-6",),
-        where=PLACE,
-        facts=("format",),
-    ),
-    Check(
-        id="ambiguous-url",
-        what="The password in a connection URL holds a reserved character that is not percent-encoded.",
-        why="Two parsers read two passwords from it: one program connects and another does not.",
-        table="inventory",
-        severity="high",
-        when=lambda rows: _own_value(rows) & no(rows["url_ok"]),
-        subject="{secret}",
-        evidence="the password in {variable} has a reserved character that is not percent-encoded, so two "
-        "parsers may read two different passwords",
-        remedy="Percent-encode the password in {variable}, or rotate it to letters, digits and - . _ ~",
-        controls=("NIST CM-6", "ISO A.8.9"),
-        where=PLACE,
-        facts=("format",),
-    ),
-    Check(
-        id="unexpected-setting",
-        what="A setting does not have the value that the guide states for the environment.",
-        why="A wrong address or mode can send production's secrets to another place.",
-        table="inventory",
-        severity=by_environment("high", "medium"),
-        when=lambda rows: _present(rows) & no(rows["expected_ok"]),
-        subject="{secret}",
-        evidence="{variable} is not the value that the guide states for {environment}",
-        remedy="Set {variable} to what the guide states for {environment}, or fix the guide.",
-        controls=("NIST CM-6", "ISO A.8.9"),
-        where=PLACE,
-        facts=("expected",),
-    ),
-    Check(
         id="known-default",
         what="A variable works with a default that everyone knows.",
         why="Nobody needs to guess such a value.",
         table="inventory",
         severity=of_defaults("low"),
-        when=lambda rows: _present(rows) & no(rows["default_ok"]),
+        about=lambda rows: rows["default_ok"].notna(),
+        when=lambda rows: present(rows) & no(rows["default_ok"]),
         subject="{secret}",
         evidence="{variable} has a default value that everyone knows",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
@@ -220,7 +161,8 @@ VALUES = (
         why="It is easier to guess than the guide allows.",
         table="inventory",
         severity=by_environment("high", "low"),
-        when=lambda rows: _own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
+        about=lambda rows: rows["classes_ok"].notna(),
+        when=lambda rows: own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
         subject="{secret}",
         evidence="the {component} of {variable} lacks a class of characters that the guide requires, and is "
         "not strong enough without it: at most {strength_bits} bits",
@@ -235,14 +177,14 @@ VALUES = (
         why="It can be found by trying, without any leak.",
         table="inventory",
         severity=by_environment("critical", "medium"),
+        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
         when=lambda rows: (
-            _own_value(rows)
-            & rows["kind"].eq("secret")
+            own_value(rows)
             & ~yes(rows["template"])
             & rows["length"].ne("short")
             & rows["strength_bits"].lt(GUESSABLE_BITS)
         ),
-        unknown_when=lambda rows: rows["kind"].eq("secret") & _not_judged(rows, "strength_bits"),
+        unknown_when=lambda rows: not_judged(rows, "strength_bits"),
         subject="{secret}",
         evidence="{variable} has a strength of at most {strength_bits} bits; a value below "
         + f"{GUESSABLE_BITS} bits can be guessed",

@@ -119,6 +119,7 @@ def _policy(table: TomlTable, path: Path, digest: str, base: Policy | None) -> P
         recognised_at_least=table.number("recognised_at_least", 1, 1) or 1,
         greps=read_greps(table) if table.has("grep") else under.greps,
         alerts=read_alerts(table) if table.has("alerts") else under.alerts,
+        rules=table.text("rules") or under.rules,
         options=_laid_over(under.options, _options(table)),
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))

@@ -100,6 +100,7 @@ class Policy:
     greps: tuple[DocumentedGrep, ...] = ()
     alerts: tuple[AlertRule, ...] = ()
     consumers: tuple[Consumer, ...] = ()
+    rules: str = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     options: Mapping[str, object] = field(default_factory=dict)  # other tables, read where they concern
 
     def rule(self, name: str) -> SecretRule | None:

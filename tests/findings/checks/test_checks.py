@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from audit_lib.findings.check import judged
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.row_words import row_words
 from tests.support.check_rows import PAIRS
@@ -13,9 +14,8 @@ from tests.support.rows import TABLES, rows_of
 
 def _judge(check: Check, change: dict[str, Any]) -> str:
     rows = rows_of(check.table, change)
-    if check.when(rows).astype(bool).iloc[0]:
-        return "fires"
-    return "unknown" if check.unknown_when(rows).astype(bool).iloc[0] else "silent"
+    fault, unknown = judged(check, rows)
+    return "fires" if fault.iloc[0] else "unknown" if unknown.iloc[0] else "silent"
 
 
 def test_every_check_has_its_rows() -> None:
@@ -52,5 +52,4 @@ def test_a_check_is_whole(check: Check) -> None:
 def test_a_check_takes_an_empty_table(check: Check) -> None:
     """A table without rows gives no finding and no error."""
     rows = rows_of(check.table)
-    assert not check.when(rows).astype(bool).any()
-    assert not check.unknown_when(rows).astype(bool).any()
+    assert not any(truths.any() for truths in judged(check, rows))

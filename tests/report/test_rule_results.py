@@ -1,0 +1,133 @@
+"""Each rule of the guide has one row: what decides it, on how much, and never a pass of what was not seen."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.base.errors import BadInput
+from audit_lib.findings.checks import CHECKS
+from audit_lib.project.policy import bundled_policy
+from audit_lib.project.policy.guide_rules import guide_rules
+from audit_lib.report.rule_results import tabulate_rules
+from tests.support.made_up_audit import audit, filled
+from tests.support.rows import rows_of
+
+RULE = '[[rule]]\nnumber = "{}"\nsays = "x"\n{}\n'
+
+
+def _results(tmp_path: Path, decider: str, **tables: pd.DataFrame) -> dict[str, Any]:
+    """The row of one rule, of a policy that names a file with it alone."""
+    (tmp_path / "rules.toml").write_text(RULE.format("R1", decider))
+    made = audit(**tables)
+    policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
+    (row,) = tabulate_rules(replace(made, policy=policy)).to_dict("records")
+    return {str(key): value for key, value in row.items()}
+
+
+def test_each_rule_of_the_guide_has_one_row() -> None:
+    """1 to 147, in order, each with what decides it: none is forgotten."""
+    rules = guide_rules(bundled_policy("paiid"))
+    assert [rule.number for rule in rules] == [str(number) for number in range(1, 148)]
+    assert {name for rule in rules for name in rule.checks} <= {check.id for check in CHECKS}
+    assert {rule.question for rule in rules if rule.question} <= {str(n) for n in range(139, 148)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts", "verdict"),
+    [
+        ([{"length": "ok"}], (1, 1, 0, 0), "pass"),
+        ([{"length": "short"}, {"length": "ok"}], (2, 2, 1, 0), "fail"),
+        ([{"length": ""}, {"length": "ok"}], (2, 1, 0, 1), "unknown"),
+        ([{"state": "not supplied", "length": ""}], (1, 0, 0, 1), "unknown"),
+        ([{"length": "short"}, {"state": "not supplied", "length": ""}], (2, 1, 1, 1), "fail"),
+        ([{"state": "missing", "length": ""}], (0, 0, 0, 0), "not applicable"),
+        ([{"length": "short", "secret": "OTHER"}], (0, 0, 0, 0), "not applicable"),
+    ],
+    ids=["good", "short", "not measured", "not supplied", "short beside not supplied", "missing", "another"],
+)
+def test_a_rule_counts_what_it_is_about(
+    tmp_path: Path, changes: list[dict[str, Any]], counts: tuple[int, ...], verdict: str
+) -> None:
+    """Population, tested, exceptions and not known of its secrets alone, each row once for all its checks."""
+    decider = 'checks = ["short-value", "below-good-length"]\nsecrets = ["API_TOKEN"]'
+    inventory = pd.concat([rows_of("inventory", change) for change in changes], ignore_index=True)
+    row = _results(tmp_path, decider, inventory=inventory, sources=rows_of("sources", {}))
+    assert tuple(row[name] for name in ("population", "tested", "exceptions", "not_known")) == counts
+    assert row["verdict"] == verdict
+
+
+def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
+    """No env file was read: nothing that was asked of its variables has passed."""
+    sources = rows_of("sources", {"state": "missing"})
+    row = _results(tmp_path, 'checks = ["short-value"]', inventory=rows_of("inventory", {}), sources=sources)
+    assert row["verdict"] == "unknown"
+    assert row["reason"].startswith("not seen: an env file")
+
+
+def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
+    """A rule for people is attested by a name, and unknown without one or after its end."""
+    answers = {
+        status: rows_of("attestations", {"rule": "R9", "status": status, "by": "Bo", "reason": "seen"})
+        for status in ("attested", "expired", "open")
+    }
+    verdicts = {
+        status: _results(tmp_path, 'question = "R9"', attestations=rows)["verdict"]
+        for status, rows in answers.items()
+    }
+    assert verdicts == {"attested": "attested", "expired": "unknown", "open": "unknown"}
+
+
+def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
+    """A value in a document is an exception of the rule on documents, and none of that on source code."""
+    leak = {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}
+    leaks = filled(contracts.Leaks, [leak])
+    places = filled(
+        contracts.LeakPlaces, [{"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}]
+    )
+    found = {
+        glob: _results(
+            tmp_path, f'leaks_in = ["working tree"]\npaths = ["{glob}"]', leaks=leaks, leak_places=places
+        )
+        for glob in ("*.md", "*.py")
+    }
+    assert [row["exceptions"] for row in found.values()] == [1, 0]
+    assert (found["*.md"]["verdict"], found["*.md"]["evidence"]) == ("fail", "leak-1")
+
+
+def test_a_policy_without_rules_has_those_of_its_checks() -> None:
+    """Each check is a rule of a stranger's policy."""
+    results = tabulate_rules(audit())
+    assert results["rule"].tolist() == [check.id for check in CHECKS]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (RULE.format("1", ""), "needs checks, leaks_in or both"),
+        (RULE.format("1", 'held_by = "x"\nquestion = "2"'), "needs checks, leaks_in or both"),
+        (RULE.format("1", 'held_by = "x"') * 2, "has rule 1 twice"),
+        (RULE.format("1", 'held_by = "x"\ncheck = "y"'), "has an unknown key check"),
+        (RULE.format("1", 'checks = ["no-such-check"]'), "names no-such-check"),
+        (RULE.format("1", 'question = "no"'), "names no"),
+    ],
+    ids=["no decider", "two deciders", "twice", "misspelt", "unknown check", "unknown question"],
+)
+def test_a_faulty_rule_is_said(tmp_path: Path, content: str, said: str) -> None:
+    """Place, then fault."""
+    (tmp_path / "rules.toml").write_text(content)
+    made = audit()
+    policy = replace(made.policy, path=tmp_path / "policy.toml", rules="rules.toml")
+    with pytest.raises(BadInput, match=said):
+        tabulate_rules(replace(made, policy=policy))
+
+
+def test_rules_lie_beside_their_policy() -> None:
+    """A name that leads elsewhere is refused."""
+    made = audit()
+    policy = replace(made.policy, rules="../rules.toml")
+    with pytest.raises(BadInput, match="a bundled name or a file beside the policy"):
+        tabulate_rules(replace(made, policy=policy))
