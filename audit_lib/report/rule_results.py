@@ -54,8 +54,9 @@ def _row(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> dict[s
     if rule.question:
         return _answered(rule, audit)
     made = tally(rule, audit, results)
+    unseen = (f"{made.not_known} of {made.population} could not be judged",) if made.not_known else ()
     decided_by = ", ".join((*rule.checks, *((SEARCH,) if rule.leaks_in else ())))
-    return _stated(rule, _verdict(made), decided_by, "; ".join(made.reasons)) | {
+    return _stated(rule, _verdict(made), decided_by, "; ".join((*unseen, *made.reasons))) | {
         "procedure": _procedure(rule, results),
         "population": made.population,
         "tested": made.population - made.not_known,
