@@ -21,10 +21,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import GOLDEN, ROOT
 from tests.support.sample_copy import write_sample
 
-GOLDEN = ROOT / "reports" / "sample-2026Q3"
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 REQUEST = re.compile(r'"[A-Z]+ \S+ HTTP/1\.1" (\d{3})')
 WORDS = {
@@ -71,16 +70,24 @@ def test_the_notebook_replays(tmp_path: Path) -> None:
 
 
 def test_the_report_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    """A review of the sample by another hash seed, zone and home gives the committed bytes."""
-    environment = os.environ | {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "HOME": str(tmp_path)}
-    environment |= {"COLUMNS": "40", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
-    out = tmp_path / "report"
-    command = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out", str(out)]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    """A review of the sample by another hash seed, zone, locale, folder and home gives the committed bytes.
+
+    Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks.
+    """
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = os.environ | {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "HOME": str(home)}
+    environment |= {"COLUMNS": "40", "LANG": "C", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out", "report"]
+    command += ["--fail-on", "critical"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True)
+    assert run.returncode == 3, run.stderr
+    made = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
     committed = {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
     assert sorted(made) == sorted(committed)
     assert [name for name in sorted(made) if made[name] != committed[name]] == [], "make golden renews it"
+    left = [path for path in home.rglob("*") if path.is_file()]
+    assert [path for path in left if path.parent.name != "locks" or path.stat().st_size] == []
 
 
 def _log_lines(sample: Path) -> Iterator[tuple[str, str]]:

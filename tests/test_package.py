@@ -21,9 +21,8 @@ import audit_lib
 from audit_lib.__main__ import main
 from tests.support.fakes import fake_value
 from tests.support.hostile import booby_trap
-from tests.support.paths import ROOT
+from tests.support.paths import GOLDEN, ROOT
 
-GOLDEN = ROOT / "reports" / "sample-2026Q3"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 UNPINNED = {"jupyter-client", "ipykernel", "ipython", "nbclient", "nbconvert", "nbformat", "numpy"}
 

@@ -33,7 +33,7 @@ def test_no_clock_makes_a_wrong_verdict(long_run: bool) -> None:
 
 
 # A platform, a file that was restored, and one with a copy on another machine.
-SAMPLE = (4, 3, 5)
+SAMPLE = (4, *(pytest.param(seed, marks=pytest.mark.long) for seed in (3, 5)))
 
 
 @pytest.mark.parametrize("seed", SAMPLE)

@@ -4,3 +4,4 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
+GOLDEN = ROOT / "reports" / "sample-2026Q3"
