@@ -27,6 +27,7 @@ from audit_lib.logs.cache import without_values
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
+from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.exact_search import strong_search
@@ -103,6 +104,7 @@ def run_audit(
     tables = {
         "sources": Sources.checked(pd.concat([read.sources, documents])),
         "entries": read.entries,
+        "configuration": tabulate_configuration(project, rules, moment),
         "inventory": read.inventory,
         "drift": read.drift,
         "evidence": read.evidence,

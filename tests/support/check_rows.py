@@ -6,6 +6,54 @@ from audit_lib.findings.documents import OTHER_GUIDE
 
 # check: what fires it; what lies just beside it and is silent; nulls, and whether they make it unknown
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = {
+    "secret-in-blueprint": (
+        {"topic": "blueprint value", "answer": "no"},
+        {"topic": "blueprint value"},
+        {"topic": "blueprint value", "answer": "unknown", "line": None},
+        True,
+    ),
+    "blueprint-name-twice": (
+        {"topic": "blueprint name", "answer": "no"},
+        {"topic": "blueprint name"},
+        {"topic": "blueprint name", "answer": "yes", "line": None},
+        False,
+    ),
+    "previews-inherit-secrets": (
+        {"topic": "blueprint preview", "answer": "no"},
+        {"topic": "blueprint preview"},
+        {"topic": "blueprint preview", "answer": "unknown", "line": None},
+        True,
+    ),
+    "env-file-in-image-context": (
+        {"topic": "image context", "answer": "no"},
+        {"topic": "image context"},
+        {"topic": "image context", "answer": "unknown", "line": None},
+        True,
+    ),
+    "unreviewed-baseline": (
+        {"topic": "baseline entry", "answer": "no"},
+        {"topic": "baseline entry"},
+        {"topic": "baseline entry", "answer": "yes", "line": None},
+        False,
+    ),
+    "ignored-example-file": (
+        {"topic": "example kept", "answer": "no"},
+        {"topic": "example kept"},
+        {"topic": "example kept", "answer": "yes", "line": None},
+        False,
+    ),
+    "guide-review-overdue": (
+        {"topic": "guide review", "answer": "no"},
+        {"topic": "guide review"},
+        {"topic": "guide review", "answer": "unknown", "line": None},
+        True,
+    ),
+    "configuration-not-read": (
+        {"topic": "file", "answer": "unknown"},
+        {"answer": "unknown"},
+        {"topic": "file", "answer": "unknown", "line": None},
+        True,
+    ),
     "two-values-in-one-place": (
         {"service": "backend (backend/.env.local)"},
         {"service": "backend"},

@@ -52,6 +52,18 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "guide_lines": "",
         },
     ),
+    "configuration": (
+        contracts.Configuration,
+        {
+            "topic": "blueprint value",
+            "source": "render.yaml",
+            "subject": "API_TOKEN",
+            "answer": "yes",
+            "service": "backend",
+            "line": 7,
+            "reason": "",
+        },
+    ),
     "drift": (
         contracts.Drift,
         {

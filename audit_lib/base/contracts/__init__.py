@@ -32,7 +32,7 @@ from audit_lib.base.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.base.contracts.inputs import Deploys, EnvEntries, EnvHistory, Sources
+from audit_lib.base.contracts.inputs import Configuration, Deploys, EnvEntries, EnvHistory, Sources
 from audit_lib.base.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -67,6 +67,7 @@ __all__ = [
     "Changes",
     "CleanUp",
     "Clients",
+    "Configuration",
     "Contract",
     "Couplings",
     "Deploys",

@@ -90,3 +90,21 @@ class EnvHistory(Contract):
     parents_at: Series[Instant] = pa.Field(nullable=True)  # the earliest parent; null: none that shows it
     on_head: Series[bool]  # HEAD descends from the commit, or is it
     at_head: Series[bool]  # HEAD's file holds this value
+
+
+TOPICS = (
+    "file", "blueprint value", "blueprint name", "blueprint preview", "baseline entry", "image context",
+    "example kept", "guide review",
+)  # fmt: skip
+
+
+class Configuration(Contract):
+    """One row for each question that the project's own configuration answers; yes is as it should be."""
+
+    topic: Series[str] = pa.Field(isin=TOPICS)
+    source: Series[str]
+    subject: Series[str]  # a variable, a file, or a place in one
+    answer: Series[str] = pa.Field(isin=("yes", "no", "unknown"))
+    service: Series[str]
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    reason: Series[str]

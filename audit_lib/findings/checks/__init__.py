@@ -1,6 +1,7 @@
 """The checks, in the order of the report."""
 
 from audit_lib.findings.check import Check
+from audit_lib.findings.checks.configuration import CONFIGURATION
 from audit_lib.findings.checks.detections import DETECTIONS
 from audit_lib.findings.checks.drift import DRIFT
 from audit_lib.findings.checks.env_files import FILES
@@ -13,7 +14,7 @@ from audit_lib.findings.checks.logs import LOGS
 from audit_lib.findings.checks.values import VALUES
 
 CHECKS: tuple[Check, ...] = (
-    CATALOG + VALUES + FORMATS + DRIFT + AGES + FILES + LOGS + DETECTIONS + LEAKS + LEDGER
+    CATALOG + VALUES + FORMATS + DRIFT + AGES + FILES + CONFIGURATION + LOGS + DETECTIONS + LEAKS + LEDGER
 )
 
 __all__ = ["CHECKS", "Check"]

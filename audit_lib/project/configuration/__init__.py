@@ -1,0 +1,86 @@
+"""What the project's own configuration says of secrets: blueprints, images, baselines, the guide's dates."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from audit_lib.base.contracts import Configuration
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.git.commands import ignored, is_repository
+from audit_lib.project.configuration.answers import Answer, NotUnderstood, unread
+from audit_lib.project.configuration.baselines import baseline_answers
+from audit_lib.project.configuration.blueprints import blueprint_answers
+from audit_lib.project.configuration.guide_dates import guide_answers
+from audit_lib.project.configuration.image_contexts import image_answers, is_dockerfile
+from audit_lib.project.discovery import files
+from audit_lib.project.places import Project
+from audit_lib.project.policy.rules import Policy
+
+BLUEPRINTS = ("render.yaml", "render.yml")
+BASELINES = (".secrets.baseline",)
+Reader = Callable[[str, str], Iterable[Answer]]
+LARGEST = 1 << 20  # of a file that is read here
+
+
+def tabulate_configuration(project: Project, policy: Policy, as_of: datetime) -> pd.DataFrame:
+    """`Configuration`: each question that a configuration file of the project answers, file by file."""
+    paths = list(files(project.root))
+    answers = [
+        *_each(project, paths, BLUEPRINTS, partial(blueprint_answers, policy=policy)),
+        *_each(project, paths, BASELINES, baseline_answers),
+        *_images(project, paths),
+        *_examples(project),
+        *_read(project, project.guide, partial(guide_answers, as_of=as_of)),
+    ]
+    return Configuration.of(vars(answer) for answer in answers)
+
+
+def _each(
+    project: Project, paths: Iterable[PurePosixPath], names: tuple[str, ...], reader: Reader
+) -> Iterator[Answer]:
+    for path in paths:
+        if path.name in names:
+            yield from _read(project, str(path), reader)
+
+
+def _read(project: Project, path: str, reader: Reader) -> list[Answer]:
+    """The answers of one file; of one that cannot be read or understood, that it is not known."""
+    if not path:
+        return []
+    try:
+        text = read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
+        return list(reader(path, text))
+    except Unreadable as error:
+        return [] if error.state == "missing" else [unread(path, error.reason)]
+    except (UnicodeDecodeError, NotUnderstood):
+        return [unread(path, "is not understood")]
+
+
+def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
+    """Of each env file below a Dockerfile whether it stays out of the image."""
+    env_files = [source.path for source in project.env_sources if not source.example]
+    for path in paths:
+        if is_dockerfile(path.name):
+            ignore = _text(project, path.parent / ".dockerignore")
+            yield from _read(project, str(path), partial(image_answers, ignore=ignore, env_files=env_files))
+
+
+def _text(project: Project, path: PurePosixPath) -> str | None:
+    """A file's text; "" of one that is not there, None of one that cannot be read."""
+    try:
+        return read_source(project.root, str(path), LARGEST).content.decode("utf-8", "replace")
+    except Unreadable as error:
+        return "" if error.state == "missing" else None
+
+
+def _examples(project: Project) -> Iterator[Answer]:
+    """Of each example file whether git would take it along."""
+    examples = [source.path for source in project.env_sources if source.example]
+    if not is_repository(project.root):
+        return
+    hidden = ignored(project.root, examples)
+    for path in examples:
+        yield Answer("example kept", path, path, "no" if path in hidden else "yes")

@@ -1,0 +1,1 @@
+"""Tests of what configuration files say of secrets."""

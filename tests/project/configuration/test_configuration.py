@@ -1,0 +1,158 @@
+"""What blueprints, Dockerfiles, baselines and the guide say of secrets, and what they leave open."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.project import load_project
+from audit_lib.project.configuration import tabulate_configuration
+from audit_lib.project.policy import bundled_policy
+from tests.support.fakes import fake_value
+
+AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
+BLUEPRINT = """
+previews:
+  generation: {previews}
+envVarGroups:
+  - name: shared
+    envVars:
+      - key: API_TOKEN
+        sync: false
+      - key: LOG_LEVEL
+        value: info
+services:
+  - type: web
+    name: backend
+    envVars:
+      - fromGroup: shared
+      - key: JWT_SECRET_KEY
+        value: {value}
+      - key: DATABASE_URL
+        fromDatabase: {{name: db, property: connectionString}}
+      - key: LOG_LEVEL
+        value: debug
+      - key: SENTRY_DSN
+"""
+
+
+def _answers(root: Path, topic: str = "") -> pd.DataFrame:
+    rows = tabulate_configuration(load_project(root), bundled_policy("paiid"), AS_OF)
+    return rows[rows["topic"].eq(topic)] if topic else rows
+
+
+def _told(root: Path, topic: str) -> dict[str, str]:
+    rows = _answers(root, topic)
+    return dict(zip(rows["subject"], rows["answer"], strict=True))
+
+
+def test_a_text_in_a_blueprint_is_told_and_never_shown(tmp_path: Path) -> None:
+    """By reference or by hand is as it should be, a text is not, and what says nothing is unknown."""
+    value = fake_value("in a blueprint")
+    (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews="off", value=value))
+    assert _told(tmp_path, "blueprint value") == {
+        "API_TOKEN": "yes",
+        "JWT_SECRET_KEY": "no",
+        "DATABASE_URL": "yes",
+        "SENTRY_DSN": "unknown",
+    }
+    rows = _answers(tmp_path)
+    assert value not in rows.to_csv()
+    assert rows.loc[rows["subject"].eq("JWT_SECRET_KEY"), "line"].iloc[0] == 16
+
+
+def test_a_name_is_set_once(tmp_path: Path) -> None:
+    """A service's own variable hides its group's, wherever the two are."""
+    (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews="off", value="x"))
+    assert [name for name, answer in _told(tmp_path, "blueprint name").items() if answer == "no"] == [
+        "LOG_LEVEL"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("previews", "told"),
+    [
+        ("off", {}),
+        (
+            "automatic",
+            {"API_TOKEN": "yes", "JWT_SECRET_KEY": "no", "DATABASE_URL": "yes", "SENTRY_DSN": "unknown"},
+        ),
+    ],
+)
+def test_previews_get_what_is_written_down(tmp_path: Path, previews: str, told: dict[str, str]) -> None:
+    """What is entered by hand, or of a database of their own, they do not share."""
+    (tmp_path / "render.yaml").write_text(BLUEPRINT.format(previews=previews, value="x"))
+    assert _told(tmp_path, "blueprint preview") == told
+
+
+@pytest.mark.parametrize("text", ["- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00"])
+def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
+    """A file that cannot be understood has said nothing."""
+    (tmp_path / "render.yaml").write_text(text)
+    rows = _answers(tmp_path, "file")
+    assert rows["answer"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "ignore", "answer"),
+    [
+        ("FROM a\nCOPY . /app\n", "", "no"),
+        ("FROM a\nCOPY . /app\n", "*.md\n.env*\n", "yes"),
+        ("FROM a\nCOPY . /app\n", ".env*\n!.env\n", "no"),
+        ("FROM a\nCOPY . /app\n", "**/.env\n", "yes"),
+        ("FROM a\nCOPY src /app\n", "", "yes"),
+        ("FROM a\nCOPY ./.env /app/\n", "", "no"),
+        ('FROM a\nADD [".env*", "/app/"]\n', "", "no"),
+        ("FROM a\nCOPY --from=build . /app\n", "", "yes"),
+        ("FROM a\nCOPY --chown=1:1 . /app\n", "", "no"),
+    ],
+)
+def test_an_image_takes_what_it_copies_and_does_not_ignore(
+    tmp_path: Path, dockerfile: str, ignore: str, answer: str
+) -> None:
+    """The last pattern that matches counts, and what another stage holds is not the context's."""
+    (tmp_path / "backend").mkdir()
+    (tmp_path / "backend/.env").write_text("A=1\n")
+    (tmp_path / "backend/Dockerfile").write_text(dockerfile)
+    (tmp_path / "backend/.dockerignore").write_text(ignore)
+    assert _told(tmp_path, "image context") == {"backend/.env": answer}
+
+
+def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
+    """No secret is as it should be; a secret, or no answer, is not."""
+    entries = [{"line_number": n, "is_secret": said} for n, said in ((1, False), (2, True))]
+    record = {"results": {"a.py": [*entries, {"line_number": 3}]}}
+    (tmp_path / ".secrets.baseline").write_text(json.dumps(record))
+    assert _told(tmp_path, "baseline entry") == {"a.py:1": "yes", "a.py:2": "no", "a.py:3": "no"}
+    (tmp_path / ".secrets.baseline").write_text('{"results": 3}')
+    assert _answers(tmp_path, "file")["answer"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("**Next Review**: 2026-10-26", "yes"),
+        ("Next review date: January 26, 2026 (90 days)", "no"),
+        ("next audit | 26 January 2026 |", "no"),
+        ("Next review: soon", "unknown"),
+        ("nothing of the kind", "unknown"),
+    ],
+)
+def test_the_guide_s_next_review(tmp_path: Path, text: str, answer: str) -> None:
+    """A date that has passed is a fault, and no date is not known."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/SECRETS.md").write_text(f"# Guide\n{text}\n")
+    assert _told(tmp_path, "guide review") == {"next review": answer}
+
+
+def test_an_ignored_example_is_told(tmp_path: Path) -> None:
+    """A pattern such as .env* hides the example, too; without git nothing is asked."""
+    (tmp_path / ".env.example").write_text("A=\n")
+    assert _told(tmp_path, "example kept") == {}
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert _told(tmp_path, "example kept") == {".env.example": "yes"}
+    (tmp_path / ".gitignore").write_text(".env*\n")
+    assert _told(tmp_path, "example kept") == {".env.example": "no"}
