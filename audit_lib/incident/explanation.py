@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.ruled_out import UNLIKELY_NEEDS, Way, lines_of_the_window
 
 LIKELY, POSSIBLE = 3, 1
 SHOWN = 3  # names and findings in one point
@@ -14,14 +15,18 @@ class Explanation:
     """What speaks for it, what against, and which evidence is missing."""
 
     name: str
-    seen: bool = True  # lines of the window were read: if it rests on them, silence can speak
+    investigation: Investigation
     found: list[tuple[int, str]] = field(default_factory=list)
     against: list[tuple[int, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     addresses: tuple[str, ...] = ()  # those that it is about, the most conspicuous first
+    ruled_out: bool = (
+        False  # a point against it has all that it rests on (docs/detections.md#what-unlikely-needs)
+    )
 
     def __post_init__(self) -> None:
-        self.lacks("log lines of the window: none could be read", not self.seen)
+        rests = any(lines_of_the_window in way for way in UNLIKELY_NEEDS[self.name])
+        self.lacks("log lines of the window: none could be read", rests and not self.investigation.seen)
 
     def pro(self, weight: int, text: str, holds: object = True) -> None:
         """A point that speaks for it, if it holds."""
@@ -29,13 +34,16 @@ class Explanation:
             self.found.append((weight, text))
 
     def contra(self, weight: int, text: str, holds: object = True) -> None:
-        """A point that speaks against it, if it holds."""
+        """A point that speaks against it, if it holds; by itself it rules nothing out."""
         if holds:
             self.against.append((weight, text))
 
-    def absent(self, weight: int, text: str, holds: object = True) -> None:
-        """A point against it because nothing was seen, if anything would have been."""
-        self.contra(weight, text, holds and self.seen)
+    def rules_out(self, way: Way, weight: int, text: str, holds: object) -> None:
+        """A point against it, if it holds and all that it rests on was seen: without that it says nothing."""
+        assert way in UNLIKELY_NEEDS[self.name], f"{self.name}: {way}"
+        if holds and all(met(self.investigation) for met in way):
+            self.contra(weight, text)
+            self.ruled_out = True
 
     def lacks(self, text: str, holds: object = True) -> None:
         """Evidence that would decide and is not there."""
@@ -54,12 +62,12 @@ class Explanation:
 
     @property
     def verdict(self) -> str:
-        """likely, possible, unlikely; unknown if nothing counts for or against it, or too little is known."""
+        """likely, possible, unlikely; unknown if nothing counts for it, and nothing rules it out."""
         if self.weight >= LIKELY:
             return "likely"
         if self.weight >= POSSIBLE:
             return "possible"
-        return "unlikely" if self.against else "unknown"
+        return "unlikely" if self.ruled_out else "unknown"
 
 
 def callers_send(investigation: Investigation) -> bool:
@@ -70,7 +78,7 @@ def callers_send(investigation: Investigation) -> bool:
 
 def of_logins(name: str, investigation: Investigation) -> tuple[Explanation, bool]:
     """An explanation by what happened at the login, and whether that says anything of what is asked."""
-    case, sent = Explanation(name, investigation.seen), callers_send(investigation)
+    case, sent = Explanation(name, investigation), callers_send(investigation)
     text = f"callers do not send {investigation.secret}: what failed at the login says nothing of it"
     case.lacks(text, not sent)
     return case, sent

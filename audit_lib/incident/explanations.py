@@ -15,8 +15,24 @@ from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
 from audit_lib.incident.guessing import explain_brute_force
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses, nobody_is_new
-from audit_lib.incident.secret_values import fingerprints, public_twins, searched_whole
+from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses
+from audit_lib.incident.ruled_out import (
+    BY_ADDRESSES,
+    BY_ANSWERS,
+    BY_CALLERS,
+    BY_DEPLOYS,
+    BY_HALVES,
+    BY_OUTAGES,
+    BY_PLACES,
+    BY_SEARCH,
+)
+from audit_lib.incident.secret_values import (
+    fingerprints,
+    public_twins,
+    searched_whole,
+    unread_places,
+    was_searched_for,
+)
 from audit_lib.incident.stale_clients import explain_stale_client
 from audit_lib.incident.window_detections import detected_in_window
 
@@ -46,7 +62,7 @@ def _explanations(investigation: Investigation) -> pd.DataFrame:
 
 
 def _own_bundle(investigation: Investigation) -> Explanation:
-    case = Explanation("our own bundle explains the sighting")
+    case = Explanation("our own bundle explains the sighting", investigation)
     secret = investigation.secret
     case.lacks("which secret was seen: name it (secret), or ask `whose`", not secret)
     if not secret:
@@ -55,8 +71,8 @@ def _own_bundle(investigation: Investigation) -> Explanation:
     text = f"{', '.join(twins)} holds the value and is built into what every browser loads"
     case.pro(3, text, twins)
     case.pro(1, "rotation will not contain it: the next build publishes the new value as well", twins)
-    known, unread = fingerprints(investigation, secret), _unread_places(investigation)
-    case.contra(2, "no public variable holds the value", known and not unread and not twins)
+    known, unread = fingerprints(investigation, secret), unread_places(investigation)
+    case.rules_out(BY_PLACES, 2, "no public variable holds the value", not twins)
     case.lacks("a value of the secret: no env file, snapshot or commit that was read holds one", not known)
     case.lacks(f"the values of {few(unread)}, which may hold it", unread)
     leaked = tabulate_exposure_windows(investigation)["leaked"].any()
@@ -64,19 +80,6 @@ def _own_bundle(investigation: Investigation) -> Explanation:
     used = _used_after_leak(investigation)
     case.contra(1, f"new addresses were answered: {_named(investigation, used)}", used)
     return case
-
-
-def _values(investigation: Investigation) -> bool:
-    """Whether any value is known that could have been searched for."""
-    held = investigation.inventory["fingerprint"].notna().any()
-    return bool(held or investigation.tenures or len(investigation.history))
-
-
-def _unread_places(investigation: Investigation) -> tuple[str, ...]:
-    """The env files and exports that were expected and not read."""
-    sources = investigation.sources
-    expected = sources["kind"].isin(("env file", "export", "given values")) & sources["state"].ne("read")
-    return tuple(sorted(sources.loc[expected, "source"]))
 
 
 def _used_after_leak(investigation: Investigation) -> list[NewAddress]:
@@ -90,18 +93,16 @@ def _used_after_leak(investigation: Investigation) -> list[NewAddress]:
 
 
 def _leaked_and_used(investigation: Investigation) -> Explanation:
-    case = Explanation("leaked and used", investigation.seen)
+    case = Explanation("leaked and used", investigation)
     windows = tabulate_exposure_windows(investigation)
     leaked = windows[windows["leaked"]]
     names = ", ".join(sorted(set(leaked["secret"])))
     case.pro(1, f"known to have leaked: {names}", len(leaked))
-    whole = searched_whole(investigation)
-    known = (
-        fingerprints(investigation, investigation.secret) if investigation.secret else _values(investigation)
-    )
-    case.contra(2, "no leak of the secret is known", whole and known and not len(leaked))
-    case.lacks("a value to search for: no env file, snapshot or commit that was read holds one", not known)
-    case.lacks("a complete search of files and history: what was left out may hold a leak", not whole)
+    case.rules_out(BY_SEARCH, 2, "no leak of the secret is known", leaked.empty)
+    text = "each value of the time, to search for: an env file or export that holds it"
+    case.lacks(text, not was_searched_for(investigation))
+    text = "a complete search of files and history: what was left out may hold a leak"
+    case.lacks(text, not searched_whole(investigation))
     if not callers_send(investigation):
         case.lacks(f"who used {investigation.secret}: callers do not send it, its provider's log would say")
         return case
@@ -112,7 +113,7 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     replays = tuple(one for one in detected.alarms("A9") if one.client and one.severity == "high")
     text = f"{few(one.client for one in replays)} may replay an old value after a rotation (A9)"
     case.pro(2, text, replays)
-    case.absent(2, NOBODY_NEW, len(leaked) and not used and nobody_is_new(investigation))
+    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, len(leaked) and not used and detected.are_none("A8"))
     case.lacks("which token a request carried: the logs do not say")
     case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
     case.lacks(*lacks_history(investigation))
@@ -128,15 +129,15 @@ def _pair_break(investigation: Investigation) -> Explanation:
     if outage is not None:
         case.pro(2, f"{outages.in_words(investigation, outage)}, nearly all there were (A10)")
     # A pair that differs all along would have shut everyone out all along.
-    until = outage.first_at if outage else investigation.window.until
-    answered = pairs.answered_while_apart(investigation, until)
-    case.contra(3, answered, answered)
+    answered = pairs.answered_while_apart(investigation)
+    case.rules_out(BY_ANSWERS, 3, answered, answered)
     unequal = pairs.unequal_pairs(investigation)
     case.pro(2, "; ".join(unequal[:SHOWN]), unequal)
     equal = pairs.has_equal_pairs(investigation)
-    case.contra(2, "both halves of every pair that was compared are equal", equal and not unequal)
+    text = "both halves of every pair that was compared are equal, and were"
+    case.rules_out(BY_HALVES, 2, text, equal and not unequal)
     case.lacks("values of both halves of a pair", not (equal or unequal))
-    case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
+    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
     case.doubts("an outage (A10)", detected.doubts("A10"))
     case.lacks("what the last build of the frontend holds: search its bundle (`leaks`)")
     return case
@@ -148,15 +149,14 @@ def _changed_by_a_deploy(investigation: Investigation) -> Explanation:
         return case
     detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
     case.lacks("a deploy list: name an export in audit.toml ([[deploys]])", investigation.deploys.empty)
-    case.absent(2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
+    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
     case.doubts("an outage (A10)", detected.doubts("A10"))
     if outage is None:
         return case
     before, after = outages.deploy_before(investigation, outage), outages.deploy_after(investigation, outage)
     text = outages.in_words(investigation, outage)
     if before is None:
-        listed = outages.is_listed(investigation, outage.first_at)
-        case.contra(2, f"{text}, and the deploy list has no deploy just before", listed)
+        case.rules_out(BY_DEPLOYS, 2, f"{text}, and the deploy list has no deploy just before", True)
         return case
     took = f"a deploy of {briefly(before.began_at, investigation.as_of)} took effect just before"
     case.pro(3, f"{text}; {took}, set off by changed variables ({before.evidence})", before.of_variables)
@@ -177,8 +177,7 @@ def _proxy_collapse(investigation: Investigation) -> Explanation:
     case.pro(2, f"{text} (A12)", detected.proxied and limited)
     text = "; ".join(alarm.classification for alarm in unusual[:SHOWN])
     case.pro(1, text, detected.proxied and not limited and unusual)
-    apart = detected.requests and not detected.proxied and not detected.few
-    case.contra(3, "the log names the addresses of many callers", apart)
+    case.rules_out(BY_CALLERS, 3, "the log names the addresses of many callers", True)
     case.lacks(detected.few, detected.few and not detected.proxied)
     case.lacks("the proxy's own log, or X-Forwarded-For from a proxy that is trusted", detected.proxied)
     return case
@@ -193,10 +192,10 @@ def _quiet_misuse(investigation: Investigation) -> Explanation:
     text = f"new addresses were answered without having guessed (A8): {_named(investigation, quiet)}"
     case.pro(3, text, quiet)
     text = f"{few(one.client for one in guessed)} guessed before being answered"
-    missed = detected_in_window(investigation).doubts("A8")
-    case.contra(2, text, guessed and not quiet and not missed)
+    case.rules_out(BY_ADDRESSES, 2, text, guessed and not quiet)
     case.contra(1, "a leak that is known explains it", _used_after_leak(investigation))
-    case.absent(2, NOBODY_NEW, nobody_is_new(investigation))
+    nobody = detected_in_window(investigation).are_none("A8")
+    case.rules_out(BY_ADDRESSES, 2, NOBODY_NEW, nobody)
     case.lacks("whose address it is: a new user looks the same", quiet)
     case.doubts("new addresses (A8)", detected_in_window(investigation).doubts("A8"))
     case.lacks(*lacks_history(investigation))
@@ -211,20 +210,6 @@ def _named(investigation: Investigation, found: Iterable[NewAddress]) -> str:
     )
 
 
-# What must have been seen before each is called unlikely: docs/detections.md#what-unlikely-needs shows it.
-UNLIKELY_NEEDS = {
-    "leaked and used": "a value to search for, and a complete search of files and history for it; or, of a "
-    "leak that is known, logs that reach back far enough, and A8 at none",
-    "brute force": "A1 to A6 at none; or, without a doubt, an accident that explains all that they found",
-    "variables changed by a deploy": "A10 at none, or a deploy list that reaches over the outage",
-    "pair break": "both halves of each pair, equal; requests that were answered while they differed; or A10 "
-    "at none",
-    "stale client after a rotation": "snapshots before and after the window that saw the same value; or a "
-    "change in it, and A9 at none",
-    "proxy collapse": "requests of enough public addresses, or clients that are declared to be real",
-    "quiet misuse": "logs that reach back far enough, and A8 at none, or all that it found guessed",
-    "our own bundle explains the sighting": "a value of the secret, and those of each env file and export",
-}
 EXPLANATIONS: tuple[Callable[[Investigation], Explanation], ...] = (
     _leaked_and_used,
     explain_brute_force,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from audit_lib.incident.explanation import SHOWN, Explanation, few, of_logins
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import GOT_IN, GUESSING, addresses
+from audit_lib.incident.ruled_out import BY_GUESSING
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
 from audit_lib.logins.detections.alarm import Alarm
 
@@ -35,15 +36,14 @@ def explain_brute_force(investigation: Investigation) -> Explanation:
 
 def _speak_against(case: Explanation, detected: DetectedInWindow) -> None:
     # While guessing may have been missed, the cause of what was found says nothing of the rest.
-    missed = detected.doubts(*GUESSING)
-    accidents = [alarm for alarm in detected.alarms(*GUESSING) if alarm.classification and not missed]
+    accidents = [alarm for alarm in detected.alarms(*GUESSING) if alarm.classification]
     more = f", and {len(accidents) - 1} more" if len(accidents) > 1 else ""
-    case.contra(2, f"what failed has another cause: {_in_words(accidents, 1)}{more}", accidents)
-    everyone = detected.alarms("A10") and not accidents and not missed
-    case.contra(2, "nearly everyone failed at the same time (A10): a guesser fails alone", everyone)
-    case.absent(
-        1, "no burst, slow or distributed guessing was found (A1 to A6)", detected.are_none(*GUESSING)
-    )
+    text = f"what failed has another cause: {_in_words(accidents, 1)}{more}"
+    case.rules_out(BY_GUESSING, 2, text, accidents)
+    text = "nearly everyone failed at the same time (A10): a guesser fails alone"
+    case.rules_out(BY_GUESSING, 2, text, detected.alarms("A10") and not accidents)
+    text = "no burst, slow or distributed guessing was found (A1 to A6)"
+    case.rules_out(BY_GUESSING, 1, text, detected.are_none(*GUESSING))
 
 
 def _loudest(investigation: Investigation, detected: DetectedInWindow) -> tuple[Alarm, ...]:

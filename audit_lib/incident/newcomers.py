@@ -48,12 +48,6 @@ def _new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
     return tuple(sorted(found, key=lambda one: (-one.successes, one.client)))
 
 
-def nobody_is_new(investigation: Investigation) -> bool:
-    """Whether the logs show that no new address was answered at any time of the window."""
-    lacks, _ = lacks_history(investigation)
-    return not lacks and detected_in_window(investigation).are_none("A8")
-
-
 def lacks_history(investigation: Investigation) -> tuple[str, bool]:
     """The logs without which no address is known to be new, and whether they are missing."""
     days = investigation.newcomer_days

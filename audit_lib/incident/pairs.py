@@ -9,6 +9,9 @@ import pandas as pd
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.outages import worst_outage
+from audit_lib.incident.secret_values import held_throughout
+from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, within
 
@@ -45,8 +48,30 @@ def has_equal_pairs(investigation: Investigation) -> bool:
     return len(paired) > 0 and bool(paired["relation"].eq("same").all())
 
 
-def answered_while_apart(investigation: Investigation, until: datetime) -> str:
-    """How many requests were answered while a pair was apart, before an instant; "" if none is known."""
+def equal_throughout(investigation: Investigation) -> bool:
+    """Whether each compared pair is equal now, and was before and after the outage, or else the window."""
+    outage = worst_outage(investigation)
+    window = Window(outage.first_at, outage.last_at) if outage else investigation.window
+    held = {
+        one.home: one.fingerprint
+        for one in investigation.tenures
+        if held_throughout(investigation, one, window)
+    }
+    halves = [
+        (
+            SecretPlace(row.secret, row.environment, row.service),
+            SecretPlace(row.other_secret, row.other_environment, row.other_service),
+        )
+        for row in rows(_paired(investigation))
+    ]
+    same = all(mine in held and held[mine] == held.get(theirs) for mine, theirs in halves)
+    return has_equal_pairs(investigation) and same
+
+
+def answered_while_apart(investigation: Investigation) -> str:
+    """How many requests were answered while a pair was apart, before an outage; "" if none is known."""
+    outage = worst_outage(investigation)
+    until = outage.first_at if outage else investigation.window.until
     for one in pairs_apart(investigation):
         span = Window(one.since, min(one.until, until))
         if span.since >= span.until:

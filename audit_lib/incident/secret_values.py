@@ -2,6 +2,8 @@
 
 from audit_lib.base.contracts import rows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.requests import Window
 
 
 def fingerprints(investigation: Investigation, secret: str) -> frozenset[str]:
@@ -13,6 +15,40 @@ def fingerprints(investigation: Investigation, secret: str) -> frozenset[str]:
     committed = history.loc[history["name"].isin(names), "fingerprint"]
     here = inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()
     return frozenset({*held, *committed, *here})
+
+
+def was_searched_for(investigation: Investigation) -> bool:
+    """Whether each value of the secret, or of any, was searched for in every place and form.
+
+    A value that only the ledger knows was not: of it there is a fingerprint and no more.
+    """
+    asked, window, inventory = investigation.secret, investigation.window, investigation.inventory
+    mine = inventory[inventory["secret"].eq(asked) | (asked == "")]
+    here = set(mine["fingerprint"].dropna())
+    then = {
+        one.fingerprint
+        for one in investigation.tenures
+        if asked in ("", one.home.secret) and one.first.at <= window.until and one.last.at >= window.since
+    }
+    rows_ = investigation.leak_coverage.query("part == 'values'")
+    whole = rows_["state"].eq("searched")
+    partly = set(rows_.loc[~whole, "place"]) & set(mine["variable"])
+    return bool(rows_.loc[whole, "count"].gt(0).any()) and bool(here) and then <= here and not partly
+
+
+def held_throughout(investigation: Investigation, stay: Tenure, window: Window) -> bool:
+    """Whether a value was seen in its place before a window and after it; what is there now was seen now."""
+    inventory = investigation.inventory
+    home = inventory[["secret", "environment", "service"]].eq(list(stay.home)).all(axis=1)
+    now = inventory.loc[home, "fingerprint"].eq(stay.fingerprint).any()
+    return stay.first.at <= window.since and (stay.last.at >= window.until or bool(now and not stay.gone))
+
+
+def unread_places(investigation: Investigation) -> tuple[str, ...]:
+    """The env files and exports that were expected and not read."""
+    sources = investigation.sources
+    expected = sources["kind"].isin(("env file", "export", "given values")) & sources["state"].ne("read")
+    return tuple(sorted(sources.loc[expected, "source"]))
 
 
 def public_twins(investigation: Investigation, secret: str) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from audit_lib.incident import outages, pairs
 from audit_lib.incident.explanation import Explanation, few, of_logins
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import addresses
+from audit_lib.incident.ruled_out import BY_CHANGES, BY_VALUES, a_seen_change, values_before_and_after
 from audit_lib.incident.secret_values import coupled
 from audit_lib.incident.timeline import first_start
-from audit_lib.incident.window_detections import changes_seen, detected_in_window
+from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.logins.detections.after_a_change import BEGUN
 from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.requests import Window, within
@@ -46,20 +47,12 @@ def _changes(investigation: Investigation, alarms: tuple[Alarm, ...]) -> tuple[l
 
 def _of_changes(case: Explanation, investigation: Investigation) -> None:
     """What the snapshots say of changes in the window: one, none, or nothing."""
-    changed, unchanged = changes_seen(investigation), _unchanged(investigation)
-    case.contra(3, "no value changed in the window: snapshots before and after it saw the same", unchanged)
-    silent = changed and detected_in_window(investigation).are_none("A9")
-    case.absent(1, "nobody who was answered before failed after a change (A9)", silent)
+    changed, unchanged = a_seen_change(investigation), values_before_and_after(investigation)
+    text = "no value changed in the window: before and after it, it was the same"
+    case.rules_out(BY_VALUES, 3, text, unchanged)
+    text = "nobody who was answered before failed after a change (A9)"
+    case.rules_out(BY_CHANGES, 1, text, detected_in_window(investigation).are_none("A9"))
     case.lacks("a snapshot just before and after each rotation", not changed and not unchanged)
-
-
-def _unchanged(investigation: Investigation) -> bool:
-    """Whether looks before and after the window saw the same value in every place of what callers send."""
-    named = (investigation.secret,) if investigation.secret else investigation.rules.caller_secrets
-    mine = [one for one in investigation.tenures if not named or one.home.secret in named]
-    window = investigation.window
-    through = {one.home for one in mine if one.first.at <= window.since and one.last.at >= window.until}
-    return bool(mine) and {one.home for one in mine} == through
 
 
 def _before_start(investigation: Investigation, rotated: Alarm, clients: tuple[str, ...]) -> str:

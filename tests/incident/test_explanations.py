@@ -1,6 +1,7 @@
 """Explanations by the detections: what is not seen never counts, and each is about what was asked."""
 
 from pathlib import Path
+from shutil import rmtree
 
 import pandas as pd
 import pytest
@@ -113,6 +114,15 @@ def test_a_window_whose_start_has_too_little_before_it_rules_nobody_out(tmp_path
     assert tabulate_window_detections(found).set_index("detection").loc["A8", "verdict"] == "none"
     row = _explained(found).loc["quiet misuse"]
     assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
+
+
+def test_a_pair_that_is_equal_again_does_not_rule_its_break_out(tmp_path: Path) -> None:
+    """Halves that are equal today say nothing of an outage last week, if no snapshot saw them then."""
+    plant(tmp_path, "pair break", 0)
+    rmtree(tmp_path / ".audit" / "ledger")
+    remember_sample(tmp_path)
+    row = _explained(_opened(tmp_path)).loc["pair break"]
+    assert (row["verdict"], row["speaks_against"]) == ("possible", "")
 
 
 def test_an_empty_folder_explains_and_rules_out_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import click
 
 from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS, Check
-from audit_lib.incident.explanations import UNLIKELY_NEEDS
+from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.logins import quiet
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.detections.needs import NEEDS
@@ -85,9 +85,13 @@ def _needs() -> Iterator[str]:
     yield from _preconditions(dict.fromkeys(need for needs in NEEDS.values() for need in needs))
     yield "\n## What quiet needs\n\nWithout any of these an alert on logs that did not fire is `unknown`.\n"
     yield from _preconditions(dict.fromkeys(quiet.NEEDS))
-    yield "\n## What unlikely needs\n\nWithout it an explanation that nothing speaks for is `unknown`.\n"
+    yield "\n## What unlikely needs\n\nWithout all of one way an explanation is `unknown`, not `unlikely`.\n"
     yield "\n| explanation | must have been seen |\n|--|--|\n"
-    yield from (f"| {name} | {words} |\n" for name, words in UNLIKELY_NEEDS.items())
+    for name, ways in UNLIKELY_NEEDS.items():
+        yield f"| {name} | {', or: '.join('; '.join(_words(need) for need in way) for way in ways)} |\n"
+    yield from _preconditions(
+        dict.fromkeys(need for ways in UNLIKELY_NEEDS.values() for way in ways for need in way)
+    )
     yield "\n## What pass needs\n\nWithout any of these the verdict of a review is `unknown` or `fail`.\n"
     yield "\n| must have been seen | checks |\n|--|--|\n"
     for need in PASS_NEEDS:
@@ -95,7 +99,7 @@ def _needs() -> Iterator[str]:
         yield f"| {need.words} | {', '.join(names)} |\n"
 
 
-def _preconditions(needs: Iterable[Callable[..., str]]) -> Iterator[str]:
+def _preconditions(needs: Iterable[Callable[..., object]]) -> Iterator[str]:
     """Each precondition with what would tell."""
     yield "\n| precondition | seen or declared | what would tell |\n|--|--|--|\n"
     for need in needs:
@@ -104,7 +108,7 @@ def _preconditions(needs: Iterable[Callable[..., str]]) -> Iterator[str]:
         yield f"| {_words(need)} | {_plain(seen.rstrip('.'))} | {_plain(tells[0].lower() + tells[1:])} |\n"
 
 
-def _words(need: Callable[..., str]) -> str:
+def _words(need: Callable[..., object]) -> str:
     """The name of a precondition in words."""
     return need.__name__.replace("_", " ")
 
