@@ -22,6 +22,7 @@ _SAID = {
     "failed_start": ("startup_failed", "secret_validation_failed"),
     "database": ("database_failure",),
     "validation": ("validation_error",),
+    "sessions": ("jwt_invalid",),
 }
 _REFUSED = ("unauthorized", "forbidden", DECLARED)
 
@@ -51,6 +52,8 @@ def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
     reason = "" if investigation.seen else "no log line of the window could be read"
     if lines := int(investigation.sources["not_understood"].sum()):
         reason = reason or f"lines of the logs that were not understood: {lines:,}"
+    if row["guide_lines"] == "limits" and not investigation.rules.limiter_declared:
+        reason = reason or f"{row['diagnosis']}: the policy does not declare one (limits_requests)"
     if kinds := _SAID.get(row["guide_lines"]):
         reason = reason or unknown_wording(kinds, kinds_met(investigation.events), investigation.rules)
     return row | {"verdict": "unknown", "diagnosis": reason} if reason else row

@@ -49,18 +49,27 @@ def _symptoms(
 
 @pytest.mark.parametrize("symptom", LINES)
 def test_a_symptom_is_told_from_its_lines(symptom: str, tmp_path: Path) -> None:
-    """It is found with the line that shows it; without that line it is none, or not spoken of."""
+    """It is found with the line that shows it; without that line it is none, or not spoken of.
+
+    That nobody was limited shows nothing while the policy declares no limiter.
+    """
     with_lines = _symptoms(tmp_path / "with", LINES[symptom])
     assert with_lines.loc[symptom, "verdict"] == "found"
     assert "backend/logs/backend.log:" in with_lines.loc[symptom, "evidence"]
     without = _symptoms(tmp_path / "without", [])
-    assert symptom not in without.index or without.loc[symptom, "verdict"] == "none"
+    assert symptom not in without.index or without.loc[symptom, "verdict"] == (
+        "unknown" if "limited" in symptom else "none"
+    )
 
 
 def test_words_that_no_format_knows_leave_symptoms_unknown(tmp_path: Path) -> None:
     """Under a policy that does not say that the wording is known, no failure of start or database is none."""
     rows = _symptoms(tmp_path, [], policy="generic")
-    for symptom in ("the start-up validation failed", "the database cannot be used"):
+    for symptom in (
+        "the start-up validation failed",
+        "the database cannot be used",
+        "tokens are invalid after a deployment",
+    ):
         assert rows.loc[symptom, "verdict"] == "unknown"
         assert "was ever met in these logs" in rows.loc[symptom, "diagnosis"]
 
