@@ -1,6 +1,7 @@
 """Whether what is beside a secret's name is a secret, or a placeholder, a hash, code, a test value."""
 
 import re
+import unicodedata
 from collections import Counter
 from math import log2
 
@@ -12,7 +13,7 @@ WEAKEST_BITS = 35
 _OTHER_NAMES = re.compile(
     r"(?i)sha\d|digest|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
     r"|(?:continuation|request|client|change|page|next|cursor|sync|idempoten\w*)[_-]?(?:token|key)|result_?key|last_?used"
-    r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address)"
+    r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address|ids?$)"
     r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
     r"|(?:name|path|file|url|uri|type|ref|min|max|length|expir\w*|ttl|count|policy|field|header|prefix|at|date)$"
 )
@@ -30,8 +31,10 @@ _CODE = re.compile(
     r"|.*(?:\$\{|\{\{|%\(|%d|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
     r"|[~.]{0,2}/.*"
     r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
-    r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*"
-    r"|v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"  # a version, a number, a date
+    r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*"
+    # a version or a range of them, a number, a price, a date
+    r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"
+    r"|(?i:[a-z]{2,}\d{0,2}(?:[._-](?:[a-z]{2,}\d{0,2}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
     r"|[0-9a-fA-F]{8,20}"  # the beginning of a hash
 )
 _PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
@@ -51,7 +54,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         return False
     if _UUID.fullmatch(value) and not re.search(r"(?i)secret|token|passw", name):
         return False
-    if _is_words(value):
+    if _is_words(value) or _is_of_another_script(value):
         return False
     return strength_bits(value) >= WEAKEST_BITS and _is_varied(value)
 
@@ -72,6 +75,12 @@ def _is_words(value: str) -> bool:
     if numbers > 1 or not mean:
         return False
     return mean >= 3.5 or (numbers == 0 and len(value) < 20)
+
+
+def _is_of_another_script(value: str) -> bool:
+    """Whether most letters are of no Latin script: a translated text, since generated values are ASCII."""
+    letters = [sign for sign in value if sign.isalpha()]
+    return 2 * sum("LATIN" not in unicodedata.name(sign, "") for sign in letters) > len(letters)
 
 
 def _mean_word(value: str) -> float:

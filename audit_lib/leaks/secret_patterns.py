@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SHAPES = Path(__file__).with_name("secret_patterns.yml")
 _COMPILING = Lock()
-VERSION = 2  # raise it when a filter changes, so that caches are not believed
+VERSION = 3  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
@@ -40,7 +40,7 @@ _LOCK = re.compile(
 )
 _GENERATED = re.compile(
     r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
-    r"|\.(?:min\.js|min\.css|map|svg|snap|bundle\.js|chunk\.js|po|csv|tsv|geojson|html?)$"
+    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?)$"
 )
 
 
@@ -120,6 +120,8 @@ class Shapes:
 
     def _value(self, value: str, name: str, by_name: bool) -> str:
         """The secret in what a rule met, of a URL its password; "" if it is none."""
+        if value.endswith(("...", "…")):
+            return ""  # the beginning of one, in a text
         value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:

@@ -128,7 +128,7 @@ def ours(root: Path, wanted: list[Case], every_provider: bool = False) -> Found:
         Inventory.of([]),
         every_provider=every_provider,
     )
-    messages = set(found.places.loc[found.places["source"] == "commit message", "leak_id"])
+    messages = set(found.places.loc[found.places["place"] == "commit message", "leak_id"])
     met = set(found.leaks.loc[found.leaks["leak_id"].isin(messages), "fingerprint"])
     values = {value for case in wanted for value in case.secrets if keeper.fingerprint(value) in met}
     lines = found.places[found.places["line"].notna()]

@@ -53,6 +53,22 @@ def test_nothing_cries_wolf(shapes: Shapes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SESSION_TOKEN=\nREGION_NAME={value}\n", False),  # an empty value, and the next variable
+        ("session_token:\n  region: {value}\n", False),
+        ('session_token =\n  "{value}"\n', True),
+        ("Authorization: Bearer {value}...\n", False),  # an excerpt in a document
+        ("Authorization: Bearer {value}\n", True),
+    ],
+)
+def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shapes: Shapes) -> None:
+    """An empty variable does not take the next line for its value; a beginning of a value is none."""
+    content = text.format(value=fake_value("own"))
+    assert bool(shapes.look(content.encode(), ("settings.txt",))) == found
+
+
+@pytest.mark.parametrize(
     "comment", ["# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec"]
 )
 def test_no_comment_silences_a_finding(comment: str, shapes: Shapes) -> None:
@@ -95,8 +111,17 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
         ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"),
         ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "TOKEN"),
         ("test-token-1234", "TOKEN"),
+        ("パスワードをお忘れですか?", "forgot_password"),
+        ("توکن‌های API", "api-tokens"),
+        ("^1.7.4.20241016", "types-passlib"),
+        ("$0.038700", "tokens"),
+        ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"),
+        ("gpt4.1-preview", "MODEL_KEY"),
+        ("GPT-OSS-120B", "MODEL_KEY"),
+        ("ap-south-1", "SESSION_TOKEN"),
+        ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"),
     ],
 )
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
-    """Code, words, paths, dates, hashes, repetitions and placeholders are no secrets."""
+    """Code, words of any script, paths, versions, dates, hashes, repetitions, placeholders are no secrets."""
     assert not looks_secret(value, name, ("your-*-here*",))
