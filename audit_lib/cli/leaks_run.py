@@ -16,6 +16,7 @@ from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.search_objects import Progress
+from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -74,7 +75,10 @@ def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame,
             lines.append(f"    and {rest} (--places {len(there)})")
     real = table["kind"].isin(("leak", "pattern", "truncated"))
     harmless = counted(int((~real).sum()), "template or weak default", "templates and weak defaults")
-    lines.append(f"{counted(int(real.sum()), 'leak')}, {harmless}")
+    rest = (
+        "" if real.any() or shows_no_leak(coverage) else "; not everything was searched, so there may be some"
+    )
+    lines.append(f"{counted(int(real.sum()), 'leak')}, {harmless}{rest}")
     lines += [_coverage_line(row) for row in coverage.to_dict("records")]
     return "".join(f"{_plain(line)}\n" for line in lines)
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.families import family_of
+from audit_lib.leaks.whole_search import searched_whole
 
 Tables = Mapping[str, pd.DataFrame]
 Place = tuple[str, str, str]  # subject, environment, service
@@ -85,8 +86,7 @@ class SeenAgain:
         it was in force and still is. What was found by its pattern is found by it again.
         """
         coverage = self.tables["leak_coverage"]
-        whole = coverage[coverage["part"].isin(("git objects", "files"))]["state"].eq("searched")
-        if whole.empty or not whole.all():
+        if not searched_whole(coverage):
             return False
         if not self.tables["inventory"]["secret"].eq(subject).any():
             return bool((coverage["part"].eq("patterns") & coverage["state"].eq("searched")).any())

@@ -29,12 +29,12 @@ from audit_lib.incident.ruled_out import (
 from audit_lib.incident.secret_values import (
     fingerprints,
     public_twins,
-    searched_whole,
     unread_places,
     was_searched_for,
 )
 from audit_lib.incident.stale_clients import explain_stale_client
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.leaks.whole_search import searched_whole
 
 
 def tabulate_explanations(investigation: Investigation) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _leaked_and_used(investigation: Investigation) -> Explanation:
     text = "each value of the time, to search for: an env file or export that holds it"
     case.lacks(text, not was_searched_for(investigation))
     text = "a complete search of files and history: what was left out may hold a leak"
-    case.lacks(text, not searched_whole(investigation))
+    case.lacks(text, not searched_whole(investigation.leak_coverage))
     if not callers_send(investigation):
         case.lacks(f"who used {investigation.secret}: callers do not send it, its provider's log would say")
         return case

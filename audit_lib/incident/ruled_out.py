@@ -12,11 +12,11 @@ from audit_lib.incident.newcomers import GUESSING, lacks_history
 from audit_lib.incident.secret_values import (
     fingerprints,
     held_throughout,
-    searched_whole,
     unread_places,
     was_searched_for,
 )
 from audit_lib.incident.window_detections import changes_seen, detected_in_window
+from audit_lib.leaks.whole_search import searched_whole
 
 Precondition = Callable[[Investigation], bool]
 Way = tuple[Precondition, ...]
@@ -104,7 +104,7 @@ def searched_values(investigation: Investigation) -> bool:
 
 def whole_search(investigation: Investigation) -> bool:
     """Each object of git and each file, searched for values. A whole clone would tell."""
-    return searched_whole(investigation)
+    return searched_whole(investigation.leak_coverage)
 
 
 def each_place(investigation: Investigation) -> bool:

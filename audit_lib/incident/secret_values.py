@@ -84,10 +84,3 @@ def leaked_secrets(investigation: Investigation) -> tuple[str, ...]:
             rule.name if rule else name for name, rule in rules if not rule or rule.kind == "secret"
         )
     )
-
-
-def searched_whole(investigation: Investigation) -> bool:
-    """Whether files and history were searched for leaks, and nothing in them was left out."""
-    coverage = investigation.leak_coverage
-    states = coverage.loc[coverage["part"].isin(("git objects", "files")), "state"]
-    return len(states) > 0 and bool(states.eq("searched").all())

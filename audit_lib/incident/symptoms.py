@@ -12,8 +12,8 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import new_addresses
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.pairs import has_equal_pairs, unequal_pairs
-from audit_lib.incident.secret_values import searched_whole
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.leaks.whole_search import searched_whole
 from audit_lib.logins.detections.preconditions import unknown_wording
 from audit_lib.logins.detections.traffic import kinds_met
 
@@ -75,7 +75,7 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
             text = f"only values that are not in force: {names}" if len(chosen) else "none was found"
         first = chosen.iloc[0] if len(chosen) else None
         place = "" if first is None else f"{first['path']} {first['commit'][:12]}".strip()
-        nothing = "none" if searched_whole(investigation) else "unknown"
+        nothing = "none" if searched_whole(investigation.leak_coverage) else "unknown"
         yield _row(key, symptom, "found" if len(chosen) else nothing, text, evidence=place)
     shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
     if len(shown):
@@ -181,9 +181,8 @@ def _unauthorized(investigation: Investigation) -> dict[str, Any]:
         remedy = "give both halves one value, rebuild the frontend, restart the backend"
         return _row(key, symptom, "found" if outage or refused else "none", text, remedy=remedy)
     known = outage is None and detected_in_window(investigation).are_none("A10")
-    text = (
-        "the pairs that were compared are equal" if has_equal_pairs(investigation) else "no pair was compared"
-    )
+    compared = has_equal_pairs(investigation)
+    text = "the pairs that were compared are equal" if compared else "no pair was compared"
     text += "; what the last build holds is not known"
     remedy = "search the bundle (`leaks`), or rebuild it"
     return _row(key, symptom, "none" if known else "unknown", text, remedy=remedy)

@@ -5,6 +5,7 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.urgency import NO_SECRETS
+from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 20
@@ -43,7 +44,8 @@ def _leaks(audit: Audit) -> Table:
         view.head(MOST_ROWS),
         "Leaked values",
         note,
-        empty="no value was found outside its place",
+        empty="no value was found outside its place"
+        + ("" if shows_no_leak(audit.tables["leak_coverage"]) else ", but not everything was searched"),
         year=audit.as_of.year,
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.findings.covered import ITEM, by_item
+from audit_lib.leaks.whole_search import shows_no_leak
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
@@ -94,12 +95,6 @@ def _read(audit: Audit, *kinds: str) -> bool:
     return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
 
 
-def _searched(audit: Audit) -> bool:
-    coverage = audit.tables["leak_coverage"]
-    states = coverage.loc[coverage["part"].isin(("git objects", "files")), "state"]
-    return len(states) > 0 and bool(states.isin(("searched", "partly")).all())
-
-
 def _aged(audit: Audit) -> bool:
     return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
 
@@ -136,7 +131,7 @@ PASS_NEEDS = (
     Need(
         "each object of git and each file, searched for values",
         ("leak_coverage", "leaked_secrets"),
-        _searched,
+        lambda audit: shows_no_leak(audit.tables["leak_coverage"]),
     ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",

@@ -136,8 +136,9 @@ def detections() -> pd.DataFrame:
 
 
 def leak_coverage() -> pd.DataFrame:
-    """Git and files, both searched."""
-    rows = ({"part": part, "place": ".", "state": "searched"} for part in ("git objects", "files"))
+    """Git and files, both searched, for three values."""
+    parts = ("git objects", "files", "values")
+    rows = ({"part": part, "place": ".", "state": "searched", "count": 3} for part in parts)
     return filled(contracts.LeakCoverage, rows)
 
 
