@@ -19,7 +19,7 @@ _OTHER_NAMES = re.compile(
 )
 _WORDS = re.compile(
     r"(?i)example|dummy-|sample|change|placeholder|insert|replace|secret|password|passwd|default|invalid|redact|"
-    r"removed|hidden|undefined|development|production|localhost|generate|foobar|hunter2|1234567|abcdefg|qwerty|"
+    r"removed|hidden|undefined|development|production|localhost|generate|foobar|hunter2|1234567|abcdefg|a1b2c3|1a2b3c|qwerty|"
     r"deadbeef|\[A-Z|\[a-z|\[0-9|\[\\w|\{\d+[,}]"
 )
 # So short that they stand in one of some thousand generated values: they count where they stand alone.

@@ -111,6 +111,7 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
         ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"),
         ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "TOKEN"),
         ("test-token-1234", "TOKEN"),
+        ("sk-live-1a2b3c4d5e6f7a8b9c0d", "API_KEY"),
         ("パスワードをお忘れですか?", "forgot_password"),
         ("توکن‌های API", "api-tokens"),
         ("^1.7.4.20241016", "types-passlib"),

@@ -114,10 +114,11 @@ FILES = (
     Check(
         id="open-file-mode",
         what="Other accounts of the machine may read a file that holds values.",
-        why="Any program or person with an account there can take the secrets.",
+        why="Any program or person with an account there can take the secrets. Of a file that git tracks, "
+        "every clone has them, and git does not keep the mode: `tracked-env-file` comes first.",
         table="sources",
         severity=by_environment("high", "medium"),
-        about=_private_on_disk,
+        about=lambda rows: _private_on_disk(rows) & ~yes(rows["tracked"]),
         when=_others_may_read,
         unknown_when=lambda rows: rows["mode"].isna(),
         subject="{kind}",

@@ -1,0 +1,148 @@
+"""Take away what fresh, not in force, ended and "no leak" rest on: none of them stays.
+
+On planted projects: a token that leaked in the history was rotated between two snapshots.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copytree, rmtree
+
+import pytest
+
+from audit_lib.audit import Audit, run_audit
+from audit_lib.base.clock import iso
+from audit_lib.findings.changes import compare
+from audit_lib.findings.previous_report import PreviousReport
+from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.ledger import Draft, append
+from audit_lib.ledger.keys import demo_key
+from audit_lib.project import load_project
+from audit_lib.project.samples import remember_sample
+from audit_lib.secrecy.keeper import Keeper
+from tests.support.planted_incidents import AS_OF, INCIDENT, START, plant
+
+ENV = "backend/.env"
+LEDGER = ".audit/ledger"
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
+# What the report before said, and is gone since.
+WAS = {
+    "placeholder-value": ("JWT_SECRET_KEY", "production", "backend"),
+}
+
+
+def good(folder: Path) -> set[str]:
+    """The good verdicts on what was planted."""
+    audit = run_audit(load_project(folder), "2026Q3", iso(AS_OF))
+    ages, exposed = audit.tables["freshness"], audit.tables["exposure"]
+    mine = ages[ages["secret"].eq("API_TOKEN") & ages["environment"].eq("production")]
+    leaked = exposed[exposed["secret"].eq("API_TOKEN") & exposed["service"].ne("")]
+    found = {
+        "fresh": len(mine) > 0 and mine["status"].eq("fresh").all(),
+        "not in force": len(leaked) > 0 and leaked["status"].eq("historic").all(),
+        "no other leak": shows_no_leak(audit.tables["leak_coverage"]),
+    }
+    return {name for name, holds in found.items() if holds} | {f"ended: {check}" for check in _ended(audit)}
+
+
+def _ended(audit: Audit) -> set[str]:
+    findings = {
+        check: {
+            "id": f"{check}:x",
+            "check": check,
+            "status": "open",
+            "severity": "high",
+            "covers": "",
+            "subject": subject,
+            "environment": environment,
+            "service": service,
+        }
+        for check, (subject, environment, service) in WAS.items()
+    }
+    changes = compare(PreviousReport(findings, INCIDENT, ()), audit.tables["findings"], audit.tables)
+    return set(changes.loc[changes["change"].eq("ended"), "was_check"]) & set(WAS)
+
+
+def _edit(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
+    def edited(folder: Path) -> None:
+        (folder / name).write_text(change((folder / name).read_text("utf-8")), "utf-8")
+
+    return edited
+
+
+def _look(folder: Path, at: datetime, writer: str) -> None:
+    """A snapshot of one writer that saw the token that is there now."""
+    lines = (folder / ENV).read_text("utf-8").splitlines()
+    value = next(line.partition("=")[2] for line in lines if "API_TOKEN" in line)
+    place = {"environment": "production", "service": "backend", "source": ENV}
+    row = {"secret": "API_TOKEN", "state": "present", "fingerprint": Keeper(demo_key()).fingerprint(value)}
+    body = {"places": [place | {"complete": True}], "secrets": [place | row], "pairs": []}
+    append(folder / LEDGER, demo_key(), Draft("snapshot", body), at, writer)
+
+
+def _without_look_before(folder: Path) -> None:
+    rmtree(folder / LEDGER)
+    _look(folder, INCIDENT, "weekly")
+
+
+def _old_value_again(folder: Path) -> None:
+    _look(folder, START - timedelta(days=300), "other")
+
+
+def _lost_object(folder: Path) -> None:
+    objects = sorted(path for path in (folder / ".git/objects").glob("??/*") if path.is_file())
+    objects[0].chmod(0o600)
+    objects[0].unlink()
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One way to take a precondition away, and the verdicts that rest on it."""
+
+    name: str
+    take: Callable[[Path], None]
+    lost: frozenset[str]
+
+
+def _of(name: str, take: Callable[[Path], None], *lost: str) -> Removal:
+    return Removal(name, take, frozenset(lost))
+
+
+VALUES = ("fresh", "not in force", *(f"ended: {check}" for check in WAS))
+SEARCH = ("no other leak",)
+REMOVED = (
+    _of("the env file", lambda folder: (folder / ENV).unlink(), *VALUES),
+    _of("its variable", _edit(ENV, lambda text: text.replace("API_TOKEN=", "#")), "fresh", "not in force"),
+    _of(
+        "one reading of the line",
+        _edit(ENV, lambda text: text.replace("API_TOKEN=", "API_TOKEN=$x")),
+        "fresh",
+    ),
+    _of("a look before the change", _without_look_before, "fresh"),
+    _of("looks that agree", _old_value_again, "fresh"),
+    _of("the history", lambda folder: rmtree(folder / ".git"), *SEARCH),
+    _of("an object of the history", _lost_object, *SEARCH),
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_good_verdict_stays_without_what_it_rests_on(seed: int, tmp_path: Path) -> None:
+    """With everything there they are good; with any one thing taken away, those that rest on it are not."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    plant(whole, "leaked and used", seed)
+    audit = (whole / "audit.toml").read_text("utf-8")
+    (whole / "audit.toml").write_text(f'environments = ["production"]\n{audit}', "utf-8")
+    remember_sample(whole)
+    before = good(whole)
+    stayed = {}
+    for number, removal in enumerate(REMOVED):
+        folder = tmp_path / str(number)
+        copytree(whole, folder)
+        removal.take(folder)
+        remember_sample(folder)
+        after = good(folder)
+        stayed[removal.name] = after & removal.lost
+    assert set().union(*(removal.lost for removal in REMOVED)) <= before
+    assert {name: kept for name, kept in stayed.items() if kept} == {}
