@@ -27,7 +27,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
     """
     faults: list[Fault] = []
     table = TomlTable(parse_toml(read_text_file(path, place), place), place, faults)
-    zone = _zone(table, "UTC")
+    zone = _zone(table, "")
     project = Project(
         name=_name(table, root),
         root=root,
@@ -38,7 +38,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         log_sources=tuple(_log_source(inner, zone) for inner in table.tables("log", "pattern")),
         deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
         exports=_exports(table),
-        time_zone=zone,
+        time_zone=zone or "UTC",
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),
     )
@@ -152,11 +152,13 @@ def _env_source(table: TomlTable) -> EnvSource:
 
 
 def _log_source(table: TomlTable, zone: str) -> LogSource:
+    zone = _zone(table, zone)
     source = LogSource(
         pattern=_path(table, "pattern", needed=True),
         service=_service(table),
         environment=_environment(table, needed=False),
-        time_zone=_zone(table, zone),
+        time_zone=zone or "UTC",
+        zone_declared=bool(zone),
         instances=table.number("instances", 0, 1) or 0,
     )
     table.close()
@@ -183,7 +185,7 @@ def _service(table: TomlTable, *, needed: bool = False) -> str:
 def _zone(table: TomlTable, default: str) -> str:
     zone = table.text("time_zone", default)
     try:
-        ZoneInfo(zone)
+        ZoneInfo(zone or "UTC")
     except (OSError, ValueError, KeyError):
         table.fault("time_zone must be a zone of the time zone database, such as Europe/Berlin")
         return "UTC"

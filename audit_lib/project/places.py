@@ -33,6 +33,7 @@ class LogSource:
     environment: str = ""
     time_zone: str = "UTC"
     instances: int = 0  # so many write logs there, each its own; 0: nobody says
+    zone_declared: bool = False  # by audit.toml, for the log or for the project
 
 
 @dataclass(frozen=True)

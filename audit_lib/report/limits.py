@@ -9,7 +9,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.report.days_of_quarter import days, undated
 from audit_lib.report.table import Table, show
-from audit_lib.report.verdict import unread
+from audit_lib.report.verdict import undeclared_logs, unread
 
 SNAPSHOTS = frozenset({"E1"})  # two snapshots that differ: our own only evidence that a value is fresh
 MOST_NAMES = 6
@@ -46,6 +46,12 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
             "none happened",
         )
         return
+    if patterns := undeclared_logs(audit):
+        yield (
+            "whether these are all logs, and the hour of times without a zone",
+            f"audit.toml does not say how many instances write {', '.join(patterns[:MOST_NAMES])} and in which "
+            "zone (`instances`, `time_zone`)",
+        )
     if silent:
         yield "days without a log line", f"{counted(silent, 'day')}: either quiet or not logged"
     if counts["untimed"].sum():

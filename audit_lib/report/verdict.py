@@ -95,6 +95,12 @@ def _read(audit: Audit, *kinds: str) -> bool:
     return bool((sources["kind"].isin(kinds) & sources["state"].eq("read")).any())
 
 
+def undeclared_logs(audit: Audit) -> tuple[str, ...]:
+    """The logs of which audit.toml does not say how many instances write them, or in which zone."""
+    sources = audit.project.log_sources
+    return tuple(one.pattern for one in sources if not (one.instances and one.zone_declared))
+
+
 def _aged(audit: Audit) -> bool:
     return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
 
@@ -123,9 +129,10 @@ PASS_NEEDS = (
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(
-        "a log, and in it a request or message of each kind that is judged",
+        "a log, and in it a request or message of each kind that is judged; of each log how many instances "
+        "write it and the zone of its times (`instances`, `time_zone` in audit.toml)",
         ("log_events", "log_coverage", "guide_searches"),
-        lambda audit: _read(audit, "log"),
+        lambda audit: _read(audit, "log") and not undeclared_logs(audit),
     ),
     Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
     Need(

@@ -64,8 +64,8 @@ service = "web"
         EnvSource("", "web", "web/.env.example", example=True),
     )
     assert project.log_sources == (
-        LogSource("logs/*.log", "web", "", "Europe/Berlin"),
-        LogSource("old/*.log*", "", "staging", "Asia/Tokyo"),
+        LogSource("logs/*.log", "web", "", "Europe/Berlin", zone_declared=True),
+        LogSource("old/*.log*", "", "staging", "Asia/Tokyo", zone_declared=True),
     )
     assert project.deploy_sources == (DeploySource("evidence/deploys*.json", "web", "production"),)
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")

@@ -1,12 +1,14 @@
 """Take away what PASS_NEEDS name, one after another: no review without it is a pass."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from audit_lib.base import contracts
 from audit_lib.findings.checks import CHECKS
+from audit_lib.project import LogSource
 from audit_lib.report.verdict import PASS_NEEDS, verdict
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
@@ -71,6 +73,21 @@ def test_without_what_is_needed_nothing_passes(
 ) -> None:
     """Whichever is taken away, the verdict is unknown: it is never pass."""
     assert verdict(frames.audit(**{**WHOLE, name: remove(WHOLE)})) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (LogSource("app.log", zone_declared=True, instances=1), "pass"),
+        (LogSource("app.log", zone_declared=True), "unknown"),
+        (LogSource("app.log", instances=1), "unknown"),
+    ],
+)
+def test_logs_that_nobody_counted_are_no_pass(source: LogSource, expected: str) -> None:
+    """While nobody says how many instances write a log, or in which zone, one may be missing: no pass."""
+    audit = frames.audit(**WHOLE)
+    audit = replace(audit, project=replace(audit.project, log_sources=(source,)))
+    assert verdict(audit) == expected
 
 
 def test_each_check_has_a_need() -> None:
