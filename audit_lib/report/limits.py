@@ -49,8 +49,8 @@ def _of_logs(audit: Audit) -> Iterator[tuple[str, str]]:
     if patterns := undeclared_logs(audit):
         yield (
             "whether these are all logs, and the hour of times without a zone",
-            f"audit.toml does not say how many instances write {', '.join(patterns[:MOST_NAMES])} and in which "
-            "zone (`instances`, `time_zone`)",
+            f"audit.toml does not say how many instances write {', '.join(patterns[:MOST_NAMES])}, or in "
+            "which zone (`instances`, `time_zone`)",
         )
     if silent:
         yield "days without a log line", f"{counted(silent, 'day')}: either quiet or not logged"
