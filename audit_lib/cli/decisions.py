@@ -26,7 +26,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.cli.verify import report_faults, signatures
+from audit_lib.cli.verify import refuse_foreign, report_faults, signatures
 from audit_lib.findings.attestations import questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.ledger import Draft, all_heads, read_ledger
@@ -99,6 +99,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     refuse_values(context, {**texts_of(given), "DIR": report})
     project, writer = context.project, writer_name(given["writer"])
     by = given["by"] or writer
+    refuse_foreign(report, key_of(project))
     ledger = read_ledger(project.ledger_dir, key_of(project))
     if done := [entry.place for entry in signatures(report, ledger) if entry.body["by"] == by]:
         raise BadInput.at(report.name, f"was signed by {by} already ({done[0]})")

@@ -31,7 +31,7 @@ from audit_lib.cli.options import (
     writer_name,
 )
 from audit_lib.cli.records import take_snapshot
-from audit_lib.cli.verify import signatures
+from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import GivenValues, Project, load_project
@@ -170,6 +170,7 @@ def _publish(
     """The audit that was published, and where."""
     out = out or Path("reports") / f"{file_name(project.name)}-{parameters['quarter']}"
     keeper = keeper_of(project)
+    refuse_foreign(out, keeper.key)
     if signatures(out, read_ledger(project.ledger_dir, keeper.key)):
         raise BadInput.at(str(out), "holds a report that was signed: name another folder with --out")
 

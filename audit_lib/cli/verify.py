@@ -120,6 +120,22 @@ def _summary(ledger: Ledger, key: Key | None) -> str:
     return f"{entries}: links are intact, {counted(ledger.macs_checked, 'MAC')} valid under {shown}{vouched}"
 
 
+def refuse_foreign(report: Path, key: Key) -> None:
+    """Refuse a report that was made under another key: another project's, or from before a change of key.
+
+    Names of folders are alike in many projects; keys are not.
+    """
+    try:
+        made = json.loads((report / MANIFEST).read_bytes())["key"]["key_id"]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return
+    if made != key.key_id:
+        raise BadInput.at(
+            str(report),
+            "holds a report made under another key, perhaps another project's: name another folder",
+        )
+
+
 def signatures(report: Path, ledger: Ledger) -> list[Entry]:
     """The sign-offs of the report in a folder, as it is now; none for a folder without a manifest."""
     try:

@@ -304,6 +304,17 @@ def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> No
     assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
 
 
+def test_a_report_of_another_key_is_neither_replaced_nor_signed(run: Run, tmp_path: Path) -> None:
+    """Two projects whose folders are called alike do not overwrite or sign each other's report."""
+    run("snapshot", "--writer", "ci")
+    folder = report(tmp_path / "report")
+    manifest = json.loads((folder / "MANIFEST.json").read_text())
+    (folder / "MANIFEST.json").write_text(json.dumps(manifest | {"key": {"key_id": "0" * 8}}))
+    for words in (("review", "--out", str(folder)), ("signoff", str(folder), "--by", "Ada")):
+        assert "made under another key" in run(*words, code=2).stderr
+    assert (folder / "report.html").read_text() == "report"
+
+
 def test_a_signature_stands_alone(run: Run, tmp_path: Path) -> None:
     """Nobody signs one report twice, and a signed report is not replaced by the next review."""
     run("snapshot", "--writer", "ci")
