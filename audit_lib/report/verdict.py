@@ -129,10 +129,14 @@ PASS_NEEDS = (
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(
-        "a log, and in it a request or message of each kind that is judged; of each log how many instances "
-        "write it and the zone of its times (`instances`, `time_zone` in audit.toml)",
+        "a log, and in it a request or message of each kind that is judged",
         ("log_events", "log_coverage", "guide_searches"),
-        lambda audit: _read(audit, "log") and not undeclared_logs(audit),
+        lambda audit: _read(audit, "log"),
+    ),
+    Need(
+        "of each log how many instances write it, and the zone of its times (`instances`, `time_zone`)",
+        ("log_events", "log_coverage", "detections"),
+        lambda audit: not undeclared_logs(audit),
     ),
     Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
     Need(
