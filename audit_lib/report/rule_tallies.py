@@ -76,7 +76,7 @@ def tally(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> Tally
         of_table = [one for one in checks if one.check.table == table]
         _add_table(made, of_table, audit.tables[table], rule.secrets)
         made.events |= table in EVENTS
-        made.reasons += _unmet(table, audit)
+        made.reasons += [reason for reason in _unmet(table, audit) if reason not in made.reasons]
     made.evidence += _findings(audit, rule)
     if rule.leaks_in:
         _add_leaks(made, rule, audit)
