@@ -25,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "generate": "generate:generate",
     "runbook": "runbook:runbook",
     "due": "due:due",
-    "snapshot": "records:snapshot",
+    "snapshot": "snapshot:snapshot",
     "record": "records:record",
     "accept": "decisions:accept",
     "attest": "decisions:attest",

@@ -30,6 +30,10 @@ from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
+from audit_lib.rotation.half_rotations import tabulate_half_rotations
+from audit_lib.rotation.leak_lives import tabulate_leak_lives
+from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import (
     Label,
@@ -101,6 +105,7 @@ def run_audit(
     label = _label(read.logs, keeper.key)
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
+    rotating = RotationRead.of(read, rules, moment)
     tables = {
         "sources": Sources.checked(pd.concat([read.sources, documents])),
         "entries": read.entries,
@@ -110,12 +115,15 @@ def run_audit(
         "evidence": read.evidence,
         "freshness": read.freshness,
         "rotation_pairs": tabulate_rotation_pairs(read.freshness, rules),
+        "rotations": tabulate_rotations(read.ledger, period.start, period.end),
+        "half_rotations": tabulate_half_rotations(rotating, rules),
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),
         "leaks": leaked.leaks,
         "leak_places": leaked.places,
         "leak_coverage": leaked.coverage,
         "exposure": exposure,
+        "leak_lives": tabulate_leak_lives(leaked.leaks, leaked.places, rotating, rules),
         "leaked_secrets": tabulate_leaked_secrets(leaked.leaks, leaked.places, exposure),
         "clean_up": clean_up(leaked.leaks, leaked.places, exposure),
         "log_counts": read.logs.counts,

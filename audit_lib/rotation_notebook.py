@@ -40,8 +40,10 @@ def open_rotation(
         named = secret or next((rule.name for rule in rules.secrets), "")
         moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
 
+        mode = "compromised" if compromised else "scheduled"
+
         def planned() -> Publication[RotationPlan]:
-            plan = plan_rotation(named, opened, rules, keeper, moment, compromised=compromised)
+            plan = plan_rotation(named, opened, rules, keeper, moment, mode=mode)
             return prepare(plan, plan.read.inventory, rules, opened.name, keeper=keeper, artefacts=1)
 
         return open_guarded(given, keeper, planned)

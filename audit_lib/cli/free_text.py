@@ -16,7 +16,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.env_files import read_env_sources
 
-_OPTIONS = ("by", "reason", "ticket", "proof", "writer")
+_OPTIONS = ("by", "approved_by", "reason", "ticket", "proof", "writer")
 _FOUND = "holds a secret value of this project: describe it in other words"
 
 
@@ -52,7 +52,7 @@ def _secret(context: Opened, keeper: Keeper) -> list[str]:
 
 def texts_of(given: Mapping[str, Any]) -> dict[str, str | None]:
     """The texts among the options of a command that its entry will hold."""
-    return {f"--{name}": given.get(name) for name in _OPTIONS}
+    return {f"--{name.replace('_', '-')}": given.get(name) for name in _OPTIONS}
 
 
 def _seen(ledger: Ledger) -> set[str]:

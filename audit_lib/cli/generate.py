@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -22,14 +23,13 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
+from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.secrecy.keeper import Keeper
-
-LONGEST = 64 * 1024
 
 
 @click.command()
@@ -43,8 +43,7 @@ LONGEST = 64 * 1024
     "--environment", default="production", show_default=True, help="Whose rules hold, without --into."
 )
 @by_option
-@click.option("--ticket", default="", help="The ticket's number or address.")
-@click.option("--reason", default="", help="Why, such as scheduled, compromised, leaver or provider.")
+@options(*rotation_options)
 @options(policy_option, ledger_option, writer_option)
 def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
     """Make a new value for SECRET by the policy's rule.
@@ -66,10 +65,13 @@ def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None
         return
     source = env_source(context.project, into)
     value = _value(rule, context.policy, source.environment, entered=given["given"])
-    key, at, writer = made_key_of(context.project), now(), writer_name(given["writer"])
+    at, writer = now(), writer_name(given["writer"])
+    said = {"by": given["by"] or writer, "ticket": given["ticket"], "reason": given["reason"]}
+    said |= approval(given, ZoneInfo(context.project.time_zone), at)
+    key = made_key_of(context.project)
     for change in planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key)):
         change.write()
-        draft = change.draft(at, given["by"] or writer, given["ticket"], given["reason"])
+        draft = change.draft(at, said)
         entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
         click.echo(f"{entry.place}: {change.place}: replaced in {change.source}")
     click.echo(f"The old value stays in use until it starts anew ({rule.restart or 'restart'})", err=True)
@@ -87,22 +89,11 @@ def _value(rule: SecretRule, policy: Policy, environment: str, *, entered: bool)
     """The new value: made, or entered and then judged by the same rules."""
     if not entered:
         return made_value(rule, policy, environment)
-    value = _entered()
+    value = entered_value("New value (not shown)", twice=True)
     faults = tuple(new_value_faults(rule, value, policy, environment))
     if faults:
         raise BadInput(Fault(f"the value entered for {rule.name}", fault) for fault in faults)
     return value
-
-
-def _entered() -> str:
-    if sys.stdin.isatty():
-        text: str = click.prompt("New value (not shown)", hide_input=True, confirmation_prompt=True, err=True)
-        return text
-    raw = sys.stdin.buffer.read(LONGEST + 1)
-    text = raw.decode("utf-8", "replace").rstrip("\r\n")
-    if len(raw) > LONGEST or not text or not text.isprintable():
-        raise BadInput.at("stdin", f"must be one line of printable text of at most {LONGEST >> 10} KiB")
-    return text
 
 
 def _hand_over(value: str, descriptor: int) -> None:

@@ -22,7 +22,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.cli.records import fingerprints, take_snapshot
+from audit_lib.cli.snapshot import fingerprints, take_snapshot
 from audit_lib.ledger import Draft, all_heads, current_key_ids
 from audit_lib.ledger.keys import export_key, key_of, keys_at_hand, open_export, store_key
 from audit_lib.ledger.known_heads import write_entry

@@ -1,8 +1,6 @@
-"""`snapshot` and `record`: write to the ledger what was seen and what was done."""
+"""`record`: writes to the ledger what was done with a secret, by whom, approved by whom, and why."""
 
 import re
-import sys
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values, texts_of
-from audit_lib.cli.guarded import guard_values
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     env_option,
@@ -29,77 +25,23 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
-from audit_lib.ledger.keys import key_file, key_of, made_key_of
+from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
+from audit_lib.cli.snapshot import tables_in_place
+from audit_lib.leaks.removal import search_removed
+from audit_lib.ledger import Draft, Ledger, read_ledger
+from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.ledger.tenures import tenures
-from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
-from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.rotation.store_changes import present_stays
+from audit_lib.secrecy.keeper import Key
 from audit_lib.secrets.ledger_observations import Links
 from audit_lib.secrets.rotation_claims import seen_already
-from audit_lib.secrets.snapshot import lacking, snapshot_draft
-
-
-@click.command()
-@options(project_option, env_option, policy_option, ledger_option, writer_option)
-@click.option("--fewer", is_flag=True, help="Accept that places of your last snapshot have no values now.")
-def snapshot(
-    folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, *, writer: str, fewer: bool
-) -> None:
-    """Record which values are in place, as keyed fingerprints.
-
-    Run it each week and at each deploy: snapshots prove later how old a secret is. No value is written.
-    The first snapshot creates the key.
-    """
-    at = now()
-    context = opened(folder, ledger, policy, env)
-    refuse_values(context, {"--writer": writer})
-    entry = take_snapshot(context, at, writer_name(writer), fewer)
-    seen = entry.body["secrets"]
-    present = sum(row["fingerprint"] is not None for row in seen)
-    where = counted(len(entry.body["places"]), "place")
-    click.echo(f"{entry.place}: {counted(present, 'value')} in {where} seen at {iso(at)}")
-
-
-def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:
-    """The entry that was appended; the key is created if there is neither ledger nor key.
-
-    Raises:
-        BadInput: no value was seen, or, unless `fewer`, none of a place that the writer's last snapshot saw.
-    """
-    project = context.project
-    had_key = key_file().exists()
-    key = made_key_of(project)
-    if not had_key and key.origin == "file":
-        click.echo(f"key: {key.key_id} created in {key_file()}: keep a copy (key export)", err=True)
-    draft = snapshot_draft(*_tables(context, key))
-    configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
-    draft = replace(draft, body={**draft.body, "configuration": configuration})
-    if not draft.body["places"]:
-        raise BadInput.at(str(project.root), "has no env file that can be read, and no --env was given")
-    if not any(row["fingerprint"] is not None for row in draft.body["secrets"]):
-        raise BadInput.at(str(project.root), "has not one value of a secret: there is nothing to record")
-    if not fewer:
-        _ask_about_lacking(draft, read_ledger(project.ledger_dir, key), writer)
-    return write_entry(project.ledger_dir, key, draft, at, writer)
-
-
-def _ask_about_lacking(draft: Draft, ledger: Ledger, writer: str) -> None:
-    """Ask on a terminal, else refuse, if places have no values any more: probably they were forgotten."""
-    own = [entry for entry in ledger.of_kind("snapshot") if entry.writer == writer]
-    lost = lacking(draft, own[-1] if own else None)
-    if not lost:
-        return
-    told = f"no value of {', '.join(lost)} was seen, and {own[-1].place} saw some"
-    if not sys.stdin.isatty():
-        raise BadInput.at("snapshot", f"{told}: give them with --env, or take it with snapshot --fewer")
-    click.confirm(f"{told}. Record it all the same?", abort=True, err=True)
-
+from audit_lib.secrets.value_rules import hold
 
 REVOKED = ("current", "previous")
+_REMOVAL = ("secret", "environment", "service", "by", "ticket", "reason")
+SHOWN = 5  # places of a value that is still there
 
 
 @click.command()
@@ -112,6 +54,11 @@ REVOKED = ("current", "previous")
     type=click.Choice(REVOKED),
     help="Record that the provider revoked the current or the previous value.",
 )
+@click.option(
+    "--removed",
+    is_flag=True,
+    help="Enter the replaced value, search the whole project for it, and record that it is nowhere.",
+)
 @click.option("--proof", default="", help="What shows that it was revoked, such as the provider refusing it.")
 @click.option(
     "--at",
@@ -121,11 +68,10 @@ REVOKED = ("current", "previous")
     "time_zone (audit.toml, default: UTC).",
 )
 @click.option("--by", default="", help="Who did it (default: the writer).")
-@click.option("--ticket", default="", help="The ticket's number or address.")
-@click.option("--reason", default="", help="Why, such as planned, leaked or somebody left.")
+@options(*rotation_options)
 @options(env_option, policy_option, ledger_option, writer_option)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated or revoked.
+    """Record that SECRET was rotated, revoked or, with --removed, purged from where it leaked.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and
@@ -135,7 +81,7 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     context = opened(folder, given["ledger"], given["policy"], given["env"])
     refuse_values(context, texts_of(given))
     key = key_of(context.project)
-    inventory, _, _ = _tables(context, key)
+    inventory, _, _ = tables_in_place(context, key)
     row = _place(inventory, context, secret, environment_of(environment), service)
     moment, day_only = _claimed(claimed, at, ZoneInfo(context.project.time_zone))
     writer = writer_name(given["writer"])
@@ -149,6 +95,13 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         "ticket": given["ticket"],
         "reason": given["reason"],
     }
+    if given["removed"]:
+        draft = _removal(row, context, key, {name: body[name] for name in _REMOVAL})
+        entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
+        click.echo(f"{entry.place}: that value was found nowhere, in {draft.body['searched']}")
+        if not draft.body["whole"]:
+            click.echo("not everything was searched, so whether it is removed is not known", err=True)
+        return
     if given["revoked"]:
         body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
         entry = write_entry(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
@@ -159,6 +112,7 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         raise BadInput.at("--proof", "is only for --revoked")
     fingerprint = row.fingerprint if row.state == "present" else None
     body |= {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
+    body |= approval(given, ZoneInfo(context.project.time_zone), at)
     if not claimed and body["fingerprint"]:
         _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
     entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
@@ -166,6 +120,25 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {when}")
     if body["fingerprint"] is None:
         click.echo("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
+
+
+def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft:
+    """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
+    rule = context.policy.rule(row.secret)
+    keeper = keeper_of(context.project)
+    value = entered_value("The replaced value (not shown)")
+    fingerprint = hold(keeper, keeper.take(value), rule.component if rule else "whole").part
+    ledger = read_ledger(context.project.ledger_dir, key)
+    if fingerprint == row.fingerprint:
+        raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
+    if fingerprint not in {stay.fingerprint for stay in present_stays(ledger)}:
+        raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
+    found = search_removed(context.project, keeper, fingerprint, row.variable)
+    if found.places:
+        more = f" and {len(found.places) - SHOWN} more" if len(found.places) > SHOWN else ""
+        raise BadInput.at("--removed", f"it is still in {'; '.join(found.places[:SHOWN])}{more}")
+    seen = {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
+    return Draft("removal", said | seen)
 
 
 def _refuse_unchanged(row: Any, ledger: Ledger) -> None:
@@ -195,25 +168,6 @@ def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
     if not others or ":" in others[-1]:
         raise BadInput.at("--revoked", "is not possible: the ledger has no value before the current one")
     return others[-1]
-
-
-def _tables(context: Opened, key: Key) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Inventory, sources and drift, under a key."""
-    keeper = Keeper(key)
-    sources, entries = read_env_sources(context.project, context.given, keeper, context.policy)
-    inventory = tabulate_inventory(entries, context.policy, context.project, keeper, sources)
-    guard_values(keeper, inventory, context.policy, context.project)
-    return inventory, sources, compare_places(inventory, entries, context.policy, keeper)
-
-
-def fingerprints(context: Opened, key: Key) -> dict[tuple[str, str, str, str], str]:
-    """The fingerprint of each value in place, under a key, by secret, variable, environment and service."""
-    inventory, _, _ = _tables(context, key)
-    return {
-        (row.secret, row.variable, row.environment, row.service): row.fingerprint
-        for row in rows(inventory)
-        if row.fingerprint is not None
-    }
 
 
 def _place(inventory: pd.DataFrame, context: Opened, secret: str, environment: str, service: str) -> Any:

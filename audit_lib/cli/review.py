@@ -30,7 +30,7 @@ from audit_lib.cli.options import (
     scheduler_option,
     writer_name,
 )
-from audit_lib.cli.records import take_snapshot
+from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of

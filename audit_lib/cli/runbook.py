@@ -9,6 +9,7 @@ import click
 
 from audit_lib.audit import instant_of
 from audit_lib.base.clock import iso, parse_instant
+from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
 from audit_lib.cli.open_project import opened
@@ -24,7 +25,9 @@ from audit_lib.cli.options import (
 )
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.report import escape as inert
-from audit_lib.rotation.plan import LONGEST, RotationPlan, plan_rotation
+from audit_lib.report.rotation_tables import KINDS
+from audit_lib.rotation.half_rotations import LONGEST
+from audit_lib.rotation.plan import RotationPlan, plan_rotation
 from audit_lib.rotation.progress import Progress
 from audit_lib.rotation.runbook import RunbookStep
 from audit_lib.rotation.step_progress import DONE
@@ -36,6 +39,7 @@ LEFT = 3
 @click.argument("secret")
 @options(project_option)
 @click.option("--compromised", is_flag=True, help="The order for a value that others have.")
+@click.option("--grace", is_flag=True, help="The order if old and new value are both accepted for a while.")
 @click.option("--environment", default="", help="Only this environment.")
 @click.option("--check", is_flag=True, help="Report which steps are done; exits with 3 unless all are.")
 @click.option(
@@ -49,6 +53,8 @@ def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, *
 
     With --check it reports which steps are done, not done or not known, and names what was left half done.
     """
+    if compromised and given["grace"]:
+        raise BadInput.at("--grace", "is for no compromised value: others would be let in with it")
     context = opened(folder, given["ledger"], given["policy"], given["env"])
     # The sample's plan is the same each day; what was done to it since is newer than its pinned date.
     pinned = "" if given["check"] else context.project.pinned_as_of
@@ -60,7 +66,7 @@ def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, *
         instant_of(context.project, given["as_of"] or pinned or iso(now())),
         given=context.given,
         environment=environment_of(environment) if environment else "",
-        compromised=compromised,
+        mode="compromised" if compromised else "grace" if given["grace"] else "scheduled",
     )
     if not given["check"]:
         _say(_planned(plan))
@@ -77,8 +83,7 @@ def _say(lines: Iterator[str] | list[str]) -> None:
 
 
 def _planned(plan: RotationPlan) -> Iterator[str]:
-    kind = "a compromised value" if plan.compromised else "a scheduled rotation"
-    yield f"Runbook for {plan.scope.rule.name}: {kind}, as of {iso(plan.read.as_of)}"
+    yield f"Runbook for {plan.scope.rule.name}: {KINDS[plan.mode]}, as of {iso(plan.read.as_of)}"
     yield ""
     yield "What to expect:"
     yield from (f"  {topic}: {text}" for topic, text in plan.effects.lines)

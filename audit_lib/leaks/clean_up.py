@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import CleanUp
+from audit_lib.leaks.purge import IN_HISTORY
 
 _PURGE = (
     "clones and forks that exist, the host's caches and pull request refs, build logs, backups and mails "
@@ -16,8 +17,7 @@ _STAYS = {
     "bundle": "browsers, caches and content networks keep what they were served",
     "notebook": "copies that were sent or rendered keep it",
 }
-_IN_HISTORY = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "path", "commit message",
-               "commit author", "tag", "staged", "git file")  # fmt: skip
+_NAMED = 5  # paths of the purge
 
 
 def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) -> pd.DataFrame:
@@ -31,9 +31,15 @@ def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) 
             if status in statuses and (status == "emergency" or "emergency" not in statuses):
                 steps.append(_rotate(leak, status, exposure))
     steps += [step for leak in real.itertuples() for step in _removals(leak, places)]
-    history = places[places["leak_id"].isin(real["leak_id"]) & places["place"].isin(_IN_HISTORY)]
+    history = places[places["leak_id"].isin(real["leak_id"]) & places["place"].isin(IN_HISTORY)]
     if len(history):
-        text = "purge all of them from the history at once (git filter-repo), then force-push and re-clone"
+        paths = sorted(set(history["path"]) - {""})
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        where = f": {', '.join(paths[:_NAMED])}{more}" if paths else ""
+        text = (
+            "purge all of them from the history at once (git filter-repo), then force-push and re-clone; "
+            f"`runbook NAME --compromised` has the commands{where}"
+        )
         steps.append(_step("", "", "purge", text, _PURGE))
         steps.append(
             _step("", "", "tell", "ask everyone with a clone or fork to delete it and clone anew", "")

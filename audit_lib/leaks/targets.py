@@ -93,7 +93,7 @@ def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper
 def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper) -> dict[str, Any]:
     names = sorted({shape.name for shape in met if _NAME.fullmatch(shape.name)})
     rules = sorted({shape.rule for shape in met})
-    weak = _weakness(fingerprint, keeper) if names else ""
+    weak = weakness(fingerprint, keeper) if names else ""
     return {
         "fingerprint": fingerprint,
         "variable": (names or rules)[0],
@@ -120,11 +120,12 @@ def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> 
         rule.component if rule else "password" if keeper.ask(fingerprint, values.has_password) else "whole"
     )
     held = hold(keeper, fingerprint, wanted)
-    weak = _weakness(held.part, keeper) if held.part else "holds no password"
+    weak = weakness(held.part, keeper) if held.part else "holds no password"
     return (held.whole if weak and held.component != "whole" else held.part), held.part, weak
 
 
-def _weakness(fingerprint: str, keeper: Keeper) -> str:
+def weakness(fingerprint: str, keeper: Keeper) -> str:
+    """Why a value is searched for beside its name alone; "" if it is searched for everywhere."""
     if keeper.ask(fingerprint, len) < SHORTEST:
         return f"has under {SHORTEST} characters"
     if keeper.ask(fingerprint, strength_bits) < WEAKEST_BITS:

@@ -16,7 +16,10 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrecy.keeper import Key
 
-KINDS = ("snapshot", "rotation", "revocation", "acceptance", "attestation", "signoff", "key bridge", "repair")
+KINDS = (
+    "snapshot", "rotation", "revocation", "removal", "acceptance", "attestation", "signoff", "key bridge",
+    "repair",
+)  # fmt: skip
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 

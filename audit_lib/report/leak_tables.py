@@ -3,6 +3,8 @@
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.contracts import rows
+from audit_lib.base.contracts.rotations import DONE, TICKS
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.urgency import NO_SECRETS
 from audit_lib.leaks.whole_search import shows_no_leak
@@ -18,7 +20,9 @@ MEANING = {
 
 def leaks_tables(audit: Audit) -> Tables:
     """Every leak, the most urgent first; the steps of the clean-up in order; what was not searched."""
-    return together(_leaks(audit), _steps(audit), _not_searched(audit))
+    return together(
+        _leaks(audit), shown_lives(audit.tables["leak_lives"]), _steps(audit), _not_searched(audit)
+    )
 
 
 def _leaks(audit: Audit) -> Table:
@@ -48,6 +52,17 @@ def _leaks(audit: Audit) -> Table:
         + ("" if shows_no_leak(audit.tables["leak_coverage"]) else ", but not everything was searched"),
         year=audit.as_of.year,
     )
+
+
+def shown_lives(lives: pd.DataFrame) -> Table:
+    """Each leak's four ticks; of what is not done or not known, why."""
+    view = lives[["leak_id", "secret", *TICKS]].rename(columns={"leak_id": "leak"})
+    view["what is missing"] = [
+        "; ".join(f"{name}: {getattr(row, name + '_why')}" for name in TICKS if getattr(row, name) != DONE)
+        for row in rows(lives)
+    ]
+    note = "A leak's life ends with four ticks. A revocation that somebody recorded is a claim."
+    return show(view.head(MOST_ROWS), "How far each leak's life is", note, empty="no value has leaked")
 
 
 def _steps(audit: Audit) -> Table:

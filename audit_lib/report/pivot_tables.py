@@ -24,7 +24,10 @@ from audit_lib.incident.pivots import (
 from audit_lib.incident.record import windows_concerned
 from audit_lib.logins.requests import Window
 from audit_lib.report.brief_instants import with_brief_instants
+from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.table import Table, show
+from audit_lib.rotation.leak_lives import tabulate_leak_lives
+from audit_lib.rotation.read_rotation import RotationRead
 
 MOST_ROWS = 60
 MOST_SECRETS = 3
@@ -58,6 +61,21 @@ def _exposed(investigation: Investigation) -> tuple[str, Window]:
     for row in rows(windows_concerned(investigation)):
         return str(row.secret), span(row, investigation.as_of)
     return "", investigation.window
+
+
+def lives_table(investigation: Investigation) -> Table:
+    """The four ticks of each leak: removed, rotated, revoked, refused."""
+    read = RotationRead(
+        as_of=investigation.as_of,
+        inventory=investigation.inventory,
+        ledger=investigation.ledger,
+        sources=investigation.sources,
+        requests=investigation.requests,
+        events=investigation.events,
+        deploys=investigation.deploys,
+    )
+    lives = tabulate_leak_lives(investigation.leaks, investigation.leak_places, read, investigation.policy)
+    return shown_lives(lives)
 
 
 def couplings_table(investigation: Investigation) -> Table:

@@ -18,7 +18,7 @@ from audit_lib.report.rule_results import tabulate_rules
 from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
 
-SCHEMA = "audit_lib/report/2"
+SCHEMA = "audit_lib/report/3"
 
 _PLACE = ["secret", "environment", "service"]
 _LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")
@@ -44,7 +44,10 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
         "detections": _detections(audit.tables["detections"]),
+        "rotations": _rows(audit.tables["rotations"]),
+        "half_rotations": _rows(audit.tables["half_rotations"], ("service",)),
         "leaks": _leaks(audit),
+        "leak_lives": _rows(audit.tables["leak_lives"]),
         "drift": _drift(audit.tables["inventory"]),
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),

@@ -2,8 +2,46 @@
 
 import pandas as pd
 
+from audit_lib.audit import Audit
 from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.rotation.plan import RotationPlan
+
+KINDS = {
+    "scheduled": "a scheduled rotation",
+    "compromised": "a compromised value",
+    "grace": "a scheduled rotation with a grace period",
+}
+
+
+def rotations_tables(audit: Audit) -> Tables:
+    """The rotations of the quarter, then those that were left half done."""
+    done = audit.tables["rotations"]
+    view = pd.DataFrame(
+        {
+            "secret": done["secret"],
+            "place": done["environment"] + "/" + done["service"],
+            "after_at": done["after_at"],
+            "by_at": done["by_at"],
+            "by": done["by"],
+            "approved by": done["approved_by"],
+            "ticket": done["ticket"],
+            "trigger": done["trigger"],
+            "days from trigger to done": _spans(done),
+            "proof": done["proof"],
+        }
+    )
+    note = "Proved: the ledger saw another value before. Claimed: only a record says so."
+    halves = audit.tables["half_rotations"][["secret", "text"]].rename(columns={"text": "left half done"})
+    return together(
+        show(view, "Rotations of the quarter", note, empty="the ledger has none", year=audit.as_of.year),
+        show(halves, "Left half done", empty="none is known to be half done"),
+    )
+
+
+def _spans(done: pd.DataFrame) -> list[str]:
+    """`0.4 to 1.2`; "" if nobody said since when it was due."""
+    bounds = zip(done["days_to_done_min"], done["days_to_done_max"], strict=True)
+    return ["" if pd.isna(low) else f"{low:g} to {high:g}" for low, high in bounds]
 
 
 def effects_table(plan: RotationPlan) -> Table:
@@ -25,8 +63,7 @@ def runbook_table(plan: RotationPlan) -> Table:
         }
         for number, step in enumerate(plan.steps, 1)
     ]
-    kind = "of a compromised value" if plan.compromised else "of a scheduled rotation"
-    return show(pd.DataFrame(steps), f"The steps {kind}")
+    return show(pd.DataFrame(steps), f"The steps of {KINDS[plan.mode]}")
 
 
 def progress_tables(plan: RotationPlan) -> Tables:
@@ -36,5 +73,5 @@ def progress_tables(plan: RotationPlan) -> Tables:
     steps = pd.DataFrame(
         [[getattr(one, name) for name in columns] for one in progress.steps], columns=columns
     )
-    halves = pd.DataFrame({"half done": list(progress.half_done)})
+    halves = pd.DataFrame({"half done": list(map(str, progress.half_done))})
     return together(show(steps, "What evidence shows"), show(halves, "Left half done"))

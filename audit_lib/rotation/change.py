@@ -1,7 +1,7 @@
 """A rotation in env files: a variable and its twins get a new value, the ledger both fingerprints."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +39,8 @@ class FileChange:
         """Change the file; `BadInput` if it has changed meanwhile or cannot be written."""
         replace_file(self.path, self.before, self.after)
 
-    def draft(self, at: datetime, by: str, ticket: str, reason: str) -> Draft:
-        """The ledger's record of the change: a rotation whose old and new value were both seen."""
+    def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
+        """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
         secret, environment, service = self.place
         body = {
             "secret": secret,
@@ -52,11 +52,8 @@ class FileChange:
             "day_only": False,
             "previous": self.previous,
             "fingerprint": self.fingerprint,
-            "by": by,
-            "ticket": ticket,
-            "reason": reason,
         }
-        return Draft("rotation", body)
+        return Draft("rotation", body | dict(said))
 
 
 def env_source(project: Project, file: Path) -> EnvSource:

@@ -1,6 +1,7 @@
 """Rotations that stopped halfway: one of a pair, one environment, a claim alone, a store without a start."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from audit_lib.ledger import Ledger
@@ -9,14 +10,26 @@ from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProg
 from audit_lib.rotation.store_changes import StoreChange
 
 
+@dataclass(frozen=True)
+class HalfDone:
+    """One half that is missing: of which kind (HalfRotations), where, and what, in words."""
+
+    half: str  # pair | unequal | environment | claim | restart
+    environment: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def half_done(
     scope: RotationScope,
     changes: Sequence[StoreChange],
     refreshes: Sequence[StepProgress],
     ledger: Ledger,
     since: datetime,
-) -> Iterator[str]:
-    """Each half that is missing, in words; of what is not known it says nothing."""
+) -> Iterator[HalfDone]:
+    """Each half that is missing; of what is not known it says nothing."""
     for environment in scope.environments:
         here = [one for one in changes if one.store.place.environment == environment]
         yield from _pair(environment, here)
@@ -25,10 +38,12 @@ def half_done(
     for one in changes:
         claims = [entry for entry in ledger.of_kind("rotation") if _tells(entry.body, one, entry.at, since)]
         if claims and one.state == NOT_DONE:
-            yield f"claimed, not done: {claims[-1].place} records that {one.store} changed, and it did not"
+            text = f"claimed, not done: {claims[-1].place} records that {one.store} changed, and it did not"
+            yield HalfDone("claim", one.store.place.environment, text)
     for start in refreshes:
         if start.state == NOT_DONE and start.why.startswith(("stale", "the deploy")):
-            yield f"store without restart: {start.place}: {start.why}"
+            text = f"store without restart: {start.place}: {start.why}"
+            yield HalfDone("restart", start.place.partition("/")[0], text)
 
 
 def _tells(body: object, one: StoreChange, at: datetime, since: datetime) -> bool:
@@ -36,21 +51,23 @@ def _tells(body: object, one: StoreChange, at: datetime, since: datetime) -> boo
     return at >= since and (body["secret"], body["environment"], body["service"]) == one.store.place
 
 
-def _pair(environment: str, here: Sequence[StoreChange]) -> Iterator[str]:
+def _pair(environment: str, here: Sequence[StoreChange]) -> Iterator[HalfDone]:
     done = [str(one.store) for one in here if one.state == DONE]
     left = [str(one.store) for one in here if one.state == NOT_DONE]
     if done and left:
-        yield f"one half of {environment}: {'; '.join(done)} changed, {'; '.join(left)} did not"
+        text = f"one half of {environment}: {'; '.join(done)} changed, {'; '.join(left)} did not"
+        yield HalfDone("pair", environment, text)
 
 
-def _unequal(environment: str, scope: RotationScope, here: Sequence[StoreChange]) -> Iterator[str]:
+def _unequal(environment: str, scope: RotationScope, here: Sequence[StoreChange]) -> Iterator[HalfDone]:
     names = {scope.rule.name, *(rule.name for rule in scope.twins)}
     twins = [one.store for one in here if one.store.place.secret in names and one.store.fingerprint]
     if len({store.fingerprint for store in twins}) > 1:
-        yield f"unequal pair in {environment}: {' and '.join(map(str, twins))} hold different values"
+        text = f"unequal pair in {environment}: {' and '.join(map(str, twins))} hold different values"
+        yield HalfDone("unequal", environment, text)
 
 
-def _environments(scope: RotationScope, changes: Sequence[StoreChange]) -> Iterator[str]:
+def _environments(scope: RotationScope, changes: Sequence[StoreChange]) -> Iterator[HalfDone]:
     states = {
         name: {one.state for one in changes if one.store.place.environment == name}
         for name in scope.environments
@@ -58,4 +75,5 @@ def _environments(scope: RotationScope, changes: Sequence[StoreChange]) -> Itera
     done = [name for name, found in states.items() if DONE in found]
     left = [name for name, found in states.items() if found <= {NOT_DONE, NOT_KNOWN} and NOT_DONE in found]
     if done and left:
-        yield f"one environment: changed in {', '.join(done)}, not in {', '.join(left)}"
+        text = f"one environment: changed in {', '.join(done)}, not in {', '.join(left)}"
+        yield HalfDone("environment", left[-1], text)

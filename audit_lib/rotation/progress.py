@@ -1,21 +1,23 @@
 """Which steps of a rotation are done, by evidence alone, and which halves of it are missing."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from audit_lib.base.contracts import rows
-from audit_lib.ledger.revocations import revocations
+from audit_lib.leaks.find_leaks import LeakAudit
+from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.detections import detection_policy
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.callers import answered_again
-from audit_lib.rotation.half_done import half_done
+from audit_lib.rotation.half_done import HalfDone, half_done
+from audit_lib.rotation.leak_lives import own_processes_check
+from audit_lib.rotation.purged import purged
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
-from audit_lib.rotation.runbook_words import how_made
 from audit_lib.rotation.scope import RotationScope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
 from audit_lib.rotation.store_changes import StoreChange, store_changes
-from audit_lib.secrets.ledger_observations import Links
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Progress:
     """A rotation as it stands: its steps in order, and each half that is missing, in words."""
 
     steps: tuple[StepProgress, ...]
-    half_done: tuple[str, ...]
+    half_done: tuple[HalfDone, ...]
 
     @property
     def whole(self) -> bool:
@@ -31,10 +33,20 @@ class Progress:
         return bool(self.steps) and all(one.state == DONE for one in self.steps)
 
 
-def rotation_progress(scope: RotationScope, policy: Policy, read: RotationRead, since: datetime) -> Progress:
-    """The progress of a rotation that began at an instant. Steps that leave no evidence have no row."""
-    changes = store_changes(scope.stores, read.ledger, since, read.as_of)
-    refreshes = [refreshed(one, changes, read) for one in scope.consumers if one.refresh != "never"]
+def rotation_progress(
+    scope: RotationScope,
+    policy: Policy,
+    read: RotationRead,
+    since: datetime,
+    leaks: LeakAudit | None = None,
+) -> Progress:
+    """The progress of a rotation that began at an instant. Steps that leave no evidence have no row.
+
+    With what a search for leaks found, also whether the old value was removed from where it leaked.
+    """
+    changes = store_changes(scope.stores, read.stays, since, read.as_of)
+    ended = (*changes, *_kept_meanwhile(changes, read))
+    refreshes = [refreshed(one, ended, read) for one in scope.consumers if one.refresh != "never"]
     steps = [_snapshot(changes, read, since)]
     for environment in scope.environments:
         here = scope.within(environment)
@@ -47,7 +59,30 @@ def rotation_progress(scope: RotationScope, policy: Policy, read: RotationRead, 
         if scope.secret:
             steps += [_retired(environment, mine, read), _revoked(here, environment, mine, starts, read)]
         steps += [_recorded(one, read, since) for one in mine]
+    if leaks is not None:
+        steps.append(purged(scope, policy, read, leaks))
     return Progress(tuple(steps), tuple(half_done(scope, changes, refreshes, read.ledger, since)))
+
+
+def _kept_meanwhile(changes: tuple[StoreChange, ...], read: RotationRead) -> Iterator[StoreChange]:
+    """An old value that stayed under another name, in a grace period, and is gone: a change of its own."""
+    own = {one.store.place for one in changes}
+    for one in changes:
+        for stay in read.stays if one.old else ():
+            here = stay.home.environment == one.store.place.environment and stay.home not in own
+            if here and stay.fingerprint == one.old and stay.last.at >= (one.after or stay.last.at):
+                yield replace(one, after=stay.last.at, by=_seen_gone(stay, read))
+
+
+def _seen_gone(stay: Tenure, read: RotationRead) -> datetime:
+    """The first look at the whole place that shows the value there no more; else now."""
+    home = {"environment": stay.home.environment, "service": stay.home.service, "complete": True}
+    last = stay.last
+    for entry in read.ledger.of_kind("snapshot"):
+        later = entry.at >= last.at and entry.place != last.place
+        if later and any(home.items() <= place.items() for place in entry.body["places"]):
+            return entry.at
+    return stay.gone.at if stay.gone else read.as_of
 
 
 def _asked(scope: RotationScope, policy: Policy) -> bool:
@@ -95,14 +130,10 @@ def _revoked(
 ) -> StepProgress:
     """By a record; of a secret that only our own processes check, by their starts with another value."""
     old = {one.old for one in mine if one.old}
-    links = Links(read.ledger)
-    keys = {entry.place: entry.key_id for entry in read.ledger.entries}
-    said = {links.now(one.fingerprint, keys[one.place]): one for one in revocations(read.ledger)}
-    if old and old <= said.keys():
-        proofs = "; ".join(sorted({said[value].said for value in old}))
+    if old and old <= read.revoked.keys():
+        proofs = "; ".join(sorted({read.revoked[value].said for value in old}))
         return StepProgress("revoke", environment, DONE, f"a claim: {proofs}")
-    other = scope.rule.counterpart or any(one.refresh == "never" for one in scope.consumers)
-    if how_made(scope.rule) == "made" and not other:
+    if own_processes_check(scope):
         state = worst([one.state for one in mine] + [one.state for one in starts])
         if state == DONE:
             return StepProgress("revoke", environment, DONE, "every consumer has started with another value")

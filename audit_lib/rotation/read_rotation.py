@@ -1,18 +1,20 @@
-"""Reads what a rotation's plan and its check need: stores, ledger, requests, starts and deploys."""
+"""What a rotation's plan and its check need of a project: stores, ledger, requests, starts, deploys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property
 
 import pandas as pd
 
-from audit_lib.ledger import Ledger
+from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.revocations import Revocation, revocations
+from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Access, bounded, tabulate_requests
-from audit_lib.logs.cache import cached_logs
-from audit_lib.project import GivenValues, Project
 from audit_lib.project.policy import Policy
-from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.read_project import read_project
+from audit_lib.rotation.store_changes import present_stays
+from audit_lib.secrets.ledger_observations import Links
+from audit_lib.secrets.read_project import ProjectRead
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,33 @@ class RotationRead:
     events: pd.DataFrame
     deploys: pd.DataFrame
 
+    @cached_property
+    def stays(self) -> tuple[Tenure, ...]:
+        """Every stay of every value that the ledger saw, under the present key."""
+        return present_stays(self.ledger)
 
-def read_rotation(
-    project: Project, policy: Policy, keeper: Keeper, as_of: datetime, given: tuple[GivenValues, ...] = ()
-) -> RotationRead:
-    """The project as of an instant; `BadInput` for an env file, ledger or deploy list that cannot be used."""
-    read = read_project(project, policy, keeper, as_of, partial(cached_logs, project, keeper), given=given)
-    return RotationRead(
-        as_of=as_of,
-        inventory=read.inventory,
-        ledger=read.ledger,
-        sources=read.sources,
-        requests=tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(policy)),
-        events=bounded(read.logs.events),
-        deploys=read.deploys,
-    )
+    @cached_property
+    def revoked(self) -> Mapping[str, Revocation]:
+        """What was recorded as revoked, by the value's fingerprint under the present key."""
+        links, keys = Links(self.ledger), {entry.place: entry.key_id for entry in self.ledger.entries}
+        return {links.now(one.fingerprint, keys[one.place]): one for one in revocations(self.ledger)}
+
+    @cached_property
+    def removed(self) -> Mapping[str, Entry]:
+        """The last record of each value that was searched for and found nowhere, by its fingerprint."""
+        links = Links(self.ledger)
+        records = self.ledger.of_kind("removal")
+        return {links.now(entry.body["fingerprint"], entry.key_id): entry for entry in records}
+
+    @classmethod
+    def of(cls, read: ProjectRead, policy: Policy, as_of: datetime) -> "RotationRead":
+        """What rotations need of a project that was read."""
+        return cls(
+            as_of=as_of,
+            inventory=read.inventory,
+            ledger=read.ledger,
+            sources=read.sources,
+            requests=tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(policy)),
+            events=bounded(read.logs.events),
+            deploys=read.deploys,
+        )

@@ -11,13 +11,13 @@ from audit_lib.base.toml_table import TomlTable
 from audit_lib.rotation.runbook_words import Words, consumer_words, environment_words, holding
 from audit_lib.rotation.scope import RotationScope
 
-MODES = ("scheduled", "compromised")
+MODES = ("scheduled", "compromised", "grace")
 PHASES = ("first", "in_each_environment", "last")
 CONDITIONS = (
     "unseen", "shown", "entered", "issued", "setting", "unlisted", "secret",
     "files", "platforms", "counterpart", "public", "breaks", "asked", "not asked",
     "overlap", "no overlap", "overlap not known", "not overlap",
-    "restart", "rebuild", "reload", "never",
+    "restart", "rebuild", "reload", "never", "committed", "not committed", "elsewhere",
 )  # fmt: skip
 
 
@@ -57,14 +57,14 @@ class _Runbook:
     orders: Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
-def runbook_steps(scope: RotationScope, common: Words, *, compromised: bool) -> tuple[RunbookStep, ...]:
+def runbook_steps(scope: RotationScope, common: Words, *, mode: str) -> tuple[RunbookStep, ...]:
     """The steps for a project; `common` are the words that say how its commands are typed.
 
     Scheduled goes from development to production, compromised the other way: there it is most urgent.
     """
     book = _runbook()
-    order = book.orders[MODES[compromised]]
-    environments = scope.environments[::-1] if compromised else scope.environments
+    order = book.orders[mode]
+    environments = scope.environments[::-1] if mode == "compromised" else scope.environments
     steps = [*_phase(book, order["first"], scope, "", common)]
     for environment in environments:
         here = scope.within(environment)

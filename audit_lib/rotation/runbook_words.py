@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit_lib.base.clock import iso
 from audit_lib.base.in_words import counted
+from audit_lib.leaks.purge import Purge
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.policy import SecretRule
 from audit_lib.rotation.effects import Effects
@@ -20,9 +21,10 @@ def common_words(
     scope: RotationScope,
     effects: Effects,
     given: Iterable[GivenValues],
+    purge: Purge | None,
     *,
     only: str,
-    reason: str,
+    mode: str,
 ) -> Words:
     """How the commands are typed for a project, and what is the same in all environments."""
     origins = {(one.environment, one.service): one.origin for one in given}
@@ -32,6 +34,7 @@ def common_words(
         "secret": scope.rule.name,
         "project": f" --project {shlex.quote(str(project.root))}",
         "root": str(project.root),
+        "quoted_root": shlex.quote(str(project.root)),
         "env": "".join(f" --env {shlex.quote(text)}" for text in known),
         "supplied": ". Supply what platforms hold in files that you delete afterwards, or as -"
         if known
@@ -40,9 +43,26 @@ def common_words(
         "since": f" --since {iso(effects.as_of)}",
         "only": f" --environment {only}" if only else "",
         "asked": "yes" if effects.asked else "",
-        "reason": reason,
+        "how": "" if mode == "scheduled" else f" --{mode}",
+        "trigger": "compromised" if mode == "compromised" else "scheduled",
+        "previous": scope.rule.grace_variable,
+        **_purge_words(purge),
         "window": effects.window,
         "broken": effects.broken,
+    }
+
+
+def _purge_words(purge: Purge | None) -> Words:
+    """What must leave the history, and what lies beside it; empty words if nothing was found."""
+    if purge is None:
+        return dict.fromkeys(("purge", "purged", "elsewhere"), "")
+    held = [*purge.whole, *purge.texts, *(["commit messages or tags"] if purge.messages else [])]
+    held += ["names of files"] if purge.names else []
+    entered = ". Enter the old value when the shell waits: it is not shown" if purge.entered else ""
+    return {
+        "purge": "\n".join(purge.commands) if purge.committed else "",
+        "purged": f"{_and(held)}{entered}",
+        "elsewhere": _and(purge.elsewhere),
     }
 
 
@@ -66,6 +86,7 @@ def environment_words(scope: RotationScope, environment: str, common: Words) -> 
         "into": "\n".join(_into(store, scope, common) for store in lone),
         "shown": f"audit-lib generate {_in_project(scope.rule.name, environment, common)} --show",
         "recorded": "\n".join(_record(store, common) for store in platforms),
+        "removed": "\n".join(_removed(store, common) for store in _one_of_twins(scope, scope.stores)),
         "revoked": "\n".join(_revoked(store, common) for store in _one_of_twins(scope, scope.stores)),
         "apart": f"{names} do not fit until all are set" if len(rules) > 1 else "",
         "equal": "; both halves of the pair are equal" if same else "",
@@ -106,6 +127,8 @@ def holding(scope: RotationScope, consumer: ConsumerPlace | None, common: Words)
         "public": any(one.public for one in scope.rules) and rule.kind == "secret",
         "breaks": scope.overlap != "yes",
         consumer.refresh if consumer else "": True,
+        "committed" if common["purge"] else "not committed": True,
+        "elsewhere": bool(common["elsewhere"]),
     }
     return frozenset(name for name, holds in facts.items() if holds)
 
@@ -138,13 +161,20 @@ def _one_of_twins(scope: RotationScope, files: Iterable[Store]) -> list[Store]:
 def _into(store: Store, scope: RotationScope, common: Words) -> str:
     given = "" if how_made(scope.rule) == "made" and not _must_be_shown(scope) else " --given"
     path = shlex.quote(str(Path(common["root"]) / store.source))
-    ticket = f" --reason {common['reason']} --ticket TICKET"
-    return f"audit-lib generate {store.place.secret}{common['project']} --into {path}{given}{ticket}"
+    place = f"{store.place.secret}{common['project']}"
+    return f"audit-lib generate {place} --into {path}{given} {_approved(common)}"
 
 
 def _record(store: Store, common: Words) -> str:
-    reason = f"--reason {common['reason']} --ticket TICKET"
-    return f"audit-lib record {_place(store, common)} {reason}{_env(store, common)}"
+    return f"audit-lib record {_place(store, common)} {_approved(common)}{_env(store, common)}"
+
+
+def _approved(common: Words) -> str:
+    return f"--trigger {common['trigger']} --triggered-at TIME --approved-by NAME --ticket TICKET"
+
+
+def _removed(store: Store, common: Words) -> str:
+    return f"audit-lib record {_place(store, common)} --removed{_env(store, common)}"
 
 
 def _revoked(store: Store, common: Words) -> str:

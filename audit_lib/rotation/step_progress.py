@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
+from audit_lib.base.contracts.rotations import DONE, NOT_DONE, NOT_KNOWN
+
+__all__ = ["DONE", "NOT_DONE", "NOT_KNOWN", "StepProgress", "worst"]
 
 
 @dataclass(frozen=True)

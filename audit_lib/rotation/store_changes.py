@@ -23,14 +23,20 @@ class StoreChange:
     old: str | None = None  # the old value's fingerprint
 
 
-def store_changes(
-    stores: tuple[Store, ...], ledger: Ledger, since: datetime, as_of: datetime
-) -> tuple[StoreChange, ...]:
-    """One for each store, in their order. A value that was in force earlier is no new one."""
+def present_stays(ledger: Ledger) -> tuple[Tenure, ...]:
+    """Every stay of every value, by its fingerprint under the present key."""
     links = Links(ledger)
     keys = {entry.place: entry.key_id for entry in ledger.entries}
-    stays = [replace(stay, fingerprint=links.now(stay.fingerprint, keys[stay.last.place]))
-             for stay in tenures(ledger)]  # fmt: skip
+    return tuple(
+        replace(stay, fingerprint=links.now(stay.fingerprint, keys[stay.last.place]))
+        for stay in tenures(ledger)
+    )
+
+
+def store_changes(
+    stores: tuple[Store, ...], stays: tuple[Tenure, ...], since: datetime, as_of: datetime
+) -> tuple[StoreChange, ...]:
+    """One for each store, in their order. A value that was in force earlier is no new one."""
     return tuple(
         _change(store, [stay for stay in stays if stay.home == store.place], since, as_of) for store in stores
     )

@@ -22,7 +22,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> RotatingProject:
     return RotatingProject(tmp_path_factory.mktemp("app"))
 
 
-def planned(app: RotatingProject, secret: str, *, policy: Policy = POLICY, **more: bool) -> RotationPlan:
+def planned(app: RotatingProject, secret: str, *, policy: Policy = POLICY, **more: str) -> RotationPlan:
     """The plan of a rotation as of now."""
     project = load_project(app.root)
     return plan_rotation(secret, project, policy, keeper_of(project), datetime.now(UTC), **more)
@@ -38,8 +38,8 @@ def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None
     """Each store is written, each consumer refreshed, in each environment; no command holds a value."""
     values = set(re.findall(r"(?m)^\w+=(.{8,})$", "".join(
         path.read_text("utf-8") for path in app.root.rglob("*.env"))))  # fmt: skip
-    for compromised in (False, True):
-        plan = planned(app, secret, compromised=compromised)
+    for mode in ("scheduled", "compromised"):
+        plan = planned(app, secret, mode=mode)
         text = "\n".join(f"{step.text} {step.commands} {step.verify} {step.breaks}" for step in plan.steps)
         assert not re.search(r"[{}]|None", text)
         assert not [value for value in values if value in text]
@@ -54,7 +54,7 @@ def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None
 
 def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None:
     """Scheduled announces, ends in production and revokes last; compromised the other way round."""
-    scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", compromised=True)
+    scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", mode="compromised")
     places = [
         [step.environment for step in plan.steps if step.name == "replace"] for plan in (scheduled, urgent)
     ]

@@ -1,9 +1,13 @@
 """`runbook --check`: each rotation goes from not done to done step by step, and each half is caught."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from audit_lib.audit import run_audit
+from audit_lib.base.clock import Quarter, iso
+from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from tests.support.rotating_project import SECRETS, RotatingProject, sliced
 
@@ -64,10 +68,20 @@ def test_a_rotation_goes_from_not_done_to_done(app: RotatingProject, secret: str
     assert "half done" not in done.output
 
 
+def _found(app: RotatingProject, secret: str) -> list[str]:
+    """What the next review finds half done of a secret."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    audit = run_audit(load_project(app.root), str(Quarter.containing(tomorrow)), iso(tomorrow))
+    found = audit.tables["findings"]
+    return list(found.loc[found["check"].eq("half-done-rotation") & found["subject"].eq(secret), "evidence"])
+
+
 def test_one_environment_is_named(app: RotatingProject) -> None:
     """Production has the new value, staging the old one."""
     app.replaces("JWT_SECRET_KEY", "production")
-    assert app.half_done("JWT_SECRET_KEY") == ["one environment: changed in production, not in staging"]
+    told = app.half_done("JWT_SECRET_KEY")
+    assert told == ["one environment: changed in production, not in staging"]
+    assert _found(app, "JWT_SECRET_KEY") == told
     assert app.check("JWT_SECRET_KEY", "--environment", "production").exit_code == 3
     assert app.half_done("JWT_SECRET_KEY", "--environment", "production") == []
 
@@ -80,6 +94,7 @@ def test_one_of_a_pair_is_named(app: RotatingProject) -> None:
     half, unequal = app.half_done("API_TOKEN", "--environment", "production")
     assert half.startswith("one half of production: API_TOKEN in deploy/backend.production.env changed")
     assert unequal.startswith("unequal pair in production: API_TOKEN in deploy/backend.production.env and")
+    assert half in _found(app, "API_TOKEN")
     app.replaces("ALPACA_PAPER_API_KEY", "staging")
     (told,) = app.half_done("ALPACA_PAPER_SECRET_KEY", "--environment", "staging")
     assert told.startswith("one half of staging: ALPACA_PAPER_API_KEY in")
@@ -102,6 +117,10 @@ def test_a_store_without_a_restart_is_named(app: RotatingProject) -> None:
     assert states["watch [production]"] == "not done"
     (told,) = app.half_done("JWT_SECRET_KEY", "--environment", "production")
     assert told.startswith("store without restart: production/backend: stale runtime: logs/production.log:")
+    assert any(told in one for one in _found(app, "JWT_SECRET_KEY"))
+    app.starts("production", 2)
+    app.replaces("JWT_SECRET_KEY", "staging")
+    assert not any("store without" in one for one in _found(app, "JWT_SECRET_KEY"))
 
 
 def test_a_failed_deploy_is_no_refresh(app: RotatingProject) -> None:
@@ -137,3 +156,32 @@ def test_without_a_snapshot_it_is_not_known(tmp_path: Path) -> None:
     states = project.states("JWT_SECRET_KEY")
     assert _of(states, "replace") == {"not known"}
     assert project.check("JWT_SECRET_KEY").exit_code == 3
+
+
+def test_a_grace_period_ends_with_a_second_start(app: RotatingProject) -> None:
+    """Both values are accepted until the old one is gone from the other variable, and until a new start."""
+    fixed = ("--environment", "production", "--grace")
+    with app.file("production", "backend").open("a", encoding="utf-8") as file:
+        old = app.file("production", "backend").read_text("utf-8").partition("JWT_SECRET_KEY=")[2]
+        file.write(f"JWT_SECRET_KEY_PREVIOUS={old.splitlines()[0]}\n")
+    assert app.run("snapshot").exit_code == 0
+    app.replaces("JWT_SECRET_KEY", "production")
+    app.starts("production", 1)
+    meanwhile = app.states("JWT_SECRET_KEY", *fixed)
+    assert meanwhile["old value [production]"] == "not done"
+    assert "watch [production]" not in meanwhile
+    path = app.file("production", "backend")
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "PREVIOUS" not in line), "utf-8")
+    assert app.run("snapshot").exit_code == 0
+    assert app.states("JWT_SECRET_KEY", *fixed)["old value [production]"] == "done"
+    app.starts("production", 2)
+    assert app.check("JWT_SECRET_KEY", *fixed).exit_code == 0
+
+
+def test_a_grace_period_needs_a_way(app: RotatingProject) -> None:
+    """Of a secret without such a variable, and of a compromised value, there is none."""
+    asked = app.run("runbook", "API_TOKEN", "--grace")
+    assert (asked.exit_code, "names no variable that keeps the old value" in asked.output) == (2, True)
+    asked = app.run("runbook", "JWT_SECRET_KEY", "--grace", "--compromised")
+    assert (asked.exit_code, "is for no compromised value" in asked.output) == (2, True)

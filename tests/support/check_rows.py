@@ -208,6 +208,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"relation": "unknown", "lo_at": None},
         True,
     ),
+    "half-done-rotation": ({"half": "restart"}, {"half": "claim"}, {"half": "unequal"}, False),
     "guide-changed": (
         {"kind": "guide", "reason": OTHER_GUIDE},
         {"kind": "guide", "reason": ""},

@@ -119,6 +119,16 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "other_hi_at": NOW - pd.Timedelta(days=10),
         },
     ),
+    "half_rotations": (
+        contracts.HalfRotations,
+        {
+            "secret": "API_TOKEN",
+            "environment": "production",
+            "service": "",
+            "half": "pair",
+            "text": "one half of production: API_TOKEN in a.env changed, API_TOKEN in b.env did not",
+        },
+    ),
     "sources": (
         contracts.Sources,
         {

@@ -53,7 +53,14 @@ from audit_lib.base.contracts.logs import (
     LogEvents,
     LogMinutes,
 )
-from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory, RotationPairs, Schedule
+from audit_lib.base.contracts.rotations import (
+    HalfRotations,
+    LeakLives,
+    RotationPairs,
+    Rotations,
+    Schedule,
+)
+from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory
 
 __all__ = [
     "CHANGES",
@@ -82,9 +89,11 @@ __all__ = [
     "Findings",
     "Freshness",
     "GuideSearches",
+    "HalfRotations",
     "Instant",
     "Inventory",
     "LeakCoverage",
+    "LeakLives",
     "LeakPlaces",
     "LeakTargets",
     "LeakedSecrets",
@@ -96,6 +105,7 @@ __all__ = [
     "LogMinutes",
     "Requests",
     "RotationPairs",
+    "Rotations",
     "RuleResults",
     "Schedule",
     "Sightings",

@@ -105,33 +105,6 @@ class Freshness(Contract):
     evidence_left_out: Series[int]  # pieces dated after as_of
 
 
-class Schedule(Contract):
-    """One row for each secret with a limit of its age and a value in force: when to rotate it."""
-
-    secret: Series[str]
-    environment: Series[str]
-    service: Series[str]
-    status: Series[str] = pa.Field(isin=FRESHNESS)
-    max_age_days: Series[pd.Int64Dtype]
-    advised_at: Series[Instant] = pa.Field(nullable=True)  # rotate by; null: its age is not known
-    possible_at: Series[Instant] = pa.Field(nullable=True)  # it may be overdue from then on
-    provable_at: Series[Instant] = pa.Field(nullable=True)  # it is overdue from then on
-
-
-class RotationPairs(Contract):
-    """One row for each two secrets that must be rotated together, in each environment that has both."""
-
-    secret: Series[str]
-    other_secret: Series[str]
-    environment: Series[str]
-    service: Series[str]  # of `secret`
-    relation: Series[str] = pa.Field(isin=("together", "apart", "unknown"))
-    lo_at: Series[Instant] = pa.Field(nullable=True)  # `secret` came into force after this …
-    hi_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
-    other_lo_at: Series[Instant] = pa.Field(nullable=True)
-    other_hi_at: Series[Instant] = pa.Field(nullable=True)
-
-
 class Drift(Contract):
     """One row for each pair of places that hold the same or, where they must be equal, another value."""
 

@@ -145,4 +145,19 @@ AGES = (
         where=SCOPE,
         facts=("pairing", "rotate"),
     ),
+    Check(
+        id="half-done-rotation",
+        what="The latest rotation of a secret stopped halfway.",
+        why="One half with the old value lets others in or locks your own services out.",
+        table="half_rotations",
+        severity=by_environment("high", "medium"),
+        # An unequal pair is drift, and a record of what did not change is rotation-not-done.
+        when=lambda rows: ~rows["half"].isin(("unequal", "claim")),
+        subject="{secret}",
+        evidence="{text}",
+        remedy="Finish it: audit_lib runbook {secret} --check names what is missing.",
+        controls=ROTATION,
+        where="{environment}",
+        facts=("rotate",),
+    ),
 )

@@ -220,6 +220,7 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
         revoke=table.text("revoke"),
         overlap=table.text("overlap", "unknown", among=OVERLAPS),
         counterpart=table.text("counterpart"),
+        grace_variable=table.text("grace_variable"),
         sessions_lost=table.text("sessions_lost"),
         lines=lines,
     )

@@ -58,6 +58,7 @@ class SecretRule:
     revoke: str = ""  # how the old value is revoked at its provider
     overlap: str = "unknown"  # yes | no | unknown: whether old and new value can both be valid for a while
     counterpart: str = ""  # the other end that must get the new value, and how, such as a database's role
+    grace_variable: str = ""  # where the old value stays valid for a while, if the application can
     sessions_lost: str = ""  # whose sessions end with the old value
     lines: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # fact: the lines that state it
 

@@ -13,11 +13,13 @@ from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.publication import Package, Publication, prepare
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.report_json import report_record
+from audit_lib.rotation.calendar_file import calendar_text
+from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.signature import MANIFEST
 
 NOTEBOOK = "quarterly_review.ipynb"
-ARTEFACTS = (NOTEBOOK, "report.html", "report.json", "findings.csv", MANIFEST)
+ARTEFACTS = (NOTEBOOK, "report.html", "report.json", "findings.csv", "calendar.ics", MANIFEST)
 
 
 def reviewed(audit: Audit, keeper: Keeper) -> Publication[Audit]:
@@ -33,12 +35,18 @@ def reviewed(audit: Audit, keeper: Keeper) -> Publication[Audit]:
     return replace(made, content=replace(audit, seal_statement=made.plan.statement()))
 
 
-def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str]:
+def calendar(audit: Audit) -> str:
+    """When to rotate what, as of the audit; its texts hold names and dates alone."""
+    return calendar_text(tabulate_schedule(audit.tables["freshness"]), audit.project.name, audit.as_of)
+
+
+def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:
     return {
         NOTEBOOK: nbformat.writes(executed) + "\n",
         "report.html": page(executed),
         "report.json": to_json(report_record(audit)),
         "findings.csv": findings_csv(audit.tables["findings"]),
+        "calendar.ics": calendar(audit).encode("utf-8"),
     }
 
 

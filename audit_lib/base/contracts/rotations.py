@@ -1,0 +1,82 @@
+"""The frames about rotations: what was rotated, what was left half done, and how each leak's life stands."""
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.typing.pandas import Series
+
+from audit_lib.base.contracts.base import FRESHNESS, Contract, Instant
+
+DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
+TICKS = ("removed", "rotated", "revoked", "refused")
+STATES = (DONE, NOT_DONE, NOT_KNOWN)
+
+
+class Schedule(Contract):
+    """One row for each secret with a limit of its age and a value in force: when to rotate it."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    status: Series[str] = pa.Field(isin=FRESHNESS)
+    max_age_days: Series[pd.Int64Dtype]
+    advised_at: Series[Instant] = pa.Field(nullable=True)  # rotate by; null: its age is not known
+    possible_at: Series[Instant] = pa.Field(nullable=True)  # it may be overdue from then on
+    provable_at: Series[Instant] = pa.Field(nullable=True)  # it is overdue from then on
+
+
+class RotationPairs(Contract):
+    """One row for each two secrets that must be rotated together, in each environment that has both."""
+
+    secret: Series[str]
+    other_secret: Series[str]
+    environment: Series[str]
+    service: Series[str]  # of `secret`
+    relation: Series[str] = pa.Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = pa.Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = pa.Field(nullable=True)
+    other_hi_at: Series[Instant] = pa.Field(nullable=True)
+
+
+class Rotations(Contract):
+    """One row for each rotation of the period, in order: seen by the ledger, recorded, or both."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    after_at: Series[Instant] = pa.Field(nullable=True)  # it was done after this …
+    by_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
+    proof: Series[str] = pa.Field(isin=("proved", "claimed", "not recorded"))
+    by: Series[str]  # who did it; "" if nobody recorded it
+    approved_by: Series[str]
+    ticket: Series[str]
+    trigger: Series[str]  # scheduled | compromised | leaver | provider; "" if it was not said
+    triggered_at: Series[Instant] = pa.Field(nullable=True)
+    days_to_done_min: Series[float] = pa.Field(nullable=True)  # from trigger to done
+    days_to_done_max: Series[float] = pa.Field(nullable=True)
+    evidence: Series[str]
+
+
+class HalfRotations(Contract):
+    """One row for each half of a rotation that is missing."""
+
+    secret: Series[str]
+    environment: Series[str]
+    service: Series[str]  # always ""
+    half: Series[str] = pa.Field(isin=("pair", "unequal", "environment", "claim", "restart"))
+    text: Series[str]
+
+
+class LeakLives(Contract):
+    """One row for each leak, with its four ticks, and for each that was recorded as removed."""
+
+    leak_id: Series[str]  # "" for one that is found no more
+    secret: Series[str]
+    removed: Series[str] = pa.Field(isin=STATES)  # from the tree and from history
+    removed_why: Series[str]
+    rotated: Series[str] = pa.Field(isin=STATES)
+    rotated_why: Series[str]
+    revoked: Series[str] = pa.Field(isin=STATES)  # at its provider
+    revoked_why: Series[str]
+    refused: Series[str] = pa.Field(isin=STATES)  # the old value, by the logs
+    refused_why: Series[str]

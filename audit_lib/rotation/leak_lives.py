@@ -1,0 +1,169 @@
+"""How each leak's life stands: removed, rotated, revoked, refused (docs/rotation.md#a-leaks-life)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.clock import iso
+from audit_lib.base.contracts import LeakLives, rows
+from audit_lib.base.contracts.rotations import TICKS
+from audit_lib.base.in_words import counted
+from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE
+from audit_lib.ledger import Entry
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.requests import succeeded
+from audit_lib.project.policy import Policy
+from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.refreshes import refreshed
+from audit_lib.rotation.runbook_words import how_made
+from audit_lib.rotation.scope import RotationScope, rotation_scope
+from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, worst
+from audit_lib.rotation.store_changes import StoreChange, store_changes
+
+Tick = tuple[str, str]  # its state, and why
+_EVER = datetime.min.replace(tzinfo=UTC)
+_BEFORE = timedelta(days=14)
+_DENIED = (401, 403)
+
+
+def tabulate_leak_lives(
+    leaks: pd.DataFrame, places: pd.DataFrame, read: RotationRead, policy: Policy
+) -> pd.DataFrame:
+    """`LeakLives`, in the order of `Leaks`; then values that were recorded as removed and are found no more.
+
+    A tick is done only by evidence. Of the revocation it may be a claim, and says so.
+    """
+    real = leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))]
+    found = []
+    for leak in rows(real):
+        mine, value = places[places["leak_id"] == leak.leak_id], leak.fingerprint or ""
+        name = _secret_of(value, leak.variable, read)
+        ticks = _ticks(value, name, leak.force, read, policy)
+        found.append(_row(leak.leak_id, name, {"removed": _still_there(mine), **ticks}))
+    for fingerprint, entry in read.removed.items():
+        if fingerprint not in set(real["fingerprint"]):
+            name = entry.body["secret"]
+            ticks = _ticks(fingerprint, name, "", read, policy)
+            found.append(_row("", name, {"removed": _recorded(entry), **ticks}))
+    return LeakLives.of(found)
+
+
+def _row(leak_id: str, secret: str, ticks: Mapping[str, Tick]) -> dict[str, Any]:
+    told = {name: ticks[name][0] for name in TICKS}
+    return {"leak_id": leak_id, "secret": secret} | told | {f"{name}_why": ticks[name][1] for name in TICKS}
+
+
+def _secret_of(fingerprint: str, variable: str, read: RotationRead) -> str:
+    """The secret whose value it is, by what is in place or by the ledger; else the name it was found by."""
+    held = read.inventory[read.inventory["fingerprint"].eq(fingerprint)]
+    stays = [stay.home.secret for stay in read.stays if stay.fingerprint == fingerprint]
+    known = [*held["secret"], *stays]
+    named = read.inventory[read.inventory["variable"].eq(variable)]["secret"]
+    return str(next(iter([*known, *named]), variable))
+
+
+def _still_there(places: pd.DataFrame) -> Tick:
+    first = next(iter(rows(places)), None)
+    where = f", first {first.path or first.place}" if first else ""
+    kinds = ", ".join(dict.fromkeys(places["place"]))
+    return NOT_DONE, f"still in {counted(len(places), 'place')} ({kinds}){where}"
+
+
+def _recorded(entry: Entry) -> Tick:
+    told = f"searched for by its value at {iso(entry.at)}, in {entry.body['searched']} ({entry.place})"
+    if not entry.body["whole"]:
+        return NOT_KNOWN, f"{told}: not everything was searched"
+    return DONE, f"{told}: found nowhere; not met again since"
+
+
+def _ticks(fingerprint: str, secret: str, force: str, read: RotationRead, policy: Policy) -> dict[str, Tick]:
+    rotated = _rotated(fingerprint, secret, force, read)
+    if rotated[0] == NOT_DONE:
+        live = (NOT_DONE, "it is in force")
+        return {"rotated": rotated, "revoked": live, "refused": live}
+    known = policy.rule(secret) is not None or read.inventory["secret"].eq(secret).any()
+    scope = rotation_scope(secret, policy, read.inventory) if known else None
+    changes = _changes(fingerprint, scope, read) if scope else ()
+    ended = _ended(scope, changes, read) if scope and changes else NOT_KNOWN
+    return {
+        "rotated": rotated,
+        "revoked": _revoked(fingerprint, scope, ended, read),
+        "refused": _refused(scope, changes, ended, read, policy),
+    }
+
+
+def _rotated(fingerprint: str, secret: str, force: str, read: RotationRead) -> Tick:
+    """Whether another value is in force wherever the secret lives."""
+    homes = read.inventory[read.inventory["secret"].eq(secret)]
+    held = read.inventory[read.inventory["fingerprint"].eq(fingerprint)]
+    if force == IN_FORCE or len(held):
+        there = sorted({f"{row.secret} in {row.environment}/{row.service}" for row in rows(held)})
+        return NOT_DONE, f"in force as {', '.join(there)}" if there else "in force"
+    if force == NOT_IN_FORCE:
+        return DONE, "another value is in force wherever it lives"
+    unseen = homes[homes["state"].eq("not supplied")]
+    if homes.empty or homes["fingerprint"].notna().sum() == 0:
+        return NOT_KNOWN, "no value of it is at hand: nobody gave one"
+    if len(unseen):
+        where = ", ".join(sorted({f"{row.environment}/{row.service}" for row in rows(unseen)}))
+        return NOT_KNOWN, f"what is in force in {where} was not supplied (--env)"
+    return DONE, "another value is in force wherever it lives"
+
+
+def _changes(fingerprint: str, scope: RotationScope, read: RotationRead) -> tuple[StoreChange, ...]:
+    """The latest change of each store that held the value, by the ledger."""
+    homes = {stay.home for stay in read.stays if stay.fingerprint == fingerprint}
+    stores = tuple(store for store in scope.stores if store.place in homes)
+    return store_changes(stores, read.stays, _EVER, read.as_of)
+
+
+def _ended(scope: RotationScope, changes: tuple[StoreChange, ...], read: RotationRead) -> str:
+    """Whether every process that had the value has started since with another one."""
+    environments = {one.store.place.environment for one in changes}
+    here = [one for one in scope.consumers if one.environment in environments and one.refresh != "never"]
+    return worst([one.state for one in changes] + [refreshed(one, changes, read).state for one in here])
+
+
+def _revoked(fingerprint: str, scope: RotationScope | None, ended: str, read: RotationRead) -> Tick:
+    """By a record, which is a claim; of a secret that our own processes alone check, by their starts."""
+    said = read.revoked.get(fingerprint)
+    if said:
+        return DONE, f"a claim: {said.said}"
+    if scope and own_processes_check(scope):
+        if ended == DONE:
+            return DONE, "every process that checks it has started since"
+        return NOT_KNOWN, "a process may still accept it"
+    return NOT_KNOWN, "no record says so, and no provider is asked"
+
+
+def own_processes_check(scope: RotationScope) -> bool:
+    """Whether nobody but the project's own processes accepts the secret: it ends when they start anew."""
+    never = any(one.refresh == "never" for one in scope.consumers)
+    return how_made(scope.rule) == "made" and not scope.rule.counterpart and not never
+
+
+def _refused(
+    scope: RotationScope | None,
+    changes: tuple[StoreChange, ...],
+    ended: str,
+    read: RotationRead,
+    policy: Policy,
+) -> Tick:
+    """By a dated refusal, after the change, of an address that was answered before it."""
+    sent = detection_policy(policy).caller_secrets
+    if scope is None or {rule.name for rule in scope.rules}.isdisjoint(sent):
+        return NOT_KNOWN, "no log that was read shows who is refused with it"
+    bounds = [(one.after, one.by) for one in changes if one.after and one.by]
+    if ended != DONE or not bounds:
+        return NOT_KNOWN, "no log shows that every process has started since it was replaced"
+    after, by = min(low for low, _ in bounds), max(high for _, high in bounds)
+    asked = read.requests[read.requests["timed"] & read.requests["protected"]]
+    known = asked[succeeded(asked) & asked["not_after_at"].between(after - _BEFORE, after)]
+    later = asked[asked["not_before_at"].ge(by) & asked["client"].isin(set(known["client"]))]
+    denied = later[later["status"].isin(_DENIED)]
+    if denied.empty:
+        return NOT_KNOWN, "no dated refusal after the change of an address that was answered before it"
+    first = denied.iloc[0]
+    return DONE, f"an address that was answered before was refused after ({first['file']}:{first['line']})"
