@@ -28,8 +28,9 @@ env_option = click.option(
     "--env",
     "env",
     multiple=True,
-    metavar="ENVIRONMENT/SERVICE=FILE|-|environ",
-    help="Values that only a platform holds: a file, stdin (-) or the process environment. Never stored.",
+    metavar="ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME",
+    help="Values that only a platform holds: a file, stdin (-), the process environment or AWS Secrets "
+    "Manager. Never stored. A store's export of dates is read, too.",
 )
 policy_option = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
 ledger_option = click.option(

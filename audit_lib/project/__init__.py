@@ -7,9 +7,11 @@ from audit_lib.project.places import (
     LOADERS,
     DeploySource,
     EnvSource,
+    EvidenceSource,
     GivenValues,
     LogSource,
     Project,
+    StoreDate,
     environment_name,
 )
 
@@ -19,9 +21,11 @@ __all__ = [
     "LOADERS",
     "DeploySource",
     "EnvSource",
+    "EvidenceSource",
     "GivenValues",
     "LogSource",
     "Project",
+    "StoreDate",
     "environment_name",
     "load_project",
 ]

@@ -14,6 +14,7 @@ from audit_lib.project.places import (
     LOADERS,
     DeploySource,
     EnvSource,
+    EvidenceSource,
     LogSource,
     Project,
     environment_name,
@@ -37,6 +38,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         env_sources=tuple(_env_source(inner) for inner in table.tables("env", "path")),
         log_sources=tuple(_log_source(inner, zone) for inner in table.tables("log", "pattern")),
         deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
+        evidence_sources=tuple(_evidence_source(inner) for inner in table.tables("evidence", "pattern")),
         exports=_exports(table),
         time_zone=zone or "UTC",
         pinned_as_of=_instant(table),
@@ -67,6 +69,7 @@ def link_faults(project: Project, place: str) -> list[Fault]:
     sources = [source.path for source in project.env_sources]
     patterns = [source.pattern for source in project.log_sources]
     lists = [source.pattern for source in project.deploy_sources]
+    lists += [source.pattern for source in project.evidence_sources]
     named = [
         project.guide,
         project.policy if "/" in project.policy else "",
@@ -171,6 +174,19 @@ def _deploy_source(table: TomlTable) -> DeploySource:
         service=_service(table),
         environment=_environment(table, needed=False),
     )
+    table.close()
+    return source
+
+
+def _evidence_source(table: TomlTable) -> EvidenceSource:
+    source = EvidenceSource(
+        pattern=_path(table, "pattern", needed=True),
+        service=_service(table, needed=True),
+        environment=_environment(table, needed=True),
+        secret=table.text("secret"),
+    )
+    if source.secret and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", source.secret):
+        table.fault("secret must be the name of a variable")
     table.close()
     return source
 

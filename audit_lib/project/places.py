@@ -1,6 +1,7 @@
 """Where one application's evidence is: env files, logs, deploy lists, exports, the ledger."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
@@ -46,13 +47,38 @@ class DeploySource:
 
 
 @dataclass(frozen=True)
+class EvidenceSource:
+    """Exports of a secret store by pattern, relative to the project: since when its values are there."""
+
+    pattern: str
+    service: str
+    environment: str
+    secret: str = ""  # of an export that names none
+
+
+@dataclass(frozen=True)
+class StoreDate:
+    """What a store says of one secret: its value came in after `lo`, if that is known, and by `hi`."""
+
+    secret: str  # "" for all of the service
+    kind: str  # E13 | E14 | E15
+    lo_at: datetime | None
+    hi_at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class GivenValues:
-    """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
+    """Values given with `--env ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME`: read once, never stored.
+
+    `dates` are what the store says of them; an export of dates alone has no content.
+    """
 
     environment: str
     service: str
     origin: str
     content: bytes = field(repr=False)
+    dates: tuple[StoreDate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +93,7 @@ class Project:
     env_sources: tuple[EnvSource, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
     deploy_sources: tuple[DeploySource, ...] = ()
+    evidence_sources: tuple[EvidenceSource, ...] = ()
     exports: tuple[str, ...] = ()
     time_zone: str = "UTC"  # of the times that people and logs write without one
     ledger: Path | None = None  # default root/.audit/ledger

@@ -20,6 +20,9 @@ EPS = {
     "E8": CLOCK_SLACK,  # the machine of a record
     "E9": CLOCK_SLACK,
     "E10": CLOCK_SLACK,
+    "E13": PROVIDER_SLACK,
+    "E14": PROVIDER_SLACK,
+    "E15": PROVIDER_SLACK,
     "E19": PROVIDER_SLACK,
     "E20": CLOCK_SLACK,  # a log's machine
     "E21": CLOCK_SLACK,
@@ -33,13 +36,16 @@ CONFIDENCE = {
     "E1": 8,
     "E2": 8,
     "E19": 7,
+    "E13": 7,
     "E5": 6,
     "E8": 5,
     "E9": 5,
+    "E14": 4,
     "E3": 3,
     "E4": 3,
     "E20": 2,
     "E21": 2,
+    "E15": 2,
     "E10": 1,
 }
 

@@ -17,7 +17,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_lines import EnvLine, parse_env, value_is_unknown
 from audit_lib.secrets.env_room import MAX_BYTES, EnvRoom
-from audit_lib.secrets.given_values import ENVIRON, given_lines, given_loader
+from audit_lib.secrets.given_values import ENVIRON, given_lines, given_loader, holds_values
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.source_rows import (
     EnvPlace,
@@ -56,6 +56,7 @@ def read_env_sources(
     """
     sources: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
+    given = tuple(filter(holds_values, given))
     supplied = {(one.environment, one.service) for one in given}
     answers, room = ask_git(project), EnvRoom()
     for source in project.env_sources:

@@ -33,6 +33,7 @@ from audit_lib.secrets.ledger_observations import (
 )
 from audit_lib.secrets.rotation_claims import claims_of, effective_of
 from audit_lib.secrets.seen_elsewhere import backups, earliest, self_dated, sightings
+from audit_lib.secrets.store_dates import DatedPlace
 
 FILES = ("env file", "export")  # what was there when the file was last written (E3)
 
@@ -45,6 +46,7 @@ def collect_evidence(
     *,
     log_events: pd.DataFrame,
     history: pd.DataFrame,
+    dates: Iterable[DatedPlace] = (),
     as_of: datetime,
     keeper: Keeper,
 ) -> pd.DataFrame:
@@ -70,6 +72,7 @@ def collect_evidence(
     in_force = {seen.place: seen.fingerprint for seen in values}
     found += claims_of(ledger, known.observations, log_events, in_force, places=places, as_of=as_of)
     found += effective_of(inventory, log_events, as_of)
+    found += _stored(dates, inventory, as_of)
     found += _later(values, ledger)
     frame = pd.DataFrame(found, columns=list(Evidence.to_schema().columns))
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at"]
@@ -160,6 +163,28 @@ def _committed(seen: PresentValue, known: EvidenceInputs, lo: datetime | None) -
             at = row["committed_at"]
             role = "bound" if lo is None or at > lo else "sighting"
             yield of_commit(seen, row, role if at <= known.as_of else "left out")
+
+
+def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
+    """E13, E14, E15: what a store says of the value that a place has, also if nobody supplied the value."""
+    held = inventory[inventory["state"].isin(("present", "not supplied"))]
+    homes = [SecretPlace(row.secret, row.environment, row.service) for row in rows(held)]
+    names = {(row.variable, row.environment, row.service): row.secret for row in rows(held)}
+    for one in dates:
+        wanted = names.get((one.date.secret, one.environment, one.service), one.date.secret)
+        for home in homes:
+            if home[1:] == (one.environment, one.service) and wanted in ("", home.secret):
+                role = "claim" if one.date.kind == "E15" else "bound"
+                yield piece(
+                    home,
+                    one.date.kind,
+                    role if one.date.hi_at <= as_of + EPS[one.date.kind] else "left out",
+                    lo=one.date.lo_at,
+                    hi=one.date.hi_at,
+                    source=one.source,
+                    observed_at=one.date.hi_at,
+                    text=f"{one.date.text} {instant_words(one.date.hi_at)}",
+                )
 
 
 def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:

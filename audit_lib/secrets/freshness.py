@@ -132,7 +132,7 @@ def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
 def _verdict(item: Any, age: _Age, pieces: Rows, policy: Policy, as_of: datetime) -> tuple[str, str]:
     """The status and, of unknown and exempt, the reason."""
     exempt = _exempt(item, pieces)
-    if exempt or item.state == "not supplied":
+    if exempt or (item.state == "not supplied" and not pieces["bound"]):
         return ("exempt", exempt) if exempt else ("unknown", "not supplied")
     if not pieces["bound"]:
         return "unknown", "reviewed late" if pieces["left out"] else "no evidence"

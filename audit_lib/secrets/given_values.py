@@ -1,4 +1,4 @@
-"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: read once, never stored."""
+"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME`: never stored."""
 
 import json
 import os
@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.project import ENVIRONMENTS, GivenValues, environment_name
+from audit_lib.project import ENVIRONMENTS, GivenValues, StoreDate, environment_name
 from audit_lib.project.policy import Policy
+from audit_lib.secrets.aws_secrets import PREFIX, read_aws_secret
 from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
+from audit_lib.secrets.store_exports import is_store_export, parse_store_export
 
 STDIN, ENVIRON = "-", "environ"
 LIMIT_BYTES = 2 * 1024 * 1024
-_FORM = "must have the form ENVIRONMENT/SERVICE=FILE, =- (stdin) or =environ"
-_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
+_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin), =environ or =aws-sm:NAME"
+_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
 
 
 def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
@@ -32,7 +34,7 @@ def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValue
             given.append(parse_env_option(option, stdin))
         except BadInput as error:
             faults.extend(error.faults)
-    places = Counter((one.environment, one.service) for one in given)
+    places = Counter((one.environment, one.service) for one in given if holds_values(one))
     faults.extend(Fault(f"--env {e}/{s}", "is given twice") for (e, s), count in places.items() if count > 1)
     if faults:
         raise BadInput(faults)
@@ -49,15 +51,34 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     if not found or not environment:
         raise BadInput.at("--env", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
     place = f"--env {environment}/{found[2]}"
-    if found[3] == ENVIRON:
+    origin, secret = found[4], found[3] or ""
+    if origin == ENVIRON:
         return GivenValues(environment, found[2], ENVIRON, b"")
-    content = stdin.read(LIMIT_BYTES + 1) if found[3] == STDIN else _file(Path(found[3]), place)
+    if origin.startswith(PREFIX):
+        content, dates = read_aws_secret(origin.removeprefix(PREFIX), secret, place)
+        return GivenValues(environment, found[2], origin, content, dates)
+    content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
-    given = GivenValues(environment, found[2], found[3], content)
+    if is_store_export(content):
+        return GivenValues(environment, found[2], origin, b"", _dates(content, secret, place))
+    given = GivenValues(environment, found[2], origin, content)
     if not any(line.name for line in given_lines(given)):
         raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
     return given
+
+
+def holds_values(given: GivenValues) -> bool:
+    """Whether it gives values, and not dates alone."""
+    return bool(given.content) or given.origin == ENVIRON
+
+
+def _dates(content: bytes, secret: str, place: str) -> tuple[StoreDate, ...]:
+    """The dates of a store's export; `BadInput` with all of its faults."""
+    export = parse_store_export(content, secret)
+    if export.faults:
+        raise BadInput(Fault(place, text) for text in export.faults)
+    return tuple(export.dates)
 
 
 def given_lines(

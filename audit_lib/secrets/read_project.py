@@ -21,6 +21,7 @@ from audit_lib.secrets.env_history import env_history
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.freshness import tabulate_freshness
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.store_dates import read_store_dates
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def read_project(
     ledger = read_ledger(project.ledger_dir, keeper.key, as_of, known)
     history = env_history(project, keeper)
     deploys = read_deploys(project, keeper, as_of)
-    sources = Sources.checked(pd.concat([env_sources, read.sources, deploys.sources]))
+    stores, dates = read_store_dates(project, given)
+    sources = Sources.checked(pd.concat([env_sources, read.sources, deploys.sources, stores]))
     inventory = tabulate_inventory(entries, policy, project, keeper, sources)
     evidence = collect_evidence(
         inventory,
@@ -73,6 +75,7 @@ def read_project(
         ledger,
         log_events=read.events,
         history=history,
+        dates=dates,
         as_of=as_of,
         keeper=keeper,
     )

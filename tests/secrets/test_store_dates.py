@@ -1,0 +1,208 @@
+"""Secret stores as evidence: what an export proves of an age, what it refuses, and AWS over loopback."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto.server import ThreadedMotoServer
+
+from audit_lib.__main__ import main
+from audit_lib.audit import run_audit
+from audit_lib.base.clock import iso
+from audit_lib.base.errors import BadInput
+from audit_lib.logs.project_logs import nothing_read
+from audit_lib.project import GivenValues, load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.given_values import parse_env_option
+from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.store_exports import MOST, is_store_export, parse_store_export
+from tests.support.fakes import fake_value
+
+KEY = Key.throw_away()
+NOW = datetime.now(UTC).replace(microsecond=0)
+POLICY = "name = 'small'\n" + "".join(
+    f"[[secret]]\nname = '{name}'\nservice = 'backend'\nmax_age_days = 90\n" for name in ("API_TOKEN", "SALT")
+)
+
+
+def _ago(days: float) -> str:
+    return iso(NOW - timedelta(days=days))
+
+
+def vault(days: float, **version: Any) -> dict[str, Any]:
+    """What `vault kv metadata get -format=json` writes, with times to the nanosecond."""
+    at = _ago(days).replace("Z", ".395814123Z")
+    old = {"created_time": _ago(days + 50), "deletion_time": "", "destroyed": False}
+    versions = {"4": old, "5": {"created_time": at, "deletion_time": "", "destroyed": False} | version}
+    data = {"current_version": 5, "created_time": _ago(days + 99), "updated_time": at, "versions": versions}
+    return {"request_id": "x", "data": data, "warnings": None}
+
+
+def github(days: float) -> dict[str, Any]:
+    """What `gh api repos/OWNER/NAME/actions/secrets` writes."""
+    one = {"name": "API_TOKEN", "created_at": _ago(days + 9), "updated_at": _ago(days)}
+    return {"total_count": 1, "secrets": [one]}
+
+
+def one_password(days: float, value: str = "") -> dict[str, Any]:
+    """What `op item get --format json` writes, with the value unless it is left out."""
+    fields = [{"id": "p", "type": "CONCEALED", "label": "API_TOKEN"} | ({"value": value} if value else {})]
+    head = {"id": "abc", "title": "Production", "version": 3, "vault": {"id": "v", "name": "Ops"}}
+    return head | {"created_at": _ago(days + 9), "updated_at": _ago(days), "fields": fields}
+
+
+def render(days: float) -> list[dict[str, Any]]:
+    """What Render's `/events` answers."""
+    details = {"deployId": "dep-1", "trigger": {"envUpdated": True, "manual": False}}
+    event = {"id": "evt-1", "timestamp": _ago(days), "serviceId": "srv-1", "type": "deploy_started"}
+    return [{"event": event | {"details": details}, "cursor": "c"}]
+
+
+SHAPES = {"vault": (vault, "E13"), "github": (github, "E14"), "one_password": (one_password, "E14")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project whose values are on a platform alone, with a folder for exports."""
+    root = tmp_path / "app"
+    (root / "evidence").mkdir(parents=True)
+    (root / "policy.toml").write_text(POLICY, "utf-8")
+    (root / "audit.toml").write_text(
+        'policy = "policy.toml"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
+        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n', "utf-8"
+    )  # fmt: skip
+    return root
+
+
+def _read(root: Path, *given: GivenValues) -> ProjectRead:
+    project = load_project(root)
+    at = datetime.now(UTC) + timedelta(minutes=10)
+    return read_project(project, choose_policy(project), Keeper(KEY), at, nothing_read, given=given)
+
+
+def _age(read: ProjectRead, secret: str = "API_TOKEN") -> dict[str, Any]:
+    ages = read.freshness
+    return ages[ages["secret"].eq(secret)].to_dict("records")[0]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_old_date_turns_unknown_into_overdue(project: Path, shape: str) -> None:
+    """Nobody supplied the value; the store says that it was there 120 days ago. A new date proves nothing."""
+    made, kind = SHAPES[shape]
+    assert _age(_read(project))["status"] == "unknown"
+    path = project / "evidence" / "export.json"
+    path.write_text(json.dumps(made(120)), "utf-8")
+    age = _age(_read(project))
+    assert (age["status"], age["age_days_min"]) == ("overdue", 120.0)
+    assert age["hi_evidence"].startswith(f"{kind} evidence/export.json")
+    path.write_text(json.dumps(made(3)), "utf-8")
+    # Written again with the same value, it would have the same date.
+    assert _age(_read(project))["status"] == "unknown"
+
+
+def test_an_export_on_stdin_is_read_like_a_file(project: Path) -> None:
+    """`--env production/backend:API_TOKEN=-` takes dates alone: the values count as not supplied still."""
+    given = parse_env_option("prod/backend:API_TOKEN=-", io.BytesIO(json.dumps(vault(120)).encode()))
+    read = _read(project, given)
+    assert _age(read)["status"] == "overdue"
+    assert read.inventory["state"].unique().tolist() == ["not supplied"]
+
+
+def test_an_event_of_a_platform_is_a_claim(project: Path) -> None:
+    """It says neither which variable changed nor that nothing changed since."""
+    given = parse_env_option("prod/backend=-", io.BytesIO(json.dumps(render(120)).encode()))
+    read = _read(project, given)
+    assert _age(read)["status"] == "unknown"
+    evidence = read.evidence
+    assert set(evidence["kind"]) == {"E15"}
+    assert set(evidence["role"]) == {"claim"}
+
+
+def test_values_in_an_export_are_refused_on_disk_and_dropped_from_stdin(project: Path) -> None:
+    """A file with a value in clear is a finding; of stdin the date alone stays."""
+    value = fake_value("one password")
+    content = json.dumps(one_password(120, value))
+    (project / "evidence" / "item.json").write_text(content, "utf-8")
+    audit = run_audit(load_project(project), as_of=iso(NOW + timedelta(minutes=10)))
+    (source,) = audit.tables["sources"].query("kind == 'store export'").to_dict("records")
+    assert (source["state"], "holds values in clear" in source["reason"]) == ("refused", True)
+    assert "source-not-read" in set(audit.tables["findings"]["check"])
+    given = parse_env_option("prod/backend=-", io.BytesIO(content.encode()))
+    assert value not in repr(given)
+    assert given.content == b""
+
+
+def test_every_fault_is_told_at_once_and_no_content() -> None:
+    """Wrong times, entries that are none, names that are none; a deleted version; never what was found."""
+    bad = {"secrets": [{"name": "A", "updated_at": "s3cret"}, 7, {"name": "a b", "updated_at": _ago(1)}]}
+    export = parse_store_export(json.dumps(bad).encode())
+    assert export.faults == [
+        "entry #1: updated_at is not a time",
+        "entry #2 is not an object",
+        "entry #3 does not name a variable: say which with `secret`",
+    ]
+    gone = parse_store_export(json.dumps(vault(1, destroyed=True)).encode(), "API_TOKEN")
+    assert gone.faults == ["entry #1: its current version is deleted"]
+    with pytest.raises(BadInput) as caught:
+        parse_env_option("prod/backend=-", io.BytesIO(json.dumps(bad).encode()))
+    assert len(caught.value.faults) == 3
+    assert "s3cret" not in str(caught.value)
+    assert not is_store_export(b'{"API_TOKEN": "x"}')
+    assert parse_store_export(b"[" * 100_000).faults == ["cannot be parsed as JSON"]
+    many = {"secrets": [{"name": "A", "updated_at": _ago(1)}] * (MOST + 1)}
+    assert len(parse_store_export(json.dumps(many).encode()).dates) == MOST
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Any]:
+    """AWS Secrets Manager as moto serves it, over loopback."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        host, port = server.get_host_and_port()
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        yield boto3.client("secretsmanager")
+    server.stop()
+
+
+def test_aws_bounds_an_age_from_both_sides(aws: Any, project: Path) -> None:
+    """What changed with the current version is fresh, proved; what stayed the same is bounded on one side."""
+    values = {"API_TOKEN": fake_value("one"), "SALT": fake_value("salt")}
+    aws.create_secret(Name="app/prod", SecretString=json.dumps(values))
+    values["API_TOKEN"] = fake_value("two")
+    aws.put_secret_value(SecretId="app/prod", SecretString=json.dumps(values))
+    given = parse_env_option("production/backend=aws-sm:app/prod", io.BytesIO())
+    assert not [value for value in values.values() if value in repr(given)]
+    read = _read(project, given)
+    assert _age(read)["status"] == "fresh"
+    assert _age(read)["lo_evidence"].startswith("E13 --env production/backend")
+    assert _age(read, "SALT")["status"] == "unknown"
+    assert read.inventory["state"].unique().tolist() == ["present"]
+
+
+def test_aws_faults_say_no_more_than_their_kind(aws: Any, project: Path) -> None:
+    """A secret that is not there, and one of bytes or plain text without a variable's name."""
+    aws.create_secret(Name="plain", SecretString=fake_value("plain"))
+    for option, fault in (
+        ("production/backend=aws-sm:nothing", "(ResourceNotFoundException)"),
+        ("production/backend=aws-sm:plain", "name its variable"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            parse_env_option(option, io.BytesIO())
+        assert fault in str(caught.value)
+    given = parse_env_option("production/backend:API_TOKEN=aws-sm:plain", io.BytesIO())
+    assert [one.secret for one in given.dates] == ["API_TOKEN"]
+    done = CliRunner().invoke(main, ["snapshot", "--project", str(project), "--env",
+                                     "production/backend:API_TOKEN=aws-sm:plain"])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert fake_value("plain") not in done.output
