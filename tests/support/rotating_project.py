@@ -58,6 +58,17 @@ def made_value(name: str, seed: object) -> str:
     return forms.get(name, lambda: fake_value(seed))()
 
 
+def states_in(output: str) -> dict[str, str]:
+    """What `--check` printed of each step, by step and place."""
+    found = re.findall(r"(?m)^  (done|not done|not known) +([a-z ]+(?: \[[^\]]*\])?):", output)
+    return {step: state for state, step in found}
+
+
+def halves_in(output: str) -> list[str]:
+    """What `--check` printed as half done."""
+    return re.findall(r"(?m)^half done: (.*)$", output)
+
+
 class RotatingProject:
     """The project in a folder; each method is what a person, a service or the platform does."""
 
@@ -105,12 +116,11 @@ class RotatingProject:
         """What `--check` says of each step, by step and place; half done parts under their own words."""
         done = self.check(secret, *words)
         assert done.exception is None or done.exit_code == 3, done.output
-        found = re.findall(r"(?m)^  (done|not done|not known) +([a-z ]+(?: \[[^\]]*\])?):", done.output)
-        return {step: state for state, step in found}
+        return states_in(done.output)
 
     def half_done(self, secret: str, *words: str) -> list[str]:
         """What `--check` names as half done."""
-        return re.findall(r"(?m)^half done: (.*)$", self.check(secret, *words).output)
+        return halves_in(self.check(secret, *words).output)
 
     def replaces(self, name: str, environment: str, seed: object = "new", twin: str = "") -> None:
         """`generate --into` with a value that is entered, so that a test knows it."""

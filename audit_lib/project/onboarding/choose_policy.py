@@ -5,7 +5,6 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import leads_out
-from audit_lib.project.onboarding.variables import code_variables, env_variables
 from audit_lib.project.places import Project
 from audit_lib.project.policy.load import bundled_names, bundled_policy, load_policy
 from audit_lib.project.policy.rules import Policy
@@ -40,6 +39,9 @@ def _own(project: Project, place: str) -> Policy:
 
 
 def _recognised(project: Project) -> Policy:
+    # A project that names its policy does not wait for what reads names from files and code.
+    from audit_lib.project.onboarding.variables import code_variables, env_variables  # noqa: PLC0415
+
     others = [bundled_policy(name) for name in bundled_names() if name != "generic"]
     telling = {name for policy in others for name in policy.recognised_by}
     held = set(env_variables(project))
