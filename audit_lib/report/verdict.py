@@ -124,7 +124,15 @@ class Need:
 PASS_NEEDS = (
     Need(
         "an env file, an export, or values that were given, and each of these that is expected",
-        ("sources", "entries", "inventory", "drift", "rotation_pairs", "configuration"),
+        (
+            "sources",
+            "entries",
+            "inventory",
+            "drift",
+            "rotation_pairs",
+            "half_rotations",
+            "configuration",
+        ),
         lambda audit: _read(audit, "env file", "export", "given values"),
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),

@@ -105,7 +105,7 @@ def _rotated(fingerprint: str, secret: str, force: str, read: RotationRead) -> T
         return DONE, "another value is in force wherever it lives"
     unseen = homes[homes["state"].eq("not supplied")]
     if homes.empty or homes["fingerprint"].notna().sum() == 0:
-        return NOT_KNOWN, "no value of it is at hand: nobody gave one"
+        return NOT_KNOWN, "no value of it was supplied"
     if len(unseen):
         where = ", ".join(sorted({f"{row.environment}/{row.service}" for row in rows(unseen)}))
         return NOT_KNOWN, f"what is in force in {where} was not supplied (--env)"

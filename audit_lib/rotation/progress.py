@@ -45,7 +45,7 @@ def rotation_progress(
     With what a search for leaks found, also whether the old value was removed from where it leaked.
     """
     changes = store_changes(scope.stores, read.stays, since, read.as_of)
-    ended = (*changes, *_kept_meanwhile(changes, read))
+    ended = (*changes, *_kept_meanwhile(scope, changes, read))
     refreshes = [refreshed(one, ended, read) for one in scope.consumers if one.refresh != "never"]
     steps = [_snapshot(changes, read, since)]
     for environment in scope.environments:
@@ -64,13 +64,15 @@ def rotation_progress(
     return Progress(tuple(steps), tuple(half_done(scope, changes, refreshes, read.ledger, since)))
 
 
-def _kept_meanwhile(changes: tuple[StoreChange, ...], read: RotationRead) -> Iterator[StoreChange]:
-    """An old value that stayed under another name, in a grace period, and is gone: a change of its own."""
-    own = {one.store.place for one in changes}
+def _kept_meanwhile(
+    scope: RotationScope, changes: tuple[StoreChange, ...], read: RotationRead
+) -> Iterator[StoreChange]:
+    """An old value that stayed in the grace variable, and is gone: a change of its own."""
+    names = {rule.grace_variable for rule in scope.rules}
     for one in changes:
         for stay in read.stays if one.old else ():
-            here = stay.home.environment == one.store.place.environment and stay.home not in own
-            if here and stay.fingerprint == one.old and stay.last.at >= (one.after or stay.last.at):
+            here = stay.home.environment == one.store.place.environment and stay.home.secret in names
+            if here and stay.fingerprint == one.old:
                 yield replace(one, after=stay.last.at, by=_seen_gone(stay, read))
 
 

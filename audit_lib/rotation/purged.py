@@ -9,7 +9,7 @@ from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.scope import RotationScope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
 
-_ASK = "nothing of it is found by pattern; the old value is not at hand: `record NAME --removed` asks for it"
+_ASK = "nothing of it is found by pattern; `record NAME --removed` searches for the value itself"
 
 
 def leaked_of(scope: RotationScope, read: RotationRead, leaks: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def _values(client: Any, name: str, stage: str, variable: str, place: str) -> di
     if isinstance(found, dict):
         return {key: value for key, value in found.items() if isinstance(value, str)}
     if not isinstance(text, str) or not variable:
-        raise BadInput.at(place, "is no JSON object: name its variable, ENVIRONMENT/SERVICE:NAME=aws-sm:…")
+        raise BadInput.at(place, "is not a JSON object: name its variable, ENVIRONMENT/SERVICE:NAME=aws-sm:…")
     return {variable: text}
 
 

@@ -17,7 +17,7 @@ from audit_lib.project.places import StoreDate
 
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_NO_EXPORT = "is no export of a store that is known here (docs/evidence.md#stores)"
+_NO_EXPORT = "is not an export of a known store (docs/evidence.md#stores)"
 
 
 @dataclass
