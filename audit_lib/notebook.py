@@ -36,11 +36,8 @@ from audit_lib.report.review_summary import (
     what_would_decide,
 )
 from audit_lib.report.review_tables import findings_table, freshness_table
-<<<<<<< HEAD
-from audit_lib.report.rule_tables import rules_tables
-=======
 from audit_lib.report.rotation_tables import rotations_tables
->>>>>>> d9d1261 (End a leak's life with four ticks and a purge)
+from audit_lib.report.rule_tables import rules_tables
 from audit_lib.report.table import show
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
@@ -64,11 +61,8 @@ __all__ = [
     "leaks_tables",
     "limits",
     "open_audit",
-<<<<<<< HEAD
-    "rules_tables",
-=======
     "rotations_tables",
->>>>>>> d9d1261 (End a leak's life with four ticks and a purge)
+    "rules_tables",
     "show",
     "sign_off",
     "verdict_table",

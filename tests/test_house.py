@@ -110,7 +110,7 @@ def test_a_notebook_is_thin(notebook: Path) -> None:
     """Cells hold at most 8 lines, no logic, no outputs; one cell holds the parameters."""
     cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
     logic = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.Try, ast.With)
-    assert len(cells) <= 25
+    assert len(cells) <= 26
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
     for cell in cells:
         assert len(cell.source.splitlines()) <= 8
