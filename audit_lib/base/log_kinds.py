@@ -1,7 +1,8 @@
 """The kinds under which requests and messages of a log are counted (docs/design.md#kinds-of-log-lines)."""
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
-DECLARED = "declared_failure"  # another status that the policy declares to be a failed login
+DECLARED = "declared_failure"  # what else the policy, or audit.toml, declares to be a failed login
+MOST_LOGINS = 20  # that are declared
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts

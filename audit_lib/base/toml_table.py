@@ -97,6 +97,16 @@ class TomlTable:
             return default
         return value
 
+    def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+        """A list of whole numbers from `least` to `most`, none twice."""
+        values = self._take(key, list, "a list", [])
+        if not all(type(value) is int and least <= value <= most for value in values):
+            self.fault(f"{key} must hold whole numbers from {least} to {most}")
+            return ()
+        if len(set(values)) < len(values):
+            self.fault(f"{key} contains something twice")
+        return tuple(values)
+
     def flag(self, key: str) -> bool:
         """True or false; false if the key is missing."""
         return bool(self._take(key, bool, "true or false", False))

@@ -67,7 +67,7 @@ def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -
     """A keyed digest of everything that decides what reading gives."""
     bundled = resources.files("audit_lib.logs").joinpath("log_formats.toml").read_bytes()
     total = blake2b(bundled + values.encode(), key=secret, digest_size=20)
-    total.update(repr((formats.declared_statuses, formats.secret_parameters)).encode())
+    total.update(repr((formats.declared_statuses, formats.logins, formats.secret_parameters)).encode())
     # Other code may read or store otherwise: no number has to be raised by hand.
     here = Path(__file__).parent
     for module in (here.parent / "base" / "log_kinds.py", *sorted(here.rglob("*.py"))):

@@ -13,6 +13,7 @@ from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.kernel.chunks import after_last_line, buffer_size, fill
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import ChunkRead, read_once
+from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import LINE_LIMIT, Bytes
@@ -70,7 +71,7 @@ def _gathered(url: str, whole: bool, tasks: list[Any], plan: Plan) -> LogSums:
     try:
         if whole:
             return cast(LogSums, tasks[0].result())
-        return reduce_chunks(_results(tasks), plan)
+        return settled(reduce_chunks(_results(tasks), plan), plan.formats.logins, plan.wanted)
     except OSError as error:
         raise BadInput.at(url, f"cannot be read by a worker ({type(error).__name__})") from None
 

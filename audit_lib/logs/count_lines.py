@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.base.log_kinds import LOG_LINE_STATES, NOTICE
+from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line_events import LogEvent
 from audit_lib.logs.read_line import read_line
@@ -31,6 +31,7 @@ class Moment(NamedTuple):
 
     minute: int  # minutes since 1970 UTC
     status: int
+    declared: int  # 1: a failed login by what is declared
     client: str
     method: str
     route: str
@@ -151,9 +152,10 @@ def _add(tally: Tally, event: PlacedEvent) -> PlacedEvent | None:
             counted[1] += 1
             counted[3] = counted[3] or event.line
     if shown.status and event.at is not None:
-        moment = Moment(event.at // MINUTE, shown.status, shown.client, shown.method, shown.route)
+        declared = int(shown.kind == DECLARED)
+        moment = Moment(event.at // MINUTE, shown.status, declared, shown.client, shown.method, shown.route)
         tally.moments.setdefault(moment, [0, event.line])[0] += 1
-    return event if shown.kind != "other" else None
+    return event if shown.kind != "other" or shown.message else None
 
 
 def _bounded(event: PlacedEvent, following: int) -> PlacedEvent:

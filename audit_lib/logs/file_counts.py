@@ -15,7 +15,7 @@ KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS, DECLARED)
 NAMED = ("client", "method", "route")
 # Columns by which rows are summed, those that are summed, and those of which the first is kept: see `summed`.
 BY_GROUP = ("day", "kind", "status", *NAMED), ("count", "untimed"), ("line", "untimed_line")
-BY_MOMENT = ("minute", "status", *NAMED), ("count",), ("line",)
+BY_MOMENT = ("minute", "status", "declared", *NAMED), ("count",), ("line",)
 EVENT = ("line", "at", "not_before", "not_after", "day", "kind", "message", "status")
 EVENT_NAMES = (*NAMED, "subject")
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -113,6 +113,7 @@ def sums_of(tally: Tally) -> LogSums:
         (
             moment.minute,
             moment.status,
+            moment.declared,
             names[moment.client],
             names[moment.method],
             names[moment.route],

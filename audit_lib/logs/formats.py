@@ -8,13 +8,15 @@ from pathlib import Path
 
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, POSSIBLE, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, POSSIBLE, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, shown_name
+from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.templates import Part, expression, parse_template
+from audit_lib.project.logins import Login
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 
-MOST_MESSAGES = 250  # as many as the fast reader can number
+MOST_MESSAGES = 248 - MOST_LOGINS  # as many as the fast reader can number beside those that are declared
 # Whether a statement continues its record: always, or only behind one that does.
 CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")
@@ -91,14 +93,40 @@ class LogFormats:
     possible: PossibleFailure
     secret_parameters: tuple[str, ...]  # names in small letters; `*` at the beginning is any text
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
+    logins: tuple[Login, ...] = ()
 
     def kind_of(self, status: int) -> str:
         """The kind of a request with this status; that of no failure is "other"."""
         return REQUEST_KINDS.get(status, DECLARED if status in self.declared_statuses else "other")
 
-    def declaring(self, statuses: Iterable[int]) -> "LogFormats":
-        """The same formats, with these statuses as failed logins."""
-        return replace(self, declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))))
+    def declaring(self, statuses: Iterable[int], logins: Iterable[Login] = ()) -> "LogFormats":
+        """The same formats, with these statuses, and what these logins declare, as failed logins.
+
+        A declared message takes texts from the messages of failed logins, never from those of other kinds.
+        """
+        declared, told = tuple(logins), []
+        for name, template in phrases_of(declared):
+            parts = parse_template(template)
+            block = Block(name, parts, expression(parts, whole=False), b"", (), (), kind=DECLARED)
+            told.append(block)
+        others = [block for block in self.messages if block.kind != "login_failed"]
+        failed = [block for block in self.messages if block.kind == "login_failed"]
+        return replace(
+            self,
+            messages=(*others, *told, *failed) if told else self.messages,
+            declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))),
+            logins=declared,
+        )
+
+    @cached_property
+    def login_answers(self) -> tuple[LoginAnswer, ...]:
+        """The requests that bear on the declared logins, in the order in which they are tried."""
+        return answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})
+
+    def login_answer(self, status: int, method: str, route: str, query: bytes) -> LoginAnswer | None:
+        """What a request is to the declared logins; None if it is nothing."""
+        fitting = (one for one in self.login_answers if one.fits(status, method, route, query))
+        return next(fitting, None)
 
     @cached_property
     def message_kinds(self) -> dict[str, str]:

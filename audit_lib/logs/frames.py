@@ -70,7 +70,7 @@ def events_frame(files: Sequence[FileSums]) -> pd.DataFrame:
 def minutes_frame(files: Sequence[FileSums]) -> pd.DataFrame:
     """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
     frame = _frame(files, lambda sums: sums.moments, LogMinutes)
-    keys = ["file", "minute_at", "status", "client", "method", "route"]
+    keys = ["file", "minute_at", "status", "client", "method", "route", "declared"]
     return LogMinutes.checked(frame.sort_values(keys, kind="stable"))
 
 

@@ -1,9 +1,10 @@
 """What one log line shows: its state, its time, and the request or the message as events."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from audit_lib.base.log_kinds import NOTICE
+from audit_lib.base.log_kinds import DECLARED, NOTICE
+from audit_lib.logs.declared_logins import FAILED
 from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, strip_port
 from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
 from audit_lib.logs.named_fields import NamedFields
@@ -76,17 +77,24 @@ def _requested(
     status: int, client: str, method: str, path: bytes, formats: LogFormats
 ) -> tuple[LogEvent, ...]:
     route = clean_route(path)
-    kind = formats.kind_of(status)
-    request = LogEvent(kind, status=status, client=client, method=method, route=route)
+    request = LogEvent(formats.kind_of(status), "", status, client, method, route)
+    if answer := formats.login_answer(status, method, route, query_of(path)):
+        kind = DECLARED if answer.what == FAILED else request.kind
+        request = replace(request, kind=kind, message=answer.message, subject=answer.parameter.decode())
     parameter = _secret_parameter(path, formats)
     if not parameter:
         return (request,)
     return request, LogEvent(NOTICE, SECRET_IN_URL, None, client, method, route, parameter)
 
 
+def query_of(path: bytes) -> bytes:
+    """What stands behind the first question mark."""
+    return path.partition(b"?")[2]
+
+
 def _secret_parameter(path: bytes, formats: LogFormats) -> str:
     """What says that a query parameter is a secret, of the first one with a value; "" if none is."""
-    query = path.partition(b"?")[2]
+    query = query_of(path)
     for pair in query.split(b"&") if query else ():
         name, _, value = pair.partition(b"=")
         if value and (found := formats.secret_parameter(name.decode("ascii", "replace"))):

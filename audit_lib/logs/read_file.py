@@ -16,6 +16,7 @@ from audit_lib.logs.file_counts import LogSums, sums_of
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.load_code import NotCompiled, is_at_hand, load_entry
 from audit_lib.logs.kernel.worker import read_chunks
+from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import folded
 
@@ -49,6 +50,10 @@ def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_F
     `total` are the bytes of all files that are to be read, as far as they are known: of many small ones the
     fast reader is worth its compilation, too.
     """
+    return settled(_read(file, plan, total, fast_from), plan.formats.logins, plan.wanted)
+
+
+def _read(file: BinaryIO, plan: Plan, total: int, fast_from: int) -> LogSums:
     first = _read_up_to(file, fast_from)
     enough = len(first) >= fast_from
     if enough and total < COMPILE_FROM and not is_at_hand():

@@ -9,6 +9,7 @@ from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import TomlTable, read_text_file
+from audit_lib.project.logins import read_logins
 from audit_lib.project.places import (
     ENVIRONMENTS,
     LOADERS,
@@ -40,6 +41,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
         evidence_sources=tuple(_evidence_source(inner) for inner in table.tables("evidence", "pattern")),
         exports=_exports(table),
+        logins=read_logins(table, added=True),
         time_zone=zone or "UTC",
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
+from audit_lib.project.logins import Login
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
@@ -95,6 +96,7 @@ class Project:
     deploy_sources: tuple[DeploySource, ...] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
     exports: tuple[str, ...] = ()
+    logins: tuple[Login, ...] = ()
     time_zone: str = "UTC"  # of the times that people and logs write without one
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read

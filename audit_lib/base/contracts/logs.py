@@ -72,11 +72,15 @@ class GuideSearches(Contract):
 
 
 class LogMinutes(Contract):
-    """One row for each minute, status, client, method and route of the requests that carry a time."""
+    """One row for each minute, status, client, method and route of the requests that carry a time.
+
+    Failed logins by a declared status, message or redirect have rows of their own.
+    """
 
     file: Series[str]
     minute_at: Series[Instant]  # the first instant of the minute
     status: Series[int]
+    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
     client: Series[str]
     method: Series[str]
     route: Series[str]

@@ -114,13 +114,14 @@ def sight(frame, at, shown):
     one = group_word(today, untimed, status, shown.message, shown.method)
     two = two_in_one(shown.client, shown.route)
     row = np.int64(-1)
-    if word(settings, layout.WANT_EVENTS) and (status == 0 or is_failure(frame, status)):
+    if word(settings, layout.WANT_EVENTS) and (status == 0 or shown.message or is_failure(frame, status)):
         row = word(state, layout.EVENTS)
         put(state, layout.EVENTS, row + 1)
         keep_event(frame, row, at, one, shown)
     mark = two_in_one(word(state, layout.CHUNK), word(state, layout.LINES))
     if status and not untimed and word(settings, layout.WANT_MINUTES):
-        add(frame, layout.MINUTES, minute_word(at // MINUTE, status, shown.method), two, mark)
+        declared = np.int64(shown.message == layout.LOGIN_NUMBER)
+        add(frame, layout.MINUTES, minute_word(at // MINUTE, declared, status, shown.method), two, mark)
     one = group_word(today, untimed, status, shown.message, shown.method * word(settings, layout.BY_METHOD))
     two = two_in_one(
         shown.client * word(settings, layout.BY_CLIENT), shown.route * word(settings, layout.BY_ROUTE)

@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audit_lib.base.log_kinds import NOTICE, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, NOTICE, REQUEST_KINDS
+from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.logs.file_counts import KINDS, NAMED, Columns, Names
 from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.packed_words import (
     day_in,
+    declared_in,
     group_word,
     lower_in,
     message_in,
@@ -26,8 +28,9 @@ from audit_lib.logs.kernel.packed_words import (
 )
 from audit_lib.logs.units import NONE, Ints
 
-# The reader's own events, by their numbers: layout.CLOCK_NUMBER, URL_NUMBER.
-_FIRST_OWN, _OWN = layout.CLOCK_NUMBER, (CLOCK_SET_BACK, SECRET_IN_URL)
+# The reader's own events, by their numbers from layout.SENT_NUMBER on, and their kinds.
+_FIRST_OWN, _OWN = layout.SENT_NUMBER, (LOGIN_SENT, LOGIN_MOVED, "", CLOCK_SET_BACK, SECRET_IN_URL)
+_KINDS_OF_OWN = ("other", "other", DECLARED, NOTICE, NOTICE)
 
 
 class NamedTexts:
@@ -67,11 +70,13 @@ def named_groups(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Ints:
     return rows
 
 
-def named_moments(rows: Ints, texts: NamedTexts) -> Ints:
+def named_moments(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Ints:
     """The rows of moments with names' numbers in place of strings'."""
     one = rows[:, layout.G_ONE]
     method = texts.named(minute_method_in(one), clean_method)
-    rows[:, layout.G_ONE] = minute_word(minute_in(one), minute_status_in(one), method)
+    status = minute_status_in(one)
+    declared = declared_in(one) | np.isin(status, formats.declared_statuses)
+    rows[:, layout.G_ONE] = minute_word(minute_in(one), declared, status, method)
     rows[:, layout.G_TWO] = _named_pair(rows[:, layout.G_TWO], texts)
     return rows
 
@@ -98,6 +103,7 @@ OF_GROUP = _OF_BOTH | {
 OF_MOMENT = _OF_BOTH | {
     "minute": lambda rows: minute_in(rows[:, layout.G_ONE]),
     "status": lambda rows: minute_status_in(rows[:, layout.G_ONE]),
+    "declared": lambda rows: declared_in(rows[:, layout.G_ONE]),
     "method": lambda rows: minute_method_in(rows[:, layout.G_ONE]),
 }
 
@@ -109,7 +115,8 @@ def _kinds(formats: LogFormats) -> Ints:
         kinds[status] = KINDS.index(formats.kind_of(status))
     for number, kind in enumerate(formats.message_kinds.values()):
         kinds[1024 + number + 1] = KINDS.index(kind)
-    kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(_OWN)] = KINDS.index(NOTICE)
+    own = [KINDS.index(kind) for kind in _KINDS_OF_OWN]
+    kinds[1024 + _FIRST_OWN : 1024 + _FIRST_OWN + len(own)] = own
     return kinds
 
 
@@ -139,5 +146,5 @@ def decode_events(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Columns
 def _names_a_variable(formats: LogFormats) -> np.ndarray:
     """For each place among the messages, whether its subject is the name of a variable or parameter."""
     naming = {block.name for block in formats.messages if "variable" in block.expression.groupindex}
-    named = (name in naming or name == SECRET_IN_URL for name in messages(formats))
+    named = (name in naming or name in (SECRET_IN_URL, LOGIN_SENT) for name in messages(formats))
     return np.array([*named])

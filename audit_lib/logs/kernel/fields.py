@@ -11,7 +11,7 @@ question_marks = marks_of(b"?", WIDTH)
 @inlined
 def is_failure(frame, status):
     """Whether a request with this status is an event; messages have none, and are no requests."""
-    return word(word(frame, layout.SETTING), layout.FAILURES + status) != 0
+    return word(word(frame, layout.SETTING), layout.FAILURES + status) & 1 != 0
 
 
 @jit
@@ -63,8 +63,8 @@ def path_begin(pos, end):
 
 
 @jit
-def number_route(frame, pos, end):
-    """The number of a path without query, each identifier in it collapsed (log_fields.collapse)."""
+def collapse_route(frame, pos, end):
+    """Writes a path without query, each identifier in it collapsed (log_fields.collapse); where it ends."""
     scratch = word(frame, layout.SCRATCH)
     stop = pos
     while stop < end and byte(stop) != 63 and byte(stop) != 35 and byte(stop) != 59:
@@ -112,7 +112,13 @@ def number_route(frame, pos, end):
         if segment > 11:
             break
         at += 1
-    return number_of(frame, scratch, out)
+    return out
+
+
+@inlined
+def number_route(frame, pos, end):
+    """The number of a path without query, each identifier in it collapsed."""
+    return number_of(frame, word(frame, layout.SCRATCH), collapse_route(frame, pos, end))
 
 
 @inlined

@@ -8,11 +8,25 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.logs.declared_logins import FAILED, MOVED, SENT
 from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
 from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
-from audit_lib.logs.kernel.shared_arrays import BLOCK, FIELDS, NAME_SLOTS, SLACK, Program, name_slot
+from audit_lib.logs.kernel.shared_arrays import (
+    BLOCK,
+    FIELDS,
+    LOGIN,
+    LOGIN_NUMBER,
+    MOVED_NUMBER,
+    NAME_SLOTS,
+    SENT_NUMBER,
+    SLACK,
+    Program,
+    name_slot,
+)
 from audit_lib.logs.units import Ints
+
+LOGIN_NUMBERS = {FAILED: LOGIN_NUMBER, MOVED: MOVED_NUMBER, SENT: SENT_NUMBER}
 
 
 @lru_cache(maxsize=32)
@@ -76,7 +90,7 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     # The kernel only asks which lines the naive reader has to look at: what follows a `*` is enough.
     endings = dict.fromkeys(name.lstrip("*").encode() for name in formats.secret_parameters)
     parameters = [texts.place(name) for name in endings]
-    names, words = _names(texts, formats), _words(texts, formats)
+    names, words, logins = _names(texts, formats), _words(texts, formats), _logins(texts, formats)
     starts, offsets = zone_offsets(zone_name)
     return Program(
         np.frombuffer(bytes(texts.text) + bytes(SLACK), np.uint8).copy(),
@@ -86,6 +100,7 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
         np.array(blocks, np.int64).reshape(-1, BLOCK),
         np.array(sought, np.int64).reshape(-1, 2),
         np.array(parameters, np.int64).reshape(-1, 2),
+        np.array(logins, np.int64).reshape(-1, LOGIN),
         np.array(words, np.int64).reshape(-1, 3),
         np.array(names, np.int64).reshape(-1, 4),
         starts,
@@ -103,6 +118,16 @@ def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
     kinds = enumerate((possible.about, possible.failing, possible.before_address))
     words = [[*texts.place(word.encode()), kind] for kind, named in kinds for word in named]
     return [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0, 0], *words]
+
+
+def _logins(texts: Literals, formats: LogFormats) -> list[list[int]]:
+    """The answers that bear on declared logins."""
+    rows = []
+    for answer in formats.login_answers:
+        named = (answer.method.lower().encode(), answer.route, answer.parameter)
+        places = [number for text in named for number in (texts.place(text) if text else (0, 0))]
+        rows.append([LOGIN_NUMBERS[answer.what], answer.least, answer.most, *places])
+    return rows
 
 
 def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:

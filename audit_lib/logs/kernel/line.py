@@ -14,6 +14,7 @@ from audit_lib.logs.kernel.fields import (
     path_begin,
     secret_parameter,
 )
+from audit_lib.logs.kernel.login_answer import login_number
 from audit_lib.logs.kernel.match import AWAY, first_match
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel.possible_failure import client_span, possible_number
@@ -117,8 +118,11 @@ def requested(frame, status, begin, end, always, given):
     settings, client, method, route = word(frame, layout.SETTING), zero, zero, zero
     if stop > path and word(settings, layout.WANT_EVENTS) and secret_parameter(frame, path, stop):
         return nothing(AWAY)
+    login, name = login_number(frame, status, begin, end, path, stop)
+    if login == AWAY:
+        return nothing(AWAY)
     # A request that is only counted needs no more than what it is counted by.
-    failed = is_failure(frame, status)
+    failed = is_failure(frame, status) or login != 0
     whole = word(settings, layout.WANT_MINUTES) or (word(settings, layout.WANT_EVENTS) and failed)
     if stop > path and (whole or word(settings, layout.BY_ROUTE)):
         if byte(path) != 47:
@@ -132,7 +136,7 @@ def requested(frame, status, begin, end, always, given):
     if whole or word(settings, layout.BY_METHOD):
         method = number_of(frame, begin, end)
     return Shown(
-        np.int64(status), zero, np.int64(method), np.int64(client), np.int64(route), zero, zero, zero
+        np.int64(status), login, np.int64(method), np.int64(client), np.int64(route), name, zero, zero
     )
 
 

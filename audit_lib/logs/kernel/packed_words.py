@@ -10,7 +10,7 @@ from audit_lib.logs.units import Ints
 Number = TypeVar("Number", int, Ints)
 
 _DAY, _UNTIMED, _STATUS, _MESSAGE = 47, 46, 36, 28  # bits of a group's word; its method is below
-_MINUTE, _MINUTE_STATUS = 36, 26  # bits of a moment's word; its method is below
+_MINUTE, _DECLARED, _MINUTE_STATUS = 37, 36, 26  # bits of a moment's word; its method is below
 _UPPER = 32
 
 
@@ -54,14 +54,19 @@ def method_in(word: Number) -> Number:
     return word & ((1 << _MESSAGE) - 1)
 
 
-def minute_word(minute: Number, status: Number, method: Number) -> Number:
-    """The first word of a moment."""
-    return minute << _MINUTE | status << _MINUTE_STATUS | method
+def minute_word(minute: Number, declared: Number, status: Number, method: Number) -> Number:
+    """The first word of a moment; `declared` is 1 for a failed login by what is declared."""
+    return minute << _MINUTE | declared << _DECLARED | status << _MINUTE_STATUS | method
 
 
 def minute_in(word: Number) -> Number:
     """The minute of a moment."""
     return word >> _MINUTE
+
+
+def declared_in(word: Number) -> Number:
+    """1 for a moment's failed login by what is declared."""
+    return word >> _DECLARED & 1
 
 
 def minute_status_in(word: Number) -> Number:

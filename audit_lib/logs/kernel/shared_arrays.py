@@ -11,7 +11,7 @@ STRING_LIMIT = 4096
 # What one line can add at most: so much room is there before a line is begun.
 STRING_ROOM = 6 * STRING_LIMIT
 # Events of the reader's own, beyond the messages of the formats: by their numbers.
-CLOCK_NUMBER, URL_NUMBER = 253, 254
+SENT_NUMBER, MOVED_NUMBER, LOGIN_NUMBER, CLOCK_NUMBER, URL_NUMBER = range(250, 255)
 
 # Places in the captures of one line: its block's address, where its fields begin and end, time, status.
 BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
@@ -30,7 +30,9 @@ DONE, LEAVE, GROW = range(3)
 MISS, AWAY = -1, -2
 # Places of the settings.
 (FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
-FAILURES = 10  # from here on for each status below 600 whether it is a failure
+FAILURES = (
+    10  # from here on for each status below 600 whether it is a failure (1), or a login may have it (2)
+)
 LATEST, YEAR = 8, 9  # a time without a year is one of this year or the last, and not later
 # Columns of an event, and of a message that what stands before the chunk decides on: it counts once a record
 # and stands before the first of the chunk, or continues a record that was open.
@@ -41,6 +43,10 @@ G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(9)
 BLOCK_CONTINUES, BLOCK_YEARLESS, BLOCK = 9, 10, 11
+# Columns of an answer that bears on a declared login: the number of its message, the statuses, its texts.
+(L_NUMBER, L_LEAST, L_MOST, L_METHOD, L_METHOD_SIZE, L_ROUTE, L_ROUTE_SIZE, L_NAME, L_NAME_SIZE, LOGIN) = (
+    range(10)
+)
 # Columns of a node: what to do, with what, and where to go on. N_HEAD and N_MASK are the first eight bytes of
 # its text, N_NEXT and N_FAIL places within the nodes, N_DEPTH the place in the trail of where it begins.
 (N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_DEPTH, NODE) = range(11)
@@ -74,6 +80,7 @@ class Program(NamedTuple):
     blocks: Ints  # one row a block: what a match means
     sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row an ending of secret parameters' names: place, length
+    logins: Ints  # one row an answer that bears on a declared login, in the order in which they are tried
     words: Ints  # of possible failures: the message's number first, then one row a word: place, length, kind
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
@@ -123,11 +130,11 @@ class Work(NamedTuple):
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.
-(BUFFER, TEXT, NODES, ROOTS, SWITCHES, BLOCKS, SOUGHT, PARAMETERS, WORDS, NAMES) = range(10)
-(ZONE_FROM, ZONE_OFFSET, SLOTS, STARTS, ARENA, STRINGS) = range(10, 16)
-(GROUPS, HEADS, MINUTES) = range(16, 22, 2)  # of each the rows, and behind them the size
-(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, TRAIL, SCRATCH, INNER, CLEANED, FOUND, MEMO) = range(22, 33)
-ARGS, ARRAYS = 33, 34
+(BUFFER, TEXT, NODES, ROOTS, SWITCHES, BLOCKS, SOUGHT, PARAMETERS, LOGINS, WORDS, NAMES) = range(11)
+(ZONE_FROM, ZONE_OFFSET, SLOTS, STARTS, ARENA, STRINGS) = range(11, 17)
+(GROUPS, HEADS, MINUTES) = range(17, 23, 2)  # of each the rows, and behind them the size
+(STATE, SETTING, EVENT_ROWS, ONCE_ROWS, CAPTURES, TRAIL, SCRATCH, INNER, CLEANED, FOUND, MEMO) = range(23, 34)
+ARGS, ARRAYS = 34, 35
 FRAME = 2 * ARRAYS
 # Room behind an array of bytes, since so many are looked at where one may be the last.
 SLACK = 64

@@ -9,7 +9,8 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from audit_lib.base.log_kinds import LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
+from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
+from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.fields import latest_and_year
 from audit_lib.logs.file_counts import day_number
 from audit_lib.logs.formats import SECRET_IN_URL
@@ -194,10 +195,18 @@ class Worker:
         message = self.plan.formats.message_numbers.get(event.message, -1) + 1
         if event.message == SECRET_IN_URL:
             message = layout.URL_NUMBER
+        elif event.status:
+            message = self._login_number(event)
         once = 1 << MESSAGE_KINDS.index(event.kind) if event.once else 0
         fields = (event.method, event.client, event.route, event.subject)
         numbers = [self._number(text) for text in fields]
         return event.status or 0, message, *numbers, event.kind == NOTICE, once
+
+    def _login_number(self, event: LogEvent) -> int:
+        """The number of what a request is to declared logins; 0 if it is nothing."""
+        if event.kind == DECLARED and self.plan.formats.kind_of(event.status or 0) != DECLARED:
+            return layout.LOGIN_NUMBER
+        return {LOGIN_MOVED: layout.MOVED_NUMBER, LOGIN_SENT: layout.SENT_NUMBER}.get(event.message, 0)
 
     def _number(self, text: str) -> int:
         encoded = text.encode()
@@ -220,7 +229,10 @@ def _settings(plan: Plan) -> Ints:
     wanted, period = plan.wanted, plan.period
     last = day_number(period.last) if len(period.last) > 1 else 1 << 40
     flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
-    failures = [plan.formats.kind_of(status) != "other" for status in range(600)]
+    failures = [int(plan.formats.kind_of(status) != "other") for status in range(600)]
+    for answer in plan.formats.login_answers:
+        for status in range(answer.least, answer.most + 1):
+            failures[status] |= 2
     latest, year = (NONE, 0) if plan.written is None else latest_and_year(plan.zone, plan.written)
     return np.array(
         [day_number(period.first or "1970-01-01"), last, *flags, latest, year, *failures], np.int64

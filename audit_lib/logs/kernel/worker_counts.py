@@ -98,7 +98,7 @@ class Share:
         strings = layout.texts(tables.strings)
         groups, minutes = thinned(groups, minutes, strings, least)
         texts = NamedTexts(strings, names)
-        return named_groups(groups, texts, formats), named_moments(minutes, texts)
+        return named_groups(groups, texts, formats), named_moments(minutes, texts, formats)
 
 
 def part_of(shares: list[Share], formats: LogFormats, least: Sequence[Least]) -> LogSums:

@@ -1,10 +1,12 @@
 """Chooses the policy by which a project is audited."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import leads_out
+from audit_lib.project.logins import joined
 from audit_lib.project.places import Project
 from audit_lib.project.policy.load import bundled_names, bundled_policy, load_policy
 from audit_lib.project.policy.rules import Policy
@@ -15,7 +17,14 @@ OWN_PLACES = ("policy.toml", ".audit/policy.toml")
 def choose_policy(project: Project, override: str = "") -> Policy:
     """The policy named by `--policy`, by audit.toml, or lying in the project; else the bundled one that
     recognises the project by its variables' names; else the generic one. `BadInput` if it is broken.
+
+    It has the logins that audit.toml adds, too.
     """
+    policy = _chosen(project, override)
+    return replace(policy, logins=joined(policy.logins, project.logins))
+
+
+def _chosen(project: Project, override: str) -> Policy:
     if override:
         return (
             bundled_policy(override) if override in bundled_names() else load_policy(Path(override), override)

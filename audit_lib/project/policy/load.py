@@ -14,6 +14,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
+from audit_lib.project.logins import read_logins
 from audit_lib.project.policy.alerts import read_alerts
 from audit_lib.project.policy.consumers import Consumer, read_consumers
 from audit_lib.project.policy.guide_searches import read_greps
@@ -120,6 +121,7 @@ def _policy(table: TomlTable, path: Path, digest: str, base: Policy | None) -> P
         greps=read_greps(table) if table.has("grep") else under.greps,
         alerts=read_alerts(table) if table.has("alerts") else under.alerts,
         rules=table.text("rules") or under.rules,
+        logins=read_logins(table) if table.has("logins") else under.logins,
         options=_laid_over(under.options, _options(table)),
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_lib.project.logins import Login
 from audit_lib.project.policy.alerts import AlertRule
 from audit_lib.project.policy.consumers import Consumer
 from audit_lib.project.policy.guide_searches import DocumentedGrep
@@ -100,6 +101,7 @@ class Policy:
     recognised_at_least: int = 1  # … and how many of them
     greps: tuple[DocumentedGrep, ...] = ()
     alerts: tuple[AlertRule, ...] = ()
+    logins: tuple[Login, ...] = ()  # its own, then those that audit.toml adds
     consumers: tuple[Consumer, ...] = ()
     rules: str = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     options: Mapping[str, object] = field(default_factory=dict)  # other tables, read where they concern
