@@ -1,6 +1,6 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,9 @@ from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
+from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
+from audit_lib.logins.detections.callers import is_known
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import LogRead, read_logs
@@ -39,6 +41,7 @@ from audit_lib.secrecy.identities import (
     Label,
     addresses_in,
     keyed_label,
+    marked_clients,
     mask_client,
     mask_frame,
     numbered_label,
@@ -92,17 +95,20 @@ def run_audit(
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     before = read_previous(previous, project.name, keeper.key) if previous else None
-    formats = load_formats(secrets=rules.secret_variables).declaring(detection_policy(rules).failed_statuses)
+    formats = load_formats(secrets=rules.secret_variables).declaring(
+        detection_policy(rules).failed_statuses, rules.logins
+    )
 
     def logs() -> LogRead:
         read = read_logs(project, period, formats, scheduler=scheduler)
         return without_values(read, strong_search(keeper))
 
-    known = before.heads if before else ()
-    read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=known)
+    heads = before.heads if before else ()
+    read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
     documents = document_sources(project, rules, read.ledger)
     detected = _detected(read, rules, period, moment)
     label = _label(read.logs, keeper.key)
+    known = partial(is_known, rules=detection_policy(rules))
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
@@ -128,6 +134,7 @@ def run_audit(
         "clean_up": clean_up(leaked.leaks, leaked.places, exposure),
         "log_counts": read.logs.counts,
         "log_events": read.logs.events,
+        "declared_logins": tabulate_logins(rules.logins, read.logs.counts, read.logs.events),
         "log_coverage": tabulate_log_coverage(read.logs.sources, read.logs.counts, period, moment),
         "attestations": tabulate_attestations(rules, read.ledger, moment),
         "guide_searches": tabulate_guide_searches(rules, written_lines(formats), read.logs.counts),
@@ -146,7 +153,7 @@ def run_audit(
         as_of=moment,
         key_id=keeper.key.key_id,
         key_origin=keeper.key.origin,
-        tables=tables | _shown(tables, detected, label, identities),
+        tables=tables | _shown(tables, detected, label, identities, known),
         ledger_heads=read.ledger.heads,
     )
 
@@ -170,12 +177,23 @@ def _label(logs: LogRead, key: Key) -> Label:
 
 
 def _shown(
-    tables: Mapping[str, pd.DataFrame], detected: tuple[Detected, ...], label: Label, identities: str
+    tables: Mapping[str, pd.DataFrame],
+    detected: tuple[Detected, ...],
+    label: Label,
+    identities: str,
+    known: Callable[[str], bool],
 ) -> dict[str, pd.DataFrame]:
-    """The tables that name addresses, as they may be shown."""
+    """The tables that name addresses, as they may be shown; those that the policy knows are marked."""
+    names = ("log_counts", "log_events")
     if identities == "full":
-        return {"detections": tabulate(detected)}
-    return {name: mask_frame(tables[name], label) for name in ("log_counts", "log_events")}
+        marked = {name: marked_clients(tables[name], known) for name in names}
+        return {"detections": tabulate(detected), **marked}
+    label = partial(_known_label, label=label, known=known)
+    return {name: mask_frame(tables[name], label) for name in names}
+
+
+def _known_label(client: str, label: Label, known: Callable[[str], bool]) -> str:
+    return f"{label(client)} (known)" if known(client) else label(client)
 
 
 def instant_of(project: Project, as_of: str) -> datetime:

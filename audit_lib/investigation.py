@@ -38,7 +38,7 @@ def investigate(
     rules, address = choose_policy(project, policy), known_address(question.client)
     discovered = seen_first(question.discovered, as_of)
     detections = detection_policy(rules)
-    formats = load_formats(secrets=rules.secret_variables).declaring(detections.failed_statuses)
+    formats = load_formats(secrets=rules.secret_variables).declaring(detections.failed_statuses, rules.logins)
     logs = partial(cached_logs, project, keeper, formats=formats)
     read = read_project(project, rules, keeper, as_of, logs, given=given)
     secret = known_secret(question.secret, rules, read.inventory)

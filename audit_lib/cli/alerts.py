@@ -48,7 +48,9 @@ def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, 
     rules, detections = context.policy.alerts, detection_policy(context.policy)
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
-    formats = load_formats(secrets=context.policy.secret_variables).declaring(detections.failed_statuses)
+    formats = load_formats(secrets=context.policy.secret_variables).declaring(
+        detections.failed_statuses, detections.logins
+    )
     logs = read_logs(context.project, None, formats)
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.

@@ -12,6 +12,10 @@ from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option, options, project_option
 from audit_lib.ledger.keys import key_file, made_key_of
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.proposals import Proposal, propose
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import Project, load_project
 from audit_lib.project.discovery import shown
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -88,11 +92,16 @@ def _write_policy(project: Project) -> str:
 
 
 def _write_audit(project: Project, policy: str) -> None:
+    proposals = _proposals(project)
     if project.configured:
         click.echo("audit.toml: exists and is kept")
+        for one in proposals:
+            click.echo(one.block)
         return
-    text = first_audit_toml(project, policy, _known_loaders(project))
+    text = first_audit_toml(project, policy, _known_loaders(project), [one.block for one in proposals])
     write_new(project.root / "audit.toml", text, "audit.toml")
+    for one in proposals:
+        click.echo(f"in audit.toml, as a comment: {one.question}")
     counts = [len(re.findall(rf"(?m)^\[\[{word}\]\]", text)) for word in ("env", "log")]
     found = f"{counted(counts[0], 'env file')}, {counted(counts[1], 'log pattern')}"
     click.echo(f"audit.toml: written, {found}: check the guesses")
@@ -100,6 +109,14 @@ def _write_audit(project: Project, policy: str) -> None:
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
     for note in project.not_searched:
         click.echo(f"not searched: {note}")
+
+
+def _proposals(project: Project) -> tuple[Proposal, ...]:
+    """The routes of the project's logs that look like logins and are not declared."""
+    policy = choose_policy(project)
+    rules = detection_policy(policy)
+    logs = read_logs(project, None, load_formats().declaring(rules.failed_statuses, rules.logins))
+    return propose(logs.counts, rules.logins, rules.failed_statuses)
 
 
 def _tracked(project: Project) -> set[str]:

@@ -142,4 +142,5 @@ class Investigation:
     def _clients(self) -> pd.DataFrame:
         daily = self.once("daily", lambda: tabulate_daily(self.requests))
         known = reaches_back(self.requests, self.window, self.newcomer_days)
-        return tabulate_clients(self.requests, self.here, self.spans, daily, self.window, reaches_back=known)
+        frames = self.requests, self.here, self.spans, daily, self.window
+        return tabulate_clients(*frames, reaches_back=known, all_real=self.rules.clients_declared)

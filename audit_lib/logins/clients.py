@@ -61,11 +61,13 @@ def tabulate_clients(
     window: Window,
     *,
     reaches_back: bool,
+    all_real: bool = False,
 ) -> pd.DataFrame:
     """`Clients`: everyone who may have sent a request in the window, the most refused first.
 
     `here` are the requests that may be in the window, `spans` and `daily` as `tabulate_spans` and
-    `tabulate_daily` give them. Unless the logs reach back far enough, nobody is called new.
+    `tabulate_daily` give them. Unless the logs reach back far enough, nobody is called new. If clients are
+    `all_real` (clients = "real"), private addresses are callers like others.
     """
     past = _successes_before(requests, daily, window)
     networks = {network(client) for client in past.index} - {""}
@@ -83,7 +85,11 @@ def tabulate_clients(
     frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
     frame = frame.join(spans).reset_index().astype({"client": "str"})
     frame["network"] = [network(client) for client in frame["client"]]
-    frame["classification"] = [_classification(row._asdict(), networks, reaches_back) for row in rows(frame)]
+    internal = [not all_real and is_internal(client) for client in frame["client"]]
+    classes = [_classification(row._asdict(), networks, reaches_back) for row in rows(frame)]
+    frame["classification"] = [
+        "internal" if inside else known for inside, known in zip(internal, classes, strict=True)
+    ]
     order = frame.sort_values(["failures", "requests", "client"], ascending=[False, False, True])
     return Clients.checked(order[list(Clients.types())])
 
@@ -112,8 +118,6 @@ def reaches_back(requests: pd.DataFrame, window: Window, days: float | None) -> 
 def _classification(row: dict[str, Any], networks: set[str], history: bool) -> str:
     if not row["client"]:
         return "unnamed"
-    if is_internal(row["client"]):
-        return "internal"
     if row["successes_before"]:
         return "known"
     if not row["successes"]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_lib.base.clock import iso
-from audit_lib.logins.detections.preconditions import unknown_wording
+from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logins.detections.wholeness import unread
+from audit_lib.logins.proposals import propose
 from audit_lib.logs.project_logs import LogRead
 from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 
@@ -48,10 +49,11 @@ def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
 
 
 def declared_failure(rule: AlertRule, watched: Watched) -> str:
-    """Of failed logins: the policy declares what one looks like ([detections.failure])."""
-    if watched.policy.failure_declared or not set(rule.kinds) & set(LOGINS):
+    """Of failed logins: what one looks like is declared ([detections.failure], [[logins]]), on each route."""
+    if not set(rule.kinds) & set(LOGINS):
         return ""
-    return "the policy does not declare what a failed login looks like"
+    policy, counts = watched.policy, watched.logs.counts
+    return undeclared_failure(policy, counts, propose(counts, policy.logins, policy.failed_statuses))
 
 
 def a_request(rule: AlertRule, watched: Watched) -> str:

@@ -12,7 +12,7 @@ from pandas.api.types import union_categoricals
 
 from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import Requests
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.project.policy import Policy
 
 REFUSED = (401, 403)
@@ -43,7 +43,10 @@ class Access:
         """The rules of a policy; of one that says nothing, none."""
         table = policy.options.get("access", {})
         texts = table if isinstance(table, Mapping) else {}
-        return cls(**{name: tuple(map(str, texts.get(name, ()))) for name in ("open", "login", "protected")})
+        found = {name: tuple(map(str, texts.get(name, ()))) for name in ("open", "login", "protected")}
+        # What audit.toml adds makes no route less protected.
+        own = tuple(login.route for login in policy.logins if not login.added)
+        return cls(**found | {"login": tuple(dict.fromkeys((*found["login"], *own)))})
 
     def protects(self, route: str, refusing: Iterable[str]) -> bool:
         """Whether a route asks for a secret: the policy says so, or it is among those that have refused.
@@ -72,7 +75,8 @@ def tabulate_requests(
     route, status = columns["route"], columns["status"]
     refusing = set(route.categories[np.unique(route.codes[np.isin(status, REFUSED)])])
     rules = np.array([access.protects(name, refusing) for name in route.categories], dtype=bool)
-    judged = {"protected": rules[route.codes], "refused": np.isin(status, list(refused))}
+    failed = np.isin(status, list(refused)) | (columns["declared"] == 1)
+    judged = {"protected": rules[route.codes], "refused": failed}
     frame = pd.DataFrame(columns | judged, copy=False)
     return Requests.checked(frame[list(Requests.types())])
 
@@ -94,6 +98,7 @@ def _untimed(counts: pd.DataFrame) -> pd.DataFrame:
         not_before_at=days,
         not_after_at=after.astype("datetime64[us, UTC]") + _DAY,
         timed=False,
+        declared=rows["kind"].eq(DECLARED).astype("int64"),
         count=rows["untimed"],
         line=rows["untimed_line"].astype("int64"),
     )

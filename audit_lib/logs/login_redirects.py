@@ -1,4 +1,4 @@
-"""Settles logins that are answered with a redirect: failed, succeeded or possible, by where the client goes next."""
+"""Settles logins that are answered with a redirect: failed, or not, by where the client goes next."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.logs.fields import parse_time, strip_port
-from audit_lib.logs.formats import JsonFields
+from audit_lib.logs.names_and_words import JsonFields
 from audit_lib.logs.templates import ADDRESS, FIELDS
 
 MOST_DEPTH = 30  # objects within objects; a line with more is not understood

@@ -3,7 +3,7 @@
 import re
 
 from audit_lib.logs.fields import clean_client
-from audit_lib.logs.formats import PossibleFailure
+from audit_lib.logs.names_and_words import PossibleFailure
 from audit_lib.logs.templates import ADDRESS
 
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.

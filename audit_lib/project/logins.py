@@ -1,4 +1,4 @@
-"""The [[logins]] of a policy or an audit.toml: on which route people or programs log in, and what a failure is."""
+"""The [[logins]] of a policy or an audit.toml: on which route one logs in, and what a failure is."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from audit_lib.base.log_kinds import MOST_LOGINS
 from audit_lib.base.toml_table import TomlTable, shown_name
 
 METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
-_ROUTE = re.compile(r"/[A-Za-z0-9._~@:+,=!$&'()/{}-]{0,199}")
+ROUTE = re.compile(r"/[A-Za-z0-9._~@:+,=!$&'()/{}-]{0,199}")
 _MOST_STATUSES = 10
 _PHRASE = re.compile(r"[A-Za-z0-9][ -z|~]{5,199}")
 
@@ -71,7 +71,7 @@ def _login(table: TomlTable, added: bool) -> Login:
     )
     if login.name and not re.fullmatch(r"\w[\w .-]{0,39}", login.name):
         table.fault("name must be at most 40 letters, digits, spaces, dots, hyphens and underscores")
-    if login.route and not _ROUTE.fullmatch(login.route):
+    if login.route and not ROUTE.fullmatch(login.route):
         table.fault(
             "route must be a path as the logs count it, with {id} for identifiers and without a query"
         )
@@ -99,7 +99,7 @@ def _statuses(table: TomlTable, key: str) -> tuple[int, ...]:
 def _redirect(table: TomlTable, key: str) -> str:
     text = table.text(key)
     path, _, parameter = text.partition("?")
-    if text and not (_ROUTE.fullmatch(path) and re.fullmatch(r"[A-Za-z0-9_.-]{0,40}", parameter)):
+    if text and not (ROUTE.fullmatch(path) and re.fullmatch(r"[A-Za-z0-9_.-]{0,40}", parameter)):
         table.fault(f"{key} must be a path, perhaps with ? and the name of a parameter")
         return ""
     return text

@@ -6,6 +6,8 @@ from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import kind_words
 from audit_lib.logins import auth_failures
+from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.proposals import propose
 from audit_lib.logins.requests import Access
 from audit_lib.report.table import Table, Tables, show, together
 
@@ -45,10 +47,27 @@ def failures_by_reason(audit: Audit) -> Table:
 
 
 def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
-    """What login routes answered to a POST beside what counts as a failure; no table if there is nothing."""
-    table = auth_failures.login_answers(audit.tables["log_counts"], Access.of(audit.policy).login)
-    note = "if a wrong password is answered so, declare the status in the policy: [detections.failure]"
-    return (show(table.head(MOST_ROWS), "Other answers of login routes", note),) if len(table) else ()
+    """Declared logins, routes that look like one and are not declared, and other answers of login routes.
+
+    No table if there is nothing.
+    """
+    counts, rules = audit.tables["log_counts"], detection_policy(audit.policy)
+    declared = audit.tables["declared_logins"]
+    added = declared["declared_in"].eq("audit.toml").any()
+    note = "What audit.toml declares adds to what counts without it; it takes nothing away" if added else ""
+    found = [show(declared, "Declared logins", note)]
+    asked = propose(counts, rules.logins, rules.failed_statuses)
+    view = pd.DataFrame(
+        {"question": [one.question for one in asked], "declaration": [one.declaration for one in asked]}
+    )
+    note = (
+        "If so, copy the declaration into the policy or audit.toml; until then failures there are not known"
+    )
+    found.append(show(view, "Logins that are not declared", note))
+    table = auth_failures.login_answers(counts, Access.of(audit.policy).login)
+    note = "if a wrong password is answered so, declare the status in the policy: [[logins]]"
+    found.append(show(table.head(MOST_ROWS), "Other answers of login routes", note))
+    return tuple(one for one in found if one.rows)
 
 
 def _other(audit: Audit) -> str:

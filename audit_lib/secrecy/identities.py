@@ -110,6 +110,13 @@ def mask_frame(frame: pd.DataFrame, label: Label, columns: Iterable[str] = ("cli
     return frame.assign(**shown)
 
 
+def marked_clients(frame: pd.DataFrame, known: Callable[[str], bool]) -> pd.DataFrame:
+    """The frame with a word behind each address that is known."""
+    return frame.assign(
+        client=_mapped(frame["client"], lambda text: f"{text} (known)" if known(text) else text)
+    )
+
+
 def _mapped(column: "pd.Series[str]", mask: Callable[[str], str]) -> "pd.Series[str]":
     known = {text: mask(text) for text in column.unique()}
     return column.map(known).astype(column.dtype)

@@ -200,7 +200,8 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
     table = {
         key: value for key, value in (paid.options["detections"] | declared).items() if value is not None
     }
-    policy = detection_policy(replace(paid, options={**paid.options, "detections": table}))
+    logins = paid.logins if "failure" in table else ()
+    policy = detection_policy(replace(paid, logins=logins, options={**paid.options, "detections": table}))
     project = Project("test", folder, log_sources=(LogSource("app.log"),))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))
     alerts = evaluate(RULES, logs, Ledger(), START, UNTIL, policy=policy)

@@ -62,7 +62,8 @@ def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
     table = {
         key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
     }
-    return detection_policy(replace(policy, options={**policy.options, "detections": table}))
+    logins = policy.logins if "failure" in table else ()
+    return detection_policy(replace(policy, logins=logins, options={**policy.options, "detections": table}))
 
 
 def verdicts(found: pd.DataFrame) -> dict[str, str]:

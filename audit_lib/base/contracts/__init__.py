@@ -46,6 +46,7 @@ from audit_lib.base.contracts.leaks import (
 )
 from audit_lib.base.contracts.logs import (
     Alerts,
+    DeclaredLogins,
     Detections,
     GuideSearches,
     LogCounts,
@@ -77,6 +78,7 @@ __all__ = [
     "Configuration",
     "Contract",
     "Couplings",
+    "DeclaredLogins",
     "Deploys",
     "Detections",
     "Drift",

@@ -30,7 +30,8 @@ class Requests(Contract):
     method: Series[pd.CategoricalDtype]
     route: Series[pd.CategoricalDtype]
     protected: Series[bool]  # the policy says so, or it has refused somebody
-    refused: Series[bool]  # 401, 403, or a status that the policy declares to be a failed login
+    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
+    refused: Series[bool]  # 401, 403, or declared to be a failed login
     count: Series[int]
     line: Series[int]  # of the first
 

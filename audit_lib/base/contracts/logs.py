@@ -57,6 +57,19 @@ class LogCoverage(Contract):
     remedy: Series[str]  # what would supply them
 
 
+class DeclaredLogins(Contract):
+    """One row for each login that the policy, or audit.toml, declares."""
+
+    login: Series[str]
+    declared_in: Series[str] = pa.Field(isin=("policy", "audit.toml"))
+    method: Series[str]
+    route: Series[str]
+    failure: Series[str]  # what a failed login is, in words
+    requests: Series[int]  # to its route by its method
+    failed: Series[int]  # of these, and messages that say so
+    succeeded: Series[int]
+
+
 class GuideSearches(Contract):
     """One row for each search of the logs that the guide prescribes, held against what is written."""
 

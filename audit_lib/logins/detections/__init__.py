@@ -19,6 +19,7 @@ from audit_lib.logins.detections import one_source, rotations, successes
 from audit_lib.logins.detections import outages_and_steps as breaks
 from audit_lib.logins.detections import scans_and_errors as surfaces
 from audit_lib.logins.detections.alarm import MOST, Alarm
+from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.detections.needs import NEEDS, cannot_apply, proves_nothing
 from audit_lib.logins.detections.preconditions import own_routes
 from audit_lib.logins.detections.rotations import Causes
@@ -134,7 +135,7 @@ def _apply(detection: Detection, parts: DetectionInputs) -> Detected:
         return made("unknown", reason, doubt=reason)
     doubt = proves_nothing(detection.id, parts.traffic, parts.policy, rule)
     incidents = [
-        _limited(_explained(found, detection, parts), detection, parts.traffic)
+        _marked(_limited(_explained(found, detection, parts), detection, parts.traffic), parts.policy)
         for found in detection.find(parts, rule)
     ]
     if incidents:
@@ -163,6 +164,16 @@ def _limited(found: Alarm, detection: Detection, traffic: Traffic) -> Alarm:
     return replace(
         found, classification=f"{found.classification}; requests counted as {OTHER_ROUTES} are left out"
     )
+
+
+def _marked(found: Alarm, policy: DetectionPolicy) -> Alarm:
+    """The incident with the word that clients of the policy's own take part: it stays what it is."""
+    named = {found.client, *found.clients} - {""}
+    known = sum(is_known(client, policy) for client in named)
+    if not known:
+        return found
+    part = "a known client" if len(named) == 1 else f"{known} of its {len(named)} addresses are known clients"
+    return replace(found, classification=f"{found.classification}; {part} (known_clients)")
 
 
 def _order(found: Alarm) -> tuple[Any, ...]:

@@ -35,6 +35,14 @@ def collapse(asked: pd.DataFrame, private: Mapping[str, bool]) -> str:
     return f"{share:.0%} of the requests come from {number} private addresses, so a proxy hides the callers"
 
 
+def is_known(client: str, rules: DetectionPolicy) -> bool:
+    """Whether an address is one that the policy names as its own (known_clients)."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(client)
+        return any(address in network for network in rules.known_clients)
+    return False
+
+
 def private_clients(asked: pd.DataFrame, rules: DetectionPolicy) -> dict[str, bool]:
     """For each client that is an address whether it is one that a proxy has."""
     found = {}

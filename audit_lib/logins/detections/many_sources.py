@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.log_kinds import DECLARED
 from audit_lib.logins.detections.address_and_network import by_both, named
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
 from audit_lib.logins.detections.callers import networks_of
@@ -100,5 +101,7 @@ def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule
 
 def _failed(rows: pd.DataFrame, traffic: Traffic) -> pd.DataFrame:
     """The failed logins among counts or events, each with its network."""
-    failed = rows[rows["status"].isin(traffic.failed_statuses).fillna(False)]
+    failed = rows[
+        rows["status"].isin(traffic.failed_statuses).fillna(False).astype(bool) | rows["kind"].eq(DECLARED)
+    ]
     return failed.assign(network=networks_of(failed["client"]))

@@ -4,17 +4,16 @@ The first sentence of each function is one precondition (docs/detections.md#what
 what would tell; it returns why these logs do not meet it, and "" if they do.
 """
 
+from collections.abc import Sequence
+
+import pandas as pd
+
 from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
+from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import (
-    BEGUN,
-    FAILED_STARTS,
-    READING,
-    REDIRECTS,
-    Traffic,
-    are_failures,
-)
+from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic, are_failures
+from audit_lib.logins.proposals import Proposal
 
 _OTHERS = f"are counted as {OTHER_ROUTES}, since there are too many routes"
 
@@ -44,8 +43,21 @@ def a_request(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
 
 
 def declared_failure(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """The policy declares what a failed login looks like ([detections.failure])."""
-    return "" if policy.failure_declared else "the policy does not declare what a failed login looks like"
+    """What a failed login looks like is declared ([detections.failure], [[logins]]), on each login route."""
+    return undeclared_failure(policy, traffic.counts, traffic.proposals)
+
+
+def undeclared_failure(policy: DetectionPolicy, counts: pd.DataFrame, proposals: Sequence[Proposal]) -> str:
+    """Why failed logins may count as other requests; "" if all is declared."""
+    reasons = []
+    if not policy.failure_declared:
+        reasons.append("the policy does not declare what a failed login looks like")
+    asked = [one.question for one in proposals if one.uncounted or not policy.failure_declared]
+    reasons += [f"{question} Declare it ([[logins]])" for question in asked[:1]]
+    open_ = counts["kind"].eq(POSSIBLE) & counts["status"].notna()
+    if left := int(counts.loc[open_, "count"].sum()):
+        reasons.append(f"{counted(left, 'login')} answered with a redirect that no declared request follows")
+    return "; ".join(reasons)
 
 
 def timed_failures(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
@@ -133,7 +145,7 @@ def guarded_answers(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> st
 
 def answers(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """A login that succeeds, or an answer on a protected route. The policy's [access] would tell."""
-    if not traffic.requests["let_in"].any():
+    if not (traffic.requests["let_in"] | traffic.requests["added"]).any():
         return "no login that succeeds, and no answer on a protected route, was seen: name them ([access])"
     requests = traffic.requests
     hidden = requests["on_login"] & requests["method"].eq("") & requests["status"].lt(400)

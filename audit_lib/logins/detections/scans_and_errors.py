@@ -16,6 +16,8 @@ from audit_lib.logs.formats import SECRET_IN_URL
 
 Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
+# A file or folder whose name begins with a dot, but for that of RFC 8615.
+_DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"
 
 
 def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
@@ -48,7 +50,9 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
 
 
 def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
-    hits = traffic.requests[fits(traffic.requests["route"], policy.sensitive_routes)]
+    route = traffic.requests["route"]
+    hidden = route.str.contains(_DOTFILE, regex=True) & ~fits(route, policy.access.open)
+    hits = traffic.requests[fits(route, policy.sensitive_routes) | hidden]
     return by_both(
         hits[hits["client"].ne("")], lambda rows, key: _sensitive_of(rows, key, rule), people=False
     )

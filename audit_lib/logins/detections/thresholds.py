@@ -10,6 +10,7 @@ from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
 from audit_lib.logins.requests import REFUSED, Access
+from audit_lib.project.logins import Login
 from audit_lib.project.policy import Policy
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -88,6 +89,8 @@ class DetectionPolicy:
     limiter_declared: bool  # the policy says that 429 is wired
     known_messages: tuple[str, ...] = ()  # kinds that the formats know in this application's words
     queries_logged: bool = False  # the policy says that the logs keep the query of a request
+    logins: tuple[Login, ...] = ()
+    known_clients: tuple[Network, ...] = ()  # own monitors and the like: marked wherever they take part
 
     @property
     def refused_statuses(self) -> tuple[int, ...]:
@@ -113,14 +116,14 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     messages = failure.texts("messages")
     found = DetectionPolicy(
         rules=rules,
-        failure_declared=table.has("failure"),
+        failure_declared=table.has("failure") or bool(policy.logins),
         failed_statuses=tuple(map(int, statuses)) if table.has("failure") else (401, 403),
         failed_messages=messages,
         ambiguous_routes=failure.texts("ambiguous_routes"),
         let_in_minutes=_number(table, "let_in_minutes") if table.has("let_in_minutes") else 0.0,
         access=Access.of(policy),
         sensitive_routes=table.texts("sensitive_routes"),
-        proxy_networks=_networks(table),
+        proxy_networks=_networks(table, "proxy_networks"),
         public_addresses=table.number("public_addresses", None, least=1),
         clients_declared=bool(table.text("clients", among=("real",))),
         caller_secrets=table.texts("caller_secrets"),
@@ -128,6 +131,8 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
         limiter_declared=table.flag("limits_requests"),
         known_messages=table.texts("known_messages", MESSAGE_KINDS),
         queries_logged=table.flag("logs_queries"),
+        logins=policy.logins,
+        known_clients=_networks(table, "known_clients"),
     )
     if table.has("failure") and not (statuses or messages):
         failure.fault("declares neither statuses nor messages")
@@ -177,13 +182,13 @@ def _numbers(table: TomlTable, key: str) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _networks(table: TomlTable) -> tuple[Network, ...]:
+def _networks(table: TomlTable, key: str) -> tuple[Network, ...]:
     found = []
-    for text in table.texts("proxy_networks"):
+    for text in table.texts(key):
         try:
             found.append(ipaddress.ip_network(text))
         except ValueError:
-            table.fault("proxy_networks must hold networks such as 10.0.0.0/8")
+            table.fault(f"{key} must hold addresses, or networks such as 10.0.0.0/8")
     return tuple(found)
 
 

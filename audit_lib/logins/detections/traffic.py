@@ -9,20 +9,19 @@ import pandas as pd
 from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Deploys, rows
-from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
+from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.wholeness import doubts
+from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 BEGUN = ("secrets valid", "secrets invalid")
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
-# What a login route answers to who got in, and by which method nobody logs in.
-REDIRECTS = (302, 303)
-READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,12 @@ class Traffic:
     """The logs of a period as detections need them.
 
     `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
-    network, method, route, status, count, failed, succeeded, protected, on_login, let_in (a login that
-    succeeds, or an answer on a protected route). `failures`, those with a time, in its order: at, seconds,
-    source, line, client, network, method, route, protected, on_login, let_in_at (the minute in which its
-    address is answered on a protected route soon after; null: none), environment (of the log, "" where it is
-    not known). `events`: LogEvents with `seconds`, null if a line carries no time.
+    network, method, route, status, declared, count, failed, succeeded, protected, on_login, let_in (a login
+    that succeeds, or an answer on a protected route), added (a login that succeeds by audit.toml).
+    `failures`, those with a time, in its order: at, seconds, source, line, client, network, method, route,
+    protected, on_login, let_in_at (the minute in which its address is answered on a protected route soon
+    after; null: none), environment (of the log, "" where it is not known). `events`: LogEvents with
+    `seconds`, null if a line carries no time.
     """
 
     requests: pd.DataFrame
@@ -65,6 +65,7 @@ class Traffic:
     other_missed: int = 0  # those that were answered 404 and its like
     not_understood: int = 0  # lines of the logs that were read
     doubts: tuple[str, ...] = ()  # why lines may be missing, copied or of another application
+    proposals: tuple[Proposal, ...] = ()  # routes that look like logins and are not declared
 
     @cached_property
     def kinds_met(self) -> frozenset[str]:
@@ -116,11 +117,12 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         untimed_failures=int(refused["untimed"].sum()),
         unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
         addresses=sum(not inside for inside in private.values()),
-        collapsed=collapse(asked, private),
+        collapsed="" if rules.clients_declared else collapse(asked, private),
         failed_statuses=rules.failed_statuses,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
         doubts=doubts(requests, sources, end),
+        proposals=propose(counts, rules.logins, rules.failed_statuses),
         not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
     )
 
@@ -143,7 +145,7 @@ def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
 
 def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     frame = minutes.rename(columns={"minute_at": "at"})
-    failed = frame["status"].isin(rules.failed_statuses)
+    failed = frame["status"].isin(rules.failed_statuses) | frame["declared"].eq(1)
     refused = set(frame.loc[frame["status"].isin(REFUSED), "route"])
     guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
     frame = frame.assign(
@@ -155,9 +157,14 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
         protected=frame["route"].map(guarded).astype(bool),
         on_login=fits(frame["route"], rules.access.login),
     )
-    entered = frame["on_login"] & ~frame["method"].isin((*READING, "")) & ~frame["failed"]
-    entered &= frame["succeeded"] | frame["status"].isin(REDIRECTS)
-    frame = frame.assign(let_in=entered | (frame["succeeded"] & frame["protected"]))
+    own = [login for login in rules.logins if not login.added]
+    added = [login for login in rules.logins if login.added]
+    usual = frame["on_login"] & ~frame["method"].isin((*READING, "")) & ~frame["failed"]
+    usual &= (frame["succeeded"] | frame["status"].isin(REDIRECTS)) & ~on_logins(frame, own)
+    inside = usual | entered(frame, own) | (frame["succeeded"] & frame["protected"])
+    frame = frame.assign(
+        on_login=frame["on_login"] | on_logins(frame, added), let_in=inside, added=entered(frame, added)
+    )
     keys = ["at", "file", "client", "route", "method", "status"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
 
@@ -172,7 +179,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
     frame = kept.assign(
         network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),
-        on_login=fits(kept["route"], rules.access.login),
+        on_login=fits(kept["route"], rules.access.login) | kept["kind"].eq(DECLARED),
     )
     columns = ["at", "seconds", "file", "line", "client", "network", "method", "route"]
     columns += ["protected", "on_login", "environment"]
@@ -181,10 +188,11 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
 
 
 def are_failures(rows: pd.DataFrame, rules: DetectionPolicy) -> "pd.Series[bool]":
-    """Which counts or events are failed logins: by their status, or by what was said where none tells."""
+    """Which counts or events are failed logins: by their status or as declared, else by what was said."""
+    declared = rows["kind"].eq(DECLARED)
     if rules.failed_statuses:
-        return rows["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
-    return rows["kind"].isin(rules.failed_messages)
+        return declared | rows["status"].isin(rules.failed_statuses).fillna(False).astype(bool)
+    return declared | rows["kind"].isin(rules.failed_messages)
 
 
 def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":

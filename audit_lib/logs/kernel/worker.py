@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
-from audit_lib.logs.fields import latest_and_year
-from audit_lib.logs.file_counts import day_number
 from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
-from audit_lib.logs.kernel.formats_as_arrays import compile_formats
+from audit_lib.logs.kernel.formats_as_arrays import compile_formats, settings_of
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
@@ -69,7 +67,7 @@ class Worker:
         self.tables = layout.new_tables()
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
-            settings=_settings(plan),
+            settings=settings_of(plan),
             events=np.zeros((1024, layout.EVENT), np.int64),
             onces=np.zeros((64, layout.ONCE), np.int64),
             caps=np.zeros(layout.CAPS, np.int64),
@@ -223,20 +221,6 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     read = worker.read(buffer, size)
     tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
     return replace(read, worker=Filled(tables), head=head)
-
-
-def _settings(plan: Plan) -> Ints:
-    wanted, period = plan.wanted, plan.period
-    last = day_number(period.last) if len(period.last) > 1 else 1 << 40
-    flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
-    failures = [int(plan.formats.kind_of(status) != "other") for status in range(600)]
-    for answer in plan.formats.login_answers:
-        for status in range(answer.least, answer.most + 1):
-            failures[status] |= 2
-    latest, year = (NONE, 0) if plan.written is None else latest_and_year(plan.zone, plan.written)
-    return np.array(
-        [day_number(period.first or "1970-01-01"), last, *flags, latest, year, *failures], np.int64
-    )
 
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:

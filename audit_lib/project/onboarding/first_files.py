@@ -37,10 +37,13 @@ _POLICY_HEAD = """\
 """
 
 
-def first_audit_toml(project: Project, policy: str, loaders: Mapping[str, str] | None = None) -> str:
+def first_audit_toml(
+    project: Project, policy: str, loaders: Mapping[str, str] | None = None, logins: Iterable[str] = ()
+) -> str:
     """The text of an audit.toml for what was discovered; sources that do not exist are comments.
 
-    `loaders` gives the loader of each env file of which it is known, by its path.
+    `loaders` gives the loader of each env file of which it is known, by its path; `logins` are blocks of
+    comments that ask about logins.
     """
     lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
     lines.append(_guide(project, policy))
@@ -59,6 +62,8 @@ def first_audit_toml(project: Project, policy: str, loaders: Mapping[str, str] |
             lines += ["", f"{comment}[[log]]", f"{comment}pattern = {_quoted(log.pattern)}"]
             lines += [f"{comment}service = {_quoted(log.service)}  # guess"]
             lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: for times without a zone"]
+    for block in logins:
+        lines += ["", block]
     return "\n".join(lines) + "\n" + _AUDIT_TAIL
 
 

@@ -1,0 +1,75 @@
+"""Declared logins in the logs: which requests are to one, which of them succeed, how often each failed."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from audit_lib.base.contracts import DeclaredLogins
+from audit_lib.base.log_kinds import DECLARED
+from audit_lib.logs.declared_logins import bare_route
+from audit_lib.project.logins import Login
+
+# What a login route answers to who got in, and by which method nobody logs in.
+REDIRECTS = (302, 303)
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+def on_login(requests: pd.DataFrame, login: Login) -> "pd.Series[bool]":
+    """Which requests are to a login; of many routes under one name nothing is said."""
+    own = bare_route(login.route)
+    routes = [route for route in requests["route"].unique() if bare_route(route) == own]
+    return requests["route"].isin(routes) & requests["method"].eq(login.method)
+
+
+def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
+    """Which requests are to any of these logins."""
+    found = pd.Series(False, index=requests.index)
+    for login in logins:
+        found |= on_login(requests, login)
+    return found
+
+
+def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
+    """Which requests are logins that succeed, by what these logins declare."""
+    found = pd.Series(False, index=requests.index)
+    for login in logins:
+        found |= on_login(requests, login) & _succeeds(requests["status"], login)
+    return found & requests["declared"].eq(0)
+
+
+def _succeeds(status: "pd.Series[int]", login: Login) -> "pd.Series[bool]":
+    """By the statuses that it declares; else, if statuses alone tell a failure, by the usual ones."""
+    if login.succeeded_statuses:
+        return status.isin(login.succeeded_statuses)
+    if login.failed_redirect or login.failed_message:
+        return pd.Series(False, index=status.index)
+    return (status.between(200, 299) | status.isin(REDIRECTS)) & ~status.isin(login.failed_statuses)
+
+
+def tabulate_logins(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """`DeclaredLogins`: one row for each login that is declared, with what the logs hold of it."""
+    return DeclaredLogins.of(_rows(logins, counts, events))
+
+
+def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -> Iterator[dict[str, object]]:
+    asked = counts[counts["status"].notna()]
+    asked = asked.assign(declared=asked["kind"].eq(DECLARED).astype("int64"))
+    for login in logins:
+        own = asked[on_login(asked, login)]
+        failed = own["declared"].eq(1) | own["status"].isin(login.failed_statuses)
+        said = int(events["message"].eq(message_of(login)).sum())
+        yield {
+            "login": login.name,
+            "declared_in": "audit.toml" if login.added else "policy",
+            "method": login.method,
+            "route": login.route,
+            "failure": login.failure,
+            "requests": int(own["count"].sum()),
+            "failed": int(own.loc[failed, "count"].sum()) + said,
+            "succeeded": int(own.loc[entered(own, [login]), "count"].sum()),
+        }
+
+
+def message_of(login: Login) -> str:
+    """The name of the message by which the application tells that the login failed."""
+    return f"login {login.name}"
