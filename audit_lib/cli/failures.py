@@ -94,9 +94,9 @@ class _By(click.ParamType[tuple[str, ...]]):
     type=click.Path(path_type=Path),
     default=".",
     show_default=True,
-    help="With --alerts: the application's folder.",
+    help="The application's folder: count what its policy and audit.toml declare, too.",
 )
-@click.option("--policy", default="", help="With --alerts: name of a bundled policy, or a policy file.")
+@click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
 @click.pass_context
 def failures(
     context: click.Context,
@@ -119,10 +119,18 @@ def failures(
         context.exit(watch(folder, since, policy, layout, paths))
     if not paths:
         raise BadInput.at("PATH", "is missing: name log files, or - for stdin")
-    if since or policy or context.get_parameter_source("folder") is not ParameterSource.DEFAULT:
-        raise BadInput.at("--project, --since, --policy", "are only for --alerts")
-    wanted = Wanted(client="client" in by, route="route" in by, method=False, events=False, minutes=False)
-    plan = Plan(load_formats(formats_file), _zone(time_zone), wanted=wanted)
+    if since:
+        raise BadInput.at("--since", "is only for --alerts")
+    formats = load_formats(formats_file)
+    if policy or context.get_parameter_source("folder") is not ParameterSource.DEFAULT:
+        from audit_lib.cli.declared import declaring  # noqa: PLC0415  imports pandas
+
+        formats = declaring(formats, folder, policy)
+    # Where a redirect tells a failed login, its requests are looked at one by one.
+    one_by_one = any(login.failed_redirect for login in formats.logins)
+    named = "client" in by, "route" in by
+    wanted = Wanted(*named, method=False, events=one_by_one, minutes=False)
+    plan = Plan(formats, _zone(time_zone), wanted=wanted)
     opened = openable(paths)
     sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
     click.echo(_summary(sums), err=True)

@@ -1,0 +1,202 @@
+"""Logins that are declared count exactly, and those that are not leave nothing "none"."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.log_kinds import DECLARED
+from audit_lib.ledger import Ledger
+from audit_lib.logins.alerts import evaluate
+from audit_lib.logins.declared import tabulate_logins
+from audit_lib.logins.detections import DetectionPolicy, detect, detection_policy, gather, tabulate
+from audit_lib.logins.proposals import propose
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.project import load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import Policy
+from tests.support.login_logs import (
+    APPLICATIONS,
+    ATTACKER,
+    START,
+    Application,
+    truth,
+    visits,
+    written,
+)
+
+UNTIL = START + timedelta(days=14)
+# Detections that look at failed logins.
+GUESSING = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "A11", "A13", "A14", "A20"}
+POLICY = 'name = "own"\nextends = "generic"\n[detections]\nclients = "real"\n'
+DECLARES_401 = "[detections.failure]\nstatuses = [401, 403]\n"
+
+
+def _project(
+    folder: Path, log: str, audit: str = "", policy: str = ""
+) -> tuple[Policy, DetectionPolicy, LogRead]:
+    folder.mkdir(exist_ok=True)
+    (folder / "app.log").write_text(log, "utf-8")
+    layout = 'policy = "policy.toml"\n[[log]]\npattern = "app.log"\nservice = "web"\n'
+    (folder / "audit.toml").write_text(layout + audit, "utf-8")
+    (folder / "policy.toml").write_text(POLICY + policy, "utf-8")
+    project = load_project(folder)
+    chosen = choose_policy(project)
+    rules = detection_policy(chosen)
+    formats = load_formats().declaring(rules.failed_statuses, rules.logins)
+    return chosen, rules, read_logs(project, None, formats)
+
+
+def _detections(rules: DetectionPolicy, logs: LogRead, until: datetime = UNTIL) -> pd.DataFrame:
+    frames = logs.sources, logs.counts, logs.events, logs.minutes
+    return tabulate(detect(gather(*frames, Ledger(), rules, START, until), rules))
+
+
+def _declared(application: Application) -> str:
+    return f'[[logins]]\nname = "page"\n{application.declaration}'
+
+
+def _alert(policy: Policy, rules: DetectionPolicy, logs: LogRead, since: datetime = START) -> str:
+    alerts = evaluate(policy.alerts, logs, Ledger(), since, UNTIL, policy=rules)
+    return str(alerts.set_index("alert").loc["failed authentication", "state"])
+
+
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
+def test_failed_logins_are_exact_once_declared(application: Application, tmp_path: Path) -> None:
+    """Counts, addresses and events are those that were planted, and the alert fires."""
+    made = visits(1)
+    policy, rules, logs = _project(tmp_path / "app", written(application, made), _declared(application))
+    failed = logs.counts[logs.counts["kind"].eq(DECLARED)]
+    assert failed.groupby("client")["count"].sum().to_dict() == dict(truth(made))
+    assert int(logs.sources["not_understood"].sum()) == 0
+    events = logs.events[logs.events["kind"].eq(DECLARED)]
+    assert sorted(events["at"]) == sorted(visit.at for visit in made if visit.what == "failed")
+    table = tabulate_logins(policy.logins, logs.counts, logs.events).iloc[0]
+    assert (table["failed"], table["declared_in"]) == (truth(made).total(), "audit.toml")
+    assert _alert(policy, rules, logs) == "fired"
+    found = _detections(rules, logs)
+    bursts = found[found["detection"].eq("A1") & found["verdict"].eq("found")]
+    assert ATTACKER in set(bursts["subject"])
+    entered = found[found["detection"].eq("A7")]
+    if application.tells_success:
+        assert ATTACKER in set(entered["subject"])
+    else:
+        assert set(entered["verdict"]) != {"none"}
+
+
+@pytest.mark.parametrize("policy", ["", DECLARES_401], ids=["nothing declared", "401 declared"])
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
+def test_nothing_is_none_or_quiet_before(application: Application, policy: str, tmp_path: Path) -> None:
+    """Before its login is declared no detection of failed logins says "none", and the alert is not quiet."""
+    log = written(application, visits(1))
+    chosen, rules, logs = _project(tmp_path / "app", log, policy=policy)
+    found = _detections(rules, logs)
+    assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()
+    assert _alert(chosen, rules, logs) == "unknown"
+
+
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
+def test_the_login_is_proposed(application: Application, tmp_path: Path) -> None:
+    """The route that was planted is asked about, and no other; once declared it is not."""
+    log = written(application, visits(1))
+    _, rules, logs = _project(tmp_path / "before", log)
+    asked = propose(logs.counts, rules.logins, rules.failed_statuses)
+    assert len(asked) == 1
+    assert f'route = "{asked[0].route}"' in application.declaration
+    _, rules, logs = _project(tmp_path / "after", log, _declared(application))
+    assert propose(logs.counts, rules.logins, rules.failed_statuses) == ()
+
+
+def _line(second: int, client: str, request: str, status: int) -> str:
+    at = START + timedelta(seconds=second)
+    return f'{client} - - [{at:%d/%b/%Y:%H:%M:%S +0000}] "{request} HTTP/1.1" {status} 5 "-" "x"\n'
+
+
+def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
+    rows = found[found["verdict"].eq("found")]
+    return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
+
+
+def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
+    """Whatever an insider declares in audit.toml, each incident and refusal from before is still there."""
+    log = [_line(-7000 + 900 * n, "198.51.100.9", "POST /api/login", 401) for n in range(6)]
+    log += [_line(10 * n, ATTACKER, "POST /api/login", 401) for n in range(20)]
+    log += [_line(300 + n, ATTACKER, "GET /api/orders", 401) for n in range(6)]
+    log.append(_line(330, ATTACKER, "POST /api/login", 200))
+    log.append(_line(340, ATTACKER, "GET /api/orders", 200))
+    lever = """
+[[logins]]
+name = "page"
+route = "/api/login"
+failed_statuses = [418]
+succeeded_statuses = [401, 200]
+[[logins]]
+name = "orders"
+route = "/api/orders"
+method = "GET"
+failed_statuses = [500]
+succeeded_statuses = [401]
+"""
+    _, rules, before = _project(tmp_path / "before", "".join(log), policy=DECLARES_401)
+    honest = _detections(rules, before)
+    _, rules, after = _project(tmp_path / "after", "".join(log), lever, DECLARES_401)
+    pulled = _detections(rules, after)
+    assert {"A1", "A3", "A7"} <= {detection for detection, _, _ in _incidents(honest)}
+    assert _incidents(honest) <= _incidents(pulled)
+    assert before.counts["kind"].tolist() == after.counts["kind"].tolist()
+
+
+def test_a_redirect_that_nobody_follows_is_not_known(tmp_path: Path) -> None:
+    """A program that does not follow a redirect may have failed or not: nothing is claimed."""
+    log = "".join(_line(20 * n, ATTACKER, "POST /auth/sign-in/", 302) for n in range(50))
+    declared = '[[logins]]\nname = "page"\nroute = "/auth/sign-in"\nfailed_redirect = "/?error_code"\n'
+    policy, rules, logs = _project(tmp_path / "app", log, declared)
+    assert dict(zip(logs.counts["kind"], logs.counts["count"], strict=True)) == {"possible_login_failure": 50}
+    assert logs.minutes["declared"].sum() == 0
+    found = _detections(rules, logs)
+    assert set(found.loc[found["detection"].isin(GUESSING), "verdict"]) == {"unknown"}
+    assert _alert(policy, rules, logs) == "unknown"
+
+
+def test_a_redirect_tells_who_got_in_if_both_ends_are_declared(tmp_path: Path) -> None:
+    """A login that is sent to the succeeded redirect is a request like others, one sent back has failed."""
+    log = _line(0, "198.51.100.9", "POST /login", 302) + _line(1, "198.51.100.9", "GET /home", 200)
+    log += _line(60, ATTACKER, "POST /login", 302) + _line(61, ATTACKER, "GET /login", 200)
+    declared = '[[logins]]\nname = "page"\nroute = "/login"\nfailed_redirect = "/login"\n'
+    _, _, logs = _project(tmp_path / "app", log, declared + 'succeeded_redirect = "/home"\n')
+    counts = logs.counts.groupby(["kind", "client"])["count"].sum().to_dict()
+    assert counts == {("other", "198.51.100.9"): 2, ("other", ATTACKER): 1, (DECLARED, ATTACKER): 1}
+
+
+@pytest.mark.parametrize("form", ["203.0.113.66", "203.0.113.0/24"])
+def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> None:
+    """An own monitor's incident stays what it is, with a word that it is known."""
+    log = "".join(_line(10 * n, ATTACKER, "POST /api/login", 401) for n in range(20))
+    before = _detections(*_project(tmp_path / "before", log, policy=DECLARES_401)[1:])
+    known = f'known_clients = ["{form}"]\n{DECLARES_401}'
+    after = _detections(*_project(tmp_path / "after", log, policy=known)[1:])
+    assert _incidents(before) == _incidents(after)
+    told = after.loc[after["verdict"].eq("found") & after["subject"].eq(ATTACKER), "classification"]
+    assert len(told)
+    assert told.str.contains("known client").all()
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/.env", True),
+        ("/app/.git/config", True),
+        ("/.kube/config", True),
+        ("/.well-known/security.txt", False),
+        ("/.well-known-not/x", True),
+        ("/a..b", False),
+        ("/../etc", False),
+    ],
+)
+def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: Path) -> None:
+    """A15 finds whoever is answered for a name that begins with a dot, but for /.well-known/."""
+    found = _detections(*_project(tmp_path / "app", _line(0, ATTACKER, f"GET {path}", 200))[1:])
+    severities = set(found.loc[found["detection"].eq("A15") & found["verdict"].eq("found"), "severity"])
+    assert severities == ({"critical"} if answered else set())
