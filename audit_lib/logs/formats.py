@@ -17,7 +17,7 @@ from audit_lib.project.logins import Login
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 
-MOST_MESSAGES = 248 - MOST_LOGINS  # as many as the fast reader can number beside those that are declared
+MOST_MESSAGES = 248 - 2 * MOST_LOGINS  # as many as the fast reader can number beside those that are declared
 # Whether a statement continues its record: always, or only behind one that does.
 CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import MOST_LOGINS
 from audit_lib.base.toml_table import TomlTable, shown_name
 
@@ -50,11 +51,11 @@ def read_logins(table: TomlTable, *, added: bool = False) -> tuple[Login, ...]:
 
 
 def joined(own: Iterable[Login], added: Iterable[Login]) -> tuple[Login, ...]:
-    """The policy's logins, then those of audit.toml under names that the policy does not have."""
-    first = tuple(own)
-    names = {login.name for login in first}
-    more = (login for login in added if login.name not in names)
-    return (*first, *more)[:MOST_LOGINS]
+    """The policy's logins, then those of audit.toml; `BadInput` if both have a name."""
+    first, more = tuple(own), tuple(added)
+    if both := sorted({login.name for login in first} & {login.name for login in more}):
+        raise BadInput.at("audit.toml", f"has the login {shown_name(both[0])}, which the policy has")
+    return first + more
 
 
 def _login(table: TomlTable, added: bool) -> Login:

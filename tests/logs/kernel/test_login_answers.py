@@ -28,29 +28,13 @@ LOGINS = (
     Login("said", "POST", "/enter", failed_message="Could not let in"),
 )
 FORMATS = load_formats().declaring((401, 403, 418), LOGINS)
-PATHS = [
-    "/login",
-    "/login/",
-    "/LOGIN",
-    "/%6Cogin",
-    "/login/%zz",
-    "/login;x=1",
-    "//login",
-    "http://h/login",
-    "/api/v1/login/access-token?x=1",
-    "/people/123/session",
-    "/people/ada/session",
-    "/auth/sign-in/",
-    "/?error_code=5",
-    "/?a=b&ERROR_CODE=1",
-    "/?error_code",
-    "/",
-    "/signin",
-    "/home",
-    "/signin?token=abc",
-    "*",
-    "-",
-]
+# fmt: off
+PATHS = (
+    "/login", "/login/", "/LOGIN", "/%6Cogin", "/login/%zz", "/login;x=1", "//login", "http://h/login", "/", "*", "-",
+    "/api/v1/login/access-token?x=1", "/people/123/session", "/people/ada/session", "/auth/sign-in/", "/home",
+    "/?error_code=5", "/?a=b&ERROR_CODE=1", "/?error_code", "/signin", "/signin?token=abc",
+)
+# fmt: on
 METHODS = ("GET", "POST", "post", "PUT", "LOGIN-IN")
 STATUSES = (200, 302, 303, 400, 401, 403, 418, 422, 429, 500)
 CLIENTS = ("203.0.113.7", "198.51.100.2", "2001:db8::7", "-")
