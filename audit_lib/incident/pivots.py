@@ -11,6 +11,7 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.clients import network
+from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.requests import Window, named, succeeded, totals
 
 NEW = ("new network", "new address")  # classes of an address that was never answered before
@@ -34,12 +35,14 @@ def client_facts(investigation: Investigation, client: str) -> pd.DataFrame:
         return _facts({"address": client or "not named", "seen": "in none of the logs that were read"})
     known = here.iloc[0] if len(here) else None
     good, bad = _split(mine)
+    named = is_known(client, investigation.rules)
     after = good[good["not_after_at"] >= bad["not_before_at"].min()] if len(bad) else good.iloc[:0]
     return _facts(
         {
             "address": client,
             "network": network(client) or "no address",
             "class in the window": "not in the window" if known is None else known["classification"],
+            **({"known to the policy": "yes (known_clients)"} if named else {}),
             "first seen (UTC)": _instant(mine["not_before_at"].min(), investigation.as_of),
             "last seen (UTC)": _instant(mine["not_after_at"].max(), investigation.as_of),
             "requests, in all logs": int(mine["count"].sum()),

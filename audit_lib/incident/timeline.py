@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Timeline, rows
-from audit_lib.base.log_kinds import BOOT
+from audit_lib.base.log_kinds import BOOT, DECLARED
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
@@ -73,7 +73,9 @@ def _row(kind: str, bounds: tuple[Any, Any], subject: str, text: str, evidence: 
 
 def _traffic(investigation: Investigation) -> Iterator[dict[str, Any]]:
     """What was refused, and answered on protected routes, by class of address and time."""
-    refused = investigation.said[investigation.said["status"].isin(investigation.rules.refused_statuses)]
+    said = investigation.said
+    declared = said["kind"].eq(DECLARED).astype(bool)
+    refused = said[said["status"].isin(investigation.rules.refused_statuses) | declared]
     refused = refused.assign(timed=refused["at"].notna(), count=1)
     yield from _groups("refused", refused, investigation)
     yield from _groups("answered", investigation.here[succeeded(investigation.here)], investigation)

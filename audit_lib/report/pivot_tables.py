@@ -1,5 +1,7 @@
 """The tables to look closer with: exposure and uses of a value, an address, a route, a secret."""
 
+from functools import partial
+
 import pandas as pd
 
 from audit_lib.base.contracts import rows
@@ -22,12 +24,14 @@ from audit_lib.incident.pivots import (
     suspect,
 )
 from audit_lib.incident.record import windows_concerned
+from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.requests import Window
 from audit_lib.report.brief_instants import with_brief_instants
 from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.table import Table, show
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.secrecy.identities import marked_clients
 
 MOST_ROWS = 60
 MOST_SECRETS = 3
@@ -47,7 +51,7 @@ def uses_table(investigation: Investigation) -> Table:
     secret, _ = _exposed(investigation)
     name = f"the exposure window of {secret}" if secret else "the window"
     note = "The logs do not say which token a request carried: each of these may have used it."
-    shown = with_brief_instants(exposed_uses(investigation), investigation.as_of)
+    shown = with_brief_instants(_marked(investigation, exposed_uses(investigation)), investigation.as_of)
     return show(shown, f"Answered on protected routes in {name}", note)
 
 
@@ -120,7 +124,8 @@ def leaks_table(investigation: Investigation) -> Table:
 def clients_table(investigation: Investigation) -> Table:
     """Who sent the requests of the window."""
     clients = investigation.clients
-    shown = with_brief_instants(clients.head(MOST_ROWS), investigation.as_of, failures="refused")
+    frame = _marked(investigation, clients.head(MOST_ROWS))
+    shown = with_brief_instants(frame, investigation.as_of, failures="refused")
     return show(shown, "Addresses in the window", _more(clients, "addresses.csv of evidence.zip lists all"))
 
 
@@ -172,11 +177,14 @@ def _chosen(investigation: Investigation, client: str) -> str:
 
 
 def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Table:
-    return show(
-        with_brief_instants(frame.head(MOST_ROWS), investigation.as_of),
-        title,
-        _more(frame, "a shorter window shows all"),
-    )
+    shown = with_brief_instants(_marked(investigation, frame.head(MOST_ROWS)), investigation.as_of)
+    return show(shown, title, _more(frame, "a shorter window shows all"))
+
+
+def _marked(investigation: Investigation, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a word behind each address that the policy knows (known_clients)."""
+    known = partial(is_known, rules=investigation.rules)
+    return marked_clients(frame, known) if "client" in frame else frame
 
 
 def _more(frame: pd.DataFrame, how: str) -> str:

@@ -9,7 +9,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import MESSAGE_KINDS, POSSIBLE
 from audit_lib.logins.coverage import written_lines
 from audit_lib.logs.fields import parse_time
-from audit_lib.logs.formats import Block, load_formats
+from audit_lib.logs.formats import MOST_MESSAGES, Block, load_formats
 from audit_lib.logs.named_fields import json_fields
 from audit_lib.logs.read_line import read_line
 
@@ -192,11 +192,11 @@ def test_more_messages_than_can_be_numbered_are_a_fault(tmp_path: Path) -> None:
     blocks = [
         f'[[message]]\nname = "{number}"\nkind = "notice"\ntemplate = "message {number} "\n'
         'examples = ["a"]\ncounter_examples = ["b"]\n'
-        for number in range(251)
+        for number in range(MOST_MESSAGES + 1)
     ]
     path = tmp_path / "many.toml"
     path.write_text("".join(blocks))
-    with pytest.raises(BadInput, match="has more than 250 messages"):
+    with pytest.raises(BadInput, match=f"has more than {MOST_MESSAGES} messages"):
         load_formats(path)
 
 

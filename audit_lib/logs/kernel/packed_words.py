@@ -10,7 +10,7 @@ from audit_lib.logs.units import Ints
 Number = TypeVar("Number", int, Ints)
 
 _DAY, _UNTIMED, _STATUS, _MESSAGE = 47, 46, 36, 28  # bits of a group's word; its method is below
-_MINUTE, _DECLARED, _MINUTE_STATUS = 37, 36, 26  # bits of a moment's word; its method is below
+_MINUTE, _DECLARED, _MINUTE_STATUS = 36, 35, 25  # bits of a moment's word; its method is below
 _UPPER = 32
 
 

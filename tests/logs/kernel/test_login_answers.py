@@ -30,7 +30,8 @@ LOGINS = (
 FORMATS = load_formats().declaring((401, 403, 418), LOGINS)
 # fmt: off
 PATHS = (
-    "/login", "/login/", "/LOGIN", "/%6Cogin", "/login/%zz", "/login;x=1", "//login", "http://h/login", "/", "*", "-",
+    "/login", "/login/", "/LOGIN", "/%6Cogin", "/login/%zz", "/login;x=1", "//login", "http://h/login",
+    "/", "*", "-",
     "/api/v1/login/access-token?x=1", "/people/123/session", "/people/ada/session", "/auth/sign-in/", "/home",
     "/?error_code=5", "/?a=b&ERROR_CODE=1", "/?error_code", "/signin", "/signin?token=abc",
 )
