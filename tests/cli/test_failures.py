@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
 from audit_lib.cli import failures as failures_command
+from tests.support.login_logs import APPLICATIONS, Application, truth, visits, written
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
 2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
@@ -150,3 +151,16 @@ def test_a_terminal_sees_a_progress_bar(log: Path) -> None:
     assert "100%" in os.read(ours, 1 << 16).decode()
     os.close(ours)
     assert shown.stdout == _run(log, "--by", "kind").stdout
+
+
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
+def test_what_a_project_declares_is_counted(application: Application, tmp_path: Path) -> None:
+    """With --project its logins count, whatever is asked for; without, none of them does."""
+    made = visits(2)
+    (tmp_path / "a.log").write_text(written(application, made), "utf-8")
+    login = f'[[logins]]\nname = "page"\n{application.declaration}'
+    (tmp_path / "audit.toml").write_text(f'policy = "generic"\n{login}', "utf-8")
+    asked = tmp_path / "a.log", "--by", "kind", "--format", "json"
+    for more, count in (((), 0), (("--project", tmp_path), truth(made).total())):
+        found = {row["kind"]: row["count"] for row in json.loads(_run(*asked, *more).stdout)}
+        assert found.get("declared_failure", 0) == count

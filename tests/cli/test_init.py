@@ -15,6 +15,7 @@ from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.onboarding.first_files import write_new
 from tests.support.applications import django_vue, write
+from tests.support.login_logs import APPLICATIONS, Application, visits, written
 
 
 @pytest.fixture
@@ -185,3 +186,19 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
     for name, fault in (("file", "project: is not a folder"), ("gone", "project: does not exist")):
         result = run_init(tmp_path / name)
         assert (result.exit_code, fault in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)
+def test_logins_are_proposed_as_comments(application: Application, tmp_path: Path) -> None:
+    """A new audit.toml asks about the login that the logs show; taken over, it is read without a fault."""
+    project = write(tmp_path / "app", {"logs/web.log": written(application, visits(3))})
+    result = run_init(project)
+    assert "is that your login?" in result.stdout
+    text = (project / "audit.toml").read_text("utf-8")
+    assert load_project(project).logins == ()
+    taken = re.sub(r"(?m)^# (\[\[logins|(?:name|route|method|failed_|succeeded_))", r"\1", text)
+    for words in ('failed_message = "…"', 'failed_redirect = "/…"'):
+        taken = taken.replace(words, words.replace("/…", "/login").replace("…", "Login failed"))
+    (project / "audit.toml").write_text(taken, "utf-8")
+    (login,) = load_project(project).logins
+    assert f'route = "{login.route}"' in application.declaration

@@ -133,3 +133,14 @@ def test_examples_read_the_same_beside_a_declared_phrase() -> None:
                 for formats in (plain, declared)
             ]
             assert kinds[0] == kinds[1], example
+
+
+def test_declared_logins_of_a_far_year_stay_apart() -> None:
+    """A failed login of the last year that is read has its minute, as any other request."""
+    log = b"".join(
+        b'203.0.113.7 - - [01/Aug/2199:10:00:00 +0000] "POST /login HTTP/1.1" %d 1 "-" "x"\n' % status
+        for status in (200, 302)
+    )
+    fast, naive = _both(log, _plan())
+    assert told(fast) == told(naive)
+    assert fast.moments["declared"].tolist() == [1, 0]
