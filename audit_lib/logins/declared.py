@@ -70,6 +70,18 @@ def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -
         }
 
 
+def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
+    """Whether any of these logins was seen to fail, by its message or by an answer of its route."""
+    told = counts["kind"].eq(DECLARED) & counts["status"].isna()
+    if told.any() and any(login.failed_message for login in logins):
+        return True
+    failed = (
+        on_login(counts, login) & (counts["kind"].eq(DECLARED) | counts["status"].isin(login.failed_statuses))
+        for login in logins
+    )
+    return any(bool(rows.any()) for rows in failed)
+
+
 def message_of(login: Login) -> str:
     """The name of the message by which the application tells that the login failed."""
     return f"login {login.name}"

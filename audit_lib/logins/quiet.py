@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_lib.base.clock import iso
+from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
@@ -53,7 +54,8 @@ def declared_failure(rule: AlertRule, watched: Watched) -> str:
     if not set(rule.kinds) & set(LOGINS):
         return ""
     policy, counts = watched.policy, watched.logs.counts
-    return undeclared_failure(policy, counts, propose(counts, policy.logins, policy.failed_statuses))
+    asked = propose(counts, policy.logins, policy.failed_statuses)
+    return undeclared_failure(policy, counts, asked, has_failed(policy.added_logins, counts))
 
 
 def a_request(rule: AlertRule, watched: Watched) -> str:

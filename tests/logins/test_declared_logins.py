@@ -200,3 +200,13 @@ def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: 
     found = _detections(*_project(tmp_path / "app", _line(0, ATTACKER, f"GET {path}", 200))[1:])
     severities = set(found.loc[found["detection"].eq("A15") & found["verdict"].eq("found"), "severity"])
     assert severities == ({"critical"} if answered else set())
+
+
+def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Path) -> None:
+    """A declaration that no line ever fits leaves what rests on it unknown."""
+    log = "".join(_line(60 * n, f"198.51.100.{n % 20}", "GET /", 200) for n in range(200))
+    lever = '[[logins]]\nname = "x"\nroute = "/never"\nfailed_statuses = [418]\n'
+    policy, rules, logs = _project(tmp_path / "app", log, lever)
+    assert _alert(policy, rules, logs) == "unknown"
+    reasons = _detections(rules, logs).set_index("detection")["reason"]
+    assert "audit.toml alone declares logins" in reasons["A1"]

@@ -44,15 +44,22 @@ def a_request(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
 
 def declared_failure(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """What a failed login looks like is declared ([detections.failure], [[logins]]), on each login route."""
-    return undeclared_failure(policy, traffic.counts, traffic.proposals)
+    return undeclared_failure(policy, traffic.counts, traffic.proposals, traffic.added_failed)
 
 
-def undeclared_failure(policy: DetectionPolicy, counts: pd.DataFrame, proposals: Sequence[Proposal]) -> str:
-    """Why failed logins may count as other requests; "" if all is declared."""
-    reasons = []
-    if not policy.failure_declared:
+def undeclared_failure(
+    policy: DetectionPolicy, counts: pd.DataFrame, proposals: Sequence[Proposal], added_failed: bool
+) -> str:
+    """Why failed logins may count as other requests; "" if all is declared.
+
+    Who may change audit.toml alone makes nothing known by declaring what never happens.
+    """
+    reasons, declared = [], policy.failure_declared or added_failed
+    if not declared and policy.added_logins:
+        reasons.append("audit.toml alone declares logins, and none of them was seen to fail")
+    elif not declared:
         reasons.append("the policy does not declare what a failed login looks like")
-    asked = [one.question for one in proposals if one.uncounted or not policy.failure_declared]
+    asked = [one.question for one in proposals if one.uncounted or not declared]
     reasons += [f"{question} Declare it ([[logins]])" for question in asked[:1]]
     open_ = counts["kind"].eq(POSSIBLE) & counts["status"].notna()
     if left := int(counts.loc[open_, "count"].sum()):

@@ -97,6 +97,11 @@ class DetectionPolicy:
         """401 and 403, and what else the policy declares to be a failed login."""
         return tuple(sorted({*REFUSED, *self.failed_statuses}))
 
+    @property
+    def added_logins(self) -> tuple[Login, ...]:
+        """The logins that audit.toml declares."""
+        return tuple(login for login in self.logins if login.added)
+
     def grace(self, secret: str) -> float:
         """Hours that clients have to follow a rotation of the secret."""
         return self.grace_hours.get(secret, self.grace_hours.get("default", 24.0))
@@ -116,7 +121,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     messages = failure.texts("messages")
     found = DetectionPolicy(
         rules=rules,
-        failure_declared=table.has("failure") or bool(policy.logins),
+        failure_declared=table.has("failure") or any(not login.added for login in policy.logins),
         failed_statuses=tuple(map(int, statuses)) if table.has("failure") else (401, 403),
         failed_messages=messages,
         ambiguous_routes=failure.texts("ambiguous_routes"),

@@ -11,7 +11,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
-from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
+from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_logins
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.wholeness import doubts
@@ -66,6 +66,7 @@ class Traffic:
     not_understood: int = 0  # lines of the logs that were read
     doubts: tuple[str, ...] = ()  # why lines may be missing, copied or of another application
     proposals: tuple[Proposal, ...] = ()  # routes that look like logins and are not declared
+    added_failed: bool = False  # a login that audit.toml declares was seen to fail
 
     @cached_property
     def kinds_met(self) -> frozenset[str]:
@@ -123,6 +124,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         other_missed=int(others.loc[missed, "count"].sum()),
         doubts=doubts(requests, sources, end),
         proposals=propose(counts, rules.logins, rules.failed_statuses),
+        added_failed=has_failed(rules.added_logins, counts),
         not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
     )
 
@@ -157,8 +159,8 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
         protected=frame["route"].map(guarded).astype(bool),
         on_login=fits(frame["route"], rules.access.login),
     )
+    added = rules.added_logins
     own = [login for login in rules.logins if not login.added]
-    added = [login for login in rules.logins if login.added]
     usual = frame["on_login"] & ~frame["method"].isin((*READING, "")) & ~frame["failed"]
     usual &= (frame["succeeded"] | frame["status"].isin(REDIRECTS)) & ~on_logins(frame, own)
     inside = usual | entered(frame, own) | (frame["succeeded"] & frame["protected"])
