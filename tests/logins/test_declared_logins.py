@@ -210,3 +210,18 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
     assert _alert(policy, rules, logs) == "unknown"
     reasons = _detections(rules, logs).set_index("detection")["reason"]
     assert "audit.toml alone declares logins" in reasons["A1"]
+
+
+@pytest.mark.parametrize("place", ["audit.toml", "policy"])
+def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
+    """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml says it is in doubt."""
+    said = [written(APPLICATIONS[1], [visit for visit in visits(4) if visit.what != "succeeded"])]
+    given = _declared(APPLICATIONS[1])
+    audit, policy = (given, "") if place == "audit.toml" else ("", given)
+    _, rules, logs = _project(tmp_path / "app", said[0], audit, policy)
+    found = _detections(rules, logs)
+    entered = found[found["detection"].eq("A7")]
+    if place == "policy":
+        assert set(entered["verdict"]) == {"unknown"}
+    else:
+        assert entered["classification"].str.contains("does not declare a success").all()

@@ -73,6 +73,7 @@ def _let_in(before: pd.DataFrame, answer: "pd.Series[Any]", key: str, rule: Rule
     text += f" of {before['client'].nunique()} addresses of its network" if key == "network" else ""
     text += f", then an answer on {answer['route']}"
     text += "" if sure else " in the same minute: which came first is not known"
+    text += ", which audit.toml does not declare a success" if answer["doubtful"] else ""
     return alarm(
         before,
         text,

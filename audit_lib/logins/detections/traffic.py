@@ -41,7 +41,8 @@ class Traffic:
 
     `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
     network, method, route, status, declared, count, failed, succeeded, protected, on_login, let_in (a login
-    that succeeds, or an answer on a protected route), added (a login that succeeds by audit.toml).
+    that succeeds, or an answer on a protected route), added (a login that succeeds by audit.toml), doubtful
+    (one that succeeds by the usual rule, but not by audit.toml).
     `failures`, those with a time, in its order: at, seconds, source, line, client, network, method, route,
     protected, on_login, let_in_at (the minute in which its address is answered on a protected route soon
     after; null: none), environment (of the log, "" where it is not known). `events`: LogEvents with
@@ -164,8 +165,13 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     usual = frame["on_login"] & ~frame["method"].isin((*READING, "")) & ~frame["failed"]
     usual &= (frame["succeeded"] | frame["status"].isin(REDIRECTS)) & ~on_logins(frame, own)
     inside = usual | entered(frame, own) | (frame["succeeded"] & frame["protected"])
+    success = entered(frame, added)
+    there = on_logins(frame, added)
     frame = frame.assign(
-        on_login=frame["on_login"] | on_logins(frame, added), let_in=inside, added=entered(frame, added)
+        on_login=frame["on_login"] | there,
+        let_in=inside,
+        added=success,
+        doubtful=usual & there & ~success,
     )
     keys = ["at", "file", "client", "route", "method", "status"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
