@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from audit_lib.audit import run_audit
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.alerts import evaluate
@@ -17,6 +18,7 @@ from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
+from audit_lib.report.failure_tables import failures_by_client
 from tests.support.login_logs import (
     APPLICATIONS,
     ATTACKER,
@@ -214,7 +216,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
 
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])
 def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
-    """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml says it is in doubt."""
+    """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml puts it in doubt."""
     said = [written(APPLICATIONS[1], [visit for visit in visits(4) if visit.what != "succeeded"])]
     given = _declared(APPLICATIONS[1])
     audit, policy = (given, "") if place == "audit.toml" else ("", given)
@@ -225,3 +227,19 @@ def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: P
         assert set(entered["verdict"]) == {"unknown"}
     else:
         assert entered["classification"].str.contains("does not declare a success").all()
+
+
+@pytest.mark.parametrize("identities", ["masked", "full"])
+def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a review's tables an own monitor is marked, masked or not, and others are not."""
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "none"))
+    log = "".join(
+        _line(10 * n, client, "POST /api/login", 401)
+        for n in range(3)
+        for client in (ATTACKER, "198.51.100.9")
+    )
+    _project(tmp_path / "app", log, policy=f'known_clients = ["{ATTACKER}"]\n{DECLARES_401}')
+    audit = run_audit(load_project(tmp_path / "app"), "2026Q4", "2026-12-31", identities=identities)
+    shown = {row[0]: " (known)" in row[0] for row in failures_by_client(audit).rows}
+    assert sorted(shown.values()) == [False, True]
+    assert [text.startswith("203.0.113.") for text, known in shown.items() if known] == [True]
