@@ -1,15 +1,18 @@
 """Settles logins that are answered with a redirect: failed, or not, by where the client goes next."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, POSSIBLE
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT, bare_route
+from audit_lib.logs.fields import NOT_AN_ADDRESS
 from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, KINDS, NAMED, Columns, LogSums, summed
 from audit_lib.logs.read_options import Wanted
+from audit_lib.logs.route_limit import budget_of
 from audit_lib.logs.units import MINUTE, NONE, Ints
 from audit_lib.project.logins import Login
 
@@ -47,22 +50,25 @@ def _kinds(sums: LogSums, logins: Sequence[Login], moved: int, sent: int) -> Int
     events, names = sums.events, sums.names
     ways = {(login.method, bare_route(login.route)): login for login in logins if login.failed_redirect}
     kinds = np.full(len(events["line"]), -1, np.int64)
-    waiting: dict[int, list[tuple[int, Login]]] = defaultdict(list)
+    waiting: dict[tuple[int, Login], deque[int]] = defaultdict(deque)
     asked = np.flatnonzero(np.isin(events["message"], [moved, sent]))
     for place in asked[np.argsort(events["line"][asked], kind="stable")].tolist():
         client, route = int(events["client"][place]), bare_route(names[events["route"][place]])
         if events["message"][place] == moved:
             kinds[place] = KINDS.index(POSSIBLE)
-            waiting[client].append((place, ways[names[events["method"][place]], route]))
+            if names[client] not in ("", NOT_AN_ADDRESS):  # else nobody knows whose next request is whose
+                waiting[client, ways[names[events["method"][place]], route]].append(place)
             continue
-        parameter = names[events["subject"][place]]
-        for before, login in waiting[client]:
-            if _is_near(events["at"][before], events["at"][place]):
-                outcome = _outcome(login, route, parameter)
-                if outcome >= 0:
-                    kinds[before] = outcome
-                    waiting[client].remove((before, login))
-                    break
+        parameter, at = names[events["subject"][place]], int(events["at"][place])
+        told = {login: _outcome(login, route, parameter) for login in ways.values()}
+        queues = [(waiting[client, login], outcome) for login, outcome in told.items() if outcome >= 0]
+        for queue, _ in queues:
+            while queue and not _is_near(int(events["at"][queue[0]]), at):
+                queue.popleft()
+        if ready := [(queue[0], queue, outcome) for queue, outcome in queues if queue]:
+            first, queue, outcome = min(ready, key=itemgetter(0))
+            kinds[first] = outcome
+            queue.popleft()
     return kinds
 
 
@@ -114,10 +120,9 @@ def _moved(
 ) -> Columns:
     """The table with one less where each row was (`before`), and one more where it is."""
     keys, values, lines = by
-    known = set(zip(*(table[key].tolist() for key in keys), strict=True))
-    was = rows | before
-    places = list(zip(*(was[key].tolist() for key in keys), strict=True))
-    folded = np.array([place not in known for place in places], np.bool_)
+    # An event keeps its route, though its group may stand among the others.
+    kept = np.unique(table["route"][budget_of(table["status"]) == 0])
+    folded = ~np.isin(rows["route"], kept)
     here = rows | {"route": np.where(folded, other, rows["route"])}
     gone = (
         here

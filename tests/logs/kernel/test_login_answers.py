@@ -4,6 +4,7 @@ import io
 import random
 from collections import Counter
 from dataclasses import replace
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -146,3 +147,32 @@ def test_declared_logins_of_a_far_year_stay_apart() -> None:
     fast, naive = _both(log, _plan())
     assert told(fast) == told(naive)
     assert fast.moments["declared"].tolist() == [1, 0]
+
+
+def test_settling_follows_routes_that_are_counted_together() -> None:
+    """Beyond the budget of routes sums still hold: a failed login is taken from the other routes."""
+    log = _log(13) + b"".join(
+        b'\n203.0.113.7 - - [01/Aug/2026:12:30:00 +0000] "GET /r%x HTTP/1.1" 200 1 "-" "x"' % (7 * number)
+        for number in range(400)
+    )
+    plan = replace(_plan(), routes=3)
+    fast, naive = _both(log, plan)
+    assert told(settled(fast, LOGINS, Wanted())) == told(settled(naive, LOGINS, Wanted()))
+    whole = settled(_both(log, _plan())[0], LOGINS, Wanted())
+    assert _kinds(settled(fast, LOGINS, Wanted()), "groups") == _kinds(whole, "groups")
+
+
+def test_settling_many_logins_of_one_address_takes_no_time() -> None:
+    """An address that is redirected and comes back a hundred thousand times cannot make a review hang."""
+    clock = "01/Aug/2026:%02d:%02d:%02d +0000"
+    lines = [
+        f'203.0.113.7 - - [{clock % (hour, second // 60, second % 60)}] "{request} HTTP/1.1" 302 1 "-" "x"'
+        for hour, request in ((1, "POST /signin"), (3, "GET /signin"))
+        for second in range(3_600)
+        for _ in range(8)
+    ]
+    plan = _plan()
+    fast = reduce_chunks(read_chunks(io.BytesIO("\n".join(lines).encode()), plan), plan)
+    began = process_time()
+    assert _kinds(settled(fast, LOGINS, Wanted()), "groups")["possible_login_failure"] == 28_800
+    assert process_time() - began < 10
