@@ -14,26 +14,28 @@ REDIRECTS = (302, 303)
 READING = ("GET", "HEAD", "OPTIONS")
 
 
-def on_login(requests: pd.DataFrame, login: Login) -> "pd.Series[bool]":
-    """Which requests are to a login; of many routes under one name nothing is said."""
-    own = bare_route(login.route)
-    routes = [route for route in requests["route"].unique() if bare_route(route) == own]
-    return requests["route"].isin(routes) & requests["method"].eq(login.method)
+def by_login(requests: pd.DataFrame, logins: Sequence[Login]) -> Iterator[tuple[Login, "pd.Series[bool]"]]:
+    """Each login with which requests are to it; of many routes under one name nothing is said."""
+    asked = {bare_route(login.route) for login in logins}
+    routes = [route for route in requests["route"].unique() if bare_route(route) in asked] if asked else []
+    for login in logins:
+        own = [route for route in routes if bare_route(route) == bare_route(login.route)]
+        yield login, requests["route"].isin(own) & requests["method"].eq(login.method)
 
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
     """Which requests are to any of these logins."""
     found = pd.Series(False, index=requests.index)
-    for login in logins:
-        found |= on_login(requests, login)
+    for _, own in by_login(requests, logins):
+        found |= own
     return found
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
     """Which requests are logins that succeed, by what these logins declare."""
     found = pd.Series(False, index=requests.index)
-    for login in logins:
-        found |= on_login(requests, login) & _succeeds(requests["status"], login)
+    for login, own in by_login(requests, logins):
+        found |= own & _succeeds(requests["status"], login)
     return found & requests["declared"].eq(0)
 
 
@@ -54,8 +56,8 @@ def tabulate_logins(logins: Sequence[Login], counts: pd.DataFrame, events: pd.Da
 def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -> Iterator[dict[str, object]]:
     asked = counts[counts["status"].notna()]
     asked = asked.assign(declared=asked["kind"].eq(DECLARED).astype("int64"))
-    for login in logins:
-        own = asked[on_login(asked, login)]
+    for login, there in by_login(asked, logins):
+        own = asked[there]
         failed = own["declared"].eq(1) | own["status"].isin(login.failed_statuses)
         said = int(events["message"].eq(message_of(login)).sum())
         yield {
@@ -76,8 +78,8 @@ def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
     if told.any() and any(login.failed_message for login in logins):
         return True
     failed = (
-        on_login(counts, login) & (counts["kind"].eq(DECLARED) | counts["status"].isin(login.failed_statuses))
-        for login in logins
+        own & (counts["kind"].eq(DECLARED) | counts["status"].isin(login.failed_statuses))
+        for login, own in by_login(counts, logins)
     )
     return any(bool(rows.any()) for rows in failed)
 

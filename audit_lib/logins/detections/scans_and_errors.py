@@ -1,5 +1,6 @@
 """A15-A18: scanning, server and database errors, secrets in addresses, starts that failed."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from audit_lib.logs.formats import SECRET_IN_URL
 Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
 # A file or folder whose name begins with a dot, but for that of RFC 8615.
-_DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"
+_DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")
 
 
 def scanning(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
@@ -51,7 +52,8 @@ def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
 
 def _sensitive(traffic: Traffic, rule: Rule, policy: DetectionPolicy) -> list[Alarm]:
     route = traffic.requests["route"]
-    hidden = route.str.contains(_DOTFILE, regex=True) & ~fits(route, policy.access.open)
+    dotted = {name: bool(_DOTFILE.search(name)) for name in route.unique()}
+    hidden = route.map(dotted).astype(bool) & ~fits(route, policy.access.open)
     hits = traffic.requests[fits(route, policy.sensitive_routes) | hidden]
     return by_both(
         hits[hits["client"].ne("")], lambda rows, key: _sensitive_of(rows, key, rule), people=False
