@@ -10,7 +10,7 @@ from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line_events import LogEvent
 from audit_lib.logs.read_line import read_line
-from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS
+from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -70,14 +70,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Period:
-    """The days that are counted, both inclusive, as ISO text; without bounds all of them."""
+    """What is counted, in microseconds since 1970 UTC: from `first` on, before `end`; by default all."""
 
-    first: str = ""
-    last: str = "9"
+    first: int = NONE
+    end: int = 1 << 62
 
-    def holds(self, day: str | None) -> bool:
-        """Whether a day lies in the period; lines before the first date of a file always do."""
-        return day is None or self.first <= day <= self.last
+    def holds(self, at: int | None) -> bool:
+        """Whether an instant lies in the period; lines before the first time of a file always do."""
+        return at is None or at == NONE or self.first <= at < self.end
 
 
 def day_of(at: int) -> str:
@@ -99,7 +99,7 @@ def tally_lines(
     """The sums over all lines of one file, in their order; `written` as in `read_line`."""
     tally = Tally()
     last: int | None = None
-    day, held = None, period.holds(None)
+    day, held = None, True
     steps = 0  # of a clock that was set back
     waiting: list[PlacedEvent] = []  # events that wait for the next line with a time
     counted: set[str] = set()  # kinds that this record was already counted for
@@ -113,7 +113,7 @@ def tally_lines(
         if line.at is not None:
             before, last, day = last, line.at, day_of(line.at)
             tally.first, tally.last = line.at if tally.first is None else tally.first, last
-            held = period.holds(day)
+            held = period.holds(line.at)
             if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
                 steps += 1
                 tally.events.append(

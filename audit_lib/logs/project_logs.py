@@ -1,11 +1,11 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
 import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
@@ -14,22 +14,24 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
 from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes, Sources
-from audit_lib.base.files import OpenSource, Unreadable, open_source
-from audit_lib.base.glob_paths import claimed_paths
+from audit_lib.base.files import OpenSource, Unreadable
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.logs.count_lines import Period, raw_lines
 from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.logs.line_shapes import unread_shapes
+from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
 from audit_lib.logs.units import DAY, micros_of
 from audit_lib.logs.yearless import read_with_year
 from audit_lib.project import LogSource, Project
+from audit_lib.project.outside import FOLDERS
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
+NOT_ALLOWED = "lies outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 _ROTATED = re.compile(
@@ -51,8 +53,7 @@ class LogRead:
 class _Source:
     """The files of one log source, and how they are read."""
 
-    root: Path
-    paths: frozenset[str]
+    files: frozenset[LogFile]
     plan: Plan
     scheduler: str
     total: int  # bytes of the files of all sources
@@ -83,27 +84,24 @@ def read_logs(
     rows: list[dict[str, Any]] = []
     folding = Folding(routes)
     read: list[dict[str, Any]] = []  # the rows of the files that were read
-    named = claimed_paths(project.root, project.log_sources)
-    total = sum(bytes_in(project.root, paths) for _, paths in named)
-    for source, paths in named:
-        rows += [] if paths else [_missing(source, "no file matches")]
-        found = len({_instance(path) for path in paths})
-        if paths and source.instances and found < source.instances:
-            rows.append(_missing(source, f"{found} of {source.instances} instances have a log"))
+    named = log_files(project)
+    total = sum(bytes_in(file.root, [file.path]) for _, files in named for file in files)
+    for source, files in named:
+        rows += _not_supplied(project, source, files)
         zone = ZoneInfo(source.time_zone)
         plan = Plan(formats, zone, _period(quarter), routes=routes)
-        own = _Source(project.root, frozenset(paths), plan, scheduler, total)
-        for path in paths:
-            row, sums = _read_file(own, path, quarter)
-            rows.append(_row(source, path) | row)
+        own = _Source(frozenset(files), plan, scheduler, total)
+        for file in files:
+            row, sums = _read_file(own, file, quarter)
+            rows.append(_row(source, file.name) | row)
             if sums:
                 read.append(rows[-1])
                 folding.add(sums)
-    files = [FileSums(row["source"], sums) for row, sums in zip(read, folding.all(), strict=True)]
-    for row, (_, sums) in zip(read, files, strict=True):
+    sums_of = [FileSums(row["source"], sums) for row, sums in zip(read, folding.all(), strict=True)]
+    for row, (_, sums) in zip(read, sums_of, strict=True):
         if requests := other_requests([sums]):
             row["reason"] = "; ".join(filter(None, (row["reason"], told(requests, routes))))
-    return LogRead(Sources.of(rows), counts_frame(files), events_frame(files), minutes_frame(files))
+    return LogRead(Sources.of(rows), counts_frame(sums_of), events_frame(sums_of), minutes_frame(sums_of))
 
 
 def _row(source: LogSource, path: str) -> dict[str, Any]:
@@ -123,29 +121,52 @@ def _instance(path: str) -> str:
     return _ROTATED.sub("", path)
 
 
-def _missing(source: LogSource, reason: str) -> dict[str, Any]:
-    remedy = f"export the platform's log to {source.pattern}, or name the log files in audit.toml ([[log]])"
+def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
+    """A row if the source is not allowed, has no file, or fewer than it has instances."""
+    place = f"{source.environment or 'production'}/{source.service or 'backend'}"
+    given = f"--log {place}=FILE (- is stdin)"
+    if is_outside(source) and not allowed_folder(project, source):
+        folder = PurePosixPath(source.pattern).parent
+        remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
+        yield _row(source, source.pattern) | {"state": "refused", "reason": NOT_ALLOWED, "remedy": remedy}
+        return
+    found = len({_instance(file.name) for file in files})
+    others = (one for one in project.log_sources if one.file is not None)
+    if not files and any(
+        (one.environment, one.service) == (source.environment, source.service) for one in others
+    ):
+        return
+    if not files or found < source.instances:
+        reason = f"{found} of {source.instances} instances have a log" if files else "no file matches"
+        yield _missing(source, reason, given)
+
+
+def _missing(source: LogSource, reason: str, given: str) -> dict[str, Any]:
+    remedy = (
+        f"export the platform's log to {source.pattern}, give it with {given}, "
+        "or name the log files in audit.toml ([[log]])"
+    )
     missing = {"state": "missing", "reason": reason, "remedy": remedy}
     return _row(source, source.pattern) | missing
 
 
-def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[str, Any], LogSums | None]:
+def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], LogSums | None]:
     """What one file adds to its row of Sources, and its sums."""
     try:
-        with open_source(own.root, path) as source:
-            plain = _unpacked_copy(own, path)
+        with file.open() as source:
+            plain = _unpacked_copy(own, file)
             if plain:
                 return {"state": "refused", "reason": f"{COPY} {plain}"}, None
             broken: list[str] = []
-            written = micros_of(source.facts.modified_at)
-            sums, remark = read_with_year(lambda at: _sums(own, path, source, at, broken), written)
-            shapes = _shapes(own, path) if sums.not_understood else ""
-            facts = {
-                "size_bytes": source.facts.size_bytes,
-                "modified_at": source.facts.modified_at,
-                "mode": source.facts.mode,
-                "sha256": source.finish(),
-            }
+            if file.dated:
+                written = micros_of(source.facts.modified_at)
+                sums, remark = read_with_year(lambda at: _sums(own, file, source, at, broken), written)
+            else:
+                sums, remark = _stream_sums(source.file, own.plan, own.total, broken), ""
+            shapes = _shapes(own, file) if sums.not_understood else ""
+            dates = {"modified_at": source.facts.modified_at, "mode": source.facts.mode}
+            facts = {"size_bytes": source.facts.size_bytes, "sha256": source.finish()}
+            facts |= dates if file.dated else {}
     except Unreadable as error:
         return {"state": error.state, "reason": error.reason}, None
     except Bomb:
@@ -157,9 +178,9 @@ def _read_file(own: _Source, path: str, quarter: Quarter | None) -> tuple[dict[s
     return facts | sums.states | {"state": state, "reason": reason}, sums
 
 
-def _shapes(own: _Source, path: str) -> str:
+def _shapes(own: _Source, file: LogFile) -> str:
     """Which shapes the lines have that were not understood, in a clause; "" if they come too late."""
-    with open_source(own.root, path) as source, suppress(Bomb, *BROKEN):
+    with file.open() as source, suppress(Bomb, *BROKEN):
         lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
         shapes = unread_shapes(lines, own.plan.formats, own.plan.zone)
         words = " and ".join(f"`{shape}`" for shape in shapes)
@@ -167,15 +188,15 @@ def _shapes(own: _Source, path: str) -> str:
     return ""
 
 
-def _sums(own: _Source, path: str, source: OpenSource, written: int | None, broken: list[str]) -> LogSums:
+def _sums(own: _Source, file: LogFile, source: OpenSource, written: int | None, broken: list[str]) -> LogSums:
     """The sums of a file, also of one whose packed stream ends too early: `broken` gets what is wrong."""
     plan = replace(own.plan, written=written)
     if own.scheduler and not is_packed(source.peek()):
         from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
-        return read_on_cluster([str(own.root / path)], plan, own.scheduler)[0]
+        return read_on_cluster([str(file.root / file.path)], plan, own.scheduler)[0]
     if written is None:
-        with open_source(own.root, path) as again:
+        with file.open() as again:
             return _stream_sums(again.file, plan, own.total, broken)
     return _stream_sums(source.file, plan, own.total, broken)
 
@@ -191,7 +212,7 @@ def _stream_sums(file: BinaryIO, plan: Plan, total: int, broken: list[str]) -> L
 def _period(quarter: Quarter | None) -> Period:
     if quarter is None:
         return Period()
-    return Period(quarter.start.date().isoformat(), (quarter.end - timedelta(days=1)).date().isoformat())
+    return Period(micros_of(quarter.start), micros_of(quarter.end))
 
 
 def _reason(sums: LogSums, quarter: Quarter | None) -> str:
@@ -205,21 +226,22 @@ def _reason(sums: LogSums, quarter: Quarter | None) -> str:
     return ""
 
 
-def _unpacked_copy(own: _Source, path: str) -> str:
+def _unpacked_copy(own: _Source, file: LogFile) -> str:
     """The file beside a packed one that holds the same content, as rotation leaves for a while; else ""."""
-    plain = str(PurePosixPath(path).with_suffix(""))
-    if PurePosixPath(path).suffix not in PACKED or plain not in own.paths:
+    suffix = PurePosixPath(file.path).suffix
+    plain = replace(file, path=file.path.removesuffix(suffix), name=file.name.removesuffix(suffix))
+    if suffix not in PACKED or plain not in own.files:
         return ""
-    return plain if _content_digest(own.root, path) == _content_digest(own.root, plain) else ""
+    return plain.name if _content_digest(file) == _content_digest(plain) else ""
 
 
-def _content_digest(root: Path, path: str) -> str:
+def _content_digest(opened: LogFile) -> str:
     digest = sha256()
-    with open_source(root, path) as source:
+    with opened.open() as source:
         file = unpacked(source.file)
         try:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
         except BROKEN:
-            return path  # equal to nothing
+            return opened.name  # equal to nothing
     return digest.hexdigest()

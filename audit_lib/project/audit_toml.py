@@ -35,6 +35,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         root=root,
         policy=_policy_name(table),
         guide=_path(table, "guide", "docs/SECRETS.md"),
+        formats=_path(table, "formats"),
         environments=_environments(table),
         env_sources=tuple(_env_source(inner) for inner in table.tables("env", "path")),
         log_sources=tuple(_log_source(inner, zone) for inner in table.tables("log", "pattern")),
@@ -57,11 +58,15 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
     return project
 
 
-def path_fault(text: str) -> str:
-    """What is wrong with a path or pattern that must stay within the project; "" if nothing is."""
+def path_fault(text: str, *, absolute: bool = False) -> str:
+    """What is wrong with a path or pattern that must stay within the project; "" if nothing is.
+
+    One that may be `absolute` must be either.
+    """
     if not text.strip() or any(ord(char) < 32 or ord(char) == 127 for char in text):
         return "is empty or has a control character"
-    if text.startswith(("/", "~")) or PureWindowsPath(text).drive or "\\" in text:
+    outside = ("~",) if absolute else ("/", "~")
+    if text.startswith(outside) or PureWindowsPath(text).drive or "\\" in text:
         return "must be relative to the project, with / between its parts"
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
@@ -69,11 +74,12 @@ def path_fault(text: str) -> str:
 def link_faults(project: Project, place: str) -> list[Fault]:
     """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
     sources = [source.path for source in project.env_sources]
-    patterns = [source.pattern for source in project.log_sources]
+    patterns = [source.pattern for source in project.log_sources if not source.pattern.startswith("/")]
     lists = [source.pattern for source in project.deploy_sources]
     lists += [source.pattern for source in project.evidence_sources]
     named = [
         project.guide,
+        project.formats,
         project.policy if "/" in project.policy else "",
         *sources,
         *patterns,
@@ -98,9 +104,11 @@ def leads_out(text: str, root: Path) -> bool:
         return True
 
 
-def _path(table: TomlTable, key: str, default: str = "", *, needed: bool = False) -> str:
+def _path(
+    table: TomlTable, key: str, default: str = "", *, needed: bool = False, absolute: bool = False
+) -> str:
     text = table.text(key, default, needed=needed)
-    fault = path_fault(text) if text else ""
+    fault = path_fault(text, absolute=absolute) if text else ""
     if fault:
         table.fault(f"{key} {fault}")
         return ""
@@ -159,7 +167,7 @@ def _env_source(table: TomlTable) -> EnvSource:
 def _log_source(table: TomlTable, zone: str) -> LogSource:
     zone = _zone(table, zone)
     source = LogSource(
-        pattern=_path(table, "pattern", needed=True),
+        pattern=_path(table, "pattern", needed=True, absolute=True),
         service=_service(table),
         environment=_environment(table, needed=False),
         time_zone=zone or "UTC",

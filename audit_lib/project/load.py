@@ -7,6 +7,7 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
+from audit_lib.project.outside import allowed_folders
 from audit_lib.project.places import Project
 from audit_lib.project.samples import is_sample
 
@@ -14,6 +15,7 @@ _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote on this machine: '
     "remove both, or write the sample anew"
 )
+PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 
 
@@ -29,7 +31,8 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         raise BadInput.at("project", "does not exist or cannot be reached") from None
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
-    found = [place for place in ("audit.toml", ".audit/audit.toml") if _is_there(root / place)]
+    folders = allowed_folders(root)
+    found = [place for place in PLACES if _is_there(root / place)]
     if len(found) == 2:
         raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
     if found and leads_out(found[0], root):
@@ -40,9 +43,14 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
             # Else whoever may commit to a project could sign its ledger, and stop its clock.
             raise BadInput.at(found[0], _FOR_SAMPLES)
         digest = sha256((root / found[0]).read_bytes()).hexdigest()
-        return replace(layout, configured=True, ledger=ledger, layout_sha256=digest)
+        return replace(layout, configured=True, ledger=ledger, layout_sha256=digest, log_folders=folders)
     layout = read_layout(DEFAULT_LAYOUT, root, DEFAULT_LAYOUT.name, assumed=True)
     return replace(discover(layout), ledger=ledger)
+
+
+def is_configured(root: Path) -> bool:
+    """Whether a folder has an audit.toml."""
+    return any(_is_there(root / place) for place in PLACES)
 
 
 def _is_there(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Where one application's evidence is: env files, logs, deploy lists, exports, the ledger."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from audit_lib.project.logins import Login
 
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
+_PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
 # What reads an env file, each with rules of its own (secrets/loaders/).
 LOADERS = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd", "render")
 
@@ -28,7 +30,10 @@ class EnvSource:
 
 @dataclass(frozen=True)
 class LogSource:
-    """Log files by pattern, relative to the project, and the zone of their zone-less times."""
+    """Log files by pattern, within the project or absolute, and the zone of their zone-less times.
+
+    Of a log that `--log` gives, `file` is where it is and `pattern` what it is called.
+    """
 
     pattern: str
     service: str = ""
@@ -36,6 +41,8 @@ class LogSource:
     time_zone: str = "UTC"
     instances: int = 0  # so many write logs there, each its own; 0: nobody says
     zone_declared: bool = False  # by audit.toml, for the log or for the project
+    file: Path | None = field(default=None, repr=False)
+    dated: bool = True  # whether the file's own date says when it was written: not of stdin
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,10 @@ class GivenValues:
 
 @dataclass(frozen=True)
 class Project:
-    """Where one application's evidence is. Paths are relative to `root` and never lead out of it."""
+    """Where one application's evidence is.
+
+    Paths are relative to `root` and never lead out of it, but for logs in a folder of `log_folders`.
+    """
 
     name: str
     root: Path
@@ -93,6 +103,8 @@ class Project:
     environments: tuple[str, ...] = ENVIRONMENTS  # those that the application has
     env_sources: tuple[EnvSource, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
+    log_folders: tuple[str, ...] = ()  # outside, that the owner allows to read logs from
+    formats: str = ""  # a file of log formats to read by, in place of the bundled ones
     deploy_sources: tuple[DeploySource, ...] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
     exports: tuple[str, ...] = ()
@@ -109,6 +121,13 @@ class Project:
     def ledger_dir(self) -> Path:
         """The folder of the ledger's chains, one file a writer."""
         return self.ledger or self.root / ".audit" / "ledger"
+
+
+def placed_option(text: str) -> tuple[str, str, str] | None:
+    """What `ENVIRONMENT/SERVICE=REST` names, with the environment's full name; None for any other text."""
+    found = _PLACED.fullmatch(text)
+    environment = environment_name(found[1]) if found else ""
+    return (environment, found[2], found[3]) if found and environment else None
 
 
 def environment_name(text: str) -> str:

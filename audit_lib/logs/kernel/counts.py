@@ -60,14 +60,8 @@ def note_time(frame, at):
         put(state, layout.FIRST, at)
         put(state, layout.FIRST_LINE, word(state, layout.LINES))
     put(state, layout.LAST, at)
-    today = at // DAY + 1
-    if today != word(state, layout.TODAY):
-        put(state, layout.TODAY, today)
-        put(
-            state,
-            layout.HELD,
-            np.int64(word(settings, layout.FIRST_DAY) <= today <= word(settings, layout.LAST_DAY)),
-        )
+    put(state, layout.TODAY, at // DAY + 1)
+    put(state, layout.HELD, np.int64(word(settings, layout.FIRST_AT) <= at < word(settings, layout.END_AT)))
     if (
         last != NONE
         and last - at > MINUTE

@@ -10,7 +10,6 @@ import numpy as np
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.declared_logins import FAILED, MOVED, SENT
 from audit_lib.logs.fields import latest_and_year
-from audit_lib.logs.file_counts import day_number
 from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
 from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
@@ -152,13 +151,10 @@ def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:
 def settings_of(plan: Plan) -> Ints:
     """What the kernel is told of a plan: the period, what is wanted, and what each status may be."""
     wanted, period = plan.wanted, plan.period
-    last = day_number(period.last) if len(period.last) > 1 else 1 << 40
     flags = [wanted.client, wanted.route, wanted.method, wanted.events, wanted.minutes, wanted.counts]
     failures = [int(plan.formats.kind_of(status) != "other") for status in range(600)]
     for answer in plan.formats.login_answers:
         for status in range(answer.least, answer.most + 1):
             failures[status] |= 2
     latest, year = (NONE, 0) if plan.written is None else latest_and_year(plan.zone, plan.written)
-    return np.array(
-        [day_number(period.first or "1970-01-01"), last, *flags, latest, year, *failures], np.int64
-    )
+    return np.array([period.first, period.end, *flags, latest, year, *failures], np.int64)

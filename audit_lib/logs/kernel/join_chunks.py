@@ -7,7 +7,7 @@ import numpy as np
 
 from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.count_lines import Period
-from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, day_text, no_sums
+from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
 from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in, untimed_word
@@ -30,7 +30,7 @@ def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, p
     """
     first = int(state[layout.FIRST])
     day = first // DAY + 1
-    if NONE not in (first, last) and last - first > MINUTE and period.holds(day_text(day)):
+    if NONE not in (first, last) and last - first > MINUTE and period.holds(first):
         step = np.zeros((1, layout.EVENT), np.int64)
         line = lines + int(state[layout.FIRST_LINE])
         step[0, : layout.E_TWO] = line, first, first, last, group_word(day, 0, 0, layout.CLOCK_NUMBER, 0)
@@ -95,7 +95,7 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
     carried, gathered = _Carried(), _Gathered(least=[Least(plan.routes) for _ in BUDGETS])
     notices = [False, *(kind == NOTICE for kind in plan.formats.message_kinds.values())]
     for read in reads:
-        held = plan.period.holds(day_text(carried.day))
+        held = plan.period.holds(carried.last)
         share = gathered.shares.setdefault(id(read.worker), Share(read.worker))
         share.begun.append(carried.lines)
         if held and len(read.head):

@@ -29,10 +29,9 @@ DONE, LEAVE, GROW = range(3)
 # For the end of a match: there is none, or the naive reader decides.
 MISS, AWAY = -1, -2
 # Places of the settings.
-(FIRST_DAY, LAST_DAY, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
-FAILURES = (
-    10  # from here on for each status below 600 whether it is a failure (1), or a login may have it (2)
-)
+(FIRST_AT, END_AT, BY_CLIENT, BY_ROUTE, BY_METHOD, WANT_EVENTS, WANT_MINUTES, WANT_COUNTS) = range(8)
+# From here on for each status below 600 whether it is a failure (1), or a login may have it (2).
+FAILURES = 10
 LATEST, YEAR = 8, 9  # a time without a year is one of this year or the last, and not later
 # Columns of an event, and of a message that what stands before the chunk decides on: it counts once a record
 # and stands before the first of the chunk, or continues a record that was open.

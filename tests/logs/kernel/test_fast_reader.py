@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.read_file import read_log, read_naively
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan, Wanted
+from audit_lib.logs.units import micros_of
 from tests.bench.mixed_logs import mixed_text
 from tests.support.paths import SHARED
 from tests.support.sums import told
@@ -26,6 +28,11 @@ from tests.support.sums import told
 REAL = SHARED / "data" / "logs"
 FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
+
+
+def _days(first: str, end: str) -> Period:
+    """From the begin of one day or instant until before another."""
+    return Period(*(micros_of(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in (first, end)))
 
 
 def _fast(content: bytes, chunk: int = 1 << 20, threads: int = 2, **plan: Any) -> dict[str, Any]:
@@ -225,7 +232,7 @@ RECORDS = b"\n".join(
 )
 
 
-@pytest.mark.parametrize("period", [Period(), Period("2026-08-02", "2026-08-02")])
+@pytest.mark.parametrize("period", [Period(), _days("2026-08-02", "2026-08-03")])
 def test_what_continues_a_record_has_its_time_wherever_a_file_is_cut(period: Period) -> None:
     """Indented lines and the last line of a traceback; not what stands behind an untimed record."""
     expected = _naive(RECORDS, period=period)
@@ -262,7 +269,7 @@ def test_a_clock_set_back_is_an_event_wherever_a_file_is_cut() -> None:
     assert expected["groups"] == []
     for size in (1, 50, 1000, 1 << 20):
         assert _fast(content, size) == expected
-    first = Period("2026-07-02", "2026-07-02")
+    first = _days("2026-07-02", "2026-07-03")
     assert _fast(content, 100, period=first)["events"] == _naive(content, period=first)["events"] == []
 
 
@@ -313,7 +320,7 @@ def test_zones_read_the_same(zone: str) -> None:
 @pytest.mark.parametrize("size", [50, 1 << 20])
 def test_a_period_selects_the_same(size: int) -> None:
     """Lines of other days are left out by both, untimed ones by the day before them."""
-    period = Period("2026-08-01", "2026-08-31")
+    period = _days("2026-08-01T10:00:07", "2026-09-01")
     assert _fast(SMALL, size, period=period) == _naive(SMALL, period=period)
 
 

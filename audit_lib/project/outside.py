@@ -1,0 +1,53 @@
+"""What the owner allows to be read outside the project: never by a word of the audited project alone."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from audit_lib.base.errors import BadInput, Fault
+
+FOLDERS = "AUDIT_LOG_FOLDERS"
+_MOST_LINKS = 40  # as many as the kernel follows
+
+
+def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The folders that AUDIT_LOG_FOLDERS names, separated as in PATH; only there may audit.toml name logs.
+
+    Raises:
+        BadInput: one is relative, is the root of the file system, or lies behind a link of the project.
+    """
+    named = [text for text in environ.get(FOLDERS, "").split(os.pathsep) if text.strip()]
+    faults = [
+        Fault(FOLDERS, f"#{number} must be the absolute path of a folder, without .. and other than /")
+        for number, text in enumerate(named, 1)
+        if not Path(text).is_absolute() or ".." in Path(text).parts or not Path(text).name
+    ]
+    if faults:
+        raise BadInput(faults)
+    for number, text in enumerate(named, 1):
+        followed(Path(text), root, f"{FOLDERS} #{number}")
+    return tuple(PurePosixPath(text).as_posix() for text in named)
+
+
+def followed(path: Path, root: Path, place: str) -> Path:
+    """Where a path leads, with its links followed; `BadInput` if one of them lies within the project.
+
+    A link there is the word of whoever may commit to it, and could lead to any file.
+    """
+    start = path.absolute()
+    end, left, links = Path(start.anchor), list(reversed(start.parts[1:])), 0
+    while left:
+        part = left.pop()
+        step = end.parent if part == ".." else end / part
+        if not step.is_symlink():
+            end = step
+            continue
+        links += 1
+        if end.is_relative_to(root):
+            raise BadInput.at(place, "leads through a symbolic link of the project, which is not followed")
+        if links > _MOST_LINKS:
+            raise BadInput.at(place, "leads through too many symbolic links")
+        target = step.readlink()
+        end = Path(target.anchor) if target.is_absolute() else end
+        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+    return end
