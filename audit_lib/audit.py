@@ -25,8 +25,8 @@ from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_cove
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.callers import is_known
+from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.cache import without_values
-from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
@@ -95,9 +95,7 @@ def run_audit(
     # An empty keeper is false: `or` would put another in its place.
     keeper = keeper_of(project) if keeper is None else keeper
     before = read_previous(previous, project.name, keeper.key) if previous else None
-    formats = load_formats(secrets=rules.secret_variables).declaring(
-        detection_policy(rules).failed_statuses, rules.logins
-    )
+    formats = formats_of(project, rules)
 
     def logs() -> LogRead:
         read = read_logs(project, period, formats, scheduler=scheduler)

@@ -15,7 +15,13 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.notebook import current_instant, open_guarded, project_folder, refuse_misspelt
+from audit_lib.notebook import (
+    current_instant,
+    open_guarded,
+    project_folder,
+    refuse_misspelt,
+    with_named_logs,
+)
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import (
     detected_tables,
@@ -130,6 +136,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
     as_of: str = "",
     policy: str = "",
     discovered: str = "",
+    logs: str = "",
 ) -> Investigation:
     """The investigation that a notebook's parameters name: handed over by `investigate`, or computed here.
 
@@ -147,6 +154,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         "as_of": as_of,
         "policy": policy,
         "discovered": discovered,
+        "logs": logs,
     }
     refuse_misspelt(given)
     handed = handoff.receive(given)
@@ -159,6 +167,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         raise BadInput.at("project", "is not a folder")
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
     opened = load_project(_opened.enter_context(project_folder(project)), sample=not project)
+    opened = with_named_logs(opened, logs)
     keeper = keeper_of(opened)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
     question = Question(since, until, secret, client, discovered)

@@ -12,9 +12,9 @@ from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
-from audit_lib.logs.formats import load_formats
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper
@@ -38,7 +38,7 @@ def investigate(
     rules, address = choose_policy(project, policy), known_address(question.client)
     discovered = seen_first(question.discovered, as_of)
     detections = detection_policy(rules)
-    formats = load_formats(secrets=rules.secret_variables).declaring(detections.failed_statuses, rules.logins)
+    formats = formats_of(project, rules)
     logs = partial(cached_logs, project, keeper, formats=formats)
     read = read_project(project, rules, keeper, as_of, logs, given=given)
     secret = known_secret(question.secret, rules, read.inventory)

@@ -3,6 +3,7 @@
 Importing it installs the guard, so it is the first cell: from then on no output holds a value.
 """
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from audit_lib.base.clock import Quarter, iso, parse_instant
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
+from audit_lib.logs.given_logs import with_logs
+from audit_lib.project import Project, load_project
 from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
 from audit_lib.report.leak_tables import leaks_tables
@@ -80,6 +82,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     ledger: str = "",
     previous: str = "",
     identities: str = "masked",
+    logs: str = "",
 ) -> Audit:
     """The audit that a notebook's parameters name: handed over by `review`, or else computed here.
 
@@ -96,6 +99,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         "ledger": ledger,
         "previous": previous,
         "identities": identities,
+        "logs": logs,
     }
     refuse_misspelt(given)
     # What is handed over was checked by `review`, in whose folder a relative path begins.
@@ -104,7 +108,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         return handed
     check(given)
     with project_folder(project) as root:
-        opened = load_project(root, _path(ledger), sample=not project)
+        opened = with_named_logs(load_project(root, _path(ledger), sample=not project), logs)
         keeper = keeper_of(opened)
 
         def audited() -> Publication[Audit]:
@@ -188,6 +192,14 @@ def refuse_values(parameters: Mapping[str, str]) -> None:
 def current_instant() -> str:
     """Now, as a parameter would name it. Beside the commands only this module reads the clock."""
     return iso(datetime.now(UTC))
+
+
+def with_named_logs(project: Project, logs: str) -> Project:
+    """The project with the logs that the parameter `logs` names, as `--log` would; `BadInput` for others."""
+    try:
+        return with_logs(project, shlex.split(logs))
+    except ValueError:
+        raise BadInput.at("logs", "has a quote that is not closed") from None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from audit_lib.base.errors import BadInput
 
 _QUARTER = re.compile(r"(\d{4})Q([1-4])")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +71,7 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     A time without a zone is one of `zone`: the first of two where the clocks went back.
     """
     try:
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text.strip()):
+        if _DAY.fullmatch(text.strip()):
             midnight = datetime.combine(date.fromisoformat(text.strip()), datetime.min.time(), UTC)
             return midnight + timedelta(days=1, seconds=-1)
         instant = datetime.fromisoformat(text.strip())
@@ -79,6 +80,22 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
             place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
         ) from None
     return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
+
+
+def since_instant(text: str, now: datetime) -> datetime:
+    """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others.
+
+    A date alone is the first instant of that day.
+    """
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if text[:-1].isdigit() and text[-1:] in units and len(text) < 8:
+        return now - timedelta(**{units[text[-1]]: int(text[:-1])})
+    since = parse_instant(text, "--since")
+    if _DAY.fullmatch(text.strip()):
+        since -= timedelta(days=1, seconds=-1)
+    if since > now:
+        raise BadInput.at("--since", "is in the future")
+    return since
 
 
 def iso(instant: datetime) -> str:

@@ -1,29 +1,31 @@
 """`failures --alerts`: which of the policy's alerts fired since an instant, and which are not known."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
 
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import iso, since_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.cli.open_project import opened
+from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
-from audit_lib.logins.alerts import evaluate, since_instant
+from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detections import detection_policy
-from audit_lib.logs.formats import load_formats
+from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
 
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
 
 
-def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, ...]) -> int:
+def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int:
     """Prints each alert of the project's policy, and on stderr each that could not be evaluated.
 
     3 if one fired; else 2 if one could not be evaluated, since that is not quiet; else 0.
@@ -34,29 +36,28 @@ def watch(folder: Path, since: str, policy: str, layout: str, paths: tuple[str, 
     faults = [
         Fault(option, fault)
         for option, fault, wrong in (
-            ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not since),
-            ("--alerts", "reads the logs that the project names: leave out PATH", bool(paths)),
-            ("--format", "must be table or json with --alerts", layout == "csv"),
+            ("--alerts", "needs --since, such as 30m or 2026-09-30T12:00:00Z", not given["since"]),
+            ("--alerts", "reads the logs of the project and of --log: leave out PATH", bool(paths)),
+            ("--format", "must be table or json with --alerts", given["layout"] == "csv"),
         )
         if wrong
     ]
     if faults:
         raise BadInput(faults)
     until = now()
-    start = since_instant(since, until)
-    context = opened(folder, None, policy)
+    start = since_instant(given["since"], until)
+    context = opened(folder, None, given["policy"])
+    project = with_given_logs(context.project, given["logs"])
     rules, detections = context.policy.alerts, detection_policy(context.policy)
     if not rules:
         raise BadInput.at(f"policy {context.policy.name}", "has no [[alerts]]")
-    formats = load_formats(secrets=context.policy.secret_variables).declaring(
-        detections.failed_statuses, detections.logins
-    )
-    logs = read_logs(context.project, None, formats)
+    formats = formats_of(project, context.policy)
+    logs = read_logs(project, None, formats)
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
     alerts = evaluate(rules, logs, ledger, start, until, policy=detections)
-    click.echo(_as_json(alerts) if layout == "json" else _as_text(alerts), nl=False)
+    click.echo(_as_json(alerts) if given["layout"] == "json" else _as_text(alerts), nl=False)
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):
         click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)

@@ -14,6 +14,7 @@ from audit_lib.cli.options import (
     env_option,
     file_name,
     ledger_option,
+    log_option,
     now,
     options,
     policy_option,
@@ -41,7 +42,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--discovered", default="", help="When it was first seen (UTC), for the record.")
 @as_of_option
 @click.option("--out", type=_PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
-@options(policy_option, env_option, ledger_option)
+@options(policy_option, env_option, log_option, ledger_option)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     """Print first steps at once, then investigate and publish.
 
@@ -54,6 +55,9 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     from audit_lib.cli.investigate_run import run  # noqa: PLC0415
 
     as_of = given.pop("as_of") or project.pinned_as_of or iso(now())
+    from audit_lib.cli.open_project import with_given_logs  # noqa: PLC0415
+
+    project = with_given_logs(project, given["logs"], given["env"])
     for line in run(project, out or _folder(project, as_of, named, given), as_of, given):
         click.echo(line)
 

@@ -1,12 +1,18 @@
-"""Opens the project that a command names, with its policy and the values given with `--env`."""
+"""Opens the project that a command names, with its policy and what `--env` and `--log` give."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+import click
+
+from audit_lib.base.errors import BadInput
+from audit_lib.logs.given_logs import STDIN, spooled, with_logs
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
+from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrets.given_values import parse_env_options
 
 
@@ -23,3 +29,20 @@ def opened(folder: Path, ledger: Path | None, policy: str = "", env: tuple[str, 
     """The project, its policy, and what `--env` gives; stdin is read here, once."""
     project = load_project(folder, ledger)
     return Opened(project, choose_policy(project, policy), parse_env_options(env, sys.stdin.buffer))
+
+
+def with_given_logs(project: Project, logs: tuple[str, ...], env: tuple[str, ...] = ()) -> Project:
+    """The project with the logs that `--log` gives; what stdin gives is kept until the command ends.
+
+    Raises:
+        BadInput: a fault of the options, or stdin is given to `--env`, too.
+    """
+    if not logs:
+        return project
+    if any(option.endswith(f"={STDIN}") for option in logs) and any(one.endswith("=-") for one in env):
+        raise BadInput.at("--log, --env", "stdin (-) can be given once only")
+
+    def spool(stream: BinaryIO) -> Path:
+        return spooled(stream, click.get_current_context().with_resource(scratch_folder("audit-log-")))
+
+    return with_logs(project, logs, sys.stdin.buffer, spool)

@@ -32,6 +32,13 @@ env_option = click.option(
     help="Values that only a platform holds: a file, stdin (-), the process environment or AWS Secrets "
     "Manager. Never stored. A store's export of dates is read, too.",
 )
+log_option = click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    metavar="ENVIRONMENT/SERVICE=PATH|-",
+    help="A log beside those of audit.toml: a file, or stdin (-). May be packed.",
+)
 policy_option = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
 ledger_option = click.option(
     "--ledger", type=click.Path(path_type=Path), help="The ledger's folder, if not .audit/ledger."

@@ -1,5 +1,6 @@
 """`review`: the quarterly review of one project, published whole or not at all."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,13 @@ from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.free_text import refuse_values
-from audit_lib.cli.open_project import Opened
+from audit_lib.cli.open_project import Opened, with_given_logs
 from audit_lib.cli.options import (
     as_of_option,
     env_option,
     file_name,
     ledger_option,
+    log_option,
     now,
     options,
     policy_option,
@@ -34,6 +36,7 @@ from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.logs.log_files import log_files
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
@@ -77,7 +80,7 @@ _PROSE = {"unknown": "not known"}
     show_default=True,
     help="How to show addresses and names: as networks and labels, or in full.",
 )
-@options(policy_option, env_option, ledger_option)
+@options(policy_option, env_option, log_option, ledger_option)
 @scheduler_option
 @click.option("--snapshot", is_flag=True, help="Append a snapshot to the ledger first.")
 @click.pass_context
@@ -94,8 +97,9 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
     _check_options(named, sample, given)
     with _project_folder(None if sample else folder) as root:
         project = load_project(root, given["ledger"], sample=sample)
+        project = with_given_logs(project, given["logs"], given["env"])
         values = parse_env_options(given["env"], sys.stdin.buffer)
-        if not (named or values or _holds_anything(project)):
+        if not (named or values or given["logs"] or _holds_anything(project)):
             raise BadInput.at("the current folder", NOTHING)
         context = Opened(project, choose_policy(project, given["policy"]), values)
         refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
@@ -114,8 +118,8 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
     faults = []
     if sample and named:
         faults.append(Fault("review", "needs either --project DIR or --sample, not both"))
-    if sample and (given["snapshot"] or given["env"] or given["ledger"]):
-        faults.append(Fault("--sample", "cannot be combined with --snapshot, --env or --ledger"))
+    if sample and (given["snapshot"] or given["env"] or given["logs"] or given["ledger"]):
+        faults.append(Fault("--sample", "cannot be combined with --snapshot, --env, --log or --ledger"))
     if given["new_only"] and not (given["previous"] and given["fail_on"]):
         faults.append(Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"))
     if faults:
@@ -124,12 +128,9 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
 
 def _holds_anything(project: Project) -> bool:
     """Whether a folder that nobody named is an application's: no report of nothing is published."""
-    sources = [
-        *(source.path for source in project.env_sources),
-        *(source.pattern for source in project.log_sources),
-    ]
-    found = (path for source in sources for path in project.root.glob(source))
-    return project.configured or project.ledger_dir.exists() or any(path.is_file() for path in found)
+    named = any((project.root / source.path).is_file() for source in project.env_sources)
+    logged = any(files for _, files in log_files(project))
+    return project.configured or project.ledger_dir.exists() or named or logged
 
 
 @contextmanager
@@ -157,6 +158,7 @@ def _parameters(project: Project, folder: Path | None, given: dict[str, Any]) ->
         "ledger": str(given["ledger"] or ""),
         "previous": str(given["previous"] or ""),
         "identities": given["identities"],
+        "logs": " ".join(map(shlex.quote, given["logs"])),
     }
 
 

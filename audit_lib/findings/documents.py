@@ -1,4 +1,4 @@
-"""The documents that an audit applies: the application's guide, its policy, its ledger, as sources."""
+"""The documents that an audit applies: the guide, own log formats, the policy, the ledger."""
 
 from hashlib import sha256
 from typing import Any
@@ -10,6 +10,7 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import is_repository
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
+from audit_lib.logs.project_formats import formats_source
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 
@@ -18,11 +19,12 @@ LARGEST_GUIDE = 16 * 2**20
 
 
 def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.DataFrame:
-    """A frame of `Sources`: guide, policy, ledger and git, each read or missing with its remedy.
+    """A frame of `Sources`: guide, own log formats, policy, ledger and git, each with its remedy.
 
     A project that declares no guide (`guide = ""`) has no row for one.
     """
     rows = [_guide(project, policy)] if project.guide else []
+    rows += [_formats(project)] if project.formats else []
     rows += [_policy(policy), _ledger(project, ledger), _git(project)]
     return Sources.of({"environment": "", "service": "", "reason": "", "remedy": ""} | row for row in rows)
 
@@ -37,6 +39,14 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
     other = policy.guide_sha256 not in ("", *_digests(guide.content))
     facts = {"sha256": guide.sha256, "size_bytes": guide.facts.size_bytes}
     return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}
+
+
+def _formats(project: Project) -> dict[str, Any]:
+    """A file that reads the logs otherwise than the bundled formats do: a reviewer must know of it."""
+    source = formats_source(project)
+    facts = {"sha256": source.sha256, "size_bytes": source.facts.size_bytes}
+    reason = "is read in place of the bundled log formats"
+    return {"source": project.formats, "kind": "log formats", "state": "read", "reason": reason} | facts
 
 
 def _digests(content: bytes) -> tuple[str, ...]:

@@ -18,9 +18,12 @@ from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_files
 from audit_lib.leaks.search_objects import ObjectSearch, Progress, search_objects
 from audit_lib.leaks.sightings import Sighting, merged
+from audit_lib.logs.log_files import outside_logs
 from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
+
+_OUTSIDE = "is a log outside the project, where only lines are counted"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def search_leaks(
     search = _search_for(keeper, targets)
     scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), scans, progress)
+    files.left_out += [NotSearched(name, _OUTSIDE) for name in outside_logs(project)]
     objects, placed = _search_history(project.root, search, scans.memory, listing, progress)
     scans.store(_remember(objects, placed, files, scans.memory))
     sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]

@@ -1,13 +1,11 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Alerts
-from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections.alarm import dense, places
 from audit_lib.logins.detections.thresholds import DetectionPolicy
@@ -69,14 +67,3 @@ def _of_logs(rule: AlertRule, watched: Watched) -> dict[str, object]:
     if len(may) + len(timed) >= rule.at_least and len(may):
         return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events have no time of their own")
     return _row(rule, "quiet", len(timed))
-
-
-def since_instant(text: str, now: datetime) -> datetime:
-    """The instant that `15m`, `24h`, `7d` before now or an ISO 8601 text names; `BadInput` for others."""
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isdigit() and text[-1:] in units and len(text) < 8:
-        return now - timedelta(**{units[text[-1]]: int(text[:-1])})
-    since = parse_instant(text, "--since")
-    if since > now:
-        raise BadInput.at("--since", "is in the future")
-    return since

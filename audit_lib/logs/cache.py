@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b, sha256
-from importlib import resources
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -17,9 +16,10 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
-from audit_lib.base.files import Unreadable, open_source
-from audit_lib.base.glob_paths import log_paths
-from audit_lib.logs.formats import LogFormats, load_formats
+from audit_lib.base.files import Unreadable
+from audit_lib.logs.formats import BUNDLED, LogFormats, load_formats
+from audit_lib.logs.log_files import LogFile, log_files
+from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch, strong_search
@@ -65,7 +65,7 @@ def cached_logs(
 
 def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -> str:
     """A keyed digest of everything that decides what reading gives."""
-    bundled = resources.files("audit_lib.logs").joinpath("log_formats.toml").read_bytes()
+    bundled = formats_source(project).content if project.formats else BUNDLED.read_bytes()
     total = blake2b(bundled + values.encode(), key=secret, digest_size=20)
     total.update(repr((formats.declared_statuses, formats.logins, formats.secret_parameters)).encode())
     # Other code may read or store otherwise: no number has to be raised by hand.
@@ -75,19 +75,20 @@ def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -
     total.update(str(project.root).encode("utf-8", "surrogateescape"))
     for source in project.log_sources:
         total.update(repr(source).encode("utf-8", "surrogateescape"))
-        for path in log_paths(project.root, source.pattern):
-            total.update(repr((path, _content(project.root, path))).encode("utf-8", "surrogateescape"))
+    for _, files in log_files(project):
+        for file in files:
+            total.update(repr((file.name, _content(file))).encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
 
-def _content(root: Path, path: str) -> tuple[object, ...]:
+def _content(file: LogFile) -> tuple[object, ...]:
     """A file's hash and facts; of one that cannot be read, why."""
     digest = sha256()
     try:
-        with open_source(root, path) as source:
+        with file.open() as source:
             while chunk := source.file.read(_CHUNK):
                 digest.update(chunk)
-            return digest.hexdigest(), source.facts
+            return digest.hexdigest(), source.facts if file.dated else None
     except Unreadable as error:
         return error.state, error.reason
 

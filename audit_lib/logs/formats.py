@@ -22,16 +22,17 @@ MOST_MESSAGES = 248 - 2 * MOST_LOGINS  # as many as the fast reader can number b
 CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")
 _NAME = r"[\w ,.:/-]{1,80}"
-_NOTHING = re.compile(rb"(?!)")  # matches nothing
+_NOTHING = b"(?!)"  # as an expression it matches nothing
 
 
 @dataclass(frozen=True)
 class Block:
-    """One format or message kind: its steps (empty where it is a regular expression) and its expression."""
+    """One format or message kind, by its steps, or by a regular expression (`pattern`)."""
 
     name: str
     parts: tuple[Part, ...]
-    expression: re.Pattern[bytes]
+    pattern: bytes
+    whole: bool  # a match ends at the end of the line
     literal: bytes  # the text that a regular expression always begins with
     examples: tuple[str, ...]
     counter_examples: tuple[str, ...]
@@ -44,6 +45,11 @@ class Block:
     once: bool = False
     leak: bool = False
     anywhere: bool = False
+
+    @cached_property
+    def expression(self) -> re.Pattern[bytes]:
+        """What the naive reader matches, compiled when it is needed: the fast reader needs few."""
+        return re.compile(self.pattern, re.DOTALL) if self.pattern else expression(self.parts, self.whole)
 
 
 @dataclass(frozen=True)
@@ -104,8 +110,8 @@ class LogFormats:
 
     def secret_parameter(self, name: str) -> str:
         """The first of the patterns that a query parameter's name has; "" if it has none."""
-        text = name.lower()
-        return next((one for one in self.secret_parameters if _has(text, one)), "")
+        text, some = name.lower(), self.secret_parameters
+        return next((one for one in some if (text.endswith(one[1:]) if one[0] == "*" else text == one)), "")
 
     @property
     def leaking(self) -> frozenset[str]:
@@ -118,20 +124,20 @@ SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
 
 
-def _has(text: str, pattern: str) -> bool:
-    return text.endswith(pattern[1:]) if pattern.startswith("*") else text == pattern
-
-
 def load_formats(path: Path | None = None, secrets: Iterable[str] = ()) -> LogFormats:
     """The formats of a file, by default the bundled ones; `BadInput` with every fault of the file.
 
     `secrets` are names of variables that are secrets as query parameters, too.
     """
-    place = path.name if path else BUNDLED.name
+    path = path or BUNDLED
     try:
-        content = (path or BUNDLED).read_bytes()
+        return parse_formats(path.read_bytes(), path.name, secrets)
     except OSError as error:
-        raise BadInput.at(place, f"cannot be read ({error.strerror})") from None
+        raise BadInput.at(path.name, f"cannot be read ({error.strerror})") from None
+
+
+def parse_formats(content: bytes, place: str, secrets: Iterable[str] = ()) -> LogFormats:
+    """The formats of a text; `BadInput` with all its faults."""
     faults: list[Fault] = []
     top = TomlTable(parse_toml(content, place), place, faults)
     prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
@@ -189,7 +195,8 @@ def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
     block = Block(
         name=name,
         parts=(),
-        expression=_NOTHING,
+        pattern=b"",
+        whole=section == "body",
         literal=table.text("literal").encode(),
         examples=_needed(table, "examples"),
         counter_examples=_needed(table, "counter_examples"),
@@ -209,13 +216,14 @@ def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
     if pattern and len(block.literal) < 3:
         table.fault("needs, for its pattern, a literal of three characters or more")
     templates = several or ((one,) if one else ())
-    shapes = [_shape(table, template, whole=section == "body") for template in templates]
-    shapes += [((), _pattern(table, pattern))] if pattern else []
-    if any(compiled.match(b"") for _, compiled in shapes):
+    blocks = [replace(block, parts=_steps(table, template)) for template in templates]
+    blocks += [replace(block, pattern=_pattern(table, pattern))] if pattern else []
+    # What holds plain text matches no empty one, and need not be compiled to know that.
+    if any(not any(part.literal for part in one.parts) and one.expression.match(b"") for one in blocks):
         table.fault("matches an empty text")
-    if anywhere and any(len(parts) != 1 or len(parts[0].literal) < 4 for parts, _ in shapes):
+    if anywhere and any(len(one.parts) != 1 or len(one.parts[0].literal) < 4 for one in blocks):
         table.fault("needs, to be sought anywhere, plain text of four characters or more")
-    return [replace(block, parts=parts, expression=compiled) for parts, compiled in shapes]
+    return blocks
 
 
 def _status(table: TomlTable) -> int | None:
@@ -225,19 +233,18 @@ def _status(table: TomlTable) -> int | None:
     return status
 
 
-def _shape(table: TomlTable, template: str, *, whole: bool) -> tuple[tuple[Part, ...], re.Pattern[bytes]]:
-    """The steps of a template and its expression; if it has a fault, none and one that nothing matches."""
+def _steps(table: TomlTable, template: str) -> tuple[Part, ...]:
+    """The steps of a template; if it has a fault, one that nothing matches."""
     try:
-        parts = parse_template(template)
+        return parse_template(template)
     except ValueError as error:
         table.fault(f"its template {error}")
-        return (), _NOTHING
-    return parts, expression(parts, whole)
+        return (Part(literal=_NOTHING),)
 
 
-def _pattern(table: TomlTable, pattern: str) -> re.Pattern[bytes]:
+def _pattern(table: TomlTable, pattern: str) -> bytes:
     try:
-        return re.compile(pattern.encode(), re.DOTALL)
+        return re.compile(pattern.encode()).pattern
     except re.error as error:
         table.fault(f"its pattern is not a regular expression ({error.msg})")
         return _NOTHING

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import pandas as pd
 
 from audit_lib.base.compressed import BROKEN, Bomb, unpacked
-from audit_lib.base.files import Unreadable, open_source
+from audit_lib.base.files import Unreadable
 from audit_lib.logs.count_lines import raw_lines
+from audit_lib.logs.log_files import LogFile, log_files
+from audit_lib.project import Project
 
 COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line
@@ -27,10 +28,10 @@ _VALUES = (
 )
 
 
-def quote_lines(root: Path, evidence: Iterable[str]) -> pd.DataFrame:
+def quote_lines(project: Project, evidence: Iterable[str]) -> pd.DataFrame:
     """One row for each line that a `file:line` names, with two lines around it: `file`, `line`, `text`.
 
-    Evidence that names no line of a file within the project is passed over.
+    Evidence that names no line of a file within the project or of one of its logs is passed over.
     """
     wanted: dict[str, set[int]] = {}
     for text in evidence:
@@ -38,16 +39,21 @@ def quote_lines(root: Path, evidence: Iterable[str]) -> pd.DataFrame:
             if found := _PLACE.fullmatch(place):
                 near = range(max(int(found[2]) - AROUND, 1), int(found[2]) + AROUND + 1)
                 wanted.setdefault(found[1], set()).update(near)
-    found_rows = [row for source in sorted(wanted) for row in _quoted(root, source, wanted[source])]
+    files = {file.name: file for _, named in log_files(project) for file in named}
+    found_rows = [
+        row
+        for source in sorted(wanted)
+        for row in _quoted(files.get(source) or LogFile(project.root, source, source), wanted[source])
+    ]
     return pd.DataFrame(found_rows, columns=COLUMNS)
 
 
-def _quoted(root: Path, source: str, lines: set[int]) -> Iterator[tuple[str, int, str]]:
+def _quoted(file: LogFile, lines: set[int]) -> Iterator[tuple[str, int, str]]:
     try:
-        with open_source(root, source) as opened:
+        with file.open() as opened:
             for number, raw in enumerate(islice(raw_lines(unpacked(opened.file)), max(lines)), 1):
                 if number in lines:
-                    yield source, number, blotted(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
+                    yield file.name, number, blotted(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
     except (Unreadable, Bomb, *BROKEN):
         return
 

@@ -32,7 +32,7 @@ _SPACE = b" \t\v\f"
 
 
 @dataclass(frozen=True)
-class _Head:
+class Head:
     """What stood before a text: the first time and the first client of it hold."""
 
     at: int | None = None
@@ -64,7 +64,7 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo, written: int | No
     text = bare(raw)
     if not text.strip(_SPACE):
         return BLANK
-    line = _Reader(formats, zone, written).read(text, _Head())
+    line = Reader(formats, zone, written).read(text, Head())
     # A client can write a carriage return: a request or message with one counts, other lines hide something.
     if b"\r" in text and not line.events:
         return NOT_UNDERSTOOD
@@ -74,7 +74,7 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo, written: int | No
     return replace(line, state="message", events=line.events + leaks) if leaks else line
 
 
-class _Match(NamedTuple):
+class Match(NamedTuple):
     """What a block took of a text: its fields, its time, and where it ends."""
 
     fields: dict[str, bytes]
@@ -84,14 +84,14 @@ class _Match(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """Reads texts by the formats: a line, or what a structured line says."""
 
     formats: LogFormats
     zone: ZoneInfo
     written: int | None
 
-    def read(self, text: bytes, head: _Head) -> Line:
+    def read(self, text: bytes, head: Head) -> Line:
         """A text behind what stood before it."""
         is_whole = not head.understood
         if is_whole and _is_object(text):
@@ -110,7 +110,7 @@ class _Reader:
         read = json_fields if _is_object(text) else pair_fields
         return read(text, self.formats.json, self.zone)
 
-    def _structured(self, fields: NamedFields, head: _Head) -> Line:
+    def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
         within = self._behind(fields, head)
         at, record = within.at, within.record
@@ -126,20 +126,20 @@ class _Reader:
             seen.update(dict.fromkeys(line.events))
         return replace(shown_line(at, record, without_repeats(seen)), yearless=within.yearless)
 
-    def _behind(self, fields: NamedFields, head: _Head) -> _Head:
+    def _behind(self, fields: NamedFields, head: Head) -> Head:
         """What stands before the text of a structured line."""
         client = head.client
         if client is None and fields.client:
             client = clean_client(strip_port(fields.client, always=False))
         record = head.record or (fields.level and not fields.text.startswith(b"Traceback"))
         at = fields.at if head.at is None else head.at
-        return _Head(at, record, client, True, head.structures + 1, head.yearless)
+        return Head(at, record, client, True, head.structures + 1, head.yearless)
 
-    def _plain(self, text: bytes, head: _Head) -> Line:
+    def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         understood, continues = head.understood, 0
         for block in self.formats.bodies:
-            found = self._match(block, text)
+            found = self.match(block, text)
             if found is None:
                 continue
             if block.status or "status" in found.fields:
@@ -151,7 +151,7 @@ class _Reader:
         line = shown_line(head.at, head.record, self._messages(text, head), understood=understood)
         return replace(line, continues=continues, yearless=head.yearless)
 
-    def _match(self, block: Block, text: bytes) -> _Match | None:
+    def match(self, block: Block, text: bytes) -> Match | None:
         """How a text begins by a block; None also where no calendar has the time that it names."""
         found = block.expression.match(text)
         if found is None:
@@ -159,15 +159,15 @@ class _Reader:
         fields = found.groupdict()
         if raw := fields.get("yearless"):
             at = None if self.written is None else time_of_last_year(raw, self.zone, self.written)
-            return _Match(fields, at, found.end(), at is not None)
+            return Match(fields, at, found.end(), at is not None)
         at = parse_time(fields["time"], self.zone) if fields.get("time") else None
-        return None if fields.get("time") and at is None else _Match(fields, at, found.end(), False)
+        return None if fields.get("time") and at is None else Match(fields, at, found.end(), False)
 
-    def _behind_prefixes(self, text: bytes, head: _Head) -> tuple[bytes, _Head]:
+    def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""
         for depth in range(_PREFIXES):
             for block in self.formats.prefixes:
-                found = None if block.outer and depth else self._match(block, text)
+                found = None if block.outer and depth else self.match(block, text)
                 if found is None:
                     continue
                 logged = strip_port(found.fields.get("client") or b"", always=False)
@@ -175,7 +175,7 @@ class _Reader:
                 text = text[found.end :]
                 # What uvicorn writes before "Traceback" belongs to the record that failed.
                 record = block.record and not text.startswith(b"Traceback")
-                head = _Head(
+                head = Head(
                     head.at if head.at is not None else found.at,
                     head.record or record,
                     client if head.client is None else head.client,
@@ -188,12 +188,12 @@ class _Reader:
                 break
         return text, head
 
-    def _messages(self, text: bytes, head: _Head) -> tuple[LogEvent, ...]:
+    def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
         start = _SYMBOLS.match(text)
         text = text[start.end() :] if start else text
         for block in self.formats.messages:
-            found = None if block.anywhere else self._match(block, text)
+            found = None if block.anywhere else self.match(block, text)
             if found:
                 return (message_of_block(block, found.fields, head.client or ""),)
         client = possible_client(text, self.formats.possible)

@@ -13,14 +13,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
+from audit_lib.cli import failure_rows
 from audit_lib.cli import failures as failures_command
+from tests.support.fakes import fake_value
 from tests.support.login_logs import APPLICATIONS, Application, truth, visits, written
+from tests.support.own_formats import OWN_FORMATS
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
 2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
 INFO:     203.0.113.7:1 - "POST /login HTTP/1.1" 401 Unauthorized
 2026-08-02T10:00:00Z INFO:     203.0.113.7:1 - "GET /a/7 HTTP/1.1" 200 OK
 """
+
+
+COMBINED = (
+    b'203.0.113.9 - - [01/Aug/2026:10:00:00 +0000] "POST /login?token=opensesame HTTP/1.1" 401 12 "-" "x"\n'
+)
 
 
 def _run(*arguments: object, stdin: bytes = b"") -> Result:
@@ -66,11 +74,106 @@ def test_too_many_routes_are_said(log: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert said in few.stderr.splitlines()
 
 
-def test_table_and_csv_hold_the_same_rows(log: Path) -> None:
-    """A table for people, CSV for others; both with a header."""
-    table = [line.split() for line in _run(log, "--by", "client,route").stdout.splitlines()]
-    assert table[0] == ["client", "route", "count"]
-    assert table[-1] == ["203.0.113.9", "/early", "1"]
+def test_the_table_answers_first_and_has_most_failures_first(log: Path) -> None:
+    """A sentence, then rows by failures and count, with shares and a total; what is refused comes first."""
+    answer, *table = _run(log, "--by", "client,route").stdout.splitlines()
+    assert answer == "2 of 3 requests failed (66.7 %), 1 message of a failure, 2026-08-01 to 2026-08-02"
+    assert [line.split() for line in table] == [
+        ["client", "route", "failures", "share", "count"],
+        ["1", "33.3", "%", "1"],
+        ["203.0.113.7", "/login", "1", "33.3", "%", "1"],
+        ["203.0.113.9", "/early", "1", "33.3", "%", "1"],
+        ["203.0.113.7", "/a/{id}", "0", "0.0", "%", "1"],
+        ["total", "3", "100.0", "%", "4"],
+    ]
+
+
+def test_a_long_table_counts_what_it_leaves_out(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the most rows one row holds the sums of all others."""
+    monkeypatch.setattr(failure_rows, "MOST_ROWS", 1)
+    table = [line.split() for line in _run(log, "--by", "kind").stdout.splitlines()[2:]]
+    assert table == [
+        ["unauthorized", "2", "66.7", "%", "2"],
+        ["(2", "more", "rows)", "1", "33.3", "%", "2"],
+        ["total", "3", "100.0", "%", "4"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("window", "count"),
+    [
+        (["--since", "2026-08-02"], 2),
+        (["--until", "2026-08-01"], 3),
+        (["--since", "2026-08-01T10:00:01Z", "--until", "2026-08-02T10:00:00Z"], 2),
+        (["--since", "2026-08-01T10:00:00Z", "--until", "2026-08-02T09:59:59Z"], 3),
+    ],
+)
+def test_a_window_counts_its_own_lines(log: Path, window: list[str], count: int) -> None:
+    """Both ends are included; a line without a time goes with the time before it, the first ones always."""
+    rows = json.loads(_run(log, *window, "--by", "kind", "--format", "json").stdout)
+    assert sum(row["count"] for row in rows) == count
+
+
+def test_a_window_without_length_is_bad_input(log: Path) -> None:
+    """What begins after its end is told."""
+    result = _run(log, "--since", "2026-08-03", "--until", "2026-08-01")
+    assert (result.exit_code, result.stderr) == (2, "--since: is not before --until\n")
+
+
+def test_a_log_with_its_place_is_read_like_a_path(log: Path) -> None:
+    """`--log` names a file or stdin as for a review."""
+    assert _run("--log", f"production/backend={log}").stdout == _run(log).stdout
+    assert _run("--log", "production/backend=-", stdin=LOG).stdout == _run(log).stdout
+    assert _run("--log", str(log)).exit_code == 2
+
+
+def test_explain_says_how_each_line_is_read(tmp_path: Path) -> None:
+    """State, formats and fields of each line; of one that is not understood what came nearest."""
+    lines = LOG + b"nothing\n\n" + COMBINED + COMBINED.replace(b" 401 ", b" x01 ")
+    result = _run("--explain", "--project", tmp_path, stdin=lines)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[:6] == [
+        "1: request, by level and colon > uvicorn request",
+        "   time: none",
+        "   kind: unauthorized, method: GET, route: /early, status: 401, client: 203.0.113.9",
+        "2: message, by application > login failed",
+        "   time: 2026-08-01T10:00:00Z",
+        "   kind: login_failed, message: login failed, about: a***@example.com",
+    ]
+    states = [line for line in result.stdout.splitlines() if line[0].isdigit()]
+    assert states[4:] == [
+        "5: not understood; no format matches its beginning",
+        "6: blank",
+        "7: request, by combined > secret in a url",
+        "8: not understood; nearest is combined: it matches to column 68, and expects {status}",
+    ]
+    assert "opensesame" not in result.stdout
+
+
+def test_explain_shows_no_value_of_the_project(tmp_path: Path) -> None:
+    """A value of an env file, in a path of a request, is not printed."""
+    value = fake_value("explain", 40)
+    (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
+    line = f'INFO:     203.0.113.9:1 - "GET /x/{value}/y HTTP/1.1" 401 Unauthorized\n'
+    result = _run("--explain", "--project", tmp_path, stdin=line.encode())
+    assert "1: request" in result.stdout
+    assert value not in result.stdout
+
+
+def test_the_projects_formats_hold_here_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that audit.toml names in the current folder, or in that of `--project`, is read by."""
+    (tmp_path / "audit.toml").write_text('formats = "own.toml"\n', "utf-8")
+    (tmp_path / "own.toml").write_text(OWN_FORMATS, "utf-8")
+    (tmp_path / "a.log").write_text("DENIED 203.0.113.9\n", "utf-8")
+    assert "nothing was read" in _run(tmp_path / "a.log").stderr
+    by_project = _run(tmp_path / "a.log", "--project", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "1 line: 1 request" in by_project.stderr
+    assert _run("a.log").stdout == by_project.stdout
+
+
+def test_csv_holds_rows_in_order(log: Path) -> None:
+    """CSV for scripts, with a header, in the order of the columns."""
     assert _run(log, "--by", "route", "--format", "csv").stdout.splitlines() == [
         "route,count",
         ",1",

@@ -11,7 +11,10 @@ from audit_lib.logins.coverage import written_lines
 from audit_lib.logs.fields import parse_time
 from audit_lib.logs.formats import MOST_MESSAGES, Block, load_formats
 from audit_lib.logs.named_fields import json_fields
+from audit_lib.logs.project_formats import project_formats
 from audit_lib.logs.read_line import read_line
+from audit_lib.project import Project
+from tests.support.own_formats import OWN_FORMATS
 
 FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
@@ -204,3 +207,14 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     """A missing formats file is told by name."""
     with pytest.raises(BadInput, match=r"gone\.toml: cannot be read"):
         load_formats(tmp_path / "gone.toml")
+
+
+def test_a_projects_own_formats_have_templates_alone(tmp_path: Path) -> None:
+    """A regular expression of whoever may commit could take for ever: it is refused by name."""
+    own = OWN_FORMATS.replace('template = "DENIED {client}"', "pattern = '(a+)+b'\nliteral = 'aaa'")
+    (tmp_path / "own.toml").write_text(own, "utf-8")
+    project = Project("test", tmp_path, formats="own.toml")
+    with pytest.raises(BadInput, match=r"own\.toml: denied has a pattern, which only a file"):
+        project_formats(project)
+    (tmp_path / "own.toml").write_text(OWN_FORMATS, "utf-8")
+    assert [block.name for block in project_formats(project).bodies] == ["denied"]

@@ -149,7 +149,7 @@ def test_each_fault_is_told_with_its_place(text: str, fault: str, tmp_path: Path
 
 def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     """Faults in different tables of one file are all told."""
-    text = 'key = "x"\n' + env('"../.env"', "") + '[[log]]\npattern = "/x"\nservice = 1\n'
+    text = 'key = "x"\n' + env('"../.env"', "") + '[[log]]\npattern = "/x/../y"\nservice = 1\n'
     assert len(faults_of(text, tmp_path)) == 6
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from audit_lib.logins.detections.alarm import Alarm, alarm, places
+from audit_lib.logins.detections.chances import binomial_at_least, negative_binomial_tails
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 
@@ -129,8 +129,7 @@ def _tails(series: Numbers, usual: Expected, width: int) -> tuple[Numbers, Numbe
     """The chance of so many or more, and of so few or fewer, in each window of some hours."""
     count, mean = _sum(series, width), _sum(usual.mean, width)
     size = mean**2 / _sum(usual.mean**2 / usual.size, width)
-    p = size / (size + mean)
-    return stats.nbinom.sf(count - 1, size, p), stats.nbinom.cdf(count, size, p)
+    return negative_binomial_tails(count, size, mean)
 
 
 def _sum(values: Numbers, width: int) -> Numbers:
@@ -216,7 +215,7 @@ def off_hours(traffic: Traffic, rule: Rule) -> list[Alarm]:
         return []
     late = _off(failures["at"], rule)
     usual = requests["count"].where(_off(requests["at"], rule), 0).sum() / requests["count"].sum()
-    share, p = late.mean(), stats.binom.sf(late.sum() - 1, len(failures), min(usual, 1.0))
+    share, p = late.mean(), binomial_at_least(late.sum(), len(failures), min(usual, 1.0))
     # Odds, not shares: of a share above a half there is no double.
     if p >= rule["p"] or share * (1 - usual) < rule["ratio"] * usual * (1 - share):
         return []

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from audit_lib.base.contracts import rows
 from audit_lib.logins.detections.alarm import Alarm, alarm
+from audit_lib.logins.detections.chances import binomial_at_least
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
 
@@ -123,7 +123,7 @@ def _chance(hours: pd.DataFrame, hour: float, rule: Rule) -> float:
     # A step begins in the hour itself, and lasts.
     if not raised.iloc[0] or raised.mean() < rule["active_share"]:
         return 1.0
-    return float(stats.binom.sf(now - 1, now + was, asks / (asks + asked)))
+    return binomial_at_least(now, now + was, asks / (asks + asked))
 
 
 def _recorded(traffic: Traffic, start: float, rule: Rule) -> bool:

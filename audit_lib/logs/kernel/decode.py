@@ -8,7 +8,7 @@ from audit_lib.base.log_kinds import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.logs.file_counts import KINDS, NAMED, Columns, Names
-from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, LogFormats
+from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, Block, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.packed_words import (
     day_in,
@@ -145,6 +145,10 @@ def decode_events(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Columns
 
 def _names_a_variable(formats: LogFormats) -> np.ndarray:
     """For each place among the messages, whether its subject is the name of a variable or parameter."""
-    naming = {block.name for block in formats.messages if "variable" in block.expression.groupindex}
+    naming = {block.name for block in formats.messages if _has_variable(block)}
     named = (name in naming or name in (SECRET_IN_URL, LOGIN_SENT) for name in messages(formats))
     return np.array([*named])
+
+
+def _has_variable(block: Block) -> bool:
+    return b"?P<variable>" in block.pattern or any(part.field == "variable" for part in block.parts)

@@ -77,7 +77,7 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
         "symptoms": tabulate_symptoms(investigation),
         "record": tabulate_record(investigation),
         "observations": notes_frame(),
-        "quoted_lines": quote_lines(investigation.project.root, evidence),
+        "quoted_lines": quote_lines(investigation.project, evidence),
     }
     texts = {
         f"tables/{name}.csv": guard.scrub(findings_csv(_blotted(frame))) for name, frame in tables.items()

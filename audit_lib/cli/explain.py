@@ -1,0 +1,57 @@
+"""`failures --explain`: says of each line on stdin how it is read, without showing the line."""
+
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from audit_lib.cli.open_project import opened
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.logs.count_lines import raw_lines
+from audit_lib.logs.explain_line import Explained, explained, instant_text
+from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.line_events import LogEvent
+from audit_lib.logs.quote_lines import blotted
+from audit_lib.report import escape as inert
+from audit_lib.secrecy import guard
+from audit_lib.secrets.env_files import read_env_sources
+
+
+def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
+    """Prints for each line its state, the formats that matched, and what it shows.
+
+    The guard knows the project's values, and what looks like one is blotted out.
+    """
+    context = opened(folder, None)
+    keeper = keeper_of(context.project)
+    guard.install(keeper)
+    read_env_sources(context.project, (), keeper, context.policy)
+    for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
+        for text in _lines(number, explained(raw, formats, zone)):
+            click.echo(inert.plain(guard.scrub(blotted(text))))
+
+
+def _lines(number: int, read: Explained) -> list[str]:
+    by = f", by {' > '.join(read.formats)}" if read.formats else ""
+    nearest = f"; nearest is {read.nearest}" if read.nearest else ""
+    if read.line.state == "not understood" and not read.nearest:
+        nearest = "; no format matches its beginning"
+    at = read.line.at
+    shown = (
+        [f"   time: {instant_text(at) if at is not None else 'none'}"] if read.line.state != "blank" else []
+    )
+    return [f"{number}: {read.line.state}{by}{nearest}", *shown, *map(_event, read.line.events)]
+
+
+def _event(event: LogEvent) -> str:
+    fields = {
+        "kind": event.kind,
+        "message": event.message,
+        "method": event.method,
+        "route": event.route,
+        "status": event.status,
+        "client": event.client,
+        "about": event.subject,
+    }
+    return "   " + ", ".join(f"{name}: {value}" for name, value in fields.items() if value)

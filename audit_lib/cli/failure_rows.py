@@ -1,0 +1,174 @@
+"""What `failures` prints: the answer and a table for people, rows in order as CSV or JSON for scripts."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
+from audit_lib.logs.file_counts import KINDS, Columns, LogSums, day_text, no_sums, renamed, summed
+from audit_lib.logs.units import Ints
+
+COLUMNS = ("day", "kind", "status", "client", "route")
+MOST_ROWS = 1_000  # of a table; the others are one row
+FAILURES = frozenset(KINDS) - {"other", POSSIBLE, NOTICE}
+_SLICE = 1 << 14  # rows
+_NOTHING = "no request and no failure message was found\n"
+
+
+def summary(sums: Sequence[LogSums]) -> str:
+    """How the lines were read, by their five states."""
+    states = {name: sum(part.states[name] for part in sums) for name in no_sums().states}
+    lines = counted(states["lines"], "line")
+    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
+    if not states["read"]:
+        return f"nothing was read ({lines}, {lost})"
+    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
+    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"
+
+
+def printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:
+    """The rows as text, in pieces: there may be millions."""
+    columns = _columns(by)
+    if layout == "table":
+        yield from _answered(sums, by)
+    elif layout == "csv":
+        lines = map(",".join, chain([columns], rows(sums, by, _in_csv)))
+        while piece := list(islice(lines, _SLICE)):
+            yield "\n".join([*piece, ""])
+    else:
+        yield "["
+        for number, record in enumerate(rows(sums, by)):
+            text = json.dumps(dict(zip(columns, record, strict=True)), indent=1, ensure_ascii=False)
+            yield ("," if number else "") + "\n " + text.replace("\n", "\n ")
+        yield "\n]\n" if any(len(part.groups["count"]) for part in sums) else "]\n"
+
+
+def rows(
+    sums: Sequence[LogSums], by: Sequence[str], shown: Callable[[Any], Any] = lambda value: value
+) -> Iterator[tuple[Any, ...]]:
+    """One row for each group, in order: the columns asked for, then `count`, and `untimed` with days.
+
+    `shown` is what becomes of a value. Rows are made a few thousand at a time, since there may be millions.
+    """
+    columns = _columns(by)
+    table, names = _summed(sums, by, columns[len(by) :])
+    yield from _cells(table, columns, names, shown)
+
+
+def _columns(by: Sequence[str]) -> tuple[str, ...]:
+    return (*by, "count", *(("untimed",) if "day" in by else ()))
+
+
+def _summed(
+    sums: Sequence[LogSums], by: Sequence[str], values: Sequence[str]
+) -> tuple[Columns, tuple[str, ...]]:
+    """The sums of the values by the columns, in their order; and the names that client and route number."""
+    # Kinds are numbered by name, so that the order of numbers is the order of what is shown.
+    kinds = np.array([sorted(KINDS).index(kind) for kind in KINDS])
+    failed = np.array([kind in FAILURES for kind in KINDS])
+
+    def column(part: LogSums, name: str) -> Ints:
+        if name == "failures":
+            return np.where(failed[part.groups["kind"]], part.groups["count"], 0)
+        return kinds[part.groups["kind"]] if name == "kind" else part.groups[name]
+
+    columns, names = renamed(
+        sums, lambda part: {name: column(part, name) for name in (*by, *values)}, ("client", "route")
+    )
+    return summed(columns, by, values), names
+
+
+def _cells(
+    table: Columns, columns: Sequence[str], names: Sequence[str], shown: Callable[[Any], Any]
+) -> Iterator[tuple[Any, ...]]:
+    text: dict[str, Callable[[int], Any]] = {
+        "day": day_text,
+        "kind": sorted(KINDS).__getitem__,
+        "status": lambda number: number or None,
+        "client": names.__getitem__,
+        "route": names.__getitem__,
+    }
+    cells = [cache(partial(_cell, text.get(name, int), shown)) for name in columns]
+    for start in range(0, len(table["count"]), _SLICE):
+        part = [table[name][start : start + _SLICE].tolist() for name in columns]
+        yield from zip(*map(map, cells, part), strict=True)
+
+
+def _cell(text: Callable[[int], Any], shown: Callable[[Any], Any], number: int) -> Any:
+    return shown(text(number))
+
+
+def _in_csv(value: Any) -> str:
+    """A value as a field of CSV, in quotes if it needs them."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow([value, ""])
+    return stream.getvalue().removesuffix(",")
+
+
+def _answered(sums: Sequence[LogSums], by: Sequence[str]) -> Iterator[str]:
+    """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
+    values = ("failures", "count", *(("untimed",) if "day" in by else ()))
+    table, names = _summed(sums, by, values)
+    if not len(table["count"]):
+        yield _NOTHING
+        return
+    yield f"{answer(sums)}\n"
+    order = np.lexsort((-table["count"], -table["failures"]))
+    first, late = order[:MOST_ROWS], order[MOST_ROWS:]
+    part = {name: numbers[first] for name, numbers in table.items()}
+    columns = (*by, *values)
+    shown: list[tuple[Any, ...]] = list(_cells(part, columns, names, lambda value: value))
+    rest = [f"({counted(len(late), 'more row')})"] if len(late) else []
+    for label, chosen in (*((one, late) for one in rest), ("total", order)):
+        sums_of = (int(table[name][chosen].sum()) for name in values)
+        shown.append((label, *[""] * (len(by) - 1), *sums_of))
+    yield _aligned(_with_share(shown, len(by)), (*by, "failures", "share", *values[1:]))
+
+
+def _with_share(records: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:
+    """The rows with the share of all failures behind the number of their own."""
+    total = records[-1][place]
+    share = [f"{100 * record[place] / total:.1f} %" if total else None for record in records]
+    return [
+        (*record[: place + 1], one, *record[place + 1 :]) for record, one in zip(records, share, strict=True)
+    ]
+
+
+def answer(sums: Sequence[LogSums]) -> str:
+    """How many requests were refused, of how many, and how many messages report a failure, in a sentence."""
+    counts = dict.fromkeys(KINDS, 0)
+    days = [int(day) for part in sums for day in np.unique(part.groups["day"]) if day]
+    for part in sums:
+        for number, kind in enumerate(KINDS):
+            counts[kind] += int(part.groups["count"][part.groups["kind"] == number].sum())
+    requests = sum(count for kind, count in counts.items() if kind not in MESSAGE_KINDS)
+    refused = requests - counts["other"]
+    messages = sum(counts[kind] for kind in FAILURES & set(MESSAGE_KINDS))
+    share = f" ({100 * refused / requests:.1f} %)" if requests else ""
+    told = f"{refused:,} of {counted(requests, 'request')} failed{share}"
+    told += f", {counted(messages, 'message')} of a failure"
+    possible = f", {counted(counts[POSSIBLE], 'possible login failure')}" if counts[POSSIBLE] else ""
+    period = f", {day_text(min(days))} to {day_text(max(days))}" if days else ""
+    return f"{told}{possible}{period}"
+
+
+def _aligned(records: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> str:
+    """Aligned text: numbers to the right, "-" for what is not known."""
+    texts = [list(columns)] + [["-" if cell is None else f"{cell}" for cell in record] for record in records]
+    widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
+    right = {"status", "failures", "share", "count", "untimed"}
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, columns, strict=True)
+        ).rstrip()
+        + "\n"
+        for row in texts
+    )

@@ -1,0 +1,92 @@
+"""Explains how one line is read: the formats that matched in turn, or the one that came nearest."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from audit_lib.logs import read_line as naive
+from audit_lib.logs.formats import Block, LogFormats
+from audit_lib.logs.line_events import Line
+from audit_lib.logs.templates import Part, expression
+from audit_lib.logs.units import LINE_LIMIT
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_compiled = lru_cache(maxsize=1 << 12)(expression)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """How a line was read. `formats` are the blocks that matched, in turn; `nearest` is of one without."""
+
+    line: Line
+    formats: tuple[str, ...]
+    nearest: str = ""
+
+
+@dataclass(frozen=True)
+class _Traced(naive.Reader):
+    """The naive reader, which notes what matched and the text that was left for bodies and messages."""
+
+    matched: list[str] = field(default_factory=list)
+    left: list[bytes] = field(default_factory=list)
+
+    def match(self, block: Block, text: bytes) -> naive.Match | None:
+        found = super().match(block, text)
+        if found is not None:
+            self.matched.append(block.name)
+        self.left[:] = [text]
+        return found
+
+
+def explained(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
+    """How a line is read; the state, time and events are those that every command counts."""
+    line = naive.read_line(raw, formats, zone)
+    if line.state == "blank" or len(raw) > LINE_LIMIT:
+        return Explained(line, ())
+    text = naive.bare(raw)
+    traced = _Traced(formats, zone, None)
+    traced.read(text, naive.Head())
+    names = (*traced.matched, *(event.message for event in line.events if event.message))
+    blocks = (*formats.bodies, *formats.messages)
+    if line.state == "not understood":
+        blocks = (*formats.prefixes, *blocks)
+    elif line.state != "text only":
+        blocks = ()
+    left = traced.left[0] if traced.left else text
+    return Explained(line, tuple(dict.fromkeys(names)), _nearest(left, len(text) - len(left), blocks))
+
+
+def instant_text(at: int) -> str:
+    """An instant in microseconds since 1970, as text."""
+    return f"{_EPOCH + timedelta(microseconds=at):%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".") + "Z"
+
+
+def _nearest(text: bytes, before: int, blocks: Iterable[Block]) -> str:
+    """The block that takes most of a text's beginning, where it stops, and what it expects there.
+
+    Nothing of the text itself is shown. One step alone is no likeness.
+    """
+    best: tuple[int, int, str] = (0, 1, "")
+    for block in blocks:
+        taken, count = _taken(block.parts, text)
+        if count > 1 and (taken, count) > best[:2] and count < len(block.parts):
+            awaited = block.parts[count]
+            shown = awaited.literal.decode("utf-8", "replace")
+            what = f"{{{awaited.field}}}" if awaited.field else f"`{shown}`"
+            best = taken, count, f"{block.name}: it matches to column {before + taken}, and expects {what}"
+    return best[2]
+
+
+def _taken(parts: tuple[Part, ...], text: bytes) -> tuple[int, int]:
+    """How many bytes the longest beginning of a template takes, and how many of its parts that are."""
+    taken = count = 0
+    for end, part in enumerate(parts, 1):
+        if part.field in ("text", "rest"):
+            continue  # takes anything: only what follows it says something
+        found = _compiled(parts[:end], False).match(text)
+        if found is None:
+            break
+        taken, count = found.end(), end
+    return taken, count

@@ -1,0 +1,174 @@
+"""Logs outside the project are read by the owner's word alone, and never through a link of the project."""
+
+import gzip
+import io
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from audit_lib.base.errors import BadInput
+from audit_lib.logs.given_logs import spooled, with_logs
+from audit_lib.logs.log_files import log_files
+from audit_lib.logs.project_logs import NOT_ALLOWED, LogRead, read_logs
+from audit_lib.logs.quote_lines import quote_lines
+from audit_lib.project import Project, load_project
+from audit_lib.project.outside import FOLDERS
+
+LINE = b'2026-08-01T10:00:00Z INFO:     203.0.113.7:1 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A project without a log; beside it a folder with one."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.log").write_bytes(LINE)
+    return tmp_path / "app"
+
+
+def _naming(app: Path, pattern: Path | str) -> Project:
+    text = f'[[log]]\npattern = "{pattern}"\nservice = "api"\nenvironment = "production"\n'
+    (app / "audit.toml").write_text(text, "utf-8")
+    return load_project(app)
+
+
+def _given(project: Project, *options: str, stdin: bytes = b"") -> Project:
+    folder = Path(mkdtemp(dir=project.root.parent))
+    return with_logs(project, options, io.BytesIO(stdin), lambda stream: spooled(stream, folder))
+
+
+def _states(read: LogRead) -> list[tuple[str, str, str]]:
+    return list(read.sources[["source", "state", "reason"]].itertuples(index=False, name=None))
+
+
+def test_audit_toml_alone_reads_nothing_outside(app: Path) -> None:
+    """An absolute path that nobody allowed is refused, whatever is there; what would allow it is said."""
+    for pattern in (app.parent / "outside" / "*.log", "/root/.ssh/id_rsa", "/etc/shadow", "/nowhere/x"):
+        project = _naming(app, pattern)
+        read = read_logs(project, None)
+        assert _states(read) == [(str(pattern), "refused", NOT_ALLOWED)]
+        assert log_files(project)[0][1] == []
+        assert f"{FOLDERS}={Path(pattern).parent}" in read.sources["remedy"].item()
+        assert "--log production/api=FILE" in read.sources["remedy"].item()
+
+
+def test_an_allowed_folder_is_read(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below a folder that the owner allows a pattern finds its files; their names are absolute."""
+    outside = app.parent / "outside"
+    monkeypatch.setenv(FOLDERS, f"/nowhere:{outside}")
+    project = _naming(app, outside / "*.log")
+    assert _states(read_logs(project, None)) == [(f"{outside}/a.log", "read", "")]
+    assert quote_lines(project, [f"{outside}/a.log:1"])["text"].tolist() == [LINE.decode().rstrip()]
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "outside-2"])
+def test_another_folder_is_not_allowed(app: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A folder allows what is below it, not one whose name begins alike."""
+    monkeypatch.setenv(FOLDERS, str(app.parent / "outside"))
+    (app.parent / place).mkdir()
+    (app.parent / place / "a.log").write_bytes(LINE)
+    read = read_logs(_naming(app, app.parent / place / "a.log"), None)
+    assert _states(read)[0][1:] == ("refused", NOT_ALLOWED)
+
+
+def test_no_link_is_followed_below_an_allowed_folder(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link there, to a file or a folder, is named and refused."""
+    outside, secret = app.parent / "outside", app.parent / "secret.log"
+    secret.write_bytes(LINE)
+    (outside / "link.log").symlink_to(secret)
+    monkeypatch.setenv(FOLDERS, str(outside))
+    states = dict(row[:2] for row in _states(read_logs(_naming(app, outside / "l*.log"), None)))
+    assert states == {f"{outside}/link.log": "refused"}
+
+
+def test_a_link_of_the_project_leads_nowhere(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an allowed folder nor a given log may lie behind a link within the project."""
+    (app / "logs").symlink_to(app.parent / "outside")
+    (app.parent / "owner").symlink_to(app / "logs")
+    project = _naming(app, "none.log")
+    for place in (app / "logs", app.parent / "owner"):
+        with pytest.raises(BadInput, match="a symbolic link of the project"):
+            _given(project, f"production/api={place}/a.log")
+        monkeypatch.setenv(FOLDERS, str(place))
+        with pytest.raises(BadInput, match="a symbolic link of the project"):
+            load_project(app)
+        monkeypatch.delenv(FOLDERS)
+
+
+def test_a_link_of_the_owner_is_followed(app: Path) -> None:
+    """A link outside the project is the owner's own: /var/log/current may be one."""
+    (app.parent / "current.log").symlink_to(app.parent / "outside" / "a.log")
+    project = _given(_naming(app, "none.log"), f"production/api={app.parent}/current.log")
+    assert _states(read_logs(project, None)) == [("--log production/api: current.log", "read", "")]
+
+
+@pytest.mark.parametrize("text", ["relative", "/", "/var/../etc"])
+def test_a_folder_that_is_none_is_told(app: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Only absolute folders count, and never the whole file system."""
+    monkeypatch.setenv(FOLDERS, text)
+    with pytest.raises(BadInput, match=f"{FOLDERS}: #1 must be the absolute path"):
+        load_project(app)
+
+
+def test_stdin_is_a_log_like_others(app: Path) -> None:
+    """Plain or packed, stdin gives the counts of a file, under the place it was given for, undated."""
+    plain = read_logs(_given(load_project(app), "prod/api=-", stdin=LINE), None)
+    packed = read_logs(_given(load_project(app), "prod/api=-", stdin=gzip.compress(LINE)), None)
+    row = plain.sources[plain.sources["kind"].eq("log") & plain.sources["state"].eq("read")].iloc[0]
+    assert (row["source"], row["environment"], row["service"]) == (
+        "--log production/api",
+        "production",
+        "api",
+    )
+    assert row[["modified_at", "mode"]].isna().all()
+    assert plain.counts["count"].sum() == packed.counts["count"].sum() == 1
+
+
+def test_the_same_bytes_on_stdin_are_the_same_frames(app: Path) -> None:
+    """Nothing tells when stdin was read: of a time without a year nothing is guessed."""
+    syslog = b"Aug  1 10:00:00 host sshd[1]: Failed password for x from 203.0.113.7 port 22 ssh2\n"
+    project = _given(load_project(app), "prod/api=-", stdin=syslog)
+    read = read_logs(project, None)
+    assert read.events["at"].isna().all()
+    for source in project.log_sources[:1]:
+        assert source.file is not None
+        source.file.touch()
+    assert read_logs(project, None).sources.equals(read.sources)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["x"], "--log: must have the form"),
+        (["prod/api=-", "prod/web=-"], "--log: stdin (-) can be given for one service only"),
+        (["prod/api=/nowhere"], "--log production/api: names a file that does not exist"),
+        (["prod/api=/tmp"], "--log production/api: is not a regular file"),
+        (["prod/api=A", "prod/api=A"], "is given twice"),
+    ],
+)
+def test_what_is_no_log_is_told(app: Path, options: list[str], fault: str) -> None:
+    """Every fault names its option; the option's text is not quoted."""
+    texts = [option.replace("=A", f"={app.parent}/outside/a.log") for option in options]
+    with pytest.raises(BadInput) as error:
+        _given(load_project(app), *texts)
+    assert fault in str(error.value)
+
+
+def test_a_given_log_of_the_project_keeps_its_name(app: Path) -> None:
+    """A file within the project is the project's: counted once, under the place that was given."""
+    (app / "a.log").write_bytes(LINE)
+    project = _given(_naming(app, "*.log"), f"staging/web={app}/a.log")
+    read = read_logs(project, None)
+    assert read.sources[["source", "environment", "service"]].to_numpy().tolist() == [
+        ["a.log", "staging", "web"],
+        ["*.log", "production", "api"],
+    ]
+
+
+def test_a_source_that_is_given_is_not_missing(app: Path) -> None:
+    """What audit.toml expects of a place is supplied by a log for that place."""
+    project = _given(_naming(app, "*.log"), "production/api=-", stdin=LINE)
+    assert _states(read_logs(project, None)) == [("--log production/api", "read", "")]
+    other = _given(_naming(app, "*.log"), "production/web=-", stdin=LINE)
+    assert [row[1] for row in _states(read_logs(other, None))] == ["read", "missing"]
