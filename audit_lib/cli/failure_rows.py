@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import Any
 
@@ -43,11 +43,13 @@ def printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator
         while piece := list(islice(lines, _SLICE)):
             yield "\n".join([*piece, ""])
     else:
+        comma = ""
         yield "["
-        for number, record in enumerate(rows(sums, by)):
-            text = json.dumps(dict(zip(columns, record, strict=True)), indent=1, ensure_ascii=False)
-            yield ("," if number else "") + "\n " + text.replace("\n", "\n ")
-        yield "\n]\n" if any(len(part.groups["count"]) for part in sums) else "]\n"
+        for record in rows(sums, by, partial(json.dumps, ensure_ascii=False)):
+            named = zip(columns, record, strict=True)
+            yield comma + "\n {\n" + ",\n".join(f'  "{name}": {cell}' for name, cell in named) + "\n }"
+            comma = ","
+        yield "\n]\n" if comma else "]\n"
 
 
 def rows(
@@ -95,7 +97,8 @@ def _cells(
         "client": names.__getitem__,
         "route": names.__getitem__,
     }
-    cells = [cache(partial(_cell, text.get(name, int), shown)) for name in columns]
+    few = lru_cache(maxsize=1 << 14)  # there may be a million addresses
+    cells = [few(partial(_cell, text.get(name, int), shown)) for name in columns]
     for start in range(0, len(table["count"]), _SLICE):
         part = [table[name][start : start + _SLICE].tolist() for name in columns]
         yield from zip(*map(map, cells, part), strict=True)

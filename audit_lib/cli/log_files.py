@@ -12,9 +12,10 @@ import click
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.logs.file_counts import LogSums
+from audit_lib.logs.group_limit import joined
 from audit_lib.logs.read_file import bytes_in, read_to_end
 from audit_lib.logs.read_options import Plan
-from audit_lib.logs.route_limit import Folding, folded
+from audit_lib.logs.route_limit import folded
 from audit_lib.logs.yearless import read_with_year
 
 
@@ -35,12 +36,17 @@ def openable(paths: Iterable[str]) -> list[str]:
 
 
 def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    """The sums of each, within the budgets of routes over all; `BadInput` if one cannot be read whole."""
+    """The sums of all, within the budgets of routes and groups; `BadInput` if one cannot be read whole."""
     total = bytes_in(Path(), paths)
-    folding = Folding(plan.routes)
+    read: list[LogSums] = []
     for path in paths:
-        folding.add(_sums(path, plan, total))
-    return folding.all()
+        read = [_joined([*read, _sums(path, plan, total)], plan)]
+    return read
+
+
+def _joined(parts: list[LogSums], plan: Plan) -> LogSums:
+    whole = folded([joined(parts)], plan.routes)[0]
+    return plan.limit.within(whole) if plan.limit else whole
 
 
 def _sums(path: str, plan: Plan, total: int) -> LogSums:
@@ -64,7 +70,7 @@ def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogS
         raise BadInput.at("-", "is stdin, which a cluster cannot read")
     from audit_lib.logs.cluster import read_on_cluster  # noqa: PLC0415  slow to import
 
-    return folded(read_on_cluster(paths, plan, scheduler), plan.routes)
+    return [_joined(read_on_cluster(paths, plan, scheduler), plan)]
 
 
 @contextmanager

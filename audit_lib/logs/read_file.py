@@ -90,7 +90,8 @@ def bytes_in(root: Path, paths: Iterable[str]) -> int:
 def read_naively(file: BinaryIO, plan: Plan) -> LogSums:
     """The same sums by the naive reader, line by line."""
     sums = sums_of(tally_lines(raw_lines(file), plan.formats, plan.zone, plan.period, plan.written))
-    return folded([sums], plan.routes)[0]
+    sums = folded([sums], plan.routes)[0]
+    return plan.limit.within(sums) if plan.limit else sums
 
 
 def read_to_end(file: BinaryIO, place: str, plan: Plan, total: int = 0) -> LogSums:

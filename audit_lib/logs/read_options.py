@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.group_limit import GroupLimit
 
 CHUNK = 8 << 20  # so many bytes a thread reads at once
 
@@ -33,4 +34,5 @@ class Plan:
     chunk: int = CHUNK
     threads: int = 2
     routes: int = MOST_ROUTES
+    limit: GroupLimit | None = None  # of groups; without one all are counted
     written: int | None = None  # when the file was last written, for times without a year

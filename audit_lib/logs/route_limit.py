@@ -113,12 +113,12 @@ def merged(parts: Sequence[LogSums]) -> LogSums:
     return replace(parts[0], names=names, groups=sums[0], moments=sums[1])
 
 
-def other_requests(sums: Iterable[LogSums]) -> int:
-    """How many requests and messages are counted under OTHER_ROUTES."""
+def other_requests(sums: Iterable[LogSums], column: str = "route", other: str = OTHER_ROUTES) -> int:
+    """How many requests and messages are counted under OTHER_ROUTES, or under such a name of a column."""
     total = 0
     for part in sums:
-        if OTHER_ROUTES in part.names:
-            others = part.groups["route"] == part.names.index(OTHER_ROUTES)
+        if other in part.names:
+            others = part.groups[column] == part.names.index(other)
             total += int(part.groups["count"][others].sum())
     return total
 
@@ -147,10 +147,10 @@ def _folded(part: LogSums, kept: Sequence[frozenset[str]]) -> LogSums:
         return summed(columns | {"route": np.where(gone, other, route)}, *by) if gone.any() else columns
 
     groups, moments = fold(part.groups, BY_GROUP), fold(part.moments, BY_MOMENT)
-    return _without_unused(replace(part, names=names, groups=groups, moments=moments))
+    return without_unused(replace(part, names=names, groups=groups, moments=moments))
 
 
-def _without_unused(sums: LogSums) -> LogSums:
+def without_unused(sums: LogSums) -> LogSums:
     """The sums without names that no row has; the first, which is none, stays."""
     used = np.zeros(len(sums.names), np.bool_)
     used[0] = True

@@ -70,7 +70,7 @@ def test_too_many_routes_are_said(log: Path, monkeypatch: pytest.MonkeyPatch) ->
     others = sum(int(row.rsplit(",", 1)[1]) for row in whole.stdout.splitlines()[1:] if row.startswith("/"))
     others -= int(kept[0].rsplit(",", 1)[1])
     assert (len(kept), f"(other routes),{others}" in few.stdout.splitlines()) == (1, True)
-    said = f"more than 1 routes differ: {others} requests and messages are counted under (other routes)"
+    said = f"too many routes differ: {others} requests and messages are counted under (other routes)"
     assert said in few.stderr.splitlines()
 
 
@@ -145,7 +145,7 @@ def test_explain_says_how_each_line_is_read(tmp_path: Path) -> None:
         "5: not understood; no format matches its beginning",
         "6: blank",
         "7: request, by combined > secret in a url",
-        "8: not understood; nearest is combined: it matches to column 68, and expects {status}",
+        "8: not understood; nearest is combined: it matches to column 85, and expects {status}",
     ]
     assert "opensesame" not in result.stdout
 

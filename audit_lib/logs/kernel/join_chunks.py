@@ -112,7 +112,8 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
         if len(placed):
             gathered.events.append(share.own(placed, gathered.texts))
         _carry(read, carried, gathered, held)
-        if share.is_full(plan.routes) or not share.worker.reads_on:
+        many = plan.limit is not None and share.has_many(plan.limit.most // 4)
+        if many or share.is_full(plan.routes) or not share.worker.reads_on:
             _let_go(gathered, share, plan)
             share.worker.restart()
     return gathered
@@ -123,8 +124,15 @@ def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     gathered.parts.append(part_of([share], plan.formats, gathered.least))
     del gathered.shares[id(share.worker)]
     rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
-    if sum(rows[1:]) > max(2 * plan.routes, rows[0]):
-        gathered.parts = folded([merged(gathered.parts)], plan.routes)
+    enough = plan.limit.most // 4 if plan.limit else max(2 * plan.routes, rows[0])
+    if sum(rows[1:]) > enough:
+        gathered.parts = [_within(gathered.parts, plan)]
+
+
+def _within(parts: list[LogSums], plan: Plan) -> LogSums:
+    """The parts of a file as one, within the budgets of routes and of groups."""
+    whole = folded([merged(parts)], plan.routes)[0]
+    return plan.limit.within(whole) if plan.limit else whole
 
 
 def _counted_once(
@@ -197,7 +205,7 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         gathered.parts += [part_of([share], formats, gathered.least) for share in shares]
     elif shares:
         gathered.parts = [part_of(shares, formats, gathered.least)]
-    whole = folded([merged(gathered.parts)], plan.routes)[0] if gathered.parts else no_sums()
+    whole = _within(gathered.parts, plan) if gathered.parts else no_sums()
     names = Names(whole.names)
     rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
     events = decode_events(rows, NamedTexts(list(gathered.texts), names), formats)

@@ -52,6 +52,10 @@ class Share:
             self.extra = [combined(np.concatenate(self.extra))]
             self._enough = max(_MANY_ROWS, 2 * len(self.extra[0]))
 
+    def has_many(self, most: int) -> bool:
+        """Whether so many groups were counted that they are to be taken now."""
+        return int(self.worker.tables.groups.size[0]) + sum(map(len, self.extra)) > most
+
     def is_full(self, most: int) -> bool:
         """Whether so many routes differ that they are to be folded now."""
         size, limit = int(self.worker.tables.strings.size[0]), most + most // 2
