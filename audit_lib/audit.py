@@ -21,12 +21,13 @@ from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
+from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.cache import without_values
+from audit_lib.logs.example_lines import written_lines
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration

@@ -1,7 +1,7 @@
 """Counts, instants and ages in words, the same in every text for readers."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
@@ -13,6 +13,16 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """`1 line`, `2,000 lines`; `plural` is the noun with an "s" unless it is given."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def lines_in_words(states: Mapping[str, int]) -> str:
+    """How the lines of logs were read, by their five states, as the columns of Sources name them."""
+    lines = counted(states["lines"], "line")
+    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
+    if not states["read"]:
+        return f"nothing was read ({lines}, {lost})"
+    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
+    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"
 
 
 def day_words(instant: datetime, year: int = 0) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.logs.file_counts import KINDS, Columns, LogSums, day_text, no_sums, renamed, summed
 from audit_lib.logs.units import Ints
@@ -25,12 +25,7 @@ _NOTHING = "no request and no failure message was found\n"
 def summary(sums: Sequence[LogSums]) -> str:
     """How the lines were read, by their five states."""
     states = {name: sum(part.states[name] for part in sums) for name in no_sums().states}
-    lines = counted(states["lines"], "line")
-    lost = f"{states['not_understood']:,} not understood, {states['blank']:,} blank"
-    if not states["read"]:
-        return f"nothing was read ({lines}, {lost})"
-    shown = f"{counted(states['requests'], 'request')}, {counted(states['messages'], 'message')}"
-    return f"{lines}: {shown}, {states['text_only']:,} text only, {lost}"
+    return lines_in_words(states)
 
 
 def printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.contracts import STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.how_started import as_typed
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, with_given_logs
@@ -52,6 +52,7 @@ NOTHING = (
     "holds nothing to review (no audit.toml, env file, log or ledger): "
     "name the application's folder with --project DIR, or try --sample"
 )
+LOG_STATES = ("lines", "read", "requests", "messages", "text_only", "not_understood", "blank")
 _PATH = click.Path(path_type=Path)
 _PROSE = {"unknown": "not known"}
 
@@ -223,6 +224,10 @@ def _say(audit: Audit, out: Path) -> None:
         what = f": {row.reason}" if row.reason else f" is {row.state}"
         remedy = f"; to supply it: {as_typed(row.remedy)}" if row.remedy else ""
         click.echo(inert.plain(f"{row.source}{what}{remedy}"))
+    logs = sources[sources["kind"].eq("log")]
+    states = {name: int(logs[name].sum()) for name in LOG_STATES}
+    if states["lines"]:
+        click.echo(f"logs: {lines_in_words(states)}")
     for status in STATUSES:
         severities = findings.loc[findings["status"] == status, "severity"].value_counts()
         said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -11,20 +10,8 @@ from audit_lib.base.bounded_regex import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import GuideSearches, LogCoverage
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.project_logs import PACKED
-from audit_lib.logs.read_line import read_line
 from audit_lib.project.policy import DocumentedGrep, Policy
-
-
-def written_lines(formats: LogFormats) -> dict[str, list[str]]:
-    """For each kind of request and message the example lines that show it, as applications write them."""
-    lines: dict[str, list[str]] = {}
-    for block in (*formats.bodies, *formats.messages):
-        for example in block.examples:
-            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
-                lines.setdefault(event.kind, []).append(example)
-    return lines
 
 
 def tabulate_log_coverage(

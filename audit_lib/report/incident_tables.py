@@ -79,7 +79,7 @@ def ledger_in_words(investigation: Investigation) -> str:
 def read_table(investigation: Investigation) -> Table:
     """Each file with its lines: the rest speaks of these and of nothing else."""
     names = {"requests": "log_requests", "messages": "log_messages"}
-    columns = ["source", "kind", "state", "lines", *names.values(), "text_only", "not_understood"]
+    columns = ["source", "kind", "state", "lines", *names.values(), "text_only", "not_understood", "blank"]
     rows = investigation.sources.rename(columns=names)[[*columns, "reason", "remedy"]]
     return show(rows.rename(columns={"source": "file"}), "What was read")
 
