@@ -23,7 +23,7 @@ from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 
-_OUTSIDE = "is a log outside the project, where only lines are counted"
+_OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 
 
 @dataclass(frozen=True)

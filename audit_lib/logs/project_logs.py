@@ -31,7 +31,7 @@ from audit_lib.project import LogSource, Project
 from audit_lib.project.outside import FOLDERS
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
-NOT_ALLOWED = "lies outside the project, and only the owner may allow that"
+NOT_ALLOWED = "is outside the project, and only the owner may allow that"
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
 PACKED = (".gz", ".zst", ".bz2", ".xz")
 _ROTATED = re.compile(
