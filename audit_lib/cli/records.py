@@ -71,7 +71,7 @@ SHOWN = 5  # places of a value that is still there
 @options(*rotation_options)
 @options(env_option, policy_option, ledger_option, writer_option)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
-    """Record that SECRET was rotated, revoked or, with --removed, purged from where it leaked.
+    """Record that SECRET was rotated, revoked or purged.
 
     The date is only a claim; without one the record claims that the rotation is done by now. What proves
     it is another value in place than was seen there last. Take a snapshot just before a rotation and

@@ -76,8 +76,7 @@ class LogFormats:
         """
         declared, told = tuple(logins), []
         for name, template in phrases_of(declared):
-            parts = parse_template(template)
-            block = Block(name, parts, expression(parts, whole=False), b"", (), (), kind=DECLARED)
+            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=DECLARED)
             told.append(block)
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]

@@ -106,7 +106,7 @@ BEGINNINGS = [
 ]
 
 BY_EXPRESSION = Block(
-    "by expression", (), re.compile(rb"failed login for .*x$"), b"failed ", (), (), kind=MESSAGE_KINDS[0]
+    "by expression", (), rb"failed login for .*x$", False, b"failed ", (), (), kind=MESSAGE_KINDS[0]
 )
 
 
@@ -138,7 +138,8 @@ def _block(rng: random.Random, section: str, name: str) -> Block:
     return Block(
         name,
         parts,
-        compiled,
+        b"",
+        section == "body",
         b"",
         (),
         (),
