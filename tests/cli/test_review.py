@@ -33,28 +33,9 @@ def _run(
     )
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The report of the bundled sample, and what the command said."""
-    out = tmp_path_factory.mktemp("review") / "report"
-    return out, _run("--sample", "--out", out)
-
-
-def test_the_sample_is_published_whole(sample: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
-    """Exit 0, all artefacts and nothing else, a manifest that holds, and what to open is said."""
-    out, run = sample
-    assert (run.returncode, run.stderr) == (0, "")
-    assert {path.name for path in out.iterdir()} == set(ARTEFACTS)
-    assert report_faults(out) == []
-    assert [path.name for path in out.parent.iterdir()] == [out.name]
-    assert "report.html  <- open this in a browser" in run.stdout
-    assert "does not exist; to supply it: " in run.stdout
-
-
-def test_the_report_states_what_was_searched(sample: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_the_report_states_what_was_searched() -> None:
     """The sentence in notebook and page is the manifest's seal: values were searched, with no hit."""
-    out, _ = sample
-    manifest = json.loads((out / "MANIFEST.json").read_text("utf-8"))
+    manifest = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))
     counts = manifest["seal"]
     assert counts.pop("hits") == 0
     assert counts["artefacts"] == len(ARTEFACTS)
@@ -62,15 +43,12 @@ def test_the_report_states_what_was_searched(sample: tuple[Path, subprocess.Comp
     counts["not_searched"] = tuple(counts["not_searched"])
     words = SealPlan(**counts).statement().split("`")[-1].split()
     for name in ("quarterly_review.ipynb", "report.html"):
-        assert " ".join(words[:12]) in " ".join((out / name).read_text("utf-8").split())
+        assert " ".join(words[:12]) in " ".join((GOLDEN / name).read_text("utf-8").split())
 
 
-def test_the_manifest_names_inputs_without_what_could_be_guessed(
-    sample: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
+def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     """Logs and guide by SHA-256, env files by a keyed digest alone, the ledger's heads, no machine."""
-    out, _ = sample
-    text = (out / "MANIFEST.json").read_text("utf-8")
+    text = (GOLDEN / "MANIFEST.json").read_text("utf-8")
     manifest = json.loads(text)
     kinds = {entry["kind"] for entry in manifest["inputs"]}
     assert {"env file", "backup", "example", "log", "guide"} <= kinds
@@ -132,16 +110,13 @@ def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
 
 
 @pytest.mark.long
-def test_a_kill_at_any_moment_leaves_the_last_report(
-    sample: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
+def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path) -> None:
     """kill -9 at 20 random moments of a whole review: the last report stands; the next run leaves nothing."""
-    first, _ = sample
     generator = random.Random("kill a review")
     out, scratch = tmp_path / "reports" / "report", tmp_path / "tmp"
     scratch.mkdir()
     assert _run("--sample", "--out", out).returncode == 0
-    expected = {name: sha256((first / name).read_bytes()).digest() for name in ARTEFACTS}
+    expected = {name: sha256((GOLDEN / name).read_bytes()).digest() for name in ARTEFACTS}
     started = time.monotonic()
     _run("--sample", "--out", out)
     took = time.monotonic() - started
@@ -158,16 +133,21 @@ def test_a_kill_at_any_moment_leaves_the_last_report(
     assert list(scratch.glob("audit-*")) == []
 
 
-def test_a_cluster_gives_the_same_report(tmp_path: Path) -> None:
-    """With --scheduler workers read the logs, and the bytes are the committed ones; no answer is exit 2."""
+def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
+    """With --scheduler workers read the logs: all artefacts and nothing else, and the bytes are the committed
+    ones; what to open is said. No answer is exit 2."""
     out = tmp_path / "there"
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         run = _run("--sample", "--out", out, "--scheduler", cluster.scheduler_address)
         with Client(cluster.scheduler_address, set_as_default=False) as client:
             read = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.task_prefixes))
     assert (run.returncode, run.stderr, bool(read)) == (0, "", True)
-    for name in ARTEFACTS:
-        assert (out / name).read_bytes() == (GOLDEN / name).read_bytes(), name
+    made = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert made == {name: (GOLDEN / name).read_bytes() for name in ARTEFACTS}
+    assert report_faults(out) == []
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    assert "report.html  <- open this in a browser" in run.stdout
+    assert "does not exist; to supply it: " in run.stdout
     arguments = ["--sample", "--out", str(tmp_path / "nowhere"), "--scheduler", cluster.scheduler_address]
     unanswered = CliRunner().invoke(main, ["review", *arguments])
     assert unanswered.exit_code == 2

@@ -78,7 +78,15 @@ def test_a_window_holds_its_rows_alone() -> None:
     told = [(None, start, False), (start, None, False), (start - 2 * late, start - late, False)]
     told += [(at, at + late, True) for at in minutes]
     frame = Requests.of(
-        {"not_before_at": low, "not_after_at": high, "timed": timed, "status": 200, "count": 1, "line": 1}
+        {
+            "not_before_at": low,
+            "not_after_at": high,
+            "timed": timed,
+            "status": 200,
+            "count": 1,
+            "line": 1,
+            "declared": 0,
+        }
         | dict.fromkeys(("file", "client", "method", "route"), "x")
         | {"protected": True}
         for low, high, timed in told
@@ -93,7 +101,7 @@ def test_more_clients_than_a_byte_counts_are_told_apart(investigation: Investiga
     frame = Requests.of(
         {"file": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
         | {"client": f"203.0.113.{number % 250}-{number}", "method": "GET", "protected": True}
-        | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1}
+        | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1, "declared": 0}
         for number in range(300)
     )
     narrowed = replace(investigation, computed=LastComputed())
