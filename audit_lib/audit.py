@@ -105,7 +105,7 @@ def run_audit(
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
     documents = document_sources(project, rules, read.ledger)
-    detected = _detected(read, rules, period, moment)
+    detected = _detected(project, read, rules, period, moment)
     label = _label(read.logs, keeper.key)
     known = partial(is_known, rules=detection_policy(rules))
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
@@ -157,12 +157,15 @@ def run_audit(
     )
 
 
-def _detected(read: ProjectRead, policy: Policy, period: Quarter, moment: datetime) -> tuple[Detected, ...]:
+def _detected(
+    project: Project, read: ProjectRead, policy: Policy, period: Quarter, moment: datetime
+) -> tuple[Detected, ...]:
     """What the detections say of the quarter, as far as it is over."""
     rules, logs = detection_policy(policy), read.logs
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     end = min(period.end, moment)
-    return detect(gather(*frames, read.ledger, rules, period.start, end, read.deploys), rules)
+    given = (*frames, read.ledger, rules, period.start, end, read.deploys)
+    return detect(gather(*given, log_sources=project.log_sources), rules)
 
 
 def _label(logs: LogRead, key: Key) -> Label:

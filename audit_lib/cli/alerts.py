@@ -56,7 +56,8 @@ def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int
     ledger_dir = context.project.ledger_dir
     # Without a ledger there is no key to ask for, and none is made.
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
-    alerts = evaluate(rules, logs, ledger, start, until, policy=detections)
+    sources = project.log_sources
+    alerts = evaluate(rules, logs, ledger, start, until, policy=detections, log_sources=sources)
     click.echo(_as_json(alerts) if given["layout"] == "json" else _as_text(alerts), nl=False)
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):

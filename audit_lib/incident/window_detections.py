@@ -92,6 +92,7 @@ def _traffic(investigation: Investigation) -> Traffic:
         span.since,
         span.until,
         investigation.deploys,
+        log_sources=investigation.project.log_sources,
     )
     seen = tuple(_change(one) for one in changes_seen(investigation))
     changes = sorted((*traffic.changes, *seen), key=lambda change: (change.at, change.name, change.place))

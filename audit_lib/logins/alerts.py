@@ -11,6 +11,7 @@ from audit_lib.logins.detections.alarm import dense, places
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.quiet import NEEDS, Watched
 from audit_lib.logs.project_logs import LogRead
+from audit_lib.project import LogSource
 from audit_lib.project.policy.alerts import AlertRule
 
 
@@ -22,12 +23,13 @@ def evaluate(
     until: datetime,
     *,
     policy: DetectionPolicy,
+    log_sources: tuple[LogSource, ...],
 ) -> pd.DataFrame:
     """`Alerts`: one row for each rule, in their order, over the time from `since` until `until`.
 
     What the evidence cannot show is unknown (docs/detections.md#what-quiet-needs).
     """
-    watched = Watched(logs, policy, since, until)
+    watched = Watched(log_sources, logs, policy, since, until)
     return Alerts.of(
         _of_ledger(rule, ledger, since, until) if rule.records else _of_logs(rule, watched) for rule in rules
     )

@@ -13,9 +13,10 @@ from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
-from audit_lib.logins.detections.wholeness import unread
+from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone, unread
 from audit_lib.logins.proposals import propose
 from audit_lib.logs.project_logs import LogRead
+from audit_lib.project import LogSource
 from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 
 
@@ -23,6 +24,7 @@ from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 class Watched:
     """The logs over the time that is watched, both ends inclusive, and the policy that they are read by."""
 
+    log_sources: tuple[LogSource, ...]
     logs: LogRead
     policy: DetectionPolicy
     since: datetime
@@ -38,6 +40,16 @@ def every_line_understood(rule: AlertRule, watched: Watched) -> str:
     """Each line of the logs was understood. A format for the others would tell."""
     lines = int(watched.logs.sources["not_understood"].sum())
     return f"lines of the logs that were not understood: {lines:,}" if lines else ""
+
+
+def every_instance(rule: AlertRule, watched: Watched) -> str:
+    """How many instances write each log is declared. `instances` in audit.toml would tell."""
+    return undeclared_instances(watched.log_sources)
+
+
+def known_hours(rule: AlertRule, watched: Watched) -> str:
+    """The zone of times without one is declared. `time_zone` in audit.toml would tell."""
+    return undeclared_zone(watched.log_sources)
 
 
 def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
@@ -78,4 +90,6 @@ NEEDS: tuple[Callable[[AlertRule, Watched], str], ...] = (
     declared_failure,
     a_request,
     known_wording,
+    every_instance,
+    known_hours,
 )

@@ -57,7 +57,7 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
         raise BadInput.at("--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
     environment, service, origin = found
     name = f"--log {environment}/{service}"
-    source = LogSource(name, service, environment, project.time_zone)
+    source = replace(_declared(project, environment, service), pattern=name)
     if origin == STDIN:
         if stdin is None or spool is None:
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
@@ -73,6 +73,18 @@ def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool 
     if not stat.S_ISREG(kind):
         raise BadInput.at(name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
+
+
+def _declared(project: Project, environment: str, service: str) -> LogSource:
+    """What audit.toml declares of the logs of this place, if it declares the same of each."""
+    found = {
+        replace(one, pattern="")
+        for one in project.log_sources
+        if (one.environment, one.service) == (environment, service)
+    }
+    zone, declared = project.time_zone, project.zone_declared
+    plain = LogSource("", service, environment, zone, zone_declared=declared)
+    return found.pop() if len(found) == 1 else plain
 
 
 def spooled(stream: BinaryIO, folder: Path) -> Path:

@@ -130,14 +130,16 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
         remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
         yield _row(source, source.pattern) | {"state": "refused", "reason": NOT_ALLOWED, "remedy": remedy}
         return
-    found = len({_instance(file.name) for file in files})
-    others = (one for one in project.log_sources if one.file is not None)
-    if not files and any(
-        (one.environment, one.service) == (source.environment, source.service) for one in others
-    ):
+    if source.file is not None:  # the pattern of its place counts the instances
         return
-    if not files or found < source.instances:
-        reason = f"{found} of {source.instances} instances have a log" if files else "no file matches"
+    place_of = (source.environment, source.service)
+    given_here = [
+        one for one in project.log_sources if one.file and (one.environment, one.service) == place_of
+    ]
+    names = [file.name for file in files] or [one.pattern for one in given_here]
+    found = len({_instance(name) for name in names})
+    if not found or found < source.instances:
+        reason = f"{found} of {source.instances} instances have a log" if found else "no file matches"
         yield _missing(source, reason, given)
 
 

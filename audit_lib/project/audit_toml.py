@@ -44,6 +44,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         exports=_exports(table),
         logins=read_logins(table, added=True),
         time_zone=zone or "UTC",
+        zone_declared=bool(zone),
         pinned_as_of=_instant(table),
         key=table.text("key", among=("demo",)),
     )

@@ -110,6 +110,7 @@ class Project:
     exports: tuple[str, ...] = ()
     logins: tuple[Login, ...] = ()
     time_zone: str = "UTC"  # of the times that people and logs write without one
+    zone_declared: bool = False  # by audit.toml
     ledger: Path | None = None  # default root/.audit/ledger
     configured: bool = False  # an audit.toml was read
     layout_sha256: str = ""  # of the audit.toml that was read

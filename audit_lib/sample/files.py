@@ -28,6 +28,7 @@ name = "sample"
 policy = "policy.toml"
 guide = "docs/SECRETS.md"
 key = "demo"
+time_zone = "UTC"
 pinned_as_of = "2026-09-30"
 """
 ENV_SOURCES = (
@@ -70,7 +71,7 @@ def code_files() -> dict[str, bytes]:
 def audit_files() -> dict[str, bytes]:
     """audit.toml and the sample's own policy: the bundled one, and what is known of this application."""
     envs = "".join(_env_block(*source) for source in ENV_SOURCES)
-    logs = "".join(_block("log", pattern=p, service=s, environment=e) for p, s, e in LOG_SOURCES)
+    logs = "".join(_log_block(*source) for source in LOG_SOURCES)
     deploys = _block("deploys", pattern=DEPLOYS, service="backend", environment="production")
     return {"audit.toml": (AUDIT + envs + logs + deploys).encode(), "policy.toml": _policy().encode()}
 
@@ -78,6 +79,10 @@ def audit_files() -> dict[str, bytes]:
 def _env_block(path: str, environment: str, service: str, flag: str) -> str:
     place = {"environment": environment} if environment else {}
     return _block("env", path=path, service=service, **place) + (f"{flag} = true\n" if flag else "")
+
+
+def _log_block(pattern: str, service: str, environment: str) -> str:
+    return _block("log", pattern=pattern, service=service, environment=environment) + "instances = 1\n"
 
 
 def _policy() -> str:

@@ -28,9 +28,11 @@ def _log(folder: Path, status: int, count: int, *, minutes_ago: float = 10, more
         for number in range(count)
     ]
     (folder / "backend/logs/app.log").write_text("".join(lines) + more, "utf-8")
+    (folder / "audit.toml").write_text(AUDIT, "utf-8")
     return folder
 
 
+AUDIT = 'policy = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "backend/logs/*.log"\ninstances = 1\n'
 DATABASE = "2026-01-01 00:00:00,000 - app - ERROR - [DB] Connection or initialization failed: x\n"
 
 
@@ -72,9 +74,7 @@ def _blind(folder: Path, how: str) -> Result:
         return _run(_log(folder, 200, 2, more='INFO: 192.0.2.1:1 - "GET /x HTTP/1.1" 401 X\n' * 20), *QUIET)
     _log(folder, 200, 5)
     if how == "one log is missing":
-        (folder / "audit.toml").write_text(
-            '[[log]]\npattern = "backend/logs/*.log"\n[[log]]\npattern = "web/*.log"\n', "utf-8"
-        )
+        (folder / "audit.toml").write_text(AUDIT + '[[log]]\npattern = "web/*.log"\n', "utf-8")
         return _run(folder, *QUIET)
     return _run(folder, *QUIET, "--policy", "generic")
 
@@ -115,9 +115,7 @@ def test_the_cron_line_of_the_documents_mails(status: int, mailed: bool, tmp_pat
     assert CRON is not None
     (tmp_path / "mail").write_text(f'#!/bin/sh\n(echo "$@"; cat) > {tmp_path}/sent\n', "utf-8")
     (tmp_path / "mail").chmod(0o755)
-    # PaiiD is known by its variables.
     _log(tmp_path / "app", status, 10)
-    (tmp_path / "app/audit.toml").write_text('policy = "paiid"\n[[log]]\npattern = "backend/logs/*.log"\n')
     line = CRON[1].replace("/srv/audit", str(ROOT)).replace("/srv/my-app", str(tmp_path / "app"))
     line = line.replace(".venv/bin/python", sys.executable)
     path = f"{tmp_path}:/usr/bin:/bin"

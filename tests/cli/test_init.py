@@ -76,6 +76,18 @@ def test_guesses_are_marked_and_places_named(shop: Path) -> None:
     assert all(line.endswith("# guess") for line in guessed)
 
 
+def test_nothing_stands_for_the_owners_word(shop: Path) -> None:
+    """Instances and zone are lines to fill in: init declares neither, and both are read once taken over."""
+    run_init(shop)
+    text = (shop / "audit.toml").read_text("utf-8")
+    (log,) = load_project(shop).log_sources
+    assert (log.instances, log.zone_declared) == (0, False)
+    filled = text.replace("# instances", "instances").replace("# time_zone", "time_zone")
+    (shop / "audit.toml").write_text(filled, "utf-8")
+    (log,) = load_project(shop).log_sources
+    assert (log.instances, log.zone_declared) == (1, True)
+
+
 def test_no_value_is_written_or_printed(shop: Path) -> None:
     """Neither file nor output holds a value, nor a name that only a live file has."""
     result = run_init(shop)

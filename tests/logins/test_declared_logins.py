@@ -28,6 +28,7 @@ from tests.support.login_logs import (
     visits,
     written,
 )
+from tests.support.small_logs import DECLARED_LOG
 
 UNTIL = START + timedelta(days=14)
 # Detections that look at failed logins.
@@ -41,7 +42,8 @@ def _project(
 ) -> tuple[Policy, DetectionPolicy, LogRead]:
     folder.mkdir(exist_ok=True)
     (folder / "app.log").write_text(log, "utf-8")
-    layout = 'policy = "policy.toml"\n[[log]]\npattern = "app.log"\nservice = "web"\n'
+    layout = 'policy = "policy.toml"\ntime_zone = "UTC"\n'
+    layout += '[[log]]\npattern = "app.log"\nservice = "web"\ninstances = 1\n'
     (folder / "audit.toml").write_text(layout + audit, "utf-8")
     (folder / "policy.toml").write_text(POLICY + policy, "utf-8")
     project = load_project(folder)
@@ -53,7 +55,9 @@ def _project(
 
 def _detections(rules: DetectionPolicy, logs: LogRead, until: datetime = UNTIL) -> pd.DataFrame:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
-    return tabulate(detect(gather(*frames, Ledger(), rules, START, until), rules))
+    return tabulate(
+        detect(gather(*frames, Ledger(), rules, START, until, log_sources=(DECLARED_LOG,)), rules)
+    )
 
 
 def _declared(application: Application) -> str:
@@ -61,7 +65,7 @@ def _declared(application: Application) -> str:
 
 
 def _alert(policy: Policy, rules: DetectionPolicy, logs: LogRead, since: datetime = START) -> str:
-    alerts = evaluate(policy.alerts, logs, Ledger(), since, UNTIL, policy=rules)
+    alerts = evaluate(policy.alerts, logs, Ledger(), since, UNTIL, policy=rules, log_sources=(DECLARED_LOG,))
     return str(alerts.set_index("alert").loc["failed authentication", "state"])
 
 

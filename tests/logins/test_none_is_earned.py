@@ -22,7 +22,7 @@ from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.project.policy.alerts import AlertRule
-from tests.support.small_logs import START, Ask, detections, line, verdicts
+from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, verdicts
 
 DAY, DAYS = 86400, 35
 ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
@@ -41,6 +41,7 @@ class World:
     days: int = DAYS
     routes: int = 1000
     declared: dict[str, Any] = field(default_factory=dict)
+    source: LogSource = DECLARED_LOG
 
     def declaring(self, **more: object) -> "World":
         """The same with other declarations; None takes one out."""
@@ -92,6 +93,8 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "every_line_understood": lambda world: world.saying("?? POST /api/auth/login 401\n"),
     "whole_logs": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
     "each_day": lambda world: replace(world, days=DAYS + 1),
+    "every_instance": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
+    "known_hours": lambda world: replace(world, source=replace(DECLARED_LOG, zone_declared=False)),
     "a_request": lambda world: replace(world, asks=()),
     "declared_failure": lambda world: world.declaring(failure=None),
     "timed_failures": lambda world: world.saying(UNTIMED.format(401)),
@@ -127,8 +130,9 @@ REMOVED: dict[str, Callable[[World], World]] = {
 
 def _verdicts(world: World, folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
-    asks = (*world.asks, *world.said)
-    return verdicts(detections(folder, asks, days=world.days, routes=world.routes, **world.declared))
+    asks, source = (*world.asks, *world.said), world.source
+    found = detections(folder, asks, days=world.days, routes=world.routes, source=source, **world.declared)
+    return verdicts(found)
 
 
 def _unearned(seed: int, name: str, folder: Path) -> set[str]:
@@ -180,9 +184,12 @@ QUIET = (
     *(line((60.0 * number, "198.51.1.1", ROUTES[0], 200)) for number in range(50)),
     f"{iso(START + timedelta(hours=9))} {VALID}",
 )
+SOURCE_KEYS = {"instances", "zone_declared"}  # declared in audit.toml, all else in the policy
 BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, object], set[str]]] = {
     "every_log_read": (lambda lines: (), {}, {rule.name for rule in RULES}),
     "every_line_understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
+    "every_instance": (lambda lines: lines, {"instances": 0}, {rule.name for rule in RULES}),
+    "known_hours": (lambda lines: lines, {"zone_declared": False}, {rule.name for rule in RULES}),
     "a_line_of_the_time": (
         lambda lines: tuple(one.partition(" ")[2] for one in lines),
         {},
@@ -198,13 +205,16 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
     (folder / "app.log").write_text("".join(lines), "utf-8")
     paid = bundled_policy("paiid")
     table = {
-        key: value for key, value in (paid.options["detections"] | declared).items() if value is not None
+        key: value
+        for key, value in (paid.options["detections"] | declared).items()
+        if value is not None and key not in SOURCE_KEYS
     }
     logins = paid.logins if "failure" in table else ()
     policy = detection_policy(replace(paid, logins=logins, options={**paid.options, "detections": table}))
-    project = Project("test", folder, log_sources=(LogSource("app.log"),))
+    source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
+    project = Project("test", folder, log_sources=(source,))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))
-    alerts = evaluate(RULES, logs, Ledger(), START, UNTIL, policy=policy)
+    alerts = evaluate(RULES, logs, Ledger(), START, UNTIL, policy=policy, log_sources=project.log_sources)
     return dict(zip(alerts["alert"], alerts["state"], strict=True))
 
 

@@ -172,3 +172,17 @@ def test_a_source_that_is_given_is_not_missing(app: Path) -> None:
     assert _states(read_logs(project, None)) == [("--log production/api", "read", "")]
     other = _given(_naming(app, "*.log"), "production/web=-", stdin=LINE)
     assert [row[1] for row in _states(read_logs(other, None))] == ["read", "missing"]
+
+
+def test_given_logs_are_instances_of_what_is_declared(app: Path) -> None:
+    """A given log has the zone of its place in audit.toml, and is one of the instances declared there."""
+    declared = 'pattern = "none.log"\nservice = "api"\nenvironment = "production"\ninstances = 2\n'
+    (app / "audit.toml").write_text(f'time_zone = "Asia/Tokyo"\n[[log]]\n{declared}', "utf-8")
+    for name in "ab":
+        (app.parent / f"{name}.log").write_bytes(LINE)
+    options = [f"production/api={app.parent}/{name}.log" for name in "ab"]
+    one, both = (_given(load_project(app), *options[:count]) for count in (1, 2))
+    assert [source.time_zone for source in both.log_sources] == ["Asia/Tokyo"] * 3
+    assert all(source.zone_declared and source.instances == 2 for source in both.log_sources)
+    assert ("none.log", "missing", "1 of 2 instances have a log") in _states(read_logs(one, None))
+    assert {state for _, state, _ in _states(read_logs(both, None))} == {"read"}

@@ -29,6 +29,7 @@ AUDIT = f"""name = "planted"
 policy = "paiid"
 key = "demo"
 pinned_as_of = "{iso(AS_OF)}"
+time_zone = "UTC"
 
 [[env]]
 path = "backend/.env"
@@ -44,6 +45,7 @@ service = "frontend"
 pattern = "backend/logs/backend.log"
 service = "backend"
 environment = "production"
+instances = 1
 """
 
 

@@ -18,6 +18,7 @@ from audit_lib.project import LogSource, Project
 from audit_lib.project.policy import Policy, bundled_policy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
+DECLARED_LOG = LogSource("app.log", instances=1, zone_declared=True)
 # Seconds since START, client, route, status, and the method if it is not GET.
 Ask = tuple[float, str, str, int] | tuple[float, str, str, int, str]
 
@@ -38,6 +39,7 @@ def detections(
     policy: str = "paiid",
     deploys: pd.DataFrame | None = None,
     routes: int = MOST_ROUTES,
+    source: LogSource = DECLARED_LOG,
     **declared: object,
 ) -> pd.DataFrame:
     """`Detections` of a log with these requests, in order of time; a text is a line as it stands.
@@ -48,13 +50,13 @@ def detections(
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
     (folder / "app.log").write_text(text, "utf-8")
-    project = Project("test", folder, log_sources=(LogSource("app.log"),))
+    project = Project("test", folder, log_sources=(source,))
     rules = _rules(bundled_policy(policy), declared)
     read = read_logs(project, None, load_formats().declaring(rules.failed_statuses), routes=routes)
     end = START + timedelta(days=days)
-    traffic = gather(
-        read.sources, read.counts, read.events, read.minutes, ledger or Ledger(), rules, START, end, deploys
-    )
+    frames = read.sources, read.counts, read.events, read.minutes
+    given = (*frames, ledger or Ledger(), rules, START, end, deploys)
+    traffic = gather(*given, log_sources=project.log_sources)
     return tabulate(detect(traffic, rules))
 
 

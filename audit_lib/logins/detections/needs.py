@@ -8,7 +8,7 @@ from audit_lib.logins.detections.traffic import Traffic
 
 Precondition = Callable[[Traffic, DetectionPolicy, Rule], str]
 
-ALWAYS = (seen.every_line_understood, seen.whole_logs, seen.each_day)
+ALWAYS = (seen.every_line_understood, seen.whole_logs, seen.each_day, seen.every_instance)
 _WHO = (seen.named_clients, seen.callers)
 _LOGINS = (seen.declared_failure, seen.logins, seen.failed_logins)
 _GUARDED = (seen.declared_failure, seen.guarded_requests, seen.failed_logins)
@@ -22,18 +22,18 @@ NEEDS: dict[str, tuple[Precondition, ...]] = {
     "A6": (*_GUARDED, seen.timed_failures, *_WHO, seen.own_routes, *ALWAYS),
     "A7": (*_LOGINS, seen.answers, seen.timed_requests, *_WHO, seen.own_routes, *ALWAYS),
     "A8": (seen.answers, seen.timed_requests, *_WHO, seen.own_routes, *ALWAYS, seen.baseline),
-    "A9": (*_ANSWERED, seen.change_on_record, *_WHO, *ALWAYS),
-    "A10": (*_ANSWERED, *ALWAYS, seen.several_clients),
-    "A11": (*_ANSWERED, *ALWAYS),
+    "A9": (*_ANSWERED, seen.change_on_record, *_WHO, *ALWAYS, seen.known_hours),
+    "A10": (*_ANSWERED, *ALWAYS, seen.known_hours, seen.several_clients),
+    "A11": (*_ANSWERED, *ALWAYS, seen.known_hours),
     "A12": (seen.limiter, seen.timed_requests, *ALWAYS),
-    "A13": (*_LOGINS, seen.timed_requests, seen.usual_rate, *ALWAYS, seen.baseline),
+    "A13": (*_LOGINS, seen.timed_requests, seen.usual_rate, *ALWAYS, seen.known_hours, seen.baseline),
     "A14": (*_LOGINS, *_WHO, *ALWAYS),
     "A15": (seen.timed_requests, *_WHO, seen.own_routes, seen.own_missed_routes, *ALWAYS),
     "A16": (seen.a_request, seen.database_wording, seen.timed_errors, *ALWAYS),
     "A17": (seen.a_request, seen.logged_queries, *ALWAYS),
     "A18": (seen.start_wording, *ALWAYS),
-    "A19": (seen.timed_requests, seen.usual_rate, *ALWAYS),
-    "A20": (*_LOGINS, seen.timed_failures, *ALWAYS),
+    "A19": (seen.timed_requests, seen.usual_rate, *ALWAYS, seen.known_hours),
+    "A20": (*_LOGINS, seen.timed_failures, *ALWAYS, seen.known_hours),
 }
 # What cannot be done at all without: these detections say nothing of requests without a time, or of a proxy.
 NEEDS_TIME = frozenset(NEEDS) - {"A14", "A16", "A17", "A18"}

@@ -13,6 +13,7 @@ from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
 from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic, are_failures
+from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone
 from audit_lib.logins.proposals import Proposal
 
 _OTHERS = f"are counted as {OTHER_ROUTES}, since there are too many routes"
@@ -35,6 +36,16 @@ def each_day(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """Each day has a line. The logs of the other days would tell."""
     left = traffic.days - traffic.days_read
     return f"{left} of {traffic.days} days have no line" if left > 0 else ""
+
+
+def every_instance(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
+    """How many instances write each log is declared. `instances` in audit.toml would tell."""
+    return undeclared_instances(traffic.log_sources)
+
+
+def known_hours(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
+    """The zone of times without one is declared. `time_zone` in audit.toml would tell."""
+    return undeclared_zone(traffic.log_sources)
 
 
 def a_request(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:

@@ -18,6 +18,7 @@ from audit_lib.logins.detections.wholeness import doubts
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
+from audit_lib.project import LogSource
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 BEGUN = ("secrets valid", "secrets invalid")
@@ -62,6 +63,7 @@ class Traffic:
     addresses: int  # public ones that requests come from
     collapsed: str  # why sources cannot be told apart; "" where they can
     failed_statuses: tuple[int, ...]
+    log_sources: tuple[LogSource, ...]  # as audit.toml declares them
     other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
     other_missed: int = 0  # those that were answered 404 and its like
     not_understood: int = 0  # lines of the logs that were read
@@ -90,6 +92,8 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     start: datetime,
     end: datetime,
     deploys: pd.DataFrame | None = None,
+    *,
+    log_sources: tuple[LogSource, ...],
 ) -> Traffic:
     """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`."""
     places = dict(zip(sources["source"], sources["environment"], strict=True))
@@ -121,6 +125,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         addresses=sum(not inside for inside in private.values()),
         collapsed="" if rules.clients_declared else collapse(asked, private),
         failed_statuses=rules.failed_statuses,
+        log_sources=log_sources,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
         doubts=doubts(requests, sources, end),

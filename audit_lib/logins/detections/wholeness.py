@@ -1,6 +1,6 @@
-"""Hints that logs are not whole: files not read, lines missing, thinned, copied, or dated too late."""
+"""Hints that logs are not whole: files not read or declared, lines missing, thinned, copied, dated late."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
+from audit_lib.project import LogSource
 
 MINUTE = pd.Timedelta(minutes=1)
 # So unlikely must a stretch without refusals be before it is a hint.
@@ -39,6 +40,24 @@ def unread(sources: pd.DataFrame) -> Iterator[str]:
         lost = row.state != "read" and not row.reason.startswith(COPY)
         if lost or row.reason.startswith(BROKEN_OFF):
             yield f"{row.source}: {row.reason or row.state}"
+
+
+def undeclared_instances(sources: Sequence[LogSource]) -> str:
+    """Why a log may be missing; "" if audit.toml says of each how many instances write it."""
+    logs = _patterns(one for one in sources if not one.instances)
+    return logs and f"another instance may have a log of its own: declare `instances` of {logs} in audit.toml"
+
+
+def undeclared_zone(sources: Sequence[LogSource]) -> str:
+    """Why times without a zone may be hours off; "" if audit.toml says the zone of each log."""
+    logs = _patterns(one for one in sources if not one.zone_declared)
+    return logs and f"times without a zone may be hours off: declare `time_zone` of {logs} in audit.toml"
+
+
+def _patterns(sources: Iterable[LogSource]) -> str:
+    """The first of the logs, and how many more there are; "" if there is none."""
+    first, *more = sorted({one.pattern for one in sources}) or [""]
+    return f"{first} and {counted(len(more), 'more log')}" if more else first
 
 
 def _copied_files(sources: pd.DataFrame) -> Iterator[str]:

@@ -23,6 +23,9 @@ _AUDIT_TAIL = """
 #   [[deploys]]
 #   pattern = "evidence/deploys*.json"
 """
+# No guess may stand for these: it would be taken for the owner's word that no log is missing.
+_INSTANCES = "# instances = 1  # fill in: how many instances write such a log, each its own"
+_ZONE = '# time_zone = "UTC"  # fill in: the zone of times that logs and people write without one'
 _POLICY_HEAD = """\
 # What this application requires of each of its variables. Written by `audit-lib init` from
 # example files and code: names only, without any value. Lines that end in "guess" are guesses, based on
@@ -47,7 +50,7 @@ def first_audit_toml(
     """
     lines = [_AUDIT_HEAD, f"name = {_quoted(project.name)}", f"policy = {_quoted(policy)}"]
     lines.append(_guide(project, policy))
-    lines.append(_environments(project))
+    lines += [_environments(project), _ZONE]
     exports = [path for path in project.exports if (project.root / path).is_file()]
     if exports:
         lines.append(f"exports = {_list(exports)}")
@@ -61,7 +64,7 @@ def first_audit_toml(
             comment = "" if any(project.root.glob(log.pattern)) else "# "
             lines += ["", f"{comment}[[log]]", f"{comment}pattern = {_quoted(log.pattern)}"]
             lines += [f"{comment}service = {_quoted(log.service)}  # guess"]
-            lines += [f"{comment}time_zone = {_quoted(log.time_zone)}  # guess: for times without a zone"]
+            lines.append(_INSTANCES)
     for block in logins:
         lines += ["", block]
     return "\n".join(lines) + "\n" + _AUDIT_TAIL

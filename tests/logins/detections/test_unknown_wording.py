@@ -56,7 +56,8 @@ def test_an_alert_on_messages_needs_their_wording(known: bool, code: int, tmp_pa
     (tmp_path / "app.log").write_text(
         f'{at} INFO: 192.0.2.1:1 - "GET /a HTTP/1.1" 200 X\n{at} {PDO}', "utf-8"
     )
-    (tmp_path / "audit.toml").write_text('[[log]]\npattern = "app.log"\n', "utf-8")
+    log = '[[log]]\npattern = "app.log"\ninstances = 1\ntime_zone = "UTC"\n'
+    (tmp_path / "audit.toml").write_text(log, "utf-8")
     words = 'known_messages = ["database_failure"]\n' if known else ""
     alert = '[[alerts]]\nname = "database"\nkinds = ["database_failure"]\n'
     (tmp_path / "policy.toml").write_text(f'name = "own"\n[detections]\n{words}{alert}', "utf-8")

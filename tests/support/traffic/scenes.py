@@ -13,8 +13,9 @@ from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detections import Traffic, detect, detection_policy, gather, tabulate
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.project import Project
 from audit_lib.project.policy import bundled_policy
+from tests.support.small_logs import DECLARED_LOG
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary
 from tests.support.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm
 from tests.support.traffic.mishaps import MISHAPS, decoys, set_back
@@ -125,12 +126,13 @@ def traffic_of(scene: Scene, folder: Path) -> Traffic:
     """The scene, written and read."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "app.log").write_text("".join(map(written, scene.lines)), "utf-8")
-    read = read_logs(Project("traffic", folder, log_sources=(LogSource("app.log"),)), None)
+    project = Project("traffic", folder, log_sources=(DECLARED_LOG,))
+    read = read_logs(project, None)
     rules = detection_policy(bundled_policy("paiid"))
     end = instant(scene.days * DAY)
-    return gather(
-        read.sources, read.counts, read.events, read.minutes, _ledger(scene, folder), rules, START, end
-    )
+    frames = read.sources, read.counts, read.events, read.minutes
+    given = (*frames, _ledger(scene, folder), rules, START, end)
+    return gather(*given, log_sources=project.log_sources)
 
 
 def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
