@@ -109,6 +109,23 @@ def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
     assert run.stdout == ""
 
 
+def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
+    """A report about nothing would look like a good one: exit 2, and nothing is published."""
+    (tmp_path / "empty").mkdir()
+    arguments = [
+        "--project",
+        str(tmp_path / "empty"),
+        "--as-of",
+        "2026-10-01",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    run = CliRunner().invoke(main, ["review", *arguments])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert "nothing of an application was found here" in run.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.long
 def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path) -> None:
     """kill -9 at 20 random moments of a whole review: the last report stands; the next run leaves nothing."""
