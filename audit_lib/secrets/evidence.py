@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.age_interval import EPS
+from audit_lib.secrets.current_runs import current_runs
 from audit_lib.secrets.evidence_rows import (
     EvidenceInputs,
     PresentValue,
@@ -24,13 +24,7 @@ from audit_lib.secrets.evidence_rows import (
     piece,
     role_of_file_time,
 )
-from audit_lib.secrets.ledger_observations import (
-    Observation,
-    Observations,
-    ObservedSeries,
-    Stint,
-    surely_after,
-)
+from audit_lib.secrets.ledger_observations import Observations
 from audit_lib.secrets.rotation_claims import claims_of, effective_of
 from audit_lib.secrets.seen_elsewhere import backups, earliest, self_dated, sightings
 from audit_lib.secrets.store_dates import DatedPlace
@@ -101,8 +95,8 @@ def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     What no snapshot saw of this copy of the file bounds nothing from below: a clone's file may be older
     than what the ledger saw in another copy.
     """
-    current, returned = _current(seen, known)
-    lo = max((stint.before.at for _, stint in current if stint.before), default=None)
+    current, returned = current_runs(seen, known)
+    lo = next((stint.before.at for _, stint in current if stint.before), None)
     for chain, stint in current:
         yield from of_stint(seen, stint, chain, "bound", returned)
     written = seen.modified_at
@@ -111,45 +105,6 @@ def _tenure(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
         role = role_of_file_time(written, lo, returned) if on_time else "left out"
         yield of_file_time(seen, written, seen.source, role)
     yield from _committed(seen, known, lo)
-
-
-def _current(seen: PresentValue, known: EvidenceInputs) -> tuple[list[tuple[ObservedSeries, Stint]], bool]:
-    """The runs of the value that last, and whether it was in force in one of those chains before.
-
-    Writers may hold copies of one file. The value is as old as its oldest copy, so that all begin after
-    the earliest of the last sights of another value, and after none if one copy has none.
-    """
-    chains = known.observations.of_place(seen.place, seen.source)
-    runs = [(chain, known.observations.stints(chain, seen.fingerprint)) for chain in chains]
-    current = [(chain, stints[-1]) for chain, stints in runs if stints and stints[-1].last]
-    before = _last_other([stint for _, stint in current], seen, known)
-    returned = any(len(stints) > 1 and stints[-1].last for _, stints in runs)
-    return [(chain, replace(stint, before=before)) for chain, stint in current], returned
-
-
-def _last_other(current: list[Stint], seen: PresentValue, known: EvidenceInputs) -> Observation | None:
-    """The last sight of another value before which no copy held this one; None if there is none such.
-
-    Who only records does not look at each change, nor say at which copy. A record that may be older than
-    that sight tells of a copy that changed first: all copies were seen with another value before it.
-    """
-    looked = [stint for stint in current if stint.looked]
-    earliest = _earliest(looked or current)
-    told = min((stint.first for stint in current if not stint.looked), key=_at, default=None)
-    if not looked or earliest is None or told is None or surely_after(earliest, told):
-        return earliest
-    chains = known.observations.of_place(seen.place, seen.source)
-    others = [known.observations.last_other(chain, seen.fingerprint, told) for chain in chains]
-    return min((one for one in others if one and not one.recorded), key=_at, default=None)
-
-
-def _at(one: Observation) -> datetime:
-    return one.at
-
-
-def _earliest(stints: list[Stint]) -> Observation | None:
-    befores = [stint.before for stint in stints if stint.before is not None]
-    return min(befores, key=_at, default=None) if len(befores) == len(stints) else None
 
 
 def _committed(seen: PresentValue, known: EvidenceInputs, lo: datetime | None) -> Iterator[Row]:

@@ -74,9 +74,16 @@ def of_stint(
     yield piece(seen.place, kind, role, lo=lo, hi=stint.first.at, text=text, **base)
     written = stint.modified_at
     if written is not None and FIRST_ENV_FILES <= written < stint.first.at:
-        text = f"its file{where} was last modified {instant_words(written)}, as seen then"
         told = role_of_file_time(written, lo, returned) if role == "bound" else role
-        yield piece(seen.place, "E3", told, lo=None, hi=written, text=text, **base)
+        since = None if told == "bound" else _in_file_before(before, written)
+        text = f"its file{where} was last modified {instant_words(written)}, as seen then"
+        text += f"; {_seen_before(since)}" if since else ""
+        yield piece(seen.place, "E3", told, lo=since and since.at, hi=written, text=text, **base)
+
+
+def _in_file_before(before: Observation | None, written: datetime) -> Observation | None:
+    """The sight of another value in a file, if the file was written after it."""
+    return before if before and before.at < written else None
 
 
 def _seen_before(before: Observation) -> str:
@@ -95,9 +102,16 @@ def role_of_file_time(written: datetime, lo: datetime | None, returned: bool) ->
     return "sighting"
 
 
-def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) -> Row:
-    """E3: one-sided, since a copy or a touch only moves a file's time later."""
+def of_file_time(
+    seen: PresentValue, written: datetime, source: str, role: str, before: Observation | None = None
+) -> Row:
+    """E3: one-sided, since a copy or a touch only moves a file's time later.
+
+    `before` is another value that was seen in another place's file before this one.
+    """
+    since = _in_file_before(before, written)
     text = f"last modified {instant_words(written)}, so the value was in place by then"
+    text += f"; {_seen_before(since)}" if since else ""
     if written < FIRST_ENV_FILES:
         role, text = (
             "claim",
@@ -107,7 +121,7 @@ def of_file_time(seen: PresentValue, written: datetime, source: str, role: str) 
         seen.place,
         "E3",
         role,
-        lo=None,
+        lo=since and since.at,
         hi=written,
         source=source,
         observed_at=written,

@@ -11,6 +11,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
+from audit_lib.secrets.current_runs import sight_before
 from audit_lib.secrets.evidence_rows import (
     EvidenceInputs,
     PresentValue,
@@ -73,7 +74,8 @@ def _in_ledger(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
 def _in_files(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
     for other in known.present.get(seen.fingerprint, []):
         if other.place != seen.place and other.modified_at is not None and other.modified_at <= known.as_of:
-            yield of_file_time(seen, other.modified_at, other.source, "sighting")
+            before = sight_before(other, known)
+            yield of_file_time(seen, other.modified_at, other.source, "sighting", before)
     for source, written in known.backups.get(seen.fingerprint, []):
         yield piece(
             seen.place,

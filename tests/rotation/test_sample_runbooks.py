@@ -21,8 +21,7 @@ ENVIRONMENT = "production"
 ONLY = ("--environment", ENVIRONMENT)
 QUICK = ("API_TOKEN",)
 NO_SECRETS = ("TRADIER_ACCOUNT_ID", "NEXT_PUBLIC_BACKEND_API_BASE_URL")
-# The public twin of API_TOKEN changes with it.
-MORE = [name for name in SECRETS if name not in (*QUICK, *NO_SECRETS, "NEXT_PUBLIC_API_TOKEN")]
+MORE = [name for name in SECRETS if name not in (*QUICK, *NO_SECRETS)]
 BAD = {"overdue-secret", "due-secret", "half-done-rotation", "rotation-not-done"}
 ALSO = {  # in the sample they hold one value
     "ANTHROPIC_API_KEY": "NEXT_PUBLIC_ANTHROPIC_API_KEY",

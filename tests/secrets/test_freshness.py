@@ -177,6 +177,19 @@ def test_one_snapshot_may_see_the_value_elsewhere_and_another_one_here() -> None
     assert found.age_days_min == 19
 
 
+@pytest.mark.parametrize(("written", "status"), [(12, "fresh"), (25, "unknown")])
+def test_a_twins_file_is_no_older_than_another_value_seen_in_it(written: float, status: str) -> None:
+    """A twin that changed first bounds the age as far as its own change does, also by its file's time."""
+    twin = ("PUBLIC_TOKEN", "production", "frontend")
+    entries = [
+        snapshot(ago(days), [present(twin, other, "frontend/.env"), present(PLACE, what, FILE)])
+        for days, other, what in ((20, B, B), (11, A, B), (1, A, A))
+    ]
+    rows = [inventory_row(PLACE, A, FILE), inventory_row(twin, A, "frontend/.env")]
+    table, _ = freshness(rows, entries, files={"frontend/.env": ago(written)})
+    assert table.set_index("secret").loc["TOKEN", "status"] == status
+
+
 def test_a_files_last_write_proves_overdue_and_never_fresh() -> None:
     """E3 is one-sided; between snapshots of another value and of this one it narrows the interval."""
     assert row([], source=FILE, files={FILE: ago(91)}).status == "overdue"
