@@ -53,7 +53,7 @@ class GroupLimit:
         if kept < len(order):
             self._last[column] = min(self._last[column], int(found[order[kept - 1]]) if kept else -1)
         stays = np.ones(len(sums.names) + 1, np.bool_)
-        stays[used] = [one <= self._last[column] for one in found.tolist()]
+        stays[used] = found <= self._last[column]
         if stays.all():
             return sums
         place = sums.names.index(other) if other in sums.names else len(sums.names)

@@ -36,7 +36,8 @@ def budget_of(status: Ints) -> Ints:
 
 def hashes(names: Iterable[bytes]) -> Hashes:
     """A number for each name that is the same everywhere."""
-    return np.frombuffer(b"".join(blake2b(name, digest_size=8).digest() for name in names), "<u8")
+    digests = (blake2b(name, digest_size=8).digest() for name in names)
+    return np.fromiter((int.from_bytes(digest, "little") for digest in digests), np.uint64)
 
 
 def chosen(names: Collection[str], most: int) -> frozenset[str]:

@@ -125,7 +125,7 @@ def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     del gathered.shares[id(share.worker)]
     rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
     enough = plan.limit.most // 4 if plan.limit else max(2 * plan.routes, rows[0])
-    if sum(rows[1:]) > enough:
+    if sum(rows[1:] or rows) > enough:
         gathered.parts = [_within(gathered.parts, plan)]
 
 
