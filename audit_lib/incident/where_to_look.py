@@ -10,6 +10,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.logins.detections.callers import is_known
 
 COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12  # days and addresses; a leak that is in force is never left out
@@ -45,7 +46,7 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
         low, high = group["not_before_at"].min(), group["not_after_at"].max()
         kinds = ", ".join(str(kind).replace("_", " ") for kind in sorted(set(group["kind"])))
         yield {
-            "what": kinds,
+            "what": f"{kinds}; known to the policy" if is_known(str(client), investigation.rules) else kinds,
             "first_at": low,
             "last_at": high,
             "count": int(count),

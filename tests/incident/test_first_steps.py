@@ -1,6 +1,7 @@
 """The steps of steps.toml: whole, in an order that does not contradict itself, at the places concerned."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from audit_lib.audit import instant_of, run_audit
 from audit_lib.incident.explanations import EXPLANATIONS
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.first_steps import explained_step, step_templates, steps
+from audit_lib.incident.investigation import LastComputed
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import tabulate_suspicions
@@ -82,3 +84,16 @@ def test_a_leaked_value_is_rotated_where_it_is_in_force(tmp_path: Path) -> None:
     secrets = run_audit(project).tables["leaked_secrets"]
     in_force = secrets.loc[secrets["status"] == "emergency", "secret"]
     assert in_force.tolist() == told["secret"].tolist()
+
+
+def test_an_address_that_the_policy_knows_is_marked_beside_it(tmp_path: Path) -> None:
+    """What stands out says whose address it is, and leaves the address as it is copied as a parameter."""
+    write_sample(tmp_path / "sample")
+    project = load_project(tmp_path / "sample")
+    found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
+    client = next(one for one in tabulate_suspicions(found)["client"] if one)
+    detections = {**found.policy.options["detections"], "known_clients": [client]}
+    policy = replace(found.policy, options={**found.policy.options, "detections": detections})
+    told = tabulate_suspicions(replace(found, policy=policy, computed=LastComputed()))
+    assert client in set(told["client"])
+    assert (told["what"].str.endswith("; known to the policy") == told["client"].eq(client)).all()
