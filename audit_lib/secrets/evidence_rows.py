@@ -78,7 +78,7 @@ def of_stint(
         since = None if told == "bound" else _in_file_before(before, written)
         text = f"its file{where} was last modified {instant_words(written)}, as seen then"
         text += f"; {_seen_before(since)}" if since else ""
-        yield piece(seen.place, "E3", told, lo=since and since.at, hi=written, text=text, **base)
+        yield piece(seen.place, "E3", told, lo=since.at if since else None, hi=written, text=text, **base)
 
 
 def _in_file_before(before: Observation | None, written: datetime) -> Observation | None:
@@ -121,7 +121,7 @@ def of_file_time(
         seen.place,
         "E3",
         role,
-        lo=since and since.at,
+        lo=since.at if since else None,
         hi=written,
         source=source,
         observed_at=written,
