@@ -123,7 +123,7 @@ def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, ["review", *arguments])
     assert (run.exit_code, run.stdout) == (2, "")
     assert "nothing of an application was found here" in run.stderr
-    assert not (tmp_path / "out").exists()
+    assert not out.exists()
 
 
 @pytest.mark.long
