@@ -111,15 +111,9 @@ def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
 
 def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
     """A report about nothing would look like a good one: exit 2, and nothing is published."""
-    (tmp_path / "empty").mkdir()
-    arguments = [
-        "--project",
-        str(tmp_path / "empty"),
-        "--as-of",
-        "2026-10-01",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    empty, out = tmp_path / "empty", tmp_path / "out"
+    empty.mkdir()
+    arguments = ["--project", str(empty), "--as-of", "2026-10-01", "--out", str(out)]
     run = CliRunner().invoke(main, ["review", *arguments])
     assert (run.exit_code, run.stdout) == (2, "")
     assert "nothing of an application was found here" in run.stderr
