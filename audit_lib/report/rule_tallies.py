@@ -88,7 +88,7 @@ def _add_table(made: Tally, checks: list[Judged], rows: pd.DataFrame, secrets: t
     names = [column for column in ("secret", "other_secret") if column in rows]
     of_secrets = rows[names].isin(secrets).any(axis=1).to_numpy() if secrets and names else True
     about, fault, unknown = (
-        np.logical_or.reduce([getattr(one, name) for one in checks]) & of_secrets
+        np.any([getattr(one, name) for one in checks], axis=0) & of_secrets
         for name in ("about", "fault", "unknown")
     )
     made.population += int(about.sum())
