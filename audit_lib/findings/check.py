@@ -30,6 +30,11 @@ def held(rows: Rows) -> Truths:
     return rows["state"].isin(("present", "not supplied"))
 
 
+def asked(column: str) -> Predicate:
+    """Variables of which a question has its answer, or may be asked: their value is not known."""
+    return lambda rows: rows[column].notna() | (held(rows) & rows["placeholder"].isna())
+
+
 @dataclass(frozen=True)
 class Check:
     """One check. `subject`, `evidence`, `where` and `remedy` are templates over the row's columns.

@@ -20,7 +20,8 @@ SEARCH = "a search for each value in every form"
 def tabulate_rules(audit: Audit) -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
 
-    A rule with an exception fails; one of which anything is not known is unknown, never a pass.
+    A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
+    unknown, never a pass.
 
     Raises:
         BadInput: rules that cannot be read, or that name a check or a question that does not exist.
@@ -56,7 +57,7 @@ def _row(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> dict[s
     made = tally(rule, audit, results)
     unseen = (f"{made.not_known} of {made.population} could not be judged",) if made.not_known else ()
     decided_by = ", ".join((*rule.checks, *((SEARCH,) if rule.leaks_in else ())))
-    return _stated(rule, _verdict(made), decided_by, "; ".join((*unseen, *made.reasons))) | {
+    return _stated(rule, _verdict(rule, made), decided_by, "; ".join((*unseen, *made.reasons))) | {
         "procedure": _procedure(rule, results),
         "population": made.population,
         "tested": made.population - made.not_known,
@@ -66,10 +67,11 @@ def _row(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> dict[s
     }
 
 
-def _verdict(made: Tally) -> str:
+def _verdict(rule: GuideRule, made: Tally) -> str:
+    """Of a rule that reaches beyond its checks nothing but a failure can be known."""
     if made.exceptions:
         return FAIL
-    if made.not_known or made.reasons:
+    if made.not_known or made.reasons or rule.beyond:
         return UNKNOWN
     return PASS if made.population or made.events else NOT_APPLICABLE
 

@@ -1,5 +1,6 @@
 """How much a rule of the guide was tested on: its population, its exceptions and what is not known."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,7 +18,10 @@ from audit_lib.report.verdict import PASS_NEEDS
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
 EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections")
+# Columns that say of a row that it is not known.
+_TELL = ("state", "reason", "relation", "status", "answer", "verdict")
 SHOWN = 5  # ids
+_NAME = re.compile(r"\w+")
 Truths = NDArray[np.bool_]  # one for each row of a table
 
 
@@ -52,7 +56,7 @@ def _judged(check: Check, audit: Audit) -> Judged:
     rows = looked_at(check, audit.tables)
     about = check.about(rows).astype(bool)
     fault, unknown = judged(check, rows)
-    silent = about & ~fault & _not_supplied(rows)
+    silent = about & ~fault & _untold(rows)
     table = audit.tables[check.table].index
     return Judged(check, *(_whole(truths, table) for truths in (about, fault, unknown | silent)))
 
@@ -62,10 +66,13 @@ def _whole(truths: "pd.Series[bool]", table: pd.Index) -> Truths:
     return truths.reindex(table, fill_value=False).to_numpy(bool)
 
 
-def _not_supplied(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Rows of which nothing was supplied: no check calls them unknown one by one."""
-    columns = [column for column in ("state", "reason") if column in rows]
-    return rows[columns].isin(["not supplied"]).any(axis=1)
+def _untold(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Rows that cannot be judged, though no check says so of each: one finding stands for them all."""
+    columns = [column for column in _TELL if column in rows]
+    silent = rows[columns].isin(["not supplied", "unknown"]).any(axis=1)
+    if "placeholder" in rows:
+        silent |= rows["state"].eq("present") & rows["placeholder"].isna()
+    return silent
 
 
 def tally(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> Tally:
@@ -107,8 +114,8 @@ def _findings(audit: Audit, rule: GuideRule) -> list[str]:
     findings = audit.tables["findings"]
     found = findings[findings["check"].isin(rule.checks) & findings["status"].isin(("open", "unknown"))]
     if rule.secrets:
-        text = found["subject"] + ";" + found["covers"]
-        found = found[text.map(lambda words: any(name in words for name in rule.secrets)).astype(bool)]
+        text, secrets = found["subject"] + ";" + found["covers"], set(rule.secrets)
+        found = found[text.map(lambda words: not secrets.isdisjoint(_NAME.findall(words))).astype(bool)]
     return _first(found["id"].tolist())
 
 
@@ -128,7 +135,7 @@ def _add_leaks(made: Tally, rule: GuideRule, audit: Audit) -> None:
     made.population += int(values["count"].fillna(0).sum())
     made.not_known += int(values.loc[values["state"].ne("searched"), "count"].fillna(1).sum())
     made.exceptions += len(found)
-    made.reasons += _unmet("leak_coverage", audit)
+    made.reasons += [reason for reason in _unmet("leak_coverage", audit) if reason not in made.reasons]
     made.evidence += _first(found)
 
 

@@ -60,6 +60,33 @@ def test_a_rule_counts_what_it_is_about(
     assert row["verdict"] == verdict
 
 
+def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
+    """All that was asked is good, and something of the rule was not asked: unknown, with what that is."""
+    tables = {"inventory": rows_of("inventory", {}), "sources": rows_of("sources", {})}
+    row = _results(tmp_path, 'checks = ["short-value"]\nbeyond = "the rest"', **tables)
+    assert (row["exceptions"], row["verdict"], row["reason"]) == (0, "unknown", "not reached: the rest")
+
+
+@pytest.mark.parametrize("check", ["known-default", "ambiguous-url", "too-few-classes", "forbidden-format"])
+def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> None:
+    """A question that cannot be asked of a value that nobody supplied leaves the rule unknown."""
+    nothing = {"state": "not supplied", "default_ok": None, "url_ok": None, "classes_ok": None}
+    inventory = rows_of("inventory", {}, nothing | {"forbidden_format_ok": None, "placeholder": None})
+    row = _results(tmp_path, f'checks = ["{check}"]', inventory=inventory, sources=rows_of("sources", {}))
+    assert (row["population"], row["not_known"], row["verdict"]) == (2, 1, "unknown")
+
+
+def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
+    """A finding on NEXT_PUBLIC_API_TOKEN is no evidence about API_TOKEN."""
+    found = [
+        {"id": name, "check": "short-value", "subject": name, "status": "open", "severity": "low"}
+        for name in ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
+    ]
+    decider = 'checks = ["short-value"]\nsecrets = ["API_TOKEN"]'
+    row = _results(tmp_path, decider, findings=filled(contracts.Findings, found))
+    assert row["evidence"] == "API_TOKEN"
+
+
 def test_without_what_pass_needs_a_rule_is_unknown(tmp_path: Path) -> None:
     """No env file was read: nothing that was asked of its variables has passed."""
     sources = rows_of("sources", {"state": "missing"})

@@ -1,6 +1,6 @@
 """Checks on the form of a value: what the policy demands, what its provider issues, what must not be here."""
 
-from audit_lib.findings.check import Check, by_environment, held, no
+from audit_lib.findings.check import Check, asked, by_environment, held, no
 from audit_lib.findings.checks.values import PLACE, not_judged, own_value, present
 
 FORMATS = (
@@ -27,7 +27,7 @@ FORMATS = (
         why="It grants far more than the application needs; a leak would do far more harm.",
         table="inventory",
         severity="critical",
-        about=lambda rows: rows["forbidden_format_ok"].notna(),
+        about=asked("forbidden_format_ok"),
         when=lambda rows: present(rows) & no(rows["forbidden_format_ok"]),
         subject="{secret}",
         evidence="{variable} has a format that is forbidden here, such as that of a live or an admin key; "
@@ -66,7 +66,7 @@ FORMATS = (
         why="Two parsers read two passwords from it: one program connects and another does not.",
         table="inventory",
         severity="high",
-        about=lambda rows: rows["url_ok"].notna(),
+        about=asked("url_ok"),
         when=lambda rows: own_value(rows) & no(rows["url_ok"]),
         subject="{secret}",
         evidence="the password in {variable} has a reserved character that is not percent-encoded, so two "
@@ -82,7 +82,7 @@ FORMATS = (
         why="A wrong address or mode can send production's secrets to another place.",
         table="inventory",
         severity=by_environment("high", "medium"),
-        about=lambda rows: rows["expected_ok"].notna(),
+        about=asked("expected_ok"),
         when=lambda rows: present(rows) & no(rows["expected_ok"]),
         subject="{secret}",
         evidence="{variable} is not the value that the guide states for {environment}",

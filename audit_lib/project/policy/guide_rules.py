@@ -26,7 +26,7 @@ class GuideRule:
     question: str = ""  # the attestation that answers it
     held_by: str = ""  # what of the program itself holds it
     not_decidable: str = ""  # why nothing that can be read decides it
-    beyond: str = ""  # what of the rule the checks do not reach
+    beyond: str = ""  # what of the rule the checks do not reach: with it, it never passes
 
 
 def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
