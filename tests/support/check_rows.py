@@ -15,8 +15,8 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "blueprint-name-twice": (
         {"topic": "blueprint name", "answer": "no"},
         {"topic": "blueprint name"},
-        {"topic": "blueprint name", "answer": "yes", "line": None},
-        False,
+        {"topic": "blueprint name", "answer": "unknown", "line": None},
+        True,
     ),
     "previews-inherit-secrets": (
         {"topic": "blueprint preview", "answer": "no"},

@@ -46,8 +46,12 @@ CONFIGURATION = (
         severity="medium",
         about=_about("blueprint name"),
         when=_no,
+        unknown_when=_unknown,
         subject="{subject} of {service}",
         evidence="{source} sets {subject} of {service} twice: {reason}",
+        unknown_subject="{service}",
+        unknown_evidence="whether a group that {source} does not hold sets {subject} of {service}, too, is "
+        "not known",
         remedy="Set {subject} in the group or in the service, not in both.",
         controls=PLATFORM,
         where=PLACE,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -22,7 +23,8 @@ from audit_lib.project.policy.rules import Policy
 BLUEPRINTS = ("render.yaml", "render.yml")
 BASELINES = (".secrets.baseline",)
 Reader = Callable[[str, str], Iterable[Answer]]
-LARGEST = 1 << 20  # of a file that is read here
+LARGEST = 1 << 18  # bytes of a file that is read here: blueprints take seconds beyond
+MOST_ANSWERS = 20_000  # of one file
 
 
 def tabulate_configuration(project: Project, policy: Policy, as_of: datetime) -> pd.DataFrame:
@@ -52,10 +54,11 @@ def _read(project: Project, path: str, reader: Reader) -> list[Answer]:
         return []
     try:
         text = read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
-        return list(reader(path, text))
+        answers = list(islice(reader(path, text), MOST_ANSWERS + 1))
+        return answers if len(answers) <= MOST_ANSWERS else [unread(path, "says too much to be read whole")]
     except Unreadable as error:
         return [] if error.state == "missing" else [unread(path, error.reason)]
-    except (UnicodeDecodeError, NotUnderstood):
+    except (UnicodeDecodeError, NotUnderstood, RecursionError):
         return [unread(path, "is not understood")]
 
 
@@ -64,7 +67,8 @@ def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
     env_files = [source.path for source in project.env_sources if not source.example]
     for path in paths:
         if is_dockerfile(path.name):
-            ignore = _text(project, path.parent / ".dockerignore")
+            own = _text(project, path.with_name(f"{path.name}.dockerignore"))  # counts first
+            ignore = own if own != "" else _text(project, path.parent / ".dockerignore")
             yield from _read(project, str(path), partial(image_answers, ignore=ignore, env_files=env_files))
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from audit_lib.project.configuration.answers import Answer
 
 _NEXT = re.compile(
-    r"(?i)next[ _-]+(?:review|audit)(?:[ _-]+(?:date|due))?[ \t]*[*_`]*[ \t]*[:|=][ \t*_`|]*([^\n|(]{4,40})"
+    r"(?i)next[ _-]{1,3}(?:review|audit)(?:[ _-]{1,3}(?:date|due))?"
+    r"[ \t*_`]{0,8}[:|=][ \t*_`|]{0,8}([^\n|(]{4,40})"
 )
 _FORMS = ("%Y-%m-%d", "%B %d, %Y", "%d %B %Y", "%b %d, %Y", "%d %b %Y")
 

@@ -88,7 +88,16 @@ def test_previews_get_what_is_written_down(tmp_path: Path, previews: str, told: 
     assert _told(tmp_path, "blueprint preview") == told
 
 
-@pytest.mark.parametrize("text", ["- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00",
+        "a: &a {name: x}\nservices: [{<<: *a}]",
+        "a: &a {envVars: [" + "{key: A}," * 900 + "]}\nservices: [" + "*a," * 900 + "]",
+        "services: [{previews: {}}]\nx: " + "y" * (1 << 18),
+    ],
+    ids=["list", "number", "open", "deep", "text", "NUL", "merge", "aliases", "large"],
+)  # fmt: skip
 def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
     """A file that cannot be understood has said nothing."""
     (tmp_path / "render.yaml").write_text(text)
@@ -108,6 +117,14 @@ def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> Non
         ('FROM a\nADD [".env*", "/app/"]\n', "", "no"),
         ("FROM a\nCOPY --from=build . /app\n", "", "yes"),
         ("FROM a\nCOPY --chown=1:1 . /app\n", "", "no"),
+        ("FROM a\nCOPY \\\n  . /app\n", "", "no"),
+        ("FROM a\nCOPY \\\n  --from=b . /app\n", "", "yes"),
+        ("FROM a\nONBUILD COPY . /app\n", "", "no"),
+        ("FROM a\nCOPY ${SOURCE} /app\n", "", "unknown"),
+        ("FROM a\nCOPY ${SOURCE} /app\n", ".env\n", "yes"),
+        ("FROM a\nCOPY .[e]nv /app\n", "", "unknown"),
+        ("FROM a\nCOPY . /app\n", ".env\n!.[e]nv\n", "unknown"),
+        ("FROM a\nCOPY . /app\n", ".env\n" + "**a" * 40, "unknown"),
     ],
 )
 def test_an_image_takes_what_it_copies_and_does_not_ignore(
@@ -119,6 +136,9 @@ def test_an_image_takes_what_it_copies_and_does_not_ignore(
     (tmp_path / "backend/Dockerfile").write_text(dockerfile)
     (tmp_path / "backend/.dockerignore").write_text(ignore)
     assert _told(tmp_path, "image context") == {"backend/.env": answer}
+    if answer == "no":  # a list beside the Dockerfile, under its name, counts first
+        (tmp_path / "backend/Dockerfile.dockerignore").write_text(".env\n")
+        assert _told(tmp_path, "image context") == {"backend/.env": "yes"}
 
 
 def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
@@ -146,6 +166,28 @@ def test_the_guide_s_next_review(tmp_path: Path, text: str, answer: str) -> None
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/SECRETS.md").write_text(f"# Guide\n{text}\n")
     assert _told(tmp_path, "guide review") == {"next review": answer}
+
+
+def test_a_group_of_elsewhere_leaves_names_open(tmp_path: Path) -> None:
+    """A service that joins a group which the blueprint does not hold may get a name twice."""
+    text = BLUEPRINT.format(previews="off", value="x").replace("fromGroup: shared", "fromGroup: elsewhere")
+    (tmp_path / "render.yaml").write_text(text)
+    assert set(_told(tmp_path, "blueprint name").values()) == {"unknown"}
+
+
+def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -> None:
+    """The address of a store with a password is a secret, whatever its variable is called."""
+    value = f"postgres://u:{fake_value('inside an address')}@h/d"
+    text = f"services:\n  - name: b\n    envVars:\n      - key: TARGET\n        value: {value}\n"
+    (tmp_path / "render.yaml").write_text(text)
+    assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
+
+
+def test_a_hostile_guide_is_read_in_time(tmp_path: Path) -> None:
+    """Many spaces behind the words cost nothing; a second would be a quadratic search."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/SECRETS.md").write_text(("next review" + " " * 1000) * 200)
+    assert _told(tmp_path, "guide review") == {"next review": "unknown"}
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
