@@ -20,7 +20,6 @@ from audit_lib.notebook import (
     open_guarded,
     project_folder,
     refuse_misspelt,
-    with_named_logs,
 )
 from audit_lib.project import load_project
 from audit_lib.report.incident_tables import (
@@ -136,7 +135,6 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
     as_of: str = "",
     policy: str = "",
     discovered: str = "",
-    logs: str = "",
 ) -> Investigation:
     """The investigation that a notebook's parameters name: handed over by `investigate`, or computed here.
 
@@ -154,7 +152,6 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         "as_of": as_of,
         "policy": policy,
         "discovered": discovered,
-        "logs": logs,
     }
     refuse_misspelt(given)
     handed = handoff.receive(given)
@@ -167,7 +164,6 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         raise BadInput.at("project", "is not a folder")
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
     opened = load_project(_opened.enter_context(project_folder(project)), sample=not project)
-    opened = with_named_logs(opened, logs)
     keeper = keeper_of(opened)
     moment = instant_of(opened, as_of or opened.pinned_as_of or current_instant())
     question = Question(since, until, secret, client, discovered)

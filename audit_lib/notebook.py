@@ -22,7 +22,7 @@ from audit_lib.project import Project, load_project
 from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
 from audit_lib.report.leak_tables import leaks_tables
-from audit_lib.report.limits import first_review, limits
+from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
@@ -35,7 +35,6 @@ from audit_lib.report.review_summary import (
     verdict_table,
     what_was_not_read,
     what_was_read,
-    what_would_decide,
 )
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables
@@ -57,7 +56,6 @@ __all__ = [
     "failures_by_source",
     "failures_totals",
     "findings_table",
-    "first_review",
     "freshness_figure",
     "freshness_table",
     "leaks_tables",
@@ -70,7 +68,7 @@ __all__ = [
     "verdict_table",
     "what_was_not_read",
     "what_was_read",
-    "what_would_decide",
+    "what_would_prove",
 ]
 
 

@@ -1,6 +1,5 @@
 """Reads what an incident needs, runs its notebook and publishes; imported once the first steps are out."""
 
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +42,6 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     refuse_values(Opened(project, choose_policy(project, given["policy"]), values), {"--out": out})
     asked = {"project": str(project.root), "as_of": iso(moment)}
     asked |= {name: given[name] for name in ("since", "until", "secret", "client", "policy", "discovered")}
-    asked["logs"] = " ".join(map(shlex.quote, given["logs"]))
     replaced = (out / MANIFEST).exists()
 
     def investigated() -> Publication[Investigation]:

@@ -8,7 +8,8 @@ from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.report.days_of_quarter import days, undated
-from audit_lib.report.table import Table, show
+from audit_lib.report.review_summary import what_would_decide
+from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.report.verdict import undeclared_logs, unread
 
 SNAPSHOTS = frozenset({"E1"})  # two snapshots that differ: our own only evidence that a value is fresh
@@ -121,6 +122,11 @@ def _of_method(audit: Audit) -> Iterator[tuple[str, str]]:
     if audit.tables["detections"].empty:
         yield "attack patterns", "refusals are counted, but whether they are an attack was not examined"
     yield "compliance", "a control beside a finding shows what it relates to, not that the control is met"
+
+
+def what_would_prove(audit: Audit) -> Tables:
+    """What would decide the ages that are not known, and what a first review can already prove."""
+    return together(what_would_decide(audit), first_review(audit))
 
 
 def first_review(audit: Audit) -> Table:
