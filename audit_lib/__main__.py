@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "leaks": "leaks:leaks",
     "whose": "whose:whose",
     "investigate": "investigate:investigate",
+    "oscal": "oscal:oscal",
 }
 
 
