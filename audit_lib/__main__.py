@@ -10,7 +10,7 @@ import click
 
 from audit_lib import __version__
 from audit_lib.base.errors import AuditError
-from audit_lib.base.startup import UNUSED_BY_COMMANDS, kept_imports, leave_out, one_thread
+from audit_lib.base.startup import kept_imports, one_thread
 from audit_lib.cli.help import GroupedCommands
 
 one_thread()
@@ -81,7 +81,6 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    leave_out(*UNUSED_BY_COMMANDS)
     sys.exit(main())
 
 

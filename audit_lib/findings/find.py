@@ -98,6 +98,8 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
 
 def _apply(check: Check, rows: pd.DataFrame, policy: Policy) -> Iterator[_Finding]:
     """One finding for each subject and place that the check picks, faults first."""
+    if rows.empty:
+        return
     fault, unknown = judged(check, rows)
     yield from _picked(check, rows[fault], "open", policy)
     yield from _picked(check, rows[unknown], "unknown", policy)

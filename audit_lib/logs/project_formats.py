@@ -18,7 +18,7 @@ def project_formats(project: Project, secrets: Iterable[str] = ()) -> LogFormats
     """
     if not project.formats:
         return load_formats(None, secrets)
-    own = parse_formats(formats_source(project).content, project.formats, secrets)
+    own = parse_formats(formats_source(project).content, project.formats, tuple(secrets))
     blocks = (*own.prefixes, *own.bodies, *own.messages)
     if faults := [Fault(project.formats, f"{one.name} {PATTERN}") for one in blocks if one.pattern]:
         raise BadInput(faults)

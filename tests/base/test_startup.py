@@ -27,13 +27,6 @@ def test_what_nothing_uses_is_not_imported(code: str, blocked: str, loaded: str)
     assert not _loaded(code, loaded)
 
 
-def test_commands_do_without_hypothesis() -> None:
-    """Making a frame imports hypothesis in a test, and not in a command."""
-    leave_out = "from audit_lib.base.startup import *; leave_out(*UNUSED_BY_COMMANDS);"
-    assert _loaded(FIRST_FRAME, "hypothesis"), "it is imported no longer: remove the trick"
-    assert not _loaded(leave_out + FIRST_FRAME, "hypothesis")
-
-
 @pytest.mark.parametrize(("block", "searched"), [("kept_imports", False), ("nullcontext", True)])
 def test_imports_are_not_searched_for_garbage(block: str, searched: bool) -> None:
     """Importing pandas makes the collector run many times, and never within `kept_imports`."""

@@ -86,6 +86,7 @@ def test_a_window_holds_its_rows_alone() -> None:
             "count": 1,
             "line": 1,
             "declared": 0,
+            "refused": False,
         }
         | dict.fromkeys(("file", "client", "method", "route"), "x")
         | {"protected": True}
@@ -102,6 +103,7 @@ def test_more_clients_than_a_byte_counts_are_told_apart(investigation: Investiga
         {"file": "a.log", "not_before_at": at, "not_after_at": at, "timed": True, "status": 200}
         | {"client": f"203.0.113.{number % 250}-{number}", "method": "GET", "protected": True}
         | {"route": "/busy" if number > 200 else "/quiet", "count": 1, "line": 1, "declared": 0}
+        | {"refused": False}
         for number in range(300)
     )
     narrowed = replace(investigation, computed=LastComputed())
