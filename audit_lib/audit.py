@@ -26,6 +26,7 @@ from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.last_use import last_uses
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.example_lines import written_lines
 from audit_lib.logs.project_logs import LogRead, read_logs
@@ -33,6 +34,7 @@ from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
+from audit_lib.project.variables import read_code
 from audit_lib.rotation.half_rotations import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
@@ -48,6 +50,8 @@ from audit_lib.secrecy.identities import (
     numbered_label,
 )
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.population import tabulate_population
+from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
@@ -111,11 +115,16 @@ def run_audit(
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
+    code = read_code(project)
+    used = last_uses(rotating.requests, rules, moment)
+    population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
     tables = {
         "sources": Sources.checked(pd.concat([read.sources, documents])),
         "entries": read.entries,
         "configuration": tabulate_configuration(project, rules, moment),
         "inventory": read.inventory,
+        "population": population,
+        "population_sides": tabulate_sides(population, rules, code, read.sources, read.ledger),
         "drift": read.drift,
         "evidence": read.evidence,
         "freshness": read.freshness,

@@ -23,6 +23,7 @@ from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
 from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.limits import limits, what_would_prove
+from audit_lib.report.population_tables import accounted_for
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
@@ -33,7 +34,6 @@ from audit_lib.report.review_summary import (
     decisions,
     sign_off,
     verdict_table,
-    what_was_not_read,
     what_was_read,
 )
 from audit_lib.report.review_tables import findings_table, freshness_table
@@ -47,6 +47,7 @@ from audit_lib.secrecy.identities import MODES
 from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
+    "accounted_for",
     "auth_failures_figure",
     "changes_table",
     "counts_table",
@@ -66,7 +67,6 @@ __all__ = [
     "show",
     "sign_off",
     "verdict_table",
-    "what_was_not_read",
     "what_was_read",
     "what_would_prove",
 ]

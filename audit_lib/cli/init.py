@@ -22,8 +22,8 @@ from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.onboarding.first_files import first_audit_toml, first_policy_toml, nameable, write_new
 from audit_lib.project.onboarding.guesses import guess_variables
 from audit_lib.project.onboarding.services import with_environments, with_services
-from audit_lib.project.onboarding.variables import MAX_CODE_FILES, code_files
 from audit_lib.project.policy import bundled_policy
+from audit_lib.project.variables import MAX_CODE_FILES, code_files
 from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
 

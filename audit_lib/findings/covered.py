@@ -33,7 +33,7 @@ def covered_words(covers: Iterable[str]) -> str:
     places: dict[str, list[str]] = {}
     for part in covers:
         subject, _, place = part.partition("@")
-        places.setdefault(subject, []).append(place)
+        places.setdefault(subject, []).append(place.lstrip("/"))
     named = [f"{subject} ({', '.join(several)})" for subject, several in places.items()]
     more = len(named) - SHOWN
     rest = f", and {more} more in findings.csv" if more > 0 else ""

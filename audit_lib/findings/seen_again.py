@@ -46,11 +46,17 @@ class SeenAgain:
             return self._logs_seen(was["check"], subject)
         if family_of(was["check"]) == "leak":
             return self._leak_seen(was, subject)
-        if table in _BETWEEN_PLACES:
-            return self.unread.empty
+        if table in (*_BETWEEN_PLACES, "population"):
+            return self.unread.empty and (table != "population" or self._sides_seen())
         if table in _OF_PLACES:
             return self._place_read(environment, service)
         return not self._place_unread(environment, service)
+
+    def _sides_seen(self) -> bool:
+        """Whether the code was there and each side of the population that was read was read whole."""
+        sides = self.tables["population_sides"]
+        code = sides.loc[sides["side"].eq("code"), "seen"]
+        return bool(code.eq("whole").any()) and not sides["seen"].eq("in part").any()
 
     def _unknown(self, check: str, environment: str, service: str) -> bool:
         """Whether the check itself says that it cannot judge there, be it of all secrets at once."""

@@ -64,7 +64,7 @@ _LOG_WITHOUT_DOT = re.compile(r"(?is)([\w-]*(?:access|error)_log)([.-]\d[\w.:-]*
 
 
 @dataclass
-class _Walk:
+class Walk:
     """What one walk has seen: its count is bounded, what it left out is reported."""
 
     entries: int = 0
@@ -77,7 +77,7 @@ def discover(project: Project) -> Project:
     An example file's environment is ""; a file's own name gives the environment, else development.
     Links and what is beyond the bounds are not searched; `not_searched` says what.
     """
-    walk = _Walk()
+    walk = Walk()
     found = list(files(project.root, walk))
     env_like = [path for path in found if is_env_like(path.name) or _is_of_a_service(path)]
     copies = [copy for path in env_like if (copy := live_copy(path)) is not None]
@@ -100,19 +100,19 @@ def _beside(layout: dict[str, Source], found: dict[str, Source]) -> dict[str, So
     return assumed | {place: source for place, source in found.items() if place not in assumed}
 
 
-def _bounded(sources: list[Source], word: str, walk: _Walk) -> tuple[Source, ...]:
+def _bounded(sources: list[Source], word: str, walk: Walk) -> tuple[Source, ...]:
     if len(sources) > MAX_SOURCES:
         left = len(sources) - MAX_SOURCES
         walk.left_out.append(Fault("discovery", f"left out {left} {word} beyond the first {MAX_SOURCES}"))
     return tuple(sources[:MAX_SOURCES])
 
 
-def files(root: Path, walk: "_Walk | None" = None) -> Iterator[PurePosixPath]:
+def files(root: Path, walk: "Walk | None" = None) -> Iterator[PurePosixPath]:
     """Every file below a folder, relative to it and in sorted order, links to files among them."""
-    yield from _below(root, PurePosixPath(), 0, walk or _Walk())
+    yield from _below(root, PurePosixPath(), 0, walk or Walk())
 
 
-def _below(root: Path, folder: PurePosixPath, depth: int, walk: _Walk) -> Iterator[PurePosixPath]:
+def _below(root: Path, folder: PurePosixPath, depth: int, walk: Walk) -> Iterator[PurePosixPath]:
     try:
         entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
     except OSError as error:

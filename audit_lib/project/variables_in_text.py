@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from io import StringIO
 from pathlib import PurePosixPath
 
@@ -47,8 +48,8 @@ _DEMAND = re.compile(r":?\?")
 _MAY_READ = re.compile(r"environ|getenv|BaseSettings|\benv\b|\bconfig\(")
 _BROKEN_PYTHON = re.compile(rf"(?:environ\[|environ\.get\(|getenv\()\s*[\"']({_NAME})[\"']")
 
-_SCRIPTS = frozenset((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".vue", ".svelte", ".astro"))
-_OTHERS = frozenset((".rb", ".go", ".java", ".kt", ".php", ".rs"))
+SCRIPTS = frozenset((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx", ".vue", ".svelte", ".astro"))
+OTHERS = frozenset((".rb", ".go", ".java", ".kt", ".php", ".rs"))
 _DEPLOYMENTS = re.compile(r"(docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml")
 _READERS = frozenset(("env", "config", "getenv"))
 
@@ -67,9 +68,7 @@ class Mention:
 
 def is_code(path: PurePosixPath) -> bool:
     """Whether `in_code` knows how a file of this name reads its environment."""
-    known = path.suffix in _SCRIPTS | _OTHERS | {".py", ".sh"} and not path.name.endswith(
-        (".min.js", ".d.ts")
-    )
+    known = path.suffix in SCRIPTS | OTHERS | {".py", ".sh"} and not path.name.endswith((".min.js", ".d.ts"))
     return known or is_deployment(path)
 
 
@@ -98,11 +97,11 @@ def in_code(text: str, path: str) -> Iterator[Mention]:
     suffix = PurePosixPath(path).suffix
     if suffix == ".py":
         yield from _in_python(text, path)
-    elif suffix in _SCRIPTS:
+    elif suffix in SCRIPTS:
         yield from _matches(_SCRIPT, text, path)
         yield from _destructured(text, path)
     else:
-        read = _OTHER if suffix in _OTHERS else _SHELL if suffix == ".sh" else _DEPLOYMENT
+        read = _OTHER if suffix in OTHERS else _SHELL if suffix == ".sh" else _DEPLOYMENT
         yield from _matches(read, text, path)
 
 
@@ -125,24 +124,38 @@ def _destructured(text: str, path: str) -> Iterator[Mention]:
                 yield Mention(name[1], path, line, optional=bool(name[2]))
 
 
-def _in_python(text: str, path: str) -> Iterator[Mention]:
-    # Few files read the environment, and parsing one takes milliseconds.
-    if not _MAY_READ.search(text):
-        return
+def may_read(text: str) -> bool:
+    """Whether Python code may read its environment: few files do, and parsing one takes milliseconds."""
+    return bool(_MAY_READ.search(text))
+
+
+@lru_cache(maxsize=1)
+def parsed(text: str) -> ast.Module | None:
+    """The syntax tree of Python code; None if it cannot be parsed."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            tree = ast.parse(text)
+            return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _in_python(text: str, path: str) -> Iterator[Mention]:
+    if not may_read(text):
+        return
+    tree = parsed(text)
+    if tree is None:
         # Python 2, a template, a broken file: what looks like a read still counts.
         yield from _matches(_BROKEN_PYTHON, text, path)
         return
     settings = {"BaseSettings"}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and _last_name(node.value) == "environ":
+        if isinstance(node, ast.Subscript) and last_name(node.value) == "environ":
             yield from _named(node.slice, path, needed=isinstance(node.ctx, ast.Load))
+        elif isinstance(node, ast.Compare) and last_name(node.comparators[0]) == "environ":
+            yield from _named(node.left, path, optional=True)
         elif isinstance(node, ast.Call):
             yield from _in_call(node, path)
-        elif isinstance(node, ast.ClassDef) and settings & {_last_name(base) for base in node.bases}:
+        elif isinstance(node, ast.ClassDef) and settings & {last_name(base) for base in node.bases}:
             settings.add(node.name)
             yield from _settings_fields(node, path)
 
@@ -150,8 +163,8 @@ def _in_python(text: str, path: str) -> Iterator[Mention]:
 def _in_call(call: ast.Call, path: str) -> Iterator[Mention]:
     """os.environ.get("X"), os.getenv("X"), env("X"), env.str("X"), config("X")."""
     function = call.func
-    owner = _last_name(function.value) if isinstance(function, ast.Attribute) else ""
-    called = _last_name(function)
+    owner = last_name(function.value) if isinstance(function, ast.Attribute) else ""
+    called = last_name(function)
     if not call.args:
         return
     optional = len(call.args) > 1 or any(word.arg == "default" for word in call.keywords)
@@ -193,5 +206,6 @@ def _named(node: ast.expr, path: str, *, needed: bool = False, optional: bool = 
         yield Mention(node.value, path, node.lineno, needed, optional)
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """`environ` of `os.environ` and of `environ`; "" of what has no name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -41,6 +41,10 @@ def report_record(audit: Audit) -> dict[str, Any]:
         },
         "ledger": dict(audit.ledger_heads),
         "sources": _rows(audit.tables["sources"]),
+        "population": {
+            "sides": _rows(audit.tables["population_sides"]),
+            "variables": _rows(audit.tables["population"]),
+        },
         "freshness": _freshness(audit),
         "auth_failures": _auth_failures(audit),
         "detections": _detections(audit.tables["detections"]),

@@ -101,6 +101,12 @@ def undeclared_logs(audit: Audit) -> tuple[str, ...]:
     return tuple(one.pattern for one in sources if not (one.instances and one.zone_declared))
 
 
+def _side(audit: Audit, side: str) -> str:
+    """How much was seen of a side of the population."""
+    sides = audit.tables["population_sides"]
+    return ", ".join(sides.loc[sides["side"].eq(side), "seen"])
+
+
 def _aged(audit: Audit) -> bool:
     return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
 
@@ -132,8 +138,14 @@ PASS_NEEDS = (
             "rotation_pairs",
             "half_rotations",
             "configuration",
+            "population",
         ),
         lambda audit: _read(audit, "env file", "export", "given values"),
+    ),
+    Need(
+        "a code file, and each of them",
+        ("population",),
+        lambda audit: _side(audit, "code") == "whole",
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(

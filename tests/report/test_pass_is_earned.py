@@ -12,6 +12,7 @@ from audit_lib.project import LogSource
 from audit_lib.report.verdict import PASS_NEEDS, verdict
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
+from tests.support.rows import rows_of
 
 Tables = dict[str, pd.DataFrame]
 WHOLE: Tables = {
@@ -20,6 +21,7 @@ WHOLE: Tables = {
     "findings": frames.findings().query("status == 'accepted'"),
     "detections": frames.detections(),
     "leak_coverage": frames.leak_coverage(),
+    "population_sides": rows_of("population_sides", {}),
 }
 
 
@@ -35,6 +37,14 @@ def _doubted(tables: Tables) -> pd.DataFrame:
 # In the order of PASS_NEEDS: the table, and ways in which what is needed is missing from it.
 REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
     ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
+    (
+        "population_sides",
+        (
+            lambda tables: tables["population_sides"].head(0),
+            lambda tables: tables["population_sides"].assign(seen="nothing"),
+            lambda tables: tables["population_sides"].assign(seen="in part"),
+        ),
+    ),
     (
         "freshness",
         (

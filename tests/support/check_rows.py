@@ -54,6 +54,30 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"topic": "file", "answer": "unknown", "line": None},
         True,
     ),
+    "read-undeclared": (
+        {"declared": False},
+        {"declared": False, "reads": 0},
+        {"read": "unknown", "supplied": "unknown", "last_used_at": None},
+        False,
+    ),
+    "supplied-undeclared": (
+        {"declared": False, "group": "settings"},
+        {"declared": False},
+        {"read": "unknown", "supplied": "unknown", "last_used_at": None},
+        False,
+    ),
+    "declared-read-nowhere": (
+        {"read": "no"},
+        {"read": "no", "declared_here": False},
+        {"read": "unknown", "last_used_at": None},
+        True,
+    ),
+    "read-supplied-nowhere": (
+        {"supplied": "no"},
+        {"supplied": "no", "reads": 0},
+        {"supplied": "unknown", "last_used_at": None},
+        True,
+    ),
     "two-values-in-one-place": (
         {"service": "backend (backend/.env.local)"},
         {"service": "backend"},

@@ -12,7 +12,7 @@ from audit_lib.base import contracts
 from audit_lib.base.clock import Quarter
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
-from tests.support.rows import TABLES
+from tests.support.rows import TABLES, rows_of
 
 QUARTER = Quarter(2026, 3)
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
@@ -154,6 +154,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
         "findings": findings(),
         "detections": detections(),
         "leak_coverage": leak_coverage(),
+        "population_sides": rows_of("population_sides", {}),
     }
     return Audit(
         project=Project("shop", Path("/nowhere/shop")),

@@ -54,6 +54,7 @@ from audit_lib.base.contracts.logs import (
     LogEvents,
     LogMinutes,
 )
+from audit_lib.base.contracts.population import SIDES, Ownership, Population, PopulationSides
 from audit_lib.base.contracts.rotations import (
     HalfRotations,
     LeakLives,
@@ -68,6 +69,7 @@ __all__ = [
     "FRESHNESS",
     "LINE_STATES",
     "PLACES",
+    "SIDES",
     "STATUSES",
     "Acceptances",
     "Alerts",
@@ -105,6 +107,9 @@ __all__ = [
     "LogCoverage",
     "LogEvents",
     "LogMinutes",
+    "Ownership",
+    "Population",
+    "PopulationSides",
     "Requests",
     "RotationPairs",
     "Rotations",

@@ -11,10 +11,22 @@ from audit_lib.findings.checks.inventory import CATALOG
 from audit_lib.findings.checks.leaks import LEAKS
 from audit_lib.findings.checks.ledger import LEDGER
 from audit_lib.findings.checks.logs import LOGS
+from audit_lib.findings.checks.population import POPULATION
 from audit_lib.findings.checks.values import VALUES
 
 CHECKS: tuple[Check, ...] = (
-    CATALOG + VALUES + FORMATS + DRIFT + AGES + FILES + CONFIGURATION + LOGS + DETECTIONS + LEAKS + LEDGER
+    CATALOG
+    + POPULATION
+    + VALUES
+    + FORMATS
+    + DRIFT
+    + AGES
+    + FILES
+    + CONFIGURATION
+    + LOGS
+    + DETECTIONS
+    + LEAKS
+    + LEDGER
 )
 
 __all__ = ["CHECKS", "Check"]

@@ -49,7 +49,7 @@ def _own(project: Project, place: str) -> Policy:
 
 def _recognised(project: Project) -> Policy:
     # A project that names its policy does not wait for what reads names from files and code.
-    from audit_lib.project.onboarding.variables import code_variables, env_variables  # noqa: PLC0415
+    from audit_lib.project.variables import code_variables, env_variables  # noqa: PLC0415
 
     others = [bundled_policy(name) for name in bundled_names() if name != "generic"]
     telling = {name for policy in others for name in policy.recognised_by}

@@ -8,9 +8,9 @@ from audit_lib.project.likely_kind import likely_kind
 from audit_lib.project.onboarding.couplings import Coupling, couplings
 from audit_lib.project.onboarding.services import service_of_variable
 from audit_lib.project.onboarding.values_at_hand import values_at_hand
-from audit_lib.project.onboarding.variables import code_variables, env_variables
 from audit_lib.project.places import Project
 from audit_lib.project.policy.rules import Policy
+from audit_lib.project.variables import code_variables, env_variables
 from audit_lib.project.variables_in_text import Mention
 
 SHOWN_PLACES = 3

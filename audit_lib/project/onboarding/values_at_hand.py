@@ -10,8 +10,8 @@ from itertools import combinations
 from dotenv.parser import parse_stream
 
 from audit_lib.project.likely_kind import shape_by
-from audit_lib.project.onboarding.variables import text_of
 from audit_lib.project.places import EnvSource, Project
+from audit_lib.project.variables import text_of
 from audit_lib.secrecy import value_questions as values
 
 MOST_ALIKE = 12  # holders of one value, or of one name, that are compared with each other

@@ -1,0 +1,122 @@
+"""Every variable is accounted for: who knows it, what one side has and another lacks, what is not known."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.audit import Audit, run_audit
+from audit_lib.project import load_project
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.applications import write
+from tests.support.fakes import fake_value
+
+POLICY = 'name = "shop"\nextends = "generic"\n' + "".join(
+    f'[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "{kind}"\nrequired = "optional"\n'
+    for name, kind in (("DB_PASSWORD", "secret"), ("OLD_TOKEN", "secret"), ("PAGE_SIZE", "setting"))
+)
+AUDIT = 'name = "shop"\npolicy = "policy.toml"\nguide = ""\nenvironments = ["production"]\n' + (
+    '[[env]]\npath = ".env"\nenvironment = "production"\nservice = "backend"\n'
+)
+CODE = 'import os\nos.environ["DB_PASSWORD"]\nos.environ["NEW_SECRET"]\nos.getenv("PAGE_SIZE", 10)\n'
+ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
+FILES = {"policy.toml": POLICY, "audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
+WEB = "services:\n  web:\n    build: .\n"
+CHECKS = ("read-undeclared", "supplied-undeclared", "declared-read-nowhere", "read-supplied-nowhere")
+
+
+def _audit(root: Path, **changed: str) -> Audit:
+    write(root, FILES | {name.replace("_", "."): text for name, text in changed.items()})
+    return run_audit(load_project(root), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
+
+
+def _differences(audit: Audit) -> dict[tuple[str, ...], str]:
+    """Check, status and severity of each difference, with the variables that it lists."""
+    findings = audit.tables["findings"]
+    rows = findings[findings["check"].isin(CHECKS)]
+    listed = rows["covers"].str.replace(r"@[^;]*", "", regex=True)
+    return {
+        (row.check, row.status, row.severity): names
+        for row, names in zip(rows.itertuples(index=False), listed, strict=True)
+    }
+
+
+def _row(audit: Audit, name: str) -> "pd.Series[object]":
+    rows = audit.tables["population"]
+    return rows[rows["name"].eq(name)].iloc[0]
+
+
+def test_each_difference_is_one_list(tmp_path: Path) -> None:
+    """What one side has and another lacks is listed, and nothing else is."""
+    assert _differences(_audit(tmp_path)) == {
+        ("read-undeclared", "open", "medium"): "NEW_SECRET",
+        ("supplied-undeclared", "open", "info"): "LEFT_OVER",
+        ("declared-read-nowhere", "open", "info"): "OLD_TOKEN",
+        ("read-supplied-nowhere", "open", "low"): "NEW_SECRET",
+        ("read-supplied-nowhere", "open", "info"): "PAGE_SIZE",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"app_py": CODE + "os.environ[name]\n"}, "1 read without a name, first app.py:5"),
+        ({"old_py": "os.environ['A'\n"}, "1 file not read, first old.py: is not Python"),
+        ({"Old_cs": "class Old {}\n"}, "1 file not read, first Old.cs: is in a language"),
+        ({"nginx_conf": "set $x OLD_TOKEN;\n"}, "named in nginx.conf:1, but not as a read"),
+        ({"compose_yaml": "services:\n  db:\n    image: db:1\n"}, "1 image with code that is not here"),
+    ],
+)
+def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, str], why: str) -> None:
+    """A read without a name, a file that was not read, a word, or an image: it is not known then."""
+    audit = _audit(tmp_path, **changed)
+    row = _row(audit, "OLD_TOKEN")
+    assert row["read"] == "unknown"
+    assert str(row["reason"]).startswith(why)
+    assert ("declared-read-nowhere", "open", "info") not in _differences(audit)
+
+
+def test_an_image_that_is_built_here_hides_nothing(tmp_path: Path) -> None:
+    """Of a service that compose builds the code is here."""
+    compose = "services:\n  web:\n    build: .\n    image: web:1\n  job:\n    image: web:1\n    build: .\n"
+    assert _row(_audit(tmp_path, compose_yaml=compose), "OLD_TOKEN")["read"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("changed", "supplied", "why"),
+    [
+        ({}, "no", ""),
+        ({"_env": ENV + "not understood\n"}, "unknown", "1 line of backend not understood"),
+        ({"compose_yaml": WEB + "    environment:\n      NEW_SECRET: x\n"}, "unknown", "set in compose.yaml:5"),
+        ({"audit_toml": AUDIT.replace('["production"]', '["staging", "production"]')}, "unknown",
+         "1 source of backend not read"),
+    ],
+    ids=["whole", "lost line", "compose", "another environment"],
+)  # fmt: skip
+def test_supplied_nowhere_needs_every_place(
+    tmp_path: Path, changed: dict[str, str], supplied: str, why: str
+) -> None:
+    """A place that was not supplied, a line that was not understood, or a file that sets it: not known."""
+    row = _row(_audit(tmp_path, **changed), "NEW_SECRET")
+    assert (row["supplied"], row["reason"]) == (supplied, why)
+
+
+def test_each_side_is_counted(tmp_path: Path) -> None:
+    """How many variables each side knows, how many of them are secrets, and how many it knows alone."""
+    sides = _audit(tmp_path).tables["population_sides"].set_index("side")
+    counts = {side: tuple(row) for side, row in sides[["names", "secrets", "alone"]].T.items()}
+    assert counts == {
+        "code": (3, 2, 1),
+        "policy": (3, 2, 1),
+        "env files": (2, 1, 1),
+        "examples": (0, 0, 0),
+        "platform": (0, 0, 0),
+        "ledger": (0, 0, 0),
+    }
+    assert (sides["seen"]["code"], sides["seen"]["ledger"]) == ("whole", "nothing")
+
+
+def test_a_blueprint_supplies(tmp_path: Path) -> None:
+    """A key of a blueprint is what the platform holds, and no read of the code."""
+    row = _row(_audit(tmp_path, render_yaml="services:\n- envVars:\n  - key: NEW_SECRET\n"), "NEW_SECRET")
+    assert (row["platform"], row["reads"], row["supplied"]) == (1, 1, "yes")
