@@ -15,6 +15,7 @@ from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find, tabulate_acceptances, tabulate_ledger_faults
+from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.previous_report import read_previous
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
@@ -46,6 +47,7 @@ from audit_lib.secrecy.identities import (
     keyed_label,
     marked_clients,
     mask_client,
+    mask_email,
     mask_frame,
     numbered_label,
 )
@@ -116,6 +118,7 @@ def run_audit(
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
     code = read_code(project)
+    owners = guess_owners(project, rules, code, str if identities == "full" else mask_email)
     used = last_uses(rotating.requests, rules, moment)
     population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
     tables = {
@@ -145,6 +148,7 @@ def run_audit(
         "declared_logins": tabulate_logins(rules.logins, read.logs.counts, read.logs.events),
         "log_coverage": tabulate_log_coverage(read.logs.sources, read.logs.counts, period, moment),
         "attestations": tabulate_attestations(rules, read.ledger, moment),
+        "ownership": tabulate_ownership(rules, read.ledger, owners, moment),
         "guide_searches": tabulate_guide_searches(rules, written_lines(formats), read.logs.counts),
     }
     findings = find(tables, rules, read.ledger, moment)

@@ -29,6 +29,7 @@ from audit_lib.cli.options import (
 from audit_lib.cli.verify import refuse_foreign, report_faults, signatures
 from audit_lib.findings.attestations import questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.ownership import QUARTER, recertified_rule
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
@@ -62,6 +63,8 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
     """Confirm that a RULE is met which no file can prove.
 
     Your answer holds until the date that you give. The policy asks the questions; --missing lists them.
+    As the owner of a secret, confirm with the RULE secret:NAME that it is still needed, owned and limited.
+    That holds for a quarter.
     """
     context = opened(folder, given["ledger"], policy)
     if missing:
@@ -72,7 +75,12 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
     absent = [name for name, value in needed.items() if not value]
     if absent:
         raise BadInput.at(absent[0], "is required; --missing lists the open questions")
-    asked = questions_of(context.policy)
+    owned = [recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
+    asked = [*questions_of(context.policy), *owned]
+    if rule in owned and until_instant(given["until"], now()) > now() + QUARTER:
+        raise BadInput.at(
+            "--until", f"is over {QUARTER.days} days from now: a secret is confirmed each quarter"
+        )
     if rule not in asked:
         raise BadInput.at(
             "RULE", f"must be one that the policy asks about (--missing){nearest(str(rule), asked)}"

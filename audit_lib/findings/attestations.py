@@ -7,6 +7,7 @@ import pandas as pd
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Attestations
 from audit_lib.base.errors import BadInput
+from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 
@@ -35,7 +36,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
         rows.append(
             {
                 "rule": rule,
-                "question": questions.get(rule, ""),
+                "question": questions.get(rule) or _recertified(rule),
                 "status": "open" if answer is None else "expired" if expired else "attested",
                 "by": answer["by"] if answer else "",
                 "reason": answer["reason"] if answer else "",
@@ -43,3 +44,9 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
             }
         )
     return Attestations.of(rows)
+
+
+def _recertified(rule: str) -> str:
+    """The question behind an answer of an owner; "" of any other that the policy does not ask."""
+    secret = rule.removeprefix(PREFIX)
+    return f"Is {secret} still needed, owned, and limited as the policy says?" if secret != rule else ""

@@ -17,6 +17,7 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables, judged
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.covered import covered_words
+from audit_lib.findings.nhi import nhi_risk
 from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.findings.spared_settings import looked_at
 from audit_lib.ledger import Ledger
@@ -230,7 +231,7 @@ def _row(finding: _Finding, decision: Mapping[Hashable, Any] | None) -> dict[str
         "evidence": evidence,
         "where": _where(finding),
         "remedy": "; ".join(finding.remedy if finding.check.listed else finding.remedy[:1]),
-        "controls": "; ".join(finding.check.controls),
+        "controls": "; ".join((*finding.check.controls, *nhi_risk(finding.check.id))),
         "guide_lines": finding.guide_lines,
         "accepted_by": decision["by"] if decision else "",
         "accepted_until_at": decision["until_at"] if decision else None,

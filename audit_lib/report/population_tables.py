@@ -1,9 +1,13 @@
 """The population as tables: what each side knows, and below folds each variable and each secret."""
 
+from typing import Any
+
 import pandas as pd
 
 from audit_lib.audit import Audit
+from audit_lib.base.contracts import rows as contract_rows
 from audit_lib.base.in_words import counted
+from audit_lib.report.columns import status_words
 from audit_lib.report.review_summary import what_was_not_read
 from audit_lib.report.table import Table, Tables, show, together
 
@@ -19,7 +23,7 @@ _SIDES = {
 
 def accounted_for(audit: Audit) -> Tables:
     """What was not read; how many variables each side knows; below folds each variable, and each secret."""
-    return together(what_was_not_read(audit), _sides(audit), _variables(audit))
+    return together(what_was_not_read(audit), _sides(audit), _variables(audit), _owners(audit))
 
 
 def _sides(audit: Audit) -> Table:
@@ -42,13 +46,50 @@ def _sides(audit: Audit) -> Table:
 
 
 def _variables(audit: Audit) -> Table:
-    """One row for each variable of each service."""
+    """One row for each variable of each service; report.json has the places."""
     rows = audit.tables["population"]
-    known = ("reads", "env_files", "examples", "platform", "ledger")
-    frame = rows[["name", "service", "kind", "declared", *known, "read", "supplied"]].assign(
-        places=(rows["read_at"] + "; " + rows["held_at"]).str.strip("; "),
-        last_use=rows["last_use"],
-        reason=rows["reason"],
+    remark = (rows["read_reason"] + "; " + rows["supply_reason"]).str.strip("; ")
+    frame = pd.DataFrame(
+        {
+            "variable": rows["name"],
+            "service": rows["service"],
+            "kind": rows["kind"],
+            "known to": [_known_to(row) for row in contract_rows(rows)],
+            "is read": rows["read"].map(status_words),
+            "supplied": rows["supplied"].map(status_words),
+            "remark": remark.mask(rows["last_use"].ne(""), "last use " + rows["last_use"]),
+        }
     )
     fold = f"Variable by variable: who knows each of {counted(len(rows), 'variable')}"
     return show(frame, "Variable by variable", fold=fold, empty="no side knows a variable")
+
+
+def _known_to(row: Any) -> str:
+    """`code 2, policy, env files 1`: the sides that know a variable, with how many places each."""
+    counts = {
+        "code": row.reads,
+        "env files": row.env_files,
+        "examples": row.examples,
+        "platform": row.platform,
+        "ledger": row.ledger,
+    }
+    told = [f"{side} {count}" for side, count in counts.items() if count]
+    return ", ".join([*(["policy"] if row.declared_here else []), *told])
+
+
+def _owners(audit: Audit) -> Table:
+    """One row for each secret of the policy."""
+    rows = audit.tables["ownership"]
+    guess = "not named; a guess by git: " + rows["owner_guess"]
+    owner = rows["owner"].mask(rows["owner"].eq("") & rows["owner_guess"].ne(""), guess)
+    frame = rows[["secret", "purpose"]].assign(
+        owner=owner,
+        reach=rows["reach"],
+        max_age_days=rows["max_age_days"],
+        why_this_limit=rows["period_reason"],
+        review=rows["review"],
+        reviewed_at=rows["reviewed_at"],
+        reviewed_by=rows["reviewed_by"],
+    )
+    fold = f"Secret by secret: who answers for each of {counted(len(rows), 'secret')}, and why its limit"
+    return show(frame, "Secret by secret", fold=fold, empty="the policy declares no secret")

@@ -56,6 +56,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),
         "attestations": _rows(audit.tables["attestations"]),
+        "ownership": _rows(audit.tables["ownership"]),
         "coverage": _coverage(audit),
     }
 

@@ -166,7 +166,7 @@ PASS_NEEDS = (
     ),
     Need(
         "every entry of the ledger; questions that no file answers are attested",
-        ("ledger_faults", "acceptances", "attestations"),
+        ("ledger_faults", "acceptances", "attestations", "ownership"),
         lambda audit: not unread(audit)["kind"].eq("ledger").any(),
     ),
 )

@@ -43,6 +43,7 @@ def examples() -> dict[str, bytes]:
         "DATABASE_URL": "postgresql://username:your-password-here@host:5432/app",
         "JWT_SECRET_KEY": "",
         "GITHUB_WEBHOOK_SECRET": hexadecimal("example webhook").text,
+        "REPORT_FOLDER": "",  # nothing reads it, and no rule is about it
     }
     frontend = {"NEXT_PUBLIC_API_TOKEN": "your-key-here", "NEXT_PUBLIC_BACKEND_API_BASE_URL": ""}
     return {

@@ -1,5 +1,6 @@
 """The rest of the sample's files: the application's code, its guide, policy and audit.toml."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,15 +15,36 @@ GREPS = (
 )
 REMEDY = "Use `audit-lib failures`, or `review` for values"
 IGNORED = "logs/\nbackend/.env\nfrontend/.env.local\n.env\n*.env.production\n"
+# It reads no REDIS_URL any more; REPORT_SIGNING_KEY is new, and the policy knows nothing of it.
 MAIN = """import os
 
 API_TOKEN = os.environ["API_TOKEN"]
 JWT_SECRET_KEY = os.environ["JWT_SECRET_KEY"]
 DATABASE_URL = os.environ["DATABASE_URL"]
+TRADIER = os.environ["TRADIER_ACCOUNT_ID"], os.environ["TRADIER_API_KEY"]
+ALPACA = os.environ["ALPACA_PAPER_API_KEY"], os.environ["ALPACA_PAPER_SECRET_KEY"]
+ANTHROPIC_API_KEY = os.getenv("ANTHROPIC_API_KEY", "")
+GITHUB_WEBHOOK_SECRET = os.getenv("GITHUB_WEBHOOK_SECRET", "")
+SENTRY_DSN = os.getenv("SENTRY_DSN", "")
+STRICT = os.getenv("STRICT_SECRET_VALIDATION", "")
+BILLING_API_SECRET = os.environ["BILLING_API_SECRET"]
+REPORT_SIGNING_KEY = os.environ["REPORT_SIGNING_KEY"]
+REPORT_PAGES = os.getenv("REPORT_PAGES", "20")
 """
 API = """export const base = process.env.NEXT_PUBLIC_BACKEND_API_BASE_URL;
 export const token = process.env.NEXT_PUBLIC_API_TOKEN;
+export const assistant = process.env.NEXT_PUBLIC_ANTHROPIC_API_KEY;
 """
+# Who answers for which secret, as far as somebody has written it down.
+METADATA = (
+    ("API_TOKEN", {"owner": "Platform team", "reach": "Every route of the API", "reviewed": "2026-08-20"}),
+    ("JWT_SECRET_KEY", {"owner": "Platform team", "reviewed": "2026-03-02"}),  # a review that is too old
+    (
+        "DATABASE_URL",
+        {"owner": "Data team", "reach": "Reads and writes all tables"},
+    ),  # attested in the ledger
+    ("TRADIER_API_KEY", {"owner": "Trading desk", "reach": "Reads quotes and the account"}),
+)
 AUDIT = """# Where the sample's files are.
 name = "sample"
 policy = "policy.toml"
@@ -93,7 +115,8 @@ title = "Sample application, by the policy paiid"
 extends = "paiid"
 compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
 """
-    return head + "".join(_grep(lines, *grep) for grep in GREPS)
+    owners = "".join(_table(f"[metadata.{name}]", texts) for name, texts in METADATA)
+    return head + owners + "".join(_grep(lines, *grep) for grep in GREPS)
 
 
 def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) -> str:
@@ -106,4 +129,8 @@ def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) 
 
 
 def _block(table: str, **texts: str) -> str:
-    return f"\n[[{table}]]\n" + "".join(f'{key} = "{text}"\n' for key, text in texts.items())
+    return _table(f"[[{table}]]", texts)
+
+
+def _table(head: str, texts: Mapping[str, str]) -> str:
+    return f"\n{head}\n" + "".join(f'{key} = "{text}"\n' for key, text in texts.items())

@@ -50,8 +50,9 @@ ACCEPTANCES = (
     ("overdue-secret:JWT_SECRET_KEY:production/bakcend", "2026-12-31T23:59:59Z"),  # misspelt
 )
 ATTESTATIONS = (
-    ("142", "Two-factor authentication is on for all six accounts"),
-    ("139", "The Tradier key reads only"),
+    ("142", "Two-factor authentication is on for all six accounts", "2026-12-31T23:59:59Z"),
+    ("139", "The Tradier key reads only", "2026-12-31T23:59:59Z"),
+    ("secret:DATABASE_URL", "Needed; the role was looked at", "2026-10-01T23:59:59Z"),  # by its owner
 )
 
 
@@ -64,8 +65,8 @@ def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -
     for hour, (id_, until) in enumerate(ACCEPTANCES):
         body = {"id": id_, "by": "Bo B.", "reason": "planned for the next quarter", "until": until}
         append(folder, keeper.key, Draft("acceptance", body), midnight("2026-07-10") + hour * HOUR, "bob")
-    for hour, (rule, reason) in enumerate(ATTESTATIONS):
-        body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": "2026-12-31T23:59:59Z"}
+    for hour, (rule, reason, until) in enumerate(ATTESTATIONS):
+        body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": until}
         append(folder, keeper.key, Draft("attestation", body), midnight("2026-07-11") + hour * HOUR, "bob")
     _torn(folder, keeper)
 

@@ -71,10 +71,15 @@ def _sides(key: Key, sides: Known, policy: Policy) -> dict[str, Any]:
 
 def _answers(key: Key, sides: Known, doubts: Doubts, readers: set[str]) -> dict[str, str]:
     """Whether one variable is read and supplied, and why that is not known."""
-    read, why = doubts.read(key.name, reads=bool(sides.reads), elsewhere=readers)
+    read, read_reason = doubts.read(key.name, reads=bool(sides.reads), elsewhere=readers)
     held = bool(sides.env_files or sides.platform)
-    supplied, why_not = doubts.supplied(key.service, key.name, held=held)
-    return {"read": read, "supplied": supplied, "reason": "; ".join(filter(None, (why, why_not)))}
+    supplied, supply_reason = doubts.supplied(key.service, key.name, held=held)
+    return {
+        "read": read,
+        "read_reason": read_reason,
+        "supplied": supplied,
+        "supply_reason": supply_reason,
+    }
 
 
 def _few(places: Iterable[str]) -> str:

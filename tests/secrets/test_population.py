@@ -21,7 +21,8 @@ AUDIT = 'name = "shop"\npolicy = "policy.toml"\nguide = ""\nenvironments = ["pro
 CODE = 'import os\nos.environ["DB_PASSWORD"]\nos.environ["NEW_SECRET"]\nos.getenv("PAGE_SIZE", 10)\n'
 ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
 FILES = {"policy.toml": POLICY, "audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
-WEB = "services:\n  web:\n    build: .\n"
+MORE = AUDIT.replace('["production"]', '["staging", "production"]')
+SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
 CHECKS = ("read-undeclared", "supplied-undeclared", "declared-read-nowhere", "read-supplied-nowhere")
 
 
@@ -72,7 +73,7 @@ def test_read_nowhere_needs_everything_seen(tmp_path: Path, changed: dict[str, s
     audit = _audit(tmp_path, **changed)
     row = _row(audit, "OLD_TOKEN")
     assert row["read"] == "unknown"
-    assert str(row["reason"]).startswith(why)
+    assert str(row["read_reason"]).startswith(why)
     assert ("declared-read-nowhere", "open", "info") not in _differences(audit)
 
 
@@ -87,18 +88,17 @@ def test_an_image_that_is_built_here_hides_nothing(tmp_path: Path) -> None:
     [
         ({}, "no", ""),
         ({"_env": ENV + "not understood\n"}, "unknown", "1 line of backend not understood"),
-        ({"compose_yaml": WEB + "    environment:\n      NEW_SECRET: x\n"}, "unknown", "set in compose.yaml:5"),
-        ({"audit_toml": AUDIT.replace('["production"]', '["staging", "production"]')}, "unknown",
-         "1 source of backend not read"),
+        ({"compose_yaml": SETS}, "unknown", "set in compose.yaml:5"),
+        ({"audit_toml": MORE}, "unknown", "1 source of backend not read"),
     ],
     ids=["whole", "lost line", "compose", "another environment"],
-)  # fmt: skip
+)
 def test_supplied_nowhere_needs_every_place(
     tmp_path: Path, changed: dict[str, str], supplied: str, why: str
 ) -> None:
     """A place that was not supplied, a line that was not understood, or a file that sets it: not known."""
     row = _row(_audit(tmp_path, **changed), "NEW_SECRET")
-    assert (row["supplied"], row["reason"]) == (supplied, why)
+    assert (row["supplied"], row["supply_reason"]) == (supplied, why)
 
 
 def test_each_side_is_counted(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"supplied": "unknown", "last_used_at": None},
         True,
     ),
+    "secret-without-owner": ({"owner": ""}, {"owner": "x"}, {"reviewed_at": None}, False),
+    "secret-without-purpose": ({"purpose": ""}, {"purpose": "x"}, {"reviewed_at": None}, False),
+    "secret-without-reach": ({"reach": ""}, {"reach": "x"}, {"reviewed_at": None}, False),
+    "period-without-reason": (
+        {"period_reason": ""},
+        {"period_reason": "", "max_age_days": None},
+        {"max_age_days": None, "reviewed_at": None},
+        False,
+    ),
+    "secret-not-reviewed": ({"review": "late"}, {"review": "current"}, {"reviewed_at": None}, False),
     "two-values-in-one-place": (
         {"service": "backend (backend/.env.local)"},
         {"service": "backend"},

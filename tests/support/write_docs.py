@@ -12,6 +12,7 @@ import click
 
 from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.findings.nhi import nhi_risk
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.logins import quiet
 from audit_lib.logins.detections.names import detection_name
@@ -62,6 +63,7 @@ def _checks() -> Iterator[str]:
         example = f"{shown['severity']}: {shown['evidence']}" if shown else _made_up(check)
         yield f"\n## {check.id}\n\n{check.what}\n\n- Why: {check.why}\n- Example: {_plain(example)}\n"
         yield f"- Remedy: {_plain(check.remedy)}\n- Controls: {', '.join(check.controls)}\n"
+        yield from (f"- OWASP NHI Top 10: {risk}\n" for risk in nhi_risk(check.id))
         yield f"- Table: `{check.table}`\n"
 
 

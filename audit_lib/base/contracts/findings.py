@@ -26,7 +26,7 @@ class Findings(Contract):
     evidence: Series[str]
     where: Series[str]
     remedy: Series[str]
-    controls: Series[str]  # separated by "; "
+    controls: Series[str]  # separated by "; ", the risk of OWASP's NHI Top 10 last
     guide_lines: Series[str]
     accepted_by: Series[str]
     accepted_until_at: Series[Instant] = pa.Field(nullable=True)

@@ -30,7 +30,8 @@ class Population(Contract):
     supplied: Series[str] = pa.Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
     last_used_at: Series[Instant] = pa.Field(nullable=True)  # by callers; null: the logs do not show it
     last_use: Series[str]  # the line that shows it, or why it is not known; "" of what callers do not send
-    reason: Series[str]  # why `read` or `supplied` is not known
+    read_reason: Series[str]  # why `read` is not known; "" if it is
+    supply_reason: Series[str]  # why `supplied` is not known; "" if it is
 
 
 class PopulationSides(Contract):

@@ -13,6 +13,7 @@ from audit_lib.base.git.child import bound_memory, bounded_answer, program
 from audit_lib.base.git.sound import unsound
 
 PLUMBING = (
+    "blame",
     "cat-file",
     "check-ignore",
     "count-objects",
@@ -39,6 +40,9 @@ _OVERRIDES = (
     "gpg.ssh.program=false",
     "gpg.x509.program=false",
     "protocol.allow=never",
+    "blame.ignoreRevsFile=",
+    "mailmap.file=/dev/null",
+    "mailmap.blob=",
     # Bounds of memory: what git would cache of a large history by default is as much again.
     "core.deltaBaseCacheLimit=32m",
     "core.packedGitLimit=32m",
@@ -143,7 +147,8 @@ def _paths(output: bytes) -> set[str]:
 
 def _call(root: Path, args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
     """The command line and the whole environment of a safe call."""
-    if args[0] not in PLUMBING or any(arg.startswith(_RUNS_PROGRAMS) for arg in args):
+    converts = args[0] == "blame" and "--no-textconv" not in args
+    if args[0] not in PLUMBING or converts or any(arg.startswith(_RUNS_PROGRAMS) for arg in args):
         raise ValueError(f"git {args[0]} could run a program that the repository names")
     root = root.resolve()
     git_dir = _git_dir(root)

@@ -11,12 +11,14 @@ from audit_lib.findings.checks.inventory import CATALOG
 from audit_lib.findings.checks.leaks import LEAKS
 from audit_lib.findings.checks.ledger import LEDGER
 from audit_lib.findings.checks.logs import LOGS
+from audit_lib.findings.checks.ownership import OWNERSHIP
 from audit_lib.findings.checks.population import POPULATION
 from audit_lib.findings.checks.values import VALUES
 
 CHECKS: tuple[Check, ...] = (
     CATALOG
     + POPULATION
+    + OWNERSHIP
     + VALUES
     + FORMATS
     + DRIFT

@@ -26,6 +26,14 @@ _AUDIT_TAIL = """
 # No guess may stand for these: it would be taken for the owner's word that no log is missing.
 _INSTANCES = "# instances = 1  # fill in: how many instances write such a log, each its own"
 _ZONE = '# time_zone = "UTC"  # fill in: the zone of times that logs and people write without one'
+# Nobody but the owner can say these; while they are empty, each is a finding on the policy.
+_METADATA = (
+    'purpose = ""  # fill in: what it is for',
+    'owner = ""  # fill in: who answers for it',
+    'reach = ""  # fill in: what it can do',
+    'reviewed = ""  # fill in: when the owner last confirmed that it is needed, such as 2026-09-30',
+    'reason = ""  # fill in: why it is rotated after so many days',
+)
 _POLICY_HEAD = """\
 # What this application requires of each of its variables. Written by `audit-lib init` from
 # example files and code: names only, without any value. Lines that end in "guess" are guesses, based on
@@ -115,6 +123,7 @@ def first_policy_toml(name: str, guesses: Iterable[Guess], max_age_days: int) ->
         lines.append(f"required = {_quoted(guess.required)}  # guess")
         if guess.kind == "secret":
             lines.append(f"max_age_days = {max_age_days}  # guess: what your own guide says counts")
+            lines += _METADATA
         if guess.coupled:
             others = _list(coupling.other for coupling in guess.coupled)
             lines.append(f"equals = {others}  # guess: {_shown_by(guess.coupled)}")

@@ -18,6 +18,7 @@ from audit_lib.project.logins import read_logins
 from audit_lib.project.policy.alerts import read_alerts
 from audit_lib.project.policy.consumers import Consumer, read_consumers
 from audit_lib.project.policy.guide_searches import read_greps
+from audit_lib.project.policy.metadata import metadata_by_name, read_metadata
 from audit_lib.project.policy.rules import (
     CLASSES,
     COMPONENTS,
@@ -30,21 +31,8 @@ from audit_lib.project.policy.rules import (
 
 BUNDLED = Path(__file__).with_name("bundled")
 FACTS = (
-    "entry",
-    "required",
-    "format",
-    "length",
-    "example",
-    "placeholder",
-    "pairing",
-    "exposure",
-    "period",
-    "generate",
-    "obtain",
-    "revoke",
-    "rotate",
-    "platform",
-    "expected",
+    *("entry", "purpose", "reach", "reason", "required", "format", "length", "example", "placeholder"),
+    *("pairing", "exposure", "period", "generate", "obtain", "revoke", "rotate", "platform", "expected"),
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
 OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform", "startup")
@@ -126,7 +114,10 @@ def _policy(table: TomlTable, path: Path, digest: str, base: Policy | None) -> P
     )
     own = tuple(_secret(inner, policy) for inner in table.tables("secret"))
     consumers = read_consumers(table)
-    return replace(policy, secrets=_over(under.secrets, own), consumers=_over(under.consumers, consumers))
+    rules = _over(under.secrets, own)
+    metadata = metadata_by_name(table, {rule.name: rule.metadata for rule in rules})
+    secrets = tuple(replace(rule, metadata=metadata[rule.name]) for rule in rules)
+    return replace(policy, secrets=secrets, consumers=_over(under.consumers, consumers))
 
 
 def _over(under: tuple[Named, ...], own: tuple[Named, ...]) -> tuple[Named, ...]:
@@ -190,6 +181,7 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
         kind=kind,
         required=table.text("required", "always", among=REQUIREMENTS),
         title=table.text("title"),
+        metadata=read_metadata(table),
         aliases=table.texts("aliases"),
         required_in=table.texts("required_in", ENVIRONMENTS),
         missing_severity=table.text("missing_severity", "high" if kind == "secret" else "", among=SEVERITIES),

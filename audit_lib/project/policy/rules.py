@@ -8,6 +8,7 @@ from audit_lib.project.logins import Login
 from audit_lib.project.policy.alerts import AlertRule
 from audit_lib.project.policy.consumers import Consumer
 from audit_lib.project.policy.guide_searches import DocumentedGrep
+from audit_lib.project.policy.metadata import SecretMetadata
 
 Requirement = str  # always | production | recommended | feature | optional
 
@@ -27,6 +28,7 @@ class SecretRule:
     kind: str  # secret | identifier | setting; only a secret is fingerprinted in reports, sealed and aged
     required: Requirement
     title: str = ""
+    metadata: SecretMetadata = field(default_factory=SecretMetadata)
     aliases: tuple[str, ...] = ()
     required_in: tuple[str, ...] = ()  # the environments where `required` holds; empty: in all
     missing_severity: str = "high"  # if a required one is missing; "" for a setting: it is only listed
