@@ -88,6 +88,16 @@ def test_nothing_stands_for_the_owners_word(shop: Path) -> None:
     assert (log.instances, log.zone_declared) == (1, True)
 
 
+def test_what_only_the_owner_knows_is_left_to_fill_in(shop: Path) -> None:
+    """Each secret has the five fields, empty: init guesses no owner and no reason."""
+    run_init(shop)
+    policy = choose_policy(load_project(shop))
+    text = (shop / "policy.toml").read_text("utf-8")
+    secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
+    assert text.count('owner = ""  # fill in') == len(secrets)
+    assert {value for rule in secrets for value in vars(rule.metadata).values()} == {""}
+
+
 def test_no_value_is_written_or_printed(shop: Path) -> None:
     """Neither file nor output holds a value, nor a name that only a live file has."""
     result = run_init(shop)

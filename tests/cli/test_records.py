@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -271,6 +272,19 @@ def test_open_questions_are_those_that_nobody_answers_for(run: Run) -> None:
     ]
     run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
     assert run("attest", "--missing").stdout.splitlines() == ["141: Is it paper?"]
+
+
+def test_an_owner_confirms_a_secret_for_a_quarter(run: Run, tmp_path: Path, project: Path) -> None:
+    """`attest secret:NAME` is recorded for up to 92 days; a longer one and another's name are refused."""
+    run("snapshot", "--writer", "ci")
+    said = ("--by", "Ada", "--reason", "looked")
+    refused = run("attest", "secret:API_TOKEN", *said, "--until", "2099-01-01", code=2)
+    assert "is over 92 days from now" in refused.stderr
+    soon = f"{datetime.now(UTC) + timedelta(days=80):%Y-%m-%d}"
+    assert "RULE: must be one" in run("attest", "secret:NO_SUCH", *said, "--until", soon, code=2).stderr
+    run("attest", "secret:API_TOKEN", *said, "--until", soon)
+    (entry,) = entries(tmp_path, project).of_kind("attestation")
+    assert entry.body["rule"] == "secret:API_TOKEN"
 
 
 def test_verify_names_the_first_break_and_ends_with_3(run: Run, project: Path) -> None:

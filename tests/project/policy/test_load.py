@@ -112,7 +112,7 @@ def faults_of(text: str, folder: Path) -> list[str]:
         ),
         (HEAD + SECRET + "[secret.lines]\nperiod = [0]\n", "lines.period must be a list of line numbers"),
         (HEAD + SECRET + "[secret.lines]\nmood = [1]\n", "(SHOP_KEY): lines.mood must be one of entry"),
-        (HEAD + SECRET + 'owner = "me"\n', "policy.toml: secret #1 (SHOP_KEY): has an unknown key owner"),
+        (HEAD + SECRET + 'ower = "me"\n', "policy.toml: secret #1 (SHOP_KEY): has an unknown key ower"),
         (HEAD + '[[grep]]\npattern = "x"\n', "policy.toml: grep #1 (x): has no path"),
     ],
 )
