@@ -1,7 +1,7 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,12 @@ from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find, tabulate_acceptances, tabulate_ledger_faults
+from audit_lib.findings.last_review import NOT_KNOWN, last_signed
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.previous_report import read_previous
+from audit_lib.findings.register import Reviews, tabulate_exceptions
+from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
+from audit_lib.findings.rules_in_force import Rules, rules_in_force
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
@@ -74,6 +78,9 @@ class Audit:
     tables: Mapping[str, pd.DataFrame]
     seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
+    rules: Rules = field(default_factory=dict)  # those in force
+    lowered_from: Rules = field(default_factory=dict)  # those that were lowered, as they were before
+    compared: str = NOT_KNOWN  # with which review the rules are compared
 
 
 def run_audit(
@@ -121,8 +128,11 @@ def run_audit(
     owners = guess_owners(project, rules, code, str if identities == "full" else mask_email)
     used = last_uses(rotating.requests, rules, moment)
     population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
+    sources = Sources.checked(pd.concat([read.sources, documents]))
+    judged_by = rules_in_force(project, rules, sources)
+    last = (before and before.review) or last_signed(read.ledger)
     tables = {
-        "sources": Sources.checked(pd.concat([read.sources, documents])),
+        "sources": sources,
         "entries": read.entries,
         "configuration": tabulate_configuration(project, rules, moment),
         "inventory": read.inventory,
@@ -150,10 +160,19 @@ def run_audit(
         "attestations": tabulate_attestations(rules, read.ledger, moment),
         "ownership": tabulate_ownership(rules, read.ledger, owners, moment),
         "guide_searches": tabulate_guide_searches(rules, written_lines(formats), read.logs.counts),
+        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
     }
-    findings = find(tables, rules, read.ledger, moment)
+
+    reviews = Reviews(last, before, str(period), moment)
+
+    def register(found: pd.DataFrame) -> pd.DataFrame:
+        changes = compare(before, found, tables) if before else Changes.of([])
+        return tabulate_exceptions(found, changes, read.ledger, reviews, rules)
+
+    findings = find(tables, rules, read.ledger, moment, register)
     tables |= {
         "findings": findings,
+        "exceptions": register(findings),
         "ledger_faults": tabulate_ledger_faults(read.ledger),
         "acceptances": tabulate_acceptances(read.ledger, set(findings["id"]), moment),
         "changes": compare(before, findings, tables) if before else Changes.of([]),
@@ -167,6 +186,9 @@ def run_audit(
         key_origin=keeper.key.origin,
         tables=tables | _shown(tables, detected, label, identities, known),
         ledger_heads=read.ledger.heads,
+        rules=judged_by,
+        lowered_from=lowered_from(last, tables["rule_changes"]),
+        compared=last.words if last else NOT_KNOWN,
     )
 
 

@@ -27,9 +27,9 @@ from audit_lib.report.population_tables import accounted_for
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.report.register_tables import changes_tables
 from audit_lib.report.review_figures import auth_failures_figure, freshness_figure
 from audit_lib.report.review_summary import (
-    changes_table,
     counts_table,
     decisions,
     sign_off,
@@ -49,7 +49,7 @@ from audit_lib.secrecy.keeper import Keeper
 __all__ = [
     "accounted_for",
     "auth_failures_figure",
-    "changes_table",
+    "changes_tables",
     "counts_table",
     "decisions",
     "detections_tables",

@@ -1,5 +1,6 @@
-"""`accept`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
+"""`accept`, `assign`, `close`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
 
+import json
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +30,7 @@ from audit_lib.cli.options import (
 from audit_lib.cli.verify import refuse_foreign, report_faults, signatures
 from audit_lib.findings.attestations import questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.last_review import kept
 from audit_lib.findings.ownership import QUARTER, recertified_rule
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
@@ -45,11 +47,42 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
     Until then the finding is listed as accepted; afterwards it is open again. An ID that matches no
     finding is reported.
     """
-    check = finding.partition(":")[0]
-    known = [one.id for one in CHECKS]
-    if check not in known or not finding.partition(":")[2]:
-        raise BadInput.at("ID", f"must be a finding's id, as the report lists it{nearest(check, known)}")
+    _refuse_other_ids(finding)
     _decide(folder, "acceptance", {"id": finding}, given)
+
+
+@click.command()
+@click.argument("finding", metavar="ID")
+@options(project_option, by_option)
+@click.option("--owner", required=True, help="Who answers for the finding.")
+@click.option("--due", default="", help="When it will be fixed, such as 2026-12-31 (default: by severity).")
+@click.option("--ticket", default="", help="The ticket or issue that it is followed in.")
+@options(ledger_option, writer_option)
+def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
+    """Assign a finding to who answers for it.
+
+    A due date that is later than the severity allows is shown, and moves nothing: accept the risk instead.
+    """
+    _refuse_other_ids(finding)
+    at = now()
+    promised = {"due": iso(until_instant(due, at, "--due"))} if due else {}
+    body = {"id": finding, "owner": given["owner"], "ticket": given["ticket"]} | promised
+    _record(folder, Draft("assignment", body), given, at, f"{finding} is assigned to {given['owner']}")
+
+
+@click.command()
+@click.argument("finding", metavar="ID")
+@options(project_option, by_option)
+@click.option("--proof", required=True, help="What shows that it is fixed, such as a commit or a ticket.")
+@options(ledger_option, writer_option)
+def close(finding: str, folder: Path, **given: Any) -> None:
+    """Record that a finding was fixed, and what proves it.
+
+    The next review decides. If its evidence still shows the finding, the record is shown as contradicted.
+    """
+    _refuse_other_ids(finding)
+    draft = Draft("closure", {"id": finding, "proof": given["proof"]})
+    _record(folder, draft, given, now(), f"{finding} is recorded as closed: the next review decides")
 
 
 @click.command()
@@ -117,10 +150,45 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
         "by": by,
         "reason": given["reason"],
         "heads": all_heads(project.ledger_dir),
+        **_kept(report),
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
     click.echo(f"{entry.place}: {report.name} signed by {by}")
     click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
+
+
+def _refuse_other_ids(finding: str) -> None:
+    """`BadInput` for what is not the id of a finding of any check."""
+    check, _, rest = finding.partition(":")
+    known = [one.id for one in CHECKS]
+    if check not in known or not rest:
+        raise BadInput.at("ID", f"must be a finding's id, as the report lists it{nearest(check, known)}")
+
+
+def _record(folder: Path, draft: Draft, given: dict[str, Any], at: datetime, said: str) -> None:
+    """Record what is said of one finding; `BadInput` if the last record of the kind says the same."""
+    context = opened(folder, given["ledger"])
+    refuse_values(context, texts_of(given) | {"ID": draft.body["id"]})
+    project, writer = context.project, writer_name(given["writer"])
+    body = {**draft.body, "by": given["by"] or writer}
+    about = [
+        entry
+        for entry in read_ledger(project.ledger_dir, key_of(project)).of_kind(draft.kind)
+        if entry.body["id"] == body["id"]
+    ]
+    if about and about[-1].body == body:
+        raise BadInput.at("ID", f"has this {draft.kind} already ({about[-1].place})")
+    entry = write_entry(project.ledger_dir, key_of(project), Draft(draft.kind, body), at, writer)
+    click.echo(f"{entry.place}: {said}")
+
+
+def _kept(report: Path) -> dict[str, Any]:
+    """What the report judged by and found open, for reviews that have only the ledger."""
+    path = report / "report.json"
+    try:
+        return kept(json.loads(path.read_bytes())) if path.is_file() else {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise BadInput.at(str(path), "is not a report.json of this tool") from None
 
 
 def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]) -> None:

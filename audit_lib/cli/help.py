@@ -8,7 +8,7 @@ GROUPS = {
     "Review": ("review", "failures", "leaks", "verify", "oscal"),
     "Incident": ("investigate", "whose"),
     "Rotate": ("due", "validate", "generate", "runbook"),
-    "Record": ("snapshot", "record", "accept", "attest", "signoff"),
+    "Record": ("snapshot", "record", "accept", "assign", "close", "attest", "signoff", "ledger"),
     "Set-up": ("init", "key", "sample"),
 }
 

@@ -96,9 +96,9 @@ def environment_of(text: str) -> str:
     return name
 
 
-def until_instant(text: str, at: datetime) -> datetime:
+def until_instant(text: str, at: datetime, option: str = "--until") -> datetime:
     """When a decision ends; `BadInput` unless that is in the future."""
-    until = parse_instant(text, "--until")
+    until = parse_instant(text, option)
     if until <= at:
-        raise BadInput.at("--until", "is in the past: a decision must end later than now")
+        raise BadInput.at(option, "is in the past: it must be later than now")
     return until

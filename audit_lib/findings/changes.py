@@ -1,6 +1,6 @@
 """What changed since the previous report: worse, new, no longer known, better, ended, or the same."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -29,20 +29,25 @@ def compare(previous: PreviousReport, findings: pd.DataFrame, tables: Tables) ->
     return Changes.of(sorted(rows, key=lambda row: CHANGES.index(row["change"])))
 
 
+def faults_of(finding: Finding) -> Iterator[Fault]:
+    """What a finding is about, by family: another check of the family says it of the same fault."""
+    family = family_of(finding["check"])
+    for subject, environment, service in items(finding):
+        yield family, subject, *(("", "") if family in EVERYWHERE else (environment, service))
+
+
+def gravity(finding: Finding) -> tuple[int, int]:
+    """How grave a finding is: by severity, then within its family."""
+    return SEVERITIES.index(finding["severity"]), -mildness(finding["check"])
+
+
 def _worst(findings: Iterable[Finding]) -> dict[Fault, Finding]:
     """Each fault with the worst of the findings that are about it."""
     worst: dict[Fault, Finding] = {}
     for finding in findings:
-        family = family_of(finding["check"])
-        for subject, environment, service in items(finding):
-            place = ("", "") if family in EVERYWHERE else (environment, service)
-            fault = (family, subject, *place)
-            worst[fault] = max(worst.get(fault, finding), finding, key=_gravity)
+        for fault in faults_of(finding):
+            worst[fault] = max(worst.get(fault, finding), finding, key=gravity)
     return worst
-
-
-def _gravity(finding: Finding) -> tuple[int, int]:
-    return SEVERITIES.index(finding["severity"]), -mildness(finding["check"])
 
 
 def _row(fault: Fault, was: Finding | None, now: Finding | None, seen: SeenAgain) -> dict[str, Any]:
@@ -61,5 +66,5 @@ def _change(fault: Fault, was: Finding | None, now: Finding | None, seen: SeenAg
         return "ended" if seen.shows(was, fault[1:]) else "no longer known"
     if now["status"] == "unknown" and was["status"] != "unknown":
         return "no longer known"
-    before, after = _gravity(was), _gravity(now)
+    before, after = gravity(was), gravity(now)
     return "same" if before == after else "worse" if after > before else "better"

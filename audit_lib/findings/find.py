@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +23,7 @@ from audit_lib.findings.spared_settings import looked_at
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 
+LATER = ("exceptions", "acceptances")  # tables about what the other checks find
 SHOWN = 3  # pieces of evidence shown of rows that share an id
 PLACES = 5
 QUOTED = 50  # rows of one subject from which they are drawn
@@ -45,20 +46,33 @@ class _Finding:
     rows: int = 1
 
 
-def find(tables: Tables, policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+def find(
+    tables: Tables,
+    policy: Policy,
+    ledger: Ledger,
+    as_of: datetime,
+    register: Callable[[pd.DataFrame], pd.DataFrame],
+) -> pd.DataFrame:
     """`Findings`, in the order of CHECKS: what is open, what was accepted, what is not known.
 
-    `tables` holds every table that a check names; those about the ledger are made here. One that is
-    absent raises `KeyError`: its checks would else pass in silence. An acceptance that has run out
-    leaves its finding open, and one of an unknown does not make it known.
+    `tables` holds every table that a check names. Those about the ledger are made here, and `register` makes
+    `Exceptions` of the findings before the checks on it. A table that is absent raises `KeyError`: its checks
+    would else pass in silence. An acceptance that has run out leaves its finding open, and one of an unknown
+    does not make it known.
     """
     everything = {**tables, "ledger_faults": tabulate_ledger_faults(ledger)}
-    found = _run((check for check in CHECKS if check.table != "acceptances"), everything, policy)
-    acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
-    everything["acceptances"] = acceptances
+    found = _run((check for check in CHECKS if check.table not in LATER), everything, policy)
+    everything["exceptions"] = register(_decided(found, ledger, as_of))
+    found += _run((check for check in CHECKS if check.table == "exceptions"), everything, policy)
+    everything["acceptances"] = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
     found += _run((check for check in CHECKS if check.table == "acceptances"), everything, policy)
-    decided = acceptances.set_index("accepted_id").to_dict("index")
-    return Findings.of(_row(finding, decided.get(finding.id)) for finding in found)
+    return _decided(found, ledger, as_of)
+
+
+def _decided(found: list[_Finding], ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
+    decisions = acceptances.set_index("accepted_id").to_dict("index")
+    return Findings.of(_row(finding, decisions.get(finding.id)) for finding in found)
 
 
 def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:

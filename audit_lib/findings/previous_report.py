@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +11,12 @@ from typing import Any
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.last_review import LastReview, Opened, kept, openings
+from audit_lib.findings.rules_in_force import Rules
 from audit_lib.secrecy.keeper import Key
 from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
+_NOT_ENDED = ("unknown", "claimed closed")
 _TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
@@ -24,6 +27,13 @@ class PreviousReport:
     findings: Mapping[str, Mapping[str, Any]]
     as_of: datetime
     heads: tuple[tuple[str, str], ...]  # writer, "number:hash"
+    rules: Rules = field(default_factory=dict)  # that it judged by; {} of an older report
+    opened: Mapping[str, Opened] = field(default_factory=dict)  # by finding
+
+    @property
+    def review(self) -> LastReview | None:
+        """The review as one to compare with; None if it does not say what it judged by."""
+        return LastReview(self.as_of, "", self.rules, self.opened) if self.rules else None
 
 
 def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
@@ -51,11 +61,30 @@ def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     known = (
         sorted((str(writer), str(head)) for writer, head in heads.items()) if isinstance(heads, dict) else []
     )
+    as_of = parse_instant(report["as_of"], str(path))
     findings = {
         row["id"]: {**dict.fromkeys(_TEXTS, ""), **row, "covers": "; ".join(row.get("covers", ()))}
-        for row in report["findings"]
+        for row in (*_carried(report), *report["findings"])
     }
-    return PreviousReport(findings, parse_instant(report["as_of"], str(path)), tuple(known))
+    rules, opened = _kept(report, str(path))
+    first = dict.fromkeys(findings, Opened(as_of, str(report.get("quarter", ""))))
+    return PreviousReport(findings, as_of, tuple(known), rules, first | opened)
+
+
+def _carried(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """What its register says of findings that were gone and of which it is not known if they ended."""
+    found = {row["id"] for row in report["findings"]}
+    exceptions = report.get("exceptions", [])
+    return [row for row in exceptions if row["status"] in _NOT_ENDED and row["id"] not in found]
+
+
+def _kept(report: dict[str, Any], place: str) -> tuple[Rules, dict[str, Opened]]:
+    """What it judged by, and when each of its findings was opened."""
+    try:
+        said = kept(report)
+        return said.get("rules", {}), openings(said, place)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise BadInput.at(place, "has rules or exceptions that are not of this tool") from None
 
 
 def _is_report(report: Any) -> bool:
@@ -63,6 +92,7 @@ def _is_report(report: Any) -> bool:
     findings = report.get("findings") if known else None
     return (
         isinstance(findings, list)
+        and isinstance(report.get("exceptions", []), list)
         and isinstance(report.get("project"), str)
         and isinstance(report.get("as_of"), str)
         and all(
@@ -72,7 +102,7 @@ def _is_report(report: Any) -> bool:
             and isinstance(row.get("covers", []), list)
             and all(isinstance(one, str) for one in row.get("covers", []))
             and all(row.get(name) for name in ("id", "check", "status"))
-            for row in findings
+            for row in (*findings, *report.get("exceptions", []))
         )
     )
 

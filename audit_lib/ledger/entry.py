@@ -17,8 +17,8 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrecy.keeper import Key
 
 KINDS = (
-    "snapshot", "rotation", "revocation", "removal", "acceptance", "attestation", "signoff", "key bridge",
-    "repair",
+    "snapshot", "rotation", "revocation", "removal", "acceptance", "assignment", "closure", "attestation",
+    "signoff", "key bridge", "repair",
 )  # fmt: skip
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20

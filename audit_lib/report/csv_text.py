@@ -1,4 +1,4 @@
-"""Writes findings.csv, which a spreadsheet can open without running anything."""
+"""Writes findings.csv and exceptions.csv, which a spreadsheet can open without running anything."""
 
 import csv
 import io
@@ -10,12 +10,12 @@ from audit_lib.base.clock import iso
 from audit_lib.report import escape as inert
 
 
-def findings_csv(findings: pd.DataFrame) -> str:
-    """The Findings frame as CSV: a header, its own order, every cell quoted and inert, LF line ends."""
+def to_csv(frame: pd.DataFrame) -> str:
+    """The frame as CSV: a header, its own order, every cell quoted and inert, LF line ends."""
     written = io.StringIO()
     writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow(findings.columns)
-    for row in findings.itertuples(index=False):
+    writer.writerow(frame.columns)
+    for row in frame.itertuples(index=False):
         writer.writerow([_cell(value) for value in row])
     return written.getvalue()
 

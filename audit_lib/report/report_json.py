@@ -12,6 +12,7 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
 from audit_lib.report.rule_results import tabulate_rules
@@ -34,7 +35,11 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "as_of": iso(audit.as_of),
         "verdict": verdict(audit),
         "score": {"low": bounds.low, "high": bounds.high},
-        "policy": {"name": inert.plain(audit.policy.name), "sha256": audit.policy.sha256},
+        "policy": {
+            "name": inert.plain(audit.policy.name),
+            "sha256": audit.policy.sha256,
+            "origin": origin_of(audit.project, audit.policy),
+        },
         "key": {
             "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
             "origin": audit.key_origin,
@@ -55,6 +60,8 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "drift": _drift(audit.tables["inventory"]),
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),
+        "exceptions": _findings(audit.tables["exceptions"]),
+        "rules": _rules(audit),
         "attestations": _rows(audit.tables["attestations"]),
         "ownership": _rows(audit.tables["ownership"]),
         "coverage": _coverage(audit),
@@ -195,8 +202,18 @@ def _letters(number: int) -> str:
 
 
 def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    lists = ("controls", "covers")
+    lists = [name for name in ("controls", "covers") if name in findings]
     return [{**record, **{name: _split(record[name]) for name in lists}} for record in _rows(findings)]
+
+
+def _rules(audit: Audit) -> dict[str, Any]:
+    """What the review judged by, and what of it changed; the next review compares itself with this."""
+    return {
+        "compared": audit.compared,
+        "changes": _rows(audit.tables["rule_changes"], ("since",)),
+        "lowered_from": audit.lowered_from,
+        "in_force": audit.rules,
+    }
 
 
 def _coverage(audit: Audit) -> dict[str, Any]:

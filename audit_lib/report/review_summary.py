@@ -8,6 +8,7 @@ from audit_lib.base.contracts import STATUSES
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.row_words import REASONS, next_step
+from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import status_words
 from audit_lib.report.review_tables import by_severity, place
@@ -190,6 +191,7 @@ def sign_off(audit: Audit) -> Table:
         ("project", audit.project.name),
         ("quarter, as of", f"{audit.quarter}, {instant_words(audit.as_of)} UTC"),
         ("policy", f"{audit.policy.name}, SHA-256 {audit.policy.sha256}"),
+        ("the policy", origin_of(audit.project, audit.policy)),
         ("tool", f"audit_lib {__version__}"),
         ("key", _key(audit)),
         ("seal", audit.seal_statement or "this manual run was not searched; publish with `review`"),

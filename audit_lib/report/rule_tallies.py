@@ -17,7 +17,7 @@ from audit_lib.project.policy.guide_rules import GuideRule
 from audit_lib.report.verdict import PASS_NEEDS
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
-EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections")
+EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")
 # Columns that say of a row that it is not known.
 _TELL = ("state", "reason", "relation", "status", "answer", "verdict")
 SHOWN = 5  # ids

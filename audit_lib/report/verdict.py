@@ -169,4 +169,9 @@ PASS_NEEDS = (
         ("ledger_faults", "acceptances", "attestations", "ownership"),
         lambda audit: not unread(audit)["kind"].eq("ledger").any(),
     ),
+    Need(
+        "the rules that the last review judged by, from its report or its sign-off",
+        ("rule_changes", "exceptions"),
+        lambda audit: not audit.tables["rule_changes"]["effect"].eq("not known").any(),
+    ),
 )

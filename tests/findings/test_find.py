@@ -1,5 +1,6 @@
 """Findings are stable, merged, and accepted only for a time."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,16 @@ OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 
 def _tables(**changes: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Every table a check names, empty but for the rows given as changes to the test's own row."""
-    names = {check.table for check in CHECKS} - {"acceptances", "ledger_faults"}
+    names = {check.table for check in CHECKS} - {"acceptances", "ledger_faults", "exceptions"}
     return {name: rows_of(name, *changes.get(name, [])) for name in names}
 
 
 def _find(*accepted: Entry, faults: tuple[Fault, ...] = (), **changes: list[dict[str, Any]]) -> pd.DataFrame:
-    return find(_tables(**changes), POLICY, Ledger(accepted, faults=faults), AS_OF)
+    return find(_tables(**changes), POLICY, Ledger(accepted, faults=faults), AS_OF, _register(**changes))
+
+
+def _register(**changes: list[dict[str, Any]]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda _found: rows_of("exceptions", *changes.get("exceptions", []))
 
 
 def _accepted(id_: str, days: int) -> Entry:
@@ -84,7 +89,7 @@ def test_a_flood_of_rows_is_counted_and_not_told() -> None:
     one = rows_of("log_events", {"message": "secret in a url"})
     flood = one.loc[one.index.repeat(100_000)].reset_index(drop=True)
     tables = _tables() | {"log_events": flood.assign(line=range(len(flood)))}
-    row = find(tables, POLICY, Ledger(), AS_OF).iloc[0]
+    row = find(tables, POLICY, Ledger(), AS_OF, _register()).iloc[0]
     assert row["evidence"].endswith("; 100000 in all")
     assert len(row["where"]) < 100
 
@@ -155,7 +160,7 @@ def test_a_table_that_is_absent_is_an_error() -> None:
     tables = _tables()
     del tables["drift"]
     with pytest.raises(KeyError):
-        find(tables, POLICY, Ledger(), AS_OF)
+        find(tables, POLICY, Ledger(), AS_OF, _register())
 
 
 def test_a_broken_ledger_is_a_finding() -> None:

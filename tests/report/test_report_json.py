@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base import contracts
-from audit_lib.report.csv_text import findings_csv
+from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record, schema
 from tests.support import made_up_audit as frames
@@ -17,7 +17,17 @@ from tests.support.fakes import fake_value
 
 CONTRACT = [
     *("schema", "project", "quarter", "as_of", "verdict", "score", "sources", "freshness", "auth_failures"),
-    *("detections", "leaks", "drift", "findings", "changes", "attestations", "coverage"),
+    *(
+        "detections",
+        "leaks",
+        "drift",
+        "findings",
+        "changes",
+        "exceptions",
+        "rules",
+        "attestations",
+        "coverage",
+    ),
 ]
 
 
@@ -98,7 +108,7 @@ def test_the_csv_holds_every_finding_and_no_formula() -> None:
     value = "=" + fake_value("csv")
     findings = frames.findings()
     findings["evidence"] = [value, "-1", "@x", 'a "quoted", cell']
-    rows = list(csv.DictReader(io.StringIO(findings_csv(findings))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(findings))))
     assert [row["id"] for row in rows] == findings["id"].tolist()
     assert [row["evidence"] for row in rows] == [f"'{value}", "'-1", "'@x", 'a "quoted", cell']
     assert not any(cell[:1] in ("=", "+", "-", "@") for row in rows for cell in row.values())

@@ -364,6 +364,20 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "leaked-before": ({"status": "historic"}, {"status": "emergency"}, {"days_exposed_max": None}, False),
     "leak-undecided": ({"status": "unknown"}, {"status": "historic"}, {"days_exposed_min": None}, False),
     "leak-search-incomplete": ({"state": "incomplete"}, {"state": "searched"}, {"count": None}, False),
+    "rule-lowered": (
+        {"effect": "lowers", "severity": "high"},
+        {"effect": "lowers", "severity": "critical", "subject": "ledger ada"},
+        {"effect": "not known", "severity": "low"},
+        True,
+    ),
+    "finding-overdue": ({"overdue": True}, {"overdue": True, "status": "closed"}, {"due_at": None}, False),
+    "closure-contradicted": (
+        {"status": "contradicted"},
+        {"status": "claimed closed"},
+        {"due_at": None},
+        False,
+    ),
+    "unassigned-finding": ({"owner": ""}, {"owner": "", "carried": False}, {"due_at": None}, False),
     "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
 }

@@ -17,8 +17,10 @@ from audit_lib.base.contracts.findings import (
     Acceptances,
     Attestations,
     Changes,
+    Exceptions,
     Findings,
     LedgerFaults,
+    RuleChanges,
     RuleResults,
 )
 from audit_lib.base.contracts.incident import (
@@ -87,6 +89,7 @@ __all__ = [
     "EnvEntries",
     "EnvHistory",
     "Evidence",
+    "Exceptions",
     "Explanations",
     "Exposure",
     "ExposureWindows",
@@ -113,6 +116,7 @@ __all__ = [
     "Requests",
     "RotationPairs",
     "Rotations",
+    "RuleChanges",
     "RuleResults",
     "Schedule",
     "Sightings",

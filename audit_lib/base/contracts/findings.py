@@ -9,6 +9,9 @@ from audit_lib.base.severities import SEVERITIES
 
 # In the order in which a reader wants them.
 CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")
+RULE_EFFECTS = ("lowers", "neutral", "not known")
+# In the order in which a reader wants them.
+EXCEPTION_STATES = ("contradicted", "open", "unknown", "accepted", "claimed closed", "closed")
 RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")
 
 
@@ -93,3 +96,40 @@ class Changes(Contract):
     now_check: Series[str]
     was_severity: Series[str]
     now_severity: Series[str]
+
+
+class RuleChanges(Contract):
+    """One row for each rule that differs from the last review's; one that says so if that is not known."""
+
+    subject: Series[str]  # `secret API_TOKEN`, `env file backend/.env`, `policy`
+    field: Series[str]  # `declared` for the subject as a whole
+    was: Series[str]  # `none` for nothing; a text that could be a value as its digest
+    now: Series[str]
+    effect: Series[str] = pa.Field(isin=RULE_EFFECTS)
+    severity: Series[str] = pa.Field(isin=SEVERITIES)  # of what it can hide; info if it hides nothing
+    hides: Series[str]
+    since: Series[str]  # the review that it is compared with
+
+
+class Exceptions(Contract):
+    """One row for each finding that is or was open: who answers for it, until when, and what closed it."""
+
+    id: Series[str] = pa.Field(unique=True)
+    check: Series[str]
+    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    subject: Series[str]
+    environment: Series[str]
+    service: Series[str]
+    covers: Series[str]  # as in Findings, and never ""
+    status: Series[str] = pa.Field(isin=EXCEPTION_STATES)
+    carried: Series[bool]  # it was open before this review
+    opened_at: Series[Instant]  # of the review or record that named it first: it was there by then
+    opened_in: Series[str]
+    due_at: Series[Instant] = pa.Field(nullable=True)  # by severity, or as promised, if that is earlier
+    overdue: Series[bool]
+    owner: Series[str]
+    ticket: Series[str]
+    accepted_until_at: Series[Instant] = pa.Field(nullable=True)
+    proof: Series[str]  # what somebody named when they recorded it as closed
+    closed_by: Series[str]  # the evidence or the record that closed it
+    why: Series[str]  # why it is still open, or why that is not known

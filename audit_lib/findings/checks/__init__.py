@@ -13,6 +13,7 @@ from audit_lib.findings.checks.ledger import LEDGER
 from audit_lib.findings.checks.logs import LOGS
 from audit_lib.findings.checks.ownership import OWNERSHIP
 from audit_lib.findings.checks.population import POPULATION
+from audit_lib.findings.checks.register import REGISTER
 from audit_lib.findings.checks.values import VALUES
 
 CHECKS: tuple[Check, ...] = (
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     + DETECTIONS
     + LEAKS
     + LEDGER
+    + REGISTER
 )
 
 __all__ = ["CHECKS", "Check"]

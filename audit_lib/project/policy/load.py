@@ -35,7 +35,9 @@ FACTS = (
     *("pairing", "exposure", "period", "generate", "obtain", "revoke", "rotate", "platform", "expected"),
 )
 # Tables that others own: they are passed on in Policy.options and checked where they are read.
-OPTION_TABLES = ("access", "attestations", "detections", "controls", "emergency", "platform", "startup")
+OPTION_TABLES = (
+    *("access", "attestations", "detections", "controls", "due_days", "emergency", "platform", "startup"),
+)
 Named = TypeVar("Named", SecretRule, Consumer)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 

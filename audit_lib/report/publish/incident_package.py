@@ -19,7 +19,7 @@ from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logs.quote_lines import quote_lines
-from audit_lib.report.csv_text import findings_csv
+from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
@@ -79,9 +79,7 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
         "observations": notes_frame(),
         "quoted_lines": quote_lines(investigation.project, evidence),
     }
-    texts = {
-        f"tables/{name}.csv": guard.scrub(findings_csv(_blotted(frame))) for name, frame in tables.items()
-    }
+    texts = {f"tables/{name}.csv": guard.scrub(to_csv(_blotted(frame))) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}
     contents[MANIFEST] = to_json(_package_manifest(investigation, contents)).encode("utf-8")
     written = io.BytesIO()

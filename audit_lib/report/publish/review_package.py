@@ -6,7 +6,7 @@ from dataclasses import replace
 import nbformat
 
 from audit_lib.audit import Audit
-from audit_lib.report.csv_text import findings_csv
+from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.page import page
 from audit_lib.report.publish.manifest import manifest
@@ -19,7 +19,15 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.signature import MANIFEST
 
 NOTEBOOK = "quarterly_review.ipynb"
-ARTEFACTS = (NOTEBOOK, "report.html", "report.json", "findings.csv", "calendar.ics", MANIFEST)
+ARTEFACTS = (
+    NOTEBOOK,
+    "report.html",
+    "report.json",
+    "findings.csv",
+    "exceptions.csv",
+    "calendar.ics",
+    MANIFEST,
+)
 
 
 def reviewed(audit: Audit, keeper: Keeper) -> Publication[Audit]:
@@ -45,7 +53,8 @@ def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str | 
         NOTEBOOK: nbformat.writes(executed) + "\n",
         "report.html": page(executed),
         "report.json": to_json(report_record(audit)),
-        "findings.csv": findings_csv(audit.tables["findings"]),
+        "findings.csv": to_csv(audit.tables["findings"]),
+        "exceptions.csv": to_csv(audit.tables["exceptions"]),
         "calendar.ics": calendar(audit).encode("utf-8"),
     }
 
