@@ -47,7 +47,8 @@ _NAME = re.compile(r"[\w./*@ +{}#-]{1,200}")  # nothing that is escaped where it
 _OF_PROJECT = ("name", "policy", "guide", "formats", "environments", "exports", "time_zone", "zone_declared")
 _SAYS_ONLY = {"title", "lines", "guide_line"}  # of a policy and its parts: they judge nothing
 _KEPT_WORDS = {*SEVERITIES, "real"}
-_OF_SOURCES = ("guide", "log formats", "example")  # kinds of Sources that a review judges by
+# Kinds of Sources that a review judges by; "log" is the first word of another subject.
+_OF_SOURCES = {"guide": "guide", "log formats": "formats file", "example": "example"}
 
 
 def rules_in_force(project: Project, policy: Policy, sources: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -106,7 +107,9 @@ def _of_policy(project: Project, policy: Policy) -> dict[str, dict[str, str]]:
 def _of_files(project: Project, policy: Policy, sources: pd.DataFrame) -> dict[str, dict[str, str]]:
     digests = {"file audit.toml": project.layout_sha256, "file of the policy": policy.sha256}
     known = sources[sources["kind"].isin(_OF_SOURCES) & sources["state"].eq("read")]
-    digests |= {f"{row.kind} {row.source}": row.sha256 or row.keyed_digest or "" for row in rows(known)}
+    digests |= {
+        f"{_OF_SOURCES[row.kind]} {row.source}": row.sha256 or row.keyed_digest or "" for row in rows(known)
+    }
     if policy.rules.endswith(".toml"):
         digests[f"rules {policy.rules}"] = _digest_of_rules(policy.path.parent / policy.rules)
     digests |= dict(_ignore_files(project))

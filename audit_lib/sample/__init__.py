@@ -11,7 +11,7 @@ from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files
 from audit_lib.sample.history import HeldVariable, midnight, timeline
-from audit_lib.sample.ledger import write_ledger
+from audit_lib.sample.ledger import sign_off, write_ledger
 from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
@@ -41,7 +41,15 @@ def build_sample(folder: Path) -> None:
     }
     _write(folder, files)
     write_repository(folder, _history(held, files))
-    write_ledger(folder / ".audit" / "ledger", keeper, held)
+    ledger = folder / ".audit" / "ledger"
+    write_ledger(ledger, keeper, held)
+    sign_off(ledger, keeper, _rules(folder))
+
+
+def _rules(folder: Path) -> Rules:
+    """What the sample is judged by, its documents aside."""
+    project = load_project(folder, sample=True)
+    return rules_in_force(project, choose_policy(project), Sources.of([]))
 
 
 def _empty(folder: Path) -> None:

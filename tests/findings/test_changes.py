@@ -36,7 +36,7 @@ def _changes(was: Rows, now: Rows) -> pd.DataFrame:
     for rows in (was, now):
         told = {"sources": [READ], "leak_coverage": SEARCHED, **rows}
         tables = {name: rows_of(name, *told.get(name, [])) for name in names}
-        audits.append((tables, find(tables, POLICY, Ledger(), NOW)))
+        audits.append((tables, find(tables, POLICY, Ledger(), NOW, lambda _: rows_of("exceptions"))))
     before = {row["id"]: row for row in audits[0][1].to_dict("records")}
     return compare(PreviousReport(before, THEN, ()), audits[1][1], audits[1][0])
 
