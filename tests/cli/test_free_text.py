@@ -42,6 +42,10 @@ COMMANDS = {
     "accept --reason": ("accept", "overdue-secret:x", "--until", "2099-01-01", "--reason"),
     "accept --by": ("accept", "overdue-secret:x", "--until", "2099-01-01", "--reason", "x", "--by"),
     "accept ID": ("accept", "--until", "2099-01-01", "--reason", "x"),
+    "assign --owner": ("assign", "overdue-secret:x", "--owner"),
+    "assign --ticket": ("assign", "overdue-secret:x", "--owner", "x", "--ticket"),
+    "assign ID": ("assign", "--owner", "x"),
+    "close --proof": ("close", "overdue-secret:x", "--proof"),
     "attest --reason": ("attest", "142", "--until", "2099-01-01", "--reason"),
     "record --by": ("record", "API_TOKEN", "--environment", "production", "--at", "2026-01-01", "--by"),
     "record --ticket": (

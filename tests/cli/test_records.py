@@ -16,6 +16,9 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import load_key
 from audit_lib.ledger.revocations import revocations
 from audit_lib.project import load_project
+from audit_lib.report.json_text import to_json
+from audit_lib.report.report_json import report_record
+from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.fakes import fake_value
 
 Run = Callable[..., Result]
@@ -240,6 +243,10 @@ WEAK = "weak-value:API_TOKEN:production/backend"
             "RULE: must be one that the policy asks",
         ),
         (["attest"], "RULE: is required"),
+        (["assign", "weak-valu:X", "--owner", "Ada"], "did you mean weak-value"),
+        (["assign", WEAK, "--owner", "Ada", "--due", "2020-01-01"], "--due: is in the past"),
+        (["close", "weak-value", "--proof", "y"], "ID: must be a finding's id"),
+        (["close", WEAK, "--proof", "y"], "key: does not exist yet"),
         (["key", "lost"], "is not a ledger"),
         (["snapshot", "--env", "production"], "--env"),
     ],
@@ -261,6 +268,75 @@ def test_decisions_are_recorded_and_verified(run: Run, project: Path, tmp_path: 
     (tmp_path / "home" / "key").unlink()
     assert "MACs were not checked" in run("verify", str(project), where=False).stdout
     assert "key import FILE" in run("snapshot", code=2).stderr
+
+
+def test_findings_are_assigned_and_closed(run: Run, project: Path, tmp_path: Path) -> None:
+    """Both are entries under the key, `ledger show` lists them, and nobody says the same of one twice."""
+    run("snapshot", "--writer", "ci")
+    assign = ("assign", WEAK, "--owner", "Ada", "--due", "2099-01-01", "--ticket", "OPS-7", "--by", "Bo")
+    close = ("close", WEAK, "--proof", "commit 7", "--by", "Ada", "--writer", "ci")
+    assert "ledger ci#2: " in run(*assign, "--writer", "ci").stdout
+    assert "ID: has this assignment already (ledger ci#2)" in run(*assign, code=2).stderr
+    assert "the next review decides" in run(*close).stdout
+    assert "ID: has this closure already (ledger ci#3)" in run(*close, code=2).stderr
+    run(*assign[:3], "Cy", "--writer", "ci")
+    ledger = entries(tmp_path, project)
+    assert [entry.body for entry in ledger.of_kind("closure")] == [
+        {"id": WEAK, "proof": "commit 7", "by": "Ada"}
+    ]
+    assert ledger.of_kind("assignment")[0].body == {
+        "id": WEAK,
+        "owner": "Ada",
+        "ticket": "OPS-7",
+        "due": "2099-01-01T23:59:59Z",
+        "by": "Bo",
+    }
+    shown = run("ledger", "show")
+    assert [line.split("  ")[1] for line in shown.stdout.splitlines()] == [
+        "assignment",
+        "closure",
+        "assignment",
+    ]
+    assert "to Ada, due 2099-01-01T23:59:59Z; by Bo; ticket: OPS-7  (ledger ci#2)" in shown.stdout
+    assert "3 entries shown, 1 of snapshots" in shown.stderr
+    assert len(run("ledger", "show", WEAK, "--kind", "closure").stdout.splitlines()) == 1
+    assert run("ledger", "show", "weak-value:OTHER").stdout == ""
+
+
+def test_a_closed_finding_that_is_there_is_contradicted(run: Run, project: Path, tmp_path: Path) -> None:
+    """The record lowers nothing: the finding stays open, and that somebody called it closed is a finding."""
+    run("snapshot", "--writer", "ci")
+    finding = "missing-secret:JWT_KEY:production/backend"
+    (project / "policy.toml").write_text(
+        POLICY + '[[secret]]\nname = "JWT_KEY"\nservice = "backend"\nrequired = "always"\n'
+    )
+    run("close", finding, "--proof", "commit 7", "--by", "Ada", "--writer", "ci")
+    audit = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=Keeper(_key(tmp_path, project)))
+    found = audit.tables["findings"].set_index("check")
+    assert found.loc["missing-secret", "status"] == "open"
+    assert found.loc["closure-contradicted", "covers"] == "JWT_KEY@production/backend"
+
+
+def test_a_sign_off_keeps_what_the_review_judged_by(run: Run, project: Path, tmp_path: Path) -> None:
+    """The next review compares itself with it, if nobody kept the report."""
+    run("snapshot", "--writer", "ci")
+    keeper = Keeper(_key(tmp_path, project))
+    first = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=keeper)
+    folder = report(tmp_path / "report", to_json(report_record(first)))
+    run("signoff", str(folder), "--by", "Ada", "--writer", "ci")
+    (project / "policy.toml").write_text(POLICY.replace("max_age_days = 90", "max_age_days = 900", 1))
+    later = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=keeper)
+    (id_,) = [one for one in later.tables["findings"]["id"] if one.startswith("rule-lowered")]
+    assert id_ == "rule-lowered:secret-API_TOKEN-max_age_days"
+    exceptions = later.tables["exceptions"]
+    assert exceptions.loc[exceptions["carried"], "opened_in"].eq("2026Q3").all()
+    assert later.compared == "since the review as of 30 Sep 2026 23:59 (ledger ci#2)"
+
+
+def _key(tmp_path: Path, project: Path) -> Key:
+    found = load_key(project / ".audit" / "ledger", {"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")})
+    assert found is not None
+    return found
 
 
 def test_open_questions_are_those_that_nobody_answers_for(run: Run) -> None:
@@ -299,12 +375,14 @@ def test_verify_names_the_first_break_and_ends_with_3(run: Run, project: Path) -
         assert result.stdout == ""
 
 
-def report(folder: Path) -> Path:
-    """A report of one file and its manifest."""
+def report(folder: Path, record: str = "") -> Path:
+    """A report of a page, perhaps a report.json, and its manifest."""
     folder.mkdir()
-    (folder / "report.html").write_text("report")
-    files = {"report.html": sha256(b"report").hexdigest()}
-    (folder / "MANIFEST.json").write_text(json.dumps({"files": files}))
+    files = {"report.html": "report"} | ({"report.json": record} if record else {})
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    digests = {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
+    (folder / "MANIFEST.json").write_text(json.dumps({"files": digests}))
     return folder
 
 
