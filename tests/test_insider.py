@@ -123,6 +123,25 @@ def test_a_chain_that_the_last_report_names_is_missed(
     assert "ledger-entries-lost:ledger" in _open(_audit(project, previous=report))
 
 
+def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, tmp_path: Path) -> None:
+    """What an insider edits is open in the next review and in the one after it, by the report alone."""
+    first = _published(_audit(project), tmp_path / "first")
+    text = (project / "audit.toml").read_text()
+    (project / "audit.toml").write_text(text.replace('environment = "production"', "example = true"))
+    audit = _audit(project, previous=first)
+    assert "rule-lowered:env-file-backend/.env-example" in _open(audit)
+    second = _published(audit, tmp_path / "second")
+    later = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
+    assert "rule-lowered:env-file-backend/.env-example" in _open(later)
+    exceptions = later.tables["exceptions"].set_index("id")
+    assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "opened_in"] == "2026Q3"
+    (project / "audit.toml").write_text(text)
+    restored = run_audit(load_project(project), "2026Q4", "2026-12-31", previous=second)
+    assert not [id_ for id_ in _open(restored) if id_.startswith("rule-lowered")]
+    exceptions = restored.tables["exceptions"].set_index("id")
+    assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "status"] == "closed"
+
+
 def test_an_edited_previous_report_is_refused(project: Path, tmp_path: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
     report = _published(_audit(project), tmp_path / "report")

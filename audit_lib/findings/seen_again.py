@@ -50,7 +50,8 @@ class SeenAgain:
             return self.unread.empty and (table != "population" or self._sides_seen())
         if table in _OF_PLACES:
             return self._place_read(environment, service)
-        return not self._place_unread(environment, service)
+        # Rules are always read, and compared with what they were before.
+        return table == "rule_changes" or not self._place_unread(environment, service)
 
     def _sides_seen(self) -> bool:
         """Whether the code was there and each side of the population that was read was read whole."""

@@ -1,5 +1,6 @@
 """Each change of the rules by whoever may commit to the project is a row, and one that lowers a finding."""
 
+import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -15,10 +16,13 @@ from audit_lib.findings.last_review import NOT_KNOWN, LastReview, laid_back
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rule_levers import WHOLE
 from audit_lib.findings.rules_in_force import IN_PROJECT, OUTSIDE, Rules, rules_in_force
+from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger.keys import demo_key
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import SecretRule
+from audit_lib.secrecy.keeper import Keeper
 from tests.support.fakes import fake_value
 
 THEN = datetime(2026, 6, 30, tzinfo=UTC)
@@ -288,6 +292,13 @@ def test_no_text_that_could_be_a_value_is_shown(project: Path) -> None:
     now = _rules(project)
     assert value not in repr(now)
     assert value not in repr(_changes(was, now))
+
+
+def test_no_digest_looks_like_a_secret(project: Path) -> None:
+    """A report or ledger with the rules in it is searched by shape like any other file: nothing is met."""
+    rules = _rules(project)
+    text = json.dumps({**rules, "table x": {"caller_secrets": rules["policy"]["secret_names"]}})
+    assert not Shapes(Keeper(demo_key()), ()).meets(text.encode())
 
 
 def test_a_lowered_rule_stays_lowered(project: Path) -> None:
