@@ -4,10 +4,16 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
-from audit_lib.findings.rules_in_force import origin_of
+from audit_lib.findings.rules_in_force import BUNDLED_POLICY, IN_PROJECT, OUTSIDE, origin_of
 from audit_lib.report.review_summary import changes_table
 from audit_lib.report.review_tables import place
 from audit_lib.report.table import Table, Tables, show, together
+
+_ORIGINS = {
+    BUNDLED_POLICY: "comes with the program: which one is used is the project's choice, or that of --policy.",
+    IN_PROJECT: "is in the audited project: whoever may commit to it may change it.",
+    OUTSIDE: "is outside of the audited project (--policy): nothing in the project can change it.",
+}
 
 
 def changes_tables(audit: Audit) -> Tables:
@@ -21,7 +27,7 @@ def rule_changes_table(audit: Audit) -> Table:
     lowered = int(changes["effect"].eq("lowers").sum())
     view = changes[changes["effect"].ne("not known")].drop(columns="since")
     view = view.assign(severity=view["severity"].where(view["effect"].eq("lowers"), ""))
-    note = f"The policy {audit.policy.name}: {origin_of(audit.project, audit.policy)}."
+    note = f"The policy {audit.policy.name} {_ORIGINS[origin_of(audit.project, audit.policy)]}"
     known = not changes["effect"].eq("not known").any()
     title = f"Changes of the rules {audit.compared}" if known else "Changes of the rules: not known"
     counts = f"{counted(len(view), 'change')}, {lowered} of them can hide a finding"
@@ -41,6 +47,7 @@ def exceptions_table(audit: Audit) -> Table:
             "place": place(rows),
             "opened in": rows["opened_in"],
             "due_at": rows["due_at"],
+            "overdue": rows["overdue"].map({True: "yes", False: ""}),
             "owner": rows["owner"],
             "ticket": rows["ticket"],
             "accepted_until_at": rows["accepted_until_at"],
