@@ -13,6 +13,7 @@ from audit_lib.base import (
     zip_members,
 )
 from audit_lib.base.git import child, sound
+from audit_lib.findings import rules_in_force
 from audit_lib.leaks import search_patterns
 from audit_lib.report.publish import scratch
 from audit_lib.secrecy import exact_search, scrub
@@ -24,6 +25,7 @@ STATED = {
     "all archives": (archives.FAIR, archives.SURPLUS),
     "zip": (archives.LARGEST_ZIP, zip_members.ENTRIES),
     "gzip, bzip2, xz": (decompress.STREAMS, decompress.MEMORY),
+    "ignore files": (rules_in_force.LARGEST_IGNORE_FILE,),
     "tar": (tar_members.LONGEST_HEADER,),
     "audit.toml, policy": (
         bounded_toml.MAX_BYTES,

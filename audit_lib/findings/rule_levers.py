@@ -156,7 +156,10 @@ LEVERS = (
     Lever("policy", "extends", any_change, MEDIUM, "everything that the policy took over"),
     Lever("policy", "rules", any_change, MEDIUM, "rules of the guide"),
     Lever("policy", "origin", moved_in, MEDIUM, "who may change the policy"),
-    Lever("login *", WHOLE, gone, HIGH, "failed logins on its route"),
+    # What audit.toml adds takes nothing away; what a policy declares may call a refusal a success.
+    Lever("added login *", WHOLE, gone, HIGH, "failed logins on its route"),
+    Lever("added login *", "*", any_change, HIGH, "failed logins on its route"),
+    Lever("login *", WHOLE, any_change, HIGH, "failed logins on its route"),
     Lever("login *", "*", any_change, HIGH, "failed logins on its route"),
     Lever("alert *", WHOLE, gone, MEDIUM, "that somebody is alerted"),
     Lever("alert *", "*", any_change, MEDIUM, "that somebody is alerted"),

@@ -92,7 +92,8 @@ def _of_policy(project: Project, policy: Policy) -> dict[str, dict[str, str]]:
     found |= {f"format {name}": {"expression": _digest(text)} for name, text in policy.formats.items()}
     for word, several in (
         ("secret", policy.secrets),
-        ("login", policy.logins),
+        ("login", [login for login in policy.logins if not login.added]),
+        ("added login", [login for login in policy.logins if login.added]),
         ("consumer", policy.consumers),
         ("alert", policy.alerts),
     ):

@@ -210,12 +210,15 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "log in another zone": (
         _audit('time_zone = "UTC"', 'time_zone = "Asia/Tokyo"'),
         ("log logs/app.log", "time_zone"), "lowers", "medium"),
-    "login dropped": (_audit(LOGIN, ""), ("login admin", WHOLE), "lowers", "high"),
+    "login dropped": (_audit(LOGIN, ""), ("added login admin", WHOLE), "lowers", "high"),
     "login that never fails": (
-        _audit("[418]", "[599]"), ("login admin", "failed_statuses"), "lowers", "high"),
+        _audit("[418]", "[599]"), ("added login admin", "failed_statuses"), "lowers", "high"),
     "login added": (
         _audit("[[logins]]", '[[logins]]\nname = "other"\nroute = "/x"\nfailed_statuses = [401]\n[[logins]]'),
-        ("login other", WHOLE), "neutral", "info"),
+        ("added login other", WHOLE), "neutral", "info"),
+    "login of the policy added": (
+        _policy("[due_days]", '[[logins]]\nname = "x"\nroute = "/x"\nfailed_statuses = [418]\n[due_days]'),
+        ("login x", WHOLE), "lowers", "high"),
     "other log formats": (
         _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"'),
         ("audit.toml", "formats"), "lowers", "high"),
