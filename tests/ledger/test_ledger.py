@@ -301,6 +301,13 @@ def test_a_known_head_says_which_project_it_is(folder: Path, tmp_path: Path) -> 
     assert {entry.writer for entry in read_ledger(folder, KEY, known=known).entries} == {"alice"}
 
 
+def test_a_review_before_the_first_entry_misses_none_later(folder: Path) -> None:
+    """Its heads say that it saw no entry: nothing is lost when the next review sees some."""
+    known = read_ledger(folder, KEY, days(-1)).heads
+    assert known == (("alice", f"0:{'0' * 64}"),)
+    assert read_ledger(folder, KEY, known=known).lost == ()
+
+
 def test_a_foreign_chain_is_not_vouched_for(folder: Path) -> None:
     """An entry names the heads of chains under its own key alone: the others may be removed again."""
     append(folder, NEW, decision(8), days(8), "mallory")
