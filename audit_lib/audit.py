@@ -37,6 +37,7 @@ from audit_lib.logs.example_lines import written_lines
 from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
+from audit_lib.project.guide import tabulate_guide
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.project.variables import read_code
@@ -134,7 +135,8 @@ def run_audit(
     tables = {
         "sources": sources,
         "entries": read.entries,
-        "configuration": tabulate_configuration(project, rules, moment),
+        "configuration": tabulate_configuration(project, rules),
+        "guide_statements": tabulate_guide(project, rules, moment),
         "inventory": read.inventory,
         "population": population,
         "population_sides": tabulate_sides(population, rules, code, read.sources, read.ledger),

@@ -81,7 +81,7 @@ def tally(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> Tally
     checks = [results[name] for name in rule.checks]
     for table in dict.fromkeys(one.check.table for one in checks):
         of_table = [one for one in checks if one.check.table == table]
-        _add_table(made, of_table, audit.tables[table], rule.secrets)
+        _add_table(made, of_table, audit.tables[table], rule)
         made.events |= table in EVENTS
         made.reasons += [reason for reason in _unmet(table, audit) if reason not in made.reasons]
     made.evidence += _findings(audit, rule)
@@ -90,12 +90,14 @@ def tally(rule: GuideRule, audit: Audit, results: Mapping[str, Judged]) -> Tally
     return made
 
 
-def _add_table(made: Tally, checks: list[Judged], rows: pd.DataFrame, secrets: tuple[str, ...]) -> None:
+def _add_table(made: Tally, checks: list[Judged], rows: pd.DataFrame, rule: GuideRule) -> None:
     """Count the rows of one table that several checks are about, each row once."""
     names = [column for column in ("secret", "other_secret") if column in rows]
-    of_secrets = rows[names].isin(secrets).any(axis=1).to_numpy() if secrets and names else True
+    of_rule = rows[names].isin(rule.secrets).any(axis=1).to_numpy() if rule.secrets and names else True
+    if rule.subjects and "subject" in rows:
+        of_rule &= rows["subject"].isin(rule.subjects).to_numpy()
     about, fault, unknown = (
-        np.any([getattr(one, name) for one in checks], axis=0) & of_secrets
+        np.any([getattr(one, name) for one in checks], axis=0) & of_rule
         for name in ("about", "fault", "unknown")
     )
     made.population += int(about.sum())
@@ -116,6 +118,8 @@ def _findings(audit: Audit, rule: GuideRule) -> list[str]:
     if rule.secrets:
         text, secrets = found["subject"] + ";" + found["covers"], set(rule.secrets)
         found = found[text.map(lambda words: not secrets.isdisjoint(_NAME.findall(words))).astype(bool)]
+    if rule.subjects:
+        found = found[found["subject"].isin(rule.subjects)]
     return _first(found["id"].tolist())
 
 

@@ -111,6 +111,13 @@ def _aged(audit: Audit) -> bool:
     return bool(audit.tables["freshness"]["status"].isin(("fresh", "due")).any())
 
 
+def _has_guide(audit: Audit) -> bool:
+    """Whether a guide is expected: a policy that cites one, or a project that has it."""
+    sources = audit.tables["sources"]
+    there = sources["kind"].eq("guide") & sources["state"].ne("missing")
+    return bool(audit.policy.guide_sha256 and audit.project.guide) or bool(there.any())
+
+
 def _detected(audit: Audit) -> bool:
     detections = audit.tables["detections"]
     unknown = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
@@ -146,6 +153,11 @@ PASS_NEEDS = (
         "a code file, and each of them",
         ("population",),
         lambda audit: _side(audit, "code") == "whole",
+    ),
+    Need(
+        "the guide, if audit.toml or the policy has one",
+        ("guide_statements",),
+        lambda audit: _read(audit, "guide") or not _has_guide(audit),
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(

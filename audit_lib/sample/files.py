@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit_lib.sample.deploys import DEPLOYS
 from audit_lib.sample.history import PUBLISHED
+from audit_lib.sample.values import ALPHANUMERIC, drawn
 
 GUIDE = "docs/SECRETS.md"
 GREPS = (
@@ -87,8 +88,14 @@ def code_files() -> dict[str, bytes]:
         "backend/app/main.py": MAIN.encode(),
         "frontend/lib/api.ts": API.encode(),
         "docs/screens.zip": LFS_POINTER.encode(),
-        GUIDE: Path(__file__).with_name("SECRETS.md").read_bytes(),
+        GUIDE: "\n".join(_guide()).encode(),
     }
+
+
+def _guide() -> list[str]:
+    """The guide's lines, with an example that looks real, as it must not: the repository holds none."""
+    text = Path(__file__).with_name("SECRETS.md").read_text("utf-8")
+    return text.replace("TRADIER_EXAMPLE", drawn("example of a guide", 28, ALPHANUMERIC)).split("\n")
 
 
 def audit_files() -> dict[str, bytes]:
@@ -109,7 +116,6 @@ def _log_block(pattern: str, service: str, environment: str) -> str:
 
 
 def _policy() -> str:
-    lines = Path(__file__).with_name("SECRETS.md").read_text("utf-8").splitlines()
     head = f"""# The guide's policy as it is bundled, and one value that was found published.
 name = "sample"
 title = "Sample application, by the policy paiid"
@@ -117,7 +123,7 @@ extends = "paiid"
 compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
 """
     owners = "".join(_table(f"[metadata.{name}]", texts) for name, texts in METADATA)
-    return head + owners + "".join(_grep(lines, *grep) for grep in GREPS)
+    return head + owners + "".join(_grep(_guide(), *grep) for grep in GREPS)
 
 
 def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) -> str:

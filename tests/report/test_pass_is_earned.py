@@ -30,6 +30,11 @@ def _ledger_unreadable(tables: Tables) -> pd.DataFrame:
     return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
 
 
+def _guide_unreadable(tables: Tables) -> pd.DataFrame:
+    row = {"source": "docs/SECRETS.md", "kind": "guide", "state": "unreadable"}
+    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+
+
 def _doubted(tables: Tables) -> pd.DataFrame:
     return tables["detections"].assign(verdict="unknown", severity="medium")
 
@@ -37,6 +42,7 @@ def _doubted(tables: Tables) -> pd.DataFrame:
 # In the order of PASS_NEEDS: the table, and ways in which what is needed is missing from it.
 REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
     ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
+    ("sources", (_guide_unreadable,)),
     (
         "population_sides",
         (

@@ -42,12 +42,6 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"topic": "example kept", "answer": "yes", "line": None},
         False,
     ),
-    "guide-review-overdue": (
-        {"topic": "guide review", "answer": "no"},
-        {"topic": "guide review"},
-        {"topic": "guide review", "answer": "unknown", "line": None},
-        True,
-    ),
     "configuration-not-read": (
         {"topic": "file", "answer": "unknown"},
         {"answer": "unknown"},
@@ -380,4 +374,49 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "unassigned-finding": ({"owner": ""}, {"owner": "", "carried": False}, {"due_at": None}, False),
     "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
+}
+# What the guide's own text says: of each topic one check.
+GUIDE_CHECKS = {
+    "guide-minima-differ": "minima",
+    "guide-example-breaks-rule": "example rule",
+    "guide-shows-value": "example value",
+    "guide-formats-differ": "formats",
+    "guide-placeholder-by-whole-text": "placeholder",
+    "guide-generator-breaks-rule": "generator",
+    "guide-periods-differ": "periods",
+    "guide-review-overdue": "next review",
+    "guide-days-miscounted": "days between reviews",
+    "guide-period-within-review": "period and review",
+    "guide-publishes-secret": "published",
+    "guide-calls-secret-public": "called public",
+    "guide-requires-and-does-without": "required",
+    "guide-sets-what-platform-sets": "set by hand",
+    "guide-list-incomplete": "list",
+    "guide-validation-incomplete": "validation",
+    "guide-variable-unlisted": "unlisted",
+    "guide-restarts-what-is-built": "rebuild",
+    "guide-rotation-without-overlap": "overlap",
+    "guide-command-shows-value": "command",
+    "guide-searches-one-branch": "history search",
+    "guide-copies-in-clear": "copy",
+    "guide-assignment-edits-nothing": "assignment",
+    "guide-relies-on-the-obsolete": "obsolete",
+    "guide-ignores-too-little": "ignored",
+    "guide-permissions-differ": "permissions",
+    "guide-head-incomplete": "head",
+    "guide-contents-incomplete": "contents",
+    "guide-snippet-broken": "snippet",
+    "guide-claim-without-source": "claim",
+    "guide-demand-without-means": "need",
+    "guide-reports-in-public": "public report",
+    "guide-not-read": "text",
+}
+PAIRS |= {
+    check: (
+        {"topic": topic, "answer": "no"},
+        {"topic": topic},
+        {"topic": topic, "answer": "unknown", "line": None},
+        True,
+    )
+    for check, topic in GUIDE_CHECKS.items()
 }

@@ -109,6 +109,18 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "reason": "",
         },
     ),
+    "guide_statements": (
+        contracts.GuideStatements,
+        {
+            "topic": "minima",
+            "source": "docs/SECRETS.md",
+            "subject": "API_TOKEN",
+            "answer": "yes",
+            "line": 7,
+            "reason": "line 7: 20 characters; line 9: 32 characters",
+            "secret": "API_TOKEN",
+        },
+    ),
     "drift": (
         contracts.Drift,
         {

@@ -34,7 +34,14 @@ from audit_lib.base.contracts.incident import (
     Timeline,
     Uses,
 )
-from audit_lib.base.contracts.inputs import Configuration, Deploys, EnvEntries, EnvHistory, Sources
+from audit_lib.base.contracts.inputs import (
+    Configuration,
+    Deploys,
+    EnvEntries,
+    EnvHistory,
+    GuideStatements,
+    Sources,
+)
 from audit_lib.base.contracts.leaks import (
     PLACES,
     CleanUp,
@@ -96,6 +103,7 @@ __all__ = [
     "Findings",
     "Freshness",
     "GuideSearches",
+    "GuideStatements",
     "HalfRotations",
     "Instant",
     "Inventory",

@@ -7,6 +7,7 @@ from audit_lib.findings.checks.drift import DRIFT
 from audit_lib.findings.checks.env_files import FILES
 from audit_lib.findings.checks.formats import FORMATS
 from audit_lib.findings.checks.freshness import AGES
+from audit_lib.findings.checks.guide import GUIDE
 from audit_lib.findings.checks.inventory import CATALOG
 from audit_lib.findings.checks.leaks import LEAKS
 from audit_lib.findings.checks.ledger import LEDGER
@@ -26,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     + AGES
     + FILES
     + CONFIGURATION
+    + GUIDE
     + LOGS
     + DETECTIONS
     + LEAKS

@@ -1,4 +1,4 @@
-"""Checks on the project's own configuration: blueprints, image contexts, baselines, the guide's dates."""
+"""Checks on the project's own configuration: blueprints, image contexts, baselines."""
 
 from collections.abc import Callable
 
@@ -114,21 +114,6 @@ CONFIGURATION = (
         evidence="git ignores the example file {subject}",
         remedy="Take {subject} back in .gitignore: !{subject}",
         controls=("NIST CM-2", "ISO A.8.9"),
-        where="{source}",
-    ),
-    Check(
-        id="guide-review-overdue",
-        what="The guide's own date of its next review has passed.",
-        why="Nobody knows if what it demands is still right.",
-        table="configuration",
-        severity="low",
-        about=_about("guide review"),
-        when=_no,
-        unknown_when=_unknown,
-        subject="guide",
-        evidence="{source}: {reason}",
-        remedy="Review {source}, and write the next date into it.",
-        controls=("NIST CA-7", "ISO A.5.1"),
         where="{source}",
     ),
     Check(

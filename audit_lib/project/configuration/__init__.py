@@ -1,7 +1,6 @@
-"""What the project's own configuration says of secrets: blueprints, images, baselines, the guide's dates."""
+"""What the project's own configuration says of secrets: blueprints, images, baselines."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
@@ -14,7 +13,6 @@ from audit_lib.base.git.commands import ignored, is_repository
 from audit_lib.project.configuration.answers import Answer, NotUnderstood, unread
 from audit_lib.project.configuration.baselines import baseline_answers
 from audit_lib.project.configuration.blueprints import blueprint_answers
-from audit_lib.project.configuration.guide_dates import guide_answers
 from audit_lib.project.configuration.image_contexts import image_answers, is_dockerfile
 from audit_lib.project.discovery import files
 from audit_lib.project.places import Project
@@ -27,7 +25,7 @@ LARGEST = 1 << 18  # bytes of a file that is read here: blueprints take seconds 
 MOST_ANSWERS = 20_000  # of one file
 
 
-def tabulate_configuration(project: Project, policy: Policy, as_of: datetime) -> pd.DataFrame:
+def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     """`Configuration`: each question that a configuration file of the project answers, file by file."""
     paths = list(files(project.root))
     answers = [
@@ -35,7 +33,6 @@ def tabulate_configuration(project: Project, policy: Policy, as_of: datetime) ->
         *_each(project, paths, BASELINES, baseline_answers),
         *_images(project, paths),
         *_examples(project),
-        *_read(project, project.guide, partial(guide_answers, as_of=as_of)),
     ]
     return Configuration.of(vars(answer) for answer in answers)
 
@@ -50,8 +47,6 @@ def _each(
 
 def _read(project: Project, path: str, reader: Reader) -> list[Answer]:
     """The answers of one file; of one that cannot be read or understood, that it is not known."""
-    if not path:
-        return []
     try:
         text = read_source(project.root, path, LARGEST).content.decode("utf-8-sig")
         answers = list(islice(reader(path, text), MOST_ANSWERS + 1))

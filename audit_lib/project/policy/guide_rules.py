@@ -21,6 +21,7 @@ class GuideRule:
     lines: str = ""  # of the guide, such as "47-55, 318"; "" if the guide does not state it
     checks: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()  # the policy's names of what the checks are asked about; () for all
+    subjects: tuple[str, ...] = ()  # of the guide's text, those that it is about; () for all
     leaks_in: tuple[str, ...] = ()  # kinds of places in which no value may be
     paths: tuple[str, ...] = ()  # globs of the paths there; () for all
     question: str = ""  # the attestation that answers it
@@ -64,6 +65,7 @@ def _rule(table: TomlTable) -> GuideRule:
         lines=table.text("lines"),
         checks=table.texts("checks"),
         secrets=table.texts("secrets"),
+        subjects=table.texts("subjects"),
         leaks_in=table.texts("leaks_in"),
         paths=table.texts("paths"),
         question=table.text("question"),

@@ -1,8 +1,7 @@
-"""What blueprints, Dockerfiles, baselines and the guide say of secrets, and what they leave open."""
+"""What blueprints, Dockerfiles and baselines say of secrets, and what they leave open."""
 
 import json
 import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,6 @@ from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.policy import bundled_policy
 from tests.support.fakes import fake_value
 
-AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 BLUEPRINT = """
 previews:
   generation: {previews}
@@ -40,7 +38,7 @@ services:
 
 
 def _answers(root: Path, topic: str = "") -> pd.DataFrame:
-    rows = tabulate_configuration(load_project(root), bundled_policy("paiid"), AS_OF)
+    rows = tabulate_configuration(load_project(root), bundled_policy("paiid"))
     return rows[rows["topic"].eq(topic)] if topic else rows
 
 
@@ -151,23 +149,6 @@ def test_a_baseline_needs_somebody_s_answer(tmp_path: Path) -> None:
     assert _answers(tmp_path, "file")["answer"].tolist() == ["unknown"]
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("**Next Review**: 2026-10-26", "yes"),
-        ("Next review date: January 26, 2026 (90 days)", "no"),
-        ("next audit | 26 January 2026 |", "no"),
-        ("Next review: soon", "unknown"),
-        ("nothing of the kind", "unknown"),
-    ],
-)
-def test_the_guide_s_next_review(tmp_path: Path, text: str, answer: str) -> None:
-    """A date that has passed is a fault, and no date is not known."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/SECRETS.md").write_text(f"# Guide\n{text}\n")
-    assert _told(tmp_path, "guide review") == {"next review": answer}
-
-
 def test_a_group_of_elsewhere_leaves_names_open(tmp_path: Path) -> None:
     """A service that joins a group which the blueprint does not hold may get a name twice."""
     text = BLUEPRINT.format(previews="off", value="x").replace("fromGroup: shared", "fromGroup: elsewhere")
@@ -181,13 +162,6 @@ def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -
     text = f"services:\n  - name: b\n    envVars:\n      - key: TARGET\n        value: {value}\n"
     (tmp_path / "render.yaml").write_text(text)
     assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
-
-
-def test_a_hostile_guide_is_read_in_time(tmp_path: Path) -> None:
-    """Many spaces behind the words cost nothing; a second would be a quadratic search."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs/SECRETS.md").write_text(("next review" + " " * 1000) * 200)
-    assert _told(tmp_path, "guide review") == {"next review": "unknown"}
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
