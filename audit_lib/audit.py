@@ -45,6 +45,7 @@ from audit_lib.rotation.half_rotations import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
+from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import (
     Label,
@@ -119,6 +120,7 @@ def run_audit(
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
     documents = document_sources(project, rules, read.ledger)
+    lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(project, read, rules, period, moment)
     label = _label(read.logs, keeper.key)
     known = partial(is_known, rules=detection_policy(rules))
@@ -129,7 +131,7 @@ def run_audit(
     owners = guess_owners(project, rules, code, str if identities == "full" else mask_email)
     used = last_uses(rotating.requests, rules, moment)
     population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
-    sources = Sources.checked(pd.concat([read.sources, documents]))
+    sources = Sources.checked(pd.concat([read.sources, documents, lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
     tables = {
@@ -145,6 +147,7 @@ def run_audit(
         "freshness": read.freshness,
         "rotation_pairs": tabulate_rotation_pairs(read.freshness, rules),
         "rotations": tabulate_rotations(read.ledger, period.start, period.end),
+        "triggers": triggers,
         "half_rotations": tabulate_half_rotations(rotating, rules),
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),

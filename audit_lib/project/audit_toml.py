@@ -42,6 +42,10 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
         deploy_sources=tuple(_deploy_source(inner) for inner in table.tables("deploys", "pattern")),
         evidence_sources=tuple(_evidence_source(inner) for inner in table.tables("evidence", "pattern")),
         exports=_exports(table),
+        leavers=_path(table, "leavers"),
+        breaches=_path(table, "breaches"),
+        access_log=_path(table, "access_log"),
+        may_look=table.texts("may_look"),
         logins=read_logins(table, added=True),
         time_zone=zone or "UTC",
         zone_declared=bool(zone),
@@ -86,6 +90,9 @@ def link_faults(project: Project, place: str) -> list[Fault]:
         *patterns,
         *lists,
         *project.exports,
+        project.leavers,
+        project.breaches,
+        project.access_log,
     ]
     return [
         Fault(place, f"{text} leads out of the project through a symbolic link")

@@ -108,6 +108,10 @@ class Project:
     deploy_sources: tuple[DeploySource, ...] = ()
     evidence_sources: tuple[EvidenceSource, ...] = ()
     exports: tuple[str, ...] = ()
+    leavers: str = ""  # a list of who left, and when
+    breaches: str = ""  # a list of providers that reported a breach, and when
+    access_log: str = ""  # the platform's own log of who looked at values
+    may_look: tuple[str, ...] = ()  # who may look at values there
     logins: tuple[Login, ...] = ()
     time_zone: str = "UTC"  # of the times that people and logs write without one
     zone_declared: bool = False  # by audit.toml

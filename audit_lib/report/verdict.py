@@ -9,6 +9,7 @@ from audit_lib.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.findings.covered import ITEM, by_item
 from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.rotation.trigger_lists import KINDS
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 
@@ -32,7 +33,8 @@ class Score:
 def unread(audit: Audit) -> pd.DataFrame:
     """The rows of Sources that were expected and not read: missing, unreadable or refused."""
     silent = audit.tables["sources"]["state"].isin(("unreadable", "refused"))
-    expected = audit.tables["sources"]["kind"].isin(("env file", "export", "given values", "log", "ledger"))
+    kinds = ("env file", "export", "given values", "log", "ledger", *KINDS.values())
+    expected = audit.tables["sources"]["kind"].isin(kinds)
     return audit.tables["sources"][silent | (expected & audit.tables["sources"]["state"].eq("missing"))]
 
 
@@ -158,6 +160,11 @@ PASS_NEEDS = (
         "the guide, if audit.toml or the policy has one",
         ("guide_statements",),
         lambda audit: _read(audit, "guide") or not _has_guide(audit),
+    ),
+    Need(
+        "each list of leavers and breaches, and each access log, that audit.toml names",
+        ("triggers",),
+        lambda audit: not unread(audit)["kind"].isin(KINDS.values()).any(),
     ),
     Need("the age of a secret, fresh or due", ("freshness",), _aged),
     Need(

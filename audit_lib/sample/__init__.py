@@ -16,7 +16,7 @@ from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
-from audit_lib.sample.files import IGNORED, audit_files, code_files
+from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
 from audit_lib.sample.history import HeldVariable, midnight, timeline
 from audit_lib.sample.ledger import sign_off, write_ledger
 from audit_lib.sample.logs import log_files
@@ -43,6 +43,7 @@ def build_sample(folder: Path) -> None:
         **code_files(),
         **examples(),
         **audit_files(),
+        **trigger_files(),
         **env_files(held, AS_OF),
         **log_files(held),
         DEPLOYS: deploy_list(),

@@ -1,5 +1,6 @@
 """The rest of the sample's files: the application's code, its guide, policy and audit.toml."""
 
+import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -47,13 +48,20 @@ METADATA = (
     ("REDIS_URL", {"purpose": ""}),  # the cache is gone: what the guide says no longer holds
     ("TRADIER_API_KEY", {"owner": "Trading desk", "reach": "Reads quotes and the account"}),
 )
-AUDIT = """# Where the sample's files are.
+LEAVERS = "audit/leavers.csv"
+BREACHES = "audit/breaches.csv"
+ACCESS_LOG = "audit/platform-audit-log.json"
+AUDIT = f"""# Where the sample's files are.
 name = "sample"
 policy = "policy.toml"
 guide = "docs/SECRETS.md"
 key = "demo"
 time_zone = "UTC"
 pinned_as_of = "2026-09-30"
+leavers = "{LEAVERS}"
+breaches = "{BREACHES}"
+access_log = "{ACCESS_LOG}"
+may_look = ["sam@example.com"]
 """
 ENV_SOURCES = (
     ("backend/.env", "development", "backend", ""),
@@ -96,6 +104,31 @@ def _guide() -> list[str]:
     """The guide's lines, with an example that looks real, as it must not: the repository holds none."""
     text = Path(__file__).with_name("SECRETS.md").read_text("utf-8")
     return text.replace("TRADIER_EXAMPLE", drawn("example of a guide", 28, ALPHANUMERIC)).split("\n")
+
+
+def trigger_files() -> dict[str, bytes]:
+    """Who left, which provider reported a breach, and who looked at values on the platform."""
+    looked = [
+        ("2026-07-02T09:00:00Z", "ViewEnvVarValuesEvent", "sam@example.com"),
+        ("2026-08-18T22:41:00Z", "ViewEnvVarValuesEvent", "eve@example.com"),
+        ("2026-09-02T10:00:00Z", "RemoveUserFromTeamEvent", "sam@example.com"),
+    ]
+    entries = [
+        {
+            "auditLog": {
+                "timestamp": at,
+                "event": event,
+                "status": "success",
+                "actor": {"type": "user", "email": who},
+            }
+        }
+        for at, event, who in looked
+    ]
+    return {
+        LEAVERS: b"name,email,date\nSam Ple,sam@example.com,2026-09-02\nKim Roe,kim@example.com,2026-08-01\n",
+        BREACHES: b"provider,date\nAlpaca,2026-08-20\nAcme,2026-08-25\n",
+        ACCESS_LOG: (json.dumps(entries, indent=1) + "\n").encode(),
+    }
 
 
 def audit_files() -> dict[str, bytes]:

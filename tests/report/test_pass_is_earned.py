@@ -35,6 +35,11 @@ def _guide_unreadable(tables: Tables) -> pd.DataFrame:
     return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
 
 
+def _leavers_missing(tables: Tables) -> pd.DataFrame:
+    row = {"source": "leavers.csv", "kind": "leaver list", "state": "missing"}
+    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+
+
 def _doubted(tables: Tables) -> pd.DataFrame:
     return tables["detections"].assign(verdict="unknown", severity="medium")
 
@@ -43,6 +48,7 @@ def _doubted(tables: Tables) -> pd.DataFrame:
 REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
     ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
     ("sources", (_guide_unreadable,)),
+    ("sources", (_leavers_missing,)),
     (
         "population_sides",
         (

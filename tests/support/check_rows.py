@@ -6,6 +6,25 @@ from audit_lib.findings.documents import OTHER_GUIDE
 
 # check: what fires it; what lies just beside it and is silent; nulls, and whether they make it unknown
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = {
+    "not-rotated-since-leaver": ({"answer": "no"}, {"answer": "yes"}, {"answer": "unknown"}, True),
+    "not-rotated-since-breach": (
+        {"kind": "breach", "answer": "no"},
+        {"kind": "breach"},
+        {"kind": "breach", "answer": "unknown"},
+        True,
+    ),
+    "trigger-not-decided": (
+        {"secret": "", "answer": "unknown"},
+        {"answer": "unknown"},
+        {"kind": "breach", "secret": "", "answer": "unknown"},
+        True,
+    ),
+    "looked-at-values": (
+        {"kind": "access", "answer": "no", "secret": ""},
+        {"kind": "access", "secret": ""},
+        {"kind": "access", "answer": "unknown", "secret": ""},
+        True,
+    ),
     "secret-in-blueprint": (
         {"topic": "blueprint value", "answer": "no"},
         {"topic": "blueprint value"},

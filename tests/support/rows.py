@@ -109,6 +109,21 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "reason": "",
         },
     ),
+    "triggers": (
+        contracts.Triggers,
+        {
+            "kind": "leaver",
+            "source": "audit/leavers.csv",
+            "line": 2,
+            "subject": "who left on 2026-05-01",
+            "at": NOW,
+            "secret": "API_TOKEN",
+            "environment": "production",
+            "service": "backend",
+            "answer": "yes",
+            "reason": "",
+        },
+    ),
     "guide_statements": (
         contracts.GuideStatements,
         {

@@ -70,6 +70,7 @@ from audit_lib.base.contracts.rotations import (
     RotationPairs,
     Rotations,
     Schedule,
+    Triggers,
 )
 from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory
 
@@ -132,6 +133,7 @@ __all__ = [
     "Steps",
     "Symptoms",
     "Timeline",
+    "Triggers",
     "Uses",
     "rows",
 ]

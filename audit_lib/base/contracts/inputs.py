@@ -11,7 +11,7 @@ class Sources(Contract):
     """One row for each source that was expected or found, supplied or not."""
 
     source: Series[str]  # the path within the project, or "--env production/backend"
-    # env file | example | backup | given values | log | deploy list | guide | policy | ledger | git | …
+    # env file | example | backup | given values | log | deploy list | leaver list | guide | policy | …
     kind: Series[str]
     environment: Series[str]  # "" where it has none
     service: Series[str]

@@ -80,3 +80,18 @@ class LeakLives(Contract):
     revoked_why: Series[str]
     refused: Series[str] = pa.Field(isin=STATES)  # the old value, by the logs
     refused_why: Series[str]
+
+
+class Triggers(Contract):
+    """One row for each event after which secrets are rotated at once, and each secret that it concerns."""
+
+    kind: Series[str] = pa.Field(isin=("leaver", "breach", "access"))
+    source: Series[str]
+    line: Series[int]  # of a list of JSON, the number of the entry
+    subject: Series[str]  # a provider, or an event; of people the day alone
+    at: Series[Instant]
+    secret: Series[str]  # "" if it is not known which it concerns
+    environment: Series[str]
+    service: Series[str]
+    answer: Series[str] = pa.Field(isin=("yes", "no", "unknown"))  # yes: rotated since, or allowed
+    reason: Series[str]

@@ -133,6 +133,12 @@ def tracked(root: Path) -> set[str]:
     return _paths(run_git(root, "ls-files", "-z"))
 
 
+def authors(root: Path) -> set[str]:
+    """Names and addresses of everybody who wrote or committed a commit of any ref, in lower case."""
+    told = run_git(root, "rev-list", "--all", "--format=%an%n%ae%n%cn%n%ce").decode("utf-8", "replace")
+    return {line.strip().lower() for line in told.splitlines() if not line.startswith("commit ")}
+
+
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Which of the paths a pattern of the project covers, tracked or not (docs/rules.md#rule-97)."""
     listed = b"".join(os.fsencode(path) + b"\0" for path in sorted(paths))

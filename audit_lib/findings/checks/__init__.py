@@ -15,6 +15,7 @@ from audit_lib.findings.checks.logs import LOGS
 from audit_lib.findings.checks.ownership import OWNERSHIP
 from audit_lib.findings.checks.population import POPULATION
 from audit_lib.findings.checks.register import REGISTER
+from audit_lib.findings.checks.triggers import TRIGGERS
 from audit_lib.findings.checks.values import VALUES
 
 CHECKS: tuple[Check, ...] = (
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     + FORMATS
     + DRIFT
     + AGES
+    + TRIGGERS
     + FILES
     + CONFIGURATION
     + GUIDE

@@ -1,0 +1,110 @@
+"""After somebody left, or a provider was breached, what was not rotated since is found; so is who looked."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.ledger import Ledger
+from audit_lib.project import load_project
+from audit_lib.project.policy import bundled_policy
+from audit_lib.rotation.triggers import tabulate_triggers
+from tests.support.made_up_audit import filled
+
+AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
+LAYOUT = """
+leavers = "leavers.csv"
+breaches = "breaches.csv"
+access_log = "log.json"
+may_look = {may_look}
+"""
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+# Rotated since, not rotated since, not known, on the very day, and an account number.
+AGES = (
+    ("API_TOKEN", "2026-09-10", "2026-09-11"),
+    ("JWT_SECRET_KEY", "2026-01-01", "2026-01-02"),
+    ("ALPACA_PAPER_API_KEY", "2026-01-01", "2026-09-20"),
+    ("TRADIER_API_KEY", "2026-09-02T10:00", "2026-09-02T11:00"),
+    ("TRADIER_ACCOUNT_ID", "2026-01-01", "2026-01-02"),
+)
+
+
+def _tabulate(
+    root: Path, may_look: str = '["ada@x.example"]', **files: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    (root / "audit.toml").write_text(LAYOUT.format(may_look=may_look))
+    for name, text in files.items():
+        (root / name.replace("_", ".")).write_text(text)
+    subprocess.run(["git", "init", "-q", root], check=True)
+    author = ["-c", "user.name=Ada L", "-c", "user.email=ada@x.example"]
+    subprocess.run(["git", "-C", root, *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    place = {"environment": "production", "service": "backend", "status": "fresh", "strict_status": ""}
+    ages = filled(
+        contracts.Freshness,
+        [{"secret": name, "lo_at": _at(lo), "hi_at": _at(hi), **place} for name, lo, hi in AGES],
+    )
+    return tabulate_triggers(load_project(root), bundled_policy("paiid"), Ledger(()), ages, AS_OF)
+
+
+def test_what_was_in_force_when_somebody_left_is_found(tmp_path: Path) -> None:
+    """By git's authors, by secret: since, not since, not known; of the day itself nothing is known."""
+    _, found = _tabulate(tmp_path, leavers_csv="name,email,date\nx,ADA@x.example,2026-09-02\n")
+    assert dict(zip(found["secret"], found["answer"], strict=True)) == {
+        "API_TOKEN": "yes",
+        "JWT_SECRET_KEY": "no",
+        "ALPACA_PAPER_API_KEY": "unknown",
+        "TRADIER_API_KEY": "unknown",
+    }
+    assert "ada" not in found.to_csv().lower()
+
+
+def test_access_that_is_not_seen_is_not_known(tmp_path: Path) -> None:
+    """Who never committed may have had access all the same."""
+    _, found = _tabulate(tmp_path, leavers_csv="who,date\nGrace H,2026-09-02\n")
+    assert found[["secret", "answer"]].to_numpy().tolist() == [["", "unknown"]]
+
+
+def test_a_breach_concerns_the_provider_s_secrets(tmp_path: Path) -> None:
+    """By name, title or place of issue; of a provider that the policy does not know nothing is known."""
+    _, found = _tabulate(
+        tmp_path, breaches_csv="provider,date\nAlpaca,2026-12-01\nTradier,2026-09-20\nAcme,2026-09-01\n"
+    )
+    told = found[["subject", "secret", "answer"]].to_numpy().tolist()
+    assert told == [["Tradier", "TRADIER_API_KEY", "no"], ["Acme", "", "unknown"]]
+
+
+@pytest.mark.parametrize(
+    ("may_look", "answer"), [('["ada@x.example"]', "yes"), ('["eve@x.example"]', "no"), ("[]", "unknown")]
+)
+def test_who_looked_at_values_is_compared_with_who_may(tmp_path: Path, may_look: str, answer: str) -> None:
+    """Other events are no looks, and without a list of who may nothing is known."""
+    entry = {"timestamp": "2026-09-01T10:00:00Z", "actor": {"email": "Ada@x.example"}}
+    log = [{"auditLog": entry | {"event": name}} for name in ("StartShellEvent", "CreateServiceEvent")]
+    _, found = _tabulate(tmp_path, may_look, log_json=json.dumps(log))
+    assert found[["subject", "answer"]].to_numpy().tolist() == [["StartShellEvent", answer]]
+    assert "ada" not in found.to_csv().lower()
+
+
+def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
+    """A list that is missing or broken is a row; so are lines without a date, and those of later."""
+    lists, found = _tabulate(
+        tmp_path, leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n", log_json="{"
+    )
+    told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in contracts.rows(lists)}
+    assert told == {
+        "leavers.csv": ("read", 3, 2, 1),
+        "breaches.csv": ("missing", None, None, None),
+        "log.json": ("unreadable", None, None, None),
+    }
+    assert "1 line not understood" in lists["reason"].iloc[0]
+    assert "1 line dated after this review" in lists["reason"].iloc[0]
+    assert set(found["line"]) == {5}
