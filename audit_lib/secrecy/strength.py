@@ -26,10 +26,10 @@ def strength_bits(value: str) -> float:
     """At most so many bits, rounded down; 0.0 for an empty value."""
     if not value:
         return 0.0
-    return float(math.floor(len(_without_patterns(value)) * math.log2(max(_range_of(value), 2))))
+    return float(math.floor(len(_without_patterns(value)) * math.log2(max(range_of(value), 2))))
 
 
-def _range_of(value: str) -> int:
+def range_of(value: str) -> int:
     """How many characters each place of the value may be chosen from."""
     distinct = len(set(value))
     if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", value):

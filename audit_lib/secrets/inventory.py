@@ -11,6 +11,7 @@ from audit_lib.project import ENVIRONMENTS, Project
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy.guessing import chosen_bits
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.entries_by_place import IN_FORCE, Entry, Place, in_each_file, in_force, others
 from audit_lib.secrets.env_lines import value_is_unknown
@@ -189,7 +190,10 @@ def _present(
         return row
     held = hold(keeper, entry["fingerprint"], rule.component)
     row |= {"component": held.component, "fingerprint": held.part or None, "kind": _kind(rule, held)}
-    return row | judge(held, rule, policy, place[0], examples)
+    row |= judge(held, rule, policy, place[0], examples)
+    if held.part and row["kind"] != "setting":
+        row["strength_bits"] = min(row["strength_bits"], keeper.ask(held.part, chosen_bits))
+    return row
 
 
 def _holds_nothing(rule: SecretRule, entry: Entry, keeper: Keeper) -> bool:
