@@ -13,6 +13,7 @@ from audit_lib.base.git.commands import ignored, is_repository
 from audit_lib.project.configuration.answers import Answer, NotUnderstood, unread
 from audit_lib.project.configuration.baselines import baseline_answers
 from audit_lib.project.configuration.blueprints import blueprint_answers
+from audit_lib.project.configuration.image_builds import Build, builds_images, image_builds
 from audit_lib.project.configuration.image_contexts import image_answers, is_dockerfile
 from audit_lib.project.discovery import files
 from audit_lib.project.places import Project
@@ -58,13 +59,30 @@ def _read(project: Project, path: str, reader: Reader) -> list[Answer]:
 
 
 def _images(project: Project, paths: list[PurePosixPath]) -> Iterator[Answer]:
-    """Of each env file below a Dockerfile whether it stays out of the image."""
+    """Of each env file in the context of a Dockerfile whether it stays out of the image."""
     env_files = [source.path for source in project.env_sources if not source.example]
+    named: dict[str, set[str]] = {}
+    for path in filter(builds_images, paths):
+        builds = _builds(project, path)
+        if builds is None and path.name not in BLUEPRINTS:  # of those it is said already
+            yield unread(str(path), "is not understood")
+        for build in builds or ():
+            named.setdefault(build.dockerfile, set()).add(build.context)
     for path in paths:
         if is_dockerfile(path.name):
             own = _text(project, path.with_name(f"{path.name}.dockerignore"))  # counts first
-            ignore = own if own != "" else _text(project, path.parent / ".dockerignore")
-            yield from _read(project, str(path), partial(image_answers, ignore=ignore, env_files=env_files))
+            for context in sorted(named.get(str(path), {str(path.parent)})):
+                ignore = own if own != "" else _text(project, PurePosixPath(context) / ".dockerignore")
+                read = partial(image_answers, ignore=ignore, env_files=env_files, context=context)
+                yield from _read(project, str(path), read)
+
+
+def _builds(project: Project, path: PurePosixPath) -> list[Build] | None:
+    """The builds that a file names; None if it cannot be understood."""
+    try:
+        return list(image_builds(str(path), _text(project, path) or ""))
+    except (NotUnderstood, RecursionError):
+        return None
 
 
 def _text(project: Project, path: PurePosixPath) -> str | None:

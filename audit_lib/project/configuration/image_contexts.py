@@ -1,7 +1,7 @@
 """Whether a Dockerfile takes env files along: what it copies, less what .dockerignore leaves out.
 
 Source: Docker's documentation of the build context: patterns are relative to it, the last that matches
-counts, `!` takes back. The context is taken to be the Dockerfile's folder, as it is if nothing else is said.
+counts, `!` takes back.
 """
 
 import re
@@ -16,6 +16,7 @@ _COPIES = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(?:copy|add)[ \t]+((?:\\[ \
 MOST_PATTERNS = 1_000
 MOST_STARS = 6  # of a pattern: more cost too much, and nobody writes them
 UNREAD = ".dockerignore cannot be read"
+ELSEWHERE = "it is built from a folder that is not known"
 VARIABLE = "what it copies is not plain text"
 
 
@@ -24,9 +25,16 @@ def is_dockerfile(name: str) -> bool:
     return _DOCKERFILE.fullmatch(name) is not None and not name.endswith(".dockerignore")
 
 
-def image_answers(source: str, text: str, ignore: str | None, env_files: list[str]) -> Iterator[Answer]:
-    """Of each env file in the Dockerfile's folder whether it stays out; `ignore` None: cannot be read."""
-    context = PurePosixPath(source).parent
+def image_answers(
+    source: str, text: str, ignore: str | None, env_files: list[str], context: str
+) -> Iterator[Answer]:
+    """Of each env file in the context whether it stays out.
+
+    `ignore` is None if it cannot be read, and `context` "" if it is not known: then nothing is.
+    """
+    if not context:
+        yield Answer("image context", source, source, "unknown", reason=ELSEWHERE)
+        return
     copied = [
         (word, text.count("\n", 0, found.start()) + 1)
         for found in _COPIES.finditer(text)

@@ -172,3 +172,47 @@ def test_an_ignored_example_is_told(tmp_path: Path) -> None:
     assert _told(tmp_path, "example kept") == {".env.example": "yes"}
     (tmp_path / ".gitignore").write_text(".env*\n")
     assert _told(tmp_path, "example kept") == {".env.example": "no"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("compose.yaml", "services: {api: {build: {context: ., dockerfile: docker/Dockerfile}}}"),
+        (
+            "deploy/docker-compose.yml",
+            "services: {api: {build: {context: .., dockerfile: docker/Dockerfile}}}",
+        ),
+        ("compose.yaml", "x-a: &a {build: {dockerfile: docker/Dockerfile}}\nservices: {api: {<<: *a}}"),
+        ("render.yaml", "services: [{name: a, dockerfilePath: ./docker/Dockerfile}]"),
+        (
+            ".github/workflows/ci.yml",
+            "jobs: {a: {steps: [{run: 'docker build -t a -f docker/Dockerfile .'}]}}",
+        ),
+        (
+            ".github/workflows/ci.yml",
+            "jobs: {a: {steps: [{uses: docker/build-push-action@v6, with: {file: docker/Dockerfile}}]}}",
+        ),
+        ("build.sh", "docker buildx build \\\n  --file=docker/Dockerfile ."),
+    ],
+)
+def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, name: str, text: str) -> None:
+    """A Dockerfile in a folder of its own copies what is in the context, by the context's .dockerignore."""
+    for path in ("docker", "deploy", "backend", ".github/workflows"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "backend/.env").write_text("A=1\n")
+    (tmp_path / "docker/Dockerfile").write_text("FROM a\nCOPY backend /app\n")
+    assert _told(tmp_path, "image context") == {}
+    (tmp_path / name).write_text(text)
+    assert _told(tmp_path, "image context")["backend/.env"] == "no"
+    (tmp_path / ".dockerignore").write_text("**/.env\n")
+    assert _told(tmp_path, "image context")["backend/.env"] == "yes"
+
+
+def test_a_context_that_is_not_plain_is_not_known(tmp_path: Path) -> None:
+    """A variable, an address or a folder elsewhere may hold any env file; broken YAML names no build."""
+    (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . /app\n")
+    for context in ("$DIR", "https://example.com/a.git", "../other"):
+        (tmp_path / "build.sh").write_text(f"docker build -f Dockerfile {context}\n")
+        assert _told(tmp_path, "image context") == {"Dockerfile": "unknown"}
+    (tmp_path / "compose.yaml").write_text("a: [")
+    assert _answers(tmp_path, "file")["source"].tolist() == ["compose.yaml"]
