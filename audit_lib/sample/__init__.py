@@ -14,6 +14,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.sample.configuration import configuration_files
 from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
@@ -44,6 +45,7 @@ def build_sample(folder: Path) -> None:
         **examples(),
         **audit_files(),
         **trigger_files(),
+        **configuration_files(),
         **env_files(held, AS_OF),
         **log_files(held),
         DEPLOYS: deploy_list(),
@@ -93,5 +95,5 @@ def _history(held: tuple[HeldVariable, ...], files: Mapping[str, bytes]) -> tupl
         Commit(midnight("2026-02-12"), "Ignore env files", {".gitignore": IGNORED.encode()}, (BACKEND,)),
         Commit(later, "Deploy staging", {STAGING: env_files(held, later)[STAGING]}),
         Commit(midnight("2026-06-15"), "Change the session key", {STAGING: files[STAGING]}),
-        Commit(midnight("2026-09-01"), "Describe the audit", audit_files()),
+        Commit(midnight("2026-09-01"), "Describe the audit", {**audit_files(), **configuration_files()}),
     )

@@ -111,9 +111,7 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
     # Nothing of the sample was seen here before, so that it could be missed (tests/test_insider.py), no place
     # of it has two env files (tests/cli/test_records.py), and its policy, written from a guide, grades what
     # is not set and states all couplings (tests/cli/test_strangers.py). What leaked of it is in force
-    # somewhere (tests/leaks/test_leaked_secrets.py). It has no blueprint, image or scanner's baseline, and
-    # ignores no example (tests/project/configuration).
-    configured = {check.id for check in CHECKS if check.table == "configuration"} - {"guide-review-overdue"}
+    # somewhere (tests/leaks/test_leaked_secrets.py).
     assert {check.id for check in CHECKS} - spoken == {
         "coupling-not-stated",
         "ledger-entries-lost",
@@ -121,7 +119,6 @@ def test_every_check_is_shown(sample: Path, audit: Audit) -> None:
         "two-values-in-one-place",
         "leak-undecided",
         "leaked-before",
-        *configured,
     }
     assert set(before.tables["findings"]["check"]) - set(audit.tables["findings"]["check"]) == {
         "no-logs-read"

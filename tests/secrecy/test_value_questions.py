@@ -64,7 +64,7 @@ def test_published_values_are_known_by_their_digest() -> None:
 
 
 def test_the_guide_s_own_example_is_published() -> None:
-    """The guide's example of API_TOKEN is in PaiiD's list (docs/rules.md#rule-21, docs/rules.md#d6)."""
+    """The guide's example of API_TOKEN is in PaiiD's list (docs/rules.md#rule-21, docs/rules.md#rule-d6)."""
     guide = SHARED / "spec/secret-management-guide.md"
     if not guide.exists():
         pytest.skip("the guide is not at hand")
