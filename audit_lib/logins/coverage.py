@@ -52,7 +52,7 @@ def tabulate_guide_searches(
 ) -> pd.DataFrame:
     """`GuideSearches`: each search that the guide prescribes beside what the application writes.
 
-    `written` gives, for each kind of event, example lines as log_formats.toml holds them (docs/rules.md#rule-d9).
+    `written` gives, for each kind of event, example lines of log_formats.toml (docs/rules.md#rule-d9).
     """
     counted = log_counts.groupby("kind")["count"].sum()
     in_files = log_counts.groupby(["file", "kind"])["count"].sum()

@@ -42,7 +42,7 @@ AGES = (
         why="The guide states both periods, so a reviewer must see both verdicts.",
         table="freshness",
         severity=by_environment("medium", "low"),
-        # The guide has one period for all and a longer one here: both verdicts are shown (docs/rules.md#rule-d3).
+        # The guide has one period for all and a longer one here: both are shown (docs/rules.md#rule-d3).
         when=lambda rows: rows["strict_status"].eq("overdue") & rows["status"].ne("overdue"),
         subject="{secret}",
         evidence=AGE + "; the policy's limit for all secrets: {strict_max_age_days} days",

@@ -1,4 +1,4 @@
-"""Checks on the guide's own text: what cannot hold together, and what it leaves out."""
+"""Checks on the guide's own text: its commands, and what it lacks as a document."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def _answer(answer: str) -> Callable[[Rows], Truths]:
     return lambda rows: rows["answer"].eq(answer)
 
 
-def _check(
+def guide_check(
     id_: str,
     topic: str,
     what: str,
@@ -50,176 +50,7 @@ def _check(
 
 
 GUIDE = (
-    _check(
-        "guide-minima-differ",
-        "minima",
-        "The guide gives several least lengths for one variable.",
-        "Each reader keeps another rule, and the weakest is what a start-up check enforces.",
-        "State one least length of {subject}, and let the generator and the start-up check keep it.",
-        controls=AUTHENTICATORS,
-    ),
-    _check(
-        "guide-example-breaks-rule",
-        "example rule",
-        "An example in the guide breaks the guide's own rule.",
-        "People copy examples, and a value like this one would be refused or weak.",
-        "Replace the example of {subject} by a placeholder, or by one that keeps the rule.",
-        severity="low",
-        controls=AUTHENTICATORS,
-    ),
-    _check(
-        "guide-shows-value",
-        "example value",
-        "The guide shows a value that looks real.",
-        "If it was ever in use it is public; if not, somebody will copy it.",
-        "Rotate {subject} if the value was ever in use, and show a placeholder.",
-        severity="high",
-        controls=DISCLOSURE,
-    ),
-    _check(
-        "guide-formats-differ",
-        "formats",
-        "The guide allows a kind of address in one line and not in another.",
-        "What a start-up check lets pass may not work, or not be meant for production.",
-        "State one format of {subject}, and where an exception such as SQLite is allowed.",
-        severity="low",
-        controls=("NIST CM-6", "ISO A.8.9"),
-    ),
-    _check(
-        "guide-placeholder-by-whole-text",
-        "placeholder",
-        "The guide forbids a placeholder as one exact text.",
-        "A longer value that holds the placeholder passes.",
-        "Forbid every value of {subject} that holds the placeholder.",
-        severity="low",
-        controls=AUTHENTICATORS,
-    ),
-    _check(
-        "guide-generator-breaks-rule",
-        "generator",
-        "A command that the guide prints makes values that break its own rules.",
-        "A value is then refused, read differently, or weaker than demanded.",
-        "Print a command whose values keep every rule of {subject}, such as `audit-lib generate`.",
-        controls=AUTHENTICATORS,
-    ),
-    _check(
-        "guide-periods-differ",
-        "periods",
-        "The guide gives several rotation periods for one thing.",
-        "Whether a secret is overdue depends on which line is read.",
-        "State one period for {subject}, or say which exceptions the general period has.",
-        controls=ROTATION,
-    ),
-    _check(
-        "guide-review-overdue",
-        "next review",
-        "The guide's own date of its next review has passed.",
-        "Nobody knows if what it demands is still right.",
-        "Review {source}, and write the next date into it.",
-        severity="low",
-        subject="guide",
-        evidence="{source}: {reason}",
-        controls=("NIST CA-7", "ISO A.5.1"),
-    ),
-    _check(
-        "guide-days-miscounted",
-        "days between reviews",
-        "The guide states a number of days that its own dates do not have.",
-        "A deadline can be counted in two ways.",
-        "Correct the date or the number of days.",
-        severity="info",
-    ),
-    _check(
-        "guide-period-within-review",
-        "period and review",
-        "A rotation period ends before the next review.",
-        "What is rotated on the day of a review is overdue at the next, every time.",
-        "Rotate some days earlier, or review more often than the period.",
-        severity="low",
-        controls=ROTATION,
-    ),
-    _check(
-        "guide-publishes-secret",
-        "published",
-        "The guide has a secret where every browser reads it.",
-        "What every browser reads protects nothing, however often it is rotated.",
-        "Serve what needs {subject} from the backend, and take it out of the browser.",
-        severity="high",
-        controls=("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522"),
-    ),
-    _check(
-        "guide-calls-secret-public",
-        "called public",
-        "The guide lists among the secrets what it calls public.",
-        "Readers treat it as they like, and learn that the list is not meant seriously.",
-        "Move {subject} out of the list of secrets, or say what must be kept secret of it.",
-        severity="info",
-    ),
-    _check(
-        "guide-requires-and-does-without",
-        "required",
-        "The guide requires a secret and describes what happens without it.",
-        "A value that is made at each start differs by instance, ends sessions, and hides that none is set.",
-        "Let the start fail without {subject}, and say so in the guide.",
-        controls=("NIST CM-6", "ASVS 13.3.1"),
-    ),
-    _check(
-        "guide-sets-what-platform-sets",
-        "set by hand",
-        "The guide sets by hand what it says the platform fills in.",
-        "The platform's value and the one set by hand differ after the next rotation.",
-        "Rotate {subject} with the platform's own means, and write them down.",
-        controls=ROTATION,
-    ),
-    _check(
-        "guide-list-incomplete",
-        "list",
-        "A list of the guide leaves out a secret that the guide presents.",
-        "What has no period, procedure or place is forgotten.",
-        "Add {secret} to the guide's {subject}, or say why it is left out.",
-        subject="{subject}: {secret}",
-        evidence="{secret}: {reason}",
-        severity="low",
-        controls=ROTATION,
-    ),
-    _check(
-        "guide-validation-incomplete",
-        "validation",
-        "The guide's start-up check leaves out variables that it requires.",
-        "A wrong value is noticed at its first use only.",
-        "Check {secret} at start-up, too: `audit-lib validate` does.",
-        subject="{secret}",
-        evidence="{secret}: {reason}",
-        severity="low",
-        controls=("NIST CM-6", "ASVS 13.3.1"),
-    ),
-    _check(
-        "guide-variable-unlisted",
-        "unlisted",
-        "The guide sets a variable that none of its lists presents.",
-        "Whoever sets up the application by the lists does not have it.",
-        "Add {subject} to the guide's list of variables.",
-        severity="low",
-        controls=("NIST CM-8", "ISO A.5.9"),
-    ),
-    _check(
-        "guide-restarts-what-is-built",
-        "rebuild",
-        "A procedure restarts what must be built anew.",
-        "A frontend keeps the value that was built into it, so the old token is still sent.",
-        "Write a new build of the frontend into the procedure for {subject}.",
-        controls=ROTATION,
-    ),
-    _check(
-        "guide-rotation-without-overlap",
-        "overlap",
-        "A procedure does not reckon with old and new value never working at once.",
-        "Requests fail from the change at one end until the change at the other.",
-        "Say in the procedure for {subject} what fails meanwhile, and in which order it is done.",
-        severity="low",
-        controls=ROTATION,
-    ),
-    _check(
+    guide_check(
         "guide-command-shows-value",
         "command",
         "A command that the guide prints shows a secret.",
@@ -227,7 +58,7 @@ GUIDE = (
         "Replace the command by one that compares without showing, or that asks for the value.",
         controls=DISCLOSURE,
     ),
-    _check(
+    guide_check(
         "guide-searches-one-branch",
         "history search",
         "The guide's search of the history leaves branches out.",
@@ -236,7 +67,7 @@ GUIDE = (
         severity="low",
         controls=("NIST RA-5", "NIST IA-5(7)"),
     ),
-    _check(
+    guide_check(
         "guide-copies-in-clear",
         "copy",
         "The guide has an env file copied beside itself.",
@@ -244,7 +75,7 @@ GUIDE = (
         "Keep the old value in the manager, or encrypt the copy and delete it on a date.",
         controls=("NIST SC-28", "ISO A.8.13"),
     ),
-    _check(
+    guide_check(
         "guide-assignment-edits-nothing",
         "assignment",
         "A line that is to change an env file changes none.",
@@ -252,7 +83,7 @@ GUIDE = (
         "Print a command that edits the file, such as `audit-lib generate {subject} --into`.",
         controls=ROTATION,
     ),
-    _check(
+    guide_check(
         "guide-relies-on-the-obsolete",
         "obsolete",
         "The guide relies on a tool or a message that has been replaced.",
@@ -260,7 +91,7 @@ GUIDE = (
         "Name what replaces it.",
         severity="low",
     ),
-    _check(
+    guide_check(
         "guide-ignores-too-little",
         "ignored",
         "The guide's list for .gitignore leaves usual names of env files out.",
@@ -268,7 +99,7 @@ GUIDE = (
         "Ignore .env and .env.* in every folder, and take back the examples: !.env.example",
         controls=("NIST IA-5(7)", "CWE-538"),
     ),
-    _check(
+    guide_check(
         "guide-permissions-differ",
         "permissions",
         "The guide gives one environment full permissions in one line and limited ones in another.",
@@ -276,7 +107,7 @@ GUIDE = (
         "State one set of permissions for {subject}.",
         controls=("NIST AC-6", "ISO A.8.2"),
     ),
-    _check(
+    guide_check(
         "guide-head-incomplete",
         "head",
         "The guide's head lacks a version, a date, or a person who owns it.",
@@ -284,7 +115,7 @@ GUIDE = (
         "Write version, date and the name of a person at the guide's head.",
         severity="low",
     ),
-    _check(
+    guide_check(
         "guide-contents-incomplete",
         "contents",
         "The guide's table of contents differs from its sections.",
@@ -292,7 +123,7 @@ GUIDE = (
         "Bring the table of contents up to date.",
         severity="info",
     ),
-    _check(
+    guide_check(
         "guide-snippet-broken",
         "snippet",
         "A snippet in the guide cannot run.",
@@ -300,7 +131,7 @@ GUIDE = (
         "Complete the snippet, or quote the application's own lines.",
         severity="info",
     ),
-    _check(
+    guide_check(
         "guide-claim-without-source",
         "claim",
         "The guide makes a claim without a source.",
@@ -308,7 +139,7 @@ GUIDE = (
         "Name the source, or take the claim out.",
         severity="info",
     ),
-    _check(
+    guide_check(
         "guide-demand-without-means",
         "need",
         "The guide demands what needs something that it does not name.",
@@ -316,7 +147,7 @@ GUIDE = (
         "Add to the guide: {subject}.",
         severity="low",
     ),
-    _check(
+    guide_check(
         "guide-reports-in-public",
         "public report",
         "The guide sends reports on security to a public issue.",
@@ -324,7 +155,7 @@ GUIDE = (
         "Name a private way to report, such as an address or the platform's security advisories.",
         controls=("ISO A.6.8", "NIST RA-5"),
     ),
-    _check(
+    guide_check(
         "guide-not-read",
         "text",
         "The guide could not be read, or not in full.",

@@ -183,9 +183,7 @@ def _needs(guide: Guide) -> Iterator[Statement]:
     scheduled = [one for one in periods(guide) if one.subject]
     if scheduled:
         agreed = bool(_RECORDED.search(text))
-        yield agrees(
-            "need", "where rotations are recorded", scheduled[0].line, "no line says it", agreed=agreed
-        )
+        yield agrees("need", "a record of rotations", scheduled[0].line, "no line says it", agreed=agreed)
     for subject, demand, means in _NEEDS:
         asked = next((line.number for line in guide.lines if re.search(demand, line.text)), None)
         if asked is not None:
