@@ -50,6 +50,7 @@ def _with_access(project: Project, policy: Policy, ledger: Ledger) -> set[str]:
         known
         | {entry.writer.lower() for entry in ledger.entries}
         | {one.owner.lower() for one in policy.consumers if one.owner}
+        | {rule.metadata.owner.lower() for rule in policy.secrets if rule.metadata.owner}
     )
 
 

@@ -47,8 +47,6 @@ def _doubted(tables: Tables) -> pd.DataFrame:
 # In the order of PASS_NEEDS: the table, and ways in which what is needed is missing from it.
 REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = (
     ("sources", (lambda tables: tables["sources"].query("kind == 'log'"),)),
-    ("sources", (_guide_unreadable,)),
-    ("sources", (_leavers_missing,)),
     (
         "population_sides",
         (
@@ -57,6 +55,8 @@ REMOVED: tuple[tuple[str, tuple[Callable[[Tables], pd.DataFrame], ...]], ...] = 
             lambda tables: tables["population_sides"].assign(seen="in part"),
         ),
     ),
+    ("sources", (_guide_unreadable,)),
+    ("sources", (_leavers_missing,)),
     (
         "freshness",
         (

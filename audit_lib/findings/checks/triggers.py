@@ -68,7 +68,7 @@ TRIGGERS = (
         unknown_when=_unknown,
         subject="{subject}",
         evidence="{subject}: {reason}",
-        remedy="Name the owners in the policy ([[consumer]]), or the provider in a secret's title.",
+        remedy="Name the owners in the policy, or the provider in a secret's title.",
         controls=("NIST PS-4", "NIST AC-2"),
         where=PLACE,
     ),
