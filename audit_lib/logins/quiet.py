@@ -48,8 +48,8 @@ def every_instance(rule: AlertRule, watched: Watched) -> str:
 
 
 def known_hours(rule: AlertRule, watched: Watched) -> str:
-    """The zone of times without one is declared. `time_zone` in audit.toml would tell."""
-    return undeclared_zone(watched.log_sources)
+    """Each time has a zone, its own or a declared one. `time_zone` in audit.toml would tell."""
+    return undeclared_zone(watched.logs.sources)
 
 
 def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:

@@ -10,7 +10,7 @@ from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line_events import LogEvent
 from audit_lib.logs.read_line import read_line
-from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE
+from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE, WHOLE
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,7 +65,7 @@ class Tally:
     in_period: int = 0  # those of them that lie in the period
     first: int | None = None  # the first and the last instant, of whatever period
     last: int | None = None
-    yearless: bool = False  # whether the year of any time was taken from the file's date
+    lacks: int = WHOLE  # what any time of it has not of its own
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def tally_lines(
             follows = opened and untimed and (line.continues == 1 or (line.continues == 2 and inside))
             opened, inside = follows or line.at is not None, follows
         at = last if line.state != "blank" and inside else line.at
-        tally.yearless |= line.yearless
+        tally.lacks |= line.lacks
         tally.dated += day is not None
         tally.in_period += day is not None and held
         for shown in line.events:

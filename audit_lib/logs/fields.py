@@ -15,6 +15,7 @@ _MONTHS = {
 }
 _ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _CLF = re.compile(rb"(\d\d)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
+_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _ASCTIME = re.compile(rb"... (...) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
@@ -54,6 +55,11 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return None
     instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
     return (instant.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def lacks_zone(raw: bytes) -> bool:
+    """Whether a time names no zone of its own, so that its instant rests on what was declared."""
+    return not _ZONED.search(raw)
 
 
 def latest_and_year(zone: ZoneInfo, written: int) -> tuple[int, int]:

@@ -42,7 +42,7 @@ class LogSums:
     blank: int
     dated: int
     in_period: int
-    yearless: bool  # whether the year of any time was taken from the file's date
+    lacks: int  # what any time of it has not of its own: ZONELESS, YEARLESS
     names: tuple[str, ...]
     messages: tuple[str, ...]
     groups: Columns
@@ -142,7 +142,7 @@ def sums_of(tally: Tally) -> LogSums:
         blank=tally.states["blank"],
         dated=tally.dated,
         in_period=tally.in_period,
-        yearless=tally.yearless,
+        lacks=tally.lacks,
         names=names.all(),
         messages=messages.all(),
         groups=_columns(groups, list(chain(*BY_GROUP))),

@@ -8,6 +8,7 @@ from audit_lib.logs.declared_logins import FAILED
 from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, strip_port
 from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
 from audit_lib.logs.named_fields import NamedFields
+from audit_lib.logs.units import WHOLE
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Line:
     record: bool = False
     events: tuple[LogEvent, ...] = ()
     continues: int = 0  # CONTINUES: it is part of the record before it, as far as it can tell
-    yearless: bool = False  # its time has no year of its own
+    lacks: int = WHOLE  # what its time has not of its own
 
     @property
     def requested(self) -> bool:

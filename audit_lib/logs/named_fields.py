@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from audit_lib.logs.fields import parse_time, strip_port
+from audit_lib.logs.fields import lacks_zone, parse_time, strip_port
 from audit_lib.logs.names_and_words import JsonFields
 from audit_lib.logs.templates import ADDRESS, FIELDS
+from audit_lib.logs.units import WHOLE, ZONELESS
 
 MOST_DEPTH = 30  # objects within objects; a line with more is not understood
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
@@ -30,6 +31,7 @@ class NamedFields:
     """What a structured line names; empty if it names none. `at` is in microseconds since 1970 UTC."""
 
     at: int | None = None
+    lacks: int = WHOLE  # of its time
     text: bytes = b""
     status: int = 0
     client: bytes = b""
@@ -146,6 +148,8 @@ def _chosen(found: Iterator[_Field], names: JsonFields, zone: ZoneInfo) -> Named
             if (kind in best and best[kind] <= place) or (value := _fit(kind, field, zone)) is None:
                 continue
             best[kind], chosen[kind] = place, value
+            if kind == "at":
+                chosen["lacks"] = _lacks(field.value)
     return NamedFields(**chosen)
 
 
@@ -171,6 +175,10 @@ def _instant(value: bytes, zone: ZoneInfo) -> int | None:
     if any(pattern.fullmatch(value) for pattern in _TIMES):
         return parse_time(value, zone)
     return _since_1970(value)
+
+
+def _lacks(value: bytes) -> int:
+    return WHOLE if _NUMBER.fullmatch(value) or not lacks_zone(value) else ZONELESS
 
 
 def _since_1970(value: bytes) -> int | None:

@@ -25,7 +25,7 @@ from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_fi
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
-from audit_lib.logs.units import DAY, micros_of
+from audit_lib.logs.units import DAY, ZONELESS, micros_of
 from audit_lib.logs.yearless import read_with_year
 from audit_lib.project import LogSource, Project
 from audit_lib.project.outside import FOLDERS
@@ -56,6 +56,7 @@ class _Source:
     files: frozenset[LogFile]
     plan: Plan
     scheduler: str
+    zone_declared: bool
     total: int  # bytes of the files of all sources
 
 
@@ -90,7 +91,7 @@ def read_logs(
         rows += _not_supplied(project, source, files)
         zone = ZoneInfo(source.time_zone)
         plan = Plan(formats, zone, _period(quarter), routes=routes)
-        own = _Source(frozenset(files), plan, scheduler, total)
+        own = _Source(frozenset(files), plan, scheduler, source.zone_declared, total)
         for file in files:
             row, sums = _read_file(own, file, quarter)
             rows.append(_row(source, file.name) | row)
@@ -177,7 +178,8 @@ def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[di
     state = "read" if sums.lines or broken else "empty"
     reason = "".join(broken[:1]) or _reason(sums, quarter)
     reason = "; ".join(filter(None, (reason, remark, shapes)))
-    return facts | sums.states | {"state": state, "reason": reason}, sums
+    assumed = bool(sums.lacks & ZONELESS) and not own.zone_declared
+    return facts | sums.states | {"state": state, "reason": reason, "zone_assumed": assumed}, sums
 
 
 def _shapes(own: _Source, file: LogFile) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import POSSIBLE
-from audit_lib.logs.fields import clean_client, parse_time, strip_port, time_of_last_year
+from audit_lib.logs.fields import clean_client, lacks_zone, parse_time, strip_port, time_of_last_year
 from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
 from audit_lib.logs.line_events import (
     BLANK,
@@ -22,7 +22,7 @@ from audit_lib.logs.line_events import (
 )
 from audit_lib.logs.named_fields import NamedFields, json_fields, pair_fields
 from audit_lib.logs.possible_failure import possible_client
-from audit_lib.logs.units import LINE_LIMIT
+from audit_lib.logs.units import LINE_LIMIT, WHOLE, YEARLESS, ZONELESS
 
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
@@ -40,7 +40,11 @@ class Head:
     client: str | None = None  # "" where it was logged as none
     understood: bool = False
     structures: int = 0
-    yearless: bool = False
+    lacks: int = WHOLE  # of its time
+
+    def then(self, at: int | None, lacks: int) -> tuple[int | None, int]:
+        """The time, and what it lacks, if another one follows: the first holds."""
+        return (self.at, self.lacks) if self.at is not None or at is None else (at, self.lacks | lacks)
 
 
 def bare(raw: bytes) -> bytes:
@@ -80,7 +84,7 @@ class Match(NamedTuple):
     fields: dict[str, bytes]
     at: int | None
     end: int
-    yearless: bool
+    lacks: int
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,15 @@ class Reader:
         at, record = within.at, within.record
         if fields.requested:
             events = request_of_fields(fields, head.client or "", self.formats)
-            return replace(shown_line(at, True, events), yearless=head.yearless)
+            return replace(shown_line(at, True, events), lacks=within.lacks)
         seen = dict[LogEvent, None]()
         for piece in fields.text.split(b"\n"):
             line = self.read(bare(piece), within)
-            within = replace(within, yearless=within.yearless or line.yearless)
+            within = replace(within, lacks=within.lacks | line.lacks)
             at = line.at if at is None else at
             record = record or line.record
             seen.update(dict.fromkeys(line.events))
-        return replace(shown_line(at, record, without_repeats(seen)), yearless=within.yearless)
+        return replace(shown_line(at, record, without_repeats(seen)), lacks=within.lacks)
 
     def _behind(self, fields: NamedFields, head: Head) -> Head:
         """What stands before the text of a structured line."""
@@ -132,8 +136,8 @@ class Reader:
         if client is None and fields.client:
             client = clean_client(strip_port(fields.client, always=False))
         record = head.record or (fields.level and not fields.text.startswith(b"Traceback"))
-        at = fields.at if head.at is None else head.at
-        return Head(at, record, client, True, head.structures + 1, head.yearless)
+        at, lacks = head.then(fields.at, fields.lacks)
+        return Head(at, record, client, True, head.structures + 1, lacks)
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
@@ -144,12 +148,12 @@ class Reader:
                 continue
             if block.status or "status" in found.fields:
                 events = request_of_block(block, found.fields, self.formats)
-                at = found.at if head.at is None else head.at
-                return replace(shown_line(at, True, events), yearless=head.yearless)
+                at, lacks = head.then(found.at, found.lacks)
+                return replace(shown_line(at, True, events), lacks=lacks)
             understood, continues = True, 0 if head.structures else CONTINUES[block.continues]
             break
         line = shown_line(head.at, head.record, self._messages(text, head), understood=understood)
-        return replace(line, continues=continues, yearless=head.yearless)
+        return replace(line, continues=continues, lacks=head.lacks)
 
     def match(self, block: Block, text: bytes) -> Match | None:
         """How a text begins by a block; None also where no calendar has the time that it names."""
@@ -159,9 +163,12 @@ class Reader:
         fields = found.groupdict()
         if raw := fields.get("yearless"):
             at = None if self.written is None else time_of_last_year(raw, self.zone, self.written)
-            return Match(fields, at, found.end(), at is not None)
-        at = parse_time(fields["time"], self.zone) if fields.get("time") else None
-        return None if fields.get("time") and at is None else Match(fields, at, found.end(), False)
+            return Match(fields, at, found.end(), ZONELESS | YEARLESS)
+        if not fields.get("time"):
+            return Match(fields, None, found.end(), WHOLE)
+        at = parse_time(fields["time"], self.zone)
+        lacks = ZONELESS if lacks_zone(fields["time"]) else WHOLE
+        return None if at is None else Match(fields, at, found.end(), lacks)
 
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""
@@ -175,14 +182,9 @@ class Reader:
                 text = text[found.end :]
                 # What uvicorn writes before "Traceback" belongs to the record that failed.
                 record = block.record and not text.startswith(b"Traceback")
-                head = Head(
-                    head.at if head.at is not None else found.at,
-                    head.record or record,
-                    client if head.client is None else head.client,
-                    True,
-                    head.structures,
-                    head.yearless or (found.yearless and head.at is None),
-                )
+                at, lacks = head.then(found.at, found.lacks)
+                client = client if head.client is None else head.client
+                head = Head(at, head.record or record, client, True, head.structures, lacks)
                 break
             else:
                 break

@@ -11,6 +11,8 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 NONE = -(1 << 62)  # no instant
+# What a time has not of its own, so that it is taken from elsewhere.
+WHOLE, ZONELESS, YEARLESS = 0, 1, 2
 DAY = 86_400_000_000
 MINUTE = 60_000_000
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines

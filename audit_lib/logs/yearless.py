@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.formats import CLOCK_SET_BACK
-from audit_lib.logs.units import DAY, NONE
+from audit_lib.logs.units import DAY, NONE, YEARLESS
 
 TAKEN = "its times carry no year; it was taken from the file's date"
 OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
@@ -20,7 +20,7 @@ def read_with_year(read: Callable[[int | None], LogSums], written: int) -> tuple
     If the year is open, the file is read again, and its lines have no time.
     """
     sums = read(written)
-    if not sums.yearless:
+    if not sums.lacks & YEARLESS:
         return sums, ""
     return (read(None), OPEN) if _is_open(sums, written) else (sums, TAKEN)
 

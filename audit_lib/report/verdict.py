@@ -98,9 +98,10 @@ def _read(audit: Audit, *kinds: str) -> bool:
 
 
 def undeclared_logs(audit: Audit) -> tuple[str, ...]:
-    """The logs of which audit.toml does not say how many instances write them, or in which zone."""
-    sources = audit.project.log_sources
-    return tuple(one.pattern for one in sources if not (one.instances and one.zone_declared))
+    """The logs of which audit.toml must say how many instances write them, or in which zone, and does not."""
+    patterns = [one.pattern for one in audit.project.log_sources if not one.instances]
+    sources = audit.tables["sources"]
+    return tuple(dict.fromkeys([*patterns, *sources.loc[sources["zone_assumed"].eq(True), "source"]]))
 
 
 def _side(audit: Audit, side: str) -> str:

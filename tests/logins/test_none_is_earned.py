@@ -29,6 +29,8 @@ ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
 LOGIN = "/api/auth/login"
 VALID = "INFO: All required secrets validated successfully\n"
 STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
+ZONE_UNSAID = replace(DECLARED_LOG, zone_declared=False)
+ZONELESS = f'{START:%Y-%m-%d %H:%M:%S} INFO:     198.51.1.1:1 - "GET /api/news HTTP/1.1" 200 X\n'
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
 
@@ -94,7 +96,7 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "whole_logs": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
     "each_day": lambda world: replace(world, days=DAYS + 1),
     "every_instance": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
-    "known_hours": lambda world: replace(world, source=replace(DECLARED_LOG, zone_declared=False)),
+    "known_hours": lambda world: replace(world, source=ZONE_UNSAID).saying(ZONELESS),
     "a_request": lambda world: replace(world, asks=()),
     "declared_failure": lambda world: world.declaring(failure=None),
     "timed_failures": lambda world: world.saying(UNTIMED.format(401)),
@@ -189,7 +191,11 @@ BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, o
     "every_log_read": (lambda lines: (), {}, {rule.name for rule in RULES}),
     "every_line_understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
     "every_instance": (lambda lines: lines, {"instances": 0}, {rule.name for rule in RULES}),
-    "known_hours": (lambda lines: lines, {"zone_declared": False}, {rule.name for rule in RULES}),
+    "known_hours": (
+        lambda lines: (*lines, ZONELESS),
+        {"zone_declared": False},
+        {rule.name for rule in RULES},
+    ),
     "a_line_of_the_time": (
         lambda lines: tuple(one.partition(" ")[2] for one in lines),
         {},
@@ -222,6 +228,13 @@ def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:
     """With what each needs, alerts of requests, of failed logins and of messages are quiet."""
     assert set(_states(tmp_path, QUIET, {}).values()) == {"quiet"}
     assert {need.__name__ for need in quiet.NEEDS} == set(BLIND)
+
+
+def test_nothing_is_asked_of_times_that_name_their_zone(tmp_path: Path) -> None:
+    """If each line carries a zone, an undeclared one leaves detections at "none" and alerts quiet."""
+    found = _verdicts(replace(world(0), source=ZONE_UNSAID), tmp_path)
+    assert "unknown" not in found.values()
+    assert set(_states(tmp_path, QUIET, {"zone_declared": False}).values()) == {"quiet"}
 
 
 @pytest.mark.parametrize("name", BLIND)

@@ -100,17 +100,15 @@ def test_without_what_is_needed_nothing_passes(
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        (LogSource("app.log", zone_declared=True, instances=1), "pass"),
-        (LogSource("app.log", zone_declared=True), "unknown"),
-        (LogSource("app.log", instances=1), "unknown"),
-    ],
+    ("instances", "assumed", "expected"),
+    [(1, False, "pass"), (0, False, "unknown"), (1, True, "unknown")],
 )
-def test_logs_that_nobody_counted_are_no_pass(source: LogSource, expected: str) -> None:
-    """While nobody says how many instances write a log, or in which zone, one may be missing: no pass."""
-    audit = frames.audit(**WHOLE)
-    audit = replace(audit, project=replace(audit.project, log_sources=(source,)))
+def test_logs_that_nobody_counted_are_no_pass(instances: int, assumed: bool, expected: str) -> None:
+    """While nobody says how many instances write a log, or the zone of times without one: no pass."""
+    sources = WHOLE["sources"].assign(zone_assumed=assumed)
+    audit = frames.audit(**{**WHOLE, "sources": sources})
+    log_sources = (LogSource("app.log", instances=instances),)
+    audit = replace(audit, project=replace(audit.project, log_sources=log_sources))
     assert verdict(audit) == expected
 
 

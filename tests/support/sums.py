@@ -9,7 +9,7 @@ from audit_lib.logs.units import NONE
 def told(sums: LogSums) -> dict[str, Any]:
     """Everything that a file's sums say, in one order, with names in place of numbers."""
     said: dict[str, Any] = {
-        name: getattr(sums, name) for name in ("dated", "in_period", "first", "last", "yearless")
+        name: getattr(sums, name) for name in ("dated", "in_period", "first", "last", "lacks")
     }
     said |= sums.states
     for table in ("groups", "moments", "events"):

@@ -24,6 +24,8 @@ class Sources(Contract):
     text_only: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     not_understood: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     blank: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    # Of a log: whether any time has no zone of its own, and none is declared, so that it was taken as UTC.
+    zone_assumed: Series[pd.BooleanDtype] = pa.Field(nullable=True)
     size_bytes: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     sha256: Series[str] = pa.Field(nullable=True)  # null for env files and exports
     keyed_digest: Series[str] = pa.Field(nullable=True)  # of env files and exports, by Key.digest

@@ -44,8 +44,8 @@ def every_instance(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str
 
 
 def known_hours(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """The zone of times without one is declared. `time_zone` in audit.toml would tell."""
-    return undeclared_zone(traffic.log_sources)
+    """Each time has a zone, its own or a declared one. `time_zone` in audit.toml would tell."""
+    return undeclared_zone(traffic.sources)
 
 
 def a_request(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:

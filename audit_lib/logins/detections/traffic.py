@@ -64,6 +64,7 @@ class Traffic:
     collapsed: str  # why sources cannot be told apart; "" where they can
     failed_statuses: tuple[int, ...]
     log_sources: tuple[LogSource, ...]  # as audit.toml declares them
+    sources: pd.DataFrame  # Sources
     other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
     other_missed: int = 0  # those that were answered 404 and its like
     not_understood: int = 0  # lines of the logs that were read
@@ -126,6 +127,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         collapsed="" if rules.clients_declared else collapse(asked, private),
         failed_statuses=rules.failed_statuses,
         log_sources=log_sources,
+        sources=sources,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
         doubts=doubts(requests, sources, end),

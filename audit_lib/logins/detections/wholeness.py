@@ -44,19 +44,19 @@ def unread(sources: pd.DataFrame) -> Iterator[str]:
 
 def undeclared_instances(sources: Sequence[LogSource]) -> str:
     """Why a log may be missing; "" if audit.toml says of each how many instances write it."""
-    logs = _patterns(one for one in sources if not one.instances)
+    logs = _listed(one.pattern for one in sources if not one.instances)
     return logs and f"another instance may have a log of its own: declare `instances` of {logs} in audit.toml"
 
 
-def undeclared_zone(sources: Sequence[LogSource]) -> str:
-    """Why times without a zone may be hours off; "" if audit.toml says the zone of each log."""
-    logs = _patterns(one for one in sources if not one.zone_declared)
+def undeclared_zone(sources: pd.DataFrame) -> str:
+    """Why times may be hours off; "" if each names its zone, or audit.toml does."""
+    logs = _listed(sources.loc[sources["zone_assumed"].fillna(False).astype(bool), "source"])
     return logs and f"times without a zone may be hours off: declare `time_zone` of {logs} in audit.toml"
 
 
-def _patterns(sources: Iterable[LogSource]) -> str:
+def _listed(logs: Iterable[str]) -> str:
     """The first of the logs, and how many more there are; "" if there is none."""
-    first, *more = sorted({one.pattern for one in sources}) or [""]
+    first, *more = sorted(set(logs)) or [""]
     return f"{first} and {counted(len(more), 'more log')}" if more else first
 
 

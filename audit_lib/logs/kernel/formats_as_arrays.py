@@ -71,7 +71,6 @@ def _row(block: Block, number: int, texts: Literals) -> list[int]:
         int(block.kind == "notice"),
         1 << MESSAGE_KINDS.index(block.kind) if block.once else 0,
         CONTINUES[block.continues],
-        int("time:syslog" in fields),
     ]
 
 

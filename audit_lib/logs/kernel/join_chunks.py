@@ -15,7 +15,7 @@ from audit_lib.logs.kernel.worker import ChunkRead
 from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import BUDGETS, Least, folded, merged
-from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, Ints
+from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, YEARLESS, ZONELESS, Ints
 
 
 def with_steps(events: Ints, state: Ints, last: int, lines: int, kept: int, *, period: Period) -> Ints:
@@ -218,7 +218,7 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
         blank=int(state[layout.BLANK]),
         dated=gathered.dated,
         in_period=gathered.in_period,
-        yearless=bool(state[layout.YEARLESS]),
+        lacks=ZONELESS * bool(state[layout.NO_ZONE]) | YEARLESS * bool(state[layout.NO_YEAR]),
         names=names.all(),
         messages=messages(formats),
         groups=whole.groups,

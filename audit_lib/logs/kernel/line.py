@@ -20,6 +20,7 @@ from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel.possible_failure import client_span, possible_number
 from audit_lib.logs.kernel.tables import number_of
 from audit_lib.logs.kernel.times import MISS
+from audit_lib.logs.units import YEARLESS, ZONELESS
 
 DEPTH = 6
 _TRACEBAC = int.from_bytes(b"Tracebac", "little")
@@ -56,6 +57,14 @@ def nothing(status):
 
 
 @inlined
+def keep_lacks(frame, lacks):
+    """Keeps in the state what the time of a line has not of its own."""
+    state = word(frame, layout.STATE)
+    put(state, layout.NO_ZONE, word(state, layout.NO_ZONE) | lacks & ZONELESS)
+    put(state, layout.NO_YEAR, word(state, layout.NO_YEAR) | lacks & YEARLESS)
+
+
+@inlined
 def read_head(frame, shape, pos, end, at, record, client):
     """Takes prefixes off a text, as long as one matches, behind a time, a record and a client."""
     caps, prefixed = word(frame, layout.CAPTURES), False
@@ -71,8 +80,7 @@ def read_head(frame, shape, pos, end, at, record, client):
         prefixed = True
         if at == NONE and word(caps, layout.TIME_AT) != NONE:
             at = word(caps, layout.TIME_AT)
-            if word(word(caps, layout.BLOCK_AT), layout.BLOCK_YEARLESS):
-                put(word(frame, layout.STATE), layout.YEARLESS, 1)
+            keep_lacks(frame, word(caps, layout.TIME_LACKS))
         if client == 0 and word(caps, layout.C_CLIENT_END) > word(caps, layout.C_CLIENT):
             client = number_client(frame, word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END), False)
         if word(word(caps, layout.BLOCK_AT), layout.RECORD) and not is_traceback(after, end):

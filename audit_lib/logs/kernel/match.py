@@ -99,6 +99,7 @@ def is_literal(text, node, pos, size):
 def timed(caps, time):
     """The end of a time, which is kept."""
     put(caps, layout.TIME_AT, time.at)
+    put(caps, layout.TIME_LACKS, time.lacks)
     return time.end
 
 

@@ -18,7 +18,7 @@ from audit_lib.logs.kernel.json_text import (
 from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, same, word
 from audit_lib.logs.kernel.runs import LETTERS, address_end, run_end
-from audit_lib.logs.kernel.times import clf_time, iso_time
+from audit_lib.logs.kernel.times import WHOLE, clf_time, iso_time
 
 ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
 LATEST = 7_258_118_400_000_000  # the year 2200
@@ -35,6 +35,7 @@ class Fields(NamedTuple):
     """What a structured line names: client, method and path are in the captures, the text in a buffer."""
 
     at: int
+    lacks: int  # of the time
     status: int
     size: int
     level: bool
@@ -52,7 +53,10 @@ class Value(NamedTuple):
 
 @jit
 def clear(frame):
-    """No field was seen yet: of each 1 + the place of its best name, what its text holds, span, number."""
+    """No field was seen yet: of each 1 + the place of its best name, what its text holds, span, number.
+
+    Of a time it is what that lacks instead.
+    """
     found = word(frame, layout.FOUND)
     for field in range(layout.FIELDS):
         put(found, SIZE * field, 0)
@@ -115,6 +119,7 @@ def keep(frame, field, place, value):
     if field >= layout.J_LABELS or (word(row, 0) and word(row, 0) <= place + 1):
         return True
     is_text, begin, end, kept = value.kind == TEXT_VALUE, value.begin, value.end, np.int64(0)
+    holds = value.holds
     if field == layout.J_TEXT:
         if not is_text or end == begin:
             return True
@@ -122,7 +127,7 @@ def keep(frame, field, place, value):
         if value.holds:
             return False
         if field == layout.J_TIME:
-            kept = instant_of(frame, begin, end, is_text)
+            kept, holds = instant_of(frame, begin, end, is_text)
             if kept == NONE:
                 return True
         elif field == layout.J_STATUS:
@@ -143,7 +148,7 @@ def keep(frame, field, place, value):
         elif not is_path(begin, end):
             return True
     put(row, 0, place + 1)
-    put(row, 1, value.holds)
+    put(row, 1, holds)
     put(row, 2, begin)
     put(row, 3, end)
     put(row, 4, kept)
@@ -179,21 +184,21 @@ def is_path(pos, end):
 
 @jit
 def instant_of(frame, pos, end, is_text):
-    """The instant that a value names, or NONE."""
+    """The instant that a value names, or NONE, and what it lacks."""
     if is_text:
         time = iso_time(frame, pos, end)
         if time.end == end:
-            return time.at
+            return time.at, time.lacks
         time = clf_time(frame, pos, end)
         if time.end == end:
-            return time.at
+            return time.at, time.lacks
     whole = digits_end(pos, end)
     size, part, digits = whole - pos, whole, 0
     if size < 9 or size > 20 or byte(pos) == 48:
-        return NONE
+        return NONE, WHOLE
     if whole < end:
         if byte(whole) != 46 or whole + 1 == end or digits_end(whole + 1, end) < end:
-            return NONE
+            return NONE, WHOLE
         for _ in range(6):
             part += 1
             digits = digits * 10 + (byte(part) - 48 if part < end else 0)
@@ -203,7 +208,7 @@ def instant_of(frame, pos, end, is_text):
         at = number(pos, size) * 1_000 + digits // 1_000
     else:
         at = number(pos, size if size <= 17 else size - 3)
-    return np.int64(at) if at < LATEST else NONE
+    return (np.int64(at) if at < LATEST else NONE), WHOLE
 
 
 @jit
@@ -224,6 +229,7 @@ def taken(frame, inner, json):
     time, status = found + 8 * SIZE * layout.J_TIME, found + 8 * SIZE * layout.J_STATUS
     return Fields(
         word(time, 4) if word(time, 0) else NONE,
+        word(time, 1) if word(time, 0) else WHOLE,
         word(status, 4) if word(status, 0) else np.int64(0),
         size,
         word(found + 8 * SIZE * layout.J_LEVEL, 0) != 0,
@@ -233,4 +239,4 @@ def taken(frame, inner, json):
 @inlined
 def nowhere():
     """What stands for a line that the naive reader decides on."""
-    return Fields(ASIDE, np.int64(0), np.int64(0), False)
+    return Fields(ASIDE, WHOLE, np.int64(0), np.int64(0), False)

@@ -11,7 +11,15 @@ from audit_lib.logs.kernel.counts import end_line, sight
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import number_client
 from audit_lib.logs.kernel.json_line import read_fields
-from audit_lib.logs.kernel.line import Shown, is_traceback, read_head, read_message, read_request, requested
+from audit_lib.logs.kernel.line import (
+    Shown,
+    is_traceback,
+    keep_lacks,
+    read_head,
+    read_message,
+    read_request,
+    requested,
+)
 from audit_lib.logs.kernel.match import AWAY, first_match, shape_of, shows_anywhere
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel.named_fields import ASIDE
@@ -124,7 +132,10 @@ def read_line(frame, raw, raw_end):
         fields = read_fields(frame, pos, end, to) if json else read_pairs(frame, pos, end, to)
         if fields.at == ASIDE:
             return False
-        at, depth, understood = fields.at if at == NONE else at, depth + 1, True
+        if at == NONE and fields.at != NONE:
+            at = fields.at
+            keep_lacks(frame, fields.lacks)
+        depth, understood = depth + 1, True
         path, path_end = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
         method, method_end = word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END)
         host, host_end = word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END)
@@ -154,7 +165,9 @@ def count_request(frame, at):
     shown = read_request(frame)
     if shown.status == AWAY:
         return False
-    at = own if at == NONE else at
+    if at == NONE and own != NONE:
+        at = own
+        keep_lacks(frame, word(word(frame, layout.CAPTURES), layout.TIME_LACKS))
     end_line(frame, at, True, layout.REQUESTS, 0)
     sight(frame, at, shown)
     return True

@@ -13,8 +13,9 @@ STRING_ROOM = 6 * STRING_LIMIT
 # Events of the reader's own, beyond the messages of the formats: by their numbers.
 SENT_NUMBER, MOVED_NUMBER, LOGIN_NUMBER, CLOCK_NUMBER, URL_NUMBER = range(250, 255)
 
-# Places in the captures of one line: its block's address, where its fields begin and end, time, status.
-BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
+# Places in the captures of one line: its block's address, where its fields begin and end, time, status, what
+# the time lacks.
+BLOCK_AT, TIME_AT, STATUS_AT, TIME_LACKS, CAPS = 0, 12, 13, 14, 16
 (C_CLIENT, C_CLIENT_END, C_METHOD, C_METHOD_END, C_PATH, C_PATH_END) = range(2, 8)
 (C_EMAIL, C_EMAIL_END, C_VARIABLE, C_VARIABLE_END) = range(8, 12)
 
@@ -22,8 +23,8 @@ BLOCK_AT, TIME_AT, STATUS_AT, CAPS = 0, 12, 13, 16
 (LINES, REQUESTS, MESSAGES, TEXT_ONLY, UNKNOWN, BLANK, LAST, TODAY, FIRST, BEGUN, OPENED, EVENTS) = range(12)
 (PENDING, WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK) = range(12, 23)
 # Whether a record with a time is open, whether the last line continued it, whether this one does, whether a
-# year was taken from the file's date. No chunk knows what was open before it: CARRIED, or CARRIED_INSIDE it.
-(OPEN, INSIDE, FOLLOWS, YEARLESS, STATES) = range(23, 28)
+# time had no zone or no year. No chunk knows what was open before it: CARRIED, or CARRIED_INSIDE it.
+(OPEN, INSIDE, FOLLOWS, NO_ZONE, NO_YEAR, STATES) = range(23, 29)
 CARRIED, CARRIED_INSIDE = 2, 3
 DONE, LEAVE, GROW = range(3)
 # For the end of a match: there is none, or the naive reader decides.
@@ -41,7 +42,7 @@ O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, O_FOLLOWS, ONCE = range(7)
 G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(9)
-BLOCK_CONTINUES, BLOCK_YEARLESS, BLOCK = 9, 10, 11
+BLOCK_CONTINUES, BLOCK = 9, 10
 # Columns of an answer that bears on a declared login: the number of its message, the statuses, its texts.
 (L_NUMBER, L_LEAST, L_MOST, L_METHOD, L_METHOD_SIZE, L_ROUTE, L_ROUTE_SIZE, L_NAME, L_NAME_SIZE, LOGIN) = (
     range(10)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.logs import units
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import (
     NONE,
@@ -19,6 +20,7 @@ from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel.runs import is_alphanumeric
 
 MISS = np.int64(layout.MISS)
+WHOLE, _ZONELESS, _YEARLESS = map(np.int64, (units.WHOLE, units.ZONELESS, units.YEARLESS))
 _MARKS = np.int64(-0x00FFFF0100000000)  # the bytes of a date's marks
 # Places of the memo: the ten bytes of a date, and its seconds.
 _START, _REST, _MIDNIGHT = range(3)
@@ -90,16 +92,23 @@ def date_of(memo, pos, mark):
 
 
 class Time(NamedTuple):
-    """Where a time ends (MISS: there is none), and its instant (NONE: it names none)."""
+    """Where a time ends (MISS: there is none), its instant (NONE: it names none), and what it lacks."""
 
     end: int
     at: int
+    lacks: int
+
+
+@inlined
+def lacks_zone(offset):
+    """What a time lacks, by the offset that it names."""
+    return _ZONELESS if offset == NONE else WHOLE
 
 
 @inlined
 def no_time():
     """There is none."""
-    return Time(MISS, NONE)
+    return Time(MISS, NONE, WHOLE)
 
 
 @jit
@@ -118,7 +127,7 @@ def iso_time(frame, pos, end):
         return no_time()
     at, micros = fraction(at + 8, end, True)
     at, offset = zone_of(at, end, True)
-    return Time(at, instant(frame, midnight + clock, micros, offset))
+    return Time(at, instant(frame, midnight + clock, micros, offset), lacks_zone(offset))
 
 
 @jit
@@ -134,7 +143,7 @@ def clf_time(frame, pos, end):
         return no_time()
     at, micros = fraction(pos + 20, end, False)
     at, offset = zone_of(at, end, False)
-    return Time(at, instant(frame, midnight + clock, micros, offset))
+    return Time(at, instant(frame, midnight + clock, micros, offset), lacks_zone(offset))
 
 
 @jit
@@ -150,7 +159,7 @@ def asctime(frame, pos, end):
     midnight = seconds(number(at + 1, 4), month(pos + 4), day)
     if midnight == NONE or clock < 0:
         return no_time()
-    return Time(at + 5, instant(frame, midnight + clock, micros, NONE))
+    return Time(at + 5, instant(frame, midnight + clock, micros, NONE), _ZONELESS)
 
 
 @jit
@@ -159,15 +168,15 @@ def syslog_time(frame, pos, end):
     after, settings = syslog_end(pos, end), word(frame, layout.SETTING)
     latest = word(settings, layout.LATEST)
     if after == MISS or latest == NONE:
-        return Time(after, NONE)
+        return Time(after, NONE, WHOLE)
     day, clock, year = day_of_month(pos + 4), clock_of(pos + 7), word(settings, layout.YEAR)
     for candidate in range(year, year - 2, -1):
         midnight = seconds(candidate, month(pos), day)
         if midnight != NONE and clock >= 0:
             at = instant(frame, midnight + clock, 0, NONE)
             if at <= latest:
-                return Time(after, at)
-    return Time(after, NONE)
+                return Time(after, at, _ZONELESS | _YEARLESS)
+    return Time(after, NONE, WHOLE)
 
 
 @jit

@@ -21,7 +21,7 @@ from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, St
 from audit_lib.logs.line_events import Line, LogEvent
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
-from audit_lib.logs.units import NONE, Bytes, Ints
+from audit_lib.logs.units import NONE, YEARLESS, ZONELESS, Bytes, Ints
 
 
 class Counted(Protocol):
@@ -184,7 +184,8 @@ class Worker:
         at = NONE if line.at is None else line.at
         place = layout.REQUESTS + LOG_LINE_STATES.index(line.state)
         self._call(layout.TAKE, at, line.record, place, line.continues)
-        self._work.state[layout.YEARLESS] |= line.yearless
+        self._work.state[layout.NO_ZONE] |= line.lacks & ZONELESS
+        self._work.state[layout.NO_YEAR] |= line.lacks & YEARLESS
         for event in line.events:
             self._grow()
             self._call(layout.SIGHT, at, *self._shown(event))

@@ -25,7 +25,7 @@ _AUDIT_TAIL = """
 """
 # No guess may stand for these: it would be taken for the owner's word that no log is missing.
 _INSTANCES = "# instances = 1  # fill in: how many instances write such a log, each its own"
-_ZONE = '# time_zone = "UTC"  # fill in: the zone of times that logs and people write without one'
+_ZONE = '# time_zone = "UTC"  # fill in: the zone of times that have none of their own'
 # Nobody but the owner can say these; while they are empty, each is a finding on the policy.
 _METADATA = (
     'purpose = ""  # fill in: what it is for',
