@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from audit_lib.base.contracts import DeclaredLogins
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logs.declared_logins import bare_route
 from audit_lib.project.logins import Login
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)
+# What is answered if there is no such route, or none by that method.
+_MISSING = (404, 405, 410)
 READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -29,6 +31,18 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
     for _, own in by_login(requests, logins):
         found |= own
     return found
+
+
+def on_known_routes(
+    requests: pd.DataFrame, logins: Sequence[Login], named: tuple[str, ...]
+) -> "pd.Series[bool]":
+    """Which requests are on routes that the application has: answered once, or named and not missing.
+
+    A refusal alone shows no route: gateways refuse what nobody serves. `requests` are those of Traffic.
+    """
+    known = on_logins(requests, logins) | requests["route"].isin(named)
+    shown = requests["succeeded"] | requests["let_in"] | (known & ~requests["status"].isin(_MISSING))
+    return requests["route"].isin(set(requests.loc[shown, "route"]) - {OTHER_ROUTES})
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":

@@ -48,6 +48,11 @@ class Access:
         own = tuple(login.route for login in policy.logins if not login.added)
         return cls(**found | {"login": tuple(dict.fromkeys((*found["login"], *own)))})
 
+    @property
+    def named_in_full(self) -> tuple[str, ...]:
+        """The routes that ask for a secret or log in, by their whole name: who wrote it knows of them."""
+        return tuple(route for route in (*self.login, *self.protected) if "*" not in route)
+
     def protects(self, route: str, refusing: Iterable[str]) -> bool:
         """Whether a route asks for a secret: the policy says so, or it is among those that have refused.
 

@@ -24,8 +24,8 @@ def _log(folder: Path, status: int, count: int, *, minutes_ago: float = 10, more
     (folder / "backend/logs").mkdir(parents=True, exist_ok=True)
     start = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     lines = [
-        f'{iso(start + timedelta(seconds=number))} INFO: 192.0.2.1:1 - "GET /api/x HTTP/1.1" {status} X\n'
-        for number in range(count)
+        f'{iso(start + timedelta(seconds=number))} INFO: 192.0.2.1:1 - "GET /api/x HTTP/1.1" {answer} X\n'
+        for number, answer in enumerate([200] + [status] * count)  # one answered: the route is there
     ]
     (folder / "backend/logs/app.log").write_text("".join(lines) + more, "utf-8")
     (folder / "audit.toml").write_text(AUDIT, "utf-8")

@@ -230,6 +230,30 @@ def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:
     assert {need.__name__ for need in quiet.NEEDS} == set(BLIND)
 
 
+NOT_THERE: dict[str, Callable[[Ask], Ask]] = {
+    "login": lambda ask: (
+        _with(ask, route="/api/wp/login", status=404 if ask[3] == 401 else 405)
+        if ask[2] == LOGIN
+        else _with(ask, route="/page")
+    ),
+    "API": lambda ask: (
+        _with(ask, route="/api/v9/gone", status=401) if ask[2] != LOGIN else _with(ask, route="/")
+    ),
+    "refused": lambda ask: _with(ask, route="/wp-login.php") if ask[2] == LOGIN and ask[3] == 401 else ask,
+    "all": lambda ask: _with(ask, route="/" + ask[2].replace("/", "x"), status=404),
+}
+
+
+@pytest.mark.parametrize("case", NOT_THERE)
+def test_a_route_that_is_not_there_earns_nothing(case: str, tmp_path: Path) -> None:
+    """Requests to routes that the application never answered show no login, and earn no "none"."""
+    found = _verdicts(world(0).asking(NOT_THERE[case]), tmp_path)
+    about = {
+        id_ for id_, own in needs.NEEDS.items() if {needs.seen.failed_logins, needs.seen.logins} & set(own)
+    }
+    assert {id_ for id_ in (about if case != "all" else found) if found[id_] == "none"} == set()
+
+
 def test_nothing_is_asked_of_times_that_name_their_zone(tmp_path: Path) -> None:
     """If each line carries a zone, an undeclared one leaves detections at "none" and alerts quiet."""
     found = _verdicts(replace(world(0), source=ZONE_UNSAID), tmp_path)

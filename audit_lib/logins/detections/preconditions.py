@@ -12,10 +12,11 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic, are_failures
+from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone
 from audit_lib.logins.proposals import Proposal
 
+_THERE = "that the application is known to have was seen: name them in the policy ([access])"
 _OTHERS = f"are counted as {OTHER_ROUTES}, since there are too many routes"
 
 
@@ -134,25 +135,26 @@ def own_missed_routes(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> 
 
 
 def logins(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """A request to a login route or a protected route. The policy's [access] would tell."""
+    """A request to a login route or a protected route that is there. The policy's [access] would tell."""
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    asked = traffic.requests["protected"] | traffic.requests["on_login"]
+    asked = (traffic.requests["protected"] | traffic.requests["on_login"]) & traffic.requests["there"]
     if asked.any() or (policy.failure_declared and not policy.failed_statuses):
         return ""
-    return "no request to a login route or a protected route was seen: name them in the policy ([access])"
+    return f"no request to a login route or a protected route {_THERE}"
 
 
 def failed_logins(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """A failed login, so that the logs are known to show them. A log that holds one would tell."""
-    if are_failures(traffic.counts, policy).any():
+    """A failed login on a route that is there, so that logs show them. A log that holds one would tell."""
+    if traffic.failed_there:
         return ""
-    return "no failed login was met in these logs, so it is not known that they would show one"
+    routes = " on a route that the application is known to have" * bool(len(traffic.refusals))
+    return f"no failed login was met in these logs{routes}, so it is not known that they would show one"
 
 
 def guarded_requests(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """A request to a protected route. The policy's [access] would tell."""
-    text = "no request to a protected route was seen: name them in the policy ([access])"
-    return "" if traffic.requests["protected"].any() else text
+    """A request to a protected route that is there. The policy's [access] would tell."""
+    asked = traffic.requests["protected"] & traffic.requests["there"]
+    return "" if asked.any() else f"no request to a protected route {_THERE}"
 
 
 def guarded_answers(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:

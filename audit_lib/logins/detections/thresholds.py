@@ -98,6 +98,11 @@ class DetectionPolicy:
         return tuple(sorted({*REFUSED, *self.failed_statuses}))
 
     @property
+    def named_routes(self) -> tuple[str, ...]:
+        """What the policy names of this application's own routes, as globs."""
+        return (*self.access.protected, *(login.route for login in self.logins if not login.added))
+
+    @property
     def added_logins(self) -> tuple[Login, ...]:
         """The logins that audit.toml declares."""
         return tuple(login for login in self.logins if login.added)

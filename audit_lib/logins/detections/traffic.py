@@ -11,10 +11,10 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
-from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_logins
+from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
-from audit_lib.logins.detections.wholeness import doubts
+from audit_lib.logins.detections.wholeness import doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
@@ -43,7 +43,7 @@ class Traffic:
     `requests`, by the minute, in order of time: at, minute, seconds, source, line (of the first), client,
     network, method, route, status, declared, count, failed, succeeded, protected, on_login, let_in (a login
     that succeeds, or an answer on a protected route), added (a login that succeeds by audit.toml), doubtful
-    (one that succeeds by the usual rule, but not by audit.toml).
+    (one that succeeds by the usual rule, but not by audit.toml), there (on a route that the application has).
     `failures`, those with a time, in its order: at, seconds, source, line, client, network, method, route,
     protected, on_login, let_in_at (the minute in which its address is answered on a protected route soon
     after; null: none), environment (of the log, "" where it is not known). `events`: LogEvents with
@@ -54,6 +54,7 @@ class Traffic:
     failures: pd.DataFrame
     events: pd.DataFrame
     counts: pd.DataFrame
+    refusals: pd.DataFrame  # those of the counts that are failed logins
     changes: tuple[RecordedChange, ...]
     days: int  # of the period until as_of
     days_read: int
@@ -76,6 +77,12 @@ class Traffic:
     def kinds_met(self) -> frozenset[str]:
         """The kinds of message that the logs hold: of these the formats know the wording."""
         return kinds_met(self.events)
+
+    @cached_property
+    def failed_there(self) -> bool:
+        """Whether a login failed on a route that the application has, or it said so in a message."""
+        own = set(self.requests.loc[self.requests["there"], "route"])
+        return bool((self.refusals["status"].isna() | self.refusals["route"].isin(own)).any())
 
     @cached_property
     def answered(self) -> pd.DataFrame:
@@ -117,6 +124,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         failures=failures,
         events=timed,
         counts=counts,
+        refusals=refused,
         changes=_changes(ledger, timed, _near(deploys, start, end)),
         days=max(0, -int(-(end - start).total_seconds() // 86400)),
         days_read=int(counts["day"].nunique()),
@@ -130,7 +138,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         sources=sources,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
-        doubts=doubts(requests, sources, end),
+        doubts=(*doubts(requests, sources, end), *of_another(requests, rules)),
         proposals=propose(counts, rules.logins, rules.failed_statuses),
         added_failed=has_failed(rules.added_logins, counts),
         not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
@@ -173,13 +181,14 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     usual &= (frame["succeeded"] | frame["status"].isin(REDIRECTS)) & ~on_logins(frame, own)
     inside = usual | entered(frame, own) | (frame["succeeded"] & frame["protected"])
     success = entered(frame, added)
-    there = on_logins(frame, added)
+    on_added = on_logins(frame, added)
     frame = frame.assign(
-        on_login=frame["on_login"] | there,
+        on_login=frame["on_login"] | on_added,
         let_in=inside,
         added=success,
-        doubtful=usual & there & ~success,
+        doubtful=usual & on_added & ~success,
     )
+    frame = frame.assign(there=on_known_routes(frame, own, rules.access.named_in_full))
     keys = ["at", "file", "client", "route", "method", "status"]
     return frame.sort_values(keys, kind="stable").reset_index(drop=True)
 

@@ -6,8 +6,10 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
+from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 from audit_lib.project import LogSource
 
@@ -58,6 +60,21 @@ def _listed(logs: Iterable[str]) -> str:
     """The first of the logs, and how many more there are; "" if there is none."""
     first, *more = sorted(set(logs)) or [""]
     return f"{first} and {counted(len(more), 'more log')}" if more else first
+
+
+def of_another(requests: pd.DataFrame, policy: DetectionPolicy) -> Iterator[str]:
+    """Why these may be requests to another application: of its routes this one has none.
+
+    Only an answer shows that a route is there: scanners ask for login pages of any application.
+    """
+    if len(requests) and not requests["succeeded"].any():
+        yield "no request was answered with 2xx: the log may be another application's"
+    elif (named := policy.named_routes) and len(requests):
+        answered = set(requests.loc[requests["there"], "route"])
+        if not any(matches_glob(route, named) for route in answered):
+            yield (
+                "no route that the policy names was answered with 2xx: the log may be another application's"
+            )
 
 
 def _copied_files(sources: pd.DataFrame) -> Iterator[str]:
