@@ -9,8 +9,9 @@ from typing import NoReturn
 import click
 
 from audit_lib import __version__
-from audit_lib.base.errors import AuditError
+from audit_lib.base.errors import AuditError, BadInput
 from audit_lib.base.startup import kept_imports, one_thread
+from audit_lib.base.time_limit import time_limit
 from audit_lib.cli.help import GroupedCommands
 
 one_thread()
@@ -84,7 +85,12 @@ def main() -> None:
 
 def run() -> NoReturn:
     """The console script: one command, then the end of the process."""
-    sys.exit(main())
+    try:
+        with time_limit():
+            sys.exit(main())
+    except BadInput as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

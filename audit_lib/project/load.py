@@ -7,7 +7,7 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
-from audit_lib.project.outside import allowed_folders
+from audit_lib.project.outside import LAYOUT, allowed_folders, given_layout
 from audit_lib.project.places import Project
 from audit_lib.project.samples import is_sample
 
@@ -22,7 +22,8 @@ DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
     """The project in a folder; `BadInput` with every fault of its audit.toml.
 
-    Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
+    AUDIT_TOML names one outside that is read in its place: what the project says of itself then counts for
+    nothing. Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
     files and logs are discovered beside it. `sample` says that the caller has just built it as a sample.
     """
     try:
@@ -32,25 +33,27 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
     if not root.is_dir():
         raise BadInput.at("project", "is not a folder")
     folders = allowed_folders(root)
-    found = [place for place in PLACES if _is_there(root / place)]
+    given = given_layout(root)
+    found = [] if given else [place for place in PLACES if _is_there(root / place)]
     if len(found) == 2:
         raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
     if found and leads_out(found[0], root):
         raise BadInput.at(found[0], "leads out of the project through a symbolic link")
-    if found:
-        layout = read_layout(root / found[0], root, found[0])
-        if layout.key and not (sample or (found[0] == "audit.toml" and is_sample(root))):
+    if found or given:
+        place, path = (LAYOUT, given) if given else (found[0], root / found[0])
+        layout = read_layout(path, root, place)
+        if layout.key and not (sample or (place == "audit.toml" and is_sample(root))):
             # Else whoever may commit to a project could sign its ledger, and stop its clock.
-            raise BadInput.at(found[0], _FOR_SAMPLES)
-        digest = sha256((root / found[0]).read_bytes()).hexdigest()
+            raise BadInput.at(place, _FOR_SAMPLES)
+        digest = sha256(path.read_bytes()).hexdigest()
         return replace(layout, configured=True, ledger=ledger, layout_sha256=digest, log_folders=folders)
     layout = read_layout(DEFAULT_LAYOUT, root, DEFAULT_LAYOUT.name, assumed=True)
     return replace(discover(layout), ledger=ledger)
 
 
 def is_configured(root: Path) -> bool:
-    """Whether a folder has an audit.toml."""
-    return any(_is_there(root / place) for place in PLACES)
+    """Whether a folder has an audit.toml, or one was given for it."""
+    return bool(given_layout(root)) or any(_is_there(root / place) for place in PLACES)
 
 
 def _is_there(path: Path) -> bool:

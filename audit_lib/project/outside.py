@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from audit_lib.base.errors import BadInput, Fault
 
 FOLDERS = "AUDIT_LOG_FOLDERS"
+LAYOUT = "AUDIT_TOML"
 _MOST_LINKS = 40  # as many as the kernel follows
 
 
@@ -27,6 +28,25 @@ def allowed_folders(root: Path, environ: Mapping[str, str] = os.environ) -> tupl
     for number, text in enumerate(named, 1):
         followed(Path(text), root, f"{FOLDERS} #{number}")
     return tuple(PurePosixPath(text).as_posix() for text in named)
+
+
+def given_layout(root: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The audit.toml that AUDIT_TOML names, in place of the project's own; None if it names none.
+
+    Raises:
+        BadInput: it is relative, lies in the project or behind a link of it, or is no file.
+    """
+    text = environ.get(LAYOUT, "").strip()
+    if not text:
+        return None
+    if not Path(text).is_absolute() or ".." in Path(text).parts:
+        raise BadInput.at(LAYOUT, "must be the absolute path of a file, without ..")
+    path = followed(Path(text), root, LAYOUT)
+    if path.is_relative_to(root):
+        raise BadInput.at(LAYOUT, "is in the project, whose own audit.toml is read without it")
+    if not path.is_file():
+        raise BadInput.at(LAYOUT, "is not a file")
+    return path
 
 
 def followed(path: Path, root: Path, place: str) -> Path:

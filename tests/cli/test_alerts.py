@@ -132,7 +132,7 @@ def test_a_database_failure_fires_with_its_line(tmp_path: Path) -> None:
     line = DATABASE.replace("2026-01-01 00:00:00", f"{now:%Y-%m-%d %H:%M:%S}")
     result = _run(_log(tmp_path, 200, 2, more=line), "--since", "1h")
     assert "FIRED    database failures: 1" in result.stdout
-    assert "backend/logs/app.log:3" in result.stdout
+    assert "backend/logs/app.log:4" in result.stdout
 
 
 def test_faults_are_told_at_once(tmp_path: Path) -> None:

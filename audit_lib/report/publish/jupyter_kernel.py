@@ -12,10 +12,21 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
+from audit_lib.project.outside import LAYOUT
 from audit_lib.secrecy.kernel_pipe import HANDOFF
 
 # What a kernel needs of our own environment; everything else may hold a secret.
-_KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "AUDIT_KEY_FILE")
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TMPDIR",
+    "SYSTEMROOT",
+    "VIRTUAL_ENV",
+    "AUDIT_KEY_FILE",
+    LAYOUT,
+)
 
 
 def kernel_environment(scratch: Path) -> dict[str, str]:
