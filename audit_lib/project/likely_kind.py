@@ -25,7 +25,7 @@ STORES = words(
     "DATABASE DB POSTGRES POSTGRESQL PG MYSQL MONGO MONGODB REDIS AMQP RABBITMQ BROKER CELERY CACHE"
 )
 # Words that only a secret's name has: whatever its value looks like, it is one.
-SURE = words("SECRET PASSWORD PASSWD PASSPHRASE PASS PWD CREDENTIAL CREDENTIALS APIKEY")
+SURE = words("SECRET PASSWORD PASSWD PASSPHRASE PASS DBPASS PGPASS PWD CREDENTIAL CREDENTIALS APIKEY")
 # What a value can be: the first that holds, else text, which may be either.
 _SHAPES = {
     "no value": values.is_no_value,
@@ -51,7 +51,7 @@ def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, 
         return "secret", "password"
     if _matches(name, NOT_SECRET):
         return "setting", "whole"
-    parts = set(name.upper().split("_"))
+    parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named = _matches(name, policy.secret_names)
     if _matches(name, policy.secret_url_names) and not named:
         return ("secret", "password") if STORES & parts and not only_plain else ("setting", "whole")
