@@ -53,8 +53,9 @@ _IN_FOLDERS = {
     "staging": words("staging stage stg preview preprod uat qa"),
 }
 _IN_NAMES = _IN_FOLDERS | {"production": _IN_FOLDERS["production"] | {"live"}}
+_FOR_TESTS = words("test tests testing ci")
 # What a copied example keeps of its name beside the environment.
-_OF_A_COPY = frozenset().union(*_IN_NAMES.values(), words("env envrc local dev development test"))
+_OF_A_COPY = frozenset().union(*_IN_NAMES.values(), _FOR_TESTS, words("env envrc local dev development"))
 # In these folders each hidden file is an env file, named by its service: .envs/.production/.django.
 _ENV_FOLDERS = words(".envs .env envs env.d .env.d")
 _SERVICE_FILE = re.compile(r"\.(?!git|docker|editor|ds_store|keep)[a-z][\w-]*", re.IGNORECASE)
@@ -176,7 +177,7 @@ def live_copy(path: PurePosixPath) -> PurePosixPath | None:
 
 def env_source(path: PurePosixPath) -> EnvSource:
     """The env source that a file's name and folder say it is."""
-    example = bool(_EXAMPLE.search(path.name))
+    example = bool(_EXAMPLE.search(path.name)) or _is_of_tests(path.name)
     return EnvSource(
         environment="" if example else environment_of(path),
         service=service_of(path),
@@ -184,6 +185,12 @@ def env_source(path: PurePosixPath) -> EnvSource:
         example=example,
         backup=not example and bool(_BACKUP.search(path.name)),
     )
+
+
+def _is_of_tests(name: str) -> bool:
+    """Whether a file holds what tests run with, such as .env.test: no environment has its values in force."""
+    said = set(re.split(r"[^a-z]+", name.lower()))
+    return bool(_FOR_TESTS & said) and not _named(name, _IN_NAMES) and not file_words(PurePosixPath(name))
 
 
 def environment_of(path: PurePosixPath) -> str:
