@@ -197,9 +197,8 @@ def _publish(
 
 def _refuse_an_empty_folder(audit: Audit) -> None:
     """`BadInput` if nothing of an application was read: a report about nothing looks like a good one."""
-    sources, coverage = audit.tables["sources"], audit.tables["leak_coverage"]
-    files = coverage["part"].eq("files") & coverage["count"].gt(0).fillna(False)
-    if not (files.any() or (sources["state"].eq("read") & sources["kind"].ne("policy")).any()):
+    sources, leaks = audit.tables["sources"], audit.tables["leaked_secrets"]
+    if leaks.empty and not (sources["state"].eq("read") & sources["kind"].ne("policy")).any():
         text = "nothing of an application was found here: no env file, log, ledger or repository"
         raise BadInput.at(str(audit.project.root), text)
 

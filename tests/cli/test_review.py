@@ -110,9 +110,13 @@ def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
 
 
 def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
-    """A report about nothing would look like a good one: exit 2, and nothing is published."""
+    """A report about nothing would look like a good one: exit 2, and nothing is published.
+
+    A text that holds nothing makes no application.
+    """
     empty, out = tmp_path / "empty", tmp_path / "out"
     empty.mkdir()
+    (empty / "README.md").write_text("To do.\n", "utf-8")
     arguments = ["--project", str(empty), "--as-of", "2026-10-01", "--out", str(out)]
     run = CliRunner().invoke(main, ["review", *arguments])
     assert (run.exit_code, run.stdout) == (2, "")
