@@ -39,6 +39,8 @@ _CODE = re.compile(
 )
 _PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# What a provider gives as a UUID: a name of something else may hold these words, but does not end in them.
+_HOLDS_UUID = re.compile(r"(?i)(?:secret|token|passw(?:or)?d)(?:[_-]?(?:key|value))?[_-]?\d*$")
 _REPEATED = re.compile(r"(.)\1{4}|(..)\2{3}|(...)\3{2}")
 _SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as src or v2
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
@@ -52,7 +54,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         return False
     if _PATH.fullmatch(value) and _mean_word(value) >= _SHORTEST_WORDS:
         return False
-    if _UUID.fullmatch(value) and not re.search(r"(?i)secret|token|passw", name):
+    if _UUID.fullmatch(value) and not _HOLDS_UUID.search(name):
         return False
     if _is_words(value) or _is_of_another_script(value):
         return False

@@ -33,7 +33,7 @@ _BY_NAME = (
 )  # fmt: skip
 # Others' texts, and git's own files.
 _INSTALLED = re.compile(
-    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.git)/"
+    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.yarn|\.git)/"
 )
 _LOCK = re.compile(
     r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"

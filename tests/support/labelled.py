@@ -167,6 +167,7 @@ _NEGATIVES: tuple[tuple[str, str, str], ...] = (
     ("git hash", "CHANGELOG.md", "token handling fixed in commit {hex40}\n"),
     ("checksum", "SHA256SUMS", "{hex64}  api-key-tool.tar.gz\n"),
     ("checksum beside a key", "docs/x.md", "API key tool, sha256: {hex64}\n"),
+    ("package manager", ".yarn/releases/yarn-4.cjs", 'var s={{appId:"A1",apiKey:"{b22}"}};\n'),
     ("etag", "headers.txt", "ETag: {hex40}\nx-request-id: {uuid}\n"),
     ("placeholder", ".env.example", "API_TOKEN=your-api-token-here\nJWT_SECRET_KEY=change-me-in-production-please-1\n"),
     ("angle brackets", "README.md", "TRADIER_API_KEY=<your-tradier-key-28-chars>\n"),
