@@ -134,18 +134,28 @@ def _unexpected(
 
 def _stand_in(rule: SecretRule | None, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
     """A rule for what no rule is left for: another name for a secret, or what name and value say it is."""
-    mark = entry["fingerprint"]
-    shapes: list[str] = [] if pd.isna(mark) else [shape_by(lambda question: keeper.ask(mark, question))]
+    shapes = _shapes(entry, keeper)
     kind, component = ("secret", rule.component) if rule else likely_kind(entry["name"], shapes, policy)
     own = SecretRule(entry["name"], "", "setting", "", missing_severity="", component=component)
     return _unlisted(own, component, policy) if kind == "secret" else own
 
 
 def _as_found(rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper) -> SecretRule:
-    """The rule; of a setting whose value is an address with a password that of a secret nobody listed."""
+    """The rule; of a setting whose value shows a secret that of a secret nobody listed.
+
+    Else whoever may write the project's policy could call every secret a setting.
+    """
+    shapes = _shapes(entry, keeper) if rule.kind == "setting" else []
+    if not {"URL with password", "generated"} & set(shapes):
+        return rule
+    kind, component = likely_kind(entry["name"], shapes, policy)
+    return _unlisted(rule, component, policy) if kind == "secret" else rule
+
+
+def _shapes(entry: Entry, keeper: Keeper) -> list[str]:
+    """The shape of an entry's value, if it is known."""
     mark = entry["fingerprint"]
-    found = rule.kind == "setting" and not pd.isna(mark) and keeper.ask(mark, values.has_password)
-    return _unlisted(rule, "password", policy) if found else rule
+    return [] if pd.isna(mark) else [shape_by(lambda question: keeper.ask(mark, question))]
 
 
 def _unlisted(rule: SecretRule, component: str, policy: Policy) -> SecretRule:

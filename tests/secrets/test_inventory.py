@@ -1,5 +1,7 @@
 """The inventory sets what is held beside what is expected; what was not supplied is never "missing"."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -218,6 +220,18 @@ def test_unlisted_variables_that_look_like_secrets(tmp_path: Path) -> None:
         "",
         False,
     ]
+
+
+def test_a_secret_stays_one_whatever_the_policy_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting with a generated value or a password in it is a secret that nobody listed."""
+    names = ("MAIL_KEY", "FEED", "LIMIT", "KEY_PATH")
+    rules = tuple(SecretRule(name=name, service="backend", kind="setting", required="") for name in names)
+    monkeypatch.setattr(sys.modules[__name__], "POLICY", replace(POLICY, secrets=(*RULES, *rules)))
+    text = f"MAIL_KEY={fake_value(7)}\nFEED=https://a:{PASSWORD}@h/\nLIMIT=10\nKEY_PATH={fake_value(8)}\n"
+    found = inventory(tmp_path, development_backend=text).set_index("variable")["kind"]
+    assert [found[name] for name in names] == ["unlisted", "unlisted", "setting", "setting"]
 
 
 def test_values_of_examples_are_templates(tmp_path: Path) -> None:
