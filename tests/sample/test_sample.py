@@ -134,7 +134,7 @@ public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend accepted
 public-secret-demanded:NEXT_PUBLIC_ANTHROPIC_API_KEY:development/frontend open
 placeholder-value:API_TOKEN:staging/backend open
 compromised-value:NEXT_PUBLIC_API_TOKEN:development/frontend open
-template-in-use:GITHUB_WEBHOOK_SECRET:development/backend open
+template-in-use:secrets-of-development-538fe59d open
 short-value:JWT_SECRET_KEY:development/backend open
 forbidden-format:ALPACA_PAPER_API_KEY:staging/backend open
 ambiguous-url:REDIS_URL:staging/backend open
