@@ -19,26 +19,23 @@ from audit_lib.base.in_words import nearest
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.given_logs import with_logs
 from audit_lib.project import Project, load_project
-from audit_lib.report.detection_tables import detections_tables
-from audit_lib.report.failure_tables import failures_by_cause, failures_by_source, failures_totals
-from audit_lib.report.leak_tables import leaks_tables
-from audit_lib.report.limits import limits, what_would_prove
-from audit_lib.report.population_tables import accounted_for
+from audit_lib.report.first_screen import do_first, falls_due, not_known
+from audit_lib.report.headline import headline
+from audit_lib.report.key_figures import key_figures
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.report.register_tables import changes_tables
-from audit_lib.report.review_figures import auth_failures_figure, freshness_figure
-from audit_lib.report.review_summary import (
-    counts_table,
-    decisions,
-    sign_off,
-    verdict_table,
-    what_was_read,
+from audit_lib.report.review_figures import ages_figure, refused_figure
+from audit_lib.report.sections import (
+    ages_tables,
+    auditor_tables,
+    coverage_tables,
+    decisions_tables,
+    findings_tables,
+    leaks_tables,
+    logins_tables,
+    values_tables,
 )
-from audit_lib.report.review_tables import findings_table, freshness_table
-from audit_lib.report.rotation_tables import rotations_tables
-from audit_lib.report.rule_tables import rules_tables
 from audit_lib.report.table import show
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
@@ -47,28 +44,23 @@ from audit_lib.secrecy.identities import MODES
 from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
-    "accounted_for",
-    "auth_failures_figure",
-    "changes_tables",
-    "counts_table",
-    "decisions",
-    "detections_tables",
-    "failures_by_cause",
-    "failures_by_source",
-    "failures_totals",
-    "findings_table",
-    "freshness_figure",
-    "freshness_table",
+    "ages_figure",
+    "ages_tables",
+    "auditor_tables",
+    "coverage_tables",
+    "decisions_tables",
+    "do_first",
+    "falls_due",
+    "findings_tables",
+    "headline",
+    "key_figures",
     "leaks_tables",
-    "limits",
+    "logins_tables",
+    "not_known",
     "open_audit",
-    "rotations_tables",
-    "rules_tables",
+    "refused_figure",
     "show",
-    "sign_off",
-    "verdict_table",
-    "what_was_read",
-    "what_would_prove",
+    "values_tables",
 ]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 
 NOT_KNOWN = "not known"
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 # strftime's %b depends on the locale.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -13,6 +14,11 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """`1 line`, `2,000 lines`; `plural` is the noun with an "s" unless it is given."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def number_words(count: int) -> str:
+    """`two`, `11`: a number as a sentence has it."""
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
 
 
 def lines_in_words(states: Mapping[str, int]) -> str:

@@ -10,6 +10,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
 
+PAUSE = timedelta(minutes=15)
 # What platforms say set off a deploy that brought other variables and no other code.
 _VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
 
@@ -47,6 +48,21 @@ def worst_outage(investigation: Investigation) -> Outage | None:
         if alarm.first_at is not None and alarm.last_at is not None
     ]
     return max(found, key=lambda one: one.refused, default=None)
+
+
+def core_of(investigation: Investigation, outage: Outage) -> Outage:
+    """The part of an outage in which most refusals follow each other within `PAUSE`; it has no longer gap."""
+    here = investigation.here
+    during = here["timed"] & here["refused"] & here["not_before_at"].between(outage.first_at, outage.last_at)
+    refused = here[during].sort_values("not_before_at")
+    if refused.empty:
+        return outage
+    runs = refused["not_before_at"].diff().gt(PAUSE).cumsum()
+    most = refused.groupby(runs)["count"].sum().idxmax()
+    core = refused[runs == most]
+    first, last = core["not_before_at"].min(), core["not_before_at"].max()
+    addresses = int(core["client"].astype("str").nunique())
+    return Outage(first.to_pydatetime(), last.to_pydatetime(), int(core["count"].sum()), addresses)
 
 
 def deploy_before(investigation: Investigation, outage: Outage) -> DeployNear | None:

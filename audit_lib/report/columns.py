@@ -12,6 +12,7 @@ class Column:
     numeric: bool = False
     word: bool = False  # a status or severity: a word of a fixed list, highlighted
     code: bool = False  # a name, a path or a command, in a fixed-width face
+    link: str = ""  # what its cells link to: the beginning of an anchor
 
     @property
     def side(self) -> str:
@@ -46,9 +47,13 @@ COLUMNS: dict[str, Column] = {
     "database_failure": _count("database failures"),
     "day": Column("day (UTC)", null="no date"),
     "failures": _count("refused"),
+    "do": Column("do", numeric=True, link="do-"),
     "findings": _count("findings"),
+    "first place": Column("first place", link="at-"),
     "forbidden": _count("403 forbidden"),
     "id": Column("id", code=True),
+    "closes": _count("closes"),
+    "number": _count("no."),
     "limit": _count("limit (days)"),
     "line": _count("line", null=""),
     "lines": _count("lines", null=""),

@@ -39,8 +39,16 @@ def days(audit: Audit) -> pd.DataFrame:
     return table.rename_axis(columns=None).rename_axis("day").reset_index()
 
 
-def _named(day: str, year: int) -> str:
-    return day_words(datetime.fromisoformat(day).replace(tzinfo=UTC), year)
+def refused_in(table: pd.DataFrame) -> "pd.Series[int]":
+    """How many requests of each row of `days` were refused; null if nothing was read."""
+    kinds = [kind for kind in FAILED_REQUESTS if kind in table]
+    refused: pd.Series[int] = table[kinds].sum(axis=1, min_count=1).astype("Int64")
+    return refused
+
+
+def day_of(name: str) -> datetime:
+    """The instant at which a day such as 2026-08-20 begins."""
+    return datetime.fromisoformat(name).replace(tzinfo=UTC)
 
 
 def undated(log_counts: pd.DataFrame) -> int:
@@ -57,6 +65,6 @@ def stretches(table: pd.DataFrame, year: int = 0) -> pd.DataFrame:
     run = (unread != unread.shift()).cumsum().where(unread, -table.index.to_series() - 1)
     first, last = table.groupby(run, sort=False)["day"].agg(["first", "last"]).T.to_numpy()
     shown = table.groupby(run, sort=False).first().reset_index(drop=True)
-    ends = zip(*([_named(day, year) for day in days] for days in (first, last)), strict=True)
+    ends = zip(*([day_words(day_of(day), year) for day in days] for days in (first, last)), strict=True)
     names = [one if one == other else f"{one} – {other}" for one, other in ends]
     return shown.assign(day=names)

@@ -27,6 +27,11 @@ def plain(text: object) -> str:
     return _PILE.sub(r"\1", "".join(_seen(character) for character in shown))
 
 
+def plain_lines(text: str) -> str:
+    """The text with each of its lines inert."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def _seen(character: str) -> str:
     if unicodedata.category(character) not in _UNSAFE:
         return character

@@ -14,23 +14,18 @@ from audit_lib.report.table import Table, Tables, show, together
 MOST_ROWS = 15
 
 
+def failures_tables(audit: Audit) -> Tables:
+    """The totals; by kind and why, as far as the logs show; by address and by route."""
+    by = failures_by_kind(audit), failures_by_reason(audit), *failures_of_logins(audit)
+    return together(failures_totals(audit), *by, failures_by_client(audit), failures_by_route(audit))
+
+
 def failures_totals(audit: Audit) -> Table:
     """Lines by how they were read, requests, refusals, what has no time; or that nothing was read."""
     return show(
         auth_failures.totals(audit.tables["sources"], audit.tables["log_counts"]),
         f"Totals of {audit.quarter}",
     )
-
-
-def failures_by_cause(audit: Audit) -> Tables:
-    """By kind, and why as far as the logs show."""
-    answers = failures_of_logins(audit)
-    return together(failures_by_kind(audit), failures_by_reason(audit), *answers)
-
-
-def failures_by_source(audit: Audit) -> Tables:
-    """By address and by route."""
-    return together(failures_by_client(audit), failures_by_route(audit))
 
 
 def failures_by_kind(audit: Audit) -> Table:

@@ -11,6 +11,7 @@ from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 20
+MOST_LINES = 100
 MEANING = {
     "in force": "in force: rotate now",
     "not known": "may be in force: find out or rotate",
@@ -19,10 +20,33 @@ MEANING = {
 
 
 def leaks_tables(audit: Audit) -> Tables:
-    """Every leak, the most urgent first; the steps of the clean-up in order; what was not searched."""
-    return together(
-        _leaks(audit), shown_lives(audit.tables["leak_lives"]), _steps(audit), _not_searched(audit)
-    )
+    """Every leak, the most urgent first, with its lines; how far each is; the steps of the clean-up."""
+    tables = _leaks(audit), _lines(audit), shown_lives(audit.tables["leak_lives"]), _steps(audit)
+    return together(*tables, brief=_brief(audit))
+
+
+def _brief(audit: Audit) -> str:
+    leaks, steps = audit.tables["leaks"], audit.tables["clean_up"]
+    force = leaks.loc[~leaks["kind"].isin(NO_SECRETS), "force"].value_counts()
+    harmless = int(leaks["kind"].isin(NO_SECRETS).sum())
+    parts = [
+        f"{counted(int(force.get('in force', 0)), 'value')} in force",
+        f"{force.get('not known', 0)} not known to be",
+        f"{force.get('not in force', 0)} replaced",
+        f"{counted(harmless, 'template or default', 'templates and defaults')}",
+    ]
+    return f"{', '.join(parts)} · clean-up in {counted(len(steps), 'step')}"
+
+
+def _lines(audit: Audit) -> Table:
+    """Each place of each leak, by file and line, for the links."""
+    places = audit.tables["leak_places"].head(MOST_LINES)
+    names = [_place(row) for _, row in places.iterrows()]
+    view = pd.DataFrame({"leak": places["leak_id"], "line of it": names, "encoding": places["encoding"]})
+    once = [f"at-{name}" if name not in names[:number] else "" for number, name in enumerate(names)]
+    left = len(audit.tables["leak_places"]) - len(view)
+    note = f"And {counted(left, 'more line')}: `leaks` of report.json lists all." if left > 0 else ""
+    return show(view, "Lines on which they are", note, empty="none", ids=once)
 
 
 def _leaks(audit: Audit) -> Table:
@@ -35,7 +59,7 @@ def _leaks(audit: Audit) -> Table:
             "secret": leaks["variable"],
             "kind": leaks["kind"],
             "what it means": leaks["force"].map(MEANING).mask(harmless, "not a secret in use"),
-            "in force in": leaks["in_force"],
+            "in force in": leaks["in_force"].str.replace(",", ", "),
             "first_at": leaks["first_at"],
             "at HEAD": leaks["at_head"],
             "occurrences": leaks["occurrences"],
@@ -51,6 +75,7 @@ def _leaks(audit: Audit) -> Table:
         empty="no value was found outside its place"
         + ("" if shows_no_leak(audit.tables["leak_coverage"]) else ", but not everything was searched"),
         year=audit.as_of.year,
+        ids=list(leaks["leak_id"].head(MOST_ROWS)),
     )
 
 
@@ -71,7 +96,8 @@ def _steps(audit: Audit) -> Table:
     return show(view, "Clean-up: rotate first, then remove, purge last", empty="nothing needs cleaning up")
 
 
-def _not_searched(audit: Audit) -> Table:
+def not_searched(audit: Audit) -> Table:
+    """What of git, files and values was not searched for leaks, and why."""
     rest = audit.tables["leak_coverage"][audit.tables["leak_coverage"]["state"].ne("searched")]
     view = rest[["part", "place", "state", "count", "reason"]]
     return show(view, "Not searched, or only in part", empty="everything was searched")

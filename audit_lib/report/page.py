@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
@@ -9,23 +10,49 @@ from pathlib import Path
 import nbformat
 from nbconvert.exporters.html import HTMLExporter
 
+from audit_lib.report.table import anchor
+
 _HERE = resources.files("audit_lib.report")
-_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+_HEADING = re.compile(r"\A## (.+)\n*")
+_LEFT = ' style="text-align:left"'  # what JupyterLab needs and a page does not
 
 
-def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
-    """The page for an executed notebook. `title` is by default the caption of its first table.
+@dataclass
+class Section:
+    """A part of the page below a fold: a heading of the notebook with all until the next."""
+
+    heading: str
+    text: str  # markdown
+    cells: list[nbformat.NotebookNode] = field(default_factory=list)
+
+    @property
+    def anchor(self) -> str:
+        """What a link to the section names."""
+        return anchor(self.heading)
+
+    @property
+    def brief(self) -> str:
+        """What is in it, on the line that folds it: what its outputs say of themselves."""
+        outputs = [output for cell in self.cells for output in cell.get("outputs", [])]
+        said = [output.get("metadata", {}).get("text/html", {}).get("brief", "") for output in outputs]
+        return " · ".join(filter(None, said))
+
+
+def page(notebook: nbformat.NotebookNode, title: str) -> str:
+    """The page for an executed notebook: what is before its first "##" in full, each "##" folded.
 
     The markdown is the notebook's own; every output was made inert when it was written (report/escape.py),
-    and the policy in the page's head allows only one script, the table sorter, by its hash.
+    and the policy in the page's head allows only one script, that of page.js, by its hash.
     """
     script = _text("page.js")
+    first, sections = _parts(notebook)
     given = {
-        "title": title or _caption(notebook),
+        "title": title,
         "css": _text("page.css"),
         "script": script,
-        "script_hash": f"sha256-{_base64(sha256(script.encode()).digest())}",
-        "contents": _contents(notebook),
+        "script_hash": f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode('ascii')}",
+        "first": first,
+        "sections": sections,
     }
     template = Path(str(_HERE.joinpath("page.html.j2")))
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
@@ -33,7 +60,7 @@ def page(notebook: nbformat.NotebookNode, title: str = "") -> str:
         extra_template_basedirs=[],
         extra_template_paths=[str(template.parent)],
         exclude_anchor_links=True,
-        filters={"base64": _base64, "anchored": _anchored},
+        filters={"lean": lambda html: html.replace(_LEFT, "")},
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
     return str(body).strip() + "\n"
@@ -43,28 +70,14 @@ def _text(name: str) -> str:
     return _HERE.joinpath(name).read_text("utf-8").strip()
 
 
-def _base64(content: str | bytes) -> str:
-    raw = content if isinstance(content, bytes) else content.encode("utf-8")
-    return base64.b64encode(raw).decode("ascii")
-
-
-def _contents(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
-    """Anchor and text of each heading of the second level."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    headings = [found[1].strip() for source in sources for found in _HEADING.finditer(source)]
-    return [(_anchor(heading), heading) for heading in headings]
-
-
-def _anchored(rendered: str) -> str:
-    return re.sub(r"<h2>(.*?)</h2>", lambda found: f'<h2 id="{_anchor(found[1])}">{found[1]}</h2>', rendered)
-
-
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
-
-
-def _caption(notebook: nbformat.NotebookNode) -> str:
-    """The first line of the first output as text, which is the first table's title."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    texts = [output.data["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
-    return str(texts[0]).split("\n", 1)[0] if texts else "Review"
+def _parts(notebook: nbformat.NotebookNode) -> tuple[list[nbformat.NotebookNode], list[Section]]:
+    """The code cells before the first heading of the second level, and a section for each of these."""
+    first: list[nbformat.NotebookNode] = []
+    sections: list[Section] = []
+    for cell in notebook.cells:
+        found = _HEADING.match(cell.source) if cell.cell_type == "markdown" else None
+        if found:
+            sections.append(Section(found[1].strip(), cell.source[found.end() :]))
+        elif cell.cell_type == "code":
+            (sections[-1].cells if sections else first).append(cell)
+    return first, sections

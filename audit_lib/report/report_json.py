@@ -57,7 +57,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "half_rotations": _rows(audit.tables["half_rotations"], ("service",)),
         "leaks": _leaks(audit),
         "leak_lives": _rows(audit.tables["leak_lives"]),
-        "drift": _drift(audit.tables["inventory"]),
+        "drift": values_by_place(audit.tables["inventory"]),
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),
         "exceptions": _findings(audit.tables["exceptions"]),
@@ -170,7 +170,7 @@ def _leaks(audit: Audit) -> list[dict[str, Any]]:
     return [{**leak, "places": places.get(leak["leak_id"], [])} for leak in _rows(audit.tables["leaks"])]
 
 
-def _drift(inventory: pd.DataFrame) -> list[dict[str, Any]]:
+def values_by_place(inventory: pd.DataFrame) -> list[dict[str, Any]]:
     """Where each secret has the same value: the same letters are the same value, whatever its name."""
     rows = inventory[inventory["kind"] == "secret"].sort_values(
         [*_PLACE, "component", "source"], kind="stable"

@@ -1,191 +1,199 @@
-"""The two figures of the review: how old each secret is against its limit, and what was refused when."""
+"""The two figures of the review: production's ages against their limits, and what was refused when."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.audit import Audit
-from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
-from audit_lib.base.log_kinds import DECLARED, kind_words
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words, whole_days
+from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.report import escape as inert
+from audit_lib.report.bursts import bursts
 from audit_lib.report.columns import status_words
-from audit_lib.report.days_of_quarter import days, message_kinds, stretches, undated
-from audit_lib.report.review_tables import age_text, by_pressing, place
-from audit_lib.report.svg import INK, MUTED, Axes, Figure, MaxNLocator, panels, style, svg
+from audit_lib.report.days_of_quarter import day_of, days, refused_in, stretches, undated
+from audit_lib.report.review_tables import PRESSING, age_text, by_pressing, place
+from audit_lib.report.svg import COLOURS, MONO, Axes, Figure, bar, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
 
-MOST_ROWS = 40  # more would not be read; the table holds all
-EDGE = 2.5  # the axis ends at this many limits; what is older is drawn as an arrow
+MOST_ROWS = 24  # more would not be read; the table holds all
+MOST_BURSTS = 4
+KINDS = {"overdue": "bad", "unknown": "unk", "due": "due", "fresh": "ok"}
+REASONS = {"straddles": "cannot tell yet", "conflict": "records disagree", "not supplied": "not supplied"}
 
-# Okabe and Ito's colours, distinct for the colour-blind; the marker shows the status in grey print.
-STATUS = {
-    "overdue": ("#d55e00", "s"),
-    "unknown": ("#6e7781", "D"),
-    "due": ("#b8860b", "^"),
-    "fresh": ("#0072b2", "o"),
-}
-REQUESTS = {
-    "unauthorized": ("401 unauthorized", "#0072b2", ""),
-    "forbidden": ("403 forbidden", "#e69f00", "////"),
-    "rate_limited": ("429 rate limited", "#009e73", "xxxx"),
-    DECLARED: ("declared as a failed login", "#cc79a7", ".."),
-}
+_WIDE, _ROW, _TOP = 420.0, 20.0, 18.0
+_LEFT, _LIMIT, _RIGHT, _PER_DAY = 186.0, 237.0, 318.0, 0.53  # pixels
+_FLAT, _LOW, _HIGH = 733.0, 34.0, 130.0  # of the refused requests
 
 
-def freshness_figure(audit: Audit) -> Figure:
-    """Each secret's age as an interval, in shares of its own limit, so that one line is the limit of all."""
-    rows = by_pressing(audit.tables["freshness"])
-    rows = rows[rows["max_age_days"].notna() & rows["status"].ne("exempt")].reset_index(drop=True)
-    rows["place"], rows["age"] = place(rows), age_text(rows)
-    shown = rows.head(MOST_ROWS)
-    counts = rows["status"].value_counts()
-    words = ", ".join(f"{counts.get(status, 0)} {status_words(status)}" for status in STATUS)
-    cut = f" The {len(shown)} most pressing are drawn." if len(shown) < len(rows) else ""
-    alt = f"Age of {counted(len(rows), 'secret')} against their limits: {words}.{cut}"
+def ages_figure(audit: Audit) -> Figure:
+    """Each production secret's age as days from its own limit, the most pressing first.
+
+    Without production the ages of every environment are drawn.
+    """
+    every = by_pressing(audit.tables["freshness"])
+    every = every[every["max_age_days"].notna() & every["status"].ne("exempt")]
+    there = every[every["environment"].eq(PRODUCTION)]
+    chosen = (there if len(there) else every).reset_index(drop=True)
+    shown = chosen.head(MOST_ROWS)
+    kind = "production secret" if len(there) else "secret"
+    late = int(chosen["status"].eq("overdue").sum())
+    title = f"{late} of {counted(len(chosen), kind)} past {'its' if len(chosen) == 1 else 'their own'} limit"
+    counts = chosen["status"].value_counts()
+    words = ", ".join(f"{counts.get(status, 0)} {status_words(status)}" for status in PRESSING[:-1])
+    cut = f" The {len(shown)} most pressing are drawn." if len(shown) < len(chosen) else ""
+    alt = f"Age of {counted(len(chosen), kind)} against their limits: {words}.{cut}"
+    table = shown.assign(place=place(shown), age=age_text(shown), said=[_said(row) for row in rows(shown)])
     data = show(
-        shown[["secret", "place", "status", "age", "max_age_days"]], empty="no secret has an age limit"
+        table[["secret", "place", "status", "age", "max_age_days", "said"]].rename(columns={"said": "seen"}),
+        empty="no secret has an age limit",
     )
-    return Figure(_draw_freshness(shown, alt), as_text(data), alt)
+    note = "In days. A bar is all that the age can be; an arrow has no known end; dashed is not decided."
+    return Figure(title, note + cut, _draw_ages(shown, alt), as_text(data), alt, "right")
 
 
-def _draw_freshness(rows: pd.DataFrame, alt: str) -> str:
+def _said(row: Any) -> str:
+    """The age in days from the limit, rounded so that it claims no more than is known."""
+    if row.status == "unknown":
+        return REASONS.get(row.reason, "not known")
+    low, high = _from_limit(row)
+    if row.status == "overdue":
+        return f"+{low} d or more" if high is None else f"+{low} to +{high} d"
+    left = f"{-(high or 0)}–{-low} d" if high != low else f"{-low} d"
+    return f"due in {left}" if row.status == "due" else f"{left} left"
+
+
+def _from_limit(row: Any) -> tuple[int, int | None]:
+    """At least and at most so many days beyond the limit, negative within it; no end is None."""
+    least = 0 if row.age_days_min is None else whole_days(row.age_days_min, "_min")
+    most = None if row.age_days_max is None else whole_days(row.age_days_max, "_max")
+    return least - row.max_age_days, None if most is None else most - row.max_age_days
+
+
+def _draw_ages(shown: pd.DataFrame, alt: str) -> str:
+    bottom = _TOP + _ROW * max(len(shown), 1)
     with style():
-        names = [f"{inert.label(row.secret, 30)}  {inert.label(row.place, 22)}" for row in rows.itertuples()]
-        margin = 0.3 + 0.08 * max(map(len, names), default=0)
-        canvas, (axes,) = panels([0.27 * max(len(rows), 1)], left=margin, middle=3.4, right=2.5, gap=0.3)
-        for height, row in enumerate(rows.itertuples()):
-            _draw_interval(axes, height, row)
-        axes.set_yticks(range(len(rows)), names)
-        axes.set_ylim(max(len(rows), 1) - 0.4, -0.6)
-        axes.set_xlim(0, EDGE)
-        axes.axvline(1, color=INK, linewidth=1.2)
-        axes.set_xticks([0, 0.5, 1, 1.5, 2, 2.5], ["0", "half", "limit", "1.5 ×", "2 ×", "2.5 ×"])
-        axes.set_xlabel("age as a share of the secret's own limit; the true age is within the bar")
-        axes.tick_params(length=0)
+        canvas, axes = canvas_of(_WIDE, bottom + 4)
+        for days_, words in ((-90, "90 left"), (0, "limit"), (90, "90 over")):
+            at = _LIMIT + days_ * _PER_DAY
+            line(axes, (at, at), (_TOP - 4, bottom), "line" if days_ else "ink", 1 if days_ else 1.4)
+            text(axes, at, 11, words, "soft" if days_ else "ink", ha="center", fontsize=11.5)
+        several = shown.duplicated("secret", keep=False)
+        for number, (row, more) in enumerate(zip(rows(shown), several, strict=True)):
+            base = _TOP + _ROW * number + 15
+            name = f"{row.secret} {row.service}" if more else row.secret
+            text(axes, 0, base, inert.label(name, 29), "ink", fontsize=10, family=MONO)
+            _draw_age(axes, row, base - 8)
+            text(axes, _WIDE, base, _said(row), KINDS[row.status], ha="right", fontsize=11.5)
         return svg(canvas, alt)
 
 
-def _draw_interval(axes: Axes, height: int, row: Any) -> None:
-    """A bar for the interval, an arrow where it goes on, the status as marker, word and colour."""
-    limit = max(float(row.max_age_days), 1)
-    low = 0.0 if pd.isna(row.age_days_min) else min(row.age_days_min / limit, EDGE)
-    high = EDGE + 1 if pd.isna(row.age_days_max) else row.age_days_max / limit
-    colour, marker = STATUS[row.status]
-    end = min(high, EDGE)
-    axes.hlines(height, low, end, color=colour, linewidth=5, alpha=0.35)
-    if high > EDGE:
-        axes.plot(EDGE - 0.02, height, ">", color=colour, markersize=5)
-    middle = min((low + end) / 2, EDGE - 0.12)
-    face = "white" if row.status == "unknown" else colour
-    axes.plot(middle, height, marker, color=colour, markersize=7, markerfacecolor=face)
-    age = "" if row.age == NOT_KNOWN else f"{row.age} d, "
-    _beside(axes, height, 8, status_words(row.status), color=colour, fontweight="bold")
-    _beside(axes, height, 72, f"{age}limit {row.max_age_days} d", fontsize=8)
+def _draw_age(axes: Axes, row: Any, top: float) -> None:
+    """A bar from the least to the greatest age; a point on a side on which it goes on."""
+    low, high = _from_limit(row)
+    begin, end = _at(low), _RIGHT if high is None else max(_at(high), _at(low) + 3)
+    begin = min(begin, _RIGHT - 14)
+    tip = end - 7 if high is None or _LIMIT + high * _PER_DAY > _RIGHT else end
+    back = begin + 7 if _LIMIT + low * _PER_DAY < _LEFT and end - begin > 14 else begin
+    shape = [(back, top), (tip, top), (end, top + 4), (tip, top + 8), (back, top + 8), (begin, top + 4)]
+    kind = KINDS[row.status]
+    xs, ys = zip(*shape, strict=True)
+    if row.status == "unknown":
+        axes.fill(xs, ys, fill=False, edgecolor=COLOURS["unkb"], linewidth=1.2, linestyle=(0, (2.5, 2)))
+    else:
+        axes.fill(xs, ys, facecolor=COLOURS[f"{kind}b"], linewidth=0)
+    if high is None:
+        line(axes, (begin, begin), (top - 2, top + 10), kind, 2)
 
 
-def _beside(axes: Axes, height: int, offset: int, text: str, **how: Any) -> None:
-    """Text to the right of the plot, `offset` points from its edge."""
-    at = ("axes fraction", "data")
-    axes.annotate(text, (1, height), (offset, 0), xycoords=at, textcoords="offset points", va="center", **how)
+def _at(days_: float) -> float:
+    return min(max(_LIMIT + days_ * _PER_DAY, _LEFT), _RIGHT)
 
 
-def auth_failures_figure(audit: Audit) -> Figure:
-    """Three panels over the days of the quarter: all requests, refused ones by kind, messages by kind."""
+def refused_figure(audit: Audit) -> Figure:
+    """Refused requests a day, each burst with its name; days of which nothing was read are marked."""
     table = days(audit)
-    messages = message_kinds(audit.tables["log_counts"])
-    alt = _failures_alt(audit, table, messages)
+    table["refused"] = refused_in(table)
+    found = bursts(audit)
+    total, within = int(table["refused"].sum()), int(found["refused"].sum())
+    read = int(table["requests"].notna().sum())
+    title = f"{counted(total, 'request')} refused"
+    if len(found):
+        title += f", {within:,} of them on {counted(len(found), 'day')}"
+    if not read:
+        title = "Refused requests are not known"
     data = as_text(
         show(
             stretches(table, audit.as_of.year).drop(columns="other"),
             note="not known: no request and no known message of these days was read",
         )
     )
-    return Figure(_draw_failures(table, messages, alt), data, alt)
-
-
-def _failures_alt(audit: Audit, table: pd.DataFrame, messages: list[str]) -> str:
-    read = int(table["requests"].notna().sum())
-    if not read:
-        nothing = f"nothing was recognised in the logs of any of the {len(table)} days"
-        return f"Refused requests in {audit.quarter}: {nothing}."
-    refused = _refused_in(table)
-    sums = {name: int(table[name].sum()) for name in ("requests", *refused, *messages)}
-    words = ", ".join(f"{sums[name]} {looks[0]}" for name, looks in refused.items())
-    kinds = ", ".join(f"{sums[name]} {kind_words(name)}" for name in messages)
+    names = [f"{day_words(day_of(row.day), audit.as_of.year)}: {row.refused} refused, {row.what}"
+             for row in rows(found)]  # fmt: skip
     lost = undated(audit.tables["log_counts"])
     without = f" {lost} more have no date and are not drawn." if lost else ""
-    return (
-        f"Refused requests in {audit.quarter}, day by day: of {counted(sums['requests'], 'request')} {words};"
-        f" messages: {kinds or 'none'}. {read} of {len(table)} days have a log line.{without}"
+    alt = (
+        f"Refused requests a day in {audit.quarter}: {total} in all; {'; '.join(names) or 'no burst'}. "
+        f"{read} of {len(table)} days have a log line.{without}"
     )
+    note = f"Answered with 401, 403 or 429, a day, in UTC. {_unread(table, audit.as_of.year)}{without}"
+    drawing = _draw_refused(table, found.assign(name=names), alt)
+    return Figure(title, note.strip(), drawing, data, alt, "left")
 
 
-def _refused_in(table: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
-    """How each kind of refused request that has a column is named and drawn."""
-    return {name: looks for name, looks in REQUESTS.items() if name in table}
+def _unread(table: pd.DataFrame, year: int) -> str:
+    """Which days were not read, as the figure marks them."""
+    runs = stretches(table, year)
+    silent = list(runs.loc[runs["requests"].isna(), "day"])
+    if not silent:
+        return ""
+    return f"Shaded: no line was read ({', '.join(silent[:3])}{', …' if len(silent) > 3 else ''})."
 
 
-def _draw_failures(table: pd.DataFrame, messages: list[str], alt: str) -> str:
+def _draw_refused(table: pd.DataFrame, found: pd.DataFrame, alt: str) -> str:
+    named = found.nlargest(MOST_BURSTS, "refused").sort_values("day")
+    top = 15.0 * len(named) + 8
+    most = max(int(table["refused"].max() if table["refused"].notna().any() else 0), 1)
+    wide = (_FLAT - _LOW) / max(len(table), 1)
+    height = (_HIGH - top) / most
     with style():
-        heights = [0.7, 1.6, 0.24 * max(len(messages), 1)]
-        canvas, every = panels(heights, left=1.9, middle=6.6, right=0.3, gap=0.4)
-        total, failed, said = every
-        _draw_stack(total, table, {"requests": ("", "#8c959f", "")})
-        _draw_stack(failed, table, _refused_in(table))
-        _draw_messages(said, table, messages)
-        if failed.patches:
-            failed.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=3, frameon=False, fontsize=8)
-        titles = ("requests a day", "refused requests a day", "messages of the application")
-        starts = [datetime.fromisoformat(name).replace(tzinfo=UTC) for name in table["day"]]
-        ticks = {index: day_words(day) for index, day in enumerate(starts) if day.day == 1}
-        for axes, title in zip(every, titles, strict=True):
-            axes.set_title(title, loc="left", fontsize=9)
-            axes.set_xlim(-0.6, len(table) - 0.4)
-            axes.set_xticks(list(ticks), list(ticks.values()) if axes is said else [""] * len(ticks))
-            axes.tick_params(length=0)
-            _shade_unread(axes, table, first=axes is total)
+        canvas, axes = canvas_of(_FLAT, 150)
+        for mark in _marks(most):
+            level = _HIGH - mark * height
+            line(axes, (_LOW, _FLAT), (level, level), "line")
+            text(axes, _LOW - 6, level + 4, str(mark), ha="right")
+        for number, row in enumerate(rows(table)):
+            left = _LOW + wide * number
+            if row.requests is None:
+                bar(axes, (left, top), (wide, _HIGH - top), "shade")
+            elif row.refused:
+                kind = "badb" if row.day in set(found["day"]) else "unkb"
+                tall = max(row.refused * height, 1)
+                bar(axes, (left + 0.8, _HIGH - tall), (wide - 1.6, tall), kind)
+            if row.day.endswith("-01"):
+                line(axes, (left, left), (_HIGH, _HIGH + 4), "unkb")
+                text(axes, left, 147, day_words(day_of(row.day), day_of(row.day).year))
+        line(axes, (_LOW, _FLAT), (_HIGH, _HIGH), "unkb")
+        _name_bursts(axes, table, named, height)
         return svg(canvas, alt)
 
 
-def _draw_stack(axes: Axes, table: pd.DataFrame, kinds: dict[str, tuple[str, str, str]]) -> None:
-    """Bars of the kinds on top of each other; a day without any gets no bar."""
-    floor = pd.Series(0, index=table.index)
-    for kind, (name, colour, hatch) in kinds.items():
-        counts = table[kind].fillna(0).astype(int)
-        some = counts > 0
-        if some.any():
-            look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
-            axes.bar(table.index[some], counts[some], bottom=floor[some], width=0.9, label=name, **look)
-        floor = floor + counts
-    axes.set_ylim(0, max(floor.max() * 1.05, 1))
-    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+def _marks(most: int) -> Iterator[int]:
+    """Two round numbers of the scale; one if there is no room for two."""
+    step = next(
+        size * 10**power for power in range(9) for size in (1, 2, 4, 5) if size * 10**power * 2.6 > most
+    )
+    yield from (mark for mark in (step, 2 * step) if mark <= most)
 
 
-def _draw_messages(axes: Axes, table: pd.DataFrame, messages: list[str]) -> None:
-    """A dot for each day and kind, larger for more: a single message must be seen."""
-    for height, kind in enumerate(messages):
-        for day, count in enumerate(table[kind].fillna(0).astype(int)):
-            if count:
-                axes.plot(day, height, "o", color="#d55e00", markersize=4 + min(count, 25) ** 0.5)
-    axes.set_yticks(range(len(messages)), [inert.label(kind_words(kind), 30) for kind in messages])
-    axes.set_ylim(max(len(messages), 1) - 0.4, -0.6)
-    if not messages:
-        axes.annotate("none", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", color=MUTED)
-
-
-def _shade_unread(axes: Axes, table: pd.DataFrame, first: bool) -> None:
-    unread = table["requests"].isna()
-    days_unread = pd.Series(range(len(table)))[unread]
-    for _, run in days_unread.groupby((~unread).cumsum()):
-        left, right = run.min() - 0.5, run.max() + 0.5
-        axes.axvspan(left, right, facecolor="#f0f2f4", edgecolor="#c8ced4", hatch="//", linewidth=0, zorder=0)
-    if first and unread.any():
-        axes.annotate(
-            "hatched: no log line was read",
-            (1, 1.05),
-            xycoords="axes fraction",
-            ha="right",
-            color=MUTED,
-            fontsize=8,
-        )
+def _name_bursts(axes: Axes, table: pd.DataFrame, named: pd.DataFrame, height: float) -> None:
+    """A line of text for each, the later the higher, so that no leader crosses another's text."""
+    wide = (_FLAT - _LOW) / max(len(table), 1)
+    places = {day: _LOW + wide * (number + 0.5) for number, day in enumerate(table["day"])}
+    for number, row in enumerate(rows(named)):
+        at, base = places[row.day], 15.0 * (len(named) - number) - 3
+        left = at > _FLAT * 0.45
+        line(axes, (at, at), (base - 8, _HIGH - row.refused * height - 2), "unkb")
+        side = "right" if left else "left"
+        text(axes, at + (-5 if left else 5), base, inert.label(row.name, 90), "ink", ha=side, fontweight=500)

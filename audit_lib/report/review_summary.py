@@ -1,126 +1,16 @@
-"""The review in short: the verdict, the counts, the decisions, what was read, and the sign-off."""
+"""What was read, what would decide an age, what changed since the last report, and the sign-off."""
 
 import pandas as pd
 
 from audit_lib import __version__
 from audit_lib.audit import Audit
-from audit_lib.base.contracts import STATUSES
 from audit_lib.base.in_words import counted, instant_words
-from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.row_words import REASONS, next_step
 from audit_lib.findings.rules_in_force import origin_of
-from audit_lib.report import escape as inert
 from audit_lib.report.columns import status_words
-from audit_lib.report.review_tables import by_severity, place
+from audit_lib.report.review_tables import place
 from audit_lib.report.table import Table, show
-from audit_lib.report.verdict import FAIL, PASS, UNKNOWN, judged, score, unread, verdict
-
-MOST_DECISIONS = 7
-MOST_NAMES = 4
-
-
-def verdict_table(audit: Audit) -> Table:
-    """The answer first: verdict, score, findings, secrets by status, what was read."""
-    found, ages = audit.tables["findings"], audit.tables["freshness"]["status"]
-    logs = audit.tables["sources"][audit.tables["sources"]["kind"] == "log"]
-    rows = [
-        ("verdict", f"{status_words(verdict(audit))}: {_in_words(audit)}"),
-        ("score", f"{score(audit)} of 100. {_items(audit)}"),
-        ("open findings", _by_severity(found[found["status"] == "open"])),
-        ("not known", counted(int(found["status"].eq("unknown").sum()), "finding")),
-        ("accepted risks", str(int(found["status"].eq("accepted").sum()))),
-        ("ages of secrets", _ages(ages)),
-        (
-            "env files",
-            _supplied(
-                audit.tables["sources"][audit.tables["sources"]["kind"].isin(("env file", "given values"))]
-            ),
-        ),
-        (
-            "logs",
-            _supplied(logs) if logs["read"].sum() else "none was read: failed logins cannot be excluded",
-        ),
-        ("as of", f"{instant_words(audit.as_of)} UTC, as all times here; logs of {audit.quarter}"),
-    ]
-    return show(
-        pd.DataFrame(rows, columns=["question", "answer"]),
-        f"Review of {title(audit)}",
-        kind=f"facts verdict {_LOOK[verdict(audit)]}",
-    )
-
-
-_LOOK = {FAIL: "fail", UNKNOWN: "not-passed", PASS: "passed"}
-
-
-def _in_words(audit: Audit) -> str:
-    words = {
-        FAIL: "there are open findings; see below what to do first",
-        PASS: "no open findings, and everything is known",
-    }
-    return words.get(verdict(audit), "no open findings, but not everything is known, so this is not a pass")
-
-
-def _items(audit: Audit) -> str:
-    marks = judged(audit)["mark"].value_counts()
-    good, bad, unknown = (int(marks.get(mark, 0)) for mark in ("good", "bad", "unknown"))
-    known = f"{counted(good + bad + unknown, 'item')}: {good} clean, {bad} with an open finding"
-    return f"{known}, {unknown} not known (hence the range)" if unknown else known
-
-
-def _by_severity(findings: pd.DataFrame) -> str:
-    counts = findings["severity"].value_counts()
-    parts = [f"{counts[word]} {word}" for word in reversed(SEVERITIES) if word in counts]
-    return f"{len(findings)}: {', '.join(parts)}" if parts else "none"
-
-
-def _ages(ages: "pd.Series[str]") -> str:
-    counts = {word: int(ages.eq(word).sum()) for word in ("overdue", "unknown", "due", "fresh", "exempt")}
-    said = [f"{count} {status_words(word)}" for word, count in counts.items() if count]
-    return ", ".join(said) or "none"
-
-
-def _supplied(sources: pd.DataFrame) -> str:
-    read = int(sources["state"].eq("read").sum())
-    lost = int(sources["not_understood"].sum())
-    lines = f"; {counted(int(sources['read'].sum()), 'line')} read, {lost} not understood" if read else ""
-    silent = int(sources["text_only"].sum())
-    lines += f", {silent} text only" if read and silent else ""
-    return f"{read} of {len(sources)} read{lines}"
-
-
-def counts_table(audit: Audit) -> Table:
-    """Findings by severity and status, zeros included."""
-    table = pd.crosstab(audit.tables["findings"]["severity"], audit.tables["findings"]["status"])
-    table = table.reindex(index=list(reversed(SEVERITIES)), columns=list(STATUSES), fill_value=0)
-    table = table.rename(columns=status_words).rename_axis(columns=None).rename_axis("severity")
-    return show(table.reset_index(), "Findings by severity")
-
-
-def decisions(audit: Audit) -> Table:
-    """What to do first: one row for each check with open findings, at most seven, as `by_severity` orders."""
-    found = audit.tables["findings"]
-    found = by_severity(found[found["status"] == "open"])
-    rows = [
-        {
-            "severity": rows["severity"].iloc[0],
-            "remedy": rows["remedy"].iloc[0],
-            "because": f"{str(check).replace('-', ' ')}: {rows['evidence'].iloc[0]}",
-            "place": _names(rows),
-        }
-        for check, rows in found.groupby("check", sort=False)
-    ]
-    left = len(rows) - MOST_DECISIONS
-    note = f"Then {counted(left, 'more kind')} of finding: see Findings" if left > 0 else ""
-    frame = pd.DataFrame(rows[:MOST_DECISIONS], columns=["severity", "remedy", "because", "place"])
-    return show(frame, "Do first", note, empty="no finding is open")
-
-
-def _names(rows: pd.DataFrame) -> str:
-    """The subjects with their places, the first few by name."""
-    places = place(rows)
-    names = list(dict.fromkeys(rows["subject"] + places.where(places == "", " in " + places)))
-    more = len(names) - MOST_NAMES
-    return "; ".join(names[:MOST_NAMES]) + (f"; {more} more" if more > 0 else "")
+from audit_lib.report.verdict import unread
 
 
 def what_was_read(audit: Audit) -> Table:
@@ -215,8 +105,3 @@ def _key(audit: Audit) -> str:
     if audit.key_origin == "throw-away":  # its id differs in each run
         return meaning["throw-away"]
     return f"{audit.key_id}, {meaning.get(audit.key_origin, 'stored outside the project')}"
-
-
-def title(audit: Audit) -> str:
-    """`shop, 2026Q3`: what the page is called."""
-    return f"{inert.plain(audit.project.name)}, {audit.quarter}"

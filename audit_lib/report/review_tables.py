@@ -106,7 +106,8 @@ def freshness_table(audit: Audit) -> Table:
 def findings_table(audit: Audit, *statuses: str) -> Table:
     """The findings of these statuses, the most severe first."""
     title = f"Findings: {', '.join(map(status_words, statuses))}" if statuses else "Findings"
-    return show(findings_view(audit, *statuses), title, year=audit.as_of.year)
+    view = findings_view(audit, *statuses)
+    return show(view.drop(columns="id"), title, year=audit.as_of.year, ids=list(view["id"]))
 
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
@@ -115,6 +116,7 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     rows = rows[rows["status"].isin(statuses)] if statuses else rows
     lines = rows["guide_lines"].where(rows["guide_lines"] == "", "guide " + rows["guide_lines"])
     view = {
+        "id": rows["id"],
         "severity": rows["severity"],
         "status": rows["status"],
         "check": rows["check"],

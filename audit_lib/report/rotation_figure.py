@@ -7,13 +7,14 @@ import pandas as pd
 
 from audit_lib.project.policy import SecretRule
 from audit_lib.report import escape as inert
-from audit_lib.report.svg import INK, MUTED, Axes, Figure, panels, style, svg
+from audit_lib.report.svg import Axes, Figure, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
 from audit_lib.rotation.refreshes import reads
 from audit_lib.rotation.scope import RotationScope
 
 COLUMNS = ("provider", "variable", "store", "service")
 _AT = {"provider": 0.0, "variable": 0.22, "store": 0.52, "service": 1.0}
+_WIDE, _ROW = 720.0, 23.0
 Node = tuple[str, str]  # a column and a name
 
 
@@ -24,7 +25,8 @@ def coupling_figure(scope: RotationScope) -> Figure:
     counts = ", ".join(f"{name}: {len(found)}" for name, found in nodes.items())
     alt = f"What a rotation of {scope.rule.name} touches ({counts})."
     table = pd.DataFrame([(*one, *other) for one, other in edges], columns=["from", "name", "to", "place"])
-    return Figure(_draw(edges, nodes, alt), as_text(show(table)), alt)
+    title = f"What a rotation of {scope.rule.name} touches"
+    return Figure(title, "", _draw(edges, nodes, alt), as_text(show(table)), alt)
 
 
 def _edges(scope: RotationScope) -> Iterator[tuple[Node, Node]]:
@@ -53,34 +55,24 @@ def _of(edges: list[tuple[Node, Node]], column: str) -> Iterator[str]:
 def _draw(edges: list[tuple[Node, Node]], nodes: dict[str, list[str]], alt: str) -> str:
     most = max(map(len, nodes.values()))
     with style():
-        canvas, (axes,) = panels([0.32 * (most + 1)], 0.2, 9.2, 0.2, 0.15)
-        axes.set_axis_off()
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.8, most)
+        canvas, axes = canvas_of(_WIDE, _ROW * (most + 1) + 8)
         heights = {(column, name): _height(row, len(found), most)
                    for column, found in nodes.items() for row, name in enumerate(found)}  # fmt: skip
         for one, other in edges:
-            _line(axes, one, other, heights)
+            sides = (_AT[one[0]] * _WIDE, _AT[other[0]] * _WIDE)
+            line(axes, sides, (heights[one] - 4, heights[other] - 4), "line")
         for column in COLUMNS:
-            _text(axes, column, most - 0.4, column, MUTED)
+            _text(axes, column, 14, column, "soft")
         for (column, name), height in heights.items():
-            _text(axes, column, height, name, INK)
+            _text(axes, column, height, name, "ink")
         return svg(canvas, alt)
 
 
 def _height(row: int, count: int, most: int) -> float:
     """The nodes of a column spread over the whole height, the first at the top."""
-    return most - 1 - (row + 0.5) * most / count + 0.5 - 0.3
-
-
-def _line(axes: Axes, one: Node, other: Node, heights: dict[Node, float]) -> None:
-    xs = (_AT[one[0]] + 0.005, _AT[other[0]] - 0.005)
-    axes.plot(xs, (heights[one], heights[other]), "-", color=MUTED, linewidth=0.8, alpha=0.5, zorder=1)
+    return _ROW * (1 + (row + 0.5) * most / count) + 4
 
 
 def _text(axes: Axes, column: str, height: float, name: str, colour: str) -> None:
     side = {"provider": "left", "service": "right"}.get(column, "center")
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-    axes.text(
-        _AT[column], height, inert.label(name), ha=side, va="center", fontsize=8, color=colour, bbox=box
-    )
+    text(axes, _AT[column] * _WIDE, height, inert.label(name), colour, ha=side, fontsize=11)

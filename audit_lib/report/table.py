@@ -23,6 +23,7 @@ from audit_lib.report.columns import Column, column, status_words
 TEXT_WIDTH = 128
 MOST_TEXTS = 3  # columns of text that fit side by side on a narrow page
 _NARROWEST, _LONGEST_WORD = 8, 28
+_LEAK = re.compile(r"\bleak-[0-9a-f]{10}\b")
 _BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
 
@@ -37,6 +38,7 @@ class Table:
     empty: str = "none"
     kind: str = ""  # further classes for the page's style
     fold: str = ""  # the line under which the page folds it away; "" shows it
+    ids: tuple[str, ...] = ()  # of the rows, to link to; none if it is empty
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
@@ -44,20 +46,26 @@ class Table:
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables that answer one question together."""
+    """Tables that answer one question together; `brief` says on one line what is in them."""
 
     tables: tuple[Table, ...]
+    brief: str = ""
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {
-            "text/plain": "\n\n".join(as_text(table) for table in self.tables),
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        texts = [*filter(None, [self.brief]), *(as_text(table) for table in self.tables)]
+        data = {
+            "text/plain": "\n\n".join(texts),
             "text/html": "\n".join(as_html(table) for table in self.tables),
         }
+        return data, {"text/html": {"brief": self.brief}}
 
 
-def together(*tables: Table) -> Tables:
-    """The tables as one output, in the order given."""
-    return Tables(tables)
+def together(*parts: Table | Tables, brief: str = "") -> Tables:
+    """The tables as one output, in the order given; `brief` is the line of the section that folds them."""
+    tables = [part.tables if isinstance(part, Tables) else (part,) for part in parts]
+    return Tables(tuple(table for several in tables for table in several), inert.plain(brief))
 
 
 def show(  # noqa: PLR0917  all but the frame by name
@@ -68,21 +76,25 @@ def show(  # noqa: PLR0917  all but the frame by name
     kind: str = "",
     year: int = 0,
     fold: str = "",
+    ids: Sequence[str] = (),
 ) -> Table:
     """The frame as a table. `empty` are the words if there is no row, `note` a line below it, `fold` the line
-    under which a page folds it away.
+    under which a page folds it away, `ids` what its rows are linked by.
 
     Instants of `year`, the reader's, are shown without it.
     """
-    columns = _utc_once([column(str(name), pd.api.types.is_numeric_dtype(frame[name])) for name in frame])
+    columns = _utc_once([column(str(name), _is_number(frame[name])) for name in frame])
     cells = [
         [cell(value, column, str(name), year) for value in scalars(frame[name])]
         for name, column in zip(frame, columns, strict=True)
     ]
     rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
-    return Table(
-        inert.plain(title), columns, rows, inert.plain(note), inert.plain(empty), kind, inert.plain(fold)
-    )
+    said = [inert.plain(text) for text in (title, note, empty, fold)]
+    return Table(said[0], columns, rows, said[1], said[2], kind, said[3], tuple(ids))
+
+
+def _is_number(values: "pd.Series[Any]") -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _utc_once(columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -131,19 +143,33 @@ def _html_table(table: Table) -> str:
         f'<th scope="col" style="text-align:{column.side}">{inert.html(column.heading)}</th>'
         for column in table.columns
     )
-    body = "\n".join(f"<tr>{_html_row(row, table.columns)}</tr>" for row in table.rows)
     # On a phone a table of sentences, or of many texts, reads as cards; one of numbers is scrolled.
     sentences = len(table.columns) > 3 and any(len(text) > 40 for row in table.rows for text in row)
     texts = sum(not column.numeric for column in table.columns)
-    kind = " ".join(filter(None, ("audit", "wide" if sentences or texts > MOST_TEXTS else "", table.kind)))
+    wide = sentences or texts > MOST_TEXTS
+    body = "\n".join(
+        f"<tr{mark}>{_html_row(row, table.columns, wide)}</tr>"
+        for mark, row in zip(_marks(table), table.rows, strict=True)
+    )
+    kind = " ".join(filter(None, ("audit", "wide" if wide else "", table.kind)))
     head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
     return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
 
 
-def _html_row(row: Sequence[str], columns: Sequence[Column]) -> str:
+def _marks(table: Table) -> list[str]:
+    """The attribute of each row that a link leads to."""
+    return [f' id="{anchor(id_)}"' if id_ else "" for id_ in table.ids] or [""] * len(table.rows)
+
+
+def anchor(id_: str) -> str:
+    """The id as one that an address can hold."""
+    return re.sub(r"[^\w.-]+", "-", inert.plain(id_), flags=re.ASCII).strip("-").lower()
+
+
+def _html_row(row: Sequence[str], columns: Sequence[Column], labelled: bool) -> str:
+    labels = [f' data-label="{inert.html(column.heading)}"' if labelled else "" for column in columns]
     opened = [
-        f'<td data-label="{inert.html(column.heading)}" style="text-align:{column.side}">'
-        for column in columns
+        f'<td{label} style="text-align:{column.side}">' for label, column in zip(labels, columns, strict=True)
     ]
     cells = [_html_cell(text, column) for text, column in zip(row, columns, strict=True)]
     return "".join(f"{tag}{text}</td>" for tag, text in zip(opened, cells, strict=True))
@@ -151,6 +177,9 @@ def _html_row(row: Sequence[str], columns: Sequence[Column]) -> str:
 
 def _html_cell(text: str, column: Column) -> str:
     shown = _BREAKS.sub("<wbr>", inert.html(text)) if len(text) > 14 else inert.html(text)
+    shown = _LEAK.sub(r'<a href="#\g<0>">\g<0></a>', shown)
+    if column.link:
+        shown = f'<a href="#{column.link}{anchor(text)}">{shown}</a>'
     if column.word:
         kind = re.sub(r"[^a-z]+", "-", text.lower())
         return f'<span class="word {kind}">{shown}</span>'

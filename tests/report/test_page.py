@@ -1,4 +1,4 @@
-"""The page: one file, no network, no script but the sorter's, figures with their alt texts."""
+"""The page: one file, no network, one script, figures and folds that work without it."""
 
 import base64
 import re
@@ -10,8 +10,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from audit_lib.report.page import page
-from audit_lib.report.review_figures import freshness_figure
+from audit_lib.report.review_figures import ages_figure
 from audit_lib.report.review_tables import findings_view
+from audit_lib.report.sections import findings_tables, leaks_tables
 from audit_lib.report.table import show
 from tests.support import made_up_audit as frames
 
@@ -36,37 +37,39 @@ def _output(shown: object) -> nbformat.NotebookNode:
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    """A page of a hostile table, a figure, a stream and an error."""
+    """A page of a figure, a stream and an error, and below folds tables, one of them hostile."""
     audit = frames.audit()
-    outputs = [
-        _output(show(findings_view(audit), frames.HOSTILE)),
-        _output(freshness_figure(audit)),
+    first = [
+        _output(ages_figure(audit)),
         new_output("stream", name="stdout", text="<img src=x onerror=alert(1)>"),
         new_output("error", ename="BadInput", evalue="<script>1</script>", traceback=["x"]),
     ]
     cells = [
         new_markdown_cell("# Review\n\nText."),
+        new_code_cell("1 + 1", outputs=first),
         new_markdown_cell("## How old\n\nMore."),
-        new_code_cell("1 + 1", outputs=outputs),
+        new_code_cell("", outputs=[_output(show(findings_view(audit), frames.HOSTILE))]),
+        new_markdown_cell("## All findings"),
+        new_code_cell("", outputs=[_output(findings_tables(audit)), _output(leaks_tables(audit))]),
     ]
-    return page(new_notebook(cells=cells))
+    return page(new_notebook(cells=cells), "Review")
 
 
 def test_nothing_is_fetched_and_nothing_hostile_is_live(html: str) -> None:
-    """No element refers outside, no handler stands in one, and only the sorter is a script."""
+    """No element refers outside, no handler stands in one, and only the page's own is a script."""
     parsed = _Page()
     parsed.feed(html)
-    outside = {"link", "iframe", "object", "embed", "form", "base"}
+    outside = {"link", "iframe", "object", "embed", "form", "base", "img"}
     assert not outside & {tag for tag, _ in parsed.elements}
     assert len(parsed.all("script")) == 1
     for _, attributes in parsed.elements:
         assert not [name for name in attributes if name.startswith("on")]
-        for name in ("src", "href"):
-            assert (attributes.get(name) or "#").startswith(("#", "data:image/svg+xml;base64,"))
+        for name in ("src", "href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith("#")
     assert "1 + 1" not in html
 
 
-def test_the_policy_admits_the_sorter_alone(html: str) -> None:
+def test_the_policy_admits_one_script_alone(html: str) -> None:
     """The hash in the policy is the script's; everything else is refused by default."""
     parsed = _Page()
     parsed.feed(html)
@@ -78,17 +81,37 @@ def test_the_policy_admits_the_sorter_alone(html: str) -> None:
     assert f"script-src 'sha256-{digest}'" in policy
 
 
-def test_figures_have_alt_texts_and_sections_have_links(html: str) -> None:
-    """The alt text is the figure's own; each section is linked from the contents."""
+def test_a_figure_is_labelled_and_is_there_as_text(html: str) -> None:
+    """The drawing is inline, its label is its alt text, and its data is below a fold."""
     parsed = _Page()
     parsed.feed(html)
-    assert parsed.all("img")[0]["alt"] == freshness_figure(frames.audit()).alt
-    assert {link["href"] for link in parsed.all("a")} == {"#how-old"}
-    assert "how-old" in [heading.get("id") for heading in parsed.all("h2")]
+    assert parsed.all("svg")[0]["aria-label"] == ages_figure(frames.audit()).alt
+    assert "1 overdue" in html.partition("The figure as text")[2]
+
+
+def test_each_heading_folds_what_follows_it_with_what_is_in_it_on_one_line(html: str) -> None:
+    """A section is a fold with an anchor; the briefs of all its outputs are its line."""
+    parsed = _Page()
+    parsed.feed(html)
+    assert [fold.get("id") for fold in parsed.all("details") if fold.get("id")] == ["how-old", "all-findings"]
+    summaries = re.findall(r"<summary><b>(.*?)</b><span>(.*?)</span>", html)
+    assert summaries[0] == ("How old", "")
+    assert summaries[1][1].startswith("2 findings open, closed by 2 actions · 1 not known")
+    assert summaries[1][1].endswith("clean-up in 0 steps")
+
+
+def test_a_finding_and_what_closes_it_can_be_linked_to(html: str) -> None:
+    """Each row of them has an id of its own, and each link within the page leads somewhere."""
+    parsed = _Page()
+    parsed.feed(html)
+    ids = [str(attributes["id"]) for _, attributes in parsed.elements if attributes.get("id")]
+    assert {"do-1", "weak-value-api_token-production-backend"} <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert {str(link["href"])[1:] for link in parsed.all("a")} <= set(ids)
 
 
 def test_the_page_is_the_same_each_time(html: str) -> None:
     """Nothing in it is random."""
     assert "uuid" not in html
     cells = [new_markdown_cell("## A"), new_code_cell("", outputs=[_output(show(frames.findings()))])]
-    assert page(new_notebook(cells=cells)) == page(new_notebook(cells=cells))
+    assert page(new_notebook(cells=cells), "A") == page(new_notebook(cells=cells), "A")

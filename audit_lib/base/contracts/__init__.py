@@ -15,6 +15,7 @@ from audit_lib.base.contracts.base import (
 from audit_lib.base.contracts.findings import (
     CHANGES,
     Acceptances,
+    Actions,
     Attestations,
     Changes,
     Exceptions,
@@ -82,6 +83,7 @@ __all__ = [
     "SIDES",
     "STATUSES",
     "Acceptances",
+    "Actions",
     "Alerts",
     "Attestations",
     "Changes",

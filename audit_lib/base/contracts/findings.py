@@ -35,6 +35,19 @@ class Findings(Contract):
     accepted_until_at: Series[Instant] = pa.Field(nullable=True)
 
 
+class Actions(Contract):
+    """One row for each thing to do, the most urgent first: a new value, a file, a document, a purge."""
+
+    number: Series[int] = pa.Field(unique=True)
+    action: Series[str]
+    why: Series[str]  # the gravest reasons, with a place
+    owner: Series[str]  # as the policy names it, else "not named"
+    severity: Series[str] = pa.Field(isin=SEVERITIES)  # of the worst finding that it closes
+    by_at: Series[Instant]
+    closes: Series[int]  # open findings
+    finding_ids: Series[str]  # separated by "; "
+
+
 class Acceptances(Contract):
     """One row for each finding id that somebody accepted: the last such record counts."""
 

@@ -51,7 +51,7 @@ def calendar(audit: Audit) -> str:
 def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:
     return {
         NOTEBOOK: nbformat.writes(executed) + "\n",
-        "report.html": page(executed),
+        "report.html": page(executed, f"{audit.project.name}: secrets and logins, {audit.quarter}"),
         "report.json": to_json(report_record(audit)),
         "findings.csv": to_csv(audit.tables["findings"]),
         "exceptions.csv": to_csv(audit.tables["exceptions"]),

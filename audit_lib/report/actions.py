@@ -1,0 +1,229 @@
+"""What to do, the most urgent first: one action closes all findings about one value, file or document."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.base.contracts import Actions, rows
+from audit_lib.base.in_words import counted, day_words
+from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.closed_together import TARGETS, closed_together
+from audit_lib.findings.covered import items
+from audit_lib.leaks.urgency import PRODUCTION
+
+# Days from the review by which a finding must be closed; docs/checks.md#deadlines.
+DEADLINES = {"critical": 1, "high": 7, "medium": 30, "low": 90, "info": 90}
+NOT_NAMED = "not named"
+FIRST = 5
+URGENT = ("critical", "high")
+MOST_NAMES = 2
+MOST_REASONS = 3
+PUBLIC = ("public-exposure", "equal-but-must-differ")
+REVOKED = ("forbidden-format", "compromised-value")
+DELETED = ("backup-on-disk", "export-on-disk", "production-values-on-disk")
+_WHOLE = {
+    "guide": "Fix the guide in {places}",
+    "policy": "Complete the policy in {places}",
+    "history": "Purge what leaked before from the history and the logs",
+    "logs": "Complete the logs",
+    "questions": "Answer {questions}",
+    "ledger": "Repair the ledger in {places}",
+    "records": "Record {rotations} that nobody recorded",
+}
+# Why, by check; one that is not here says its own name.
+_REASONS = {
+    "reused-across-environments": "one value serves {subject}",
+    "reused-across-names": "one value has two names",
+    "equal-but-must-differ": "what the page shows equals what the server keeps",
+    "public-exposure": "it is built into the page that every browser loads",
+    "pairing-mismatch": "the two differ, but must be one value",
+    "forbidden-format": "{subject} has a forbidden format, such as that of a live key",
+    "compromised-value": "{subject} was published",
+    "tracked-env-file": "every clone has it",
+    "rotation-not-done": "a recorded rotation did not happen",
+    "value-in-log": "a log line shows it ({where})",
+    "overdue-secret": "it is overdue",
+    "overdue-by-the-period-for-all": "it is beyond the one limit that the guide has for all",
+    "unignored-env-file": "the next `git add .` commits it",
+    "export-on-disk": "it holds the platform's values",
+    "production-values-on-disk": "it holds production values",
+    "backup-on-disk": "it is a copy of secrets",
+    "template-in-use": "an example file shows it",
+    "live-value-in-example": "an example file shows it",
+    "placeholder-value": "it is a placeholder",
+    "half-done-rotation": "a rotation is half done",
+    "ambiguous-url": "two parsers may read two passwords",
+    "rotated-back": "an earlier value is back",
+    "rotated-apart": "the two were not rotated together",
+    "missing-secret": "it is required",
+    "empty-secret": "it is empty",
+    "weak-value": "it can be guessed",
+    "short-value": "it is too short",
+    "known-default": "everyone knows it",
+    "open-file-mode": "others on the machine can read it",
+}
+
+
+def tabulate_actions(audit: Audit) -> pd.DataFrame:
+    """`Actions`: first the five that close most, with all that is critical in production; then the rest.
+
+    Both by severity; of equal severity production comes first, then what closes more.
+    """
+    found = audit.tables["findings"].assign(together=closed_together(audit.tables))
+    found = found[found["status"].eq("open")]
+    groups = sorted((_group(audit, group) for _, group in found.groupby("together", sort=False)), key=_order)
+    first = sorted(groups, key=_weight)[:FIRST]
+    ordered = [group for group in groups if group in first] + [
+        group for group in groups if group not in first
+    ]
+    return Actions.of({"number": number} | _row(one) for number, one in enumerate(ordered, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Findings that one action closes, the most severe first."""
+
+    audit: Audit
+    findings: pd.DataFrame
+    about: tuple[tuple[str, str], ...]  # secret and environment
+
+    @property
+    def severity(self) -> str:
+        return str(self.findings["severity"].iloc[0])
+
+    @property
+    def checks(self) -> set[str]:
+        return set(self.findings["check"])
+
+    @property
+    def in_production(self) -> bool:
+        places = {*self.findings["environment"], *(environment for _, environment in self.about)}
+        return PRODUCTION in places
+
+
+def _group(audit: Audit, findings: pd.DataFrame) -> _Group:
+    rank = -findings["severity"].map(SEVERITIES.index).astype(int)
+    order = findings.assign(_rank=rank).sort_values("_rank", kind="stable")
+    return _Group(audit, order, tuple(dict.fromkeys(_about(order, audit.tables["inventory"]))))
+
+
+def _order(group: _Group) -> tuple[int, bool, int]:
+    return -SEVERITIES.index(group.severity), not group.in_production, -len(group.findings)
+
+
+def _weight(group: _Group) -> tuple[bool, bool, int, tuple[int, bool, int]]:
+    lost = group.severity == "critical" and group.in_production and bool(group.about)
+    return not lost, group.severity not in URGENT, -len(group.findings), _order(group)
+
+
+def _row(group: _Group) -> dict[str, Any]:
+    return {
+        "action": _action(group),
+        "why": _why(group),
+        "owner": _owner(group),
+        "severity": group.severity,
+        "by_at": group.audit.as_of + timedelta(days=DEADLINES[group.severity]),
+        "closes": len(group.findings),
+        "finding_ids": "; ".join(group.findings["id"]),
+    }
+
+
+def _action(group: _Group) -> str:
+    targets = [TARGETS.get(check, "") for check in group.findings["check"]]
+    if "value" in targets:
+        return _of_values(group)
+    if targets[0] == "file":
+        path = str(group.findings["where"].iloc[0]).split(";")[0].split(":")[0]
+        verb = "Delete" if group.checks & set(DELETED) else "Fix"
+        return f"{'Untrack' if 'tracked-env-file' in group.checks else verb} {path}"
+    if targets[0] in _WHOLE:
+        number = len(group.findings)
+        nouns = ("place", "question", "rotation")
+        return _WHOLE[targets[0]].format(**{f"{noun}s": counted(number, noun) for noun in nouns})
+    return str(group.findings["remedy"].iloc[0]).split(". ")[0].rstrip(".")
+
+
+def _of_values(group: _Group) -> str:
+    inventory = group.audit.tables["inventory"]
+    here = pd.Series([pair in group.about for pair in zip(*_named(inventory), strict=True)], dtype="bool")
+    there = inventory[here & inventory["state"].eq("present")]
+    names = _in_order(there["secret"]) or _in_order([secret for secret, _ in group.about])
+    environments = sorted({place for _, place in group.about if place}, key=_rank_of_environment)
+    place = f" in {_listed(environments)}" if environments else ""
+    shown = _in_order(there.loc[there["public"], "secret"]) if group.checks & set(PUBLIC) else []
+    kept = [name for name in names if name not in shown]
+    if shown:
+        return f"Take {_listed(shown)} out of the page, rotate {_listed(kept) or 'it'}{place}"
+    verb = "Revoke and replace" if group.checks & set(REVOKED) else "Rotate" if len(there) else "Set"
+    return f"{verb} {_listed(names)}{place}"
+
+
+def _why(group: _Group) -> str:
+    """The gravest reasons, and the first place unless one of them names it."""
+    by_check = group.findings.drop_duplicates("check")
+    said = list(dict.fromkeys(_reason(one, group.audit) for one in rows(by_check)))[:MOST_REASONS]
+    where = str(group.findings["where"].iloc[0]).split("; ")[0]
+    if "(" not in " ".join(said):
+        said[0] += f" ({_short(where)})"
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _reason(finding: Any, audit: Audit) -> str:
+    if finding.check == "leaked-in-force":
+        leaked = audit.tables["leaked_secrets"].set_index("secret")["first_at"]
+        since = leaked.get(finding.subject)
+        day = "" if since is None or pd.isna(since) else f" since {day_words(since, audit.as_of.year)}"
+        there = "in git" if " in " in finding.where else "leaked"
+        return f"{there}{day} ({_short(finding.where.split('; ')[0])})"
+    subject = finding.subject
+    if finding.check == "reused-across-environments":
+        subject = f"{finding.environment} and {finding.subject.rpartition(' ')[2]}"
+    name = finding.check.replace("-", " ")
+    return _REASONS.get(finding.check, name).format(subject=subject, where=finding.where.split("; ")[0])
+
+
+def _owner(group: _Group) -> str:
+    rules = [rule for secret, _ in group.about if (rule := group.audit.policy.rule(secret))]
+    names = {name for rule in rules for name in rule.consumers}
+    owners = [one.owner for one in group.audit.policy.consumers if one.name in names and one.owner]
+    return ", ".join(dict.fromkeys(owners)) or NOT_NAMED
+
+
+def _about(findings: pd.DataFrame, inventory: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Secret and environment of everything that the findings name and that the inventory has."""
+    known = set(zip(*_named(inventory), strict=True))
+    for finding in findings.to_dict("records"):
+        for subject, environment, _ in items(finding):
+            others = [subject.rpartition(" as in ")[2]] if " as in " in subject else []
+            for name in subject.partition(" as in ")[0].replace("=", " ").split():
+                yield from ((name, place) for place in (environment, *others) if (name, place) in known)
+
+
+def _named(inventory: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[str]"]:
+    return inventory["secret"], inventory["environment"]
+
+
+def _rank_of_environment(name: str) -> tuple[bool, bool, str]:
+    return name != PRODUCTION, name != "staging", name
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and 2 more`."""
+    if len(names) <= MOST_NAMES:
+        return " and ".join(names)
+    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+
+
+def _short(place: str) -> str:
+    """`deploy/backend.staging.env:8, commit 2d5a961` of a place with its commit."""
+    path, _, commit = place.partition(" in ")
+    return f"{path}, commit {commit[:7]}" if commit else path

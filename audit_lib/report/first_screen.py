@@ -1,0 +1,160 @@
+"""What is below the verdict on the first screen: do first, what falls due, and what is not known."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.base.clock import Quarter
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words, number_words
+from audit_lib.findings.row_words import next_step
+from audit_lib.report import escape as inert
+from audit_lib.report.actions import FIRST, NOT_NAMED, tabulate_actions
+from audit_lib.report.block import Block, pairs
+from audit_lib.report.days_of_quarter import days
+from audit_lib.report.verdict import unread
+from audit_lib.rotation.schedule import tabulate_schedule
+
+MOST_NAMES = 3
+MOST_DATES = 8
+
+
+def do_first(audit: Audit) -> Block:
+    """The actions that come first, each with why, owner, date and the number of findings that it closes."""
+    actions = tabulate_actions(audit)
+    first, rest = actions.head(FIRST), actions.iloc[FIRST:]
+    everything = int(actions["closes"].sum())
+    if first.empty:
+        return Block("Nothing to do: no finding is open", "", "", "left tall")
+    closed = int(first["closes"].sum())
+    these, close = (
+        ("this", "it closes") if len(first) == 1 else (f"these {number_words(len(first))}", "they close")
+    )
+    title = f"Do {these} first: {close} {closed} of the {counted(everything, 'open finding')}"
+    note = "Due by severity: critical in 1 day, high in 7, medium in 30, the rest in 90. " + (
+        "Owners are those of the policy's consumers."
+        if first["owner"].ne(NOT_NAMED).any()
+        else "The policy names no owner of these."
+    )
+    more = f"Then {counted(len(rest), 'other action')}, for {int(rest['closes'].sum())} findings"
+    year = audit.as_of.year
+    html = (
+        f'<p class="sub">{inert.html(note)}</p>'
+        '<div class="hd" aria-hidden="true"><span></span><span>what, and why</span><span>owner</span>'
+        "<span>by</span><span>closes</span></div>"
+        f"<ol>{''.join(_item(row, year) for row in rows(first))}</ol>"
+        + (f'<p class="sub more"><a href="#all-findings">{inert.html(more)}</a></p>' if len(rest) else "")
+    )
+    text = "\n".join(
+        f"{row.number}. {row.action}. {row.why}. Owner: {row.owner}. By {day_words(row.by_at, year)}. "
+        f"Closes {row.closes}."
+        for row in rows(first)
+    )
+    return Block(title, html, "\n".join(filter(None, (note, text, more if len(rest) else ""))), "left tall")
+
+
+def _item(row: Any, year: int) -> str:
+    return (
+        f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
+        f'<p>{inert.html(row.why)}.</p></div><span class="who">{inert.html(row.owner)}</span>'
+        f'<span class="by">{day_words(row.by_at, year)}</span>'
+        f'<span class="cl">{row.closes}<span class="unseen"> findings closed</span></span></li>'
+    )
+
+
+def falls_due(audit: Audit) -> Block:
+    """What reaches its limit or ends after this review and before the next one ends."""
+    until = Quarter.containing(audit.quarter.end).end - pd.Timedelta(seconds=1)
+    dated = sorted([*_ages_due(audit, until), *_endings(audit, until)], key=lambda one: one[0])
+    shown = [one[1:] for one in dated[:MOST_DATES]]
+    left = len(dated) - len(shown)
+    if left > 0:
+        shown.append(("later", f"{counted(left, 'more date')} in calendar.ics", ""))
+    title = f"Falls due before the next review, {day_words(until, audit.as_of.year)}"
+    return pairs(title, shown, "Nothing that is not due already.")
+
+
+def _ages_due(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str, str]]:
+    """By the days between which secrets become overdue: which ones."""
+    schedule = tabulate_schedule(audit.tables["freshness"])
+    first = schedule["possible_at"].fillna(schedule["provable_at"])
+    ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
+    keys = ["possible_at", "provable_at", "environment"]
+    for _, group in ahead.groupby(keys, dropna=False, sort=False):
+        possible, provable, environment = group.iloc[0][keys]
+        names = list(dict.fromkeys(group["secret"]))
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        said = f"{', '.join(names[:MOST_NAMES])}{more}, {environment}"
+        if pd.isna(possible):
+            yield provable, day_words(provable, audit.as_of.year), f"{said}, at the latest", ""
+        else:
+            yield possible, _span(possible, provable, audit.as_of.year), said, ""
+
+
+def _span(first: datetime, last: datetime, year: int) -> str:
+    """`10–14 Oct`, `27 Nov – 26 Dec`, or the first day alone."""
+    begin = day_words(first, year)
+    if pd.isna(last) or day_words(last, year) == begin:
+        return begin
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{day_words(last, year)}"
+    return f"{begin} – {day_words(last, year)}"
+
+
+def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str, str]]:
+    """By day: the acceptances and answers that end, with who gave them."""
+    accepted, answers = audit.tables["acceptances"], audit.tables["attestations"]
+    ending = pd.concat(
+        [
+            accepted[accepted["matches"]].assign(noun="accepted risk")[["until_at", "by", "noun"]],
+            answers[answers["status"].eq("attested")].assign(noun="answer")[["until_at", "by", "noun"]],
+        ]
+    )
+    ending = ending[ending["until_at"].gt(audit.as_of) & ending["until_at"].le(until)]
+    for day, group in ending.groupby(ending["until_at"].dt.floor("D"), sort=True):
+        numbers = [counted(int(count), str(noun)) for noun, count in group["noun"].value_counts().items()]
+        people = ", ".join(sorted(set(group["by"])))
+        verb = "ends" if len(group) == 1 else "end"
+        yield day, day_words(day, audit.as_of.year), f"{' and '.join(sorted(numbers))} {verb} ({people})", ""
+
+
+def not_known(audit: Audit) -> Block:
+    """What could not be decided, by how much of it, and the cheapest evidence that would."""
+    return pairs("Not known, and what would tell", _gaps(audit), "Everything that was asked was decided.")
+
+
+def _gaps(audit: Audit) -> Iterator[tuple[str, str, str]]:
+    yield from _gaps_of_logs(audit)
+    ages = audit.tables["freshness"]
+    unknown = ages[ages["status"].eq("unknown")]
+    if len(unknown):
+        steps = unknown["next_evidence"].map(next_step).str.rstrip(".").value_counts(sort=True)
+        number = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
+        yield number, "ages.", ". ".join(map(str, steps.index[:2])) + "."
+    silent = unread(audit)
+    if len(silent):
+        names = ", ".join(sorted(silent["source"])[:MOST_NAMES])
+        yield f"{len(silent)} of {len(audit.tables['sources'])}", f"files: {names}.", "Supply them."
+    asked = audit.tables["attestations"]
+    open_ = int(asked["status"].ne("attested").sum())
+    if open_:
+        yield f"{open_} of {len(asked)}", "questions that only people can answer.", "attest --missing"
+
+
+def _gaps_of_logs(audit: Audit) -> Iterator[tuple[str, str, str]]:
+    counts, table = audit.tables["log_counts"], days(audit)
+    silent = int(table["requests"].isna().sum())
+    verdicts = audit.tables["detections"].groupby("detection")["verdict"].agg(set)
+    blind = int(verdicts.map(lambda found: found == {"unknown"}).sum())
+    if counts.empty:
+        yield f"all {len(table)}", "days: no log line says anything about requests.", "Name or export logs."
+        return
+    if blind:
+        untimed, every = int(counts["untimed"].sum()), int(counts["count"].sum())
+        why = f": {untimed:,} of {every:,} log entries have no time" if untimed else ""
+        yield f"{blind} of {len(verdicts)}", f"detections cannot tell{why}.", "Log a time and an address."
+    if silent:
+        yield f"{silent} of {len(table)}", "days have no log line.", "Export them."

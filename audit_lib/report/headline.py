@@ -1,0 +1,181 @@
+"""The answer in one sentence: the verdict, by name what production has lost, and if its use would be seen."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words, instant_words, number_words
+from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.covered import by_item
+from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.report import escape as inert
+from audit_lib.report.block import Block, named
+from audit_lib.report.verdict import FAIL, PASS, PASS_NEEDS, verdict
+
+# What says that others can read a production value, and how.
+LOST = {
+    "leaked-in-force": "has been {place}{since}",
+    "public-exposure": "is built into the page that every browser loads",
+    "equal-but-must-differ": "has the value of a variable that every browser loads",
+    "compromised-value": "has a published value",
+    "template-in-use": "has the value of an example file",
+    "known-default": "has a default value that everyone knows",
+    "placeholder-value": "is a placeholder",
+}
+USED = ("A7", "A12")  # detections that show a success which should not have been one
+MOST_NAMES = 3
+KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A production secret that others can read, and how; `name` is the one that should be secret."""
+
+    name: str
+    how: str
+
+
+def headline(audit: Audit) -> Block:
+    """The head of the page: what was reviewed, the verdict in a sentence, and what it rests on."""
+    word, sentence, lead = spoken(audit)
+    period = f"{day_words(audit.quarter.start, audit.quarter.year)} – {_last_day(audit)}"
+    as_of = f"{period}, as of {instant_words(audit.as_of)} UTC"
+    facts = f"{as_of} · {KEYS.get(audit.key_origin, audit.key_origin)} · not signed"
+    subject = f"review of secrets and logins · {audit.quarter.year} Q{audit.quarter.number}"
+    name = audit.project.name
+    html = (
+        f'<div class="kicker"><span><b>{inert.html(name)}</b> · {inert.html(subject)}</span>'
+        f"<span>{inert.html(facts)}</span></div>"
+        f'<h1><em class="{verdict(audit)}">{word}</em> {inert.html(sentence)}</h1>'
+        f'<p class="lead">{named(" ".join(lead))}</p>'
+    )
+    return Block("", html, "\n".join((f"{name} · {subject}", facts, f"{word} {sentence}", *lead)))
+
+
+def _last_day(audit: Audit) -> str:
+    return day_words(audit.quarter.end - pd.Timedelta(seconds=1), 0)
+
+
+def spoken(audit: Audit) -> tuple[str, str, tuple[str, ...]]:
+    """The verdict's word, its sentence, and the sentences that say why."""
+    state = verdict(audit)
+    use = _use(audit)
+    if state == PASS:
+        return "Pass.", "Nothing is wrong, and everything was looked at.", (_passed(audit), use)
+    if state == FAIL:
+        lost = losses(audit)
+        sentence, lead = _lost(lost) if lost else _faults(audit)
+        return "Fail.", sentence, tuple(filter(None, (*lead, use)))
+    missing = [need.words for need in PASS_NEEDS if not need.holds(audit)]
+    seen = f"Not seen: {'; '.join(missing)}." if missing else ""
+    return (
+        "Not known.",
+        "Nothing wrong was found, but not everything could be seen.",
+        tuple(filter(None, (_undecided(audit), seen, use))),
+    )
+
+
+def losses(audit: Audit) -> tuple[Loss, ...]:
+    """Each production value that others can read, by its least public name; the surest sign counts."""
+    findings = audit.tables["findings"]
+    found = by_item(findings[findings["status"].eq("open") & findings["check"].isin(LOST)])
+    found = found[found["environment"].eq(PRODUCTION)]
+    inventory = audit.tables["inventory"]
+    held = inventory[inventory["environment"].eq(PRODUCTION) & inventory["fingerprint"].notna()]
+    by_value: dict[str, Loss] = {}
+    for finding in sorted(rows(found), key=lambda row: list(LOST).index(row.check)):
+        for name in finding.subject.split("="):
+            for value in held.loc[held["secret"].eq(name), "fingerprint"]:
+                same = held[held["fingerprint"].eq(value)].sort_values(["public", "secret"])
+                loss = Loss(str(same["secret"].iloc[0]), _how(audit, finding.check, finding.subject))
+                by_value.setdefault(str(value), loss)
+    return tuple(by_value.values())
+
+
+def _how(audit: Audit, check: str, subject: str) -> str:
+    if check != "leaked-in-force":
+        return LOST[check]
+    leaked = audit.tables["leaked_secrets"]
+    row = leaked[leaked["secret"].eq(subject)].iloc[0]
+    since = "" if pd.isna(row["first_at"]) else f" since {day_words(row['first_at'], audit.as_of.year)}"
+    ids = str(row["leak_ids"]).split(", ")
+    places = audit.tables["leak_places"]
+    kinds = set(places.loc[places["leak_id"].isin(ids), "place"])
+    words = (("commit", "in git"), ("bundle", "in what browsers load"), ("log", "in a log"))
+    place = next((said for kind, said in words if kind in kinds), "outside its place")
+    return LOST[check].format(place=place, since=since)
+
+
+def _lost(lost: Sequence[Loss]) -> tuple[str, list[str]]:
+    said = [f"{one.name} {one.how}." for one in lost[:MOST_NAMES]]
+    more = len(lost) - MOST_NAMES
+    rest = [f"So can {counted(more, 'other')}."] if more > 0 else []
+    return f"{_number(len(lost))} production {_noun(len(lost))} can be read by others.", said + rest
+
+
+def _faults(audit: Audit) -> tuple[str, list[str]]:
+    """Without a loss in production: what is overdue there, else how grave the findings are."""
+    searched = shows_no_leak(audit.tables["leak_coverage"])
+    known = "No production secret was found where others can read it"
+    first = known + ("." if searched else ", but not everything was searched.")
+    ages = audit.tables["freshness"]
+    late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue")]
+    open_ = audit.tables["findings"][audit.tables["findings"]["status"].eq("open")]
+    worst = max(open_["severity"], key=SEVERITIES.index)
+    grave = counted(int(open_["severity"].eq(worst).sum()), f"{worst} finding")
+    if len(late):
+        names = list(dict.fromkeys(late["secret"]))
+        some = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+        are = "is" if len(names) == 1 else "are"
+        return f"{_number(len(names))} production {_noun(len(names))} {are} too old.", [f"{some}.", first]
+    return f"{grave[:1].upper()}{grave[1:]} to close.", [first]
+
+
+def _passed(audit: Audit) -> str:
+    ages = audit.tables["freshness"]
+    judged = int(ages["status"].isin(("fresh", "due")).sum())
+    return (
+        f"{counted(judged, 'secret')} within the age limit; no value was found outside its place; "
+        "every expected file was read."
+    )
+
+
+def _undecided(audit: Audit) -> str:
+    number = int(audit.tables["findings"]["status"].eq("unknown").sum())
+    return f"{counted(number, 'question')} of this review could not be decided." if number else ""
+
+
+def _use(audit: Audit) -> str:
+    """Whether the logs show, or could have shown, that somebody got in."""
+    logs = audit.tables["sources"][audit.tables["sources"]["kind"].eq("log")]
+    if not logs["read"].sum() or audit.tables["log_counts"].empty:
+        return "Refused logins are not known: no log of the quarter says anything about requests."
+    states = set(_verdicts(audit))
+    if "found" in states:
+        return "The logs show signs of use by others."
+    if states == {"none"}:
+        return "The logs show no sign of use by others."
+    return "No sign of use by others was found; the logs could not have shown it."
+
+
+def _verdicts(audit: Audit) -> Iterator[str]:
+    detections = audit.tables["detections"]
+    for detection in USED:
+        yield from (
+            detections.loc[detections["detection"].eq(detection), "verdict"]
+            if len(detections)
+            else ("unknown",)
+        )
+
+
+def _number(count: int) -> str:
+    word = number_words(count)
+    return word[:1].upper() + word[1:]
+
+
+def _noun(count: int) -> str:
+    return "secret" if count == 1 else "secrets"

@@ -1,0 +1,153 @@
+"""The folded sections of the review, in the order of the page: their tables, and on one line what is in them.
+
+A new table is one more argument of `together`.
+"""
+
+import pandas as pd
+
+from audit_lib.audit import Audit
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words
+from audit_lib.report.action_tables import actions_table, findings_to_close
+from audit_lib.report.columns import status_words
+from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
+from audit_lib.report.detection_tables import detections_tables
+from audit_lib.report.failure_tables import failures_tables
+from audit_lib.report.leak_tables import leaks_tables, not_searched
+from audit_lib.report.limits import limits, what_would_prove
+from audit_lib.report.report_json import values_by_place
+from audit_lib.report.review_summary import changes_table, sign_off, what_was_not_read, what_was_read
+from audit_lib.report.review_tables import findings_table, freshness_table
+from audit_lib.report.rotation_tables import rotations_tables
+from audit_lib.report.rule_tables import rules_tables
+from audit_lib.report.table import Table, Tables, show, together
+
+STATUSES = ("overdue", "unknown", "due", "fresh")
+
+__all__ = [
+    "ages_tables",
+    "auditor_tables",
+    "coverage_tables",
+    "decisions_tables",
+    "findings_tables",
+    "leaks_tables",
+    "logins_tables",
+    "values_tables",
+]
+
+
+def ages_tables(audit: Audit) -> Tables:
+    """Each secret's age, what would decide those that are not known, and the rotations of the quarter."""
+    status = audit.tables["freshness"]["status"]
+    counts = [f"{int(status.eq(one).sum())} {status_words(one)}" for one in STATUSES]
+    free = int(status.eq("exempt").sum())
+    done = len(audit.tables["rotations"])
+    brief = (
+        f"{counted(len(status) - free, 'secret')} with a limit: {', '.join(counts)} · {free} without · "
+        f"{counted(done, 'rotation')} in the quarter"
+    )
+    return together(freshness_table(audit), what_would_prove(audit), rotations_tables(audit), brief=brief)
+
+
+def logins_tables(audit: Audit) -> Tables:
+    """Who was refused or failed to log in, and what was detected."""
+    counts, detections = audit.tables["log_counts"], audit.tables["detections"]
+    if counts.empty:
+        brief = f"nothing of {audit.quarter} was recognised in the logs"
+    else:
+        asked, refused, failed = (
+            int(counts.loc[counts["kind"].isin(kinds), "count"].sum())
+            for kinds in (REQUESTS, FAILED_REQUESTS, ["login_failed"])
+        )
+        found = detections.groupby("detection")["verdict"].agg(set)
+        seen = int(found.map(lambda verdicts: "found" in verdicts).sum())
+        blind = int(found.map(lambda verdicts: verdicts == {"unknown"}).sum())
+        brief = (
+            f"{counted(asked, 'request')}, {refused:,} refused, {counted(failed, 'failed login')} "
+            f"reported · of {counted(len(found), 'detection')} {seen} found something, {blind} not known"
+        )
+    return together(failures_tables(audit), detections_tables(audit), brief=brief)
+
+
+def findings_tables(audit: Audit) -> Tables:
+    """Everything to do, then every finding below what closes it, and what changed since the last report."""
+    status = audit.tables["findings"]["status"].value_counts()
+    actions = actions_table(audit)
+    accepted = int(status.get("accepted", 0))
+    brief = (
+        f"{counted(int(status.get('open', 0)), 'finding')} open, closed by "
+        f"{counted(len(actions.rows), 'action')} · {status.get('unknown', 0)} not known · "
+        f"{counted(accepted, 'accepted risk')}"
+    )
+    others = (findings_table(audit, one) for one in ("unknown", "accepted"))
+    return together(actions, findings_to_close(audit), *others, changes_table(audit), brief=brief)
+
+
+def values_tables(audit: Audit) -> Tables:
+    """Where each secret has the same value: the same letter is the same value."""
+    found = values_by_place(audit.tables["inventory"])
+    places = sorted({place for one in found for place in one["environments"]})
+    view = pd.DataFrame(
+        [
+            [one["secret"], one["component"], *(one["environments"].get(place, "") for place in places)]
+            for one in found
+        ],
+        columns=["secret", "part", *places],
+    )
+    drift = audit.tables["drift"]
+    alike = int((drift["expected"].eq("different") & drift["relation"].eq("same")).sum())
+    apart = int((drift["expected"].eq("same") & drift["relation"].eq("different")).sum())
+    brief = (
+        f"{counted(len(found), 'secret')} compared · {counted(alike, 'value')} used twice · "
+        f"{counted(apart, 'pair')} that must be alike {'differs' if apart == 1 else 'differ'}"
+    )
+    note = "The same letter is the same value, whatever its name is. No letter says anything of the value."
+    return together(show(view, "Values across environments", note, empty="none"), brief=brief)
+
+
+def decisions_tables(audit: Audit) -> Tables:
+    """What somebody answers for by name: accepted risks and answers, until when."""
+    accepted, answers = audit.tables["acceptances"], audit.tables["attestations"]
+    holds = int((accepted["matches"] & ~accepted["expired"]).sum())
+    over, idle = int(accepted["expired"].sum()), int((~accepted["matches"]).sum())
+    answered = int(answers["status"].eq("attested").sum())
+    brief = (
+        f"{counted(holds, 'risk')} accepted, {over} ended, {idle} without a finding · "
+        f"{counted(answered, 'question')} answered, {len(answers) - answered} open"
+    )
+    return together(
+        _acceptances(accepted, audit.as_of.year), _answers(answers, audit.as_of.year), brief=brief
+    )
+
+
+def _acceptances(accepted: pd.DataFrame, year: int) -> Table:
+    states = [
+        "ended" if row.expired else "holds" if row.matches else "matches no finding" for row in rows(accepted)
+    ]
+    view = accepted[["accepted_id", "by", "reason", "until_at"]].assign(state=states)
+    return show(view, "Accepted risks", empty="none", year=year)
+
+
+def _answers(answers: pd.DataFrame, year: int) -> Table:
+    until = [day_words(row.until_at, year) if row.until_at else "" for row in rows(answers)]
+    view = answers[["rule", "question", "status", "by", "reason"]].assign(until=until)
+    return show(view, "Questions that only people can answer", empty="the policy asks none")
+
+
+def coverage_tables(audit: Audit) -> Tables:
+    """What was read and searched, what was not, and what that leaves open."""
+    sources = audit.tables["sources"]
+    read, table = int(sources["state"].eq("read").sum()), days(audit)
+    lines, lost = (int(sources[name].sum()) for name in ("lines", "not_understood"))
+    brief = (
+        f"{read} of {counted(len(sources), 'file')} read · {counted(lines, 'line')}, {lost} not understood · "
+        f"{int(table['requests'].notna().sum())} of {len(table)} days have a log line"
+    )
+    tables = what_was_read(audit), what_was_not_read(audit), not_searched(audit), limits(audit)
+    return together(*tables, brief=brief)
+
+
+def auditor_tables(audit: Audit) -> Tables:
+    """Each rule of the guide with its population and procedure, and the sign-off."""
+    brief = "each rule of the guide: procedure, population, exceptions · integrity · sign-off: not signed"
+    return together(rules_tables(audit), sign_off(audit), brief=brief)

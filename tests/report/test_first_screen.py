@@ -1,0 +1,188 @@
+"""The first screen: a sentence for every state, five figures, what to do first, what is not known."""
+
+import re
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.report import first_screen as screen
+from audit_lib.report.actions import FIRST, tabulate_actions
+from audit_lib.report.headline import spoken
+from audit_lib.report.key_figures import key_figures
+from tests.support import made_up_audit as frames
+from tests.support.made_up_audit import filled
+
+NO_FINDING = {"findings": frames.findings().head(0)}
+NO_LOG = {"log_counts": frames.log_counts().head(0), "sources": frames.sources().iloc[:1]}
+
+
+def _inventory(*rows: tuple[str, str, str | None, bool]) -> pd.DataFrame:
+    """Secrets by name, environment, fingerprint and whether they are public."""
+    return filled(
+        contracts.Inventory,
+        (
+            {
+                "secret": name,
+                "variable": name,
+                "environment": environment,
+                "service": "backend",
+                "kind": "secret",
+                "state": "present" if mark else "missing",
+                "fingerprint": mark,
+                "public": public,
+            }
+            for name, environment, mark, public in rows
+        ),
+    )
+
+
+def _findings(*rows: tuple[str, str, str, str], **more: Any) -> pd.DataFrame:
+    """Open findings by check, severity, subject and environment."""
+    return filled(
+        contracts.Findings,
+        (
+            {
+                "id": f"{check}:{subject}:{environment}",
+                "check": check,
+                "severity": severity,
+                "status": "open",
+                "subject": subject,
+                "environment": environment,
+                "service": "backend",
+                "where": f"{environment}.env:3",
+                "remedy": f"Fix {subject}. Then look again.",
+                **more,
+            }
+            for check, severity, subject, environment in rows
+        ),
+    )
+
+
+def test_what_production_has_lost_is_named() -> None:
+    """By the name that should be secret, once for a value that has two."""
+    inventory = _inventory(
+        ("NEXT_PUBLIC_KEY", "production", "a", True), ("SERVER_KEY", "production", "a", False)
+    )
+    found = _findings(
+        ("public-exposure", "critical", "NEXT_PUBLIC_KEY", "production"),
+        ("equal-but-must-differ", "critical", "NEXT_PUBLIC_KEY=SERVER_KEY", "production"),
+        ("compromised-value", "critical", "NEXT_PUBLIC_KEY", "staging"),
+    )
+    word, sentence, lead = spoken(frames.audit(inventory=inventory, findings=found))
+    assert (word, sentence) == ("Fail.", "One production secret can be read by others.")
+    assert lead[0] == "SERVER_KEY is built into the page that every browser loads."
+
+
+@pytest.mark.parametrize(
+    ("tables", "word", "sentence"),
+    [
+        ({}, "Fail.", "One production secret is too old."),
+        ({"freshness": frames.freshness().head(1)}, "Fail.", "1 high finding to close."),
+        (NO_FINDING, "Not known.", "Nothing wrong was found, but not everything could be seen."),
+    ],
+)
+def test_every_verdict_has_its_sentence(tables: dict[str, pd.DataFrame], word: str, sentence: str) -> None:
+    """What is overdue in production if nothing was lost, else how grave it is; not known is no pass."""
+    assert spoken(frames.audit(**tables))[:2] == (word, sentence)
+
+
+def test_without_logs_no_use_is_denied() -> None:
+    """A stranger's application without logs: that nobody used a secret is not said."""
+    assert spoken(frames.audit(**NO_LOG))[2][-1].startswith("Refused logins are not known")
+    assert "Requests refused: not known" in key_figures(frames.audit(**NO_LOG)).text
+    gaps = screen.not_known(frames.audit(**NO_LOG)).text
+    assert "all 92: days: no log line says anything about requests" in gaps
+
+
+def test_each_figure_has_its_parts() -> None:
+    """Five figures; the parts of each add up to what it is of."""
+    block = key_figures(frames.audit())
+    lines = block.text.splitlines()
+    assert len(lines) == block.html.count('class="stack"') == 5
+    assert "Too old: 1 of 5 secrets (2 not known, 1 due, 1 fresh)" in lines
+    assert re.findall(r"flex:(\d+)", block.html.split("Too old")[1].split("Requests")[0]) == list("1211")
+
+
+def test_one_new_value_closes_all_findings_about_it() -> None:
+    """Whatever its names and places; another value of the same secret is closed by itself."""
+    inventory = _inventory(
+        ("KEY", "production", "a", False),
+        ("KEY", "staging", "a", False),
+        ("OTHER", "staging", "a", False),
+        ("KEY", "development", "b", False),
+    )
+    found = _findings(
+        ("overdue-secret", "high", "KEY", "production"),
+        ("reused-across-environments", "critical", "KEY as in production", "staging"),
+        ("reused-across-names", "medium", "KEY=OTHER", "staging"),
+        ("overdue-secret", "medium", "KEY", "development"),
+    )
+    actions = tabulate_actions(frames.audit(inventory=inventory, findings=found))
+    assert list(actions["closes"]) == [3, 1]
+    assert list(actions["action"]) == [
+        "Rotate KEY and OTHER in production and staging",
+        "Rotate KEY in development",
+    ]
+    assert actions["why"].iloc[0].startswith("One value serves staging and production (staging.env:3)")
+    assert f"{actions['by_at'].iloc[0]:%d %b}" == "01 Oct"
+
+
+def test_every_open_finding_is_closed_by_one_action() -> None:
+    """None is lost and none is counted twice; what is not known joins no values."""
+    inventory = _inventory(("A", "production", "a", False), ("B", "production", "b", False))
+    found = _findings(
+        ("overdue-secret", "high", "A", "production"),
+        ("overdue-secret", "high", "B", "production"),
+        ("tracked-env-file", "high", "env file", "staging"),
+        ("attack-on-logins", "medium", "A1 somebody", ""),
+    )
+    unknown = _findings(
+        ("unknown-age", "medium", "straddles", ""),
+        status="unknown",
+        covers="A@production/backend; B@production/backend",
+    )
+    actions = tabulate_actions(
+        frames.audit(inventory=inventory, findings=pd.concat([found, unknown], ignore_index=True))
+    )
+    ids = [id_ for ids in actions["finding_ids"] for id_ in ids.split("; ")]
+    assert sorted(ids) == sorted(found["id"])
+    assert "Untrack staging.env" in set(actions["action"])
+    assert "Fix A1 somebody" in set(actions["action"])
+
+
+def test_what_closes_most_comes_first_but_after_what_production_loses() -> None:
+    """The action that closes least is not among the five, unless it is critical in production."""
+    names = [f"S{number}" for number in range(7)]
+    inventory = _inventory(*((name, "production", name, False) for name in names))
+    rows = [("overdue-secret", "high", name, "production") for name in names[:6]]
+    rows += [("weak-value", "high", name, "production") for name in names[1:6]]
+    rows += [("compromised-value", "critical", "S6", "production")]
+    actions = tabulate_actions(frames.audit(inventory=inventory, findings=_findings(*rows)))
+    assert "S6" in actions["action"].iloc[0]
+    assert "S0" not in " ".join(actions["action"].head(FIRST))
+    block = screen.do_first(frames.audit(inventory=inventory, findings=_findings(*rows)))
+    assert block.title == "Do these five first: they close 9 of the 12 open findings"
+    assert "Then 2 other actions, for 3 findings" in block.text
+
+
+def test_what_falls_due_is_told_by_its_bounds() -> None:
+    """From the day on which it may be overdue to that on which it is."""
+    fresh = frames.freshness().head(2).assign(status="fresh")
+    fresh["possibly_overdue_from_at"] = pd.Timestamp("2026-10-10", tz="UTC")
+    fresh["overdue_from_at"] = pd.Timestamp("2026-10-14", tz="UTC")
+    found = screen.falls_due(frames.audit(freshness=contracts.Freshness.checked(fresh)))
+    assert found.title == "Falls due before the next review, 31 Dec"
+    assert found.text == "10–14 Oct: API_TOKEN, JWT_SECRET, production"
+
+
+def test_nothing_hostile_is_live_on_the_first_screen() -> None:
+    """Names and texts of strangers are text."""
+    inventory = _inventory((frames.HOSTILE, "production", "a", False))
+    found = _findings(("compromised-value", "critical", frames.HOSTILE, "production"))
+    audit = frames.audit(inventory=inventory, findings=found)
+    for block in (screen.do_first(audit), screen.falls_due(audit), screen.not_known(audit)):
+        bundle = block._repr_mimebundle_()
+        assert "<script" not in bundle["text/html"]
+        assert not {"\x1b", "\u202e"} & set("".join(bundle.values()))
