@@ -22,34 +22,27 @@ from audit_lib.notebook import (
     refuse_misspelt,
 )
 from audit_lib.project import load_project
-from audit_lib.report.incident_tables import (
-    detected_tables,
-    explanations_table,
-    read_table,
-    record_table,
-    steps_table,
-    summary_table,
-    symptoms_table,
-    timeline_table,
-    where_to_look_table,
+from audit_lib.report.incident_screen import (
+    incident_answers,
+    incident_explanations,
+    incident_headline,
+    incident_not_known,
+    incident_stands_out,
+    incident_steps,
 )
+from audit_lib.report.incident_sections import (
+    addresses_section,
+    explanations_section,
+    exposure_section,
+    read_section,
+    record_section,
+    steps_section,
+    symptoms_section,
+    timeline_section,
+)
+from audit_lib.report.incident_tables import read_table, steps_table, where_to_look_table
 from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
-from audit_lib.report.pivot_tables import (
-    client_routes_table,
-    client_table,
-    clients_table,
-    couplings_table,
-    exposure_table,
-    leaks_table,
-    lives_table,
-    neighbours_table,
-    pivot_table,
-    route_table,
-    secret_table,
-    secrets_then_table,
-    uses_table,
-)
 from audit_lib.report.publish.incident_package import package, search_package, searched
 from audit_lib.report.table import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
@@ -58,32 +51,27 @@ from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
-    "client_routes_table",
-    "client_table",
-    "clients_table",
-    "couplings_table",
-    "detected_tables",
-    "explanations_table",
-    "exposure_table",
-    "leaks_table",
-    "lives_table",
-    "neighbours_table",
+    "addresses_section",
+    "explanations_section",
+    "exposure_section",
+    "incident_answers",
+    "incident_explanations",
+    "incident_headline",
+    "incident_not_known",
+    "incident_stands_out",
+    "incident_steps",
     "note",
     "notes_table",
     "open_investigation",
     "pickers",
-    "pivot_table",
+    "read_section",
     "read_table",
-    "record_table",
-    "route_table",
-    "secret_table",
-    "secrets_then_table",
+    "record_section",
+    "steps_section",
     "steps_table",
-    "summary_table",
-    "symptoms_table",
+    "symptoms_section",
     "timeline_figure",
-    "timeline_table",
-    "uses_table",
+    "timeline_section",
     "where_to_look_table",
     "write_package",
 ]

@@ -184,7 +184,7 @@ def _reason(finding: Any, audit: Audit) -> str:
     if finding.check == "reused-across-environments":
         subject = f"{finding.environment} and {finding.subject.rpartition(' ')[2]}"
     name = finding.check.replace("-", " ")
-    return _REASONS.get(finding.check, name).format(subject=subject, where=finding.where.split("; ")[0])
+    return str(_REASONS.get(finding.check, name)).format(subject=subject, where=finding.where.split("; ")[0])
 
 
 def _owner(group: _Group) -> str:

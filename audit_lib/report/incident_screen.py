@@ -1,0 +1,248 @@
+"""The first screen of an incident: what it was, five answers, what to do, what explains it, what is open."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.base.clock import briefly
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.newcomers import new_addresses
+from audit_lib.incident.outages import Outage, core_of, deploy_after, deploy_before, worst_outage
+from audit_lib.incident.pairs import unequal_pairs
+from audit_lib.incident.ruled_out import new_addresses_would_show
+from audit_lib.incident.steps import tabulate_steps
+from audit_lib.incident.where_to_look import tabulate_suspicions
+from audit_lib.report import escape as inert
+from audit_lib.report.block import Block, named, pairs
+from audit_lib.report.incident_tables import newest_line
+
+ATTACKS = ("brute force", "leaked and used", "quiet misuse")
+SENTENCES = {
+    "variables changed by a deploy": "A change of variables shut callers out{while_}.",
+    "pair break": "Two halves of a pair hold different values.",
+    "brute force": "Somebody guessed logins.",
+    "leaked and used": "A leaked value may have been used.",
+    "stale client after a rotation": "A client still sends an old value.",
+    "quiet misuse": "Somebody new was answered.",
+    "proxy collapse": "One address stands for many callers.",
+    "our own bundle explains the sighting": "The value that was seen is one that our own page shows.",
+}
+MOST_STEPS, MOST_EXPLANATIONS, MOST_ROWS = 6, 6, 3
+NOT_KNOWN = "Not known"
+
+
+def incident_headline(investigation: Investigation) -> Block:
+    """What was looked at, the best explanation in a sentence, and what happened."""
+    window, year = investigation.window, investigation.as_of.year
+    looked = f"{day_words(window.since, year)} – {day_words(window.until)}, UTC"
+    subject = f"incident {investigation.name} · looked at: {looked}"
+    word, sentence = _spoken(investigation)
+    lead = " ".join(_lead(investigation))
+    stays = "addresses in full: this page stays on the machine"
+    html = (
+        f'<div class="kicker"><span><b>{inert.html(investigation.project.name)}</b> · {inert.html(subject)}'
+        f"</span><span>{stays}</span></div>"
+        f"<h1><em>{word}</em> {inert.html(sentence)}</h1>"
+        f'<p class="lead">{named(lead)}</p>'
+    )
+    return Block("", html, "\n".join((subject, stays, f"{word} {sentence}", lead)))
+
+
+def _spoken(investigation: Investigation) -> tuple[str, str]:
+    if not investigation.seen:
+        return "Not known.", "No log line of the window was read."
+    best = tabulate_explanations(investigation).iloc[0]
+    if best["verdict"] not in ("likely", "possible"):
+        return "Not known.", "Nothing that was read speaks for an explanation."
+    surely = "Likely" if best["verdict"] == "likely" else "Possibly"
+    attack = "an attack" if best["explanation"] in ATTACKS else "no attack"
+    over = ", and over" if _going_on(investigation)[0] == "No" else ""
+    outage = _outage(investigation)
+    while_ = f" for {_minutes(outage)}" if outage else ""
+    return f"{surely} {attack}{over}.", SENTENCES[best["explanation"]].format(while_=while_)
+
+
+def _outage(investigation: Investigation) -> Outage | None:
+    worst = worst_outage(investigation)
+    return core_of(investigation, worst) if worst else None
+
+
+def _minutes(outage: Outage) -> str:
+    return counted(max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1), "minute")
+
+
+def _lead(investigation: Investigation) -> Iterator[str]:
+    outage = _outage(investigation)
+    if outage is None:
+        here = investigation.here
+        refused = int(here.loc[here["refused"], "count"].sum())
+        yield f"Of {counted(int(here['count'].sum()), 'request')} in the window {refused:,} were refused."
+        return
+    since, until = (briefly(at, investigation.as_of) for at in (outage.first_at, outage.last_at))
+    whom = counted(outage.addresses, "address", "addresses")
+    yield f"From {since} to {until} {counted(outage.refused, 'request')} of {whom} were refused."
+    before, after = deploy_before(investigation, outage), deploy_after(investigation, outage)
+    if before:
+        yield f"A deploy{_cause(before.trigger)} took effect at {before.ended_at:%H:%M:%S}."
+    if after:
+        yield f"The next began at {after.began_at:%H:%M:%S}."
+
+
+def _cause(trigger: str) -> str:
+    return f", set off by {trigger}," if trigger else ""
+
+
+def incident_answers(investigation: Investigation) -> Block:
+    """Is it going on, did anyone get in, who was hit, what was it, and what is left to mend."""
+    answers = (
+        ("Still going on?", *_going_on(investigation)),
+        ("Did anyone get in?", *_got_in(investigation)),
+        ("Who was hit", *_hit(investigation)),
+        ("First explanation", *_cause_in_words(investigation)),
+        ("Left to mend", *_left(investigation)),
+    )
+    html = "".join(
+        f'<div><span class="t">{title}</span><b>{inert.html(short)}</b><span>{inert.html(note)}</span></div>'
+        for title, short, note in answers
+    )
+    text = "\n".join(f"{title}: {short} ({note})" for title, short, note in answers)
+    return Block("", f'<div class="kpi words">{html}</div>', text)
+
+
+def _going_on(investigation: Investigation) -> tuple[str, str]:
+    """By the requests with a time after the last refusal of the outage, or of the window."""
+    outage, here = _outage(investigation), investigation.here
+    refused = here.loc[here["timed"] & here["refused"], "not_before_at"]
+    end = outage.last_at if outage else refused.max()
+    if pd.isna(end):
+        return NOT_KNOWN, "no refused request has a time"
+    if outage and (mended := deploy_after(investigation, outage)):
+        end = max(end, mended.ended_at)
+    after = here[here["timed"] & here["not_before_at"].gt(end)]
+    asked, lost = (int(part["count"].sum()) for part in (after, after[after["refused"]]))
+    if not asked:
+        return NOT_KNOWN, f"no request with a time after {briefly(end, investigation.as_of)}"
+    note = f"since {briefly(end, investigation.as_of)}: {asked - lost} of {asked} answered"
+    return ("No" if lost * 2 < asked else "Yes"), note
+
+
+def _got_in(investigation: Investigation) -> tuple[str, str]:
+    found = new_addresses(investigation)
+    if found:
+        first = f"first {found[0].client} at {briefly(found[0].first_at, investigation.as_of)}"
+        return counted(len(found), "new address", "new addresses"), first
+    if new_addresses_would_show(investigation):
+        return "Nobody new", "no new address was answered"
+    return "None seen", "but the logs might not have shown a new address"
+
+
+def _hit(investigation: Investigation) -> tuple[str, str]:
+    outage, here = _outage(investigation), investigation.here
+    refused = here[here["refused"]]
+    if outage:
+        refused = refused[refused["not_before_at"].between(outage.first_at, outage.last_at)]
+    names = set(refused["client"].astype("str")) - {""}
+    if not names:
+        return NOT_KNOWN if len(refused) else "Nobody", "no address of a refused request was logged"
+    clients = investigation.clients[investigation.clients["client"].isin(names)]
+    classes = clients["classification"].value_counts()
+    kinds = ", ".join(f"{count} {name}" for name, count in classes.items())
+    number = counted(int(refused["count"].sum()), "refusal")
+    return f"{counted(len(names), 'address', 'addresses')}", f"{kinds}; {number}"
+
+
+def _cause_in_words(investigation: Investigation) -> tuple[str, str]:
+    best = tabulate_explanations(investigation).iloc[0]
+    if best["verdict"] not in ("likely", "possible"):
+        return NOT_KNOWN, "nothing that was read speaks for one"
+    return str(best["explanation"]).capitalize(), str(best["verdict"])
+
+
+def _left(investigation: Investigation) -> tuple[str, str]:
+    apart = [text for text in unequal_pairs(investigation) if " differ in " in text]
+    leaked = len(exposed(tabulate_exposure_windows(investigation)))
+    values = f"{counted(leaked, 'leaked secret')} in force"
+    if apart:
+        return counted(len(apart), "unequal pair"), f"{apart[-1]}; {values}"
+    return (values, "rotate them") if leaked else ("Nothing known", "no pair differs, no leak is in force")
+
+
+def incident_steps(investigation: Investigation) -> Block:
+    """The first steps in order, each with how to see that it worked."""
+    steps = tabulate_steps(investigation)
+    shown, left = steps.head(MOST_STEPS), max(len(steps) - MOST_STEPS, 0)
+    items = "".join(
+        f'<li class="step"><span class="n">{row.step}</span><div><b>{inert.html(row.text)}</b>'
+        f"<p>{inert.html(' · '.join(filter(None, (row.place, f'done if {row.verify}'))))}</p></div></li>"
+        for row in rows(shown)
+    )
+    more = f"Then {counted(left, 'more step')}: see All steps" if left else ""
+    foot = f'<p class="sub more"><a href="#all-steps">{more}</a></p>' if left else ""
+    text = "\n".join(f"{row.step}. {row.text} (done if {row.verify})" for row in rows(shown))
+    return Block("What to do, in order", f"<ol>{items}</ol>{foot}", f"{text}\n{more}".strip(), "left")
+
+
+def incident_explanations(investigation: Investigation) -> Block:
+    """Each explanation with its rating, the first point for it and the first against it."""
+    shown = tabulate_explanations(investigation).head(MOST_EXPLANATIONS)
+    items, lines = [], []
+    for row in rows(shown):
+        verdict = "not known" if row.verdict == "unknown" else row.verdict
+        pro = "; ".join(row.speaks_for.split("; ")[:2])
+        contra = row.speaks_against.split("; ")[0]
+        lacks = f"Missing: {row.missing.split('; ')[0]}." if verdict == "not known" and row.missing else ""
+        said = " ".join(filter(None, (f"{pro}." if pro else "", lacks)))
+        against = f"Against: {contra}." if contra else ""
+        items.append(
+            f'<li class="rated"><span class="w {row.verdict}">{verdict}</span>'
+            f"<div><b>{inert.html(row.explanation.capitalize())}</b><p>{inert.html(said)} "
+            f"<i>{inert.html(against)}</i></p></div></li>"
+        )
+        lines.append(" ".join(filter(None, (f"{verdict}: {row.explanation}.", said, against))))
+    note = "Ordered by the evidence for and against; the ratings are not probabilities."
+    html = f'<p class="sub">{note}</p><ol>{"".join(items)}</ol>'
+    return Block("What may explain it", html, "\n".join(lines), "right")
+
+
+def incident_stands_out(investigation: Investigation) -> Block:
+    """What else stands out in all that was read, with the option that looks into it."""
+    window, every = investigation.window, tabulate_suspicions(investigation)
+    leaks = every["secret"].ne("")
+    elsewhere = every[~leaks & ~every["first_at"].between(window.since, window.until)]
+    found = pd.concat([every[leaks].head(MOST_ROWS), elsewhere.head(MOST_ROWS)])
+    shown = [
+        (
+            "" if pd.isna(row.first_at) else day_words(_moment(row.first_at), investigation.as_of.year),
+            f"{row.secret} {row.what}".strip() if row.secret else f"{row.count} × {row.what}",
+            f"--secret {row.secret}" if row.secret else f"--client {row.client}" if row.client else "",
+        )
+        for row in found.itertuples()
+    ]
+    return pairs("Also stands out in what was read", shown, "Nothing.", "left")
+
+
+def _moment(at: pd.Timestamp) -> datetime:
+    return at.to_pydatetime()
+
+
+def incident_not_known(investigation: Investigation) -> Block:
+    """What the logs of the window do not say, and until when they reach."""
+    return pairs("Not known", _gaps(investigation), "Everything that was asked was decided.")
+
+
+def _gaps(investigation: Investigation) -> Iterator[tuple[str, str, str]]:
+    here = investigation.here
+    asked, untimed = int(here["count"].sum()), int(here.loc[~here["timed"], "count"].sum())
+    if not investigation.seen:
+        yield "the window", "no log line of it was read.", "Supply its logs."
+    if untimed:
+        yield f"{untimed} of {asked}", "requests have no time: bursts among them cannot be seen.", ""
+    yield "after", f"the newest line that was read: {newest_line(investigation)}.", ""
+    missing = tabulate_explanations(investigation)["missing"].head(3)
+    for text in dict.fromkeys(text.split("; ")[-1] for text in missing if text):
+        yield "evidence", f"{text}.", ""

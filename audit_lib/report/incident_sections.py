@@ -1,0 +1,108 @@
+"""The folded sections of an incident's page: their tables, and on one line what is in them."""
+
+from audit_lib.base.in_words import counted
+from audit_lib.incident.exposure_windows import tabulate_exposure_windows
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.pivots import suspect
+from audit_lib.incident.record import NOT_KNOWN, tabulate_record
+from audit_lib.incident.steps import tabulate_steps
+from audit_lib.incident.symptoms import tabulate_symptoms
+from audit_lib.incident.timeline import tabulate_timeline
+from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.report.incident_tables import (
+    detected_tables,
+    explanations_table,
+    read_table,
+    record_table,
+    steps_table,
+    summary_table,
+    symptoms_table,
+    timeline_table,
+    where_to_look_table,
+)
+from audit_lib.report.pivot_tables import (
+    client_routes_table,
+    client_table,
+    couplings_table,
+    exposure_table,
+    leaks_table,
+    lives_table,
+    neighbours_table,
+    pivot_table,
+    secrets_then_table,
+    uses_table,
+)
+from audit_lib.report.table import Tables, together
+
+__all__ = [
+    "addresses_section",
+    "explanations_section",
+    "exposure_section",
+    "read_section",
+    "record_section",
+    "steps_section",
+    "symptoms_section",
+    "timeline_section",
+]
+
+
+def timeline_section(investigation: Investigation) -> Tables:
+    """What happened, in order."""
+    brief = counted(len(tabulate_timeline(investigation)), "row")
+    return together(timeline_table(investigation), brief=brief)
+
+
+def steps_section(investigation: Investigation) -> Tables:
+    """Every step, and what stands out in all logs."""
+    brief = f"{counted(len(tabulate_steps(investigation)), 'step')} · what stands out in all that was read"
+    return together(steps_table(investigation), where_to_look_table(investigation), brief=brief)
+
+
+def explanations_section(investigation: Investigation) -> Tables:
+    """Each explanation in full, and what the detections found in the window."""
+    verdicts = tabulate_window_detections(investigation).groupby("detection")["verdict"].agg(set)
+    found = int(verdicts.map(lambda one: "found" in one).sum())
+    blind = int(verdicts.map(lambda one: one == {"unknown"}).sum())
+    brief = f"of {counted(len(verdicts), 'detection')} {found} found something, {blind} not known"
+    return together(explanations_table(investigation), detected_tables(investigation), brief=brief)
+
+
+def addresses_section(investigation: Investigation) -> Tables:
+    """From the address to its routes, to the others who asked for them, to the values in force then."""
+    classes = investigation.clients["classification"].value_counts()
+    counts = ", ".join(f"{count} {name}" for name, count in classes.items()) or "none"
+    brief = f"{counts} · looked at: {investigation.client or suspect(investigation) or 'none'}"
+    tables = (client_table, client_routes_table, neighbours_table, pivot_table, secrets_then_table)
+    return together(*(table(investigation) for table in tables), brief=brief)
+
+
+def exposure_section(investigation: Investigation) -> Tables:
+    """From when until when a value could be used by others, who was answered then, and what it touches."""
+    windows = tabulate_exposure_windows(investigation)
+    brief = f"{counted(len(windows), 'window')}, {int(windows['open'].sum())} still open"
+    tables = (exposure_table, uses_table, leaks_table, lives_table, couplings_table)
+    return together(*(table(investigation) for table in tables), brief=brief)
+
+
+def symptoms_section(investigation: Investigation) -> Tables:
+    """The guide's emergency triggers and symptoms."""
+    verdicts = tabulate_symptoms(investigation)["verdict"].value_counts()
+    words = (("found", "found"), ("unknown", "not known"), ("none", "none"))
+    brief = ", ".join(f"{verdicts.get(verdict, 0)} {said}" for verdict, said in words)
+    return together(symptoms_table(investigation), brief=brief)
+
+
+def record_section(investigation: Investigation) -> Tables:
+    """The record of the incident."""
+    record = tabulate_record(investigation)
+    open_ = list(record.loc[record["value"].str.startswith((NOT_KNOWN, "not yet")), "field"])
+    brief = f"{counted(len(record), 'field')}; still open: {', '.join(open_) or 'none'}"
+    return together(record_table(investigation), brief=brief)
+
+
+def read_section(investigation: Investigation) -> Tables:
+    """What is looked into, and each file with its lines."""
+    sources = investigation.sources
+    read = int(sources["state"].eq("read").sum())
+    brief = f"{read} of {counted(len(sources), 'file')} read"
+    return together(summary_table(investigation), read_table(investigation), brief=brief)
