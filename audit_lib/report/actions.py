@@ -15,7 +15,7 @@ from audit_lib.findings.closed_together import TARGETS, closed_together
 from audit_lib.findings.covered import items
 from audit_lib.leaks.urgency import PRODUCTION
 
-# Days from the review by which a finding must be closed; docs/checks.md#deadlines.
+# Days from the review by which a finding must be closed; docs/review.md#deadlines.
 DEADLINES = {"critical": 1, "high": 7, "medium": 30, "low": 90, "info": 90}
 NOT_NAMED = "not named"
 FIRST = 5

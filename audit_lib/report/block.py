@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from audit_lib.report import escape as inert
 
+_QUOTED = re.compile(r"`([^`<>]+)`")
 _NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 
 
@@ -27,8 +28,8 @@ class Block:
 
 
 def named(text: str) -> str:
-    """The text for HTML, with the names of variables in it in a fixed-width face."""
-    return _NAME.sub(r"<code>\g<0></code>", inert.html(text))
+    """The text for HTML, the names of variables and what is between backticks in a fixed-width face."""
+    return _QUOTED.sub(r"<code>\1</code>", _NAME.sub(r"<code>\g<0></code>", inert.html(text)))
 
 
 def pairs(title: str, rows: Iterable[tuple[str, str, str]], empty: str, place: str = "right") -> Block:

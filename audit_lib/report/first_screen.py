@@ -13,7 +13,7 @@ from audit_lib.base.in_words import counted, day_words, number_words
 from audit_lib.findings.row_words import next_step
 from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST, NOT_NAMED, tabulate_actions
-from audit_lib.report.block import Block, pairs
+from audit_lib.report.block import Block, named, pairs
 from audit_lib.report.days_of_quarter import days
 from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
@@ -59,7 +59,7 @@ def do_first(audit: Audit) -> Block:
 def _item(row: Any, year: int) -> str:
     return (
         f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
-        f'<p>{inert.html(row.why)}.</p></div><span class="who">{inert.html(row.owner)}</span>'
+        f'<p>{named(row.why)}.</p></div><span class="who">{inert.html(row.owner)}</span>'
         f'<span class="by">{day_words(row.by_at, year)}</span>'
         f'<span class="cl">{row.closes}<span class="unseen"> findings closed</span></span></li>'
     )

@@ -177,8 +177,8 @@ def incident_steps(investigation: Investigation) -> Block:
     steps = tabulate_steps(investigation)
     shown, left = steps.head(MOST_STEPS), max(len(steps) - MOST_STEPS, 0)
     items = "".join(
-        f'<li class="step"><span class="n">{row.step}</span><div><b>{inert.html(row.text)}</b>'
-        f"<p>{inert.html(' · '.join(filter(None, (row.place, f'done if {row.verify}'))))}</p></div></li>"
+        f'<li class="step"><span class="n">{row.step}</span><div><b>{named(row.text)}</b>'
+        f"<p>{named(' · '.join(filter(None, (row.place, f'done if {row.verify}'))))}</p></div></li>"
         for row in rows(shown)
     )
     more = f"Then {counted(left, 'more step')}: see All steps" if left else ""
@@ -200,8 +200,8 @@ def incident_explanations(investigation: Investigation) -> Block:
         against = f"Against: {contra}." if contra else ""
         items.append(
             f'<li class="rated"><span class="w {row.verdict}">{verdict}</span>'
-            f"<div><b>{inert.html(row.explanation.capitalize())}</b><p>{inert.html(said)} "
-            f"<i>{inert.html(against)}</i></p></div></li>"
+            f"<div><b>{inert.html(row.explanation.capitalize())}</b><p>{named(said)} "
+            f"<i>{named(against)}</i></p></div></li>"
         )
         lines.append(" ".join(filter(None, (f"{verdict}: {row.explanation}.", said, against))))
     note = "Ordered by the evidence for and against; the ratings are not probabilities."

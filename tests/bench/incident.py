@@ -63,7 +63,7 @@ def opened(folder: Path) -> dict[str, Any]:
     from audit_lib import incident_notebook as report
 
     investigation = report.open_investigation(str(folder))
-    shown = [report.summary_table(investigation), report.where_to_look_table(investigation)]
+    shown = [report.incident_headline(investigation), report.where_to_look_table(investigation)]
     shown.append(report.timeline_figure(investigation))
     for one in shown:
         one._repr_mimebundle_()

@@ -1,0 +1,93 @@
+"""The committed page of the sample as a person sees it: small, folded, sorted and filtered by keyboard."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import browser
+from tests.support.paths import GOLDEN
+
+REPORT = GOLDEN / "report.html"
+HEIGHT = "document.documentElement.scrollHeight"
+LARGEST = 400 * 1024
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests here."""
+    with browser() as one:
+        yield one
+
+
+def _opened(chromium: Browser, wide: int = 1280, scripts: bool = True, at: str = "") -> Page:
+    context = chromium.new_context(viewport={"width": wide, "height": 900}, java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(REPORT.as_uri() + at)
+    return page
+
+
+@pytest.mark.parametrize(("wide", "tall"), [(1280, 6000), (390, 9000)])
+def test_folded_it_is_short_and_asks_for_nothing(chromium: Browser, wide: int, tall: int) -> None:
+    """On a screen and on a phone: not taller than can be read, nothing beyond its width, no request."""
+    context = chromium.new_context(viewport={"width": wide, "height": 900})
+    page, asked, faults = context.new_page(), list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(REPORT.as_uri())
+    assert page.evaluate(HEIGHT) <= tall
+    assert page.evaluate("document.documentElement.scrollWidth") == wide
+    assert asked == [REPORT.as_uri()]
+    assert faults == []
+
+
+def test_it_is_small() -> None:
+    """The whole page with its figures."""
+    assert REPORT.stat().st_size <= LARGEST
+
+
+def test_without_scripts_it_is_whole(chromium: Browser) -> None:
+    """Each section opens, by keyboard too, and holds its tables."""
+    page = _opened(chromium, scripts=False)
+    folds = page.locator("details.section")
+    assert folds.count() == 8
+    folds.first.locator("> summary").press("Enter")
+    assert page.locator("#leaks table").first.is_visible()
+
+
+def test_severity_is_sorted_by_rank_with_the_keyboard(chromium: Browser) -> None:
+    """Enter on a heading sorts, and again turns the order; the heading says so."""
+    page = _opened(chromium, at="#all-findings")
+    table = page.locator("#all-findings table.audit").first
+    head = table.locator("th", has_text="severity")
+    words = table.locator("tbody td:nth-child(2)")
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert words.first.inner_text() == "critical"
+    head.locator("button").press("Enter")
+    assert words.first.inner_text() == "info"
+
+
+def test_rows_are_filtered_by_text_and_by_word(chromium: Browser) -> None:
+    """What is typed and what is pressed must both hold; how many are left is said."""
+    page = _opened(chromium, at="#all-findings")
+    bar = page.locator("#all-findings .chips").first
+    rows = page.locator("#all-findings table.audit").first.locator("tbody tr")
+    bar.locator("input").fill("jwt_secret_key")
+    bar.locator("button", has_text="critical").press("Enter")
+    shown = [row for row in rows.all() if row.is_visible()]
+    assert shown
+    assert all("JWT_SECRET_KEY" in row.inner_text() and "critical" in row.inner_text() for row in shown)
+    assert bar.locator("[role=status]").inner_text() == f"{len(shown)} of {rows.count()} shown"
+
+
+def test_a_link_opens_what_it_leads_to(chromium: Browser) -> None:
+    """From the first action to its row, from a finding to its leak, from the leak to its line."""
+    page = _opened(chromium)
+    page.locator(".first li .n").first.click()
+    assert page.locator("#do-1").is_visible()
+    page.locator("#all-findings td a[href^='#leak-']").first.click()
+    leak = page.locator("tr:target")
+    assert leak.is_visible()
+    leak.locator("a[href^='#at-']").click()
+    assert "deploy/backend.staging.env:8" in page.locator("tr:target").inner_text()
