@@ -123,7 +123,7 @@ def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str
 
 def not_known(audit: Audit) -> Block:
     """What could not be decided, by how much of it, and the cheapest evidence that would."""
-    return pairs("Not known, and what would tell", _gaps(audit), "Everything that was asked was decided.")
+    return pairs("Not known, and what would decide", _gaps(audit), "Everything that was asked was decided.")
 
 
 def _gaps(audit: Audit) -> Iterator[tuple[str, str, str]]:
@@ -155,6 +155,6 @@ def _gaps_of_logs(audit: Audit) -> Iterator[tuple[str, str, str]]:
     if blind:
         untimed, every = int(counts["untimed"].sum()), int(counts["count"].sum())
         why = f": {untimed:,} of {every:,} log entries have no time" if untimed else ""
-        yield f"{blind} of {len(verdicts)}", f"detections cannot tell{why}.", "Log a time and an address."
+        yield f"{blind} of {len(verdicts)}", f"detections are not decided{why}.", "Log a time and an address."
     if silent:
         yield f"{silent} of {len(table)}", "days have no log line.", "Export them."

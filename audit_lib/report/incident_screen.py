@@ -29,7 +29,7 @@ SENTENCES = {
     "leaked and used": "A leaked value may have been used.",
     "stale client after a rotation": "A client still sends an old value.",
     "quiet misuse": "Somebody new was answered.",
-    "proxy collapse": "One address stands for many callers.",
+    "proxy collapse": "One address hides many callers.",
     "our own bundle explains the sighting": "The value that was seen is one that our own page shows.",
 }
 MOST_STEPS, MOST_EXPLANATIONS, MOST_ROWS = 6, 6, 3
@@ -98,13 +98,13 @@ def _cause(trigger: str) -> str:
 
 
 def incident_answers(investigation: Investigation) -> Block:
-    """Is it going on, did anyone get in, who was hit, what was it, and what is left to mend."""
+    """Is it going on, did anyone get in, who was hit, what was it, and what is left to fix."""
     answers = (
         ("Still going on?", *_going_on(investigation)),
         ("Did anyone get in?", *_got_in(investigation)),
         ("Who was hit", *_hit(investigation)),
         ("First explanation", *_cause_in_words(investigation)),
-        ("Left to mend", *_left(investigation)),
+        ("Left to fix", *_left(investigation)),
     )
     html = "".join(
         f'<div><span class="t">{title}</span><b>{inert.html(short)}</b><span>{inert.html(note)}</span></div>'
@@ -121,8 +121,8 @@ def _going_on(investigation: Investigation) -> tuple[str, str]:
     end = outage.last_at if outage else refused.max()
     if pd.isna(end):
         return NOT_KNOWN, "no refused request has a time"
-    if outage and (mended := deploy_after(investigation, outage)):
-        end = max(end, mended.ended_at)
+    if outage and (fixed := deploy_after(investigation, outage)):
+        end = max(end, fixed.ended_at)
     after = here[here["timed"] & here["not_before_at"].gt(end)]
     asked, lost = (int(part["count"].sum()) for part in (after, after[after["refused"]]))
     if not asked:

@@ -20,7 +20,7 @@ from audit_lib.report.table import as_text, show
 MOST_ROWS = 24  # more would not be read; the table holds all
 MOST_BURSTS = 4
 KINDS = {"overdue": "bad", "unknown": "unk", "due": "due", "fresh": "ok"}
-REASONS = {"straddles": "cannot tell yet", "conflict": "records disagree", "not supplied": "not supplied"}
+REASONS = {"straddles": "not known yet", "conflict": "records disagree", "not supplied": "not supplied"}
 
 _WIDE, _ROW, _TOP = 420.0, 20.0, 18.0
 _LEFT, _LIMIT, _RIGHT, _PER_DAY = 186.0, 237.0, 318.0, 0.53  # pixels

@@ -7,8 +7,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.browser import browser
 from tests.support.paths import GOLDEN
+from tests.support.real_loaders import NODE_FOLDER
 
 REPORT = GOLDEN / "report.html"
+AXE = NODE_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 HEIGHT = "document.documentElement.scrollHeight"
 LARGEST = 400 * 1024
 
@@ -91,3 +93,23 @@ def test_a_link_opens_what_it_leads_to(chromium: Browser) -> None:
     assert leak.is_visible()
     leak.locator("a[href^='#at-']").click()
     assert "deploy/backend.staging.env:8" in page.locator("tr:target").inner_text()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="npm ci of tests/loaders into .cache/npm is needed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("wide", [1280, 390])
+def test_axe_finds_nothing(chromium: Browser, scheme: str, wide: int) -> None:
+    """No violation, folded and with every fold open."""
+    viewport = {"width": wide, "height": 900}
+    context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(REPORT.as_uri())
+    page.evaluate(AXE.read_text("utf-8"))
+    for opened in (False, True):
+        page.evaluate(
+            f"document.querySelectorAll('details').forEach(fold => fold.open = {str(opened).lower()})"
+        )
+        found = page.evaluate(
+            "axe.run().then(done => done.violations.map(one => one.id + one.nodes[0].html))"
+        )
+        assert found == []
