@@ -1,7 +1,6 @@
 """The first screen of an incident: what it was, five answers, what to do, what explains it, what is open."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import pandas as pd
 
@@ -217,17 +216,13 @@ def incident_stands_out(investigation: Investigation) -> Block:
     found = pd.concat([every[leaks].head(MOST_ROWS), elsewhere.head(MOST_ROWS)])
     shown = [
         (
-            "" if pd.isna(row.first_at) else day_words(_moment(row.first_at), investigation.as_of.year),
-            f"{row.secret} {row.what}".strip() if row.secret else f"{row.count} × {row.what}",
+            day_words(row.first_at, investigation.as_of.year) if row.first_at else "",
+            f"{row.secret} {row.what}" if row.secret else f"{row.count} × {row.what}",
             f"--secret {row.secret}" if row.secret else f"--client {row.client}" if row.client else "",
         )
-        for row in found.itertuples()
+        for row in rows(found)
     ]
     return pairs("Also stands out in what was read", shown, "Nothing.", "left")
-
-
-def _moment(at: pd.Timestamp) -> datetime:
-    return at.to_pydatetime()
 
 
 def incident_not_known(investigation: Investigation) -> Block:
