@@ -93,6 +93,7 @@ COLUMNS: dict[str, Column] = {
     "untimed": _count("without a time"),
     "variable": Column("variable", code=True),
     "verdict": Column("verdict", word=True),
+    "where": Column("line"),
 }
 
 

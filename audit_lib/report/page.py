@@ -1,7 +1,9 @@
 """Renders an executed notebook as report.html: one file, no network, readable without scripts."""
 
 import base64
+import html
 import re
+from copy import deepcopy
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
@@ -14,7 +16,9 @@ from audit_lib.report.table import anchor
 
 _HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")
-_LEFT = ' style="text-align:left"'  # what JupyterLab needs and a page does not
+_TABLE = re.compile(r'<table class="audit.*?</table>', re.DOTALL)
+_CELL = re.compile(r'<td(?: data-label="([^"]*)")? style="text-align:(\w+)">')
+_PLAIN = re.compile(r"[\w ()/,.%-]", re.ASCII)
 
 
 @dataclass
@@ -44,11 +48,11 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
     The markdown is the notebook's own; every output was made inert when it was written (report/escape.py),
     and the policy in the page's head allows only one script, that of page.js, by its hash.
     """
-    script = _text("page.js")
-    first, sections = _parts(notebook)
+    script, columns = _text("page.js"), list[str]()
+    first, sections = _parts(_lean(notebook, columns))
     given = {
         "title": title,
-        "css": _text("page.css"),
+        "css": "\n".join([_text("page.css"), *columns]),
         "script": script,
         "script_hash": f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode('ascii')}",
         "first": first,
@@ -60,10 +64,41 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
         extra_template_basedirs=[],
         extra_template_paths=[str(template.parent)],
         exclude_anchor_links=True,
-        filters={"lean": lambda html: html.replace(_LEFT, "")},
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
     return str(body).strip() + "\n"
+
+
+def _lean(notebook: nbformat.NotebookNode, columns: list[str]) -> nbformat.NotebookNode:
+    """The notebook with each table's sides and labels as style, added to `columns`, once for a column.
+
+    In a notebook each cell has its own, since JupyterLab keeps neither classes nor styles of a page.
+    """
+    lean = deepcopy(notebook)
+    for cell in lean.cells:
+        for output in cell.get("outputs", []):
+            if "text/html" in output.get("data", {}):
+                shown = output.data["text/html"]
+                output.data["text/html"] = _TABLE.sub(lambda found: _columns(found[0], columns), shown)
+    return lean
+
+
+def _columns(table: str, columns: list[str]) -> str:
+    id_ = f"t{len(columns) + 1}"
+    cells = _CELL.findall(table[table.index("<tbody>") : table.index("</tr>", table.index("<tbody>"))])
+    style = ""
+    for place, (label, side) in enumerate(cells, 1):
+        if side == "right":
+            style += f"#{id_} td:nth-child({place}){{text-align:right;min-width:2.5em}}"
+        if label:
+            style += f'#{id_} td:nth-child({place})::before{{--label:"{_quoted(label)}"}}'
+    columns.append(style)
+    return _CELL.sub("<td>", table).replace("<table", f'<table id="{id_}"', 1)
+
+
+def _quoted(label: str) -> str:
+    """A label as the text of a style, in which nothing but letters and a few signs stands for itself."""
+    return "".join(sign if _PLAIN.match(sign) else f"\\{ord(sign):x} " for sign in html.unescape(label))
 
 
 def _text(name: str) -> str:

@@ -124,7 +124,7 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
         "place": place(rows),
         "evidence": rows["evidence"],
         "remedy": rows["remedy"],
-        "line": rows["where"].mask(rows["where"] == place(rows), ""),
+        "where": rows["where"].mask(rows["where"] == place(rows), ""),
         "control": (rows["controls"] + "; " + lines).str.strip("; "),
         "accepted_by": rows["accepted_by"],
         "accepted_until_at": rows["accepted_until_at"],

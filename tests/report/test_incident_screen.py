@@ -1,0 +1,64 @@
+"""The incident's first screen: five answers for what is known and what is not, a sentence for each cause."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from audit_lib.incident.investigation import Investigation, LastComputed
+from audit_lib.incident.question import Question
+from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
+from audit_lib.investigation import investigate
+from audit_lib.ledger.keys import keeper_of
+from audit_lib.logins.requests import Window
+from audit_lib.project import load_project
+from audit_lib.report import incident_screen as screen
+from audit_lib.report.timeline_figure import timeline_figure
+from tests.support.planted_incidents import AS_OF, STRANGER, plant
+
+
+def _planted(folder: Path, kind: str) -> Investigation:
+    plant(folder, kind, 0)
+    project = load_project(folder)
+    return investigate(project, Question("2026-09-10"), AS_OF, keeper_of(project))
+
+
+@pytest.fixture(scope="module")
+def leaked(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
+    """A value that leaked and was used."""
+    return _planted(tmp_path_factory.mktemp("leaked"), "leaked and used")
+
+
+def test_every_explanation_has_its_sentence() -> None:
+    """None is left without words."""
+    assert set(screen.SENTENCES) == set(UNLIKELY_NEEDS)
+    assert set(screen.ATTACKS) < set(screen.SENTENCES)
+
+
+def test_an_attack_is_called_one_and_the_new_address_is_named(leaked: Investigation) -> None:
+    """The verdict of the best explanation, and who got in since when."""
+    assert "an attack" in screen.incident_headline(leaked).text
+    assert "A leaked value may have been used." in screen.incident_headline(leaked).text
+    assert f"Did anyone get in?: 1 new address (first {STRANGER}" in screen.incident_answers(leaked).text
+
+
+def test_nothing_is_claimed_of_a_window_that_was_not_read(leaked: Investigation) -> None:
+    """Without a line of the window neither an end nor an absence is stated."""
+    window = Window(AS_OF.replace(year=2020), AS_OF.replace(year=2021))
+    unread = replace(leaked, window=window, computed=LastComputed())
+    assert "Not known. No log line of the window was read." in screen.incident_headline(unread).text
+    answers = screen.incident_answers(unread).text
+    assert "Still going on?: Not known" in answers
+    assert "None seen" in answers
+    assert "the window: no log line of it was read." in screen.incident_not_known(unread).text
+
+
+def test_each_block_says_as_text_what_it_shows(leaked: Investigation) -> None:
+    """Steps in order, explanations with their ratings, and what the figure draws."""
+    steps = screen.incident_steps(leaked)
+    assert steps.text.startswith("1. ")
+    assert steps.html.count("<li") == min(steps.text.count("done if"), screen.MOST_STEPS)
+    assert screen.incident_explanations(leaked).text.split(":")[0] in ("likely", "possible")
+    drawn = timeline_figure(leaked)
+    assert "1 leak" in drawn.alt
+    assert drawn.svg.startswith("<svg")
