@@ -87,7 +87,6 @@ COLUMNS: dict[str, Column] = {
     "source": Column("file", code=True),
     "state": Column("state", word=True),
     "status": Column("status", null="message", word=True),
-    "status_code": Column("status code", null="message"),
     "subject": Column("subject", code=True),
     "unauthorized": _count("401 unauthorized"),
     "untimed": _count("without a time"),

@@ -119,20 +119,28 @@ def _lost(lost: Sequence[Loss]) -> tuple[str, list[str]]:
 
 def _faults(audit: Audit) -> tuple[str, list[str]]:
     """Without a loss in production: what is overdue there, else how grave the findings are."""
-    searched = shows_no_leak(audit.tables["leak_coverage"])
-    known = "No production secret was found where others can read it"
-    first = known + ("." if searched else ", but not everything was searched.")
+    first = _unlost(audit)
     ages = audit.tables["freshness"]
     late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue")]
     open_ = audit.tables["findings"][audit.tables["findings"]["status"].eq("open")]
     worst = max(open_["severity"], key=SEVERITIES.index)
-    grave = counted(int(open_["severity"].eq(worst).sum()), f"{worst} finding")
+    grave = int(open_["severity"].eq(worst).sum())
     if len(late):
         names = list(dict.fromkeys(late["secret"]))
         some = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
         are = "is" if len(names) == 1 else "are"
         return f"{_number(len(names))} production {_noun(len(names))} {are} too old.", [f"{some}.", first]
-    return f"{grave[:1].upper()}{grave[1:]} to close.", [first]
+    return f"{_number(grave)} {worst} {'finding' if grave == 1 else 'findings'} to close.", [first]
+
+
+def _unlost(audit: Audit) -> str:
+    """That no loss was found in production, as far as its values were read and searched for."""
+    inventory = audit.tables["inventory"]
+    if not (inventory["environment"].eq(PRODUCTION) & inventory["fingerprint"].notna()).any():
+        return "Of production nothing is known: no value of it was read."
+    searched = shows_no_leak(audit.tables["leak_coverage"])
+    rest = "" if searched else ", but not everything was searched"
+    return f"No production secret was found where others can read it{rest}."
 
 
 def _passed(audit: Audit) -> str:

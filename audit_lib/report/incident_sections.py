@@ -23,6 +23,7 @@ from audit_lib.report.incident_tables import (
 from audit_lib.report.pivot_tables import (
     client_routes_table,
     client_table,
+    clients_table,
     couplings_table,
     exposure_table,
     leaks_table,
@@ -72,8 +73,9 @@ def addresses_section(investigation: Investigation) -> Tables:
     classes = investigation.clients["classification"].value_counts()
     counts = ", ".join(f"{count} {name}" for name, count in classes.items()) or "none"
     brief = f"{counts} · looked at: {investigation.client or suspect(investigation) or 'none'}"
-    tables = (client_table, client_routes_table, neighbours_table, pivot_table, secrets_then_table)
-    return together(*(table(investigation) for table in tables), brief=brief)
+    tables = (client_table, client_routes_table, neighbours_table, pivot_table, clients_table)
+    then = secrets_then_table(investigation)
+    return together(*(table(investigation) for table in tables), then, brief=brief)
 
 
 def exposure_section(investigation: Investigation) -> Tables:

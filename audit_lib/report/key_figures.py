@@ -80,7 +80,10 @@ def _refused(audit: Audit) -> KeyFigure:
     refused = int(counts.loc[counts["kind"].isin(FAILED_REQUESTS), "count"].sum())
     found = bursts(audit)
     within = int(found["refused"].sum())
-    many = f"{within:,} on {counted(len(found), 'day')} with a burst" if len(found) else "no burst was found"
+    detections = audit.tables["detections"]
+    blind = detections.loc[detections["detection"].eq("A1"), "verdict"].eq("unknown").any()
+    none = "whether in bursts is not known" if blind else "no burst was found"
+    many = f"{within:,} on {counted(len(found), 'day')} with a burst" if len(found) else none
     parts = ((BAD, within), (UNKNOWN, refused - within))
     return KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", parts, many)
 

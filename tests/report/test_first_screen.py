@@ -11,6 +11,7 @@ from audit_lib.report import first_screen as screen
 from audit_lib.report.actions import FIRST, tabulate_actions
 from audit_lib.report.headline import spoken
 from audit_lib.report.key_figures import key_figures
+from tests.report.test_pass_is_earned import WHOLE
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
 
@@ -79,13 +80,28 @@ def test_what_production_has_lost_is_named() -> None:
     ("tables", "word", "sentence"),
     [
         ({}, "Fail.", "One production secret is too old."),
-        ({"freshness": frames.freshness().head(1)}, "Fail.", "1 high finding to close."),
+        ({"freshness": frames.freshness().head(1)}, "Fail.", "One high finding to close."),
         (NO_FINDING, "Not known.", "Nothing wrong was found, but not everything could be seen."),
     ],
 )
 def test_every_verdict_has_its_sentence(tables: dict[str, pd.DataFrame], word: str, sentence: str) -> None:
     """What is overdue in production if nothing was lost, else how grave it is; not known is no pass."""
     assert spoken(frames.audit(**tables))[:2] == (word, sentence)
+
+
+def test_a_pass_says_what_it_rests_on() -> None:
+    """Only with all that a pass needs."""
+    word, sentence, lead = spoken(frames.audit(**WHOLE))
+    assert (word, sentence) == ("Pass.", "Nothing is wrong, and everything was looked at.")
+    assert lead[0].startswith("2 secrets within the age limit")
+
+
+def test_of_production_that_was_not_read_no_safety_is_claimed() -> None:
+    """Without a value of production nobody can say that none was lost."""
+    lost = "Of production nothing is known: no value of it was read."
+    assert lost in spoken(frames.audit())[2]
+    inventory = _inventory(("KEY", "production", "a", False))
+    assert lost not in spoken(frames.audit(inventory=inventory))[2]
 
 
 def test_without_logs_no_use_is_denied() -> None:
