@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaError
@@ -99,6 +100,7 @@ def rows(frame: pd.DataFrame) -> Iterator[Any]:
 
 
 def _values(column: pd.Series) -> Any:
-    values = column.to_numpy(dtype=object, copy=True)
+    # Of a column that was pickled `to_numpy(copy=True)` is a view: what is written here would be there, too.
+    values = np.array(column.to_numpy(dtype=object))
     values[column.isna().to_numpy()] = None
     return values
