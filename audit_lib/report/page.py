@@ -18,7 +18,7 @@ _HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")
 _TABLE = re.compile(r'<table class="audit.*?</table>', re.DOTALL)
 _CELL = re.compile(r'<td(?: data-label="([^"]*)")? style="text-align:(\w+)">')
-_PLAIN = re.compile(r"[\w ()/,.%-]", re.ASCII)
+_PLAIN = re.compile(r"[\w ,.%-]", re.ASCII)
 
 
 @dataclass

@@ -115,3 +115,16 @@ def test_the_page_is_the_same_each_time(html: str) -> None:
     assert "uuid" not in html
     cells = [new_markdown_cell("## A"), new_code_cell("", outputs=[_output(show(frames.findings()))])]
     assert page(new_notebook(cells=cells), "A") == page(new_notebook(cells=cells), "A")
+
+
+def test_a_hostile_heading_stays_a_text_of_the_style() -> None:
+    """A label of a column, which may be an environment's name, neither ends the style nor adds a rule."""
+    hostile = '"}</style><script>1</script>*{x:url(//evil)'
+    frame = frames.findings()[["check", "subject", "evidence", "where"]].rename(columns={"where": hostile})
+    cells = [new_code_cell("", outputs=[_output(show(frame))])]
+    made = page(new_notebook(cells=cells), "A")
+    assert made.count("<script") == 1
+    assert made.count("</style>") == 1
+    style = made.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style
+    assert "evil" in style
