@@ -15,7 +15,7 @@ _BY_TABLE = {
     "inventory": "value", "drift": "value", "freshness": "value", "leaked_secrets": "value",
     "rotation_pairs": "value", "half_rotations": "value", "sources": "file", "entries": "file",
     "configuration": "file", "guide_searches": "guide", "log_coverage": "logs", "attestations": "questions",
-    "acceptances": "ledger", "ledger_faults": "ledger",
+    "acceptances": "ledger", "ledger_faults": "ledger", "ownership": "policy", "population": "policy",
 }  # fmt: skip
 # … and of the checks that differ from the others of their table.
 _BY_CHECK = {
@@ -28,6 +28,7 @@ _BY_CHECK = {
     "unlisted-secret": "policy",
     "coupling-not-stated": "policy",
     "unrecorded-rotation": "records",
+    "read-supplied-nowhere": "",
     "shared-server": "",
     "unexpected-setting": "",
     "not-set": "",

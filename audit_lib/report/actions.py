@@ -188,9 +188,12 @@ def _reason(finding: Any, audit: Audit) -> str:
 
 
 def _owner(group: _Group) -> str:
-    rules = [rule for secret, _ in group.about if (rule := group.audit.policy.rule(secret))]
-    names = {name for rule in rules for name in rule.consumers}
-    owners = [one.owner for one in group.audit.policy.consumers if one.name in names and one.owner]
+    """Who answers for its secrets, or else for the services that read them."""
+    policy = group.audit.policy
+    rules = [rule for secret, _ in group.about if (rule := policy.rule(secret))]
+    owners = [rule.metadata.owner for rule in rules if rule.metadata.owner] or [
+        owner for rule in rules for name in rule.consumers if (owner := policy.consumer(name).owner)
+    ]
     return ", ".join(dict.fromkeys(owners)) or NOT_NAMED
 
 

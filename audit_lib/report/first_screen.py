@@ -19,7 +19,7 @@ from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
 
 MOST_NAMES = 3
-MOST_DATES = 8
+MOST_DATES = 10
 
 
 def do_first(audit: Audit) -> Block:
@@ -35,9 +35,9 @@ def do_first(audit: Audit) -> Block:
     )
     title = f"Do {these} first: {close} {closed} of the {counted(everything, 'open finding')}"
     note = "Due by severity: critical in 1 day, high in 7, medium in 30, the rest in 90. " + (
-        "Owners are those of the policy's consumers."
+        "Owners are those that the policy names."
         if first["owner"].ne(NOT_NAMED).any()
-        else "The policy names no owner of these."
+        else "The policy names no owner of their secrets."
     )
     more = f"Then {counted(len(rest), 'other action')}, for {int(rest['closes'].sum())} findings"
     year = audit.as_of.year
@@ -57,9 +57,10 @@ def do_first(audit: Audit) -> Block:
 
 
 def _item(row: Any, year: int) -> str:
+    none = " none" if row.owner == NOT_NAMED else ""
     return (
         f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
-        f'<p>{named(row.why)}.</p></div><span class="who">{inert.html(row.owner)}</span>'
+        f'<p>{named(row.why)}.</p></div><span class="who{none}">{inert.html(row.owner)}</span>'
         f'<span class="by">{day_words(row.by_at, year)}</span>'
         f'<span class="cl">{row.closes}<span class="unseen"> findings closed</span></span></li>'
     )
@@ -72,7 +73,7 @@ def falls_due(audit: Audit) -> Block:
     shown = [one[1:] for one in dated[:MOST_DATES]]
     left = len(dated) - len(shown)
     if left > 0:
-        shown.append(("later", f"{counted(left, 'more date')} in calendar.ics", ""))
+        shown.append(("later", f"{counted(left, 'more date')}: see Ages and Decisions", ""))
     title = f"Falls due before the next review, {day_words(until, audit.as_of.year)}"
     return pairs(title, shown, "Nothing that is not due already.")
 

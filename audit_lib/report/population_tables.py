@@ -8,7 +8,6 @@ from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows as contract_rows
 from audit_lib.base.in_words import counted
 from audit_lib.report.columns import status_words
-from audit_lib.report.review_summary import what_was_not_read
 from audit_lib.report.table import Table, Tables, show, together
 
 _SIDES = {
@@ -21,9 +20,9 @@ _SIDES = {
 }
 
 
-def accounted_for(audit: Audit) -> Tables:
-    """What was not read; how many variables each side knows; below folds each variable, and each secret."""
-    return together(what_was_not_read(audit), _sides(audit), _variables(audit), _owners(audit))
+def population_tables(audit: Audit) -> Tables:
+    """How many variables each side knows; below folds each variable, and each secret."""
+    return together(_sides(audit), _variables(audit), _owners(audit))
 
 
 def _sides(audit: Audit) -> Table:

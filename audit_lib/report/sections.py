@@ -15,6 +15,7 @@ from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_tables
 from audit_lib.report.leak_tables import leaks_tables, not_searched
 from audit_lib.report.limits import limits, what_would_prove
+from audit_lib.report.population_tables import population_tables
 from audit_lib.report.report_json import values_by_place
 from audit_lib.report.review_summary import changes_table, sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
@@ -148,6 +149,9 @@ def coverage_tables(audit: Audit) -> Tables:
 
 
 def auditor_tables(audit: Audit) -> Tables:
-    """Each rule of the guide with its population and procedure, and the sign-off."""
-    brief = "each rule of the guide: procedure, population, exceptions · integrity · sign-off: not signed"
-    return together(rules_tables(audit), sign_off(audit), brief=brief)
+    """Every variable and every secret, each rule of the guide with its population, and the sign-off."""
+    brief = (
+        f"{counted(len(audit.tables['population']), 'variable')} accounted for · each rule of the guide: "
+        "procedure, population, exceptions · integrity · sign-off: not signed"
+    )
+    return together(population_tables(audit), rules_tables(audit), sign_off(audit), brief=brief)

@@ -1,12 +1,17 @@
 """The first screen: a sentence for every state, five figures, what to do first, what is not known."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from audit_lib.base import contracts
+from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.project.policy.consumers import Consumer
+from audit_lib.project.policy.metadata import SecretMetadata
 from audit_lib.report import first_screen as screen
 from audit_lib.report.actions import FIRST, tabulate_actions
 from audit_lib.report.headline import spoken
@@ -143,6 +148,20 @@ def test_one_new_value_closes_all_findings_about_it() -> None:
     ]
     assert actions["why"].iloc[0].startswith("One value serves staging and production (staging.env:3)")
     assert f"{actions['by_at'].iloc[0]:%d %b}" == "01 Oct"
+
+
+def test_an_action_names_the_owner_of_its_secret_or_that_there_is_none() -> None:
+    """By the policy: of the secret, else of what reads it."""
+    mine = SecretRule("A", "backend", "secret", "always", metadata=SecretMetadata(owner="Team A"))
+    theirs = SecretRule("B", "backend", "secret", "always", consumers=("backend",))
+    policy = Policy(
+        "shop", Path("shop.toml"), "0" * 64, (mine, theirs), consumers=(Consumer("backend", owner="Team B"),)
+    )
+    names = ("A", "B", "C")
+    inventory = _inventory(*((name, "production", name, False) for name in names))
+    found = _findings(*(("overdue-secret", "high", name, "production") for name in names))
+    audit = replace(frames.audit(inventory=inventory, findings=found), policy=policy)
+    assert list(tabulate_actions(audit)["owner"]) == ["Team A", "Team B", "not named"]
 
 
 def test_every_open_finding_is_closed_by_one_action() -> None:
