@@ -164,6 +164,29 @@ def test_an_action_names_the_owner_of_its_secret_or_that_there_is_none() -> None
     assert list(tabulate_actions(audit)["owner"]) == ["Team A", "Team B", "not named"]
 
 
+def test_a_line_that_shows_a_value_is_closed_with_it() -> None:
+    """A finding about a line on which a value in force leaked hangs on that value."""
+    inventory = _inventory(("KEY", "staging", "a", False))
+    found = pd.concat(
+        [
+            _findings(("leaked-in-force", "high", "KEY", "staging")),
+            _findings(("value-in-log", "critical", "secret in a url", "production"), where="app.log:7"),
+            _findings(("value-in-log", "critical", "another line", "production"), where="app.log:8"),
+        ],
+        ignore_index=True,
+    )
+    leak = {"leak_id": "leak-0123456789", "variable": "KEY", "kind": "leak", "matched": "exact"}
+    leaks = filled(contracts.Leaks, [{**leak, "fingerprint": "a", "force": "in force", "at_head": True}])
+    places = filled(contracts.LeakPlaces, [{"leak_id": leak["leak_id"], "path": "app.log", "line": 7}])
+    actions = tabulate_actions(
+        frames.audit(inventory=inventory, findings=found, leaks=leaks, leak_places=places)
+    )
+    assert list(zip(actions["action"], actions["closes"], strict=True)) == [
+        ("Rotate KEY in staging", 2),
+        ("Fix another line", 1),
+    ]
+
+
 def test_every_open_finding_is_closed_by_one_action() -> None:
     """None is lost and none is counted twice; what is not known joins no values."""
     inventory = _inventory(("A", "production", "a", False), ("B", "production", "b", False))
