@@ -42,11 +42,12 @@ def incident_headline(investigation: Investigation) -> Block:
     subject = f"incident {investigation.name} · looked at: {looked}"
     word, sentence = _spoken(investigation)
     lead = " ".join(_lead(investigation))
+    look = "fail" if "an attack" in word else "unknown"
     stays = "addresses in full: this page stays on the machine"
     html = (
         f'<div class="kicker"><span><b>{inert.html(investigation.project.name)}</b> · {inert.html(subject)}'
         f"</span><span>{stays}</span></div>"
-        f"<h1><em>{word}</em> {inert.html(sentence)}</h1>"
+        f'<h1><em class="{look}">{word}</em> {inert.html(sentence)}</h1>'
         f'<p class="lead">{named(lead)}</p>'
     )
     return Block("", html, "\n".join((subject, stays, f"{word} {sentence}", lead)))
@@ -97,11 +98,11 @@ def _cause(trigger: str) -> str:
 
 
 def incident_answers(investigation: Investigation) -> Block:
-    """Is it going on, did anyone get in, who was hit, what was it, and what is left to fix."""
+    """Is it going on, did anyone get in, who was refused, what was it, and what is left to fix."""
     answers = (
         ("Still going on?", *_going_on(investigation)),
         ("Did anyone get in?", *_got_in(investigation)),
-        ("Who was hit", *_hit(investigation)),
+        ("Who was refused", *_refused(investigation)),
         ("First explanation", *_cause_in_words(investigation)),
         ("Left to fix", *_left(investigation)),
     )
@@ -140,7 +141,7 @@ def _got_in(investigation: Investigation) -> tuple[str, str]:
     return "None seen", "but the logs might not have shown a new address"
 
 
-def _hit(investigation: Investigation) -> tuple[str, str]:
+def _refused(investigation: Investigation) -> tuple[str, str]:
     outage, here = _outage(investigation), investigation.here
     refused = here[here["refused"]]
     if outage:
