@@ -207,3 +207,21 @@ def test_the_tables_agree(report: dict[str, Any]) -> None:
     for source in report["sources"]:
         if source["lines"] is not None:
             assert source["lines"] == source["read"] + source["not_understood"] + source["blank"]
+
+
+def test_the_first_screen_counts_what_the_record_holds(report: dict[str, Any]) -> None:
+    """Each figure of the page, counted anew from report.json; all actions close each open finding once."""
+    page = (GOLDEN / "report.html").read_text("utf-8")
+    shown = dict(re.findall(r'<span class="t">([^<]+)</span><b>([\d,]+) <small>', page))
+    told = {title: int(count.replace(",", "")) for title, count in shown.items()}
+    secret = [leak for leak in report["leaks"] if leak["kind"] not in ("template", "weak default")]
+    assert told["Leaked, still in force"] == sum(leak["force"] == "in force" for leak in secret)
+    assert told["Too old"] == sum(row["status"] == "overdue" for row in report["freshness"])
+    refused = ("unauthorized", "forbidden", "rate_limited", "declared_failure")
+    assert told["Requests refused"] == sum(
+        report["auth_failures"]["by_kind"].get(kind, 0) for kind in refused
+    )
+    opened = {row["id"] for row in report["findings"] if row["status"] == "open"}
+    assert told["Open"] == len(opened)
+    actions = re.findall(r'<tr id="do-\d+">.*?<td>(\d+)</td></tr>', page)
+    assert sum(map(int, actions)) == len(opened)
