@@ -16,6 +16,7 @@ _BY_TABLE = {
     "rotation_pairs": "value", "half_rotations": "value", "sources": "file", "entries": "file",
     "configuration": "file", "guide_searches": "guide", "log_coverage": "logs", "attestations": "questions",
     "acceptances": "ledger", "ledger_faults": "ledger", "ownership": "policy", "population": "policy",
+    "exceptions": "finding",
 }  # fmt: skip
 # … and of the checks that differ from the others of their table.
 _BY_CHECK = {
@@ -28,6 +29,7 @@ _BY_CHECK = {
     "unlisted-secret": "policy",
     "coupling-not-stated": "policy",
     "unrecorded-rotation": "records",
+    "unassigned-finding": "ledger",
     "read-supplied-nowhere": "",
     "shared-server": "",
     "unexpected-setting": "",
@@ -94,7 +96,7 @@ def _lines(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[Key]]:
 def _keys(
     finding: Mapping[Any, Any], values: Mapping[Key, list[Key]], lines: Mapping[str, list[Key]]
 ) -> Iterator[Key]:
-    """What must be changed to close a finding."""
+    """What must be changed to close a finding; one about another finding is closed with that."""
     target = TARGETS.get(finding["check"], "")
     if target in _WHOLE:
         yield (target,)
@@ -105,10 +107,14 @@ def _keys(
             names = [name for name in _NAMES.split(subject) if (name, environment) in values]
             for name in names or [subject]:
                 yield from _of(values, name, environment)
+    elif target == "finding":
+        yield ("finding", finding["subject"])
     elif target == "line" and (known := lines.get(str(finding["where"]))):
         yield from known
     else:
         yield ("subject", finding["subject"], finding["environment"], finding["service"])
+    if target != "finding":
+        yield ("finding", finding["id"])
 
 
 def _joined(several: Iterable[list[Key]]) -> dict[Key, Key]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -13,12 +13,12 @@ from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.closed_together import TARGETS, closed_together
 from audit_lib.findings.covered import items
+from audit_lib.findings.register import due_days
 from audit_lib.leaks.urgency import PRODUCTION
 
-# Days from the review by which a finding must be closed; docs/review.md#deadlines.
-DEADLINES = {"critical": 1, "high": 7, "medium": 30, "low": 90, "info": 90}
 NOT_NAMED = "not named"
 FIRST = 5
+LONGEST = 90  # days for what has no date of its own
 URGENT = ("critical", "high")
 MOST_NAMES = 2
 MOST_REASONS = 3
@@ -47,6 +47,8 @@ _REASONS = {
     "rotation-not-done": "a recorded rotation did not happen",
     "value-in-log": "a log line shows it ({where})",
     "overdue-secret": "it is overdue",
+    "finding-overdue": "the day by which it was due has passed",
+    "closure-contradicted": "it was recorded as closed, and is not",
     "overdue-by-the-period-for-all": "it is beyond the one limit that the guide has for all",
     "unignored-env-file": "the next `git add .` commits it",
     "export-on-disk": "it holds the platform's values",
@@ -126,7 +128,7 @@ def _row(group: _Group) -> dict[str, Any]:
         "why": _why(group),
         "owner": _owner(group),
         "severity": group.severity,
-        "by_at": group.audit.as_of + timedelta(days=DEADLINES[group.severity]),
+        "by_at": _due(group),
         "closes": len(group.findings),
         "finding_ids": "; ".join(group.findings["id"]),
     }
@@ -187,11 +189,25 @@ def _reason(finding: Any, audit: Audit) -> str:
     return str(_REASONS.get(finding.check, name)).format(subject=subject, where=finding.where.split("; ")[0])
 
 
+def _registered(group: _Group) -> pd.DataFrame:
+    register = group.audit.tables["exceptions"]
+    return register[register["id"].isin(group.findings["id"])]
+
+
+def _due(group: _Group) -> datetime:
+    """The first day on which one of its findings is due; of one without a day, in so many from now on."""
+    first = _registered(group)["due_at"].min()
+    days = due_days(group.audit.policy).get(group.severity, LONGEST)
+    return group.audit.as_of + timedelta(days=days) if pd.isna(first) else first.to_pydatetime()
+
+
 def _owner(group: _Group) -> str:
-    """Who answers for its secrets, or else for the services that read them."""
+    """Who was assigned; else who answers for its secrets, or for the services that read them."""
     policy = group.audit.policy
     rules = [rule for secret, _ in group.about if (rule := policy.rule(secret))]
-    owners = [rule.metadata.owner for rule in rules if rule.metadata.owner] or [
+    assigned = [owner for owner in _registered(group)["owner"] if owner]
+    owners = assigned or [rule.metadata.owner for rule in rules if rule.metadata.owner]
+    owners = owners or [
         owner for rule in rules for name in rule.consumers if (owner := policy.consumer(name).owner)
     ]
     return ", ".join(dict.fromkeys(owners)) or NOT_NAMED

@@ -10,6 +10,7 @@ from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words, number_words
+from audit_lib.findings.register import due_days
 from audit_lib.findings.row_words import next_step
 from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST, NOT_NAMED, tabulate_actions
@@ -34,10 +35,11 @@ def do_first(audit: Audit) -> Block:
         ("this", "it closes") if len(first) == 1 else (f"these {number_words(len(first))}", "they close")
     )
     title = f"Do {these} first: {close} {closed} of the {counted(everything, 'open finding')}"
-    note = "Due by severity: critical in 1 day, high in 7, medium in 30, the rest in 90. " + (
-        "Owners are those that the policy names."
+    days = due_days(audit.policy)
+    note = f"Due by severity: {', '.join(f'{word} in {days[word]}' for word in days)} days. " + (
+        "Owners are as assigned, or as the policy names them."
         if first["owner"].ne(NOT_NAMED).any()
-        else "The policy names no owner of their secrets."
+        else "Nobody is assigned, and the policy names no owner."
     )
     more = f"Then {counted(len(rest), 'other action')}, for {int(rest['closes'].sum())} findings"
     year = audit.as_of.year
@@ -45,7 +47,7 @@ def do_first(audit: Audit) -> Block:
         f'<p class="sub">{inert.html(note)}</p>'
         '<div class="hd" aria-hidden="true"><span></span><span>what, and why</span><span>owner</span>'
         "<span>by</span><span>closes</span></div>"
-        f"<ol>{''.join(_item(row, year) for row in rows(first))}</ol>"
+        f"<ol>{''.join(_item(row, audit.as_of) for row in rows(first))}</ol>"
         + (f'<p class="sub more"><a href="#all-findings">{inert.html(more)}</a></p>' if len(rest) else "")
     )
     text = "\n".join(
@@ -56,12 +58,13 @@ def do_first(audit: Audit) -> Block:
     return Block(title, html, "\n".join(filter(None, (note, text, more if len(rest) else ""))), "left tall")
 
 
-def _item(row: Any, year: int) -> str:
+def _item(row: Any, as_of: datetime) -> str:
+    year, late = as_of.year, " n" if row.by_at < as_of else ""
     none = " none" if row.owner == NOT_NAMED else ""
     return (
         f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
         f'<p>{named(row.why)}.</p></div><span class="who{none}">{inert.html(row.owner)}</span>'
-        f'<span class="by">{day_words(row.by_at, year)}</span>'
+        f'<span class="by{late}">{day_words(row.by_at, year)}</span>'
         f'<span class="cl">{row.closes}<span class="unseen"> findings closed</span></span></li>'
     )
 

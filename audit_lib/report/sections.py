@@ -16,8 +16,9 @@ from audit_lib.report.failure_tables import failures_tables
 from audit_lib.report.leak_tables import leaks_tables, not_searched
 from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
+from audit_lib.report.register_tables import changes_tables
 from audit_lib.report.report_json import values_by_place
-from audit_lib.report.review_summary import changes_table, sign_off, what_was_not_read, what_was_read
+from audit_lib.report.review_summary import sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.report.rule_tables import rules_tables
@@ -78,10 +79,10 @@ def findings_tables(audit: Audit) -> Tables:
     brief = (
         f"{counted(int(status.get('open', 0)), 'finding')} open, closed by "
         f"{counted(len(actions.rows), 'action')} · {status.get('unknown', 0)} not known · "
-        f"{counted(accepted, 'accepted risk')}"
+        f"{counted(accepted, 'accepted risk')} · register of exceptions, changes of findings and rules"
     )
     others = (findings_table(audit, one) for one in ("unknown", "accepted"))
-    return together(actions, findings_to_close(audit), *others, changes_table(audit), brief=brief)
+    return together(actions, findings_to_close(audit), *others, changes_tables(audit), brief=brief)
 
 
 def values_tables(audit: Audit) -> Tables:
