@@ -16,7 +16,7 @@ _BY_TABLE = {
     "rotation_pairs": "value", "half_rotations": "value", "sources": "file", "entries": "file",
     "configuration": "file", "guide_searches": "guide", "log_coverage": "logs", "attestations": "questions",
     "acceptances": "ledger", "ledger_faults": "ledger", "ownership": "policy", "population": "policy",
-    "exceptions": "finding",
+    "exceptions": "finding", "guide_statements": "guide",
 }  # fmt: skip
 # … and of the checks that differ from the others of their table.
 _BY_CHECK = {
@@ -30,6 +30,9 @@ _BY_CHECK = {
     "coupling-not-stated": "policy",
     "unrecorded-rotation": "records",
     "unassigned-finding": "ledger",
+    "guide-shows-value": "",
+    "not-rotated-since-breach": "value",
+    "not-rotated-since-leaver": "each",  # of many secrets, which have nothing else in common
     "read-supplied-nowhere": "",
     "shared-server": "",
     "unexpected-setting": "",

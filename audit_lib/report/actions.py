@@ -44,6 +44,9 @@ _REASONS = {
     "forbidden-format": "{subject} has a forbidden format, such as that of a live key",
     "compromised-value": "{subject} was published",
     "tracked-env-file": "every clone has it",
+    "not-rotated-since-breach": "its provider was breached while it was in force",
+    "not-rotated-since-leaver": "somebody who left knew it",
+    "secret-in-blueprint": "it holds the text of a secret",
     "rotation-not-done": "a recorded rotation did not happen",
     "value-in-log": "a log line shows it ({where})",
     "overdue-secret": "it is overdue",
@@ -118,8 +121,10 @@ def _order(group: _Group) -> tuple[int, bool, int]:
 
 
 def _weight(group: _Group) -> tuple[bool, bool, int, tuple[int, bool, int]]:
+    """What is lost in production first, then what is urgent by what it closes; what only writes last."""
     lost = group.severity == "critical" and group.in_production and bool(group.about)
-    return not lost, group.severity not in URGENT, -len(group.findings), _order(group)
+    later = group.severity not in URGENT or TARGETS.get(str(group.findings["check"].iloc[0])) in _WHOLE
+    return not lost, later, -len(group.findings), _order(group)
 
 
 def _row(group: _Group) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def _row(group: _Group) -> dict[str, Any]:
 
 def _action(group: _Group) -> str:
     targets = [TARGETS.get(check, "") for check in group.findings["check"]]
-    if "value" in targets:
+    if {"value", "each"} & set(targets):
         return _of_values(group)
     if targets[0] == "file":
         path = str(group.findings["where"].iloc[0]).split(";")[0].split(":")[0]
@@ -155,7 +160,7 @@ def _of_values(group: _Group) -> str:
     there = inventory[here & inventory["state"].eq("present")]
     names = _in_order(there["secret"]) or _in_order([secret for secret, _ in group.about])
     environments = sorted({place for _, place in group.about if place}, key=_rank_of_environment)
-    place = f" in {_listed(environments)}" if environments else ""
+    place = f" in {_listed(environments, 3)}" if environments else ""
     shown = _in_order(there.loc[there["public"], "secret"]) if group.checks & set(PUBLIC) else []
     kept = [name for name in names if name not in shown]
     if shown:
@@ -235,11 +240,10 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
     """`A`, `A and B`, `A, B and 2 more`."""
-    if len(names) <= MOST_NAMES:
-        return " and ".join(names)
-    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
+    shown = [*names[:most], f"{len(names) - most} more"] if len(names) > most else list(names)
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else ""
 
 
 def _short(place: str) -> str:

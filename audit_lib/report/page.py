@@ -18,6 +18,7 @@ _HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")
 _TABLE = re.compile(r'<table class="audit.*?</table>', re.DOTALL)
 _CELL = re.compile(r'<td(?: data-label="([^"]*)")? style="text-align:(\w+)">')
+_ENDS = re.compile(r"</(?:td|tr)>")  # HTML needs neither, and a page has thousands
 _PLAIN = re.compile(r"[\w ,.%-]", re.ASCII)
 
 
@@ -66,7 +67,7 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
-    return str(body).strip() + "\n"
+    return _ENDS.sub("", str(body)).strip() + "\n"
 
 
 def _lean(notebook: nbformat.NotebookNode, columns: list[str]) -> nbformat.NotebookNode:
