@@ -121,6 +121,7 @@ def run_audit(
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
     documents = document_sources(project, rules, read.ledger)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
+    met = read.logs.events["message"].unique()
     detected = _detected(project, read, rules, period, moment)
     label = _label(read.logs, keeper.key)
     known = partial(is_known, rules=detection_policy(rules))
@@ -164,7 +165,7 @@ def run_audit(
         "log_coverage": tabulate_log_coverage(read.logs.sources, read.logs.counts, period, moment),
         "attestations": tabulate_attestations(rules, read.ledger, moment),
         "ownership": tabulate_ownership(rules, read.ledger, owners, moment),
-        "guide_searches": tabulate_guide_searches(rules, written_lines(formats), read.logs.counts),
+        "guide_searches": tabulate_guide_searches(rules, written_lines(formats, met), read.logs.counts),
         "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
     }
 

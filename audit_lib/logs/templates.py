@@ -88,7 +88,7 @@ def _require_readable(parts: list[Part]) -> None:
         if any(brace in part.literal for brace in (b"{", b"}", b"\n")):
             raise ValueError("has a brace or a line end outside a field")
     names = [group for part in parts for group in re.findall(rb"\?P<(\w+)>", FIELDS.get(part.field, b""))]
-    if len(names) != len(set(names)):
+    if len(names) != len(set(names)) or {b"time", b"yearless"} <= set(names):
         raise ValueError("names a field twice")
 
 

@@ -71,6 +71,13 @@ def test_every_kind_has_a_line_that_shows_it() -> None:
     assert all("401" in line for line in lines["unauthorized"])
 
 
+def test_lines_of_messages_that_were_met_stand_for_their_kind() -> None:
+    """If logs hold one wording of a failed login, no other stands for it; of other kinds all lines do."""
+    lines = written_lines(FORMATS, ["ssh login failed"])
+    assert {"Failed"} == {line.split()[0] for line in lines["login_failed"]}
+    assert lines["startup_failed"] == written_lines(FORMATS)["startup_failed"]
+
+
 @pytest.mark.parametrize(
     ("line", "seen"),
     [
@@ -108,6 +115,11 @@ counter_examples = ["b"]
 [[body]]
 name = "twice"
 template = "{status} {status}"
+examples = ["a"]
+counter_examples = ["b"]
+[[body]]
+name = "two times"
+template = "{time:syslog} {time}"
 examples = ["a"]
 counter_examples = ["b"]
 [[body]]
@@ -151,8 +163,9 @@ broken.toml: body #1: has no name
 broken.toml: body #1: needs either a template, a list of templates or a pattern
 broken.toml: body #2 (unknown field): its template has no field {hour}
 broken.toml: body #3 (twice): its template names a field twice
-broken.toml: body #4 (text before a field): its template needs plain text after {text}
-broken.toml: body #5 (no text): matches an empty text
+broken.toml: body #4 (two times): its template names a field twice
+broken.toml: body #5 (text before a field): its template needs plain text after {text}
+broken.toml: body #6 (no text): matches an empty text
 broken.toml: message #1 (no literal): needs, for its pattern, a literal of three characters or more
 broken.toml: message #2 (no kind): has an unknown key colour
 broken.toml: message #2 (no kind): once must be true or false
@@ -175,7 +188,7 @@ def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
         line for line in FAULTS.split("\n") if line and not any(fault.startswith(line) for fault in told)
     ]
     assert missing == []
-    assert len(told) == 29  # those, and each list that [json] lacks
+    assert len(told) == 30  # those, and each list that [json] lacks
 
 
 @pytest.mark.parametrize(

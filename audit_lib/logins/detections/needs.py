@@ -37,6 +37,7 @@ NEEDS: dict[str, tuple[Precondition, ...]] = {
 }
 # What cannot be done at all without: these detections say nothing of requests without a time, or of a proxy.
 NEEDS_TIME = frozenset(NEEDS) - {"A14", "A16", "A17", "A18"}
+BY_MESSAGES = frozenset({"A1", "A2", "A3", "A4", "A5"})  # a failed login that is told needs no request
 NEEDS_SOURCE = frozenset(name for name, needs in NEEDS.items() if seen.callers in needs)
 
 
@@ -44,6 +45,8 @@ def cannot_apply(detection: str, traffic: Traffic) -> str:
     """Why the detection says nothing at all of these logs; "" if it can be applied."""
     if traffic.counts.empty and traffic.events.empty:
         return "no log line of the period was read"
+    if detection in BY_MESSAGES and traffic.events["at"].notna().any():
+        return traffic.collapsed
     if detection in NEEDS_TIME and traffic.requests.empty:
         return "no request has a time of its own, which this needs"
     return traffic.collapsed if detection in NEEDS_SOURCE else ""

@@ -9,6 +9,7 @@ import pandas as pd
 from audit_lib.logins.detections.address_and_network import by_both, in_order, named
 from audit_lib.logins.detections.alarm import Alarm, alarm, dense, earliest, levels, runs
 from audit_lib.logins.detections.thresholds import Rule
+from audit_lib.logins.detections.told_failures import FAILED_LOGIN
 from audit_lib.logins.detections.traffic import Traffic
 
 LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond the window
@@ -23,7 +24,7 @@ def bursts(traffic: Traffic, rule: Rule) -> list[Alarm]:
 def _told(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """Failed logins in the application's own words, which carry a time where the requests may have none."""
     events = traffic.events
-    said = events[events["kind"].eq("login_failed") & events["at"].notna() & events["client"].eq("")]
+    said = events[events["kind"].eq(FAILED_LOGIN) & events["at"].notna() & events["client"].eq("")]
     said = said.assign(all="all").sort_values(["seconds", "file", "line"], kind="stable")
     seconds = rule.seconds("told_minutes")
     loud = said[dense(said, "all", int(rule["told_failures"]), seconds)]

@@ -14,6 +14,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.told_failures import FAILED_LOGIN, told_failures
 from audit_lib.logins.detections.wholeness import doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
@@ -194,7 +195,8 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
 
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
-    kept = events[are_failures(events, rules) & events["at"].notna()]
+    counted = events[are_failures(events, rules) & events["at"].notna()]
+    kept = pd.concat([counted, told_failures(events, counted, rules)])
     guarded = set(requests.loc[requests["protected"], "route"])
     if requests["route"].eq(OTHER_ROUTES).any():
         # A refusal of its own tells what its route is, though the requests to it stand under another name.
@@ -203,7 +205,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPoli
     frame = kept.assign(
         network=networks_of(kept["client"]),
         protected=kept["route"].isin(guarded),
-        on_login=fits(kept["route"], rules.access.login) | kept["kind"].eq(DECLARED),
+        on_login=fits(kept["route"], rules.access.login) | kept["kind"].isin((DECLARED, FAILED_LOGIN)),
     )
     columns = ["at", "seconds", "file", "line", "client", "network", "method", "route"]
     columns += ["protected", "on_login", "environment"]

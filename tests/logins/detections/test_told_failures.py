@@ -1,0 +1,40 @@
+"""Failed logins that a message tells with an address count like refused requests, once each."""
+
+from pathlib import Path
+
+import pytest
+
+from audit_lib.base.clock import iso
+from tests.support.small_logs import START, Ask, detections, verdicts
+
+EVIL, HOUR = "203.0.113.9", 3600
+VISITS: list[Ask] = [(hour * HOUR, f"198.51.{hour % 9}.7", "/page", 200) for hour in range(24)]
+
+
+def _told(at: float, client: str = EVIL) -> str:
+    instant = iso(START.fromtimestamp(START.timestamp() + at, START.tzinfo))
+    return f"{instant} web1 sshd[7]: Failed password for x from {client} port 5 ssh2\n"
+
+
+@pytest.mark.parametrize("visits", [VISITS, []])
+def test_messages_with_an_address_are_a_burst(visits: list[Ask], tmp_path: Path) -> None:
+    """Twelve messages of one address within a minute are a burst (A1), with or without any request."""
+    told = [_told(HOUR + 5 * number) for number in range(12)]
+    rows = detections(tmp_path, [*visits, *told], policy="generic").set_index("detection")
+    assert rows.loc["A1", "verdict"] == "found"
+    assert (rows.loc["A1", "subject"], rows.loc["A1", "count"]) == (EVIL, 12)
+
+
+def test_a_login_that_is_told_and_refused_counts_once(tmp_path: Path) -> None:
+    """Three refusals, each told in a message a second later, are three failures: no burst of five."""
+    asks: list[Ask] = [(HOUR + 60 * number, EVIL, "/login", 401, "POST") for number in range(3)]
+    told = [_told(HOUR + 60 * number + 1) for number in range(3)]
+    assert verdicts(detections(tmp_path, [*VISITS, *asks, *told], policy="generic"))["A1"] == "unknown"
+
+
+@pytest.mark.parametrize(("declared", "verdict"), [(None, "unknown"), ("real", "found")])
+def test_a_private_address_may_be_a_proxy(declared: str | None, verdict: str, tmp_path: Path) -> None:
+    """Messages of a private address count only if the policy says that addresses are real."""
+    told = [_told(HOUR + 5 * number, "10.0.0.5") for number in range(12)]
+    found = detections(tmp_path, [*VISITS, *told], policy="generic", clients=declared)
+    assert verdicts(found)["A1"] == verdict
