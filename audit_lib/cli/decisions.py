@@ -28,7 +28,7 @@ from audit_lib.cli.options import (
     writer_option,
 )
 from audit_lib.cli.verify import refuse_foreign, report_faults, signatures
-from audit_lib.findings.attestations import questions_of, tabulate_attestations
+from audit_lib.findings.attestations import UNANSWERED, questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
 from audit_lib.findings.ownership import QUARTER, recertified_rule
@@ -90,11 +90,13 @@ def close(finding: str, folder: Path, **given: Any) -> None:
 @options(project_option, by_option)
 @click.option("--reason", default="", help="What you looked at.")
 @click.option("--until", default="", help="When your answer expires, such as 2026-12-31.")
+@click.option("--no", is_flag=True, help="The rule is not met: it fails until you answer otherwise.")
 @click.option("--missing", is_flag=True, help="List the questions that nobody has answered yet.")
 @options(policy_option, ledger_option, writer_option)
-def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: Any) -> None:
+def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str, **given: Any) -> None:
     """Confirm that a RULE is met which no file can prove.
 
+    With --no you say that it is not met.
     Your answer holds until the date that you give. The policy asks the questions; --missing lists them.
     As the owner of a secret, confirm with the RULE secret:NAME that it is still needed, owned and limited.
     That holds for a quarter.
@@ -114,11 +116,13 @@ def attest(rule: str | None, folder: Path, missing: bool, policy: str, **given: 
         raise BadInput.at(
             "--until", f"is over {QUARTER.days} days from now: a secret is confirmed each quarter"
         )
+    if no and rule in owned:
+        raise BadInput.at("--no", "is for questions of the policy: change what it says of the secret instead")
     if rule not in asked:
         raise BadInput.at(
             "RULE", f"must be one that the policy asks about (--missing){nearest(str(rule), asked)}"
         )
-    _decide(folder, "attestation", {"rule": rule}, given)
+    _decide(folder, "attestation", {"rule": rule} | ({"answer": "no"} if no else {}), given)
 
 
 @click.command()
@@ -208,4 +212,4 @@ def _unanswered(context: Opened, at: datetime) -> list[tuple[str, str]]:
     key = key_of(context.project)
     ledger = read_ledger(context.project.ledger_dir, None if key.origin == "throw-away" else key, at)
     asked = tabulate_attestations(context.policy, ledger, at)
-    return [(row.rule, row.question) for row in rows(asked[asked["status"] != "attested"])]
+    return [(row.rule, row.question) for row in rows(asked[asked["status"].isin(UNANSWERED)])]

@@ -1,6 +1,7 @@
 """What only people can answer: the policy's questions beside the ledger's attestations."""
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,8 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
+
+UNANSWERED = ("open", "expired")
 
 
 def questions_of(policy: Policy) -> dict[str, str]:
@@ -32,18 +35,25 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     for rule in dict.fromkeys([*questions, *sorted(answers)]):
         answer = answers.get(rule)
         until = parse_instant(answer["until"], "ledger") if answer else None
-        expired = until is not None and until < as_of
         rows.append(
             {
                 "rule": rule,
                 "question": questions.get(rule) or _recertified(rule),
-                "status": "open" if answer is None else "expired" if expired else "attested",
+                "status": _status(answer, until, as_of),
                 "by": answer["by"] if answer else "",
                 "reason": answer["reason"] if answer else "",
                 "until_at": until,
             }
         )
     return Attestations.of(rows)
+
+
+def _status(answer: dict[str, Any] | None, until: datetime | None, as_of: datetime) -> str:
+    if answer is None or until is None:
+        return "open"
+    if until < as_of:
+        return "expired"
+    return "answered no" if answer.get("answer") == "no" else "attested"
 
 
 def _recertified(rule: str) -> str:

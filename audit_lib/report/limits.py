@@ -7,6 +7,7 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.findings.attestations import UNANSWERED
 from audit_lib.report.days_of_quarter import days, undated
 from audit_lib.report.review_summary import what_would_decide
 from audit_lib.report.table import Table, Tables, show, together
@@ -104,11 +105,11 @@ def _of_ages(audit: Audit) -> Iterator[tuple[str, str]]:
 
 
 def _of_method(audit: Audit) -> Iterator[tuple[str, str]]:
-    unanswered = audit.tables["attestations"][audit.tables["attestations"]["status"] != "attested"]
-    if len(unanswered):
+    unanswered = audit.tables["attestations"]["status"].isin(UNANSWERED)
+    if unanswered.any():
         yield (
             "what only people can answer",
-            f"{counted(len(unanswered), 'open question')}: attest --missing lists them",
+            f"{counted(int(unanswered.sum()), 'open question')}: attest --missing lists them",
         )
     left = audit.tables["leak_coverage"][
         audit.tables["leak_coverage"]["state"].isin(("not searched", "incomplete"))

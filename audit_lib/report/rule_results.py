@@ -98,9 +98,10 @@ def _stated(rule: GuideRule, verdict: str, decided_by: str, reason: str = "") ->
 def _answered(rule: GuideRule, audit: Audit) -> dict[str, object]:
     """A rule that only a person can answer, for as long as the answer holds."""
     answer = audit.tables["attestations"].set_index("rule").loc[rule.question]
-    attested = answer["status"] == "attested"
-    reason = f"{answer['by']}: {answer['reason']}" if attested else f"the answer is {answer['status']}"
-    row = _stated(rule, ATTESTED if attested else UNKNOWN, f"a person, question {rule.question}", reason)
+    verdict = {"attested": ATTESTED, "answered no": FAIL}.get(str(answer["status"]), UNKNOWN)
+    answered = verdict != UNKNOWN
+    reason = f"{answer['by']}: {answer['reason']}" if answered else f"the answer is {answer['status']}"
+    row = _stated(rule, verdict, f"a person, question {rule.question}", reason)
     return row | {"procedure": "Somebody answers by name, with a reason and an end."}
 
 

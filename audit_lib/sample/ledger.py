@@ -63,7 +63,9 @@ ATTESTATIONS = (
     ("142", "Two-factor authentication is on for all six accounts", "2026-12-31T23:59:59Z"),
     ("139", "The Tradier key reads only", "2026-12-31T23:59:59Z"),
     ("secret:DATABASE_URL", "Needed; the role was looked at", "2026-10-01T23:59:59Z"),  # by its owner
+    ("146", "Nobody was told of the rotation in July", "2026-12-31T23:59:59Z"),
 )
+NOT_MET = ("146",)
 
 
 def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -> None:
@@ -77,6 +79,7 @@ def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -
         append(folder, keeper.key, Draft("acceptance", body), midnight("2026-07-10") + hour * HOUR, "bob")
     for hour, (rule, reason, until) in enumerate(ATTESTATIONS):
         body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": until}
+        body |= {"answer": "no"} if rule in NOT_MET else {}
         append(folder, keeper.key, Draft("attestation", body), midnight("2026-07-11") + hour * HOUR, "bob")
     for hour, (id_, owner, due, ticket) in enumerate(ASSIGNMENTS):
         body = {"id": id_, "by": "Bo B.", "owner": owner, "due": due, "ticket": ticket}

@@ -348,6 +348,8 @@ def test_open_questions_are_those_that_nobody_answers_for(run: Run) -> None:
     ]
     run("attest", "142", "--by", "Ada", "--reason", "looked", "--until", "2099-01-01")
     assert run("attest", "--missing").stdout.splitlines() == ["141: Is it paper?"]
+    run("attest", "141", "--no", "--by", "Ada", "--reason", "a live key", "--until", "2099-01-01")
+    assert run("attest", "--missing").stdout == ""
 
 
 def test_an_owner_confirms_a_secret_for_a_quarter(run: Run, tmp_path: Path, project: Path) -> None:

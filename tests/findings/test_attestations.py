@@ -1,4 +1,4 @@
-"""Questions that only people can answer are attested, expired or open."""
+"""Questions that only people can answer are attested, answered no, expired or open."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,8 +19,8 @@ def _policy(attestations: object) -> Policy:
     return replace(Policy("shop", Path("shop.toml"), "0" * 64, ()), options={"attestations": attestations})
 
 
-def _answer(rule: str, until: str) -> Entry:
-    body = {"rule": rule, "by": "R. Eviewer", "reason": "looked", "until": until}
+def _answer(rule: str, until: str, **answer: str) -> Entry:
+    body = {"rule": rule, "by": "R. Eviewer", "reason": "looked", "until": until, **answer}
     return Entry("alice", 1, AS_OF, "attestation", "0" * 8, "", "", "", body)
 
 
@@ -33,6 +33,13 @@ def test_an_answer_holds_until_its_date() -> None:
         "142": "expired",
         "144": "open",
     }
+
+
+@pytest.mark.parametrize(("until", "status"), [("2026-12-31", "answered no"), ("2026-09-29", "expired")])
+def test_who_answers_no_says_that_a_rule_is_not_met(until: str, status: str) -> None:
+    """A no is no confirmation; when it has run out, nothing is known any more."""
+    ledger = Ledger((_answer("140", f"{until}T00:00:00Z", answer="no"),))
+    assert tabulate_attestations(_policy(ASKED), ledger, AS_OF)["status"].iloc[0] == status
 
 
 def test_an_answer_that_was_not_asked_for_is_kept() -> None:

@@ -102,13 +102,13 @@ def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
     """A rule for people is attested by a name, and unknown without one or after its end."""
     answers = {
         status: rows_of("attestations", {"rule": "R9", "status": status, "by": "Bo", "reason": "seen"})
-        for status in ("attested", "expired", "open")
+        for status in ("attested", "answered no", "expired", "open")
     }
     verdicts = {
         status: _results(tmp_path, 'question = "R9"', attestations=rows)["verdict"]
         for status, rows in answers.items()
     }
-    assert verdicts == {"attested": "attested", "expired": "unknown", "open": "unknown"}
+    assert verdicts == {"attested": "attested", "answered no": "fail", "expired": "unknown", "open": "unknown"}
 
 
 def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:

@@ -391,6 +391,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         False,
     ),
     "unassigned-finding": ({"owner": ""}, {"owner": "", "carried": False}, {"due_at": None}, False),
+    "rule-not-met": ({"status": "answered no"}, {"status": "expired"}, {"until_at": None}, False),
     "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
 }

@@ -64,7 +64,7 @@ class Attestations(Contract):
 
     rule: Series[str]
     question: Series[str]  # "" where the policy asks none and somebody answered all the same
-    status: Series[str] = pa.Field(isin=("attested", "expired", "open"))
+    status: Series[str] = pa.Field(isin=("attested", "answered no", "expired", "open"))
     by: Series[str]
     reason: Series[str]
     until_at: Series[Instant] = pa.Field(nullable=True)

@@ -1,5 +1,6 @@
 """Checks on the ledger: broken entries, acceptances that match nothing, questions left open."""
 
+from audit_lib.findings.attestations import UNANSWERED
 from audit_lib.findings.check import Check
 from audit_lib.findings.ownership import PREFIX
 
@@ -46,13 +47,27 @@ LEDGER = (
         where="ledger",
     ),
     Check(
+        id="rule-not-met",
+        what="Somebody answered that a rule is not met which no file can prove.",
+        why="Whoever looked says that the guide is not followed.",
+        table="attestations",
+        severity="medium",
+        about=lambda rows: ~rows["rule"].str.startswith(PREFIX),
+        when=lambda rows: rows["status"].eq("answered no"),
+        subject="rule {rule}",
+        evidence="{question} {by} answered no: {reason}",
+        remedy="Put it right, then answer again: attest {rule} --by WHO --reason WHAT --until DATE.",
+        controls=("NIST CA-2", "ISO A.5.36"),
+        where="ledger",
+    ),
+    Check(
         id="unanswered-question",
         what="Nobody has answered a question that no file can answer, or the answer has expired.",
         why="It is unknown until a person says what they looked at.",
         table="attestations",
         severity="low",
         about=lambda rows: ~rows["rule"].str.startswith(PREFIX),  # secret-not-reviewed is about those
-        unknown_when=lambda rows: rows["status"].ne("attested"),
+        unknown_when=lambda rows: rows["status"].isin(UNANSWERED),
         subject="rule {rule}",
         evidence="{question} Nobody has confirmed it ({status})",
         remedy='Answer it: attest {rule} --by WHO --reason "what you looked at" --until DATE.',

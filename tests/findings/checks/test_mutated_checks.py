@@ -14,7 +14,7 @@ from tests.support.rows import rows_of
 
 def _own_rows(check: Check) -> Rows:
     """That which fires it, that beside it, that with nulls, and the table's row without a fault."""
-    changes = (*PAIRS[check.id][:3], {})
+    changes: list[dict[str, Any]] = [*PAIRS[check.id][:3], {}]
     return pd.concat([rows_of(check.table, change) for change in changes], ignore_index=True)
 
 
