@@ -1,5 +1,6 @@
 """What only people can answer: the policy's questions beside the ledger's attestations."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +49,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     return Attestations.of(rows)
 
 
-def _status(answer: dict[str, Any] | None, until: datetime | None, as_of: datetime) -> str:
+def _status(answer: Mapping[str, Any] | None, until: datetime | None, as_of: datetime) -> str:
     if answer is None or until is None:
         return "open"
     if until < as_of:

@@ -325,7 +325,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     ),
     "no-logs-read": ({"counted": 0}, {"counted": 1}, {"counted": 0, "files": 0}, True),
     "log-gap": ({"days_read": 91}, {"days_read": 0, "counted": 0}, {"days_read": 0}, True),
-    "untimed-log-lines": ({"untimed": 1}, {"untimed": 0}, {"untimed": 90}, True),
+    "untimed-log-lines": ({"untimed": 1}, {"untimed": 0}, {"files": 0, "lines": 0, "counted": 0}, False),
     "log-text-only": (
         {"kind": "log", "text_only": 9, "requests": 0, "messages": 0, "lines": 9},
         {"kind": "log", "text_only": 9, "requests": 0, "messages": 1, "lines": 10},
