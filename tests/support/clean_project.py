@@ -1,22 +1,34 @@
 """A project that keeps every rule of the guide, as far as evidence can show it."""
 
+import os
 import string
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
+import pandas as pd
+
 from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import rules_in_force
 from audit_lib.ledger import Draft, Ledger, all_heads, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project import GivenValues, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import bundled_policy
 from audit_lib.project.samples import remember_sample
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.snapshot import snapshot_draft
 from tests.support.fakes import fake_value
 from tests.support.worst_project import AS_OF, QUESTIONS
 
+BEFORE = datetime(2026, 9, 19, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 ROTATED = datetime(2026, 9, 20, 6, tzinfo=UTC)
 PLACES = tuple(
     (environment, service)
@@ -26,8 +38,6 @@ PLACES = tuple(
 FILES = {"backend": "backend/.env", "frontend": "frontend/.env.local"}
 LETTERS = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase + string.digits
-NO_SECRET = ("TRADIER_ACCOUNT_ID", "NEXT_PUBLIC_BACKEND_API_BASE_URL", "STRICT_SECRET_VALIDATION")
-URLS = ("DATABASE_URL", "REDIS_URL")
 BASE = {
     "development": "http://127.0.0.1:8001",
     "staging": "https://staging.example.com",
@@ -49,11 +59,70 @@ GUIDE = """# Secrets
 
 Each variable is in the policy, with its owner, purpose, reach and period.
 """
-CODE = """import os
+GREPS = """
+[[grep]]
+pattern = "401 Unauthorized"
+path = "backend/logs/*.log"
+looks_for = "failed logins"
+kinds = ["unauthorized"]
+guide_line = 1
+remedy = "none"
+"""
+# The guide gives these no period: their owner does.
+PERIODS = """
+[[secret]]
+name = "REDIS_URL"
+service = "backend"
+required = "recommended"
+required_in = ["production"]
+format = "redis-url"
+component = "password"
+max_age_days = 90
 
-NAMES = (
-{reads}
-)
+[[secret]]
+name = "SENTRY_DSN"
+service = "backend"
+required = "recommended"
+required_in = ["production"]
+usual_format = "sentry-dsn"
+forbidden_formats = ["sentry-dsn-with-secret"]
+shared = true
+public = true
+exposure_severity = "info"
+max_age_days = 90
+"""
+AUDIT = """name = "clean"
+policy = "policy.toml"
+guide = "docs/SECRETS.md"
+key = "demo"
+time_zone = "UTC"
+pinned_as_of = "2026-09-30"
+
+[[env]]
+path = "backend/.env"
+environment = "development"
+service = "backend"
+
+[[env]]
+path = "frontend/.env.local"
+environment = "development"
+service = "frontend"
+
+[[env]]
+path = "backend/.env.example"
+service = "backend"
+example = true
+
+[[env]]
+path = "frontend/.env.local.example"
+service = "frontend"
+example = true
+
+[[log]]
+pattern = "backend/logs/*.log"
+service = "backend"
+environment = "production"
+instances = 1
 """
 
 
@@ -61,7 +130,7 @@ def _values(environment: str, service: str, at: datetime) -> dict[str, str]:
     """What a place holds: other values before the rotation, and in each environment its own."""
     seed = f"{environment} {at >= ROTATED}"
     password = fake_value(f"db {seed}", 28, LETTERS) + "aA1-"
-    token = fake_value(f"api {seed}")
+    cache, token = fake_value(f"redis {seed}", 40, LETTERS), fake_value(f"api {seed}")
     if service == "frontend":
         return {
             "NEXT_PUBLIC_API_TOKEN": token,
@@ -77,7 +146,7 @@ def _values(environment: str, service: str, at: datetime) -> dict[str, str]:
         "JWT_SECRET_KEY": fake_value(f"jwt {seed}"),
         "ANTHROPIC_API_KEY": "sk-ant-" + "api03-" + fake_value(f"anthropic {seed}", 93) + "AA",
         "GITHUB_WEBHOOK_SECRET": fake_value(f"webhook {seed}", 64, "0123456789abcdef"),
-        "REDIS_URL": f"rediss://:{fake_value(f'redis {seed}', 40, LETTERS)}@{environment}.cache.internal:6379/0",
+        "REDIS_URL": f"rediss://:{cache}@{environment}.cache.internal:6379/0",
         "SENTRY_DSN": f"https://{fake_value(f'sentry {seed}', 32, '0123456789abcdef')}@errors.internal/12",
         "STRICT_SECRET_VALIDATION": "true",
     }
@@ -85,21 +154,112 @@ def _values(environment: str, service: str, at: datetime) -> dict[str, str]:
 
 def write_clean(folder: Path) -> tuple[Path, tuple[GivenValues, ...]]:
     """The folder, and the values that its reviewer gives: only development has its own in files."""
-    texts = {**_texts(), "audit.toml": _layout(), "policy.toml": _policy()}
-    for service, path in FILES.items():
-        texts[path] = _text("development", service)
-    for path, text in texts.items():
+    kept = {**_committed(), "audit.toml": AUDIT, "policy.toml": _policy()}
+    logs = {"backend/logs/app.log": _log()}
+    for path, text in {**kept, **logs}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-        (folder / path).chmod(0o600)
-    kept = {path: text.encode() for path, text in texts.items() if path not in FILES.values()}
-    write_repository(folder, [Commit(datetime(2026, 6, 1, tzinfo=UTC), "Begin", {
-        path: text for path, text in kept.items() if not path.startswith("backend/logs")
-    })])
+    commit = Commit(BEFORE, "Begin", {path: text.encode() for path, text in kept.items()})
+    write_repository(folder, [commit])
     remember_sample(folder)
-    _write_ledger(folder)
-    return folder, tuple(
-        GivenValues(environment, service, "-", _text(environment, service).encode())
+    keeper = Keeper(demo_key())
+    _see(folder, keeper, BEFORE)
+    rotated = _see(folder, keeper, ROTATED)
+    _record(folder, keeper, rotated)
+    return folder, _given(ROTATED)
+
+
+def _given(at: datetime) -> tuple[GivenValues, ...]:
+    return tuple(
+        GivenValues(environment, service, "-", _text(environment, service, at).encode())
         for environment, service in PLACES
         if environment != "development"
     )
+
+
+def _text(environment: str, service: str, at: datetime) -> str:
+    return "".join(f"{name}={value}\n" for name, value in _values(environment, service, at).items())
+
+
+def _committed() -> dict[str, str]:
+    """What stands in the repository: code, guide, examples and what git ignores."""
+    names = {service: list(_values("production", service, ROTATED)) for service in FILES}
+    reads = "".join(f'{name} = os.environ["{name}"]\n' for name in names["backend"])
+    public = "".join(f"export const {name} = process.env.{name};\n" for name in names["frontend"])
+    examples = {
+        f"{path}.example": "".join(f"{name}=\n" for name in names[service]) for service, path in FILES.items()
+    }
+    return {
+        ".gitignore": ".env*\n!*.example\n*.env\n*.log\n.audit/\n",
+        "backend/app.py": f"import os\n\n{reads}",
+        "frontend/api.ts": public,
+        "docs/SECRETS.md": GUIDE,
+        **examples,
+    }
+
+
+def _policy() -> str:
+    """The guide's policy, with what its owner adds: whose each secret is, and the guide that is in force."""
+    policy = bundled_policy("paiid")
+    digest = sha256(GUIDE.encode()).hexdigest()
+    head = f'name = "clean"\nextends = "paiid"\nguide_sha256 = "{digest}"\n{GREPS}{PERIODS}'
+    return head + "".join(
+        f'\n[metadata.{rule.name}]\nowner = "Ada Ader"\nreviewed = "2026-09-01"\n'
+        f'purpose = "As the guide says"\nreach = "The application alone"\nreason = "Kept short"\n'
+        for rule in policy.secrets
+        if rule.kind == "secret"
+    )
+
+
+def _log() -> str:
+    """A request in each hour of the quarter, one refused a week, and the lines of a start."""
+    lines = []
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    while at < AS_OF:
+        lines.append((at, '192.0.2.44:1 - "GET /api/positions HTTP/1.1" 200 OK'))
+        if at.weekday() == 1 and at.hour == 9:
+            lines.append((at + MINUTE, '192.0.2.44:1 - "GET /api/positions HTTP/1.1" 401 Unauthorized'))
+        at += timedelta(hours=1)
+    return "".join(f"{iso(at)} INFO:     {text}\n" for at, text in lines)
+
+
+def _see(folder: Path, keeper: Keeper, at: datetime) -> pd.DataFrame:
+    """The inventory at an instant, which a snapshot records."""
+    for service, path in FILES.items():
+        (folder / path).write_text(_text("development", service, at))
+        (folder / path).chmod(0o600)
+        os.utime(folder / path, (at.timestamp(), at.timestamp()))
+    project = load_project(folder)
+    policy = choose_policy(project)
+    sources, entries = read_env_sources(project, _given(at), keeper, policy)
+    inventory = tabulate_inventory(entries, policy, project, keeper, sources)
+    draft = snapshot_draft(inventory, sources, compare_places(inventory, entries, policy, keeper))
+    append(folder / ".audit" / "ledger", keeper.key, draft, at + MINUTE, "weekly")
+    return inventory
+
+
+def _record(folder: Path, keeper: Keeper, inventory: pd.DataFrame) -> None:
+    """Each rotation, an answer to each question, and the sign-off of the quarter before."""
+    ledger, until = folder / ".audit" / "ledger", iso(AS_OF + timedelta(days=60))
+    for row in rows(inventory[inventory["kind"].eq("secret") & inventory["state"].eq("present")]):
+        place = {
+            name: getattr(row, name) for name in ("secret", "environment", "service", "source", "loader")
+        }
+        said = {"claimed_at": iso(ROTATED), "day_only": False, "by": "Ada Ader", "reason": "planned"}
+        body = {**place, **said, "fingerprint": row.fingerprint}
+        append(ledger, keeper.key, Draft("rotation", body), ROTATED + 2 * MINUTE, "ada")
+    for number in QUESTIONS:
+        body = {"rule": str(number), "by": "Ada Ader", "reason": "looked", "until": until}
+        append(ledger, keeper.key, Draft("attestation", body), ROTATED + 3 * MINUTE, "ada")
+    project = load_project(folder)
+    policy = choose_policy(project)
+    sources, _ = read_env_sources(project, _given(ROTATED), keeper)
+    documents = document_sources(project, policy, Ledger())
+    body = {
+        "manifest_sha256": sha256(b"the review before").hexdigest(),
+        "by": "Bo B.",
+        "heads": all_heads(ledger),
+        "as_of": "2026-06-30T23:59:59Z",
+        "rules": rules_in_force(project, policy, pd.concat([sources, documents])),
+    }
+    append(ledger, keeper.key, Draft("signoff", body), ROTATED + 4 * MINUTE, "bo")
