@@ -11,16 +11,17 @@ import pandas as pd
 from audit_lib.base.clock import Quarter, parse_instant
 from audit_lib.base.contracts import Changes, Sources
 from audit_lib.base.errors import BadInput
+from audit_lib.base.git.commits import head_of
 from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find, tabulate_acceptances, tabulate_ledger_faults
-from audit_lib.findings.last_review import NOT_KNOWN, last_signed
+from audit_lib.findings.last_review import NOT_KNOWN, last_signed, tabulate_sign_offs
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.previous_report import read_previous
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
-from audit_lib.findings.rules_in_force import Rules, rules_in_force
+from audit_lib.findings.rules_in_force import Rules, decided_by, rules_in_force
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
@@ -82,6 +83,8 @@ class Audit:
     ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
     rules: Rules = field(default_factory=dict)  # those in force
     lowered_from: Rules = field(default_factory=dict)  # those that were lowered, as they were before
+    commit: str = ""  # that the project stands at; "" without one
+    deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
     compared: str = NOT_KNOWN  # with which review the rules are compared
 
 
@@ -129,7 +132,8 @@ def run_audit(
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
     code = read_code(project)
-    owners = guess_owners(project, rules, code, str if identities == "full" else mask_email)
+    shown = str if identities == "full" else mask_email
+    owners = guess_owners(project, rules, code, shown)
     used = last_uses(rotating.requests, rules, moment)
     population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
     sources = Sources.checked(pd.concat([read.sources, documents, lists]))
@@ -180,6 +184,7 @@ def run_audit(
         "findings": findings,
         "exceptions": register(findings),
         "ledger_faults": tabulate_ledger_faults(read.ledger),
+        "sign_offs": tabulate_sign_offs(read.ledger),
         "acceptances": tabulate_acceptances(read.ledger, set(findings["id"]), moment),
         "changes": compare(before, findings, tables) if before else Changes.of([]),
     }
@@ -194,6 +199,8 @@ def run_audit(
         ledger_heads=read.ledger.heads,
         rules=judged_by,
         lowered_from=lowered_from(last, tables["rule_changes"]),
+        commit=head_of(project.root),
+        deciders=decided_by(project, rules, shown),
         compared=last.words if last else NOT_KNOWN,
     )
 

@@ -1,6 +1,7 @@
 """`accept`, `assign`, `close`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
 
 import json
+import platform
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import click
 
+from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
@@ -27,7 +29,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.cli.verify import refuse_foreign, report_faults, signatures
+from audit_lib.cli.verify import refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.attestations import UNANSWERED, questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
@@ -35,7 +37,10 @@ from audit_lib.findings.ownership import QUARTER, recertified_rule
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.report.json_text import to_json
+from audit_lib.secrecy.signature import MANIFEST, SIGNOFFS
+
+ROLES = ("prepared", "reviewed", "approved")
 
 
 @click.command()
@@ -128,13 +133,14 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
 @click.command()
 @click.argument("report", metavar="DIR", type=click.Path(path_type=Path))
 @options(project_option, by_option)
+@click.option("--role", type=click.Choice(ROLES), default="reviewed", show_default=True, help="What you did.")
 @click.option("--reason", default="", help="A remark of yours.")
 @options(ledger_option, writer_option)
 def signoff(report: Path, folder: Path, **given: Any) -> None:
     """Sign the report in DIR: record its digest in the ledger.
 
-    The entry holds the digest of the report's manifest and the heads of the ledger's chains. A report
-    whose files do not match its manifest cannot be signed.
+    The entry holds the digest of the report's manifest and the heads of the ledger's chains. A copy for
+    readers is in signoffs.json in DIR. A report whose files do not match its manifest cannot be signed.
     """
     faults = report_faults(report)
     if faults:
@@ -152,11 +158,15 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
         "manifest_sha256": digest,
         "folder": report.resolve().name,
         "by": by,
+        "role": given["role"],
+        "made_with": f"audit_lib {__version__}, Python {platform.python_version()}",
         "reason": given["reason"],
         "heads": all_heads(project.ledger_dir),
         **_kept(report),
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
+    ledger = read_ledger(project.ledger_dir, key_of(project))
+    (report / SIGNOFFS).write_text(to_json(signoff_records(report, ledger)), "utf-8")
     click.echo(f"{entry.place}: {report.name} signed by {by}")
     click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
 

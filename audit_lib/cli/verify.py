@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
+from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.cli.options import ledger_option
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
+from audit_lib.report.json_text import to_json
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, signature_holds
+from audit_lib.secrecy.signature import MANIFEST, SIGNOFFS, signature_holds
 
 BREAK = 3
 
@@ -36,6 +38,7 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
         faults = report_faults(path)
         said = [f"{path.name}: every file matches the manifest"] + ([] if faults else [_signature(path)])
         if ledger is not None:
+            faults += _copy_faults(path, _checked(ledger)[0])
             said.append(_signed(path, _checked(ledger)[0]))
     else:
         found, key = _checked(path)
@@ -65,7 +68,7 @@ def report_faults(folder: Path) -> list[Fault]:
         if path.is_symlink() or path.is_file()
     }
     faults = [
-        Fault(name, "is not in the manifest") for name in there if name not in files and name != MANIFEST
+        Fault(name, "is not in the manifest") for name in there if name not in (*files, MANIFEST, SIGNOFFS)
     ]
     for name, digest in sorted(files.items()):
         file = there.get(name)
@@ -143,6 +146,28 @@ def signatures(report: Path, ledger: Ledger) -> list[Entry]:
     except OSError:
         return []
     return [entry for entry in ledger.of_kind("signoff") if entry.body["manifest_sha256"] == digest]
+
+
+def signoff_records(report: Path, ledger: Ledger) -> dict[str, list[dict[str, str]]]:
+    """What the ledger holds of who signed a report, for its readers: each with the entry's own hash."""
+    signed = [
+        {
+            "place": entry.place,
+            "at": iso(entry.at),
+            "hash": entry.hash,
+            **{name: entry.body.get(name, "") for name in ("by", "role", "made_with", "reason")},
+        }
+        for entry in signatures(report, ledger)
+    ]
+    return {"signoffs": signed}
+
+
+def _copy_faults(report: Path, ledger: Ledger) -> list[Fault]:
+    """Whether the copy of the sign-offs beside a report, if there is one, is as the ledger has them."""
+    copy = report / SIGNOFFS
+    if not copy.exists() or copy.read_text("utf-8") == to_json(signoff_records(report, ledger)):
+        return []
+    return [Fault(SIGNOFFS, "is not what the ledger holds of who signed")]
 
 
 def _signed(report: Path, ledger: Ledger) -> str:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from audit_lib.base.clock import parse_instant
+from audit_lib.base.contracts import SignOffs
 from audit_lib.base.in_words import instant_words
 from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Ledger
@@ -58,6 +61,22 @@ def last_signed(ledger: Ledger) -> LastReview | None:
         return None
     body, place = signed[-1].body, signed[-1].place
     return LastReview(parse_instant(body["as_of"], place), place, body["rules"], openings(body, place))
+
+
+def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
+    """`SignOffs`: who signed which review, and when."""
+    return SignOffs.of(
+        {
+            "place": entry.place,
+            "folder": entry.body.get("folder", ""),
+            "by": entry.body["by"],
+            "role": entry.body.get("role", ""),
+            "reason": entry.body.get("reason", ""),
+            "at": entry.at,
+            "as_of": parse_instant(entry.body["as_of"], entry.place) if "as_of" in entry.body else None,
+        }
+        for entry in ledger.of_kind("signoff")
+    )
 
 
 def openings(body: Mapping[str, Any], place: str) -> dict[str, Opened]:

@@ -1,7 +1,7 @@
 """What a review judges by, as flat fields of names, numbers and digests, so that two reviews compare."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
@@ -12,9 +12,11 @@ import pandas as pd
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.git.commits import last_change
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import read_text_file
 from audit_lib.project import Project
+from audit_lib.project.load import PLACES
 from audit_lib.project.policy import Policy
 from audit_lib.project.policy.load import BUNDLED
 
@@ -61,6 +63,19 @@ def rules_in_force(project: Project, policy: Policy, sources: pd.DataFrame) -> d
         _name(subject): {_name(field): text for field, text in sorted(named[subject].items())}
         for subject in sorted(named)
     }
+
+
+def decided_by(
+    project: Project, policy: Policy, shown: Callable[[str], str]
+) -> tuple[tuple[str, str, str], ...]:
+    """Of the files that say what is reviewed and by which rules the last commit and its author, as `shown`.
+
+    A file that git does not hold is left out.
+    """
+    inside = origin_of(project, policy) == IN_PROJECT
+    files = [*PLACES, *([policy.path.relative_to(project.root).as_posix()] if inside else [])]
+    found = ((name, *last_change(project.root, name)) for name in files)
+    return tuple((name, commit, shown(mail)) for name, commit, mail in found if commit)
 
 
 def origin_of(project: Project, policy: Policy) -> str:

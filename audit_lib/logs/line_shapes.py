@@ -1,4 +1,4 @@
-"""The shapes of lines that no format understands: letters as a, digits as 0, so that no content is shown."""
+"""Which lines no format understands, by number and by shape: letters as a, digits as 0, and no content."""
 
 import re
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from audit_lib.logs.line_events import NOT_UNDERSTOOD
 from audit_lib.logs.read_line import bare, read_line
 
 SHOWN = 3  # shapes of a file
+NUMBERED = 20  # lines of a file
 LONGEST = 60  # characters of a shape
 LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
@@ -23,12 +24,16 @@ def shape_of(raw: bytes) -> str:
     return _MIXED.sub("a0", text)[:LONGEST]
 
 
-def unread_shapes(lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo) -> tuple[str, ...]:
-    """The first shapes that differ among the lines that are not understood; none if those come too late."""
-    found: dict[str, None] = {}
-    for raw in islice(lines, LOOKED_AT):
+def unread_lines(
+    lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The first shapes and numbers of lines that are not understood; none if those come too late."""
+    shapes: dict[str, None] = {}
+    numbers: list[int] = []
+    for number, raw in enumerate(islice(lines, LOOKED_AT), 1):
         if read_line(raw, formats, zone) == NOT_UNDERSTOOD:
-            found.setdefault(shape_of(raw))
-            if len(found) == SHOWN:
+            shapes.setdefault(shape_of(raw))
+            numbers.append(number)
+            if len(shapes) >= SHOWN and len(numbers) >= NUMBERED:
                 break
-    return tuple(found)
+    return tuple(shapes)[:SHOWN], tuple(numbers[:NUMBERED])

@@ -20,7 +20,7 @@ from audit_lib.logs.count_lines import Period, raw_lines
 from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
-from audit_lib.logs.line_shapes import unread_shapes
+from audit_lib.logs.line_shapes import unread_lines
 from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
@@ -183,12 +183,13 @@ def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[di
 
 
 def _shapes(own: _Source, file: LogFile) -> str:
-    """Which shapes the lines have that were not understood, in a clause; "" if they come too late."""
+    """Which shapes and numbers the lines have that were not understood, in a clause; "" if they come late."""
     with file.open() as source, suppress(Bomb, *BROKEN):
         lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
-        shapes = unread_shapes(lines, own.plan.formats, own.plan.zone)
+        shapes, numbers = unread_lines(lines, own.plan.formats, own.plan.zone)
         words = " and ".join(f"`{shape}`" for shape in shapes)
-        return f"not understood are lines such as {words}" if shapes else ""
+        places = ", ".join(map(str, numbers))
+        return f"not understood are lines such as {words} (from the first on: {places})" if shapes else ""
     return ""
 
 

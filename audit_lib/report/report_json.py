@@ -14,7 +14,8 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.report import escape as inert
-from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
+from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
+from audit_lib.report.review_record import review_record
 from audit_lib.report.rule_results import tabulate_rules
 from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
@@ -33,6 +34,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "project": inert.plain(audit.project.name),
         "quarter": str(audit.quarter),
         "as_of": iso(audit.as_of),
+        "review": review_record(audit),
         "verdict": verdict(audit),
         "score": {"low": bounds.low, "high": bounds.high},
         "policy": {
@@ -56,12 +58,14 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "rotations": _rows(audit.tables["rotations"]),
         "half_rotations": _rows(audit.tables["half_rotations"], ("service",)),
         "leaks": _leaks(audit),
+        "triggers": _rows(audit.tables["triggers"]),
         "leak_lives": _rows(audit.tables["leak_lives"]),
         "drift": values_by_place(audit.tables["inventory"]),
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),
         "exceptions": _findings(audit.tables["exceptions"]),
         "rules": _rules(audit),
+        "acceptances": _rows(audit.tables["acceptances"]),
         "attestations": _rows(audit.tables["attestations"]),
         "ownership": _rows(audit.tables["ownership"]),
         "coverage": _coverage(audit),
@@ -221,10 +225,14 @@ def _coverage(audit: Audit) -> dict[str, Any]:
     sources = audit.tables["sources"]
     logs = sources[sources["kind"] == "log"]
     unread = sources[sources["state"] != "read"]
+    entries, by_day = audit.tables["entries"], days(audit)
+    lost = entries[entries["state"].eq("not understood")]
     return {
         "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
         "log_lines": {name: int(logs[name].sum()) for name in _LOG_LINES},
         "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
+        "days_without_logs": list(map(str, by_day.loc[by_day["requests"].isna(), "day"])),
+        "lines_not_understood": _rows(lost[["source", "environment", "service", "line"]]),
         "evidence_left_out": int(audit.tables["freshness"]["evidence_left_out"].sum()),
         "rules": [{**rule, "evidence": _split(rule["evidence"])} for rule in _rows(tabulate_rules(audit))],
     }

@@ -11,6 +11,7 @@ from audit_lib.secrecy.keeper import Key
 FIELD = "mac"
 
 MANIFEST = "MANIFEST.json"  # what every publication is signed in
+SIGNOFFS = "signoffs.json"  # who signed it afterwards: not in the manifest, but in the ledger
 
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:

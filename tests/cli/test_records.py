@@ -394,8 +394,17 @@ def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> No
     folder = report(tmp_path / "report")
     verified = run("verify", str(folder), "--ledger", str(project), where=False).stdout
     assert "nobody has signed" in verified
-    assert "keep this elsewhere" in run("signoff", str(folder), "--by", "Ada", "--writer", "ci").stdout
+    signed = run("signoff", str(folder), "--by", "Ada", "--role", "approved", "--writer", "ci").stdout
+    assert "keep this elsewhere" in signed
     assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
+    (copy,) = json.loads((folder / "signoffs.json").read_text())["signoffs"]
+    assert (copy["by"], copy["role"]) == ("Ada", "approved")
+    assert copy["at"]
+    assert copy["made_with"]
+    text = (folder / "signoffs.json").read_text().replace("Ada", "Eve")
+    (folder / "signoffs.json").write_text(text)
+    refused = run("verify", str(folder), "--ledger", str(project), where=False, code=3).stderr
+    assert "signoffs.json: is not what the ledger holds" in refused
 
 
 def test_a_report_of_another_key_is_neither_replaced_nor_signed(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.line_shapes import shape_of, unread_shapes
+from audit_lib.logs.line_shapes import shape_of, unread_lines
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from tests.support import fakes
@@ -26,9 +26,11 @@ def test_a_shape_tells_no_letter_and_no_digit() -> None:
 
 
 def test_different_shapes_are_shown_up_to_three() -> None:
-    """Lines of one shape are one, and what is understood has no shape here."""
+    """Lines of one shape are one, and what is understood has none; each such line is named by its number."""
     lines = [b"?? x 1\n", b"?? y 22\n", b"INFO: fine\n", b"!! x\n", b"\n", b"## x\n", b"%% x\n"]
-    assert unread_shapes(lines, FORMATS, ZoneInfo("UTC")) == ("?? a 0", "!! a", "## a")
+    shapes, numbers = unread_lines(lines, FORMATS, ZoneInfo("UTC"))
+    assert shapes == ("?? a 0", "!! a", "## a")
+    assert numbers == (1, 2, 4, 6, 7)
 
 
 def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:

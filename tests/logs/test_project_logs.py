@@ -164,7 +164,7 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
         (
             b"\x89PNG\r\n\x1a\n\0\0",
             "read",
-            "no line was understood; not understood are lines such as `?a` and `?`",
+            "no line was understood; not understood are lines such as `?a` and `?` (from the first on: 1, 2)",
         ),
         (UNAUTHORIZED, "read", "no line carries a date"),
         (

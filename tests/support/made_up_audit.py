@@ -144,7 +144,8 @@ def leak_coverage() -> pd.DataFrame:
 
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
-    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "clean_up", "changes", "rotations")
+    events = ("changes", "rotations", "sign_offs")
+    names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "clean_up", *events)
     empty = {name: getattr(contracts, _contract(name)).of([]) for name in names}
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {

@@ -23,6 +23,7 @@ from audit_lib.base.contracts.findings import (
     LedgerFaults,
     RuleChanges,
     RuleResults,
+    SignOffs,
 )
 from audit_lib.base.contracts.incident import (
     Clients,
@@ -131,6 +132,7 @@ __all__ = [
     "RuleResults",
     "Schedule",
     "Sightings",
+    "SignOffs",
     "Sources",
     "Steps",
     "Symptoms",

@@ -59,6 +59,18 @@ class Acceptances(Contract):
     matches: Series[bool]  # a finding of this audit has the id
 
 
+class SignOffs(Contract):
+    """One row for each sign-off of a review that the ledger holds, in its order."""
+
+    place: Series[str]
+    folder: Series[str]
+    by: Series[str]
+    role: Series[str]  # prepared | reviewed | approved; "" if it does not say
+    reason: Series[str]
+    at: Series[Instant]  # when it was signed
+    as_of: Series[Instant] = pa.Field(nullable=True)  # of the review; null if the entry does not say
+
+
 class Attestations(Contract):
     """One row for each question that only people can answer: the last answer counts."""
 

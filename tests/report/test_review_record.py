@@ -1,0 +1,33 @@
+"""What an auditor asks of the review itself is answered, and nothing that is not known is."""
+
+import pandas as pd
+import pytest
+
+from audit_lib.base import contracts
+from audit_lib.report.review_record import review_record
+from tests.support.made_up_audit import audit, filled
+
+
+def _at(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text, tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "on_time"), [("2026-06-30 23:59:59", True), ("2026-03-31 23:59:59", False), (None, None)]
+)
+def test_an_earlier_review_was_on_time_or_not(as_of: str | None, on_time: bool | None) -> None:
+    """Signed within thirty days after its quarter it was; without a date of the review nobody knows."""
+    row = {"by": "Ada", "at": _at("2026-07-30"), "as_of": None if as_of is None else _at(as_of)}
+    (signed,) = review_record(audit(sign_offs=filled(contracts.SignOffs, [row])))["signed_before"]
+    assert signed["on_time"] is on_time
+
+
+@pytest.mark.parametrize(
+    ("days", "mean"), [([2.0, 5.0], 3.5), ([2.0, None], None), ([], None)], ids=["known", "one not", "none"]
+)
+def test_the_mean_time_to_rotate_needs_each_one(days: list[float | None], mean: float | None) -> None:
+    """A rotation of which it is not known how long it took leaves the mean unknown."""
+    trigger = {"proof": "proved", "triggered_at": _at("2026-07-01")}
+    made = [{**trigger, "days_to_done_min": one} for one in days]
+    record = review_record(audit(rotations=filled(contracts.Rotations, made)))["days_to_rotate"]
+    assert (record["forced"], record["mean_min"]) == (len(days), mean)
