@@ -22,6 +22,7 @@ class RecordedRotation:
     environment: str
     secret: str
     reason: str
+    triggered: str = ""  # when it became known that the value is compromised
 
     @property
     def at(self) -> datetime:
@@ -44,7 +45,9 @@ ROTATIONS = (
     RecordedRotation("2026-05-18T10:04:00+00:00", "production", "DATABASE_URL", "planned"),
     RecordedRotation("2026-07-15T11:05:00+00:00", "production", "API_TOKEN", "planned"),
     RecordedRotation("2026-08-03T09:30:00+00:00", "production", "ANTHROPIC_API_KEY", "planned"),  # false
-    RecordedRotation("2026-09-10T09:20:00+00:00", "development", "JWT_SECRET_KEY", "seen in a log"),
+    RecordedRotation(
+        "2026-09-10T09:20:00+00:00", "development", "JWT_SECRET_KEY", "seen in a log", "2026-09-08T00:00:00Z"
+    ),
 )
 ACCEPTANCES = (
     ("public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend", "2026-12-31T23:59:59Z"),
@@ -163,6 +166,8 @@ def _rotation(keeper: Keeper, held: Iterable[HeldVariable], claim: RecordedRotat
         "by": "Al I.",
         "reason": claim.reason,
     }
+    if claim.triggered:
+        body |= {"trigger": "compromised", "triggered_at": claim.triggered}
     return Draft("rotation", body)
 
 
