@@ -31,10 +31,15 @@ class KeyFigure:
 
 def key_figures(audit: Audit) -> Block:
     """What leaked, what is too old, who was refused, what is good, and what is new or open."""
+    shown = figures(audit)
+    text = "\n".join(f"{one.title}: {one.count} {one.unit} ({one.note})" for one in shown)
+    return Block("", f'<div class="kpi">{"".join(map(_html, shown))}</div>', text)
+
+
+def figures(audit: Audit) -> tuple[KeyFigure, ...]:
+    """The five, in the order of the page; without an earlier review the last is what is open."""
     last = _since_previous(audit) if len(audit.tables["changes"]) else _open(audit)
-    figures = (_leaked(audit), _too_old(audit), _refused(audit), _good(audit), last)
-    text = "\n".join(f"{one.title}: {one.count} {one.unit} ({one.note})" for one in figures)
-    return Block("", f'<div class="kpi">{"".join(map(_html, figures))}</div>', text)
+    return _leaked(audit), _too_old(audit), _refused(audit), _good(audit), last
 
 
 def _html(figure: KeyFigure) -> str:

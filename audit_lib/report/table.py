@@ -193,15 +193,16 @@ def as_text(table: Table) -> str:
     if not table.rows:
         return "\n".join([*head, table.empty, *foot])
     headings = tuple(column.heading for column in table.columns)
-    widths = _widths([headings, *table.rows])
+    widths = column_widths(table)
     rule = "  ".join("-" * width for width in widths)
     lines = [line for row in table.rows for line in _text_row(row, widths, table.columns)]
     return "\n".join([*head, *_text_row(headings, widths, table.columns), rule, *lines, *foot])
 
 
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+def column_widths(table: Table) -> list[int]:
     """The width of each column: what it needs, the widest ones narrowed, words whole as long as may be."""
-    columns = list(zip(*rows, strict=True))
+    headings = [column.heading for column in table.columns]
+    columns = list(zip(headings, *table.rows, strict=True))
     widths = [max(1, *(_width(text) for text in column)) for column in columns]
     words = [max(1, *(_width(word) for text in column for word in text.split())) for column in columns]
     room = TEXT_WIDTH - 2 * (len(widths) - 1)

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -26,7 +27,7 @@ _WRAPPED = re.compile(rb"\r?\n[ \t]*|[\xad]|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[
 # A shorter run is found by the base64 forms, or holds less than a window.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
-_ZIP = b"PK\x03\x04"
+_ZIP, _PDF = b"PK\x03\x04", b"%PDF-"
 View = tuple[str, bytes]
 
 
@@ -54,9 +55,9 @@ def views(name: str, data: bytes) -> Iterator[View]:
 
 
 def _inner(name: str, content: bytes) -> Iterator[View]:
-    # An archive is unpacked and no more: with its lines joined it would be a damaged one, and refused.
-    packed = content[:4] == _ZIP
-    for step, unfold in ((step, unfold) for step, unfold in _STEPS if not packed or unfold is _zip):
+    # An archive or a PDF is unpacked and no more: with its lines joined it would be damaged, and refused.
+    own = _zip if content[:4] == _ZIP else _pdf if content[:5] == _PDF else None
+    for step, unfold in ((step, unfold) for step, unfold in _STEPS if own in (None, unfold)):
         try:
             for inner in unfold(content):
                 if inner and inner != content:
@@ -155,8 +156,17 @@ def _zip(content: bytes) -> Iterator[bytes]:
 
 
 def _pdf(content: bytes) -> Iterator[bytes]:
-    if content[:5] != b"%PDF-":
-        return
+    if content[:5] == _PDF:
+        yield from texts_of_pdf(content)
+
+
+@lru_cache(maxsize=1)
+def texts_of_pdf(content: bytes) -> tuple[bytes, bytes, bytes]:
+    """A PDF's text, the same without spaces, and its streams; the last PDF's are kept, since it takes long.
+
+    Raises:
+        Refused: it is damaged.
+    """
     try:
         reader = PdfReader(io.BytesIO(content))
         pages = [page.extract_text() for page in reader.pages]
@@ -166,10 +176,9 @@ def _pdf(content: bytes) -> Iterator[bytes]:
     except (PyPdfError, KeyError, AttributeError, TypeError):
         raise Refused("a PDF cannot be opened, so it cannot be searched") from None
     text = "\n".join(pages + facts)
-    yield text.encode("utf-8", "surrogatepass")
     # A renderer breaks lines where it likes, also within a value.
-    yield re.sub(r"\s", "", text).encode("utf-8", "surrogatepass")
-    yield b"\n".join(streams)
+    joined = re.sub(r"\s", "", text)
+    return text.encode("utf-8", "surrogatepass"), joined.encode("utf-8", "surrogatepass"), b"\n".join(streams)
 
 
 def _stream(item: Any) -> bytes:

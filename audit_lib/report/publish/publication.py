@@ -1,6 +1,7 @@
 """Publishes what was found, guarded and searched: a review and an investigation go the same way."""
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -39,8 +40,9 @@ class Package(Generic[Content]):
 
     notebook: Path
     warm_up: str  # the import that its kernel runs meanwhile
-    files: Callable[[Content, nbformat.NotebookNode], Mapping[str, str | bytes]]  # all but the manifest
+    files: Callable[[Content, nbformat.NotebookNode], Mapping[str, str | bytes]]  # all but the next two
     manifest: Callable[[Publication[Content], Mapping[str, str]], dict[str, Any]]  # given each file's SHA-256
+    beside: Callable[[Content], Mapping[str, str | bytes]] = lambda _: {}  # made while the notebook runs
 
 
 def prepare(
@@ -91,13 +93,15 @@ def publish(
     with (
         publishing(out) as folder,
         started(package.notebook, parameters, warm_up=package.warm_up) as finish,
+        ThreadPoolExecutor(1) as threads,
     ):
         made = guarded(keeper, make)
         classes = made.classes
+        beside = threads.submit(package.beside, made.content)
         executed = finish(
             Handoff(parameters, made.content, keeper, classes.sealed, classes.open, classes.public)
         )
-        _write(folder, package.files(made.content, executed))
+        _write(folder, {**package.files(made.content, executed), **beside.result()})
         digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in _names(folder)}
         _write(folder, {MANIFEST: to_json(signed(package.manifest(made, digests), keeper.key))})
         seal(folder, Sealing(keeper, classes, made.plan))

@@ -8,11 +8,14 @@ import nbformat
 from audit_lib.audit import Audit
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
+from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
+from audit_lib.report.publish.extract_text import texts_of_pdf
 from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.publication import Package, Publication, prepare
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.report_json import report_record
+from audit_lib.report.report_pdf import report_pdf
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.secrecy.keeper import Keeper
@@ -22,6 +25,8 @@ NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
     NOTEBOOK,
     "report.html",
+    "report.pdf",
+    "owner.md",
     "report.json",
     "findings.csv",
     "exceptions.csv",
@@ -52,6 +57,15 @@ def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str | 
     return {
         NOTEBOOK: nbformat.writes(executed) + "\n",
         "report.html": page(executed, f"{audit.project.name}: secrets and logins, {audit.quarter}"),
+    }
+
+
+def _beside(audit: Audit) -> Mapping[str, str | bytes]:
+    printed = report_pdf(audit)
+    texts_of_pdf(printed)  # the seal reads it again at the end, which then takes no time
+    return {
+        "report.pdf": printed,
+        "owner.md": owner_text(audit),
         "report.json": to_json(report_record(audit)),
         "findings.csv": to_csv(audit.tables["findings"]),
         "exceptions.csv": to_csv(audit.tables["exceptions"]),
@@ -64,4 +78,5 @@ REVIEW = Package(
     warm_up="import audit_lib.notebook",
     files=_files,
     manifest=manifest,
+    beside=_beside,
 )
