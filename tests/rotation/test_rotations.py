@@ -89,7 +89,7 @@ def test_a_review_shows_them_and_publishes_a_calendar(tmp_path: Path) -> None:
     assert Quarter.parse("2026Q3") == audit.quarter
     record = report_record(audit)
     assert {row["proof"] for row in record["rotations"]} == {"proved", "not recorded"}
-    assert "API_TOKEN" in rotations_tables(audit)._repr_mimebundle_()["text/plain"]
+    assert "API_TOKEN" in rotations_tables(audit)._repr_mimebundle_()[0]["text/plain"]
     assert "calendar.ics" in ARTEFACTS
     assert calendar(audit) == calendar(again)
     events = vobject.readOne(calendar(audit)).vevent_list
