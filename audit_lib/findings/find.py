@@ -155,9 +155,10 @@ def _finding(
 ) -> _Finding:
     said = row_words(row)
     template = (status == "unknown" and check.unknown_evidence) or check.evidence
+    wider = _subject(check, status) != check.subject  # then nothing is said of one secret
     subject = _subject(check, status).format_map(said)
     environment, service = (
-        ("", "") if check.listed else (said.get("environment", ""), said.get("service", ""))
+        ("", "") if check.listed and not wider else (said.get("environment", ""), said.get("service", ""))
     )
     return _Finding(
         id=finding_id(check.id, subject, environment, service),
@@ -171,7 +172,7 @@ def _finding(
         where=(check.where.format_map(said),),
         remedy=(check.remedy.format_map(said).strip(),),
         guide_lines=_guide_lines(check, row, policy),
-        covers=tuple(filter(None, check.covers.format_map(said).split("; "))),
+        covers=() if wider else tuple(filter(None, check.covers.format_map(said).split("; "))),
     )
 
 
@@ -210,7 +211,7 @@ def _distinct(texts: Iterable[Iterable[str]]) -> tuple[str, ...]:
 def _evidence(finding: _Finding) -> str:
     """The first pieces of evidence, and of a list everything that is on it."""
     evidence = "; ".join(finding.evidence[:SHOWN])
-    if finding.check.listed:
+    if finding.check.listed and finding.covers:
         return f"{evidence}: {covered_words(finding.covers)}"
     if finding.rows > len(finding.evidence[:SHOWN]):
         evidence += f"; {finding.rows} in all"

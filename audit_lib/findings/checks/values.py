@@ -94,6 +94,7 @@ VALUES = (
         when=lambda rows: own_value(rows) & yes(rows["template"]),
         unknown_when=lambda rows: not_judged(rows, "template"),
         subject="secrets of {environment}",
+        unknown_subject="secrets",
         evidence="values equal those that an example file shows to everyone",
         unknown_evidence="values are present, but no example file could be compared with them",
         remedy="Generate a value for each of them in {environment}. Leave it empty in the example.",
