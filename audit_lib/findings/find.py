@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Acceptances, Findings, LedgerFaults
+from audit_lib.base.contracts import Findings
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables, judged
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.covered import covered_words
+from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.findings.spared_settings import looked_at
@@ -73,32 +73,6 @@ def _decided(found: list[_Finding], ledger: Ledger, as_of: datetime) -> pd.DataF
     acceptances = tabulate_acceptances(ledger, {finding.id for finding in found}, as_of)
     decisions = acceptances.set_index("accepted_id").to_dict("index")
     return Findings.of(_row(finding, decisions.get(finding.id)) for finding in found)
-
-
-def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
-    """`LedgerFaults`: what is wrong with the entries that are there, then what is gone."""
-    return LedgerFaults.of(
-        {"place": fault.place, "fault": fault.text, "lost": lost}
-        for lost, several in ((False, ledger.faults), (True, ledger.lost))
-        for fault in several
-    )
-
-
-def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
-    """`Acceptances`: the last decision on each id, whether it holds and whether a finding has it."""
-    last = {entry.body["id"]: entry.body for entry in ledger.of_kind("acceptance")}
-    until = {id_: parse_instant(body["until"], "ledger") for id_, body in last.items()}
-    return Acceptances.of(
-        {
-            "accepted_id": id_,
-            "by": last[id_]["by"],
-            "reason": last[id_]["reason"],
-            "until_at": until[id_],
-            "expired": until[id_] < as_of,
-            "matches": id_ in ids,
-        }
-        for id_ in sorted(last)
-    )
 
 
 def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Finding]:
