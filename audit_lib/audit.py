@@ -66,7 +66,7 @@ from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone: tables cannot be compared
 class Audit:
     """Everything one audit found. Holds no value: the keeper does.
 

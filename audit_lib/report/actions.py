@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -73,6 +74,7 @@ _REASONS = {
 }
 
 
+@lru_cache(maxsize=1)  # page, paper and data show the same
 def tabulate_actions(audit: Audit) -> pd.DataFrame:
     """`Actions`: first the five that close most, with all that is critical in production; then the rest.
 

@@ -1,6 +1,7 @@
 """One row for each rule of the guide: what decides it, on how much, and what came out."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ NOT_DECIDABLE, NOT_APPLICABLE, HELD, ATTESTED = "not decidable", "not applicable
 SEARCH = "a search for each value in every form"
 
 
+@lru_cache(maxsize=1)  # page, paper and data show the same
 def tabulate_rules(audit: Audit) -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
 
