@@ -23,6 +23,7 @@ from audit_lib.findings.previous_report import read_previous
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rules_in_force import Rules, decided_by, rules_in_force
+from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
@@ -163,6 +164,7 @@ def run_audit(
         "exposure": exposure,
         "leak_lives": tabulate_leak_lives(leaked.leaks, leaked.places, rotating, rules),
         "leaked_secrets": tabulate_leaked_secrets(leaked.leaks, leaked.places, exposure),
+        "chosen_passwords": tabulate_chosen_passwords(leaked.leaks, leaked.places),
         "clean_up": clean_up(leaked.leaks, leaked.places, exposure),
         "log_counts": read.logs.counts,
         "log_events": read.logs.events,

@@ -74,11 +74,15 @@ def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame,
             rest = counted(len(there) - most, "more place")
             lines.append(f"    and {rest} (--places {len(there)})")
     real = table["kind"].isin(("leak", "pattern", "truncated"))
-    harmless = counted(int((~real).sum()), "template or weak default", "templates and weak defaults")
+    possible = table["kind"].eq("possible")
+    chosen = counted(int(possible.sum()), "possible password", "possible passwords")
+    harmless = counted(
+        int((~real & ~possible).sum()), "template or weak default", "templates and weak defaults"
+    )
     rest = (
         "" if real.any() or shows_no_leak(coverage) else "; not everything was searched, so there may be some"
     )
-    lines.append(f"{counted(int(real.sum()), 'leak')}, {harmless}{rest}")
+    lines.append(f"{counted(int(real.sum()), 'leak')}, {chosen}, {harmless}{rest}")
     lines += [_coverage_line(row) for row in coverage.to_dict("records")]
     return "".join(f"{_plain(line)}\n" for line in lines)
 

@@ -16,7 +16,7 @@ from audit_lib.leaks.search_objects import Progress
 from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
-from audit_lib.leaks.targets import leak_targets, with_patterns
+from audit_lib.leaks.targets import leak_targets, with_chosen, with_patterns
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper
@@ -62,6 +62,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
+    values: dict[str, str] = {}
     if patterns:
         compiled = cache / "rules" if cache else None
         shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
@@ -69,9 +70,20 @@ def find_leaks(
         homes = homes_of(project)
         met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)
+        targets, values = with_chosen(targets, met.chosen)
         coverage.append(pattern_coverage(met))
     search = search_leaks(
-        project, keeper, targets, listing=listing, cache=cache, fresh=fresh, progress=progress
+        project,
+        keeper,
+        targets,
+        values=values,
+        listing=listing,
+        cache=cache,
+        fresh=fresh,
+        progress=progress,
+    )
+    targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
+        "fingerprint"
     )
     leaks, places = tabulate_leaks(search.sightings, targets, inventory, as_of)
     coverage = [search.coverage, *coverage]

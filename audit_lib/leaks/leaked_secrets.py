@@ -50,7 +50,7 @@ def _row(exposed: list[Any], every: list[Any], places: pd.DataFrame) -> dict[str
         "covers": "; ".join(f"{secret}@{environment}/{service}" for environment, service in holders),
         "leak_ids": ", ".join(leak_ids),
         "also": _also(dict.fromkeys(row.leak_id for row in every if row.leak_id not in leak_ids)),
-        "places": _places(places[places["leak_id"].isin(leak_ids)]),
+        "places": first_places(places[places["leak_id"].isin(leak_ids)]),
         "first_at": min((row.first_at for row in exposed if row.first_at is not None), default=None),
         "days_exposed_min": max(_known(row.days_exposed_min for row in exposed), default=None),
         "days_exposed_max": _most([row.days_exposed_max for row in exposed]),
@@ -74,7 +74,7 @@ def _most(days: list[float | None]) -> float | None:
     return max(known) if known and len(known) == len(days) else None
 
 
-def _places(places: pd.DataFrame) -> str:
+def first_places(places: pd.DataFrame) -> str:
     """The first places by path and line, and how many more there are."""
     named = list(dict.fromkeys(map(_place, rows(places))))
     more = len(named) - MOST_PLACES

@@ -11,7 +11,7 @@ from audit_lib.secrecy.strength import strength_bits
 WEAKEST_BITS = 35
 # Names that hold words such as token or key, and no secret.
 _OTHER_NAMES = re.compile(
-    r"(?i)sha\d|digest|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
+    r"(?i)-----|sha\d|digest|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
     r"|(?:continuation|request|client|change|page|next|cursor|sync|idempoten\w*)[_-]?(?:token|key)|result_?key|last_?used"
     r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address|ids?$)"
     r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
@@ -46,6 +46,21 @@ _SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
 
 
+# The most frequent pairs of letters in English: four in five of a word's, one in five of random text.
+_PAIRS = frozenset(
+    re.findall(
+        "..",
+        (
+            "thheineranreonatenndtiesorteofedisitalarsttontngsehaasouiolevecomedehiriroicneearacelichllbemasi"
+            "omurcaeltalansdifohopeecprnoctusacotiltrlyncetutsssorsunlowageiewheewiemadolrtpowenaulnitsmoowpa"
+            "immiaishirsuidosiviaamficivipligtuevldrympfeblabghtyopwosaayexkefrooavagifapgrodbosprddoucbueiov"
+            "byrmepttocfaefcurnscgidayocrcldugaffckeyssppdb"
+        ),
+    )
+)
+_PAIRS_TO_TELL, _LEAST_OF_WORDS = 9, 0.4
+
+
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a shape found beside a name is generated, or chosen as a password."""
     if _OTHER_NAMES.search(name) or looks_made_up(value, markers):
@@ -56,7 +71,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         return False
     if _UUID.fullmatch(value) and not _HOLDS_UUID.search(name):
         return False
-    if _is_words(value) or _is_of_another_script(value):
+    if reads_as_words(value) or _is_of_another_script(value):
         return False
     return strength_bits(value) >= WEAKEST_BITS and _is_varied(value)
 
@@ -70,13 +85,22 @@ def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     return not (mixed and len(value) >= 16) and _WITHIN.search(value) is not None
 
 
-def _is_words(value: str) -> bool:
+def reads_as_words(value: str) -> bool:
     """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
     numbers = len(re.findall(r"\d+", value))
     mean = _mean_word(value)
     if numbers > 1 or not mean:
         return False
-    return mean >= 3.5 or (numbers == 0 and len(value) < 20)
+    return (mean >= 3.5 and not is_of_no_language(value)) or (numbers == 0 and len(value) < 20)
+
+
+def is_of_no_language(value: str) -> bool:
+    """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
+    parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
+    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
+    return len(pairs) >= _PAIRS_TO_TELL and sum(pair in _PAIRS for pair in pairs) < _LEAST_OF_WORDS * len(
+        pairs
+    )
 
 
 def _is_of_another_script(value: str) -> bool:

@@ -1,10 +1,11 @@
 """Where known values were found: one frame over history and files, and what was not searched."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.place_objects import Placed, place_objects
+from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_files
 from audit_lib.leaks.search_objects import ObjectSearch, Progress, search_objects
@@ -44,12 +46,15 @@ def search_leaks(
     keeper: Keeper,
     targets: pd.DataFrame,
     *,
+    values: Mapping[str, str] = MappingProxyType({}),
     listing: "Future[Listing] | None" = None,
     cache: Path | None = None,
     fresh: bool = False,
     progress: Progress = quiet,
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
+
+    `values` says of a text that is a target whose value it holds: the sighting is that value's.
 
     The objects are those of the `listing`, where one has been begun.
 
@@ -64,7 +69,8 @@ def search_leaks(
     files.left_out += [NotSearched(name, _OUTSIDE) for name in outside_logs(project)]
     objects, placed = _search_history(project.root, search, scans.memory, listing, progress)
     scans.store(_remember(objects, placed, files, scans.memory))
-    sightings = [*placed.sightings, *(_in_file(one, search) for one in files.found)]
+    met = (*placed.sightings, *(_in_file(one, search) for one in files.found))
+    sightings = (replace(one, fingerprint=values.get(one.fingerprint, one.fingerprint)) for one in met)
     coverage = [
         *_object_rows(project.root, objects, search),
         *_file_rows(files, search),
@@ -80,11 +86,16 @@ def homes_of(project: Project) -> frozenset[str]:
 
 def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
     everywhere = targets[targets["searched"] == "everywhere"]
-    beside = targets[targets["searched"] == "beside its name"]
+    chosen = targets["kind"] == "possible"
+    beside = targets[(targets["searched"] == "beside its name") & ~chosen]
     weak = dict(
         zip(beside["fingerprint"], (tuple(names.split(",")) for names in beside["names"]), strict=True)
     )
-    return ExactSearch(keeper, everywhere["fingerprint"], weak)
+    # Keys of a kind begin alike, and end alike in several formats.
+    keys = targets.loc[targets["names"] == PRIVATE_KEY, "fingerprint"]
+    return ExactSearch(
+        keeper, everywhere["fingerprint"], weak, texts=targets.loc[chosen, "fingerprint"], whole=keys
+    )
 
 
 def _search_history(
@@ -142,6 +153,7 @@ def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
 
 
 def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    targets = targets[targets["kind"] != "possible"]  # what patterns found, and their own row counts
     counts = targets["searched"].value_counts()
     yield _row("values", "", "searched", int(counts.get("everywhere", 0)), "in every form, in every place")
     # By name: the order of fingerprints is another under another key.

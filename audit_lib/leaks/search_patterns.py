@@ -9,11 +9,13 @@ from pathlib import Path
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
+from audit_lib.leaks.chosen_passwords import Chosen, ChosenInFile, chosen_in_file
 from audit_lib.leaks.git_history import introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
+from audit_lib.leaks.kinds_of_files import is_installed
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_objects import Progress
-from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available, is_installed
+from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available
 
 _SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _AT_ONCE = 8 << 20  # bytes of files read ahead
@@ -27,6 +29,10 @@ class PatternSearch:
     """The values found, which the keeper holds, and what was not searched."""
 
     shapes: set[Shape] = field(default_factory=set)
+    chosen: set[Chosen] = field(
+        default_factory=set
+    )  # in files alone: what only the history holds is in use nowhere
+    defaults: int = 0  # values under a password's name that are counted and not listed
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)
     failed: str = ""
@@ -135,15 +141,28 @@ def _search_files(
     root: Path, shapes: Shapes, homes: Collection[str], cache: ScanCache, done: PatternSearch
 ) -> set[str]:
     """Searches files that people write, and logs; returns the states of those that hold nothing."""
+
+    def look(share: list[_Read]) -> list[tuple[set[Shape], ChosenInFile]]:
+        return [
+            (
+                shapes.look(one.content, (one.path,)),
+                chosen_in_file(one.content, one.path, shapes.keeper, shapes.compiled),
+            )
+            for one in share
+        ]
+
     clean: set[str] = set()
     read = _read_files(root, homes, cache, done, clean)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for some in _batches(read):
             shares = [some[start::_SHARES] for start in range(_SHARES)]
-            looked = pool.map(lambda share: [shapes.look(one.content, (one.path,)) for one in share], shares)
-            for share, found in zip(shares, looked, strict=True):
-                done.shapes |= set().union(*found)
-                clean.update(one.state for one, shape in zip(share, found, strict=True) if not shape)
+            for share, looked in zip(shares, pool.map(look, shares), strict=True):
+                for one, (met, in_file) in zip(share, looked, strict=True):
+                    done.shapes |= met
+                    done.chosen |= in_file.chosen
+                    done.defaults += in_file.defaults
+                    if not (met or in_file.chosen or in_file.defaults):
+                        clean.add(one.state)
     return clean - {""}
 
 

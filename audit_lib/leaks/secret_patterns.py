@@ -12,16 +12,19 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
+from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_translation
 from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
+from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
 if TYPE_CHECKING:
-    from kingfisher_sdk import Scanner
+    from kingfisher_sdk import Finding, Scanner
 
 SHAPES = Path(__file__).with_name("secret_patterns.yml")
+CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
 _COMPILING = Lock()
-VERSION = 3  # raise it when a filter changes, so that caches are not believed
+VERSION = 4  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
@@ -29,19 +32,9 @@ _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|
 # Shapes that mean something only where people write: generated files are full of them.
 _BY_NAME = (
     "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
-    "bearer", "query", "tradier", "alpaca-secret",
+    "bearer", "query", "quoted", "tradier", "alpaca-secret",
 )  # fmt: skip
-# Others' texts, and git's own files.
-_INSTALLED = re.compile(
-    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.yarn|\.git)/"
-)
-_LOCK = re.compile(
-    r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"
-)
-_GENERATED = re.compile(
-    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
-    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?)$"
-)
+_KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
 
 
 @dataclass(frozen=True, order=True)
@@ -65,9 +58,9 @@ class Shapes:
         every_provider: bool = False,
     ) -> None:
         """`compiled` is a folder where rules are compiled; `every_provider` adds kingfisher's own rules."""
-        self._keeper = keeper
+        self.keeper = keeper
         self._markers = markers
-        self._compiled = compiled
+        self.compiled = compiled
         self._every_provider = every_provider
         self._empty: set[bytes] = set()
         # The versions of a file hold the same values again and again.
@@ -77,49 +70,51 @@ class Shapes:
     def digest(self) -> str:
         """Names the rules and filters: with others, contents are searched anew."""
         options = f"{VERSION} {self._every_provider} {self._markers}"
-        return sha256(SHAPES.read_bytes() + options.encode()).hexdigest()
+        return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
 
     def meets(self, content: bytes) -> bool:
         """Whether anything in a content looks like a secret, wherever the content may be."""
-        return bool(self._met(content, generated=False))
+        return bool(self._met(content))
 
     def look(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in one content; of a generated file only what is unmistakable.
 
         The keeper holds it from then on.
         """
-        if paths and all(is_installed(path) or _LOCK.search(path) for path in paths):
+        if paths and all(map(is_others, paths)):
             return set()
-        generated = bool(paths) and all(_GENERATED.search(path) for path in paths)
-        met = self._met(content, generated=generated)
-        return {Shape(self._keeper.take(value), name, rule) for value, name, rule in met}
+        generated = bool(paths) and all(is_generated(path) or is_translation(path) for path in paths)
+        code = bool(paths) and all(map(is_code, paths))
+        met = self._met(content, generated=generated, code=code)
+        return {Shape(self.keeper.take(value), name, rule) for value, name, rule in met}
 
-    def _met(self, content: bytes, *, generated: bool) -> set[tuple[str, str, str]]:
+    def _met(
+        self, content: bytes, *, generated: bool = False, code: bool = False
+    ) -> set[tuple[str, str, str]]:
         """Values with their names and rules. What holds nothing is scanned once, in a file and in a blob."""
         digest = blake2b(content, digest_size=16).digest()
         if digest in self._empty:
             return set()
-        findings = [
-            finding
-            for finding in _scanner(self._compiled, self._every_provider).scan(content)
-            if finding.visible
-        ]
         met = set()
-        for finding in findings:
+        for finding in scanner(SHAPES, self.compiled, every_provider=self._every_provider).scan(content):
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
+            if not finding.visible or (generated and by_name):
+                continue
             name = finding.captures.get("NAME", "").strip()
-            value = self._judged(finding.secret, name, by_name)
-            if value and not (generated and by_name):
-                met.add((value, name, rule))
-        if not met and not generated:
+            value = self._judged(finding.secret, name, rule, by_name)
+            if value and not (code and by_name and _is_name(value) and not _in_quotes(content, finding)):
+                met.add((value, name, rule.removesuffix("-bare")))
+        if not met and not generated and not code:
             self._empty.add(digest)
         # One rule may take a user's name along with the password that another gives alone.
         alone = {value for value, *_ in met}
         return {one for one in met if one[0].partition(":")[2] not in alone}
 
-    def _value(self, value: str, name: str, by_name: bool) -> str:
-        """The secret in what a rule met, of a URL its password; "" if it is none."""
+    def _value(self, value: str, name: str, rule: str, by_name: bool) -> str:
+        """The secret in what a rule met, of a URL its password, of a private key one line; "" if none."""
+        if rule in _KEYS:
+            return _KEYS[rule](value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
         value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
@@ -134,6 +129,17 @@ class Shapes:
         return value
 
 
+def _in_quotes(content: bytes, finding: "Finding") -> bool:
+    """Whether a value begins with a quote, which in code makes it a text."""
+    start = finding.location["start_offset"]
+    return content[start - 1 : start] in (b'"', b"'", b"`")
+
+
+def _is_name(value: str) -> bool:
+    """Whether a value can be a name in code; one that a generator made mixes letters and digits."""
+    return re.fullmatch(r"[A-Za-z_$@&*!][\w$.]*", value) is not None and len(re.findall(r"\d+", value)) < 3
+
+
 def is_available() -> bool:
     """Whether kingfisher is installed; some machines have no wheel of it."""
     return find_spec("kingfisher_sdk") is not None
@@ -143,25 +149,20 @@ def begin_rules(compiled: Path, *, every_provider: bool) -> None:
     """Compiles the rules while the caller goes on, unless the folder has some compiled."""
     if not compiled.is_dir() or not any(compiled.iterdir()):
         pool = ThreadPoolExecutor(1)
-        pool.submit(_scanner, compiled, every_provider)  # a fault comes again where the rules are used
+        pool.submit(scanner, SHAPES, compiled, every_provider=every_provider)  # a fault comes again in use
         pool.shutdown(wait=False)
 
 
-def _scanner(compiled: Path | None, builtins: bool) -> "Scanner":
-    """The rules, once a process."""
+def scanner(rules: Path, compiled: Path | None, *, every_provider: bool = False) -> "Scanner":
+    """The rules of a file, compiled once a process; `compiled` is a folder that keeps them for the next."""
     with _COMPILING:
-        return _compiled(compiled, builtins)
+        return _compiled(rules, compiled, every_provider)
 
 
 @cache
-def _compiled(compiled: Path | None, builtins: bool) -> "Scanner":
+def _compiled(rules: Path, compiled: Path | None, builtins: bool) -> "Scanner":
     """Without a DetectionPolicy no comment in a file silences a finding."""
     from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-    return Scanner(Rules([SHAPES], builtins=builtins, confidence="medium", **stored))
-
-
-def is_installed(path: str) -> bool:
-    """Whether a file belongs to an installed package or to git: its text is others'."""
-    return _INSTALLED.search(path) is not None
+    return Scanner(Rules([rules], builtins=builtins, confidence="medium", **stored))

@@ -1,4 +1,4 @@
-"""One sighting for each value, place, path and encoding: the earliest, with how often it was met."""
+"""One sighting for each value, place, path, encoding and line of a file: the earliest, and how often."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -36,7 +36,9 @@ def merged(sightings: Iterable[Sighting]) -> list[dict[str, Any]]:
     earliest: dict[tuple[str, ...], Sighting] = {}
     contents: dict[tuple[str, ...], set[str]] = {}
     for sighting in sightings:
-        key = (sighting.fingerprint, sighting.matched, sighting.place, sighting.path, sighting.encoding)
+        # In the history a line moves from commit to commit; in a file each is one to go to.
+        line = "" if sighting.commit else str(sighting.line)
+        key = (sighting.fingerprint, sighting.matched, sighting.place, sighting.path, sighting.encoding, line)
         earliest[key] = _merge(earliest.get(key, sighting), sighting)
         contents.setdefault(key, set()).add(sighting.content)
     return [_row(earliest[key], len(contents[key])) for key in sorted(earliest)]

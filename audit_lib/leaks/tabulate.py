@@ -106,6 +106,17 @@ def pattern_coverage(met: PatternSearch) -> pd.DataFrame:
     parts: list[dict[str, Any]] = [
         {"part": "patterns", "place": ".", "state": state, "count": None, "reason": met.failed}
     ]
+    if met.defaults:
+        parts.append(
+            {
+                "part": "patterns",
+                "place": "files",
+                "state": "partly",
+                "count": met.defaults,
+                "reason": "values under a password's name are placeholders, or defaults in a comment, a "
+                "test, an example or a document: counted, not listed",
+            }
+        )
     for one in sorted(met.left_out):
         row = {
             "part": "patterns",

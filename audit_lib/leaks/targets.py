@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import LeakTargets
+from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy
@@ -88,6 +89,35 @@ def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper
         return targets
     rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(rows)]))
+
+
+def with_chosen(targets: pd.DataFrame, chosen: Iterable[Chosen]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """`LeakTargets` with the texts of chosen passwords and their names, and whose value each holds.
+
+    Such a value is a word or little more: only with its name, as it was met, is it searched for.
+    """
+    known = set(targets.loc[targets["searched"] == "everywhere", "fingerprint"])
+    found = {one.text: one for one in sorted(chosen, reverse=True) if one.fingerprint not in known}
+    if not found:
+        return targets, {}
+    values = {text: one.fingerprint for text, one in found.items()}
+    names: dict[str, str] = {}  # of each value that which says most
+    for one in sorted(found.values(), key=lambda one: (len(one.name), one.name)):
+        names[one.fingerprint] = one.name if _NAME.fullmatch(one.name) else one.rule
+    rows = LeakTargets.of(_chosen_row(text, names[values[text]]) for text in sorted(found))
+    return LeakTargets.checked(pd.concat([targets, rows])), values
+
+
+def _chosen_row(text: str, name: str) -> dict[str, Any]:
+    return {
+        "fingerprint": text,
+        "variable": name,
+        "names": name,
+        "in_force": "",
+        "kind": "possible",
+        "searched": "beside its name",
+        "reason": "may be a password that somebody chose",
+    }
 
 
 def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper) -> dict[str, Any]:

@@ -58,7 +58,10 @@ def _leaks(audit: Audit) -> Table:
             "leak": leaks["leak_id"],
             "secret": leaks["variable"],
             "kind": leaks["kind"],
-            "what it means": leaks["force"].map(MEANING).mask(harmless, "not a secret in use"),
+            "what it means": leaks["force"]
+            .map(MEANING)
+            .mask(harmless, "not a secret in use")
+            .mask(leaks["kind"] == "possible", "somebody may have chosen it: find out"),
             "in force in": leaks["in_force"].str.replace(",", ", "),
             "first_at": leaks["first_at"],
             "at HEAD": leaks["at_head"],

@@ -13,6 +13,7 @@ _MOST_LOCATIONS = 100  # of one result; a viewer shows the first, `occurrences` 
 _LEVELS = {
     "leak": "error",
     "pattern": "error",
+    "possible": "warning",
     "truncated": "warning",
     "weak default": "warning",
     "template": "note",
@@ -20,6 +21,7 @@ _LEVELS = {
 _RULES = {
     "leak": "A value that is or was in use is in a place where others can read it",
     "pattern": "Something that looks like a secret is in a place where others can read it",
+    "possible": "A password that somebody chose, or a default, may be in a file",
     "truncated": "Part of a value is in a place where others can read it",
     "weak default": "A guessable value appears beside its name",
     "template": "A placeholder or template value appears beside its name",
@@ -28,6 +30,7 @@ _REMEDY = "Rotate it first, then purge it. A purge does not reach clones, forks 
 _REMEDIES = {
     "leak": _REMEDY,
     "pattern": f"Find out whether it is in use. {_REMEDY}",
+    "possible": "Take it out of the file and let each environment set its own.",
     "truncated": "Shorten or remove it in the code that writes it; a log does not need any part of a value.",
     "weak default": "Generate a value, and reject this one at start-up.",
     "template": "Nothing to do, unless an environment uses it.",

@@ -1,7 +1,6 @@
 """Searches content for known values: in every form, shortened, wrapped, and weak ones beside their name."""
 
 import hmac
-import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ from audit_lib.secrecy.packed import unpacked
 from audit_lib.secrecy.readings import readings
 from audit_lib.secrecy.spelled import spelled_search
 from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.wrapped_lines import before_joining, join_lines
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 2
@@ -22,9 +22,6 @@ STRONG_BITS = 40
 MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
 _SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
 _SPELLED, _PACKED = "byte by byte", "gzip in base64"
-# What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
-# The number of signs is bounded, so that a file of blanks costs no more than any other.
-_LINE_BREAK = re.compile(rb"""[ \t"',]{0,8}(?:\\r)?(?:\r?\n|\\n)[ \t>#*"'|,]{0,64}""")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b'": "', b'":"', b"': '", b" = ", b' = "', b" = '")
 
@@ -43,11 +40,24 @@ class Found:
 class ExactSearch:
     """The values of some fingerprints, ready to be searched for. Shows and returns fingerprints only."""
 
-    def __init__(self, keeper: Keeper, strong: Iterable[str], weak: Mapping[str, tuple[str, ...]]) -> None:
-        """Strong values are searched for by themselves, weak ones beside one of their names alone."""
+    def __init__(
+        self,
+        keeper: Keeper,
+        strong: Iterable[str],
+        weak: Mapping[str, tuple[str, ...]],
+        *,
+        texts: Iterable[str] = (),
+        whole: Iterable[str] = (),
+    ) -> None:
+        """Strong values are searched for by themselves, weak ones beside one of their names alone.
+
+        The texts are names with a value, and are searched for as they are. Of those that are `whole` no
+        shortened copy is searched for.
+        """
         self._strong = frozenset(strong)
         self._weak = dict(weak)
-        self._matcher = value_matcher(keeper, {*self._strong, *self._weak}, self._patterns)
+        self._texts, self._whole = frozenset(texts), frozenset(whole)
+        self._matcher = value_matcher(keeper, {*self._strong, *self._weak, *self._texts}, self._patterns)
         self._spelled = spelled_search(keeper, self._strong, _SPELLED)
         self._overlap = max(4 * self._matcher.longest, self._spelled.reach, 1 << 16)
         self._key = keeper.key.derive("leak search")
@@ -56,10 +66,12 @@ class ExactSearch:
         if fingerprint in self._strong:
             for form, content in forms(value):
                 yield f"{fingerprint} {form}", content
-            for content in shortened(value):
+            for content in () if fingerprint in self._whole else shortened(value):
                 yield f"{fingerprint} {_SHORTENED}", content
             for content in wrapped_pieces(value):
                 yield f"{fingerprint} {_WRAPPED}", content
+        if fingerprint in self._texts:
+            yield f"{fingerprint} {_NAMED}", value.encode("utf-8", "surrogatepass")
         for name in self._weak.get(fingerprint, ()):
             for between in _BETWEEN:
                 yield (
@@ -79,6 +91,8 @@ class ExactSearch:
             str(VERSION),
             *sorted(self._strong),
             *(f"{key} {names}" for key, names in sorted(self._weak.items())),
+            *sorted(self._texts),
+            *sorted(self._whole),
         ]
         return hmac.digest(self._key, "\n".join(parts).encode(), sha256).hex()
 
@@ -152,10 +166,10 @@ class ExactSearch:
         ]
 
     def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:
-        joined, breaks = _join_lines(data)
+        joined, breaks = join_lines(data)
         places = []
         for hit in _apart(_by_form(self._matcher.find(joined, MOST_PLACES))["exact"]):
-            start, end = _before_joining(hit.start, breaks), _before_joining(hit.end - 1, breaks) + 1
+            start, end = before_joining(hit.start, breaks), before_joining(hit.end - 1, breaks) + 1
             if "base64" in hit.encoding:
                 places.append(replace(hit, start=start, end=end, encoding=f"{hit.encoding}, wrapped"))
         return _outside(places, exact)
@@ -224,7 +238,7 @@ def _outside(places: list[_Place], exact: list[_Place]) -> list[_Place]:
 
 
 def _ends_there(data: bytes, place: _Place) -> bool:
-    return place.end >= len(data) or data[place.end] not in _WORD
+    return place.end >= len(data) or not {data[place.end - 1], data[place.end]} <= _WORD
 
 
 def _with_lines(data: bytes, places: list[_Place]) -> list[Found]:
@@ -235,21 +249,3 @@ def _with_lines(data: bytes, places: list[_Place]) -> list[Found]:
         counted = max(counted, place.start)
         found.append(Found(place.start, line, place.fingerprint, place.encoding, place.matched))
     return found
-
-
-def _join_lines(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The content without its line breaks; pairs of a position in it and how much was left out before it."""
-    parts, breaks = [], []
-    end = left_out = 0
-    for found in _LINE_BREAK.finditer(data):
-        parts.append(data[end : found.start()])
-        left_out += found.end() - found.start()
-        end = found.end()
-        breaks.append((end - left_out, left_out))
-    parts.append(data[end:])
-    return b"".join(parts), breaks
-
-
-def _before_joining(position: int, breaks: list[tuple[int, int]]) -> int:
-    index = bisect_right(breaks, position, key=lambda pair: pair[0])
-    return position + (breaks[index - 1][1] if index else 0)

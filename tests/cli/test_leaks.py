@@ -57,7 +57,7 @@ def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
     assert lines[2] == "    working tree docs/my notes é.md:1 (plain)"
     assert "API_TOKEN: not known to be in force" in lines[3]
     assert lines[4] == "    log backend/logs/app.log:2 (plain)"
-    assert lines[5] == "2 leaks, 0 templates and weak defaults"
+    assert lines[5] == "2 leaks, 0 possible passwords, 0 templates and weak defaults"
     assert any(line.startswith("partly: 1 values DB_PASSWORD: has under 8 characters") for line in lines)
 
 

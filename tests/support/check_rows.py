@@ -376,6 +376,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "leaked-in-force": ({"status": "emergency"}, {"status": "historic"}, {"first_at": None}, False),
     "leaked-before": ({"status": "historic"}, {"status": "emergency"}, {"days_exposed_max": None}, False),
     "leak-undecided": ({"status": "unknown"}, {"status": "historic"}, {"days_exposed_min": None}, False),
+    "password-in-file": ({"values": 1}, {"values": 0}, {"values": 0, "leak_ids": ""}, False),
     "leak-search-incomplete": ({"state": "incomplete"}, {"state": "searched"}, {"count": None}, False),
     "rule-lowered": (
         {"effect": "lowers", "severity": "high"},

@@ -352,6 +352,10 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "reason": "another value is in force there",
         },
     ),
+    "chosen_passwords": (
+        contracts.ChosenPasswords,
+        {"variable": "DB_PASSWORD", "deploys": True, "values": 0, "leak_ids": "leak-1", "places": "app.py:3"},
+    ),
     "leak_coverage": (
         contracts.LeakCoverage,
         {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},

@@ -46,6 +46,7 @@ from audit_lib.base.contracts.inputs import (
 )
 from audit_lib.base.contracts.leaks import (
     PLACES,
+    ChosenPasswords,
     CleanUp,
     Exposure,
     LeakCoverage,
@@ -88,6 +89,7 @@ __all__ = [
     "Alerts",
     "Attestations",
     "Changes",
+    "ChosenPasswords",
     "CleanUp",
     "Clients",
     "Configuration",

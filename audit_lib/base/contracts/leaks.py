@@ -6,7 +6,7 @@ from pandera.typing.pandas import Series
 
 from audit_lib.base.contracts.base import Contract, Instant
 
-LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern")
+LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible")
 PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
@@ -21,7 +21,7 @@ class LeakTargets(Contract):
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern"))
+    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern", "possible"))
     searched: Series[str] = pa.Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
@@ -83,6 +83,16 @@ class LeakedSecrets(Contract):
     days_exposed_min: Series[float] = pa.Field(nullable=True)
     days_exposed_max: Series[float] = pa.Field(nullable=True)
     reason: Series[str]
+
+
+class ChosenPasswords(Contract):
+    """One row for each name under which a password stands that somebody may have chosen; the rest as one."""
+
+    variable: Series[str]  # "tests, examples and documents" for all that is in nothing else
+    deploys: Series[bool]  # whether it stands in a file that may be in use
+    values: Series[int]
+    leak_ids: Series[str]  # the first few, comma-separated
+    places: Series[str]  # the first few, and how many more
 
 
 class CleanUp(Contract):

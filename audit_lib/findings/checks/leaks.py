@@ -51,6 +51,20 @@ LEAKS = (
         where="{places}",
     ),
     Check(
+        id="password-in-file",
+        what="A password that somebody chose, or a default, may be in a file.",
+        why="Whoever reads the file can log in if it is in use, and a default is tried first by everyone.",
+        table="chosen_passwords",
+        severity=lambda rows: rows["deploys"].map({True: "medium", False: "low"}),
+        when=lambda rows: rows["values"].gt(0),
+        subject="{variable}",
+        evidence="{values} that somebody may have chosen under a password's name: {variable} ({leak_ids})",
+        remedy="Take it out of the file and let each environment set its own. If it only serves a test, "
+        "accept the finding with that reason.",
+        controls=IN_SOURCE,
+        where="{places}",
+    ),
+    Check(
         id="leak-search-incomplete",
         what="Part of the places could not be searched for leaks.",
         why="A leak there would not have been found.",

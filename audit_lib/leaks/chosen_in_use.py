@@ -1,0 +1,34 @@
+"""Passwords that somebody may have chosen, for findings: those in use by name, the others as one."""
+
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import ChosenPasswords, rows
+from audit_lib.leaks.kinds_of_files import deploys
+from audit_lib.leaks.leaked_secrets import MOST_PLACES, first_places
+
+ELSEWHERE = "tests, examples and documents"
+
+
+def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
+    possible = leaks[leaks["kind"] == "possible"]
+    in_use = places[places["path"].map(deploys).astype(bool)]
+    by_name: dict[str, list[str]] = {}
+    for leak in rows(possible[possible["leak_id"].isin(in_use["leak_id"])]):
+        by_name.setdefault(leak.variable, []).append(leak.leak_id)
+    rest = list(possible.loc[~possible["leak_id"].isin(in_use["leak_id"]), "leak_id"])
+    found = [_row(name, leak_ids, in_use, in_use=True) for name, leak_ids in by_name.items()]
+    return ChosenPasswords.of([*found, *([_row(ELSEWHERE, rest, places, in_use=False)] if rest else [])])
+
+
+def _row(variable: str, leak_ids: list[str], places: pd.DataFrame, *, in_use: bool) -> dict[str, Any]:
+    more = len(leak_ids) - MOST_PLACES
+    return {
+        "variable": variable,
+        "deploys": in_use,
+        "values": len(leak_ids),
+        "leak_ids": ", ".join(leak_ids[:MOST_PLACES]) + (f" and {more} more" if more > 0 else ""),
+        "places": first_places(places[places["leak_id"].isin(leak_ids)]),
+    }

@@ -1,0 +1,146 @@
+"""Finds passwords that somebody chose, and defaults, in the files of a project: beside their names."""
+
+import re
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audit_lib.base.connection_url import url_parts
+from audit_lib.leaks.kinds_of_files import deploys, is_code, is_generated, is_others, is_translation
+from audit_lib.leaks.looks_chosen import is_default, is_placeholder, looks_chosen
+from audit_lib.leaks.looks_secret import reads_as_words
+from audit_lib.leaks.secret_patterns import CHOSEN, scanner
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import strength_bits
+
+if TYPE_CHECKING:
+    from kingfisher_sdk import Finding
+
+_WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
+_BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
+_COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*)")
+_NOWHERE = re.compile(r"(?i)(?:^|\.)example\.|\.example$")
+
+
+@dataclass(frozen=True, order=True)
+class Chosen:
+    """A value that may be a chosen password, and the text of name and value by which it is found again."""
+
+    fingerprint: str
+    text: str  # the fingerprint of that text, which the keeper holds
+    name: str
+    rule: str
+
+
+@dataclass
+class ChosenInFile:
+    """What one file holds, and how many values that are defaults where nothing is in use."""
+
+    chosen: set[Chosen] = field(default_factory=set)
+    defaults: int = 0
+
+
+@dataclass(frozen=True)
+class _Met:
+    name: str
+    rule: str
+    before: str  # from the name on
+    rest: str  # the line from the value on
+    in_force: bool  # it is in no comment
+
+
+def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
+    """The passwords that somebody chose in one file of a project; none in what others or programs wrote."""
+    found = ChosenInFile()
+    if is_others(path) or is_generated(path) or is_translation(path):
+        return found
+    in_use, code = deploys(path), is_code(path)
+    for met in _matches(content, scanner(CHOSEN, compiled).scan(content)):
+        value, end = _value(met, code=code)
+        if not value:
+            continue
+        if is_placeholder(_password(value)) or (
+            is_default(_password(value)) and not (in_use and met.in_force)
+        ):
+            found.defaults += 1
+            continue
+        if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
+            keeper.take(value)
+        text = keeper.take(met.before + end)
+        found.chosen.add(Chosen(keeper.fingerprint(value), text, met.name, met.rule))
+    return found
+
+
+def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
+    for finding in findings:
+        start = finding.location["start_offset"]
+        name = (finding.captures.get("NAME") or finding.captures.get("NAME2") or "").strip()
+        first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
+        if finding.visible and not finding.is_base64_encoded and first >= 0:
+            before = content[first:start]
+            rest = content[start : start + _AFTER].partition(b"\n")[0]
+            yield _Met(
+                name,
+                finding.rule_id.rpartition(".")[2],
+                before.decode("utf-8", "replace"),
+                rest.decode("utf-8", "replace").rstrip("\r"),
+                not _COMMENT.match(content[content.rfind(b"\n", 0, first) + 1 : first]),
+            )
+
+
+def _value(met: _Met, *, code: bool) -> tuple[str, str]:
+    """The value, and the text that it takes with what ends it; "" for none."""
+    if met.rule == "chosen-url":
+        value = _url(met.rest)
+        return value, value
+    if met.rule == "basic":
+        found = re.match(r"[A-Za-z0-9+/]+={0,2}", met.rest)
+        return (found[0], found[0]) if found and _is_login(found[0]) else ("", "")
+    quoted = re.search(r"(\\?[\"']|(?<!=)`)$", met.before)
+    value = _within(met.rest, quoted[1]) if quoted else "" if code else _alone(met)
+    if not value or not looks_chosen(value, "password" if met.rule == "chosen-argument" else met.name):
+        return "", ""
+    return value, met.rest[: len(value) + 1]
+
+
+def _within(rest: str, quote: str) -> str:
+    """A text up to the quote that ends it."""
+    end = rest.find(quote)
+    while len(quote) == 1 and end > 0 and rest[end - 1] == "\\":
+        end = rest.find(quote, end + 1)
+    return rest[:end] if end > 0 else ""
+
+
+def _alone(met: _Met) -> str:
+    """A value without quotes; after a colon it is one only if nothing follows it on its line."""
+    if met.before.endswith("`"):
+        return ""  # a command, whose output is the value
+    value = re.split(r"[\s\"'`&]", met.rest)[0].rstrip(",;)}*")
+    after = re.sub(r"^[,;)}\s]+|(?:^|\s)#.*", "", met.rest[len(value) :])
+    colon = met.rule == "chosen" and met.before.rstrip(" \t*_").endswith(":")
+    return "" if colon and after else value
+
+
+def _url(rest: str) -> str:
+    found = re.match(r"[^\s\"'`<>|\\)\]},]+", rest)
+    parts = url_parts(found[0]) if found else None
+    if not found or not parts or not parts.password or _NOWHERE.search(parts.host):
+        return ""
+    return found[0] if looks_chosen(parts.password, "password") else ""
+
+
+def _is_login(base64: str) -> bool:
+    """Whether it is a user and a password as RFC 7617 encodes them."""
+    try:
+        text = b64decode(base64 + "=" * (-len(base64) % 4), validate=True).decode("utf-8")
+    except (Error, ValueError):
+        return False
+    return text.isprintable() and ":" in text.strip(":")
+
+
+def _password(value: str) -> str:
+    parts = url_parts(value)
+    return parts.password if parts else value

@@ -1,0 +1,58 @@
+"""What a file is by its path: others' text, generated, code, a translation, a test or a document."""
+
+import re
+
+# Others' texts, and git's own files.
+_INSTALLED = re.compile(
+    r"(?:^|/)(?:node_modules|\.?venv|site-packages|vendor|third_party|bower_components|\.yarn|\.git)/"
+)
+_LOCK = re.compile(
+    r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"
+)
+_GENERATED = re.compile(
+    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
+    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?)$"
+)
+# Languages in which a text stands in quotes; what does not is a name or a call.
+_CODE = re.compile(
+    r"(?i)\.(?:py|pyi|[cm]?jsx?|[cm]?tsx?|vue|svelte|go|java|kts?|scala|groovy|rb|php\d?|cs|fs|vb|c|cc|cpp|cxx|h|hh|hpp|mm?"
+    r"|swift|rs|dart|css|s[ac]ss|less|lua|pl|pm|ex|exs|erl|hs|clj|jl|r|sol)$"
+)
+_TRANSLATION = re.compile(r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)")
+_TEST_OR_DOCUMENT = re.compile(
+    r"(?i)(?:^|/)(?:[\w-]*tests?|__tests__|specs?|e2e|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation)/"
+    r"|(?:^|/)test_[^/]*$|[._-](?:tests?|specs?|examples?|samples?)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
+    r"|(?:^|/)(?:readme|changelog|contributing)[^/]*$"
+    # what a build starts and throws away
+    r"|(?:^|/)\.(?:github|circleci|devcontainer|buildkite)/|(?:^|/)\.(?:gitlab-ci|travis|appveyor|drone)\.ya?ml$"
+)
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to an installed package or to git: its text is others'."""
+    return _INSTALLED.search(path) is not None
+
+
+def is_others(path: str) -> bool:
+    """Whether a file is not written by the project's people: a package's, git's, or a lock file."""
+    return is_installed(path) or _LOCK.search(path) is not None
+
+
+def is_generated(path: str) -> bool:
+    """Whether a program wrote the file: only what is unmistakable counts there."""
+    return _GENERATED.search(path) is not None
+
+
+def is_code(path: str) -> bool:
+    """Whether a text stands in quotes there, so that what does not is a name."""
+    return _CODE.search(path) is not None
+
+
+def is_translation(path: str) -> bool:
+    """Whether the file says in a language what a user sees, such as the word for password."""
+    return _TRANSLATION.search(path) is not None
+
+
+def deploys(path: str) -> bool:
+    """Whether what the file says may be in use: it is no test or build, no example and no document."""
+    return _TEST_OR_DOCUMENT.search(path) is None

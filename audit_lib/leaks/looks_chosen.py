@@ -1,0 +1,84 @@
+"""Whether a value under a password's name was chosen by somebody, and no generator made it."""
+
+import re
+
+from audit_lib.leaks.looks_secret import is_of_no_language
+
+# What a password's name ends in, and names of which a chosen value is one only if it has signs of two kinds.
+_PASSWORD = re.compile(
+    r"(?i)(?:passw(?:or)?d|passwd|passphrase|passcode|pwd|(?:^|[_.-])psw|secret(?:[_-]?(?:access)?[_-]?key)?)(?:[_-]?\d|[_-]?(?:confirm|confirmation|again|repeat|value|default|text))?$"
+    r"|(?:^|[_.-]|db|user|ssl|smtp|ftp|mail|root|admin|my|key|trust|store)pass\d?$"
+)
+_TOKEN = re.compile(r"(?i)token|key$|secret|ticket|verifier|signature|credentials?$|auth$")
+# Keys and tokens that can be nothing but credentials.
+_CREDENTIAL = re.compile(
+    r"(?i)(?:api|access|auth|oauth|refresh|bearer|consumer|personal|deploy|bot|app|master|admin|private|sign(?:ing)?|encrypt(?:ion)?)"
+    r"[_.-]?(?:secret[_.-]?)?(?:token|key)$"
+)
+_NO_NAME = re.compile(
+    r"(?i)^(?:reset|forgot|forget|show|hide|has|is|no|need|use|with|allow|require|change|update|check|verify|validate|get|set|enter|bypass|compass|by)"
+    r"[_-]?pass|no[_-]?pass|(?:^|[^a-z])(?:bypass|compass|trespass|surpass|encompass)$|public|csrf|xsrf|header|field|type|hash|sha\d|md5|fake|dummy|mock|invalid|wrong|bad|required|incorrect|missing|expired|weak"
+)
+# What stands where a password will be, and says so.
+_PLACEHOLDER = re.compile(
+    r"(?i)your|example|sample|change|placeholder|insert|replace|create|missing|dummy|xxx|\*\*\*|\.\.\.|here$|[a-z]_?(?:password|key|token)$|^[<\[{]"
+)
+# What many choose.
+_DEFAULT = re.compile(
+    r"(?i)pass|pwd|secret|test|default|admin|root|user|guest|demo|foo|bar|qwert|asdf|abc|letmein|welcome|postgres|mysql|mongo|redis|rabbit"
+    r"|^(.)\1*$|(?:0123|1234|4321|1111)"
+)
+# What is no value: types, switches, rules, references, code, paths, addresses.
+_NO_VALUE = re.compile(
+    r"(?i)--?[a-z].*|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
+    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash)"
+    r"|.*(?:\$\{|\{\{|\{%|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
+    r"|\$\w+|@\w+@?|#\{?\w*\}?|%\w+%|:\w+|&\w+;?"
+    r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
+    r"|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,}|[A-Za-z_][\w.]*\(.*|(?:char|varchar)\(.*|arn:.*|vault:.*|ENC\[.*|ENC\(.*|!\w+.*"
+    r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
+)
+# A hash at rest, or an identifier.
+_HASH = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SHORTEST, _LONGEST = 4, 120
+_SHORTEST_TOKEN = 10
+
+
+def looks_chosen(value: str, name: str) -> bool:
+    """Whether a value may be a password that somebody chose, be it a default."""
+    if not _SHORTEST <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
+        return False
+    if (
+        _NO_VALUE.fullmatch(value)
+        or _HASH.fullmatch(value)
+        or value.strip("\"'`.,;:") == ""
+        or not re.search(r"[A-Za-z0-9]{2}", value)
+    ):
+        return False
+    if _NO_NAME.search(name):
+        return False
+    if _PASSWORD.search(name):
+        return _plain(value) != _plain(name)
+    if _CREDENTIAL.search(name) and is_of_no_language(value):
+        return True
+    mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
+    return bool(
+        _TOKEN.search(name)
+        and mixed
+        and re.fullmatch(r"[A-Za-z0-9%]+", value)
+        and len(value) >= _SHORTEST_TOKEN
+    )
+
+
+def is_default(value: str) -> bool:
+    """Whether a chosen value is one that many choose."""
+    return _DEFAULT.search(value) is not None
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value stands for one that will be."""
+    return _PLACEHOLDER.search(value) is not None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

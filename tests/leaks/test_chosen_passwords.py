@@ -1,0 +1,132 @@
+"""Passwords that somebody chose, and defaults: what is listed as possible, what is counted, what is none."""
+
+import string
+from pathlib import Path
+
+import pytest
+
+from audit_lib.leaks.chosen_in_use import ELSEWHERE, tabulate_chosen_passwords
+from audit_lib.leaks.chosen_passwords import chosen_in_file
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.leaks.test_search_patterns import audit
+from tests.support import held_out, labelled
+from tests.support.fakes import fake_value
+from tests.support.planter import new_plot
+
+SMALL = string.ascii_lowercase
+
+
+def listed(text: str, path: str) -> tuple[int, int]:
+    """How many values of a file are listed, and how many counted only."""
+    found = chosen_in_file(text.encode(), path, Keeper(Key(b"k" * 32, "file")), None)
+    return len({one.fingerprint for one in found.chosen}), found.defaults
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("app/settings.py", 'MAIL_PASSWORD = "{v}"\n'),
+        ("app/login.js", "connect({{ user: 'ann', password: '{v}' }});\n"),
+        ("app/check.py", "assert config['password'] == '{v}'\n"),
+        ("app/db.php", "'password' => '{v}',\n"),
+        ("compose.yml", "environment:\n  - POSTGRES_PASSWORD={v}\n"),
+        ("chart/values.yaml", "postgresql:\n  auth:\n    password: {v}\n"),
+        ("deploy/app.env", "SMTP_PASS={v}\nPORT=1\n"),
+        ("app.properties", "spring.datasource.password={v}\n"),
+        ("init.sql", "CREATE USER ann IDENTIFIED BY '{v}';\n"),
+        ("grant.sql", "ALTER ROLE ann PASSWORD '{v}';\n"),
+        ("Dockerfile", "RUN openssl rsa -passin pass:{v} -in a.pem\n"),
+        ("run.sh", "backup --user=root --password={v} /data\n"),
+        ("dump.sql", 's:13:"smtp_password";s:6:"{v}";\n'),
+        ("docs/setup.md", "- **Admin password**: {v}\n- `password`: `{v}`\n"),
+        ("app/db.py", 'URL = "mysql+pymysql://ann:{v}@db/shop"\n'),
+    ],
+)
+def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) -> None:
+    """Six letters are no generated value, and are one that somebody may use."""
+    assert listed(text.format(v=fake_value(path, 6, SMALL)), path) == (1, 0)
+
+
+def test_a_value_in_quotes_goes_to_its_quote() -> None:
+    """Signs within quotes belong to the value, a word without quotes in code is a name."""
+    signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    (found,) = chosen_in_file(f'password = "{signs}"\n'.encode(), "a.py", keeper, None).chosen
+    assert found.fingerprint == keeper.fingerprint(signs)
+    assert listed("password = current_password_of_user\n", "a.py") == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("app/form.js", "password: 'required|min:8', newPassword: getPassword(), pwd: this.state.pwd\n"),
+        ("app/model.ts", "interface Login {{ password: string; secret?: string }}\n"),
+        ("app/page.vue", '<input type="password" name="password" placeholder="Password">\n'),
+        ("locales/de.json", '{{"password": "Kennwort", "secret": "Geheimnis"}}\n'),
+        ("app/errors.ts", 'INCORRECT_PASSWORD = "5135"\n'),
+        ("app/seed.sql", "password: '{sha}'\n"),
+        ("app/db.yml", "password: ${{DB_PASSWORD}}\nsecret: {{{{ vault.secret }}}}\n"),
+        ("app/keys.ts", 'LastPass = "b84e4048-15dc-4dd0-8640-f4f60813c8af"\n'),
+        ("README.md", "Access denied for user (using password: YES)\nPassword: must be long\n"),
+        ("node_modules/a/index.js", "const password = 'qzvkjx'\n"),
+    ],
+)
+def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
+    """Rules, types, labels, translations, codes, hashes, references and others' code are no passwords."""
+    sha = fake_value("hash", 40, "0123456789abcdef")
+    assert listed(text.format(sha=sha), path) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("compose.yml", "POSTGRES_PASSWORD: postgres1\n", (1, 0)),
+        ("compose.yml", "POSTGRES_PASSWORD: admin\n", (1, 0)),
+        ("tests/compose.yml", "POSTGRES_PASSWORD: admin\n", (0, 1)),
+        ("docs/setup.md", "POSTGRES_PASSWORD=admin\n", (0, 1)),
+        ("conf/app.conf", "# password = admin\n", (0, 1)),
+        ("compose.yml", "POSTGRES_PASSWORD: change-it-please\n", (0, 1)),
+    ],
+)
+def test_a_default_is_listed_where_it_may_be_in_use(path: str, text: str, found: tuple[int, int]) -> None:
+    """A default that deploys is listed; in a test, a document or a comment it is counted."""
+    assert listed(text, path) == found
+
+
+def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
+    """One leak for each value, however often it is met, listed line by line, apart from the leaks."""
+    plot = new_plot(tmp_path / "repo")
+    one, other = (fake_value(n, 7, SMALL) for n in range(2))
+    plot.commit("compose.yml", f"db:\n  DB_PASSWORD: {one}\nweb:\n  DB_PASSWORD: {one}\n")
+    plot.commit("app/db.py", f'connect(password="{one}")\n')
+    plot.commit("tests/test_login.py", f"login(password='{other}')\nlogin(password='admin')\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert list(found.leaks["kind"]) == ["possible", "possible"]
+    assert set(found.leaks["fingerprint"]) == {keeper.fingerprint(one), keeper.fingerprint(other)}
+    assert found.leaks["at_head"].all()
+    on_disk = found.places[found.places["place"] == "working tree"]
+    assert {("compose.yml", 2), ("compose.yml", 4), ("app/db.py", 1), ("tests/test_login.py", 1)} == {
+        (place.path, place.line) for place in on_disk.itertuples()
+    }
+    counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
+    assert list(counted["count"]) == [1]
+    table = tabulate_chosen_passwords(found.leaks, found.places)
+    assert list(table["variable"]) == ["DB_PASSWORD", ELSEWHERE]
+    assert list(table["deploys"]) == [True, False]
+    assert keeper.fingerprint(one) not in keeper  # a word would stand in reports by chance
+
+
+def test_a_second_search_lists_the_same(tmp_path: Path) -> None:
+    """What was remembered changes neither the list nor the count."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("compose.yml", f"DB_PASSWORD: {fake_value('twice', 7, SMALL)}\n")
+    plot.commit("tests/a.py", "password = 'admin'\n")
+    (first, _), (second, _) = (audit(plot.root, tmp_path) for _ in range(2))
+    assert first.leaks.equals(second.leaks)
+    assert first.coverage.equals(second.coverage)
+
+
+def test_nothing_of_the_corpora_is_a_password() -> None:
+    """Of the texts that hold no secret none is listed."""
+    cases = (*labelled.negatives(), *held_out.negatives())
+    assert {case.label for case in cases if listed(case.text, case.path)[0]} == set()
