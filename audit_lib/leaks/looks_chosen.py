@@ -38,6 +38,7 @@ _NO_VALUE = re.compile(
     r"|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,}|[A-Za-z_][\w.]*\(.*|(?:char|varchar)\(.*|arn:.*|vault:.*|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
 )
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
 # A hash at rest, or an identifier.
 _HASH = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SHORTEST, _LONGEST = 4, 120
@@ -50,6 +51,7 @@ def looks_chosen(value: str, name: str) -> bool:
         return False
     if (
         _NO_VALUE.fullmatch(value)
+        or _VARIABLE.fullmatch(value)
         or _HASH.fullmatch(value)
         or value.strip("\"'`.,;:") == ""
         or not re.search(r"[A-Za-z0-9]{2}", value)

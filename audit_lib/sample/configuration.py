@@ -28,7 +28,15 @@ services:
         value: debug
 """
 DOCKERFILE = "FROM python:3.13-slim\nCOPY backend /app\n"
-COMPOSE = "services:\n  api:\n    build:\n      context: .\n      dockerfile: docker/Dockerfile\n"
+COMPOSE = """services:
+  api:
+    build:
+      context: .
+      dockerfile: docker/Dockerfile
+  db:
+    environment:
+      POSTGRES_PASSWORD: postgres
+"""
 BROKEN = "services:\n  api: [\n"
 
 

@@ -63,6 +63,7 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("app/model.ts", "interface Login {{ password: string; secret?: string }}\n"),
         ("app/page.vue", '<input type="password" name="password" placeholder="Password">\n'),
         ("locales/de.json", '{{"password": "Kennwort", "secret": "Geheimnis"}}\n'),
+        ("policy.json", '{{"secret": "JWT_SIGNING_KEY"}}\n'),
         ("app/errors.ts", 'INCORRECT_PASSWORD = "5135"\n'),
         ("app/seed.sql", "password: '{sha}'\n"),
         ("app/db.yml", "password: ${{DB_PASSWORD}}\nsecret: {{{{ vault.secret }}}}\n"),
