@@ -181,7 +181,7 @@ PASS_NEEDS = (
     Need("each detection of medium severity or worse at found or none", ("detections",), _detected),
     Need(
         "each object of git and each file, searched for values",
-        ("leak_coverage", "leaked_secrets"),
+        ("leak_coverage", "leaked_secrets", "chosen_passwords"),
         lambda audit: shows_no_leak(audit.tables["leak_coverage"]),
     ),
     Need(
