@@ -18,6 +18,7 @@ from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project.samples import remember_sample
+from tests.support.artefacts import text_of
 from tests.support.browser import browser
 from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, OTHER, payloads
@@ -166,7 +167,7 @@ def test_the_payloads_reach_the_report(attacked: Path, listener: ThreadingHTTPSe
 def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> None:
     """Escape sequences, bidi controls and invisible characters reach no artefact."""
     for path in sorted(attacked.iterdir()):
-        text = path.read_text("utf-8")
+        text = text_of(path)
         is_json = path.suffix in (".json", ".ipynb")
         assert not ALIVE.search(json.dumps(json.loads(text), ensure_ascii=False) if is_json else text), path
 

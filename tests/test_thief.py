@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
+from tests.support.artefacts import text_of
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("stolen token")
@@ -64,7 +65,7 @@ def test_a_stolen_value_is_blotted_out(tmp_path: Path, command: str) -> None:
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     published = done.output + "".join(
-        path.read_text("utf-8") for path in (tmp_path / "out").iterdir() if path.suffix != ".zip"
+        text_of(path) for path in (tmp_path / "out").iterdir() if path.suffix != ".zip"
     )
     if command == "investigate":
         archive = zipfile.ZipFile(tmp_path / "out" / "evidence.zip")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit_lib.base.clock import iso
+from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
@@ -70,6 +71,15 @@ def declared_failure(rule: AlertRule, watched: Watched) -> str:
     return undeclared_failure(policy, counts, asked, has_failed(policy.added_logins, counts))
 
 
+def certain_logins(rule: AlertRule, watched: Watched) -> str:
+    """Of failed logins: no message may tell of one in words that no format knows. A format would tell."""
+    said = watched.logs.events
+    possible = said["kind"].eq(POSSIBLE) & said["status"].isna() & said["not_after_at"].ge(watched.since)
+    if not set(rule.kinds) & set(LOGINS) or not possible.any():
+        return ""
+    return f"possible failed logins, in words that no format knows: {int(possible.sum()):,}"
+
+
 def a_request(rule: AlertRule, watched: Watched) -> str:
     """Of requests: one was answered with 2xx. The application's own log of each request would tell."""
     if not set(rule.kinds) & set(REQUESTS):
@@ -93,6 +103,7 @@ NEEDS: tuple[Callable[[AlertRule, Watched], str], ...] = (
     every_line_understood,
     a_line_of_the_time,
     declared_failure,
+    certain_logins,
     a_request,
     known_wording,
     every_instance,

@@ -31,6 +31,8 @@ VALID = "INFO: All required secrets validated successfully\n"
 STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
 ZONE_UNSAID = replace(DECLARED_LOG, zone_declared=False)
 ZONELESS = f'{START:%Y-%m-%d %H:%M:%S} INFO:     198.51.1.1:1 - "GET /api/news HTTP/1.1" 200 X\n'
+POSSIBLE_WORDS = f"{iso(START + timedelta(hours=1))} app: password was wrong for x from 192.0.2.1\n"
+UNTIMED_WORDS = "sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n"
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
 
@@ -100,6 +102,7 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "a_request": lambda world: replace(world, asks=()),
     "declared_failure": lambda world: world.declaring(failure=None),
     "timed_failures": lambda world: world.saying(UNTIMED.format(401)),
+    "certain_messages": lambda world: world.saying(UNTIMED_WORDS),
     "timed_requests": lambda world: world.saying(UNTIMED.format(200)),
     "timed_errors": lambda world: world.saying(UNTIMED.format(500)),
     "named_clients": lambda world: world.saying(f'{iso(START)} INFO:     - "GET /api/news HTTP/1.1" 200 X\n'),
@@ -202,6 +205,7 @@ BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, o
         {rule.name for rule in RULES},
     ),
     "declared_failure": (lambda lines: lines, {"failure": None}, {"unauthorized"}),
+    "certain_logins": (lambda lines: (*lines, POSSIBLE_WORDS), {}, {"unauthorized"}),
     "a_request": (lambda lines: lines[-1:], {}, {"unauthorized", "rate_limited"}),
     "known_wording": (lambda lines: lines, {"known_messages": None}, {"database_failure"}),
 }

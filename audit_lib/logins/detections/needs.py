@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from audit_lib.logins.detections import preconditions as seen
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
+from audit_lib.logins.detections.told_failures import certain_messages
 from audit_lib.logins.detections.traffic import Traffic
 
 Precondition = Callable[[Traffic, DetectionPolicy, Rule], str]
 
 ALWAYS = (seen.every_line_understood, seen.whole_logs, seen.each_day, seen.every_instance)
 _WHO = (seen.named_clients, seen.callers)
-_LOGINS = (seen.declared_failure, seen.logins, seen.failed_logins)
+_LOGINS = (seen.declared_failure, seen.logins, seen.failed_logins, certain_messages)
 _GUARDED = (seen.declared_failure, seen.guarded_requests, seen.failed_logins)
 _ANSWERED = (*_GUARDED, seen.guarded_answers, seen.timed_failures, seen.own_routes)
 NEEDS: dict[str, tuple[Precondition, ...]] = {

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.clock import iso
+from audit_lib.logins.detections.needs import NEEDS
+from audit_lib.logins.detections.told_failures import certain_messages
 from tests.support.small_logs import START, Ask, detections, verdicts
 
 EVIL, HOUR = "203.0.113.9", 3600
@@ -38,3 +40,20 @@ def test_a_private_address_may_be_a_proxy(declared: str | None, verdict: str, tm
     told = [_told(HOUR + 5 * number, "10.0.0.5") for number in range(12)]
     found = detections(tmp_path, [*VISITS, *told], policy="generic", clients=declared)
     assert verdicts(found)["A1"] == verdict
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "web1 sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n",
+        _told(HOUR, "10.0.0.5"),
+        f"{iso(START)} app: password was wrong for x from 192.0.2.1\n",
+    ],
+    ids=["without a time", "of a private address", "in words that no format knows"],
+)
+def test_what_is_told_and_cannot_count_leaves_nothing_at_none(message: str, tmp_path: Path) -> None:
+    """One such message may be of a burst: no detection of failed logins says "none", and each says why."""
+    rows = detections(tmp_path, [*VISITS, message], policy="generic").set_index("detection")
+    about = rows[rows.index.isin([name for name, needs in NEEDS.items() if certain_messages in needs])]
+    assert "none" not in set(about["verdict"])
+    assert about["reason"].str.contains("failed logins.*: 1").all()
