@@ -46,8 +46,8 @@ def certain_messages(traffic: "Traffic", policy: DetectionPolicy, rule: Rule) ->
         one for one, yes in private_clients(failed, policy).items() if yes and not policy.clients_declared
     }
     numbers = {
-        "failed logins told without a time of their own": int(failed["untimed"].sum()),
-        "failed logins told of private addresses, which may be a proxy's": _sum(
+        "failed logins that messages report without a time of their own": int(failed["untimed"].sum()),
+        "failed logins that messages report of private addresses, which may be a proxy's": _sum(
             failed[failed["client"].isin(inside)]
         ),
         "possible failed logins, in words that no format knows": _sum(possible),
