@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from audit_lib.logins.detections import preconditions as seen
+from audit_lib.logins.detections.certain_messages import certain_messages
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.told_failures import certain_messages
 from audit_lib.logins.detections.traffic import Traffic
 
 Precondition = Callable[[Traffic, DetectionPolicy, Rule], str]
