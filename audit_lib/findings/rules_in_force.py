@@ -19,6 +19,7 @@ from audit_lib.project import Project
 from audit_lib.project.load import PLACES
 from audit_lib.project.policy import Policy
 from audit_lib.project.policy.load import BUNDLED
+from audit_lib.rotation.trigger_lists import KINDS, listed_days
 
 Rules = Mapping[str, Mapping[str, str]]  # subject, then field; an empty one is left out
 
@@ -44,13 +45,18 @@ _SHOWN = {
     *("exposure_severity", "component", "classes", "aliases", "equals", "differs", "rotates_with", "format"),
     *("usual_format", "forbidden_formats", "environment_formats", "consumers", "restart", "overlap", "rules"),
     *("method", "route", "extends", "severity", "runtime", "refresh", "secret"),
+    *("leavers", "breaches", "access_log", "days"),
 }
 _NAME = re.compile(r"[\w./*@ +{}:-]{1,200}")  # nothing that is escaped where it is shown
-_OF_PROJECT = ("name", "policy", "guide", "formats", "environments", "exports", "time_zone", "zone_declared")
+OF_PROJECT = (
+    *("name", "policy", "guide", "formats", "environments", "exports", "time_zone", "zone_declared"),
+    *("leavers", "breaches", "access_log", "may_look"),
+)
 _SAYS_ONLY = {"title", "lines", "guide_line"}  # of a policy and its parts: they judge nothing
 _KEPT_WORDS = {*SEVERITIES, "real"}
 # Kinds of Sources that a review judges by; "log" is the first word of another subject.
 _OF_SOURCES = {"guide": "guide", "log formats": "formats file", "example": "example"}
+_OF_SOURCES |= {KINDS[kind]: KINDS[kind] for kind in ("leaver", "breach")}
 
 
 def rules_in_force(project: Project, policy: Policy, sources: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -87,7 +93,7 @@ def origin_of(project: Project, policy: Policy) -> str:
 
 
 def _of_project(project: Project) -> dict[str, dict[str, str]]:
-    found = {"audit.toml": _fields(project, keep=_OF_PROJECT)}
+    found = {"audit.toml": _fields(project, keep=OF_PROJECT)}
     # What an option gives is the reviewer's own, and no rule of the project.
     logs = [source for source in project.log_sources if source.file is None]
     for word, sources, key in (
@@ -129,7 +135,10 @@ def _of_files(project: Project, policy: Policy, sources: pd.DataFrame) -> dict[s
     if policy.rules.endswith(".toml"):
         digests[f"rules {policy.rules}"] = _digest_of_rules(policy.path.parent / policy.rules)
     digests |= dict(_ignore_files(project))
-    return {subject: {"sha256": digest} for subject, digest in digests.items() if digest}
+    found = {subject: {"sha256": digest} for subject, digest in digests.items() if digest}
+    for subject, days in listed_days(project).items():
+        found.setdefault(subject, {})["days"] = _words("days", days)
+    return found
 
 
 def _digest_of_rules(path: Path) -> str:

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from audit_lib.base.clock import parse_instant
@@ -16,6 +16,7 @@ from audit_lib.project import Project
 KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
 LARGEST_BYTES = 16 * 2**20
 _WHO = {"leaver": ("who", "name", "email", "login"), "breach": ("provider", "who", "name")}
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 _WHEN = ("date", "at", "left", "timestamp", "createdAt")
 # Render's audit log: these show values, or lead to them.
 LOOKING = frozenset(("ViewEnvVarValuesEvent", "ViewConnectionInfoEvent", "StartShellEvent"))
@@ -53,6 +54,24 @@ def read_lists(project: Project, as_of: datetime) -> tuple[list[dict[str, Any]],
             sources.append(row | {"reason": "; ".join(filter(None, told))})
             events += then
     return sources, events
+
+
+def listed_days(project: Project) -> dict[str, list[str]]:
+    """By list of leavers or of breaches, as `KIND PATH`, the day of each line; `DAY no. 2` is one's second.
+
+    Of an access log nothing: each export is of another time.
+    """
+    sources, events = read_lists(project, _ALWAYS)
+    found: dict[str, list[str]] = {
+        f"{row['kind']} {row['source']}": []
+        for row in sources
+        if row["kind"] != KINDS["access"] and row["state"] == "read"
+    }
+    for event in events:
+        days = found.get(f"{KINDS[event.kind]} {event.source}", [])
+        earlier = sum(day.startswith(f"{event.at:%Y-%m-%d}") for day in days)
+        days.append(f"{event.at:%Y-%m-%d}" + (f" no. {earlier + 1}" if earlier else ""))
+    return found
 
 
 _Reader = Callable[[str, str, str], Iterator[Event | None]]

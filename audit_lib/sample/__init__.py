@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from audit_lib.base.contracts import Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import Rules, rules_in_force
@@ -14,6 +15,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.rotation.trigger_lists import read_lists
 from audit_lib.sample.configuration import configuration_files
 from audit_lib.sample.deploys import DEPLOYS, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
@@ -63,7 +65,8 @@ def _rules(folder: Path, keeper: Keeper) -> Rules:
     policy = choose_policy(project)
     sources, _ = read_env_sources(project, (), keeper)
     documents = document_sources(project, policy, Ledger())
-    return rules_in_force(project, policy, pd.concat([sources, documents]))
+    lists = Sources.of(read_lists(project, AS_OF)[0])
+    return rules_in_force(project, policy, pd.concat([sources, documents, lists]))
 
 
 def _empty(folder: Path) -> None:

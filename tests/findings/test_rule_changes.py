@@ -7,21 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.contracts import Sources, rows
 from audit_lib.base.errors import Fault
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.last_review import NOT_KNOWN, LastReview, laid_back
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rule_levers import WHOLE
-from audit_lib.findings.rules_in_force import IN_PROJECT, OUTSIDE, Rules, rules_in_force
+from audit_lib.findings.rules_in_force import IN_PROJECT, OF_PROJECT, OUTSIDE, Rules, rules_in_force
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import load_project
+from audit_lib.project import Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import SecretRule
+from audit_lib.rotation.trigger_lists import read_lists
 from audit_lib.secrecy.keeper import Keeper
 from tests.support.fakes import fake_value
 
@@ -29,6 +31,8 @@ THEN = datetime(2026, 6, 30, tzinfo=UTC)
 AUDIT = """name = "shop"
 policy = "policy.toml"
 environments = ["production", "staging"]
+leavers = "leavers.csv"
+may_look = ["Ada"]
 
 [[env]]
 environment = "production"
@@ -88,6 +92,7 @@ FILES = {
     ".gitignore": ".env\n",
     ".secrets.baseline": "{}",
     "formats.toml": "",
+    "leavers.csv": "who,date\nGrace,2026-05-01\nEdsger,2026-05-01\n",
 }
 
 
@@ -104,7 +109,9 @@ def project(tmp_path: Path) -> Path:
 def _rules(root: Path, policy: str = "") -> Rules:
     opened = load_project(root)
     chosen = choose_policy(opened, policy)
-    return rules_in_force(opened, chosen, document_sources(opened, chosen, Ledger()))
+    lists = Sources.of(read_lists(opened, THEN)[0])
+    documents = document_sources(opened, chosen, Ledger())
+    return rules_in_force(opened, chosen, pd.concat([documents, lists]))
 
 
 def _changes(was: Rules, now: Rules, ledger: Ledger | None = None) -> dict[tuple[str, str], Any]:
@@ -237,6 +244,22 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "own log formats": (
         lambda root: _use_formats(root) or _edit("formats.toml", "", "# other\n")(root),
         ("formats file formats.toml", WHOLE), "lowers", "high"),
+    "a leaver taken off the list": (
+        _edit("leavers.csv", "Edsger,2026-05-01\n", ""),
+        ("leaver list leavers.csv", "days"), "lowers", "medium"),
+    "a leaver more": (
+        _edit("leavers.csv", "who,date\n", "who,date\nAlan,2026-06-01\n"),
+        ("leaver list leavers.csv", "days"), "neutral", "info"),
+    "a leaver by another name": (
+        _edit("leavers.csv", "Edsger", "Nobody"),
+        ("leaver list leavers.csv", "sha256"), "neutral", "info"),
+    "the list of leavers is gone": (
+        lambda root: (root / "leavers.csv").unlink(),
+        ("leaver list leavers.csv", WHOLE), "lowers", "medium"),
+    "no list of leavers": (
+        _audit('leavers = "leavers.csv"\n', ""), ("audit.toml", "leavers"), "lowers", "medium"),
+    "somebody more may look": (
+        _audit('["Ada"]', '["Ada", "Mallory"]'), ("audit.toml", "may_look"), "lowers", "medium"),
     "git ignores more": (
         _edit(".gitignore", ".env", "*"), ("ignore file .gitignore", "sha256"), "neutral", "info"),
     "a scanner's baseline": (
@@ -284,6 +307,15 @@ def test_no_field_of_a_secret_is_forgotten(project: Path, field: str) -> None:
     sources = document_sources(opened, policy, Ledger())
     found = _changes(rules_in_force(opened, policy, sources), rules_in_force(opened, edited, sources))
     assert bool(found) == (field not in ("title", "lines"))
+
+
+def test_no_field_of_audit_toml_is_forgotten() -> None:
+    """Each field of a project is compared as one, by its parts, or is not audit.toml's to decide."""
+    by_parts = {"env_sources", "log_sources", "deploy_sources", "evidence_sources", "logins", "layout_sha256"}
+    not_its_own = {"root", "log_folders", "ledger", "configured", "not_searched"}
+    of_the_sample = {"pinned_as_of", "key"}  # refused of any other project
+    named = {*OF_PROJECT, *by_parts, *not_its_own, *of_the_sample}
+    assert {one.name for one in fields(Project)} == named
 
 
 def test_no_text_that_could_be_a_value_is_shown(project: Path) -> None:
