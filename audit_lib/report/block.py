@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from audit_lib.report import escape as inert
 
+# Between what the page's style sets apart: JupyterLab shows a block without that style.
+APART = '<span class="apart"> · </span>'
 _QUOTED = re.compile(r"`([^`<>]+)`")
 _NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 

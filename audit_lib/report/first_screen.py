@@ -14,7 +14,7 @@ from audit_lib.findings.register import due_days
 from audit_lib.findings.row_words import next_step
 from audit_lib.report import escape as inert
 from audit_lib.report.actions import FIRST, NOT_NAMED, tabulate_actions
-from audit_lib.report.block import Block, named, pairs
+from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.days_of_quarter import days
 from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
@@ -45,9 +45,9 @@ def do_first(audit: Audit) -> Block:
     year = audit.as_of.year
     html = (
         f'<p class="sub">{inert.html(note)}</p>'
-        '<div class="hd" aria-hidden="true"><span></span><span>what, and why</span><span>owner</span>'
-        "<span>by</span><span>closes</span></div>"
-        f"<ol>{''.join(_item(row, audit.as_of) for row in rows(first))}</ol>"
+        f'<div class="hd" aria-hidden="true"><span></span><span>what, and why</span>{APART}<span>owner</span>'
+        f"{APART}<span>by</span>{APART}<span>closes</span></div>"
+        f"<ul>{''.join(_item(row, audit.as_of) for row in rows(first))}</ul>"
         + (f'<p class="sub more"><a href="#all-findings">{inert.html(more)}</a></p>' if len(rest) else "")
     )
     text = "\n".join(
@@ -61,11 +61,12 @@ def do_first(audit: Audit) -> Block:
 def _item(row: Any, as_of: datetime) -> str:
     year, late = as_of.year, " n" if row.by_at < as_of else ""
     none = " none" if row.owner == NOT_NAMED else ""
+    noun = "finding" if row.closes == 1 else "findings"
     return (
         f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
-        f'<p>{named(row.why)}.</p></div><span class="who{none}">{inert.html(row.owner)}</span>'
-        f'<span class="by{late}">{day_words(row.by_at, year)}</span>'
-        f'<span class="cl">{row.closes}<span class="unseen"> findings closed</span></span></li>'
+        f'<p>{named(row.why)}.</p></div><span class="who{none}">{inert.html(row.owner)}</span>{APART}'
+        f'<span class="by{late}">{day_words(row.by_at, year)}</span>{APART}'
+        f'<span class="cl">{row.closes}<span class="unseen"> {noun} closed</span></span></li>'
     )
 
 

@@ -13,7 +13,7 @@ from audit_lib.findings.covered import by_item
 from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report import escape as inert
-from audit_lib.report.block import Block, named
+from audit_lib.report.block import APART, Block, named
 from audit_lib.report.verdict import FAIL, PASS, PASS_NEEDS, verdict
 
 # What says that others can read a production value, and how.
@@ -48,7 +48,7 @@ def headline(audit: Audit) -> Block:
     subject = f"review of secrets and logins · {audit.quarter.year} Q{audit.quarter.number}"
     name = audit.project.name
     html = (
-        f'<div class="kicker"><span><b>{inert.html(name)}</b> · {inert.html(subject)}</span>'
+        f'<div class="kicker"><span><b>{inert.html(name)}</b> · {inert.html(subject)}</span>{APART}'
         f"<span>{inert.html(facts)}</span></div>"
         f'<h1><em class="{verdict(audit)}">{word}</em> {inert.html(sentence)}</h1>'
         f'<p class="lead">{named(" ".join(lead))}</p>'

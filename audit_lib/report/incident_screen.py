@@ -17,7 +17,7 @@ from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.report import escape as inert
-from audit_lib.report.block import Block, named, pairs
+from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
 
 ATTACKS = ("brute force", "leaked and used", "quiet misuse")
@@ -46,7 +46,7 @@ def incident_headline(investigation: Investigation) -> Block:
     stays = "addresses in full: this page stays on the machine"
     html = (
         f'<div class="kicker"><span><b>{inert.html(investigation.project.name)}</b> · {inert.html(subject)}'
-        f"</span><span>{stays}</span></div>"
+        f"</span>{APART}<span>{stays}</span></div>"
         f'<h1><em class="{look}">{word}</em> {inert.html(sentence)}</h1>'
         f'<p class="lead">{named(lead)}</p>'
     )
@@ -107,7 +107,8 @@ def incident_answers(investigation: Investigation) -> Block:
         ("Left to fix", *_left(investigation)),
     )
     html = "".join(
-        f'<div><span class="t">{title}</span><b>{inert.html(short)}</b><span>{inert.html(note)}</span></div>'
+        f'<div><span class="t">{title}</span>{APART}<b>{inert.html(short)}</b>{APART}'
+        f"<span>{inert.html(note)}</span></div>"
         for title, short, note in answers
     )
     text = "\n".join(f"{title}: {short} ({note})" for title, short, note in answers)
@@ -184,7 +185,7 @@ def incident_steps(investigation: Investigation) -> Block:
     more = f"Then {counted(left, 'more step')}: see All steps" if left else ""
     foot = f'<p class="sub more"><a href="#all-steps">{more}</a></p>' if left else ""
     text = "\n".join(f"{row.step}. {row.text} (done if {row.verify})" for row in rows(shown))
-    return Block("What to do, in order", f"<ol>{items}</ol>{foot}", f"{text}\n{more}".strip(), "left")
+    return Block("What to do, in order", f"<ul>{items}</ul>{foot}", f"{text}\n{more}".strip(), "left")
 
 
 def incident_explanations(investigation: Investigation) -> Block:

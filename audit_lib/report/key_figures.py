@@ -10,7 +10,7 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.leaks.urgency import NO_SECRETS, PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report import escape as inert
-from audit_lib.report.block import Block
+from audit_lib.report.block import APART, Block
 from audit_lib.report.bursts import bursts
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
 from audit_lib.report.verdict import judged
@@ -45,9 +45,10 @@ def figures(audit: Audit) -> tuple[KeyFigure, ...]:
 def _html(figure: KeyFigure) -> str:
     bars = "".join(f'<i class="{kind}" style="flex:{count}"></i>' for kind, count in figure.parts if count)
     return (
-        f'<div><span class="t">{inert.html(figure.title)}</span>'
+        f'<div><span class="t">{inert.html(figure.title)}</span>{APART}'
         f"<b>{inert.html(figure.count)} <small>{inert.html(figure.unit)}</small></b>"
-        f'<span class="stack" aria-hidden="true">{bars}</span><span>{inert.html(figure.note)}</span></div>'
+        f'<span class="stack" aria-hidden="true">{bars}</span>{APART}'
+        f"<span>{inert.html(figure.note)}</span></div>"
     )
 
 

@@ -14,7 +14,7 @@ from audit_lib.project.policy.consumers import Consumer
 from audit_lib.project.policy.metadata import SecretMetadata
 from audit_lib.report import first_screen as screen
 from audit_lib.report.actions import FIRST, tabulate_actions
-from audit_lib.report.headline import spoken
+from audit_lib.report.headline import headline, spoken
 from audit_lib.report.key_figures import key_figures
 from tests.report.test_pass_is_earned import WHOLE
 from tests.support import made_up_audit as frames
@@ -233,6 +233,16 @@ def test_what_falls_due_is_told_by_its_bounds() -> None:
     found = screen.falls_due(frames.audit(freshness=contracts.Freshness.checked(fresh)))
     assert found.title == "Falls due before the next review, 31 Dec"
     assert found.text == "10–14 Oct: API_TOKEN, JWT_SECRET, production"
+
+
+def test_without_the_page_s_style_words_stay_apart() -> None:
+    """JupyterLab shows a block as plain HTML: what the page sets apart has a sign between."""
+    audit = frames.audit(findings=_findings(("weak-value", "high", "API_TOKEN", "production")))
+    blocks = headline(audit), key_figures(audit), screen.do_first(audit)
+    said = [re.sub(r"<[^>]+>", "", block.html) for block in blocks]
+    assert "2026 Q3 · 1 Jul" in said[0]
+    assert "Open · 1 finding · 1 high" in said[1]
+    assert "not named · 7 Oct · 1 finding closed" in said[2]
 
 
 def test_nothing_hostile_is_live_on_the_first_screen() -> None:
