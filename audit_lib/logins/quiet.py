@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logins.declared import has_failed
+from audit_lib.logins.detections.certain_messages import POSSIBLE_LOGINS
 from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
@@ -77,7 +78,7 @@ def certain_logins(rule: AlertRule, watched: Watched) -> str:
     possible = said["kind"].eq(POSSIBLE) & said["status"].isna() & said["not_after_at"].ge(watched.since)
     if not set(rule.kinds) & set(LOGINS) or not possible.any():
         return ""
-    return f"possible failed logins, in words that no format knows: {int(possible.sum()):,}"
+    return f"{POSSIBLE_LOGINS}: {int(possible.sum()):,}"
 
 
 def a_request(rule: AlertRule, watched: Watched) -> str:

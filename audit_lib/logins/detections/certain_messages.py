@@ -8,6 +8,8 @@ from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
 from audit_lib.logins.detections.told_failures import FAILED_LOGIN
 from audit_lib.logins.detections.traffic import Traffic
 
+POSSIBLE_LOGINS = "possible failed logins, in words that no format knows"
+
 
 def certain_messages(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """Each message that may tell of a failed login counts. A format with its time and address would tell."""
@@ -21,7 +23,7 @@ def certain_messages(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> s
         "failed logins that messages report of private addresses, which may be a proxy's": _sum(
             failed[failed["client"].isin(inside)]
         ),
-        "possible failed logins, in words that no format knows": _sum(possible),
+        POSSIBLE_LOGINS: _sum(possible),
     }
     return "; ".join(f"{text}: {number:,}" for text, number in numbers.items() if number)
 
