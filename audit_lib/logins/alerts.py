@@ -9,10 +9,12 @@ from audit_lib.base.contracts import Alerts
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections.alarm import dense, places
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logins.detections.told_failures import told_failures
+from audit_lib.logins.detections.traffic import seconds_of
 from audit_lib.logins.quiet import NEEDS, Watched
 from audit_lib.logs.project_logs import LogRead
 from audit_lib.project import LogSource
-from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.project.policy.alerts import LOGINS, AlertRule
 
 
 def evaluate(
@@ -51,11 +53,10 @@ def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime
 
 
 def _of_logs(rule: AlertRule, watched: Watched) -> dict[str, object]:
-    logs, since, until = watched.logs, watched.since, watched.until
-    events = logs.events[logs.events["kind"].isin(rule.kinds)]
+    since, until = watched.since, watched.until
+    events = _judged(rule, watched)
     timed = events[events["at"].between(since, until)].sort_values(["at", "file", "line"], kind="stable")
-    seconds = timed["at"].astype("int64") / 1e6
-    loud = timed[dense(timed.assign(seconds=seconds, all="all"), "all", rule.at_least, rule.minutes * 60)]
+    loud = timed[dense(timed.assign(all="all"), "all", rule.at_least, rule.minutes * 60)]
     sure = events[events["at"].isna() & events["not_before_at"].ge(since)]
     if loud.empty and rule.at_least == 1:
         loud = sure
@@ -69,3 +70,12 @@ def _of_logs(rule: AlertRule, watched: Watched) -> dict[str, object]:
     if len(may) + len(timed) >= rule.at_least and len(may):
         return _row(rule, "unknown", len(timed), reason=f"{len(may):,} events have no time of their own")
     return _row(rule, "quiet", len(timed))
+
+
+def _judged(rule: AlertRule, watched: Watched) -> pd.DataFrame:
+    """The events of the rule's kinds, with `seconds`; of failed logins also those that only messages tell."""
+    every = watched.logs.events.assign(seconds=seconds_of(watched.logs.events["at"]))
+    named = every[every["kind"].isin(rule.kinds)]
+    if not set(rule.kinds) & set(LOGINS):
+        return named
+    return pd.concat([named, told_failures(every, named, watched.policy)])

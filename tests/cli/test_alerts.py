@@ -57,6 +57,18 @@ def test_an_alert_fires_at_its_threshold(
     assert result.exit_code == (3 if fired else 0)
 
 
+def test_unknown_users_of_ssh_fire_like_failed_logins(tmp_path: Path) -> None:
+    """Twelve users that sshd does not have, of one address within a minute, are failed authentication."""
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    said = "web1 sshd[7]: Invalid user x from 203.0.113.9 port"
+    told = [f"{iso(now + timedelta(seconds=number))} {said} {number + 1}\n" for number in range(12)]
+    result = _run(
+        _log(tmp_path, 401, 0, more="".join(told)), *QUIET, "--format", "json", "--policy", "generic"
+    )
+    fired = {row["alert"]: row["count"] for row in json.loads(result.stdout) if row["state"] == "fired"}
+    assert fired == {"failed authentication": 12}
+
+
 QUIET = ("--since", "30m")
 
 

@@ -107,7 +107,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`."""
     places = dict(zip(sources["source"], sources["environment"], strict=True))
     requests = _requests(minutes, rules)
-    seconds = _seconds(events["at"])
+    seconds = seconds_of(events["at"])
     timed = events.assign(seconds=seconds)
     failures = _failures(timed.assign(environment=events["file"].map(places)), requests, rules)
     asked = counts[counts["status"].notna()]
@@ -157,7 +157,8 @@ def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     return routes.map(known).astype(bool)
 
 
-def _seconds(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
+def seconds_of(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
+    """The times as seconds since 1970; null where there is none."""
     micro = at.astype("datetime64[us, UTC]").astype("int64")
     return (micro / 1e6).where(at.notna())
 

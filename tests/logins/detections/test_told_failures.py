@@ -13,9 +13,9 @@ EVIL, HOUR = "203.0.113.9", 3600
 VISITS: list[Ask] = [(hour * HOUR, f"198.51.{hour % 9}.7", "/page", 200) for hour in range(24)]
 
 
-def _told(at: float, client: str = EVIL) -> str:
+def _told(at: float, client: str = EVIL, said: str = "Failed password for x from") -> str:
     instant = iso(START.fromtimestamp(START.timestamp() + at, START.tzinfo))
-    return f"{instant} web1 sshd[7]: Failed password for x from {client} port 5 ssh2\n"
+    return f"{instant} web1 sshd[7]: {said} {client} port 5{' ssh2' * said.startswith('Failed')}\n"
 
 
 @pytest.mark.parametrize("visits", [VISITS, []])
@@ -32,6 +32,15 @@ def test_a_login_that_is_told_and_refused_counts_once(tmp_path: Path) -> None:
     asks: list[Ask] = [(HOUR + 60 * number, EVIL, "/login", 401, "POST") for number in range(3)]
     told = [_told(HOUR + 60 * number + 1) for number in range(3)]
     assert verdicts(detections(tmp_path, [*VISITS, *asks, *told], policy="generic"))["A1"] == "unknown"
+
+
+@pytest.mark.parametrize(("passwords", "count"), [(0, 12), (3, 12), (14, 14)])
+def test_users_that_ssh_does_not_have_are_a_burst(passwords: int, count: int, tmp_path: Path) -> None:
+    """Twelve logins of unknown users count once each, also beside the passwords that failed for some."""
+    told = [_told(HOUR + 4 * number, said="Invalid user x from") for number in range(12)]
+    told += [_told(HOUR + 1 + 4 * number) for number in range(passwords)]
+    found = detections(tmp_path, [*VISITS, *told], policy="generic").set_index("detection")
+    assert (found.loc["A1", "verdict"], found.loc["A1", "count"]) == ("found", count)
 
 
 @pytest.mark.parametrize(("declared", "verdict"), [(None, "unknown"), ("real", "found")])
