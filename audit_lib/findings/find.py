@@ -105,15 +105,14 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
         check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
     )
     named = _fields(_subject(check, status)) | _fields(check.covers) | {"environment", "service"}
-    alike = [column for column in rows.columns if column in named]
-    for _, group in rows.groupby(alike, sort=False, dropna=False) if alike else [("", rows)]:
-        quoted = group.head(QUOTED)
-        found = [
-            _finding(check, row, status, str(severity), policy)
-            for row, severity in zip(quoted.to_dict("records"), severities[quoted.index], strict=True)
-        ]
-        yield from found[:-1]
-        yield replace(found[-1], rows=1 + len(group) - len(quoted))
+    alike = [rows[column] for column in rows.columns if column in named]
+    groups = rows.groupby(alike or (lambda _: ""), sort=False, dropna=False)
+    sizes, places = groups[rows.columns[0]].transform("size"), groups.cumcount()
+    quoted = places < QUOTED
+    parts = (rows[quoted].to_dict("records"), severities[quoted], sizes[quoted], places[quoted])
+    for row, severity, size, place in zip(*parts, strict=True):
+        found = _finding(check, row, status, str(severity), policy)
+        yield replace(found, rows=1 + int(size) - QUOTED) if place == QUOTED - 1 else found
 
 
 def _fields(template: str) -> set[str]:

@@ -18,6 +18,7 @@ _HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")
 _TABLE = re.compile(r'<table class="audit.*?</table>', re.DOTALL)
 _CELL = re.compile(r'<td(?: data-label="([^"]*)")? style="text-align:(\w+)">')
+_HELD = re.compile(r'<i data-table="(\d+)"></i>')
 _ENDS = re.compile(r"</(?:td|tr)>")  # HTML needs neither, and a page has thousands
 _PLAIN = re.compile(r"[\w ,.%-]", re.ASCII)
 
@@ -49,8 +50,8 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
     The markdown is the notebook's own; every output was made inert when it was written (report/escape.py),
     and the policy in the page's head allows only one script, that of page.js, by its hash.
     """
-    script, columns = _text("page.js"), list[str]()
-    first, sections = _parts(_lean(notebook, columns))
+    script, columns, tables = _text("page.js"), list[str](), list[str]()
+    first, sections = _parts(_lean(notebook, columns, tables))
     given = {
         "title": title,
         "css": "\n".join([_text("page.css"), *columns]),
@@ -67,20 +68,27 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
-    return _ENDS.sub("", str(body)).strip() + "\n"
+    whole = _HELD.sub(lambda found: tables[int(found[1])], str(body))
+    return _ENDS.sub("", whole).strip() + "\n"
 
 
-def _lean(notebook: nbformat.NotebookNode, columns: list[str]) -> nbformat.NotebookNode:
-    """The notebook with each table's sides and labels as style, added to `columns`, once for a column.
+def _lean(notebook: nbformat.NotebookNode, columns: list[str], tables: list[str]) -> nbformat.NotebookNode:
+    """The notebook with a mark in place of each table, added to `tables`; nbconvert parses what it is given.
 
-    In a notebook each cell has its own, since JupyterLab keeps neither classes nor styles of a page.
+    A table's sides and labels become style, added to `columns`, once for a column: in a notebook each cell
+    has its own, since JupyterLab keeps neither classes nor styles of a page.
     """
+
+    def held(found: re.Match[str]) -> str:
+        tables.append(_columns(found[0], columns))
+        return f'<i data-table="{len(tables) - 1}"></i>'
+
     lean = deepcopy(notebook)
     for cell in lean.cells:
         for output in cell.get("outputs", []):
             if "text/html" in output.get("data", {}):
                 shown = output.data["text/html"]
-                output.data["text/html"] = _TABLE.sub(lambda found: _columns(found[0], columns), shown)
+                output.data["text/html"] = _TABLE.sub(held, shown)
     return lean
 
 
