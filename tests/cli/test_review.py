@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -148,9 +149,10 @@ def test_a_kill_at_any_moment_leaves_the_last_report(tmp_path: Path) -> None:
     assert list(scratch.glob("audit-*")) == []
 
 
+@pytest.mark.long
 def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
     """With --scheduler workers read the logs: all artefacts and nothing else, and the bytes are the committed
-    ones; what to open is said. No answer is exit 2."""
+    ones; what to open is said."""
     out = tmp_path / "there"
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         run = _run("--sample", "--out", out, "--scheduler", cluster.scheduler_address)
@@ -163,7 +165,14 @@ def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
     assert "report.html  <- open this in a browser" in run.stdout
     assert "does not exist; to supply it: " in run.stdout
-    arguments = ["--sample", "--out", str(tmp_path / "nowhere"), "--scheduler", cluster.scheduler_address]
+
+
+def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    """The command ends with 2, and nothing is published."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+    arguments = ["--sample", "--out", str(tmp_path / "nowhere"), "--scheduler", address]
     unanswered = CliRunner().invoke(main, ["review", *arguments])
     assert unanswered.exit_code == 2
     assert unanswered.stderr.startswith("--scheduler: no scheduler answers at tcp://")

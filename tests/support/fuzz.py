@@ -1,4 +1,4 @@
-"""Spoils good files by seeds, for each reader: `python -m tests.support.fuzz READER FIRST COUNT`.
+"""Spoils good files by seeds, for each reader: `python -m tests.support.fuzz FIRST COUNT READER…`.
 
 A reader may refuse what it is given, by an error of the audit's own family, and nothing else. Each seed is
 printed before it is tried, so that the last one printed is the one that hung or died.
@@ -222,12 +222,13 @@ def try_seed(reader: str, seed: int, folder: Path) -> None:
 
 
 def main() -> None:
-    """Try seeds one after the other."""
-    reader, first, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    """Try seeds one after the other, of each reader that is named behind their first and their number."""
+    first, count, *readers = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(first, first + count):
-            print(seed, flush=True)
-            try_seed(reader, seed, Path(folder))
+        for reader in readers:
+            for seed in range(int(first), int(first) + int(count)):
+                print(f"{reader}, seed {seed}", flush=True)
+                try_seed(reader, seed, Path(folder))
 
 
 if __name__ == "__main__":

@@ -171,7 +171,15 @@ def test_each_line_reads_the_same(lines: list[bytes]) -> None:
     """Each single line, between one with a time and one without, gives the same sums."""
     around = b"2026-08-01T10:00:00Z x", b'INFO:     2.2.2.2:1 - "GET /z HTTP/1.1" 401'
     contents = [b"\n".join([around[0], line, around[1], line]) for line in lines]
-    assert [content for content in contents if _fast(content, 1 << 12, 1) != _naive(content)] == []
+    # A few at once, since a reading has its own cost; which of them differs is found afterwards.
+    some = [contents[start : start + 16] for start in range(0, len(contents), 16)]
+    wrong = [each for part in some if not _same(b"\n".join(part)) for each in part]
+    assert [content for content in wrong if not _same(content)] == []
+    assert wrong == []
+
+
+def _same(content: bytes) -> bool:
+    return _fast(content, 1 << 12, 1) == _naive(content)
 
 
 SMALL = b"\n".join(
