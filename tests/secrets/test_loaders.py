@@ -19,7 +19,7 @@ def held(reading: Reading) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("loader", REAL)
 def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_run: bool) -> None:
-    """Of 500 made files (5,000 in the long run) none has another variable, value or refusal.
+    """Of 250 made files (5,000 in the long run) none has another variable, value or refusal.
 
     A value that takes in what the file does not set is not known, and so says nothing false.
     """
@@ -27,7 +27,7 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
     if reason:
         assert not os.environ.get("CI"), reason
         pytest.skip(reason)
-    texts = [made_env_file(f"file {number}") for number in range(5000 if long_run else 500)]
+    texts = [made_env_file(f"file {number}") for number in range(5000 if long_run else 250)]
     readings = [READERS[loader](text) for text in texts]
     real = read_by(loader, texts, [reading.refused for reading in readings])
     known = 0
@@ -39,7 +39,7 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
         for name, value in held(ours).items():
             assert value is None or value == theirs[name], (text, name)
             known += value is not None
-    assert known > 200  # the comparison was one of values
+    assert known > 100  # the comparison was one of values
 
 
 def test_every_loader_that_can_be_declared_is_read() -> None:
