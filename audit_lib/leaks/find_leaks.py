@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
+from audit_lib.leaks.git_history import Introduction
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search import homes_of, quiet, search_leaks
@@ -62,6 +63,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
+    walked: dict[str, list[Introduction]] = {}
     values: dict[str, str] = {}
     if patterns:
         compiled = cache / "rules" if cache else None
@@ -71,12 +73,14 @@ def find_leaks(
         met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress)
         targets = with_patterns(targets, met.shapes, keeper)
         targets, values = with_chosen(targets, met.chosen)
+        walked = met.walked
         coverage.append(pattern_coverage(met))
     search = search_leaks(
         project,
         keeper,
         targets,
         values=values,
+        walked=walked,
         listing=listing,
         cache=cache,
         fresh=fresh,

@@ -9,8 +9,11 @@ from audit_lib.base.git.process import pieces, running
 from audit_lib.base.tree import NotSearched
 
 
-def repository_limits(root: Path) -> list[NotSearched]:
-    """Shallow and partial clones, submodules and objects of LFS, each as what was not searched and why."""
+def repository_limits(root: Path, lacking: str | None = None) -> list[NotSearched]:
+    """Shallow and partial clones, and submodules, each as what was not searched and why.
+
+    `lacking` is what `lacking_objects` said, if it has been asked.
+    """
     limits = []
     if (root / ".git" / "shallow").exists():
         limits.append(NotSearched(".git/shallow", "is a shallow clone: older commits are not here"))
@@ -18,14 +21,14 @@ def repository_limits(root: Path) -> list[NotSearched]:
         limits.append(
             NotSearched(".git/objects", "is a partial clone: objects that were never fetched are not here")
         )
-    elif missing := _missing(root):
+    elif missing := lacking_objects(root) if lacking is None else lacking:
         limits.append(NotSearched(".git/objects", missing))
     for path in _submodules(root):
         limits.append(NotSearched(path, "is a submodule: its history is another repository's"))
     return limits
 
 
-def _missing(root: Path) -> str:
+def lacking_objects(root: Path) -> str:
     """How many objects are not there that the history of a ref names; "" if none is missing."""
     rest, count = b"", 0
     try:

@@ -61,6 +61,10 @@ class Listing:
             missing += left[:1]
             asked = left[1:]
 
+    def without(self, some: Collection[str]) -> list[str]:
+        """All objects but some."""
+        return [oid for oid in self.ids.decode("ascii").split() if oid not in some]
+
     def clean(self, marked: Collection[str], memory: Memory) -> bytes:
         """The packed ids of all objects but the marked ones."""
         if self.digest == memory.listing and set(marked) == set(memory.marked):
@@ -77,6 +81,17 @@ def list_objects(root: Path) -> Listing:
     with running(root, ("cat-file", *every)) as stream:
         listed = b"".join(pieces(stream))
     return Listing(sha256(listed).hexdigest(), listed)
+
+
+def trees(root: Path) -> frozenset[str]:
+    """The trees among all objects; none if git cannot say."""
+    every = ("--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", "--unordered", "--buffer")
+    try:
+        with running(root, ("cat-file", *every)) as stream:
+            listed = b"".join(pieces(stream)).decode("ascii")
+    except GitFailed:
+        return frozenset()
+    return frozenset(line[5:] for line in listed.split("\n") if line.startswith("tree "))
 
 
 def begin_listing(root: Path) -> "Future[Listing]":

@@ -1,6 +1,6 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from audit_lib.leaks.search_objects import InObject, ObjectSearch
 from audit_lib.leaks.sightings import Sighting
 from audit_lib.secrecy.exact_search import ExactSearch
 
+Walked = Mapping[str, list[Introduction]]  # places of objects in all of the history
 _NOWHERE = Introduction("", "", b"")
 
 
@@ -51,12 +52,21 @@ class Placed:
     commits: dict[str, str] = field(default_factory=dict)
 
 
-def place_objects(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> Placed:
-    """Everything that was found in objects, in its places; what git says is missing goes to `done.failed`."""
+def place_objects(
+    root: Path,
+    done: ObjectSearch,
+    search: ExactSearch,
+    memory: Memory,
+    walked: Walked,
+) -> Placed:
+    """Everything that was found in objects, in its places; what git says is missing goes to `done.failed`.
+
+    The history is not walked again for objects that are `walked`.
+    """
     if not done.found:
         return Placed([])
     try:
-        history = _read_history(root, done, search, memory)
+        history = _read_history(root, done, search, memory, walked)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
         history = _History(search, {}, {}, {}, {}, {}, {}, Refs({}, ""))
@@ -74,18 +84,26 @@ def _places_of(one: InObject, history: _History) -> Iterator[Sighting]:
         yield _of_message(one, history)
 
 
-def _read_history(root: Path, done: ObjectSearch, search: ExactSearch, memory: Memory) -> _History:
+def _read_history(
+    root: Path,
+    done: ObjectSearch,
+    search: ExactSearch,
+    memory: Memory,
+    walked: Walked,
+) -> _History:
     """Walks new commits and those that brought something; the others still bring nothing."""
     blobs = {one.oid for one in done.found if one.kind == "blob"}
     names = {one.name for one in done.found if one.kind == "tree" and one.name}
     new = [oid for oid in done.commits if oid not in memory.commits]
-    places: dict[str, list[Introduction]] = {}
+    places = {oid: walked[oid] for oid in blobs.intersection(walked)}
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}
+    concerned |= {place.commit for known in places.values() for place in known}
+    blobs -= set(places)
     walks = bool(blobs or names)
     with ThreadPoolExecutor(1) as pool:
         # It needs nothing of the walk, and takes half as long.
-        clones = pool.submit(cloned, root) if walks and new else None
+        clones = pool.submit(cloned, root) if (walks or places) and new else None
         for place in introductions(root, [*new, *memory.commits], blobs, names) if walks else ():
             concerned.add(place.commit)
             if place.oid in blobs:

@@ -1,4 +1,4 @@
-"""Remembers which contents held nothing, so that a re-audit searches only new ones. Holds no value."""
+"""Remembers which contents held nothing, and where the others are, for the next audit. Holds no value."""
 
 import hmac
 from collections.abc import Iterable
@@ -13,17 +13,19 @@ from audit_lib.secrecy.keeper import Key
 
 _MAC = 32
 _LIMIT = 1 << 30
-_PARTS = 6  # lines before the ids of clean objects: see `Memory.lines`
+_PARTS = 8  # lines before the ids of clean objects: see `Memory.lines`
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a search left behind: ids of contents and commits, states of files; no value and no path."""
+    """What a search left behind: ids of contents and commits, states of files, places; no value."""
 
     listing: str = ""  # digest of the list of all objects: the same list needs no comparison
     refs: str = ""  # digest of the refs under which `commits` were reachable
     marked: tuple[str, ...] = ()  # objects that hold something: they are read again each time
     commits: dict[str, str] = field(default_factory=dict)  # those that brought them, and what reaches them
+    witnesses: dict[str, str] = field(default_factory=dict)  # the few marked that hold all that was found
+    held: str = ""  # where the marked objects are: see held_places.py
     files: frozenset[str] = frozenset()  # states of files that held nothing
     packed: bytes = b""  # ids of objects that held nothing, one a line
 
@@ -37,7 +39,9 @@ class Memory:
         commits = " ".join(
             f"{commit}:{reach.replace(' ', '-')}" for commit, reach in sorted(self.commits.items())
         )
-        head = [digest, self.listing, self.refs, " ".join(self.marked), commits, " ".join(sorted(self.files))]
+        witnesses = " ".join(f"{oid}:{kind}" for oid, kind in sorted(self.witnesses.items()))
+        marked, files = " ".join(self.marked), " ".join(sorted(self.files))
+        head = [digest, self.listing, self.refs, marked, commits, witnesses, self.held, files]
         return "\n".join(head).encode("ascii") + b"\n" + self.packed
 
     @classmethod
@@ -46,13 +50,17 @@ class Memory:
         parts = body.split(b"\n", _PARTS)
         if len(parts) != _PARTS + 1 or parts[0].decode("ascii", "replace") != digest:
             return cls()
-        listing, refs, marked, commits, files = (part.decode("ascii") for part in parts[1:_PARTS])
+        listing, refs, marked, commits, witnesses, held, files = (
+            part.decode("ascii") for part in parts[1:_PARTS]
+        )
         pairs = (pair.partition(":") for pair in commits.split())
         return cls(
             listing=listing,
             refs=refs,
             marked=tuple(marked.split()),
             commits={commit: reach.replace("-", " ") for commit, _, reach in pairs},
+            witnesses=dict(pair.split(":") for pair in witnesses.split()),
+            held=held,
             files=frozenset(files.split()),
             packed=parts[_PARTS],
         )

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,10 +12,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage, Sightings
+from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.tree import NotSearched
-from audit_lib.leaks.git_coverage import repository_limits
+from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
-from audit_lib.leaks.place_objects import Placed, place_objects
+from audit_lib.leaks.held_places import Held, history_state, recalled
+from audit_lib.leaks.place_objects import Placed, Walked, place_objects
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_files
@@ -47,6 +50,7 @@ def search_leaks(
     targets: pd.DataFrame,
     *,
     values: Mapping[str, str] = MappingProxyType({}),
+    walked: Walked = MappingProxyType({}),
     listing: "Future[Listing] | None" = None,
     cache: Path | None = None,
     fresh: bool = False,
@@ -54,7 +58,8 @@ def search_leaks(
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
 
-    `values` says of a text that is a target whose value it holds: the sighting is that value's.
+    `values` says of a text that is a target whose value it holds: the sighting is that value's. `walked`
+    has the places of some objects in all of the history, as far as they are known.
 
     The objects are those of the `listing`, where one has been begun.
 
@@ -67,8 +72,10 @@ def search_leaks(
     scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), scans, progress)
     files.left_out += [NotSearched(name, _OUTSIDE) for name in outside_logs(project)]
-    objects, placed = _search_history(project.root, search, scans.memory, listing, progress)
-    scans.store(_remember(objects, placed, files, scans.memory))
+    objects, placed, memory = _search_history(
+        project.root, search, scans.memory, listing, walked=walked, progress=progress
+    )
+    scans.store(replace(memory, files=frozenset(files.clean)))
     met = (*placed.sightings, *(_in_file(one, search) for one in files.found))
     sightings = (replace(one, fingerprint=values.get(one.fingerprint, one.fingerprint)) for one in met)
     coverage = [
@@ -99,25 +106,43 @@ def _search_for(keeper: Keeper, targets: pd.DataFrame) -> ExactSearch:
 
 
 def _search_history(
-    root: Path, search: ExactSearch, memory: Memory, listing: "Future[Listing]", progress: Progress
-) -> tuple[ObjectSearch, Placed]:
+    root: Path,
+    search: ExactSearch,
+    memory: Memory,
+    listing: "Future[Listing]",
+    *,
+    walked: Walked,
+    progress: Progress,
+) -> tuple[ObjectSearch, Placed, Memory]:
+    """What the objects hold, its places, and what the next search may believe."""
     if not os.path.lexists(root / ".git"):
-        return ObjectSearch(), Placed([])
-    done = search_objects(root, search, memory, listing, progress)
-    return done, place_objects(root, done, search, memory)
+        return ObjectSearch(), Placed([]), Memory()
+    done, state = ObjectSearch(), ""
+    with suppress(GitFailed):  # what fails here fails again in the search, which says so
+        state = history_state(root, listing.result())
+        if held := recalled(memory.held, state):
+            done = ObjectSearch(listing=listing.result(), left_out=held.left_out, lacking=held.lacking)
+            return done, Placed(held.sightings), memory
+    with ThreadPoolExecutor(1) as pool:
+        lacking = pool.submit(lacking_objects, root)
+        done = search_objects(root, search, memory, listing, progress)
+        placed = place_objects(root, done, search, memory, walked)
+        done.lacking = lacking.result()
+    return done, placed, _remember(done, placed, memory, state)
 
 
-def _remember(objects: ObjectSearch, placed: Placed, files: FileSearch, before: Memory) -> Memory:
-    """What the next search may believe; where git failed or an object is missing, of the objects nothing."""
+def _remember(objects: ObjectSearch, placed: Placed, before: Memory, state: str) -> Memory:
+    """What the next search may believe; if git failed or an object is missing, of the objects nothing."""
     complete = not objects.failed and not objects.missing and objects.read >= objects.asked
     if not complete or objects.listing is None:
-        return Memory(files=frozenset(files.clean))
+        return Memory()
+    held = Held(placed.sightings, objects.left_out, objects.lacking or "").text(state) if state else ""
     return Memory(
         listing=objects.listing.digest,
         refs=placed.refs,
         marked=tuple(sorted(objects.marked)),
         commits=placed.commits,
-        files=frozenset(files.clean),
+        held=held,
         packed=objects.listing.clean(objects.marked, before),
     )
 
@@ -126,7 +151,7 @@ def _object_rows(root: Path, done: ObjectSearch, search: ExactSearch) -> list[di
     """Git failing is "incomplete", whatever was found until then."""
     if not os.path.lexists(root / ".git"):
         return [_row("git objects", ".git", "not searched", 0, "the project is not a git repository")]
-    left_out = [*repository_limits(root), *done.left_out]
+    left_out = [*repository_limits(root, done.lacking), *done.left_out]
     state = "incomplete" if done.failed else "partly" if left_out else "searched"
     count = done.listing.count if done.listing else None
     rows = [_row("git objects", ".git", state, count, done.failed)]

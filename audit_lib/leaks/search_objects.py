@@ -59,6 +59,7 @@ class ObjectSearch:
     missing: list[str] = field(default_factory=list)
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
+    lacking: str | None = None  # what the history names and does not hold, in words
     expansion: Expansion = field(default_factory=Expansion)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from hashlib import blake2b, sha256
+from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SHAPES = Path(__file__).with_name("secret_patterns.yml")
 CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
+ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 VERSION = 4  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
@@ -62,14 +64,13 @@ class Shapes:
         self._markers = markers
         self.compiled = compiled
         self._every_provider = every_provider
-        self._empty: set[bytes] = set()
         # The versions of a file hold the same values again and again.
         self._judged = lru_cache(maxsize=100_000)(self._value)
 
     @property
     def digest(self) -> str:
         """Names the rules and filters: with others, contents are searched anew."""
-        options = f"{VERSION} {self._every_provider} {self._markers}"
+        options = f"{VERSION} {version(ENGINE)} {self._every_provider} {self._markers}"
         return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
 
     def meets(self, content: bytes) -> bool:
@@ -83,18 +84,17 @@ class Shapes:
         """
         if paths and all(map(is_others, paths)):
             return set()
-        generated = bool(paths) and all(is_generated(path) or is_translation(path) for path in paths)
-        code = bool(paths) and all(map(is_code, paths))
+        return self.look_as(content, *kind_of(paths))
+
+    def look_as(self, content: bytes, generated: bool, code: bool) -> set[Shape]:
+        """As `look`, in a content of which it is known whether it is generated, and whether it is code."""
         met = self._met(content, generated=generated, code=code)
         return {Shape(self.keeper.take(value), name, rule) for value, name, rule in met}
 
     def _met(
         self, content: bytes, *, generated: bool = False, code: bool = False
     ) -> set[tuple[str, str, str]]:
-        """Values with their names and rules. What holds nothing is scanned once, in a file and in a blob."""
-        digest = blake2b(content, digest_size=16).digest()
-        if digest in self._empty:
-            return set()
+        """Values with their names and rules."""
         met = set()
         for finding in scanner(SHAPES, self.compiled, every_provider=self._every_provider).scan(content):
             rule = finding.rule_id.rpartition(".")[2]
@@ -105,8 +105,6 @@ class Shapes:
             value = self._judged(finding.secret, name, rule, by_name)
             if value and not (code and by_name and _is_name(value) and not _in_quotes(content, finding)):
                 met.add((value, name, rule.removesuffix("-bare")))
-        if not met and not generated and not code:
-            self._empty.add(digest)
         # One rule may take a user's name along with the password that another gives alone.
         alone = {value for value, *_ in met}
         return {one for one in met if one[0].partition(":")[2] not in alone}
@@ -127,6 +125,12 @@ class Shapes:
         if looks_made_up(value, self._markers) or (by_name and not looks_secret(value, name, self._markers)):
             return ""
         return value
+
+
+def kind_of(paths: Collection[str]) -> tuple[bool, bool]:
+    """Whether what was at these paths is written by a program or a translator, and whether it is code."""
+    generated = bool(paths) and all(is_generated(path) or is_translation(path) for path in paths)
+    return generated, bool(paths) and all(map(is_code, paths))
 
 
 def _in_quotes(content: bytes, finding: "Finding") -> bool:

@@ -12,8 +12,8 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.git.commands import run_git
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_objects import read_objects
+from audit_lib.leaks.pattern_objects import LARGEST, is_text
 from audit_lib.leaks.search_objects import InObject, search_named
-from audit_lib.leaks.search_patterns import LARGEST, is_text
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates

@@ -1,4 +1,4 @@
-"""Makes a git history of several gigabytes when expanded, from a seed, with values planted in it."""
+"""Makes git histories from a seed, with values planted: of gigabytes, or of many commits and leaks."""
 
 import os
 import random
@@ -27,6 +27,53 @@ def make_history(root: Path, gigabytes: float, planted: dict[int, str]) -> int:
     importer.stdin.close()
     assert importer.wait() == 0
     return commits
+
+
+def make_many_commits(root: Path, commits: int, planted: list[str]) -> None:
+    """Writes a repository as teams have them: many small files in folders, a few changed by each commit.
+
+    Each planted text is a line of a file that later commits go on to change; half are taken out again.
+    """
+    root.mkdir(parents=True)
+    _git(root, "init", "-q", "--initial-branch=main")
+    importer = subprocess.Popen(
+        ["git", "fast-import", "--quiet"], cwd=root, stdin=subprocess.PIPE, env=_environment()
+    )
+    assert importer.stdin is not None
+    _write_commits(importer.stdin, commits, planted)
+    importer.stdin.close()
+    assert importer.wait() == 0
+    _git(root, "reset", "-q", "--hard")
+    # As a server packs it: what fast-import leaves takes git four times as long to read.
+    _git(root, "repack", "-adfq", "--window=10", "--depth=50")
+
+
+def _write_commits(stream: IO[bytes], commits: int, planted: list[str]) -> None:
+    dice = random.Random(20261126)
+    files = [[_line(dice) for _ in range(dice.randrange(40, 400))] for _ in range(1200)]
+    step = commits // (2 * len(planted))
+    for number in range(commits):
+        message = b"Change %d" % number
+        when = b"committer Dev <dev@example.com> %d +0000\n" % (1_700_000_000 + number)
+        stream.write(b"commit refs/heads/main\n%sdata %d\n%s\n" % (when, len(message), message))
+        changed = set(range(1200)) if not number else {dice.randrange(1200) for _ in range(3)}
+        leak, at = divmod(number, step)
+        if not at and leak < len(planted):
+            files[_home(leak)].insert(10, f"{planted[leak]}\n")
+            changed.add(_home(leak))
+        elif not at and (gone := leak - len(planted)) < len(planted) and gone % 2:
+            files[_home(gone)].remove(f"{planted[gone]}\n")
+            changed.add(_home(gone))
+        for index in changed:
+            lines = files[index]
+            lines[dice.randrange(12, len(lines))] = _line(dice)
+            data = "".join(lines).encode()
+            path = b"src/part_%d/area_%d/module_%d.py" % (index % 20, index % 60, index)
+            stream.write(b"M 100644 inline %s\ndata %d\n%s\n" % (path, len(data), data))
+
+
+def _home(leak: int) -> int:
+    return 17 * leak % 1200
 
 
 def _write(stream: IO[bytes], size: int, planted: dict[int, str]) -> int:

@@ -122,22 +122,22 @@ def leaks(root: Path, cache: Path, patterns: str) -> Measured:
     """The command on a project, with the key that lies two folders above the cache."""
     command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(root), patterns, "--places", "0"]
     own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
-    return _measured(command, ROOT, os.environ | own)
+    return measured(command, ROOT, os.environ | own)
 
 
 def kingfisher(root: Path) -> Measured:
     """kingfisher's own scan of the history, unreachable objects included, its rules compiled beforehand."""
     rules = Path(tempfile.gettempdir()) / "kingfisher-rules"
-    return _measured([sys.executable, "-c", _KINGFISHER, str(root), str(rules)], ROOT)
+    return measured([sys.executable, "-c", _KINGFISHER, str(root), str(rules)], ROOT)
 
 
 def git_log(root: Path, folder: Path) -> Measured:
     """What the guide's method becomes with values: every diff through grep."""
     (folder / "values").write_text("".join(f"{value_of(number)}\n" for number in range(PLANTED)))
-    return _measured(["sh", "-c", f"git log -p --all | grep -F -c -f {folder / 'values'}"], root)
+    return measured(["sh", "-c", f"git log -p --all | grep -F -c -f {folder / 'values'}"], root)
 
 
-def _measured(command: list[str], folder: Path, environment: Mapping[str, str] = os.environ) -> Measured:
+def measured(command: list[str], folder: Path, environment: Mapping[str, str] = os.environ) -> Measured:
     """Runs a command; its children's memory counts with its own, sampled while it runs."""
     before, started = os.times(), perf_counter()
     process = psutil.Popen(command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, text=True)

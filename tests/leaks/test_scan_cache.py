@@ -16,6 +16,8 @@ FULL = Memory(
     refs="cd" * 32,
     marked=("1" * 40, "2" * 40),
     commits={"3" * 40: "other ref", "4" * 40: "commit"},
+    witnesses={"1" * 40: "01"},
+    held='{"state": "a"}',
     files=frozenset({"5" * 40}),
     packed=packed([b"6" * 40, b"7" * 40]),
 )
@@ -72,7 +74,7 @@ def test_a_new_value_forces_a_full_search(tmp_path: Path) -> None:
     plot.commit("b.txt", two)
     first, _ = search(plot.root, {"ONE": one}, tmp_path)
     again, _ = search(plot.root, {"ONE": one}, tmp_path)
-    assert (first.new_objects, again.new_objects) == (9, 1)
+    assert (first.new_objects, again.new_objects) == (9, 0)
     both, keeper = search(plot.root, {"ONE": one, "TWO": two}, tmp_path)
     assert both.new_objects == 9
     assert set(met(both, keeper, two)["path"]) == {"b.txt"}
@@ -109,3 +111,27 @@ def test_reach_follows_the_refs(tmp_path: Path) -> None:
     plot.git("branch", "-q", "-D", "side")
     found = search(plot.root, {"T": value}, tmp_path)[0].sightings
     assert list(found[["place", "reachable"]].itertuples(index=False, name=None)) == [("reflog", False)]
+
+
+def test_what_moves_in_a_history_is_seen(tmp_path: Path) -> None:
+    """Places are remembered only as long as refs, index and reflogs are what they were."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("moving")
+
+    def places() -> list[str]:
+        found = [search(plot.root, {"T": value}, tmp_path)[0] for _ in range(2)]
+        assert found[0].sightings.equals(found[1].sightings)
+        assert found[1].new_objects == 0
+        return list(found[1].sightings["place"])
+
+    plot.commit("kept.txt", "nothing")
+    (plot.root / "new.txt").write_text(value)
+    plot.git("add", "new.txt")
+    (plot.root / "new.txt").unlink()
+    assert places() == ["staged"]
+    plot.git("commit", "-qm", "Add")
+    assert places() == ["commit"]
+    plot.git("reset", "-q", "--hard", "HEAD~1")
+    assert places() == ["reflog"]
+    plot.git("reflog", "expire", "--expire=now", "--all")
+    assert places() == ["unreachable"]

@@ -1,5 +1,6 @@
 """The search for what nobody gave: history, messages and files, by shape and then by value."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,11 @@ import pytest
 
 from audit_lib.base.contracts import EnvEntries, Inventory
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.search_patterns import LARGEST
+from audit_lib.leaks.git_objects import list_objects
+from audit_lib.leaks.pattern_objects import LARGEST, PatternSearch, search_pattern_objects
+from audit_lib.leaks.scan_cache import Memory
+from audit_lib.leaks.search import quiet
+from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.project import Project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -112,6 +117,27 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.leaks, second.leaks)
     pd.testing.assert_frame_equal(first.places, second.places)
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
+
+
+def test_few_objects_bear_witness_to_all_that_was_found(tmp_path: Path) -> None:
+    """Of an unchanged history one object for each secret is read again; if one is lost, all are."""
+    plot = new_plot(tmp_path / "repo")
+    for number in range(4):
+        plot.commit("a.py", f"API_TOKEN = '{fake_value('one')}'\nnumber = {number}\n")
+    plot.commit("b.py", f"OTHER_TOKEN = '{fake_value('two')}'\n")
+    (plot.root / "a.py").unlink()
+    (plot.root / "b.py").unlink()
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    shapes = Shapes(keeper, ())
+    listing = list_objects(plot.root)
+    first, again, lost = PatternSearch(), PatternSearch(), PatternSearch()
+    memory = search_pattern_objects(plot.root, shapes, listing, first, before=Memory(), progress=quiet)
+    values = {shape.fingerprint for shape in first.shapes}
+    assert (len(memory.marked), len(memory.witnesses), len(values)) == (5, 2, 2)
+    assert memory == search_pattern_objects(plot.root, shapes, listing, again, before=memory, progress=quiet)
+    strange = replace(memory, witnesses={"0" * 40: "00"})
+    search_pattern_objects(plot.root, shapes, listing, lost, before=strange, progress=quiet)
+    assert first.shapes == again.shapes == lost.shapes
 
 
 def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:

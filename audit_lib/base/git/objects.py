@@ -15,6 +15,7 @@ OVERLAP = 1 << 16  # bytes that two windows of one object share, so that a value
 _NEWLINE = 10
 _HEADER = re.compile(rb"([0-9a-f]{40,64}) (blob|tree|commit|tag) ([0-9]{1,19})\n")
 _KINDS = {b"blob": "blob", b"tree": "tree", b"commit": "commit", b"tag": "tag"}
+_new = tuple.__new__
 _OUT_OF_STEP = "returned less of an object than its size: it is broken"
 
 
@@ -131,7 +132,8 @@ def _span(header: re.Match[bytes] | None) -> Span | None:
         return None
     oid, kind, digits = header.groups()
     start, size = header.end(), int(digits)
-    return Span(start, start + size, oid.decode("ascii"), _KINDS[kind], size, True)
+    # As `Span(…)`, in half the time: there are as many as objects.
+    return _new(Span, (start, start + size, oid.decode("ascii"), _KINDS[kind], size, True))
 
 
 def _missing(line: bytes) -> str:

@@ -1,0 +1,176 @@
+"""Searches the objects of a git repository for what looks like a secret, and remembers what held nothing."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git.objects import Batch
+from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.git_history import Introduction, introductions
+from audit_lib.leaks.git_objects import Listing, read_objects, trees
+from audit_lib.leaks.kinds_of_files import is_others
+from audit_lib.leaks.scan_cache import Memory
+from audit_lib.leaks.search_objects import Progress
+from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
+
+SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
+_SHARE = 1 << 20  # bytes of objects for one thread
+LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
+
+
+@dataclass
+class PatternSearch:
+    """The values found, which the keeper holds, and what was not searched."""
+
+    shapes: set[Shape] = field(default_factory=set)
+    chosen: set[Chosen] = field(
+        default_factory=set
+    )  # in files alone: what only the history holds is in use nowhere
+    defaults: int = 0  # values under a password's name that are counted and not listed
+    walked: dict[str, list[Introduction]] = field(
+        default_factory=dict
+    )  # where what was met is, in all history
+    marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
+    left_out: set[NotSearched] = field(default_factory=set)
+    failed: str = ""
+
+
+def search_pattern_objects(
+    root: Path,
+    shapes: Shapes,
+    listing: Listing,
+    done: PatternSearch,
+    *,
+    before: Memory,
+    progress: Progress,
+) -> Memory:
+    """Searches new objects; returns what may be believed next time."""
+    if listing.digest == before.listing and _found_again(root, shapes, before, done):
+        return before
+    # The names in trees are no texts.
+    known = listing.to_read(before)
+    asked = listing.without(trees(root)) if known is None else known
+    missing: list[str] = []
+    faults: list[str] = []
+    commits: list[str] = []
+    met: list[str] = []
+    read = 0
+
+    def texts() -> Iterator[tuple[str, bytes]]:
+        nonlocal read
+        for batch in listing.read(root, asked, missing, faults):
+            yield from _texts(batch, done)
+            commits.extend(span.oid for span in batch.spans if span.kind == "commit")
+            read += batch.begun
+            progress("shapes of secrets in git objects", read, len(asked))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        met = [oid for some in _looked(pool, _shares(texts()), shapes) for oid in some]
+    # The path decides what counts, and it is known only now; what was met is read once more.
+    places = _places(root, met, commits, before)
+    witnesses = _look_closely(root, shapes, met, places, done)
+    done.failed = "; ".join(dict.fromkeys(faults))
+    if missing:
+        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
+    if missing or read < len(asked):
+        return Memory()
+    if known is None:
+        done.walked = places
+    bringing = {place.commit for some in places.values() for place in some}
+    return Memory(
+        listing=listing.digest,
+        marked=tuple(sorted(done.marked)),
+        commits=dict.fromkeys(bringing, ""),
+        witnesses=witnesses,
+        packed=listing.clean(done.marked, before),
+    )
+
+
+def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch) -> bool:
+    """Finds by the witnesses of the last search all that it found; False if one cannot be read."""
+    missing: list[str] = []
+    try:
+        for batch in read_objects(root, before.witnesses, missing) if before.witnesses else ():
+            for oid, content in _texts(batch, done):
+                generated, code = (flag == "1" for flag in before.witnesses[oid])
+                done.shapes |= shapes.look_as(content, generated, code)
+    except GitFailed:
+        return False
+    return not missing
+
+
+def _look_closely(
+    root: Path, shapes: Shapes, met: list[str], places: dict[str, list[Introduction]], done: PatternSearch
+) -> dict[str, str]:
+    """Looks into what was met; returns the few objects that together hold all, and what they are."""
+    found: set[Shape] = set()
+    witnesses = dict.fromkeys(done.marked, "00")  # what was too large is to be said again
+    for batch in read_objects(root, met) if met else ():
+        for oid, content in _texts(batch, PatternSearch()):
+            paths = [place.path.decode("utf-8", "replace") for place in places.get(oid, ())]
+            if paths and all(map(is_others, paths)):
+                continue
+            generated, code = kind_of(paths)
+            here = shapes.look_as(content, generated, code)
+            if here:
+                done.marked.add(oid)
+            if not here <= found:
+                witnesses[oid] = f"{generated:d}{code:d}"
+                found |= here
+    done.shapes |= found
+    return witnesses
+
+
+def _places(root: Path, met: list[str], read: list[str], before: Memory) -> dict[str, list[Introduction]]:
+    """Where each object that was met has been put, by the commits read now and those that brought others."""
+    new = [oid for oid in read if oid not in before.commits]
+    places: dict[str, list[Introduction]] = {oid: [] for oid in met}
+    for place in introductions(root, [*new, *before.commits], set(met)) if met else ():
+        places[place.oid].append(place)
+    return places
+
+
+def _shares(texts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    """Texts to search at a time: enough to outweigh what it costs to hand them to a thread."""
+    some: list[tuple[str, bytes]] = []
+    size = 0
+    for oid, text in texts:
+        some.append((oid, text))
+        size += len(text)
+        if size >= _SHARE:
+            yield some
+            some, size = [], 0
+    yield some
+
+
+def _looked(
+    pool: ThreadPoolExecutor, shares: Iterable[list[tuple[str, bytes]]], shapes: Shapes
+) -> Iterator[list[str]]:
+    """The ids of texts in which something looks like a secret, a few shares at a time."""
+    waiting: deque[Future[list[str]]] = deque()
+    for share in shares:
+        waiting.append(pool.submit(lambda some: [oid for oid, text in some if shapes.meets(text)], share))
+        if len(waiting) > SHARES:
+            yield waiting.popleft().result()
+    yield from (one.result() for one in waiting)
+
+
+def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
+    """The objects of a batch that people can read, with their ids."""
+    for span in batch.spans:
+        if span.size > LARGEST:
+            done.left_out.add(NotSearched(f"git object {span.oid}", TOO_LARGE))
+            done.marked.add(span.oid)
+        elif span.kind != "tree" and is_text(content := batch.content(span)):
+            yield span.oid, content
+
+
+def is_text(content: bytes) -> bool:
+    """Whether people can read a content: UTF-16 by its mark, else by having no zero byte at its beginning."""
+    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in content[:8000]
