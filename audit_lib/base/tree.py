@@ -42,7 +42,19 @@ class TreeFile:
 
 
 def walk_files(root: Path, left_out: list[NotSearched]) -> Iterator[TreeFile]:
-    """Every regular file below the root, by path; links, devices, unreadable folders go into `left_out`."""
+    """Every regular file below the root, by path; links, devices, unreadable folders go into `left_out`.
+
+    A root that is itself a file is the only one.
+    """
+    if root.is_file():
+        folder = os.open(root.parent, os.O_RDONLY)
+        facts = root.stat()
+        stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_ctime_ns)
+        try:
+            yield TreeFile(root.name, facts.st_size, stamp, folder, root.name)
+        finally:
+            os.close(folder)
+        return
     yield from _walk(os.open(root, os.O_RDONLY), "", left_out)
 
 

@@ -10,11 +10,12 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.options import env_option, ledger_option, options, policy_option, project_option
+from audit_lib.cli.options import env_option, ledger_option, now, options, policy_option, project_option
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.secret_patterns import begin_rules
 from audit_lib.project import load_project
 
+FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
 _PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
 _HELP = """
 Find every place to which a secret has leaked.
@@ -24,6 +25,9 @@ value of the project's env files (and --env), past and present, in every form.
 
 Prints one line for each leak, never a value. What could not be searched is listed and never counts as
 clean.
+
+With --also, searches folders outside the project, too: transcripts of coding assistants, shell histories,
+exports of chats. With --import, each result of another scanner becomes one leak.
 
 With --staged, searches only what is staged for the next commit, for known values and those in the
 ledger. Then it prints one line for each place, and exits with 3 if there is one.
@@ -56,6 +60,26 @@ ledger. Then it prints one line for each place, and exits with 3 if there is one
 )
 @click.option("--fresh", is_flag=True, help="Search everything again, even what was clean last time.")
 @click.option(
+    "--also",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, path_type=Path),
+    help="Also search this folder or file outside the project; it is only read.",
+)
+@click.option(
+    "--import",
+    "reports",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also take another scanner's results: SARIF, or JSON of gitleaks, trufflehog, kingfisher or GitHub.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    help="Exit with 3 if there is such a leak or a more urgent one, else with 2 if the search is incomplete.",
+)
+@click.option(
     "--staged",
     is_flag=True,
     help="Search only what is staged for the next commit; exit with 3 if it has a known value.",
@@ -71,13 +95,20 @@ def leaks(
     patterns: bool | None,
     every_provider: bool,
     fresh: bool,
+    also: tuple[Path, ...],
+    reports: tuple[Path, ...],
+    fail_on: str | None,
     staged: bool,
 ) -> None:
     """Find leaked secrets."""
     project = load_project(folder, ledger)
+    _require_outside(also, project.root)
     if staged:
-        if patterns or every_provider or layout != "table":
-            raise BadInput.at("--staged", "cannot be combined with --patterns, --every-provider or --format")
+        if every_provider or layout != "table" or also or reports or fail_on:
+            raise BadInput.at(
+                "--staged",
+                "cannot be combined with --every-provider, --format, --also, --import or --fail-on",
+            )
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
         sys.exit(report_staged(project, given=env, policy=policy))
@@ -87,6 +118,8 @@ def leaks(
         begin_rules(user_cache() / "rules", every_provider=every_provider)
     # The import of what makes tables takes longer than git, which goes on meanwhile.
     from audit_lib.cli.leaks_run import printed, search  # noqa: PLC0415
+    from audit_lib.leaks.elsewhere import tabulate_elsewhere  # noqa: PLC0415
+    from audit_lib.leaks.next_step import exit_code  # noqa: PLC0415
 
     with _progress() as progress:
         found = search(
@@ -97,9 +130,30 @@ def leaks(
             policy=policy,
             patterns=patterns,
             every_provider=every_provider,
+            also=also,
+            reports=reports,
             fresh=fresh,
         )
-    click.echo(printed(found, layout, most), nl=False)
+    elsewhere = tabulate_elsewhere(found.leaks, found.places, now())
+    click.echo(printed(found, layout, most, elsewhere), nl=False)
+    if fail_on and (code := exit_code(found.leaks, found.coverage, _stops(fail_on))):
+        sys.exit(code)
+
+
+def _stops(fail_on: str) -> tuple[str, ...]:
+    """A class of leaks and all that are more urgent."""
+    return FAIL_ON[: FAIL_ON.index(fail_on) + 1]
+
+
+def _require_outside(also: tuple[Path, ...], root: Path) -> None:
+    """Raises `BadInput` for a folder that has the project in it, or is in it: its files are no leaks."""
+    project = root.resolve()
+    for path in also:
+        known = path.resolve()
+        if known.is_relative_to(project):
+            raise BadInput.at("--also", f"{path} is in the project, which is searched anyway")
+        if project.is_relative_to(known):
+            raise BadInput.at("--also", f"{path} holds the project itself: name a folder beside it")
 
 
 @contextmanager

@@ -2,19 +2,21 @@
 
 import json
 import sys
-from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.base.in_words import counted
 from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
+from audit_lib.leaks.next_step import next_step
 from audit_lib.leaks.search_objects import Progress
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger.keys import keeper_of
@@ -35,6 +37,8 @@ def search(
     policy: str,
     patterns: bool,
     every_provider: bool,
+    also: tuple[Path, ...],
+    reports: tuple[Path, ...],
     fresh: bool,
 ) -> LeakAudit:
     """What leaked of the values in the project's env files and in `given`, as `find_leaks` says."""
@@ -50,6 +54,8 @@ def search(
         rules,
         entries,
         inventory,
+        also=also,
+        reports=reports,
         patterns=patterns,
         every_provider=every_provider,
         listing=listing,
@@ -59,17 +65,22 @@ def search(
     )
 
 
-def printed(found: LeakAudit, layout: str, most: int) -> str:
+def printed(found: LeakAudit, layout: str, most: int, elsewhere: pd.DataFrame) -> str:
     """The leaks as table, json or sarif, never a value; the table shows at most `most` places of each."""
-    return _PRINTED[layout](found.leaks, found.places, found.coverage, most)
+    if layout == "sarif":
+        return _as_sarif(found)
+    return _as_json(found, elsewhere) if layout == "json" else _as_table(found, most, elsewhere)
 
 
-def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
+def _as_table(found: LeakAudit, most: int, elsewhere: pd.DataFrame) -> str:
+    table, places, coverage = found.leaks, found.places, found.coverage
+    since = {(row.leak_id, row.path): _since(row) for row in rows(elsewhere)}
     lines = []
     for leak in table.to_dict("records"):
         lines.append(_leak_line(leak))
         there = places[places["leak_id"] == leak["leak_id"]]
-        lines += [f"    {_place_line(place)}" for place in there.head(most).to_dict("records")]
+        for place in there.head(most).to_dict("records"):
+            lines.append(f"    {_place_line(place)}{since.get((place['leak_id'], place['path']), '')}")
         if len(there) > most:
             rest = counted(len(there) - most, "more place")
             lines.append(f"    and {rest} (--places {len(there)})")
@@ -84,7 +95,16 @@ def _as_table(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame,
     )
     lines.append(f"{counted(int(real.sum()), 'leak')}, {chosen}, {harmless}{rest}")
     lines += [_coverage_line(row) for row in coverage.to_dict("records")]
+    lines.append(f"do first: {next_step(table, coverage)}")
     return "".join(f"{_plain(line)}\n" for line in lines)
+
+
+def _since(row: Any) -> str:
+    """For how long a value has been in a file outside the project, and how grave that is."""
+    if row.written_at is None:
+        return f"; {row.severity}: since when is not known"
+    days = counted(int(row.days_min), "day")
+    return f"; {row.severity}: there for {days} at least, since {iso(row.written_at)}"
 
 
 def _leak_line(leak: dict[Any, Any]) -> str:
@@ -111,14 +131,20 @@ def _coverage_line(row: dict[Any, Any]) -> str:
     return f"{row['state']}: {count}{row['part']}{place}" + (f": {row['reason']}" if row["reason"] else "")
 
 
-def _as_json(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
-    named = places.rename(columns=PUBLISHED_PLACE)
+def _as_json(found: LeakAudit, elsewhere: pd.DataFrame) -> str:
+    table, coverage = found.leaks, found.coverage
+    named = found.places.rename(columns=PUBLISHED_PLACE)
     by_leak = {key: group.drop(columns="leak_id") for key, group in named.groupby("leak_id")}
     leaks_ = [
         _record(leak) | {"places": [_record(place) for place in by_leak[leak["leak_id"]].to_dict("records")]}
         for leak in table.drop(columns="fingerprint").to_dict("records")
     ]
-    document = {"leaks": leaks_, "coverage": [_record(row) for row in coverage.to_dict("records")]}
+    document = {
+        "leaks": leaks_,
+        "elsewhere": [_record(row) for row in elsewhere.to_dict("records")],
+        "coverage": [_record(row) for row in coverage.to_dict("records")],
+        "do_first": next_step(table, coverage),
+    }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
 
@@ -129,18 +155,12 @@ def _record(row: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _as_sarif(table: pd.DataFrame, places: pd.DataFrame, coverage: pd.DataFrame, most: int) -> str:
-    complete = not (coverage["state"] == "incomplete").any()
-    return json.dumps(leaks_sarif(table, places, complete=complete), indent=2, ensure_ascii=True) + "\n"
+def _as_sarif(found: LeakAudit) -> str:
+    complete = not (found.coverage["state"] == "incomplete").any()
+    log = leaks_sarif(found.leaks, found.places, complete=complete)
+    return json.dumps(log, indent=2, ensure_ascii=True) + "\n"
 
 
 def _plain(text: str) -> str:
     """Without control and direction characters: paths and messages are other people's text."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-_PRINTED: dict[str, Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame, int], str]] = {
-    "table": _as_table,
-    "json": _as_json,
-    "sarif": _as_sarif,
-}

@@ -11,7 +11,9 @@ from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.leaks.git_history import Introduction
 from audit_lib.leaks.git_objects import Listing, begin_listing
+from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
+from audit_lib.leaks.scanner_reports import read_reports
 from audit_lib.leaks.search import homes_of, quiet, search_leaks
 from audit_lib.leaks.search_objects import Progress
 from audit_lib.leaks.search_patterns import search_patterns
@@ -20,6 +22,7 @@ from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_patterns
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
+from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
 
 
@@ -40,6 +43,8 @@ def find_leaks(
     entries: pd.DataFrame,
     inventory: pd.DataFrame,
     *,
+    also: tuple[Path, ...] = (),
+    reports: tuple[Path, ...] = (),
     patterns: bool = True,
     every_provider: bool = False,
     as_of: datetime | None = None,
@@ -54,10 +59,12 @@ def find_leaks(
     `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
     then searched for like a value that was given. The objects are those of the `listing`, by default
     those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
-    a later commit made is left out; a file on disk has no date.
+    a later commit made is left out; a file on disk has no date. Folders `also` named are searched too, and
+    `reports` of other scanners joined.
 
     Raises:
-        BadInput: the project is a folder of a repository above it, whose history would be left out.
+        BadInput: the project is a folder of a repository above it, whose history would be left out; a report
+            that cannot be used.
     """
     refuse_part_of_repository(project.root)
     listing = listing or begin_listing(project.root)
@@ -65,12 +72,14 @@ def find_leaks(
     coverage = []
     walked: dict[str, list[Introduction]] = {}
     values: dict[str, str] = {}
+    compiled = cache / "rules" if cache else None
+    shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
+    reported = read_reports(reports, project.root, shapes)
+    targets = with_patterns(targets, reported_shapes(reported), keeper)
     if patterns:
-        compiled = cache / "rules" if cache else None
-        shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         homes = homes_of(project)
-        met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress)
+        met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress, also=also)
         targets = with_patterns(targets, met.shapes, keeper)
         targets, values = with_chosen(targets, met.chosen)
         walked = met.walked
@@ -82,6 +91,7 @@ def find_leaks(
         values=values,
         walked=walked,
         listing=listing,
+        also=also,
         cache=cache,
         fresh=fresh,
         progress=progress,
@@ -89,6 +99,11 @@ def find_leaks(
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
         "fingerprint"
     )
-    leaks, places = tabulate_leaks(search.sightings, targets, inventory, as_of)
+    sightings = search.sightings
+    if reports:
+        scrub = strong_search(keeper).scrub
+        sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)
+        coverage.append(of_reports)
+    leaks, places = tabulate_leaks(sightings, targets, inventory, as_of)
     coverage = [search.coverage, *coverage]
     return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))

@@ -20,7 +20,7 @@ from audit_lib.leaks.held_places import Held, history_state, recalled
 from audit_lib.leaks.place_objects import Placed, Walked, place_objects
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
-from audit_lib.leaks.search_files import FileSearch, InFile, search_files
+from audit_lib.leaks.search_files import FileSearch, InFile, search_elsewhere, search_files
 from audit_lib.leaks.search_objects import ObjectSearch, Progress, search_objects
 from audit_lib.leaks.sightings import Sighting, merged
 from audit_lib.logs.log_files import outside_logs
@@ -52,6 +52,7 @@ def search_leaks(
     values: Mapping[str, str] = MappingProxyType({}),
     walked: Walked = MappingProxyType({}),
     listing: "Future[Listing] | None" = None,
+    also: tuple[Path, ...] = (),
     cache: Path | None = None,
     fresh: bool = False,
     progress: Progress = quiet,
@@ -61,7 +62,8 @@ def search_leaks(
     `values` says of a text that is a target whose value it holds: the sighting is that value's. `walked`
     has the places of some objects in all of the history, as far as they are known.
 
-    The objects are those of the `listing`, where one has been begun.
+    The objects are those of the `listing`, where one has been begun. The folders `also` named are searched
+    each time: they change all day.
 
     A cache folder remembers contents that held nothing: it holds no value, and
     with `fresh` it is not believed.
@@ -76,11 +78,14 @@ def search_leaks(
         project.root, search, scans.memory, listing, walked=walked, progress=progress
     )
     scans.store(replace(memory, files=frozenset(files.clean)))
-    met = (*placed.sightings, *(_in_file(one, search) for one in files.found))
+    elsewhere = {folder: search_elsewhere(folder, search, progress) for folder in also}
+    found = [one for search_of in (files, *elsewhere.values()) for one in search_of.found]
+    met = (*placed.sightings, *(_in_file(one, search) for one in found))
     sightings = (replace(one, fingerprint=values.get(one.fingerprint, one.fingerprint)) for one in met)
     coverage = [
         *_object_rows(project.root, objects, search),
         *_file_rows(files, search),
+        *(row for folder, done in elsewhere.items() for row in _file_rows(done, search, folder)),
         *_target_rows(targets),
     ]
     return LeakSearch(Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read)
@@ -171,10 +176,11 @@ def _in_file(one: InFile, search: ExactSearch) -> Sighting:
     )
 
 
-def _file_rows(files: FileSearch, search: ExactSearch) -> list[dict[str, Any]]:
-    state = "partly" if files.left_out else "searched"
-    rows = [_row("files", ".", state, files.listed, "")]
-    return rows + [_left_out("files", one, search) for one in sorted(files.left_out)]
+def _file_rows(files: FileSearch, search: ExactSearch, elsewhere: Path | None = None) -> list[dict[str, Any]]:
+    """Of the project, or of a folder outside it."""
+    part, place = ("files outside", search.scrub(str(elsewhere))) if elsewhere else ("files", ".")
+    rows = [_row(part, place, "partly" if files.left_out else "searched", files.listed, "")]
+    return rows + [_left_out(part, one, search) for one in sorted(files.left_out)]
 
 
 def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:

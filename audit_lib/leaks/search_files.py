@@ -1,13 +1,14 @@
 """Searches every file of a project's folder for known values: their content, their names, their archives."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from audit_lib.base.archives import HEAD, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
+from audit_lib.leaks.elsewhere import place_elsewhere
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search_objects import CROWDED, Progress, not_within, search_archive
 from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
@@ -35,19 +36,28 @@ class FileSearch:
     expansion: Expansion = field(default_factory=Expansion)
 
 
+def search_elsewhere(root: Path, search: ExactSearch, progress: Progress) -> FileSearch:
+    """As `search_files`, in a folder or file outside the project, which is shown as it was given."""
+    done = search_files(root, search, (), None, progress)
+    shown = root.parent if root.is_file() else root
+    found = [replace(one, path=str(shown / one.path)) for one in done.found]
+    done.found = [replace(one, place=place_elsewhere(one.path)) for one in found]
+    return done
+
+
 def search_files(
     root: Path,
     search: ExactSearch,
     homes: Collection[str],
-    cache: ScanCache,
+    cache: ScanCache | None,
     progress: Progress,
 ) -> FileSearch:
     """Every place of every value in the files below the root, but for the env files that are their homes."""
     done = FileSearch()
     for file in walk_files(root, done.left_out):
         done.listed += 1
-        file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp))
-        if file_id in cache.memory.files:
+        file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp)) if cache else ""
+        if cache and file_id in cache.memory.files:
             done.clean.add(file_id)
             continue
         faults: list[str] = []

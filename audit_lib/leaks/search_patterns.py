@@ -35,8 +35,11 @@ def search_patterns(
     *,
     cache: ScanCache,
     progress: Progress,
+    also: tuple[Path, ...] = (),
 ) -> PatternSearch:
     """Everything that looks like a secret in the objects listed, the messages and the files of a project.
+
+    In files of the folders `also` named what people choose is not listed: a talk is full of words.
 
     Without kingfisher nothing is searched, and `failed` says so.
     """
@@ -44,6 +47,9 @@ def search_patterns(
         return PatternSearch(failed=_NO_SCANNER)
     done = PatternSearch()
     clean = _search_files(root, shapes, homes, cache, done)
+    for folder in also:
+        for read in _read_files(folder, (), None, done, set()):
+            done.shapes |= shapes.look(read.content, (read.path,))
     memory = Memory()
     if os.path.lexists(root / ".git"):
         try:
@@ -108,7 +114,7 @@ def _batches(files: Iterator[_Read]) -> Iterator[list[_Read]]:
 
 
 def _read_files(
-    root: Path, homes: Collection[str], cache: ScanCache, done: PatternSearch, clean: set[str]
+    root: Path, homes: Collection[str], cache: ScanCache | None, done: PatternSearch, clean: set[str]
 ) -> Iterator[_Read]:
     """The files that have to be searched; those known to hold nothing go into `clean`."""
     installed = 0
@@ -116,8 +122,8 @@ def _read_files(
         if is_installed(file.path):
             installed += 1
         elif file.path not in homes:
-            state = cache.file_id(file.path, (file.size_bytes, *file.stamp))
-            if state in cache.memory.files:
+            state = cache.file_id(file.path, (file.size_bytes, *file.stamp)) if cache else ""
+            if cache and state in cache.memory.files:
                 clean.add(state)
             elif (content := _content(file, done)) is not None:
                 whole = state if len(content) <= LARGEST else ""

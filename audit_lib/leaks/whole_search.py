@@ -8,7 +8,7 @@ _SOUGHT = ("values", "patterns")
 
 def searched_whole(coverage: pd.DataFrame) -> bool:
     """Whether every object of git and every file was searched, by the LeakCoverage."""
-    states = coverage.loc[coverage["part"].isin(_PLACES)]
+    states = coverage.loc[coverage["part"].isin((*_PLACES, "files outside"))]
     every = states["state"].eq("searched").all() and set(_PLACES) <= set(states["part"])
     return bool(every)
 

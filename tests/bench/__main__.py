@@ -6,7 +6,17 @@ import platform
 import sys
 from importlib.metadata import version
 
-BENCHES = ("freshness", "clocks", "detections", "baseline", "logs", "leaks", "many_leaks", "patterns", "incident")
+BENCHES = (
+    "freshness",
+    "clocks",
+    "detections",
+    "baseline",
+    "logs",
+    "leaks",
+    "many_leaks",
+    "patterns",
+    "incident",
+)
 PACKAGES = (
     "pandas",
     "numpy",

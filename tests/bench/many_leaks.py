@@ -29,7 +29,7 @@ def main() -> None:
         root = Path(folder) / "repo"
         lines = [f'SERVICE_{number}_API_TOKEN = "{fake_value(("many", number))}"' for number in range(LEAKS)]
         make_many_commits(root, commits, lines)
-        known = (line.replace(" = ", "=") for line in lines[:KNOWN])
+        known = (line.replace(" = ", "=").replace('"', "") for line in lines[:KNOWN])
         (root / ".env").write_text("".join(f"{line}\n" for line in known))
         print(f"history: {commits:,} commits, {expanded_bytes(root) / 1e9:.2f} GB expanded, {LEAKS} leaks")
         (Path(folder) / "key").write_text("ab" * 32 + "\n")

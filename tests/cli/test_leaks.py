@@ -37,11 +37,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Plot:
     return plot
 
 
-def run(plot: Plot, *args: str, cache: Path) -> Any:
+def run(plot: Plot, *args: str, cache: Path, code: int = 0) -> Any:
     """The command's result, with a cache and no key of its own."""
     environment = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache / "no-key"), "HOME": str(cache)}
     done = CliRunner().invoke(main, ["leaks", "--project", str(plot.root), *args], env=environment)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == code, done.output
     for value in (TOKEN, OLD, DSN):
         assert value not in done.output
         assert value[:12] not in done.output
@@ -201,3 +201,65 @@ def test_git_lists_before_tables_are_imported() -> None:
     """The command's own module imports no pandas: git lists objects while that is imported."""
     code = "import sys, audit_lib.cli.leaks; sys.exit(bool({'pandas', 'pandera'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_last_line_says_what_to_do(project: Plot, tmp_path: Path) -> None:
+    """The most urgent comes first; where nothing leaked and all was searched there is nothing to do."""
+    lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    assert lines[-1] == "do first: rotate API_TOKEN now, then take the value out of the places above"
+    plot = new_plot(tmp_path / "clean")
+    plot.commit(".gitignore", ".env\n")
+    plot.file(".env", f"API_TOKEN={TOKEN}\n")
+    clean = run(plot, "--no-patterns", cache=tmp_path).output.splitlines()
+    assert clean[-1] == "do first: nothing: no leak was found, and everything was searched"
+    (plot.root / "link").symlink_to("README.md")
+    partly = run(plot, "--no-patterns", cache=tmp_path).output.splitlines()
+    assert partly[-1].startswith("do first: nothing, as far as was searched; what was not is listed above")
+
+
+def test_a_pipeline_stops_at_the_class_named(project: Plot, tmp_path: Path) -> None:
+    """It ends with 3 for a leak of that class or a more urgent one, with 2 if part was not searched."""
+    run(project, "--no-patterns", "--fail-on", "in-force", cache=tmp_path, code=3)
+    plot = new_plot(tmp_path / "old")
+    plot.commit("notes.txt", f"API_TOKEN={OLD}\n")
+    plot.commit(".gitignore", "*.env\n")
+    run(plot, "--fail-on", "in-force", cache=tmp_path, code=0)
+    run(plot, "--fail-on", "not-known", cache=tmp_path, code=3)
+    run(plot, "--fail-on", "possible", cache=tmp_path, code=3)
+    (plot.root / "link").symlink_to("notes.txt")
+    run(plot, "--fail-on", "in-force", cache=tmp_path, code=2)
+
+
+def test_folders_outside_are_searched(project: Plot, tmp_path: Path) -> None:
+    """A transcript and a history hold values: each place has its kind, its days and its severity."""
+    outside = tmp_path / "home"
+    (outside / ".claude").mkdir(parents=True)
+    transcript = outside / ".claude" / "session.jsonl"
+    transcript.write_text(json.dumps({"text": f'curl -H "Authorization: Bearer {TOKEN}"\n'}) + "\n")
+    history = outside / ".bash_history"
+    history.write_text(f"export STRIPE_API_KEY={fake_value('typed')}\n")
+    os.utime(transcript, (1_700_000_000, 1_700_000_000))
+    also = ("--also", str(outside / ".claude"), "--also", str(history))
+    record = json.loads(run(project, *also, "--format", "json", cache=tmp_path).output)
+    met = {(row["place"], row["variable"], row["severity"]) for row in record["elsewhere"]}
+    assert met == {("assistant", "API_TOKEN", "critical"), ("shell history", "STRIPE_API_KEY", "medium")}
+    assert [row["count"] for row in record["coverage"] if row["part"] == "files outside"] == [1, 1]
+    told = run(project, *also, "--places", "9", cache=tmp_path).output
+    assert re.search(r"assistant .*session.jsonl:1 \(plain\); critical: there for [\d,]+ days at least", told)
+
+
+def test_a_folder_with_the_project_is_refused(project: Plot, tmp_path: Path) -> None:
+    """Env files are the values' homes: a folder that holds them, or is held, is no place elsewhere."""
+    for folder in (project.root.parent, project.root / "docs"):
+        run(project, "--also", str(folder), cache=tmp_path, code=2)
+
+
+def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path) -> None:
+    """What a scanner reported is in force if an env file says so, wherever it was found."""
+    report = tmp_path / "gitleaks.json"
+    result = {"RuleID": "generic", "File": "wiki/page.md", "StartLine": 3, "Secret": TOKEN}
+    report.write_text(json.dumps([result, result | {"Secret": fake_value("of a wiki")}]))
+    args = ("--no-patterns", "--import", str(report), "--format", "json")
+    record = json.loads(run(project, *args, cache=tmp_path).output)
+    told = {(leak["variable"], leak["force"]) for leak in record["leaks"]}
+    assert told == {("API_TOKEN", "in force"), ("API_TOKEN", "not in force"), ("generic", "not known")}

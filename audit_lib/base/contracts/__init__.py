@@ -53,6 +53,7 @@ from audit_lib.base.contracts.leaks import (
     LeakedSecrets,
     LeakPlaces,
     Leaks,
+    LeaksElsewhere,
     LeakTargets,
     Sightings,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "LeakTargets",
     "LeakedSecrets",
     "Leaks",
+    "LeaksElsewhere",
     "LedgerFaults",
     "LogCounts",
     "LogCoverage",

@@ -10,6 +10,7 @@ LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possi
 PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
+    "assistant", "shell history", "chat export", "outside", "scanner report",
 )  # fmt: skip
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 
@@ -46,11 +47,25 @@ class Sightings(Contract):
 class LeakCoverage(Contract):
     """One row for each part of the search: how much was searched, and everything that was not."""
 
-    part: Series[str]  # git objects | files | values | patterns
+    part: Series[str]  # git objects | files | files outside | values | patterns | reports
     place: Series[str]
     state: Series[str] = pa.Field(isin=("searched", "partly", "not searched", "incomplete"))
     count: Series[pd.Int64Dtype] = pa.Field(nullable=True)
     reason: Series[str]
+
+
+class LeaksElsewhere(Contract):
+    """One row for each place of a leak in a folder outside the project, what has been there longest first."""
+
+    leak_id: Series[str]
+    variable: Series[str]
+    place: Series[str] = pa.Field(isin=("assistant", "shell history", "chat export", "outside"))
+    path: Series[str]  # the folder as it was given, and the path in it
+    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    force: Series[str] = pa.Field(isin=("in force", "not known", "not in force"))
+    written_at: Series[Instant] = pa.Field(nullable=True)  # of the file: the value was there by then
+    days_min: Series[float] = pa.Field(nullable=True)  # since then; null: not known
+    severity: Series[str] = pa.Field(isin=("low", "medium", "high", "critical"))
 
 
 class Exposure(Contract):
