@@ -16,16 +16,16 @@ from audit_lib.leaks.urgency import NOT_KNOWN, with_force
 def tabulate_leaks(
     sightings: pd.DataFrame, targets: pd.DataFrame, inventory: pd.DataFrame, as_of: datetime | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first; a shortened copy is a leak of its own class.
+    """`Leaks` and `LeakPlaces`, the most urgent first; a shortened copy joins the leak of its value.
 
     With `as_of` what a later commit brought is left out.
     """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = {target.fingerprint: target for target in rows(targets)}
-    met: dict[tuple[str, str], list[Any]] = {}
+    met: dict[str, list[Any]] = {}
     for sighting in rows(sightings):
-        met.setdefault((sighting.fingerprint, sighting.matched), []).append(sighting)
+        met.setdefault(sighting.fingerprint, []).append(sighting)
     groups = [sorted(group, key=_by_age) for group in met.values()]
     found = [(_leak(group, known[group[0].fingerprint]), group) for group in groups]
     found.sort(key=lambda one: ([_by_age(sighting) for sighting in one[1]], *map(str, one[0].values())))
@@ -77,6 +77,8 @@ def _by_commit(sighting: Any) -> tuple[Any, ...]:
 
 
 def _leak(group: list[Any], target: Any) -> dict[str, Any]:
+    """Of the whole value, wherever a copy cut short is; if there are only such, of those."""
+    group = [one for one in group if one.matched == "exact"] or group
     matched = group[0].matched
     first = min((one for one in group if one.commit), key=_by_commit, default=None)
     kind = "truncated" if matched == "truncated" else target.kind
@@ -97,7 +99,9 @@ def _leak(group: list[Any], target: Any) -> dict[str, Any]:
 
 
 def _place(sighting: Any) -> dict[str, Any]:
-    return {name: getattr(sighting, name) for name in ("place", "path", "line", "commit", "encoding")}
+    row = {name: getattr(sighting, name) for name in ("place", "path", "line", "commit", "encoding")}
+    short = ", shortened" if sighting.matched == "truncated" else ""
+    return row | {"encoding": sighting.encoding + short}
 
 
 def pattern_coverage(met: PatternSearch) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.joined_values import joined, without_quotes
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy
@@ -48,7 +49,7 @@ def leak_targets(
     """
     targets: dict[str, _Target] = {}
     urls: dict[tuple[str, str, str], str] = {}  # variable, environment, its weak password: the URL
-    for name, whole, kind, environment, is_known in _values(entries):
+    for name, whole, kind, environment, is_known in _values(entries, keeper):
         if not _is_secret(name, whole, policy, keeper):
             continue
         fingerprint, part, why = _searchable(name, whole, policy, keeper)
@@ -69,12 +70,17 @@ def leak_targets(
     return LeakTargets.of(_row(key, targets[key], keeper) for key in sorted(targets))
 
 
-def _values(entries: pd.DataFrame) -> Iterator[tuple[str, str, str, str, bool]]:
-    """Name, fingerprint, kind of source, environment of each value, and of each reading of one not known."""
+def _values(entries: pd.DataFrame, keeper: Keeper) -> Iterator[tuple[str, str, str, str, bool]]:
+    """Name, fingerprint, kind of source, environment of each value, and of each reading of one not known.
+
+    A reading with quotes is met wherever the one without them is: it is the same leak.
+    """
     columns = ["name", "fingerprint", "kind", "environment", "readings"]
     for name, known, kind, environment, readings in entries[columns].itertuples(index=False, name=None):
         several = [known] if pd.notna(known) else readings.split(",") if readings else []
         for fingerprint in several:
+            if len(several) > 1 and without_quotes(fingerprint, keeper) in set(several) - {fingerprint}:
+                continue
             yield name, fingerprint, kind, environment, pd.notna(known)
 
 
@@ -82,9 +88,14 @@ def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper
     """`LeakTargets` with what patterns found: whoever gave it, a value that is known stays what it is."""
     known = set(targets["fingerprint"])
     found: dict[str, list[Shape]] = {}
-    for shape in sorted(set(shapes)):
-        if shape.fingerprint not in known:
-            found.setdefault(shape.fingerprint, []).append(shape)
+    new = sorted({shape for shape in shapes if shape.fingerprint not in known})
+    parts = joined({shape.fingerprint for shape in new}, known, keeper)
+    for shape in new:
+        whole = shape.fingerprint
+        while whole in parts:
+            whole = parts[whole]
+        if whole not in known:
+            found.setdefault(whole, []).append(shape)
     if not found:
         return targets
     rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
