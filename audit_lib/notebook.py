@@ -111,7 +111,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
                 previous=_path(previous),
                 identities=identities,
             )
-            return reviewed(audit, keeper)
+            return reviewed(audit, keeper, given)
 
         return open_guarded(given, keeper, audited)
 

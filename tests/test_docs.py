@@ -25,7 +25,7 @@ CODE = sorted(
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CITATION = re.compile(r"\b(?:docs/)?[\w-]+\.md(?:#[\w-]+)?")
 # What the code names and this repository need not have: files of a report or an audited project, its guide.
-OTHERS = ("owner.md", "docs/SECRETS.md", "SECRETS.md", "README.md", "docs/PAGE.md")
+OTHERS = ("owner.md", "REPERFORM.md", "docs/SECRETS.md", "SECRETS.md", "README.md", "docs/PAGE.md")
 
 
 def _without_blocks(text: str) -> str:

@@ -35,6 +35,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     files = {
         name: json.loads((GOLDEN / name).read_text("utf-8")) for name in ("report.json", "MANIFEST.json")
     }
+    again = re.split(r"(?m)^## (.+)$", (GOLDEN / "REPERFORM.md").read_text("utf-8"))
+    files["REPERFORM.md"] = dict(zip(again[1::2], again[2::2], strict=True))
     return {**files, "exceptions.csv": exceptions, "signoffs.json": json.loads(to_json(signed))}
 
 

@@ -1,7 +1,6 @@
 """`accept`, `assign`, `close`, `attest`, `signoff`: what people decided and answer for, into the ledger."""
 
 import json
-import platform
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any
 
 import click
 
-from audit_lib import __version__
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
+from audit_lib.base.made_with import made_with
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
@@ -29,7 +28,7 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
-from audit_lib.cli.verify import refuse_foreign, report_faults, signatures, signoff_records
+from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.attestations import UNANSWERED, questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
@@ -38,7 +37,8 @@ from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.json_text import to_json
-from audit_lib.secrecy.signature import MANIFEST, SIGNOFFS
+from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
+from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS
 
 ROLES = ("prepared", "reviewed", "approved")
 
@@ -140,7 +140,8 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     """Sign the report in DIR: record its digest in the ledger.
 
     The entry holds the digest of the report's manifest and the heads of the ledger's chains. A copy for
-    readers is in signoffs.json in DIR. A report whose files do not match its manifest cannot be signed.
+    readers is in signoffs.json in DIR, and evidence.zip is packed again with it. A report whose files do not
+    match its manifest cannot be signed. Whoever signs in two roles is named: a review wants two people.
     """
     faults = report_faults(report)
     if faults:
@@ -152,14 +153,15 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     by = given["by"] or writer
     refuse_foreign(report, key_of(project))
     ledger = read_ledger(project.ledger_dir, key_of(project))
-    if done := [entry.place for entry in signatures(report, ledger) if entry.body["by"] == by]:
-        raise BadInput.at(report.name, f"was signed by {by} already ({done[0]})")
+    role, signed = given["role"], signatures(report, ledger)
+    if done := [one.place for one in signed if (one.body["by"], one.body.get("role")) == (by, role)]:
+        raise BadInput.at(report.name, f"was signed by {by} as {role} already ({done[0]})")
     body = {
         "manifest_sha256": digest,
         "folder": report.resolve().name,
         "by": by,
-        "role": given["role"],
-        "made_with": f"audit_lib {__version__}, Python {platform.python_version()}",
+        "role": role,
+        "made_with": made_with(),
         "reason": given["reason"],
         "heads": all_heads(project.ledger_dir),
         **_kept(report),
@@ -167,7 +169,11 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)
     ledger = read_ledger(project.ledger_dir, key_of(project))
     (report / SIGNOFFS).write_text(to_json(signoff_records(report, ledger)), "utf-8")
-    click.echo(f"{entry.place}: {report.name} signed by {by}")
+    if copies_others(report):
+        (report / EVIDENCE).write_bytes(packed_folder(report))
+    click.echo(f"{entry.place}: {report.name} signed by {by} as {role}")
+    for line in in_several_roles([*signed, entry]):
+        click.echo(line, err=True)
     click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
 
 

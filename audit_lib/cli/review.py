@@ -190,7 +190,7 @@ def _publish(
             scheduler=scheduler,
         )
         _refuse_an_empty_folder(audit)
-        return reviewed(audit, keeper)
+        return reviewed(audit, keeper, parameters)
 
     return publish(out, REVIEW, parameters, keeper, audited).content, out
 

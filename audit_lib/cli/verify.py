@@ -1,6 +1,7 @@
 """`verify`: whether a report or a ledger is unchanged since it was written."""
 
 import json
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ import click
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, instant_words
 from audit_lib.cli.options import ledger_option
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.report.json_text import to_json
+from audit_lib.report.publish.evidence_zip import packed_folder, unpacked
 from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, SIGNOFFS, signature_holds
+from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS, signature_holds
 
 BREAK = 3
 
@@ -27,19 +29,18 @@ BREAK = 3
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     """Check that a report or a ledger is unchanged.
 
-    PATH is a report folder, a ledger folder or a ledger file. In a ledger it checks each entry, each
-    link and, with the key, each MAC, and names the first broken entry. In a report it checks the files
-    against the manifest, and with --ledger whether the report was signed off.
+    PATH is a report folder, its evidence.zip, a ledger folder or a ledger file. In a ledger it checks each
+    entry, each link and, with the key, each MAC, and names the first broken entry. In a report it checks
+    the files against the manifest, and with --ledger who signed it, as what and when.
 
     It cannot detect entries removed after the last head that you saved elsewhere. Exits with 3 if
     something was changed.
     """
     if (path / MANIFEST).is_file():
-        faults = report_faults(path)
-        said = [f"{path.name}: every file matches the manifest"] + ([] if faults else [_signature(path)])
-        if ledger is not None:
-            faults += _copy_faults(path, _checked(ledger)[0])
-            said.append(_signed(path, _checked(ledger)[0]))
+        faults, said = _of_report(path, path.name, ledger)
+    elif path.suffix == ".zip" and path.is_file():
+        with unpacked(path) as folder:
+            faults, said = _of_report(folder, path.name, ledger)
     else:
         found, key = _checked(path)
         faults = list(found.faults)
@@ -50,6 +51,17 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
         ctx.exit(BREAK)
     for line in said:
         click.echo(line)
+
+
+def _of_report(folder: Path, name: str, ledger: Path | None) -> tuple[list[Fault], list[str]]:
+    """What is wrong with the report in a folder, and what to say of it under its name."""
+    faults = report_faults(folder)
+    said = [f"{name}: every file matches the manifest"] + ([] if faults else [_signature(folder, name)])
+    if ledger is not None:
+        found = _checked(ledger)[0]
+        faults += _copy_faults(folder, found)
+        said += _signed(folder, name, found)
+    return faults, said
 
 
 def report_faults(folder: Path) -> list[Fault]:
@@ -68,8 +80,12 @@ def report_faults(folder: Path) -> list[Fault]:
         if path.is_symlink() or path.is_file()
     }
     faults = [
-        Fault(name, "is not in the manifest") for name in there if name not in (*files, MANIFEST, SIGNOFFS)
+        Fault(name, "is not in the manifest")
+        for name in there
+        if name not in (*files, MANIFEST, SIGNOFFS, EVIDENCE)
     ]
+    if EVIDENCE in there and EVIDENCE not in files and packed_folder(folder) != there[EVIDENCE].read_bytes():
+        faults.append(Fault(EVIDENCE, "is not a copy of the files beside it"))
     for name, digest in sorted(files.items()):
         file = there.get(name)
         if file is None:
@@ -89,19 +105,22 @@ def _key_of(manifest: dict[str, Any]) -> Key | None:
     return at_hand.get(str(named.get("key_id"))) if isinstance(named, dict) else None
 
 
-def _signature(folder: Path) -> str:
+def _signature(folder: Path, name: str) -> str:
     key = _key_of(json.loads((folder / MANIFEST).read_text("utf-8")))
     if key is None:
-        return f"{folder.name}: the manifest's signature was not checked, since its key is not available"
+        return f"{name}: the manifest's signature was not checked, since its key is not available"
     shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id
-    return f"{folder.name}: the manifest's signature holds under {shown}"
+    return f"{name}: the manifest's signature holds under {shown}"
 
 
 def _checked(path: Path) -> tuple[Ledger, Key | None]:
     """The ledger at a path, checked with its key if there is one here."""
     folder = path / ".audit" / "ledger" if (path / ".audit" / "ledger").is_dir() else path
     if not folder.exists():
-        raise BadInput.at(str(path), "does not exist: name a report folder, a ledger folder or a ledger file")
+        raise BadInput.at(
+            str(path),
+            "does not exist: name a report folder, an evidence.zip, a ledger folder or a ledger file",
+        )
     if folder.is_dir() and not chain_files(folder):
         raise BadInput.at(str(path), "contains neither a ledger (*.jsonl) nor a report (MANIFEST.json)")
     at_hand = {
@@ -170,8 +189,28 @@ def _copy_faults(report: Path, ledger: Ledger) -> list[Fault]:
     return [Fault(SIGNOFFS, "is not what the ledger holds of who signed")]
 
 
-def _signed(report: Path, ledger: Ledger) -> str:
+def _signed(report: Path, name: str, ledger: Ledger) -> list[str]:
+    """Who signed, as what and when; then who did so in several roles."""
     signed = signatures(report, ledger)
-    if not signed:
-        return f"{report.name}: nobody has signed this manifest"
-    return "\n".join(f"{report.name}: signed by {e.body['by']} ({e.place})" for e in signed)
+    lines = [
+        f"signed by {one.body['by']}{_as_role(one)}, {instant_words(one.at)} UTC ({one.place})"
+        for one in signed
+    ]
+    said = [*lines, *in_several_roles(signed)] or ["nobody has signed this manifest"]
+    return [f"{name}: {line}" for line in said]
+
+
+def _as_role(entry: Entry) -> str:
+    return f" as {entry.body['role']}" if entry.body.get("role") else ""
+
+
+def in_several_roles(signed: Iterable[Entry]) -> list[str]:
+    """A sentence on each person who signed a report in more than one role."""
+    roles: dict[str, set[str]] = {}
+    for entry in signed:
+        roles.setdefault(entry.body["by"], set()).add(entry.body.get("role", ""))
+    return [
+        f"one person in {len(had)} roles: {by} signed as {' and as '.join(sorted(had))}"
+        for by, had in sorted(roles.items())
+        if len(had) > 1
+    ]

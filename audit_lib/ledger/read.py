@@ -67,7 +67,9 @@ def read_ledger(
     dated = [entry for entry in good if entry.at <= as_of]
     return Ledger(
         entries=tuple(sorted(dated, key=_order)),
-        heads=tuple((chain.writer, _cut(chain, as_of).head) for chain in chains if chain.entries),
+        heads=tuple(
+            (chain.writer, chain.head) for chain in (_cut(one, as_of) for one in chains) if chain.entries
+        ),
         faults=tuple(faults),
         later=tuple(sorted((entry for entry in good if entry.at > as_of), key=_order)),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),

@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib import __version__
 from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.findings.rules_in_force import OUTSIDE, origin_of
 from audit_lib.report import escape as inert
+from audit_lib.report.reperform import command
 
 CONTROL = "Review of secrets and logins"
 OBJECTIVE = "Secrets are known, owned, kept where they belong and rotated in time, and failed logins are seen"
@@ -49,15 +49,6 @@ def review_record(audit: Audit) -> dict[str, Any]:
         "signed_before": [_signed(row) for row in audit.tables["sign_offs"].to_dict("records")],
         "days_to_rotate": _days_to_rotate(audit.tables["rotations"]),
     }
-
-
-def command(audit: Audit) -> str:
-    """How the review is run again, on the inputs that the manifest names by their digests."""
-    given = audit.tables["sources"].query("kind == 'given values'")
-    parts = ["audit-lib review --project DIR", f"--quarter {audit.quarter}", f"--as-of {iso(audit.as_of)}"]
-    parts += ["--policy FILE"] if origin_of(audit.project, audit.policy) == OUTSIDE else []
-    parts += [f"--env {one.environment}/{one.service}=FILE" for one in given.itertuples()]
-    return inert.plain(" ".join(parts))
 
 
 def _signed(row: dict[Any, Any]) -> dict[str, Any]:

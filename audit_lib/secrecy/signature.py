@@ -12,6 +12,7 @@ FIELD = "mac"
 
 MANIFEST = "MANIFEST.json"  # what every publication is signed in
 SIGNOFFS = "signoffs.json"  # who signed it afterwards: not in the manifest, but in the ledger
+EVIDENCE = "evidence.zip"  # a copy of a publication's other files, or of an incident's tables
 
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:

@@ -389,22 +389,25 @@ def report(folder: Path, record: str = "") -> Path:
 
 
 def test_a_signed_report_verifies(run: Run, project: Path, tmp_path: Path) -> None:
-    """The manifest's digest is in the ledger, and `verify` finds it there."""
+    """The manifest's digest is in the ledger, and `verify` finds it there: of a folder, and of its zip."""
     run("snapshot", "--writer", "ci")
     folder = report(tmp_path / "report")
     verified = run("verify", str(folder), "--ledger", str(project), where=False).stdout
     assert "nobody has signed" in verified
     signed = run("signoff", str(folder), "--by", "Ada", "--role", "approved", "--writer", "ci").stdout
     assert "keep this elsewhere" in signed
-    assert "signed by Ada" in run("verify", str(folder), "--ledger", str(project), where=False).stdout
+    for path in (folder, folder / "evidence.zip"):
+        said = run("verify", str(path), "--ledger", str(project), where=False).stdout
+        assert f"{path.name}: signed by Ada as approved, " in said
     (copy,) = json.loads((folder / "signoffs.json").read_text())["signoffs"]
     assert (copy["by"], copy["role"]) == ("Ada", "approved")
     assert copy["at"]
-    assert copy["made_with"]
+    assert re.fullmatch(r"audit_lib \S+ \(commit .+\), Python 3\.\S+", copy["made_with"])
     text = (folder / "signoffs.json").read_text().replace("Ada", "Eve")
     (folder / "signoffs.json").write_text(text)
     refused = run("verify", str(folder), "--ledger", str(project), where=False, code=3).stderr
     assert "signoffs.json: is not what the ledger holds" in refused
+    assert "evidence.zip: is not a copy of the files beside it" in refused
 
 
 def test_a_report_of_another_key_is_neither_replaced_nor_signed(run: Run, tmp_path: Path) -> None:
@@ -418,15 +421,19 @@ def test_a_report_of_another_key_is_neither_replaced_nor_signed(run: Run, tmp_pa
     assert (folder / "report.html").read_text() == "report"
 
 
-def test_a_signature_stands_alone(run: Run, tmp_path: Path) -> None:
-    """Nobody signs one report twice, and a signed report is not replaced by the next review."""
+def test_a_signature_stands_alone(run: Run, project: Path, tmp_path: Path) -> None:
+    """Nobody signs a report twice as the same, who signs in two roles is named, and the next review does not
+    replace it."""
     run("snapshot", "--writer", "ci")
     folder = report(tmp_path / "report")
     run("signoff", str(folder), "--by", "Ada", "--writer", "ci")
-    assert (
-        "was signed by Ada already (ledger ci#2)" in run("signoff", str(folder), "--by", "Ada", code=2).stderr
-    )
+    refused = run("signoff", str(folder), "--by", "Ada", code=2).stderr
+    assert "was signed by Ada as reviewed already (ledger ci#2)" in refused
     run("signoff", str(folder), "--by", "Bo", "--writer", "bo")
+    twice = run("signoff", str(folder), "--by", "Ada", "--role", "approved", "--writer", "ci").stderr
+    said = run("verify", str(folder), "--ledger", str(project), where=False).stdout
+    for text in (twice, said):
+        assert "one person in 2 roles: Ada signed as approved and as reviewed" in text
     refused = run("review", "--out", str(folder), code=2).stderr
     assert "holds a report that was signed: name another folder" in refused
     assert (folder / "report.html").read_text() == "report"

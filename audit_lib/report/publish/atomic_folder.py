@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.report.publish.scratch import claim, locked, remove, sweep
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
 
 # What other tools leave in a report that was opened with them; it goes with the old report.
 _DEBRIS = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}
@@ -129,7 +129,7 @@ def _check_replaceable(out: Path) -> None:
     if not out.is_dir():
         raise BadInput.at(f"--out {out}", "is not a folder")
     present = {entry.name for entry in out.iterdir()} - _DEBRIS
-    strange = sorted(present - _listed(out) - {MANIFEST})
+    strange = sorted(present - _listed(out) - {MANIFEST, EVIDENCE})
     if present and MANIFEST not in present:
         raise BadInput.at(f"--out {out}", "is a folder with other files, not a report: name another folder")
     if strange:

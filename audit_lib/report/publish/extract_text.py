@@ -8,7 +8,7 @@ import re
 import zipfile
 import zlib
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -31,13 +31,15 @@ _ZIP, _PDF = b"PK\x03\x04", b"%PDF-"
 View = tuple[str, bytes]
 
 
-def views(name: str, data: bytes) -> Iterator[View]:
+def views(name: str, data: bytes, searched: Collection[bytes] = ()) -> Iterator[View]:
     """Pairs of a way of reading and what is then read, the bytes themselves first, no content twice.
+
+    `searched` has the digests of whole artefacts that were read before: a copy of one is left out, too.
 
     Raises:
         Refused: it cannot be searched as a whole: packed too deep, too large, or damaged.
     """
-    seen: set[bytes] = set()
+    seen = set(searched)
     total = 0
     waiting: list[tuple[str, bytes, int]] = [("bytes", data, 0)]
     while waiting:

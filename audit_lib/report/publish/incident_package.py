@@ -24,6 +24,7 @@ from audit_lib.report.json_text import to_json
 from audit_lib.report.notes import notes_frame
 from audit_lib.report.page import page
 from audit_lib.report.pivot_tables import exposed_uses
+from audit_lib.report.publish.evidence_zip import packed
 from audit_lib.report.publish.publication import Package, Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.publish.seal import Sealing, seal
@@ -31,13 +32,11 @@ from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.scrub import MARK
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
 
-ARTEFACTS = ("incident.ipynb", "incident.html", "evidence.zip", MANIFEST)
+ARTEFACTS = ("incident.ipynb", "incident.html", EVIDENCE, MANIFEST)
 SCHEMA = "audit_lib/incident/1"
 _INPUTS = ("source", "kind", "size_bytes", "sha256", "keyed_digest")
-# The least time that a zip can hold: the same incident gives the same bytes.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def searched(
@@ -58,7 +57,7 @@ def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Map
     return {
         "incident.ipynb": notebook,
         "incident.html": page(executed, f"Incident {investigation.name}"),
-        "evidence.zip": package(investigation, {"incident.ipynb": notebook}),
+        EVIDENCE: package(investigation, {"incident.ipynb": notebook}),
     }
 
 
@@ -82,13 +81,7 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
     texts = {f"tables/{name}.csv": guard.scrub(to_csv(_blotted(frame))) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}
     contents[MANIFEST] = to_json(_package_manifest(investigation, contents)).encode("utf-8")
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name in sorted(contents):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
-            archive.writestr(entry, contents[name])
-    return written.getvalue()
+    return packed(contents)
 
 
 def _blotted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +100,7 @@ def search_package(content: bytes, investigation: Investigation, keeper: Keeper)
     """Nothing, or `Refused` if a secret value is in a package."""
     made = searched(investigation, keeper, artefacts=1)
     with scratch_folder("audit-package-") as folder:
-        (folder / "evidence.zip").write_bytes(content)
+        (folder / EVIDENCE).write_bytes(content)
         seal(folder, Sealing(keeper, made.classes, made.plan))
 
 

@@ -14,6 +14,7 @@ from audit_lib.base.errors import Refused
 from audit_lib.project.policy import Policy
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.atomic_folder import publishing
+from audit_lib.report.publish.evidence_zip import packed_folder
 from audit_lib.report.publish.run_notebook import started
 from audit_lib.report.publish.seal import Sealing, SealPlan, plan, seal
 from audit_lib.report.publish.value_classes import Classes, classify, public_text
@@ -43,6 +44,7 @@ class Package(Generic[Content]):
     files: Callable[[Content, nbformat.NotebookNode], Mapping[str, str | bytes]]  # all but the next two
     manifest: Callable[[Publication[Content], Mapping[str, str]], dict[str, Any]]  # given each file's SHA-256
     beside: Callable[[Content], Mapping[str, str | bytes]] = lambda _: {}  # made while the notebook runs
+    packed: str = ""  # the name of a zip of all the others, manifest included; "" for none
 
 
 def prepare(
@@ -104,6 +106,8 @@ def publish(
         _write(folder, {**package.files(made.content, executed), **beside.result()})
         digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in _names(folder)}
         _write(folder, {MANIFEST: to_json(signed(package.manifest(made, digests), keeper.key))})
+        if package.packed:
+            _write(folder, {package.packed: packed_folder(folder)})
         seal(folder, Sealing(keeper, classes, made.plan))
     return made
 

@@ -14,12 +14,13 @@ from audit_lib.report.publish.extract_text import texts_of_pdf
 from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.publication import Package, Publication, prepare
 from audit_lib.report.publish.source_notebooks import source_notebook
+from audit_lib.report.reperform import reperform_text
 from audit_lib.report.report_json import report_record
 from audit_lib.report.report_pdf import report_pdf
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
@@ -31,12 +32,16 @@ ARTEFACTS = (
     "findings.csv",
     "exceptions.csv",
     "calendar.ics",
+    "REPERFORM.md",
     MANIFEST,
+    EVIDENCE,
 )
 
 
-def reviewed(audit: Audit, keeper: Keeper) -> Publication[Audit]:
+def reviewed(audit: Audit, keeper: Keeper, parameters: Mapping[str, str]) -> Publication[Audit]:
     """The review of an audit; the same whether `review` publishes it or a notebook is run by hand.
+
+    The parameters are those of the notebook, for whoever runs it again.
 
     Raises:
         Refused: the keeper is not the one that the audit filled, so its values could not be searched for.
@@ -45,7 +50,9 @@ def reviewed(audit: Audit, keeper: Keeper) -> Publication[Audit]:
     made = prepare(
         audit, inventory, audit.policy, audit.project.name, keeper=keeper, artefacts=len(ARTEFACTS)
     )
-    return replace(made, content=replace(audit, seal_statement=made.plan.statement()))
+    return replace(
+        made, content=replace(audit, seal_statement=made.plan.statement(), parameters=dict(parameters))
+    )
 
 
 def calendar(audit: Audit) -> str:
@@ -70,6 +77,7 @@ def _beside(audit: Audit) -> Mapping[str, str | bytes]:
         "findings.csv": to_csv(audit.tables["findings"]),
         "exceptions.csv": to_csv(audit.tables["exceptions"]),
         "calendar.ics": calendar(audit).encode("utf-8"),
+        "REPERFORM.md": reperform_text(audit),
     }
 
 
@@ -79,4 +87,5 @@ REVIEW = Package(
     files=_files,
     manifest=manifest,
     beside=_beside,
+    packed=EVIDENCE,
 )

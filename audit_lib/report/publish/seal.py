@@ -5,8 +5,9 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import Refused
@@ -17,6 +18,8 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, Matcher
 from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrecy.spelled import SpelledSearch
+
+_Find = Callable[[bytes], list[Hit]]
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class _Patterns:
     def forms(self) -> int:
         return len(self.whole) + len(self.spelled)
 
-    def finder(self) -> Callable[[bytes], list[Hit]]:
+    def finder(self) -> _Find:
         """Gives every place of them in a content."""
         matcher = Matcher((name, form) for form, name in (self.runs | self.whole).items())
         return lambda data: sorted([*matcher.find(data), *self.spelled.find(data)])
@@ -132,23 +135,28 @@ def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
     """
     patterns = _Patterns.of(keeper, classes)
     find = patterns.finder()
-    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    paths = [path for path in folder.rglob("*") if not path.is_dir()]
+    # Archives last: a file that was searched is not searched again as a copy in one.
+    paths.sort(key=lambda path: (path.suffix == ".zip", path))
+    searched: set[bytes] = set()
     hits: list[str] = []
     for number, path in enumerate(paths, start=1):
         relative = path.relative_to(folder).as_posix()
         if named := find(relative.encode("utf-8", "surrogateescape")):
             hits.append(f"the name of artefact {number}: {named[0].name}")
             relative = f"artefact {number}"
-        hits += _in_file(relative, path.read_bytes(), find)
+        data = path.read_bytes()
+        hits += _in_file(relative, data, find, searched)
+        searched.add(sha256(data).digest())
     values = len(classes.sealed | classes.whole)
     return SealResult(
         values, patterns.forms, len(patterns.runs), len(paths), tuple(hits), classes.not_searched
     )
 
 
-def _in_file(name: str, data: bytes, find: Callable[[bytes], list[Hit]]) -> list[str]:
+def _in_file(name: str, data: bytes, find: _Find, searched: Collection[bytes]) -> list[str]:
     found = []
-    for way, content in views(name, data):
+    for way, content in views(name, data, searched):
         # Overlapping runs of one value are one place.
         last = -1
         for hit in find(content):
