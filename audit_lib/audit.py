@@ -67,7 +67,7 @@ from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
 
-@dataclass(frozen=True, eq=False)  # one is itself alone: tables cannot be compared
+@dataclass(frozen=True, eq=False, repr=False)  # one is itself alone: tables cannot be compared
 class Audit:
     """Everything one audit found. Holds no value: the keeper does.
 
@@ -89,6 +89,9 @@ class Audit:
     deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
     compared: str = NOT_KNOWN  # with which review the rules are compared
     parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
+
+    def __repr__(self) -> str:
+        return f"Audit of {self.project.name}, {self.quarter}: {len(self.tables)} frames"
 
 
 def run_audit(
@@ -176,7 +179,6 @@ def run_audit(
         "guide_searches": tabulate_guide_searches(rules, written_lines(formats, met), read.logs.counts),
         "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
     }
-
     reviews = Reviews(last, before, str(period), moment)
 
     def register(found: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,8 @@ from audit_lib.notebook import (
     refuse_misspelt,
 )
 from audit_lib.project import load_project
+from audit_lib.report.focus import Focus
+from audit_lib.report.frames import frame, frames
 from audit_lib.report.incident_screen import (
     incident_answers,
     incident_explanations,
@@ -41,8 +43,11 @@ from audit_lib.report.incident_sections import (
     timeline_section,
 )
 from audit_lib.report.incident_tables import read_table, steps_table, where_to_look_table
+from audit_lib.report.log_lines import lines_table
 from audit_lib.report.notes import note, notes_frame, notes_table
 from audit_lib.report.pickers import pickers
+from audit_lib.report.pivot_frames import Address, Route, Secret
+from audit_lib.report.places import Pointed
 from audit_lib.report.publish.incident_package import package, search_package, searched
 from audit_lib.report.table import Table, show
 from audit_lib.report.timeline_figure import timeline_figure
@@ -51,15 +56,20 @@ from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
+    "address",
     "addresses_section",
     "explanations_section",
     "exposure_section",
+    "focus",
+    "frame",
+    "frames",
     "incident_answers",
     "incident_explanations",
     "incident_headline",
     "incident_not_known",
     "incident_stands_out",
     "incident_steps",
+    "lines",
     "note",
     "notes_table",
     "open_investigation",
@@ -67,6 +77,9 @@ __all__ = [
     "read_section",
     "read_table",
     "record_section",
+    "route",
+    "secret",
+    "show",
     "steps_section",
     "steps_table",
     "symptoms_section",
@@ -78,8 +91,45 @@ __all__ = [
 
 # Of the investigations opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []
+_focused: list[Focus] = []  # the last is what pivots and lines go by
 _opened = ExitStack()
 atexit.register(_opened.close)
+
+
+def focus(investigation: Investigation) -> Focus:
+    """What is looked at: the pickers change it, and what is shown of `focus.seen` follows."""
+    _focused.append(Focus(investigation))
+    return _focused[-1]
+
+
+def address(name: str) -> Address:
+    """An address: `.routes()`, `.neighbours()`, `.others()`, `.secrets_in_force()` are frames."""
+    return Address(name, _seen())
+
+
+def secret(name: str) -> Secret:
+    """A secret by its name: `.leaks()`, `.uses()`, `.exposure()`, `.timeline()` are frames."""
+    return Secret(name, _seen())
+
+
+def route(name: str) -> Route:
+    """A route: `.clients()`, `.requests()`, `.timeline()` are frames."""
+    return Route(name, _seen())
+
+
+def lines(place: Pointed, around: int = 2) -> Table:
+    """The log lines at a place such as "backend.log:121", or at those of a frame's rows, and those around.
+
+    Raises:
+        BadInput: nothing was opened yet, or the rows name no places.
+    """
+    return lines_table(_seen().project, place, around)
+
+
+def _seen() -> Investigation:
+    if not _focused:
+        raise BadInput.at("investigation", "is not open yet: call open_investigation first")
+    return _focused[-1].seen
 
 
 def write_package(investigation: Investigation, folder: str, notebook: str = "") -> Table:
@@ -144,7 +194,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
     refuse_misspelt(given)
     handed = handoff.receive(given)
     if isinstance(handed, Investigation):
-        return handed
+        return focus(handed).seen
     wrong = [name for name, text in given.items() if not isinstance(text, str)]
     if wrong:
         raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
@@ -159,4 +209,4 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
         given, keeper, lambda: searched(investigate(opened, question, moment, keeper, policy=policy), keeper)
     )
     _keepers.append(keeper)
-    return found
+    return focus(found).seen

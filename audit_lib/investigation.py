@@ -71,6 +71,22 @@ def investigate(
     )
 
 
-def seen_through(investigation: Investigation, window: Window, secret: str | None = None) -> Investigation:
-    """The investigation through another window or of another secret; nothing is read again."""
-    return replace(investigation, window=window, secret=investigation.secret if secret is None else secret)
+def seen_through(
+    investigation: Investigation,
+    window: Window | None = None,
+    *,
+    secret: str | None = None,
+    client: str | None = None,
+    route: str | None = None,
+) -> Investigation:
+    """The investigation through another window, or of another secret, address or route.
+
+    What is None stays as it is, and nothing is read again.
+    """
+    return replace(
+        investigation,
+        window=window or investigation.window,
+        secret=investigation.secret if secret is None else secret,
+        client=investigation.client if client is None else client,
+        route=investigation.route if route is None else route,
+    )

@@ -20,6 +20,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.given_logs import with_logs
 from audit_lib.project import Project, load_project
 from audit_lib.report.first_screen import do_first, falls_due, not_known
+from audit_lib.report.frames import frame, frames
 from audit_lib.report.headline import headline
 from audit_lib.report.key_figures import key_figures
 from audit_lib.report.publish.publication import Content, Publication, guarded
@@ -52,6 +53,8 @@ __all__ = [
     "do_first",
     "falls_due",
     "findings_tables",
+    "frame",
+    "frames",
     "headline",
     "key_figures",
     "leaks_tables",

@@ -15,7 +15,8 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.report.pickers import PickedView
+from audit_lib.report.focus import Focus
+from audit_lib.report.pickers import tables
 from audit_lib.report.pivot_tables import exposure_table
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
@@ -66,7 +67,7 @@ def run(folder: Path, given: dict[str, str], *, path: Path | None = None, cells:
 def test_with_widgets_a_front_end_gets_pickers(sample: Path, tmp_path: Path) -> None:
     """Where somebody watches and widgets are there, the cell shows them."""
     shown = run(tmp_path, WINDOW | {"project": str(sample)}, cells="pickers")
-    assert WIDGET in shown["report.pickers"][0]["data"]
+    assert WIDGET in shown["focus = report.focus"][0]["data"]
 
 
 def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path) -> None:
@@ -75,21 +76,20 @@ def test_without_widgets_the_parameters_do_the_same(sample: Path, tmp_path: Path
     (tmp_path / "first" / "ipywidgets.py").write_text('raise ImportError("not installed")\n', "utf-8")
     shown = run(tmp_path, WINDOW | PICKED | {"project": str(sample)}, path=tmp_path / "first")
     assert not [out for outputs in shown.values() for out in outputs if out.output_type == "error"]
-    chosen = shown["report.pickers"][0]["data"]
+    chosen = shown["focus = report.focus"][0]["data"]
     assert WIDGET not in chosen
     for text in (*PICKED.values(), "19 Aug 00:00 to 22 Aug 23:59"):
         assert text in chosen["text/plain"]
 
     project = load_project(sample)
     asked = Question(WINDOW["since"], WINDOW["until"])
-    view = PickedView.of(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
-    view.pick("address", PICKED["client"])
-    _, tables = view.pick("secret", PICKED["secret"])
+    focus = Focus(investigate(project, asked, instant_of(project, ""), keeper_of(project)))
+    picked = tables(focus.pick(client=PICKED["client"], secret=PICKED["secret"]))
     addresses = shown["report.addresses_section"][0]["data"]["text/html"]
-    assert tables.startswith(addresses[: addresses.index("</table>")])
-    drawn = timeline_figure(view.investigation)
+    assert picked.startswith(addresses[: addresses.index("</table>")])
+    drawn = timeline_figure(focus.seen)
     assert (
         shown["report.timeline_figure"][0]["data"]["text/plain"] == drawn._repr_mimebundle_()[0]["text/plain"]
     )
-    exposed = exposure_table(view.investigation)
+    exposed = exposure_table(focus.seen)
     assert as_text(exposed) in shown["report.exposure_section"][0]["data"]["text/plain"]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.revocations import Revocation, revocations
 from audit_lib.ledger.tenures import Tenure, tenures
@@ -34,7 +34,7 @@ class LastComputed:
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Investigation:
     """What is asked, and what was read; frames by their contracts. Holds no value: the keeper does."""
 
@@ -58,7 +58,13 @@ class Investigation:
     leaks: pd.DataFrame
     leak_places: pd.DataFrame
     leak_coverage: pd.DataFrame
+    route: str = ""  # the route to look at; "" if none is named
     computed: LastComputed = field(default_factory=LastComputed, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        asked = ", ".join(filter(None, (self.client, self.route, self.secret))) or "what stands out"
+        since, until = iso(self.window.since), iso(self.window.until)
+        return f"Investigation of {self.project.name} from {since} to {until}: {asked}"
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
         """What depends on neither window nor secret: computed when it is first asked for."""

@@ -46,7 +46,10 @@ def _timeline(investigation: Investigation) -> pd.DataFrame:
         *_gaps(investigation),
     ]
     frame = Timeline.shaped(told)
-    frame = frame[maybe_within(frame, investigation.window)]
+    return _in_order(frame[maybe_within(frame, investigation.window)])
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     order = ["not_before_at", "not_after_at", "kind", "subject", "text", "evidence"]
     return Timeline.checked(frame.sort_values(order, kind="stable", na_position="first"))
 
@@ -195,6 +198,18 @@ def tabulate_lane(investigation: Investigation, lane: str, key: str, name: str) 
     mine = investigation.here[investigation.here[key] == name]
     told = [row | {"kind": lane} for row in _groups("requests", mine, investigation)]
     return Timeline.shaped(told)
+
+
+def tabulate_secret(investigation: Investigation, secret: str) -> pd.DataFrame:
+    """`Timeline` of one secret in all that was read: its changes, revocations, commits and leaks."""
+    history, leaks = investigation.history, investigation.leaks
+    told = [
+        *changes(stay for stay in investigation.tenures if stay.home.secret == secret),
+        *_revoked(one for one in investigation.revocations if one.home.secret == secret),
+        *_commits(history[history["name"] == secret]),
+        *_leaks(leaks[leaks["variable"] == secret]),
+    ]
+    return _in_order(Timeline.shaped(told))
 
 
 def _gaps(investigation: Investigation) -> Iterator[dict[str, Any]]:

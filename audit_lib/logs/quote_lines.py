@@ -28,8 +28,8 @@ _VALUES = (
 )
 
 
-def quote_lines(project: Project, evidence: Iterable[str]) -> pd.DataFrame:
-    """One row for each line that a `file:line` names, with two lines around it: `file`, `line`, `text`.
+def quote_lines(project: Project, evidence: Iterable[str], around: int = AROUND) -> pd.DataFrame:
+    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`.
 
     Evidence that names no line of a file within the project or of one of its logs is passed over.
     """
@@ -37,7 +37,7 @@ def quote_lines(project: Project, evidence: Iterable[str]) -> pd.DataFrame:
     for text in evidence:
         for place in text.split("; "):
             if found := _PLACE.fullmatch(place):
-                near = range(max(int(found[2]) - AROUND, 1), int(found[2]) + AROUND + 1)
+                near = range(max(int(found[2]) - around, 1), int(found[2]) + around + 1)
                 wanted.setdefault(found[1], set()).update(near)
     files = {file.name: file for _, named in log_files(project) for file in named}
     found_rows = [

@@ -41,7 +41,8 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
     )
     left = len(view) - MOST_ROWS
     note = f"{counted(left, 'more row')} in {rest}" if left > 0 else ""
-    return show(view.head(MOST_ROWS), "Detected in the logs", note, empty="nothing was detected", year=year)
+    shown, title, empty = view.head(MOST_ROWS), "Detected in the logs", "nothing was detected"
+    return show(shown, title, note, empty, year=year, whole=rows)
 
 
 def _not_detected(detections: pd.DataFrame) -> Table:

@@ -30,6 +30,7 @@ from audit_lib.report.pivot_tables import (
     lives_table,
     neighbours_table,
     pivot_table,
+    route_table,
     secrets_then_table,
     uses_table,
 )
@@ -74,8 +75,9 @@ def addresses_section(investigation: Investigation) -> Tables:
     counts = ", ".join(f"{count} {name}" for name, count in classes.items()) or "none"
     brief = f"{counts} · looked at: {investigation.client or suspect(investigation) or 'none'}"
     tables = (client_table, client_routes_table, neighbours_table, pivot_table, clients_table)
-    then = secrets_then_table(investigation)
-    return together(*(table(investigation) for table in tables), then, brief=brief)
+    asked = [route_table(investigation, investigation.route)] if investigation.route else []
+    shown = [*(table(investigation) for table in tables), *asked, secrets_then_table(investigation)]
+    return together(*shown, brief=brief)
 
 
 def exposure_section(investigation: Investigation) -> Tables:

@@ -81,7 +81,7 @@ def read_table(investigation: Investigation) -> Table:
     names = {"requests": "log_requests", "messages": "log_messages"}
     columns = ["source", "kind", "state", "lines", *names.values(), "text_only", "not_understood", "blank"]
     rows = investigation.sources.rename(columns=names)[[*columns, "reason", "remedy"]]
-    return show(rows.rename(columns={"source": "file"}), "What was read")
+    return show(rows.rename(columns={"source": "file"}), "What was read", whole=investigation.sources)
 
 
 def steps_table(investigation: Investigation) -> Table:
@@ -91,9 +91,9 @@ def steps_table(investigation: Investigation) -> Table:
 
 def explanations_table(investigation: Investigation) -> Table:
     """Each explanation with what speaks for and against it."""
-    frame = tabulate_explanations(investigation).drop(columns=["weight", "addresses"])
+    found = tabulate_explanations(investigation)
     note = "Ordered by the evidence for and against; the ratings are not probabilities."
-    return show(frame, "What may explain it", note)
+    return show(found.drop(columns=["weight", "addresses"]), "What may explain it", note, whole=found)
 
 
 def detected_tables(investigation: Investigation) -> Tables:
@@ -110,13 +110,14 @@ def timeline_table(investigation: Investigation) -> Table:
     left = len(frame) - min(len(busy), MOST_ROWS)
     note = f"{left:,} more rows are in the figure and in timeline.csv of evidence.zip." if left else ""
     shown = with_brief_instants(busy.head(MOST_ROWS).drop(columns=["at"]), investigation.as_of, subject="of")
-    return show(shown, "Timeline", note, "nothing that was read shows anything")
+    return show(shown, "Timeline", note, "nothing that was read shows anything", whole=frame)
 
 
 def symptoms_table(investigation: Investigation) -> Table:
     """The guide's emergency triggers and symptoms, diagnosed from evidence."""
-    shown = with_brief_instants(tabulate_symptoms(investigation), investigation.as_of)
-    return show(shown, "The guide's triggers and symptoms")
+    found = tabulate_symptoms(investigation)
+    shown = with_brief_instants(found, investigation.as_of)
+    return show(shown, "The guide's triggers and symptoms", whole=found)
 
 
 def where_to_look_table(investigation: Investigation) -> Table:
@@ -126,7 +127,7 @@ def where_to_look_table(investigation: Investigation) -> Table:
     shown.loc[found["last_at"].isna(), "last"] = ""
     shown.loc[found["evidence"] == "", "first"] = ""
     note = "To look into a row, set its since, until, secret and client as parameters."
-    return show(shown, "What stands out in all that was read", note)
+    return show(shown, "What stands out in all that was read", note, whole=found)
 
 
 def record_table(investigation: Investigation) -> Table:

@@ -79,6 +79,7 @@ def _leaks(audit: Audit) -> Table:
         + ("" if shows_no_leak(audit.tables["leak_coverage"]) else ", but not everything was searched"),
         year=audit.as_of.year,
         ids=list(leaks["leak_id"].head(MOST_ROWS)),
+        whole=leaks,
     )
 
 
@@ -90,7 +91,9 @@ def shown_lives(lives: pd.DataFrame) -> Table:
         for row in rows(lives)
     ]
     note = "A leak's life ends with four ticks. A revocation that somebody recorded is a claim."
-    return show(view.head(MOST_ROWS), "How far each leak's life is", note, empty="no value has leaked")
+    return show(
+        view.head(MOST_ROWS), "How far each leak's life is", note, empty="no value has leaked", whole=lives
+    )
 
 
 def _steps(audit: Audit) -> Table:

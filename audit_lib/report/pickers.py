@@ -1,25 +1,27 @@
-"""Pickers of window, address, route and secret that redraw figure and tables at once, if widgets work."""
+"""Pickers of window, address, route and secret that redraw timeline and tables at once, if widgets work."""
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
-from IPython.core.getipython import get_ipython
 
-from audit_lib.base.clock import briefly
+from audit_lib.base.clock import briefly, iso
+from audit_lib.base.errors import BadInput
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.pivots import suspect
-from audit_lib.investigation import seen_through
-from audit_lib.logins.requests import Window, totals
 from audit_lib.report import escape as inert
+from audit_lib.report.focus import Focus
+from audit_lib.report.log_lines import lines_table
 from audit_lib.report.pivot_tables import client_routes_table, client_table, route_table, secret_table
 from audit_lib.report.table import Table, as_html, as_text, show
 from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.report.timeline_marks import timeline_marks
+from audit_lib.report.watched import is_watched
 
-MOST_CHOICES = 500
-STEPS = 240
+MOST_CHOICES = 2000  # of a list to choose from; anything else can be typed
 _HINT = "Set since, until, secret and client as parameters; JupyterLab with widgets shows pickers here."
+_HALF = {"width": "48%"}
 
 
 @dataclass(frozen=True)
@@ -32,139 +34,125 @@ class StaticPickers:
         return {"text/plain": as_text(self.table), "text/html": as_html(self.table)}
 
 
-def pickers(investigation: Investigation) -> Any:
-    """The pickers; what the parameters chose if nobody can pick, or widgets are missing."""
-    if _is_watched():
+def pickers(focus: Focus) -> Any:
+    """The pickers of a focus; what the parameters chose if nobody can pick, or widgets are missing."""
+    if is_watched():
         try:
-            return _widgets(investigation)
+            return LivePickers(focus)
         except ImportError:
             pass
-    return StaticPickers(_choices(investigation))
+    return StaticPickers(_choices(focus.seen))
 
 
-def _is_watched() -> bool:
-    """Whether a front end with a person runs the cell: it names the cell, papermill and nbclient do not."""
-    kernel = getattr(get_ipython(), "kernel", None)
-    return kernel is not None and "cellId" in kernel.get_parent().get("metadata", {})
-
-
-def _choices(investigation: Investigation) -> Table:
-    chosen = investigation.client or suspect(investigation) or "none"
+def _choices(seen: Investigation) -> Table:
+    chosen = Focus(seen).client or "none"
     facts = {
-        "window": _window_in_words(investigation),
-        "address": f"{chosen}, of {len(investigation.clients)} in the window",
-        "secret": investigation.secret or f"none, of {investigation.inventory['secret'].nunique()}",
+        "window": _window_in_words(seen),
+        "address": f"{chosen}, of {len(seen.clients)} in the window",
+        "secret": seen.secret or f"none, of {seen.inventory['secret'].nunique()}",
     }
     return show(pd.DataFrame({"chosen": list(facts), "value": list(facts.values())}), "Looked at", _HINT)
 
 
-def _widgets(investigation: Investigation) -> Any:
-    import ipywidgets  # noqa: PLC0415  without it the parameters do the same
+class LivePickers:
+    """The widgets of a focus; what they show outside of a front end is the focus as it was at first."""
 
-    view = PickedView.of(investigation)
-    wide = ipywidgets.Layout(width="48%")
-    span = ipywidgets.SelectionRangeSlider(
-        options=_instants(investigation),
-        value=(pd.Timestamp(investigation.window.since), pd.Timestamp(investigation.window.until)),
-        description="window",
-        continuous_update=False,
-        readout=False,  # too wide to be read there: the figure says it
-        layout=ipywidgets.Layout(width="98%"),
-    )
-    client = ipywidgets.Combobox(
-        options=view.choices("address"),
-        value=view.client,
-        description="address",
-        continuous_update=False,
-        layout=wide,
-    )
-    route = ipywidgets.Dropdown(options=["", *view.choices("route")], description="route", layout=wide)
-    secret = ipywidgets.Dropdown(
-        options=["", *view.choices("secret")], value=view.secret, description="secret", layout=wide
-    )
-    figure, tables = ipywidgets.HTML(view.figure()), ipywidgets.HTML(view.tables())
-    names = {span: "window", client: "address", route: "route", secret: "secret"}
+    def __init__(self, focus: Focus) -> None:
+        import ipywidgets  # noqa: PLC0415  without it the parameters do the same
 
-    def redraw(change: Any) -> None:
-        figure.value, tables.value = view.pick(names[change["owner"]], change["new"])
+        self.focus, self._busy = focus, False
+        wide = {"layout": _HALF, "continuous_update": False}
+        self.since = ipywidgets.Text(description="from (UTC)", **wide)
+        self.until = ipywidgets.Text(description="to (UTC)", **wide)
+        self.client = ipywidgets.Combobox(description="address", options=focus.clients[:MOST_CHOICES], **wide)
+        self.route = ipywidgets.Combobox(description="route", options=focus.routes[:MOST_CHOICES], **wide)
+        self.secret = ipywidgets.Combobox(description="secret", options=focus.secrets, **wide)
+        self.go = ipywidgets.Button(description="Go there", button_style="info")
+        self.remark, self.lines, self.tables = (ipywidgets.HTML() for _ in range(3))
+        rows = {"rows": 5, "layout": {"width": "98%"}}
+        self.parameters = ipywidgets.Textarea(description="parameters", **rows)
+        self.timeline = self._timeline(ipywidgets)
+        for field in (self.since, self.until, self.client, self.route, self.secret):
+            field.observe(self._typed, names="value")
+        self.go.on_click(lambda _: self._show(focus.go))
+        choices = [self.since, self.until, self.client, self.route, self.secret]
+        wrapped = {"layout": {"flex_flow": "row wrap"}}
+        above = [ipywidgets.HBox(choices, **wrapped), ipywidgets.HBox([self.remark, self.go])]
+        below = [self.timeline, self.lines, self.tables, self.parameters]
+        self.box = ipywidgets.VBox([*above, *below])
+        self._show(lambda: focus)
 
-    for widget in names:
-        widget.observe(redraw, names="value")
-    choices = ipywidgets.HBox([client, route, secret], layout=ipywidgets.Layout(flex_flow="row wrap"))
-    return ipywidgets.VBox([span, choices, figure, tables])
+    def _timeline(self, ipywidgets: Any) -> Any:
+        """The timeline that can be worked with; without anywidget its picture."""
+        try:
+            from audit_lib.report.timeline_widget import TimelineWidget  # noqa: PLC0415  an extra
+        except ImportError:
+            return ipywidgets.HTML()
+        window = self.focus.seen.window
+        opened = [at.timestamp() * 1000 for at in (window.since, window.until)]
+        made = TimelineWidget(opened=opened, alt="Timeline: the figure above says it in words")
+        made.observe(self._brushed, names="brushed")
+        made.observe(self._clicked, names="clicked")
+        return made
 
+    def _typed(self, change: Any) -> None:
+        names = {id(getattr(self, name)): name for name in ("since", "until", "client", "route", "secret")}
+        if not self._busy:
+            self._show(lambda: self.focus.pick(**{names[id(change["owner"])]: change["new"]}))
 
-@dataclass
-class PickedView:
-    """What is chosen, and the investigation as seen through it."""
+    def _brushed(self, change: Any) -> None:
+        since, until = (datetime.fromtimestamp(max(at, 0) / 1000, UTC) for at in change["new"])
+        self._show(lambda: self.focus.pick(iso(since), iso(until)))
 
-    investigation: Investigation
-    client: str
-    route: str
-    secret: str
+    def _clicked(self, change: Any) -> None:
+        if change["new"]:
+            self.lines.value = as_html(lines_table(self.focus.seen.project, change["new"]))
 
-    @classmethod
-    def of(cls, investigation: Investigation) -> "PickedView":
-        """The view as the parameters chose."""
-        chosen = investigation.client or suspect(investigation)
-        return cls(investigation, chosen, "", investigation.secret)
-
-    def choices(self, name: str) -> list[str]:
-        """The addresses, routes or secrets that can be picked, the busiest first."""
-        investigation = self.investigation
-        if name == "secret":
-            return sorted(set(investigation.inventory["secret"]))
-        if name == "route":
-            routes = totals(investigation.requests, "route").sort_values(ascending=False, kind="stable")
-            return list(map(str, routes.index[:MOST_CHOICES]))
-        return [name for name in investigation.clients["client"] if name][:MOST_CHOICES]
-
-    def pick(self, name: str, choice: Any) -> tuple[str, str]:
-        """The figure and the tables after a choice, as HTML; what the choice leaves as it is is kept."""
-        if name == "window":
-            window = Window(*choice)
-            if window.since < window.until:
-                self.investigation = seen_through(self.investigation, window)
-        elif name == "address":
-            self.client = choice
-        elif name == "route":
-            self.route = choice
+    def _show(self, change: Any) -> None:
+        """Make a change, and show the focus after it; of a fault its words, and the focus as it was."""
+        try:
+            said = change().remark
+        except BadInput as error:
+            said = str(error)
+        seen, focus, self._busy = self.focus.seen, self.focus, True
+        self.remark.value = f"<p>{inert.html(said)}</p>" if said else ""
+        self.go.layout.display = "" if focus.elsewhere else "none"
+        self.since.value, self.until.value = focus.parameters["since"], focus.parameters["until"]
+        self.client.value, self.route.value, self.secret.value = focus.client, seen.route, seen.secret
+        self.parameters.value = "\n".join(f'{name} = "{text}"' for name, text in focus.parameters.items())
+        self.tables.value = tables(focus)
+        if hasattr(self.timeline, "marks"):
+            self.timeline.marks = timeline_marks(seen, focus.client, seen.route)
         else:
-            self.secret = choice
-            self.investigation = seen_through(self.investigation, self.investigation.window, choice)
-        return self.figure(), self.tables()
+            self.timeline.value = picture(focus)
+        self._busy = False
 
-    def figure(self) -> str:
-        """The timeline as an image, and its window."""
-        drawn = timeline_figure(self.investigation, self.client, self.route)
-        encoded = base64.b64encode(drawn.svg.encode()).decode("ascii")
-        said = f"<p>{_window_in_words(self.investigation)}</p>"
-        source = f"data:image/svg+xml;base64,{encoded}"
-        return f'{said}<img src="{source}" alt="{inert.html(drawn.alt)}" style="width:100%">'
-
-    def tables(self) -> str:
-        """The tables of what is chosen."""
-        seen, found = self.investigation, []
-        if self.client:
-            found += [client_table(seen, self.client), client_routes_table(seen, self.client)]
-        found += [route_table(seen, self.route)] if self.route else []
-        found += [secret_table(seen, self.secret)] if self.secret else []
-        return "".join(map(as_html, found))
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        shown = self.box._repr_mimebundle_(**options)
+        data, *metadata = shown if isinstance(shown, tuple) else (shown,)
+        static = {"text/html": picture(self.focus) + tables(self.focus)}
+        return ({**data, **static}, *metadata) if metadata else {**data, **static}
 
 
-def _window_in_words(investigation: Investigation) -> str:
-    since, until = investigation.window.since, investigation.window.until
-    return (
-        f"{briefly(since, investigation.as_of)} to {briefly(until, investigation.as_of)} {until.year} (UTC)"
-    )
+def picture(focus: Focus) -> str:
+    """The timeline as an image, and its window."""
+    drawn = timeline_figure(focus.seen, focus.client, focus.seen.route)
+    encoded = base64.b64encode(drawn.svg.encode()).decode("ascii")
+    said = f"<p>{_window_in_words(focus.seen)}</p>"
+    source = f"data:image/svg+xml;base64,{encoded}"
+    return f'{said}<img src="{source}" alt="{inert.html(drawn.alt)}" style="width:100%">'
 
 
-def _instants(investigation: Investigation) -> list[tuple[str, pd.Timestamp]]:
-    """The instants between which a window can be chosen: what the logs show, and its own ends."""
-    since, until = pd.Timestamp(investigation.window.since), pd.Timestamp(investigation.window.until)
-    first = min([since, *investigation.written["at"].nsmallest(1)])
-    # Two thirds of the steps are in and near the window, which needs the finer choice.
-    near = pd.date_range(since - (until - since), until + (until - since), periods=2 * STEPS // 3)
-    far = pd.date_range(first, pd.Timestamp(investigation.as_of), periods=STEPS // 3)
-    every = {at.round("min") for at in [*near, *far] if first <= at <= pd.Timestamp(investigation.as_of)}
-    return [(briefly(at, investigation.as_of), at) for at in sorted(every | {since, until})]
+def tables(focus: Focus) -> str:
+    """The tables of what is chosen."""
+    seen, found = focus.seen, []
+    if focus.client:
+        found += [client_table(seen, focus.client), client_routes_table(seen, focus.client)]
+    found += [route_table(seen, seen.route)] if seen.route else []
+    found += [secret_table(seen, seen.secret)] if seen.secret else []
+    return "".join(map(as_html, found))
+
+
+def _window_in_words(seen: Investigation) -> str:
+    since, until = seen.window.since, seen.window.until
+    return f"{briefly(since, seen.as_of)} to {briefly(until, seen.as_of)} {until.year} (UTC)"

@@ -16,6 +16,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import (
     client_facts,
     client_routes,
+    leak_places,
     neighbours,
     pivot,
     route_clients,
@@ -43,7 +44,8 @@ def exposure_table(investigation: Investigation) -> Table:
     empty = "no secret is named, and none is known to have leaked"
     shown = with_brief_instants(frame, investigation.as_of, ends_earliest_at="ends at the earliest")
     shown.loc[frame["open"], ["ends at the earliest", "ends"]] = ""
-    return show(shown, "Exposure windows", "The widest windows that the evidence allows.", empty)
+    note = "The widest windows that the evidence allows."
+    return show(shown, "Exposure windows", note, empty, whole=frame)
 
 
 def uses_table(investigation: Investigation) -> Table:
@@ -51,8 +53,9 @@ def uses_table(investigation: Investigation) -> Table:
     secret, _ = _exposed(investigation)
     name = f"the exposure window of {secret}" if secret else "the window"
     note = "The logs do not say which token a request carried: each of these may have used it."
-    shown = with_brief_instants(_marked(investigation, exposed_uses(investigation)), investigation.as_of)
-    return show(shown, f"Answered on protected routes in {name}", note)
+    found = exposed_uses(investigation)
+    shown = with_brief_instants(_marked(investigation, found), investigation.as_of)
+    return show(shown, f"Answered on protected routes in {name}", note, whole=found)
 
 
 def exposed_uses(investigation: Investigation) -> pd.DataFrame:
@@ -96,29 +99,12 @@ def couplings_table(investigation: Investigation) -> Table:
 
 def leaks_table(investigation: Investigation) -> Table:
     """Where values were found outside their homes."""
-    places, leaks = investigation.leak_places, investigation.leaks
-    names = dict(zip(leaks["leak_id"], leaks["variable"], strict=True))
-    force = dict(zip(leaks["leak_id"], leaks["in_force"], strict=True))
-    frame = places.assign(secret=places["leak_id"].map(names), in_force=places["leak_id"].map(force))
-    # A value that was rotated since is in no file to search for: its commit is known all the same.
-    history = investigation.history
-    committed = history.assign(
-        secret=history["name"],
-        in_force="",
-        path=history["file"],
-        place="commit",
-        line=None,
-        encoding="plain",
-    )
-    seen = set(zip(frame["secret"], frame["commit"], strict=True))
-    known = [pair in seen for pair in zip(committed["secret"], committed["commit"], strict=True)]
-    frame = pd.concat([frame, committed[[not one for one in known]]], ignore_index=True)
-    if investigation.secret:
-        frame = frame[frame["secret"] == investigation.secret]
+    frame = leak_places(investigation, investigation.secret)
     columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
     left = len(frame) - MOST_ROWS
     note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
-    return show(frame[columns].head(MOST_ROWS), "Places of the leak", note, empty="no place was found")
+    shown = frame[columns].head(MOST_ROWS)
+    return show(shown, "Places of the leak", note, empty="no place was found", whole=frame)
 
 
 def clients_table(investigation: Investigation) -> Table:
@@ -126,7 +112,8 @@ def clients_table(investigation: Investigation) -> Table:
     clients = investigation.clients
     frame = _marked(investigation, clients.head(MOST_ROWS))
     shown = with_brief_instants(frame, investigation.as_of, failures="refused")
-    return show(shown, "Addresses in the window", _more(clients, "addresses.csv of evidence.zip lists all"))
+    note = _more(clients, "addresses.csv of evidence.zip lists all")
+    return show(shown, "Addresses in the window", note, whole=clients)
 
 
 def client_table(investigation: Investigation, client: str = "") -> Table:
@@ -156,7 +143,8 @@ def pivot_table(investigation: Investigation, client: str = "") -> Table:
 def secrets_then_table(investigation: Investigation) -> Table:
     """Which values may have been in force in the window."""
     found = secrets_then(investigation, investigation.window)
-    return show(with_brief_instants(found, investigation.as_of), "In force in the window, by the ledger")
+    shown = with_brief_instants(found, investigation.as_of)
+    return show(shown, "In force in the window, by the ledger", whole=found)
 
 
 def secret_table(investigation: Investigation, secret: str = "") -> Table:
@@ -178,7 +166,7 @@ def _chosen(investigation: Investigation, client: str) -> str:
 
 def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Table:
     shown = with_brief_instants(_marked(investigation, frame.head(MOST_ROWS)), investigation.as_of)
-    return show(shown, title, _more(frame, "a shorter window shows all"))
+    return show(shown, title, _more(frame, "a shorter window shows all"), whole=frame)
 
 
 def _marked(investigation: Investigation, frame: pd.DataFrame) -> pd.DataFrame:

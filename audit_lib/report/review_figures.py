@@ -50,7 +50,7 @@ def ages_figure(audit: Audit) -> Figure:
         empty="no secret has an age limit",
     )
     note = "In days. A bar is all that the age can be; an arrow has no known end; dashed is not decided."
-    return Figure(title, note + cut, _draw_ages(shown, alt), as_text(data), alt, "right")
+    return Figure(title, note + cut, _draw_ages(shown, alt), as_text(data), alt, "right", chosen)
 
 
 def _said(row: Any) -> str:
@@ -139,7 +139,7 @@ def refused_figure(audit: Audit) -> Figure:
     )
     note = f"Answered with 401, 403 or 429, a day, in UTC. {_unread(table, audit.as_of.year)}{without}"
     drawing = _draw_refused(table, found.assign(name=names), alt)
-    return Figure(title, note.strip(), drawing, data, alt, "left")
+    return Figure(title, note.strip(), drawing, data, alt, "left", table)
 
 
 def _unread(table: pd.DataFrame, year: int) -> str:

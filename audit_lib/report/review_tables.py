@@ -100,14 +100,18 @@ def freshness_table(audit: Audit) -> Table:
     )
     reasons = ", ".join(f"{count} {reason or 'by the policy'}" for reason, count in exempt.items())
     note = f"{counted(int(exempt.sum()), 'more secret')} without a limit: {reasons}" if reasons else ""
-    return show(freshness_view(audit), "Age of each secret", note, empty="no secret has an age limit")
+    ages, empty = audit.tables["freshness"], "no secret has an age limit"
+    return show(freshness_view(audit), "Age of each secret", note, empty, whole=ages)
 
 
 def findings_table(audit: Audit, *statuses: str) -> Table:
     """The findings of these statuses, the most severe first."""
     title = f"Findings: {', '.join(map(status_words, statuses))}" if statuses else "Findings"
     view = findings_view(audit, *statuses)
-    return show(view.drop(columns="id"), title, year=audit.as_of.year, ids=list(view["id"]))
+    every = audit.tables["findings"]
+    whole = every[every["status"].isin(statuses)] if statuses else every
+    shown = view.drop(columns="id")
+    return show(shown, title, year=audit.as_of.year, ids=list(view["id"]), whole=whole)
 
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:

@@ -26,7 +26,7 @@ def coupling_figure(scope: RotationScope) -> Figure:
     alt = f"What a rotation of {scope.rule.name} touches ({counts})."
     table = pd.DataFrame([(*one, *other) for one, other in edges], columns=["from", "name", "to", "place"])
     title = f"What a rotation of {scope.rule.name} touches"
-    return Figure(title, "", _draw(edges, nodes, alt), as_text(show(table)), alt)
+    return Figure(title, "", _draw(edges, nodes, alt), as_text(show(table)), alt, frame=table)
 
 
 def _edges(scope: RotationScope) -> Iterator[tuple[Node, Node]]:

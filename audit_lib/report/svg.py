@@ -8,10 +8,12 @@ import io
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from audit_lib.report import escape as inert
 
@@ -87,6 +89,7 @@ class Figure:
     data: str
     alt: str  # a text for who cannot see it
     place: str = "wide"  # where it is on a wide screen, as of a `Block`
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)  # the data behind it
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None

@@ -9,7 +9,7 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ class Table:
     kind: str = ""  # further classes for the page's style
     fold: str = ""  # the line under which the page folds it away; "" shows it
     ids: tuple[str, ...] = ()  # of the rows, to link to; none if it is empty
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False, repr=False)  # the data behind it
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": as_text(self), "text/html": as_html(self)}
@@ -50,6 +51,11 @@ class Tables:
 
     tables: tuple[Table, ...]
     brief: str = ""
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The data behind each table, by its title."""
+        return {table.title: table.frame for table in self.tables}
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -77,9 +83,11 @@ def show(  # noqa: PLR0917  all but the frame by name
     year: int = 0,
     fold: str = "",
     ids: Sequence[str] = (),
+    whole: pd.DataFrame | None = None,
 ) -> Table:
     """The frame as a table. `empty` are the words if there is no row, `note` a line below it, `fold` the line
-    under which a page folds it away, `ids` what its rows are linked by.
+    under which a page folds it away, `ids` what its rows are linked by, `whole` the data behind it if the
+    frame is that in words, or its first rows.
 
     Instants of `year`, the reader's, are shown without it.
     """
@@ -90,7 +98,8 @@ def show(  # noqa: PLR0917  all but the frame by name
     ]
     rows = tuple(zip(*cells, strict=True)) if len(frame) else ()
     said = [inert.plain(text) for text in (title, note, empty, fold)]
-    return Table(said[0], columns, rows, said[1], said[2], kind, said[3], tuple(ids))
+    behind = frame if whole is None else whole
+    return Table(said[0], columns, rows, said[1], said[2], kind, said[3], tuple(ids), behind)
 
 
 def _is_number(values: "pd.Series[Any]") -> bool:

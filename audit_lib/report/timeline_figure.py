@@ -54,12 +54,7 @@ def timeline_figure(investigation: Investigation, client: str = "", route: str =
 
     An address and a route have lanes of their own if they are picked.
     """
-    told = tabulate_timeline(investigation)
-    new = told["kind"].eq("answered") & told["subject"].isin(NEW)
-    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
-    for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
-        parts += [tabulate_lane(investigation, lane, key, name)] if name else []
-    table = pd.concat([part for part in parts if len(part)] or parts[:1])
+    table = timeline_lanes(investigation, client, route)
     counts = table.groupby("kind")["count"].sum()
     words = ", ".join(f"{counts[lane]} {lane}" for lane in LANES if lane in counts) or "nothing"
     window = investigation.window
@@ -70,7 +65,24 @@ def timeline_figure(investigation: Investigation, client: str = "", route: str =
     note = "× refused, ● answered, each with a time of its own; a bar is between its bounds."
     note += " Below: the whole window; the box is what is drawn above." if close else ""
     drawing = _draw(investigation, table, close, alt)
-    return Figure(_title(investigation), note, drawing, as_text(show(drawn)), alt)
+    return Figure(_title(investigation), note, drawing, as_text(show(drawn)), alt, frame=table)
+
+
+def timeline_lanes(investigation: Investigation, client: str = "", route: str = "") -> pd.DataFrame:
+    """The rows of the timeline by lane (`kind`): newcomers, exposure windows, address and route apart."""
+    told = tabulate_timeline(investigation)
+    new = told["kind"].eq("answered") & told["subject"].isin(NEW)
+    parts = [told.assign(kind=told["kind"].mask(new, NEWCOMERS)), _exposed(investigation)]
+    for lane, key, name in (("this address", "client", client), ("this route", "route", route)):
+        parts += [tabulate_lane(investigation, lane, key, name)] if name else []
+    return pd.concat([part for part in parts if len(part)] or parts[:1])
+
+
+def colour_of(lane: str, bounded: bool = False) -> str:
+    """The name of a lane's colour: of its marks, or of its bars, which have bounds alone."""
+    if bounded:
+        return "badb" if lane == "exposed" else "unkb"
+    return "badb" if lane in REFUSED else "dueb" if lane == NEWCOMERS else "okb"
 
 
 def _title(investigation: Investigation) -> str:
@@ -191,12 +203,11 @@ def _deploys(investigation: Investigation, stretch: Window) -> Iterator[Any]:
 def _lane(axes: Axes, panel: _Panel, here: pd.DataFrame, lane: str, middle: float) -> None:
     """Marks for what has an instant, bars for what is between bounds."""
     timed, bounded = here[here["at"].notna()], here[here["at"].isna()]
-    kind = "badb" if lane in REFUSED else "dueb" if lane == NEWCOMERS else "okb"
     for row in rows(bounded):
         left = panel.at(panel.window.since if row.not_before_at is None else row.not_before_at)
         right = panel.at(panel.window.until if row.not_after_at is None else row.not_after_at)
-        bar(axes, (left, middle - 1), (max(right - left, 4), 2), "badb" if lane == "exposed" else "unkb")
-    _marks(axes, [panel.at(at) for at in timed["at"]], middle, kind)
+        bar(axes, (left, middle - 1), (max(right - left, 4), 2), colour_of(lane, bounded=True))
+    _marks(axes, [panel.at(at) for at in timed["at"]], middle, colour_of(lane))
 
 
 def _marks(axes: Axes, places: Sequence[float], middle: float, colour: str) -> None:

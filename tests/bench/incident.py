@@ -76,16 +76,24 @@ def opened(folder: Path) -> dict[str, Any]:
 
 def _redraws(investigation: Any) -> Iterator[tuple[str, list[float]]]:
     """The median of some redraws for each picker, wall and processor seconds."""
-    from audit_lib.report.pickers import PickedView
+    from audit_lib.base.clock import iso
+    from audit_lib.report.focus import Focus
+    from audit_lib.report.pickers import tables
+    from audit_lib.report.timeline_marks import timeline_marks
 
-    view = PickedView.of(investigation)
-    until = investigation.window.until
-    windows = [(until - timedelta(days=days), until) for days in (1, 3, 5, 7, 14)]
+    focus = Focus(investigation)
+    last = investigation.window.until
+    windows = [(last - timedelta(days=days), last) for days in (1, 3, 5, 7, 14)]
     for name in PICKED:
         walls, busy = [], []
-        for choice in windows if name == "window" else view.choices(name)[:TIMES]:
+        choices = {"address": focus.clients, "route": focus.routes, "secret": focus.secrets}
+        for choice in windows if name == "window" else choices[name][:TIMES]:
+            asked = {"client" if name == "address" else name: choice} if name != "window" else {}
+            since, until = map(iso, choice) if name == "window" else ("", "")
             began, before = perf_counter(), process_time()
-            view.pick(name, choice)
+            focus.pick(since, until, **asked)
+            timeline_marks(focus.seen, focus.client, focus.seen.route)
+            tables(focus)
             walls.append(perf_counter() - began)
             busy.append(process_time() - before)
         yield name, [statistics.median(walls), statistics.median(busy)]

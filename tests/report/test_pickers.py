@@ -7,65 +7,53 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.contracts import Requests
+from audit_lib.base.errors import BadInput
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation, LastComputed
 from audit_lib.incident.pivots import client_routes, neighbours, route_clients
-from audit_lib.incident.question import Question
 from audit_lib.incident.timeline import tabulate_timeline
-from audit_lib.investigation import investigate
-from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window, within
-from audit_lib.project import load_project
-from audit_lib.report.pickers import PickedView, StaticPickers, pickers
-from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
-
-
-@pytest.fixture(scope="module")
-def investigation(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
-    """A value that leaked and was used."""
-    folder = tmp_path_factory.mktemp("planted")
-    plant(folder, "leaked and used", 0)
-    project = load_project(folder)
-    return investigate(project, Question("2026-09-10"), AS_OF, keeper_of(project))
+from audit_lib.report.focus import Focus
+from audit_lib.report.pickers import StaticPickers, pickers, picture, tables
+from tests.support.planted_incidents import INCIDENT, REGULARS, STRANGER
 
 
 def test_a_redraw_is_the_same_as_opening_anew(investigation: Investigation) -> None:
     """Frames that are built without checks, while somebody waits, equal those that are checked."""
     window = Window(INCIDENT - timedelta(days=1), INCIDENT + timedelta(days=1))
-    view = PickedView.of(investigation)
-    view.pick("window", (window.since, window.until))
-    view.pick("secret", "API_TOKEN")
+    focus = Focus(investigation)
+    focus.pick(window.since.isoformat(), window.until.isoformat()).pick(secret="API_TOKEN")
     anew = replace(investigation, window=window, secret="API_TOKEN", computed=LastComputed())
     for tabulate in (tabulate_timeline, tabulate_exposure_windows, tabulate_explanations):
-        pd.testing.assert_frame_equal(tabulate(view.investigation), tabulate(anew))
-    pd.testing.assert_frame_equal(view.investigation.clients, anew.clients)
+        pd.testing.assert_frame_equal(tabulate(focus.seen), tabulate(anew))
+    pd.testing.assert_frame_equal(focus.seen.clients, anew.clients)
 
 
 def test_what_is_picked_has_its_table_and_its_lane(investigation: Investigation) -> None:
     """An address, a route and a secret each show in the tables; address and route in the figure too."""
-    view = PickedView.of(investigation)
-    figure, tables = view.pick("address", STRANGER)
-    assert "this address" in figure
-    assert f"Address {STRANGER}" in tables
-    figure, tables = view.pick("route", "/api/orders")
-    assert "this route" in figure
-    assert "Route /api/orders" in tables
-    figure, tables = view.pick("secret", "API_TOKEN")
-    assert "exposed" in figure
-    assert "Secret API_TOKEN" in tables
+    focus = Focus(investigation)
+    for picked, lane, title in (
+        ({"client": STRANGER}, "this address", f"Address {STRANGER}"),
+        ({"route": "/api/orders"}, "this route", "Route /api/orders"),
+        ({"secret": "API_TOKEN"}, "exposed", "Secret API_TOKEN"),
+    ):
+        focus.pick(**picked)
+        assert lane in picture(focus)
+        assert title in tables(focus)
 
 
 def test_a_window_that_ends_before_it_begins_changes_nothing(investigation: Investigation) -> None:
-    """Both ends on one instant leave the window as it was."""
-    view = PickedView.of(investigation)
-    view.pick("window", (INCIDENT, INCIDENT))
-    assert view.investigation.window == investigation.window
+    """Both ends on one instant are refused, and leave the window as it was."""
+    focus = Focus(investigation)
+    with pytest.raises(BadInput, match="since: is not before"):
+        focus.pick(INCIDENT.isoformat(), INCIDENT.isoformat())
+    assert focus.seen is investigation
 
 
 def test_where_nobody_can_pick_the_choices_are_shown(investigation: Investigation) -> None:
     """Outside of a front end the pickers are a table that names the parameters."""
-    shown = pickers(investigation)
+    shown = pickers(Focus(investigation))
     assert isinstance(shown, StaticPickers)
     assert "parameters" in shown._repr_mimebundle_()["text/plain"]
 

@@ -24,7 +24,7 @@ class Requests(Contract):
     file: Series[pd.CategoricalDtype]
     not_before_at: Series[Instant] = pa.Field(nullable=True)  # null: no date before it in its file
     not_after_at: Series[Instant] = pa.Field(nullable=True)  # null: no date after it in its file
-    timed: Series[bool]
+    timed: Series[bool]  # its line carries a time of its own
     status: Series[int]
     client: Series[pd.CategoricalDtype]
     method: Series[pd.CategoricalDtype]
@@ -73,10 +73,10 @@ class ExposureWindows(Contract):
     service: Series[str]
     fingerprint: Series[str]
     begins_at: Series[Instant] = pa.Field(nullable=True)  # at the earliest; null: no evidence bounds it
-    begins_by: Series[str]
+    begins_by: Series[str]  # the evidence of its beginning
     ends_earliest_at: Series[Instant] = pa.Field(nullable=True)  # null: in force to this day
     ends_at: Series[Instant] = pa.Field(nullable=True)  # at the latest; null: still open, or not shown
-    ends_by: Series[str]
+    ends_by: Series[str]  # the evidence of its end
     leaked: Series[bool]  # a place of a leak is known
     open: Series[bool]  # in force at the last look
 
@@ -108,13 +108,13 @@ class Couplings(Contract):
 class Explanations(Contract):
     """One row for each explanation, the best supported first."""
 
-    rank: Series[int]
+    rank: Series[int]  # 1: the best supported
     explanation: Series[str]
     verdict: Series[str] = pa.Field(isin=VERDICTS)
-    weight: Series[int]
-    speaks_for: Series[str]
-    speaks_against: Series[str]
-    missing: Series[str]
+    weight: Series[int]  # what orders explanations of one verdict
+    speaks_for: Series[str]  # the evidence for it
+    speaks_against: Series[str]  # the evidence against it
+    missing: Series[str]  # which evidence would decide it
     addresses: Series[str]  # those that it is about, the most conspicuous first, separated by "; "
 
 
@@ -137,5 +137,5 @@ class Steps(Contract):
     place: Series[str]  # environment/service, an address, or who has to act
     action: Series[str]
     text: Series[str]
-    verify: Series[str]
-    breaks: Series[str]
+    verify: Series[str]  # how to see that it was done
+    breaks: Series[str]  # what stops working meanwhile

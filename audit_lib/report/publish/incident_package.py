@@ -21,7 +21,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
-from audit_lib.report.notes import notes_frame
+from audit_lib.report.notes import noted_frames, noted_places, notes_frame
 from audit_lib.report.page import page
 from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.evidence_zip import packed
@@ -64,7 +64,7 @@ def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Map
 def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
     """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same input."""
     happened, uses = tabulate_timeline(investigation), exposed_uses(investigation)
-    evidence = pd.concat([happened["evidence"], uses["evidence"]])
+    evidence = [*happened["evidence"], *uses["evidence"], *noted_places()]
     tables = {
         "timeline": happened,
         "detections": tabulate_window_detections(investigation),
@@ -77,6 +77,7 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
         "record": tabulate_record(investigation),
         "observations": notes_frame(),
         "quoted_lines": quote_lines(investigation.project, evidence),
+        **noted_frames(),
     }
     texts = {f"tables/{name}.csv": guard.scrub(to_csv(_blotted(frame))) for name, frame in tables.items()}
     contents = {name: text.encode("utf-8") for name, text in (texts | dict(more)).items()}

@@ -5,19 +5,21 @@ cells must be the source notebook's, apart from one cell of parameters that sets
 """
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.report.publish.source_notebooks import published_notebook
 
 INJECTED = "injected-parameters"
 
 
 def check_code(report: Path, source: Path) -> None:
     """Raise `BadInput` with every place where the report would run something else than its source."""
-    cells, expected = _code(report), _code(source)
+    cells, expected = _code(report, nbformat.read), _code(source, published_notebook)
     injected = [cell for cell in cells if INJECTED in _tags(cell)]
     own = [cell for cell in cells if INJECTED not in _tags(cell)]
     faults = [
@@ -45,9 +47,9 @@ def check_code(report: Path, source: Path) -> None:
         raise BadInput(faults)
 
 
-def _code(path: Path) -> list[Any]:
+def _code(path: Path, read: Callable[..., nbformat.NotebookNode]) -> list[Any]:
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path, as_version=4)
     except (OSError, ValueError, nbformat.ValidationError):
         raise BadInput.at(path.name, "is not a notebook that can be read") from None
     return [cell for cell in notebook.cells if cell.cell_type == "code"]

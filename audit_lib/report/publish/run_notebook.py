@@ -15,6 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.report.publish.jupyter_kernel import OwnEngine, OwnKernel
 from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.report.publish.source_notebooks import published_notebook
 from audit_lib.secrecy.guard import forbid_core_dumps, scrub
 from audit_lib.secrecy.kernel_pipe import Handoff, channel
 
@@ -66,7 +67,7 @@ def started(
         kernel = OwnKernel(scratch, pipe.reader, warm_up)
         running = threads.submit(
             papermill.execute_notebook,
-            nbformat.read(source, as_version=4),
+            published_notebook(source),
             None,
             parameters=dict(parameters),
             engine_name=_ENGINE,

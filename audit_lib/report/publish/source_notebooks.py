@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import nbformat
+
 _PACKAGE = Path(__file__).parents[2]
 
 
@@ -9,3 +11,10 @@ def source_notebook(name: str) -> Path:
     """Where the notebook of a file name lies."""
     installed = _PACKAGE / "notebooks" / name
     return installed if installed.is_file() else _PACKAGE.parent / "notebooks" / name
+
+
+def published_notebook(path: Path, as_version: int = 4) -> nbformat.NotebookNode:
+    """A notebook without the cells that are for a person in JupyterLab alone, tagged `lab`."""
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=as_version)
+    notebook.cells = [cell for cell in notebook.cells if "lab" not in cell.metadata.get("tags", [])]
+    return notebook
