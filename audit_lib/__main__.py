@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "ledger": "ledger_show:ledger",
     "key": "key:key",
     "leaks": "leaks:leaks",
+    "seal": "seal:seal",
     "whose": "whose:whose",
     "investigate": "investigate:investigate",
     "oscal": "oscal:oscal",

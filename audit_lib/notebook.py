@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from IPython.core.getipython import get_ipython
 
 from audit_lib.audit import Audit, run_audit
@@ -23,6 +24,7 @@ from audit_lib.report.first_screen import do_first, falls_due, not_known
 from audit_lib.report.frames import frame, frames
 from audit_lib.report.headline import headline
 from audit_lib.report.key_figures import key_figures
+from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
@@ -37,7 +39,7 @@ from audit_lib.report.sections import (
     logins_tables,
     values_tables,
 )
-from audit_lib.report.table import show
+from audit_lib.report.table import Table, show
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy import kernel_pipe as handoff
@@ -55,6 +57,7 @@ __all__ = [
     "findings_tables",
     "frame",
     "frames",
+    "guard_project",
     "headline",
     "key_figures",
     "leaks_tables",
@@ -117,6 +120,25 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
             return reviewed(audit, keeper, given)
 
         return open_guarded(given, keeper, audited)
+
+
+def guard_project(project: str = ".", policy: str = "") -> Table:
+    """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
+
+    Raises:
+        BadInput: the project, its policy or an env file cannot be used; or it holds no value.
+    """
+    opened = load_project(Path(project).expanduser().resolve())
+    keeper = keeper_of(opened)
+    classes = known_values(opened, keeper, policy).classes
+    guarded_here = len(classes.sealed | classes.whole)
+    if not guarded_here:
+        raise BadInput.at("project", "has no value to guard: name the folder with its env files")
+    told = {
+        "guarded": guarded_here,
+        "too weak to be distinguished from ordinary text": len(classes.not_searched),
+    }
+    return show(pd.DataFrame({"values": list(told), "count": list(told.values())}), "Guarded from here on")
 
 
 def open_guarded(

@@ -8,6 +8,8 @@ from nbclient import NotebookClient
 
 from audit_lib.base.errors import BadInput
 from audit_lib.notebook import check
+from audit_lib.secrecy.scrub import MARK
+from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "quarterly_review.ipynb"
@@ -70,3 +72,18 @@ def test_a_person_sees_one_line_and_no_traceback(
     ).execute()
     outputs = [output for cell in notebook.cells for output in cell.outputs]
     assert [output["traceback"] for output in outputs] == [[f"BadInput: {fault}"]]
+
+
+def test_a_notebook_of_one_s_own_is_guarded_by_two_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the import and `guard_project`, no output of one's own cells holds a value of the project."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    value = fake_value("my own notebook")
+    (tmp_path / ".env").write_text(f"API_TOKEN={value}\n", "utf-8")
+    cells = ("import audit_lib.notebook as report", "report.guard_project()", "print(open('.env').read())")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    assert "Guarded from here on" in notebook.cells[1].outputs[0]["data"]["text/plain"]
+    assert notebook.cells[2].outputs[0]["text"].startswith(f"API_TOKEN={MARK}")
+    assert value[:12] not in nbformat.writes(notebook)

@@ -71,13 +71,14 @@ def test_what_has_no_wheel_is_left_out_alike(machine: dict[str, str]) -> None:
     assert ("numba" in pinned) == (not machine)
 
 
-def test_the_hook_starts_the_console_script() -> None:
+def test_the_hooks_start_the_console_script() -> None:
     """What `.pre-commit-hooks.yaml` runs is a command that the package installs, with options it has."""
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    program, *words = hook["entry"].split()
-    assert program in PROJECT["scripts"]
-    assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
-    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+    for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")):
+        program, *words = hook["entry"].split()
+        assert program in PROJECT["scripts"]
+        assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
+        assert hook["language"] == "python"
+        assert ("types" in hook) == hook.get("pass_filenames", True)
 
 
 def test_the_changelog_names_the_version() -> None:

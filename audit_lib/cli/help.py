@@ -5,7 +5,7 @@ from difflib import get_close_matches
 import click
 
 GROUPS = {
-    "Review": ("review", "failures", "leaks", "verify", "oscal"),
+    "Review": ("review", "failures", "leaks", "seal", "verify", "oscal"),
     "Incident": ("investigate", "whose"),
     "Rotate": ("due", "validate", "generate", "runbook"),
     "Record": ("snapshot", "record", "accept", "assign", "close", "attest", "signoff", "ledger"),

@@ -13,7 +13,6 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.base.in_words import counted
-from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.next_step import next_step
@@ -22,6 +21,7 @@ from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.report.publish.known_values import guard_values
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.given_values import parse_env_options

@@ -7,18 +7,15 @@ from pathlib import Path
 import click
 
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.guarded import guard_values
 from audit_lib.leaks.staged import StagedHit, search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report import escape as inert
+from audit_lib.report.publish.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.given_values import parse_env_options
-from audit_lib.secrets.inventory import tabulate_inventory
 
 FOUND = 3  # the exit code
 
@@ -26,16 +23,12 @@ FOUND = 3  # the exit code
 def report_staged(project: Project, *, given: tuple[str, ...], policy: str) -> int:
     """Prints one line for each place of a known value; the exit code, 3 if there is one."""
     keeper = _keeper(project)
-    rules = choose_policy(project, policy)
-    values = parse_env_options(given, sys.stdin.buffer)
-    sources, entries = read_env_sources(project, values, keeper, rules)
-    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
-    guard_values(keeper, inventory, rules, project)
+    known = known_values(project, keeper, policy, parse_env_options(given, sys.stdin.buffer))
     named = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(
         project.root,
         keeper,
-        leak_targets(entries, inventory, rules, keeper),
+        leak_targets(known.entries, known.inventory, known.policy, keeper),
         read_ledger(project.ledger_dir, keeper.key),
         Path(named) if named else None,
     )

@@ -13,7 +13,6 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values
-from audit_lib.cli.guarded import guard_values
 from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import (
     env_option,
@@ -28,6 +27,7 @@ from audit_lib.cli.options import (
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
 from audit_lib.ledger.keys import key_file, made_key_of
 from audit_lib.ledger.known_heads import write_entry
+from audit_lib.report.publish.known_values import guard_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources

@@ -39,7 +39,7 @@ _EVERYWHERE = {
     "occurrences": "how often it was seen",
     "owner": "who answers for it",
     "path": "the path of the file",
-    "place": "where it is",
+    "place": "the place of it",
     "reason": "why, in words",
     "remedy": "what to do about it",
     "route": "the path without its query, identifiers collapsed",

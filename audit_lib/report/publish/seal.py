@@ -5,7 +5,7 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -133,24 +133,31 @@ def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
     Raises:
         Refused: a file cannot be searched as a whole.
     """
-    patterns = _Patterns.of(keeper, classes)
-    find = patterns.finder()
     paths = [path for path in folder.rglob("*") if not path.is_dir()]
     # Archives last: a file that was searched is not searched again as a copy in one.
     paths.sort(key=lambda path: (path.suffix == ".zip", path))
+    return search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
+
+
+def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealResult:
+    """What is in files, in the names that they have here, and in all that is packed in them.
+
+    Raises:
+        Refused: a file cannot be searched as a whole.
+    """
+    patterns = _Patterns.of(keeper, classes)
+    find = patterns.finder()
     searched: set[bytes] = set()
     hits: list[str] = []
-    for number, path in enumerate(paths, start=1):
-        relative = path.relative_to(folder).as_posix()
-        if named := find(relative.encode("utf-8", "surrogateescape")):
-            hits.append(f"the name of artefact {number}: {named[0].name}")
-            relative = f"artefact {number}"
+    for number, (name, path) in enumerate(files.items(), start=1):
+        named = find(name.encode("utf-8", "surrogateescape"))
+        hits += [f"the name of artefact {number}: {hit.name}" for hit in named[:1]]
         data = path.read_bytes()
-        hits += _in_file(relative, data, find, searched)
+        hits += _in_file(f"artefact {number}" if named else name, data, find, searched)
         searched.add(sha256(data).digest())
     values = len(classes.sealed | classes.whole)
     return SealResult(
-        values, patterns.forms, len(patterns.runs), len(paths), tuple(hits), classes.not_searched
+        values, patterns.forms, len(patterns.runs), len(files), tuple(hits), classes.not_searched
     )
 
 

@@ -1,0 +1,46 @@
+"""The values that a project's env files hold: read, held by the keeper, and guarded from then on."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audit_lib.project import GivenValues, Project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import Policy
+from audit_lib.report.publish.value_classes import Classes, classify, public_text
+from audit_lib.secrecy import guard
+from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.inventory import tabulate_inventory
+
+
+@dataclass(frozen=True)
+class KnownValues:
+    """What was read; frames by their contracts. The values are the keeper's."""
+
+    policy: Policy
+    entries: pd.DataFrame
+    inventory: pd.DataFrame
+    classes: Classes  # how each value is guarded, and searched for
+
+
+def known_values(
+    project: Project, keeper: Keeper, policy: str = "", given: tuple[GivenValues, ...] = ()
+) -> KnownValues:
+    """The values of a project; from now on no output of this process holds one.
+
+    Raises:
+        BadInput: a policy or an env file that cannot be used.
+    """
+    rules = choose_policy(project, policy)
+    sources, entries = read_env_sources(project, given, keeper, rules)
+    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
+    return KnownValues(rules, entries, inventory, guard_values(keeper, inventory, rules, project))
+
+
+def guard_values(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: Project) -> Classes:
+    """The keeper's values by class; from now on no output of this process holds one."""
+    places = (*inventory["environment"].unique(), *inventory["service"].unique())
+    classes = classify(keeper, inventory, public_text(policy, project.name, *map(str, places)))
+    guard.install(keeper).classify(classes.sealed, classes.open, classes.public)
+    return classes
