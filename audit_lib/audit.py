@@ -1,6 +1,6 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,7 @@ from audit_lib.logins.detections import Detected, detect, detection_policy, gath
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
+from audit_lib.logins.shown_addresses import address_label, with_addresses
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.example_lines import written_lines
 from audit_lib.logs.project_logs import LogRead, read_logs
@@ -50,17 +51,8 @@ from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.exact_search import strong_search
-from audit_lib.secrecy.identities import (
-    Label,
-    addresses_in,
-    keyed_label,
-    marked_clients,
-    mask_client,
-    mask_email,
-    mask_frame,
-    numbered_label,
-)
-from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.identities import mask_client, mask_email
+from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
@@ -132,7 +124,7 @@ def run_audit(
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     met = read.logs.events["message"].unique()
     detected = _detected(project, read, rules, period, moment)
-    label = _label(read.logs, keeper.key)
+    label = address_label(read.logs, keeper.key)
     known = partial(is_known, rules=detection_policy(rules))
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
@@ -201,7 +193,7 @@ def run_audit(
         as_of=moment,
         key_id=keeper.key.key_id,
         key_origin=keeper.key.origin,
-        tables=tables | _shown(tables, detected, label, identities, known),
+        tables=tables | with_addresses(tables, detected, label, identities, known),
         ledger_heads=read.ledger.heads,
         rules=judged_by,
         lowered_from=lowered_from(last, tables["rule_changes"]),
@@ -220,36 +212,6 @@ def _detected(
     end = min(period.end, moment)
     given = (*frames, read.ledger, rules, period.start, end, read.deploys)
     return detect(gather(*given, log_sources=project.log_sources), rules)
-
-
-def _label(logs: LogRead, key: Key) -> Label:
-    """What tells an address from others of its network, the same in each run: without a key its number."""
-    if key.origin != "throw-away":
-        return keyed_label(key)
-    named = pd.concat([frame[["file", "line", "client"]] for frame in (logs.counts, logs.events)])
-    clients = named.sort_values(["file", "line"], kind="stable")["client"].unique()
-    in_texts = (one for text in logs.events["subject"].unique() for one in addresses_in(text))
-    return numbered_label([*clients, *in_texts])
-
-
-def _shown(
-    tables: Mapping[str, pd.DataFrame],
-    detected: tuple[Detected, ...],
-    label: Label,
-    identities: str,
-    known: Callable[[str], bool],
-) -> dict[str, pd.DataFrame]:
-    """The tables that name addresses, as they may be shown; those that the policy knows are marked."""
-    names = ("log_counts", "log_events")
-    if identities == "full":
-        marked = {name: marked_clients(tables[name], known) for name in names}
-        return {"detections": tabulate(detected), **marked}
-    label = partial(_known_label, label=label, known=known)
-    return {name: mask_frame(tables[name], label) for name in names}
-
-
-def _known_label(client: str, label: Label, known: Callable[[str], bool]) -> str:
-    return f"{label(client)} (known)" if known(client) else label(client)
 
 
 def instant_of(project: Project, as_of: str) -> datetime:

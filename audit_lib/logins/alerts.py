@@ -7,10 +7,9 @@ import pandas as pd
 
 from audit_lib.base.contracts import Alerts
 from audit_lib.ledger import Ledger
-from audit_lib.logins.detections.alarm import dense, places
+from audit_lib.logins.detections.alarm import dense, places, seconds_of
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import told_failures
-from audit_lib.logins.detections.traffic import seconds_of
 from audit_lib.logins.quiet import NEEDS, Watched
 from audit_lib.logs.project_logs import LogRead
 from audit_lib.project import LogSource

@@ -30,6 +30,12 @@ class Alarm:
     evidence: tuple[str, ...] = ()
 
 
+def seconds_of(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
+    """The times as seconds since 1970; null where there is none."""
+    micro = at.astype("datetime64[us, UTC]").astype("int64")
+    return (micro / 1e6).where(at.notna())
+
+
 def alarm(events: pd.DataFrame, classification: str, severity: str, **more: Any) -> Alarm:
     """The incident of events in order, with their first and last instant and their places."""
     sources = frozenset(events["client"]) - {""} if "client" in events else frozenset()

@@ -12,6 +12,7 @@ from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins
+from audit_lib.logins.detections.alarm import seconds_of
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import FAILED_LOGIN, told_failures
@@ -155,12 +156,6 @@ def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
     known = {route: route != OTHER_ROUTES and matches_glob(route, globs) for route in routes.unique()}
     return routes.map(known).astype(bool)
-
-
-def seconds_of(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
-    """The times as seconds since 1970; null where there is none."""
-    micro = at.astype("datetime64[us, UTC]").astype("int64")
-    return (micro / 1e6).where(at.notna())
 
 
 def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
