@@ -74,8 +74,8 @@ def report_pdf(audit: Audit) -> bytes:
 def to_set(content: dict[str, Any]) -> str:
     """The content as JSON for the template: scrubbed, breakable if long, in characters that have a glyph."""
     # Before a value is broken: a page is no text that could be scrubbed later.
-    scrubbed = json.loads(guard.scrub(json.dumps(content, ensure_ascii=False)))
-    text = json.dumps(_breakable(scrubbed), ensure_ascii=False)
+    # Not the JSON: of what begins in one text and ends in another JSON would be damaged.
+    text = json.dumps(_breakable(guard.scrub_texts(content)), ensure_ascii=False)
     return _NO_GLYPH.sub(lambda found: json.dumps(found[0]).strip('"').replace("\\", "\\\\"), text)
 
 

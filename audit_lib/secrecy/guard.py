@@ -86,6 +86,11 @@ def scrub(text: str) -> str:
     return _guard.scrubber().text(text)
 
 
+def scrub_texts(node: Any) -> Any:
+    """A copy of nested lists and dicts, each text in it without any value that this process knows."""
+    return _guard.scrubber().tree(node)
+
+
 def blot(text: str) -> str:
     """One line or cell without known values; all of it is the mark if it holds one in layers of escapes."""
     return _guard.scrubber().cell(text)

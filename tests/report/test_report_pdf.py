@@ -1,6 +1,7 @@
 """report.pdf: accessible, the same bytes, nothing cut, every text as it is, and searched by the seal."""
 
 import io
+import json
 import re
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.report.publish.seal import Sealing, plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
+from audit_lib.secrecy import guard
 from tests.report.publish.test_seal import VALUE, _known
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
@@ -119,6 +121,15 @@ def test_nothing_is_cut() -> None:
     for page in pages:
         ink = np.argwhere(imread(io.BytesIO(page))[:, :, :3].min(axis=2) < 0.8)[:, 1]
         assert 20 <= ink.min() <= ink.max() <= 298 - 20
+
+
+def test_a_value_that_reads_like_json_damages_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is blotted out of each text, and what stands between two texts stays."""
+    value = '", "after": "left'
+    monkeypatch.setattr(guard, "_guard", guard.Guard())
+    guard._guard.know({"one": value})
+    given = json.loads(to_set({"before": f"a {value} b", "x": "x", "after": "left"}))
+    assert (value in given["before"], given["x"], given["after"]) == (False, "x", "left")
 
 
 def test_the_seal_reads_it(tmp_path: Path) -> None:
