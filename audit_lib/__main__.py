@@ -58,8 +58,10 @@ class _Commands(GroupedCommands):
 
     def invoke(self, ctx: click.Context) -> object:
         # Imported here, so that help does not wait for what searches.
+        from audit_lib.cli.terminal import colour  # noqa: PLC0415
         from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
 
+        ctx.color = colour()
         with guarded_command():
             return self._run(ctx)
 

@@ -12,6 +12,7 @@ from audit_lib.base.clock import Quarter, parse_instant
 from audit_lib.base.contracts import Changes, Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.commits import head_of
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
@@ -97,6 +98,7 @@ def run_audit(
     previous: Path | None = None,
     identities: str = "masked",
     scheduler: str = "",
+    progress: Progress = quiet,
 ) -> Audit:
     """The audit of one quarter as of an instant: by default the sample's, and the quarter over by then.
 
@@ -115,7 +117,7 @@ def run_audit(
     formats = formats_of(project, rules)
 
     def logs() -> LogRead:
-        read = read_logs(project, period, formats, scheduler=scheduler)
+        read = read_logs(project, period, formats, scheduler=scheduler, progress=progress)
         return without_values(read, strong_search(keeper))
 
     heads = before.heads if before else ()
@@ -126,7 +128,7 @@ def run_audit(
     detected = _detected(project, read, rules, period, moment)
     label = address_label(read.logs, keeper.key)
     known = partial(is_known, rules=detection_policy(rules))
-    leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment)
+    leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment, progress=progress)
     exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
     code = read_code(project)

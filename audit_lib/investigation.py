@@ -6,6 +6,7 @@ from functools import partial
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import LeakPlaces, Leaks
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.search import search_leaks
@@ -29,6 +30,7 @@ def investigate(
     *,
     policy: str = "",
     given: tuple[GivenValues, ...] = (),
+    progress: Progress = quiet,
 ) -> Investigation:
     """The investigation as of an instant: by default since the secret's leak was first seen, or 7 days.
 
@@ -39,11 +41,11 @@ def investigate(
     discovered = seen_first(question.discovered, as_of)
     detections = detection_policy(rules)
     formats = formats_of(project, rules)
-    logs = partial(cached_logs, project, keeper, formats=formats)
+    logs = partial(cached_logs, project, keeper, formats=formats, progress=progress)
     read = read_project(project, rules, keeper, as_of, logs, given=given)
     secret = known_secret(question.secret, rules, read.inventory)
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
-    search = search_leaks(project, keeper, targets, cache=user_cache())
+    search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
     leaks, places = tabulate_leaks(search.sightings, targets, read.inventory)
     return Investigation(
         project=project,

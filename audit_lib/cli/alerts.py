@@ -14,6 +14,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
+from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate
@@ -22,6 +23,7 @@ from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
 
+_STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input
 
 
@@ -58,23 +60,24 @@ def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int
     ledger = read_ledger(ledger_dir, key_of(context.project) if ledger_dir.exists() else None, until)
     sources = project.log_sources
     alerts = evaluate(rules, logs, ledger, start, until, policy=detections, log_sources=sources)
-    click.echo(_as_json(alerts) if given["layout"] == "json" else _as_text(alerts), nl=False)
+    if given["layout"] == "json":
+        click.echo(_as_json(alerts), nl=False)
+    else:
+        _say(alerts)
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):
         click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)
     return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) else 0
 
 
-def _as_text(alerts: pd.DataFrame) -> str:
-    """A line for each alert: what fired with its first and last instant and its places."""
-    lines = []
-    for row in rows(alerts):
-        line = f"{row.state.upper() if row.state == 'fired' else row.state:7}  {row.alert}: {row.count}"
-        if row.first_at is not None:
-            line += f" from {iso(row.first_at)} to {iso(row.last_at)}"
-        line += f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+def _say(alerts: pd.DataFrame) -> None:
+    """A line for each alert, what fired first: with its first and last instant and its places."""
+    ranked = alerts.sort_values("state", key=lambda states: states.map(list(_STYLES).index), kind="stable")
+    for row in rows(ranked):
+        state = row.state.upper() if row.state == "fired" else row.state
+        span = "" if row.first_at is None else f" from {iso(row.first_at)} to {iso(row.last_at)}"
+        why = f" ({row.evidence or row.reason})" if row.evidence or row.reason else ""
+        say(f"{' ' * (9 - len(state))}{row.alert}: {row.count}{span}{why}", state, _STYLES[row.state])
 
 
 def _as_json(alerts: pd.DataFrame) -> str:

@@ -3,23 +3,32 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import Any
 
+import click
 import numpy as np
 
+from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
+from audit_lib.cli.terminal import BAD, TITLE, say, shortened
+from audit_lib.cli.terminal import columns as columns_of
 from audit_lib.logs.file_counts import KINDS, Columns, LogSums, day_text, no_sums, renamed, summed
+from audit_lib.logs.group_limit import OTHER_CLIENTS
 from audit_lib.logs.units import Ints
+from audit_lib.report import escape as inert
 
 COLUMNS = ("day", "kind", "status", "client", "route")
 MOST_ROWS = 1_000  # of a table; the others are one row
+ROWS_ON_A_TERMINAL = 20
 FAILURES = frozenset(KINDS) - {"other", POSSIBLE, NOTICE}
 _SLICE = 1 << 14  # rows
-_NOTHING = "no request and no failure message was found\n"
+_NOTHING = "no request and no failure message was found"
+_SHORTEST = 8  # characters that every column keeps
 
 
 def summary(sums: Sequence[LogSums]) -> str:
@@ -29,11 +38,9 @@ def summary(sums: Sequence[LogSums]) -> str:
 
 
 def printed(sums: Sequence[LogSums], by: Sequence[str], layout: str) -> Iterator[str]:
-    """The rows as text, in pieces: there may be millions."""
+    """The rows as CSV or JSON, in pieces: there may be millions."""
     columns = _columns(by)
-    if layout == "table":
-        yield from _answered(sums, by)
-    elif layout == "csv":
+    if layout == "csv":
         lines = map(",".join, chain([columns], rows(sums, by, _in_csv)))
         while piece := list(islice(lines, _SLICE)):
             yield "\n".join([*piece, ""])
@@ -110,16 +117,16 @@ def _in_csv(value: Any) -> str:
     return stream.getvalue().removesuffix(",")
 
 
-def _answered(sums: Sequence[LogSums], by: Sequence[str]) -> Iterator[str]:
+def say_failures(sums: Sequence[LogSums], by: Sequence[str]) -> None:
     """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
     values = ("failures", "count", *(("untimed",) if "day" in by else ()))
     table, names = _summed(sums, by, values)
-    if not len(table["count"]):
-        yield _NOTHING
-        return
-    yield f"{answer(sums)}\n"
+    failed = int(table["failures"].sum())
+    say(lead=answer(sums) if len(table["count"]) else _NOTHING, style=BAD if failed else TITLE)
+    width = columns_of(sys.stdout)
+    most = ROWS_ON_A_TERMINAL if width else MOST_ROWS
     order = np.lexsort((-table["count"], -table["failures"]))
-    first, late = order[:MOST_ROWS], order[MOST_ROWS:]
+    first, late = order[:most], order[most:]
     part = {name: numbers[first] for name, numbers in table.items()}
     columns = (*by, *values)
     shown: list[tuple[Any, ...]] = list(_cells(part, columns, names, lambda value: value))
@@ -127,7 +134,21 @@ def _answered(sums: Sequence[LogSums], by: Sequence[str]) -> Iterator[str]:
     for label, chosen in (*((one, late) for one in rest), ("total", order)):
         sums_of = (int(table[name][chosen].sum()) for name in values)
         shown.append((label, *[""] * (len(by) - 1), *sums_of))
-    yield _aligned(_with_share(shown, len(by)), (*by, "failures", "share", *values[1:]))
+    text = _aligned(_with_share(shown, len(by)), (*by, "failures", "share", *values[1:]), width)
+    click.echo(text if len(table["count"]) else "", nl=False)
+    say(summary(sums), err=True)
+    if failed:
+        say(*_next(by, first, table, names), err=True)
+
+
+def _next(by: Sequence[str], first: Ints, table: Columns, names: Sequence[str]) -> tuple[str, str]:
+    """What to do about the failures, in the last line."""
+    if "client" not in by:
+        return " add --by client,route", "To see whose they are:"
+    client = names[int(table["client"][first[0]])]
+    if not client or client == OTHER_CLIENTS:
+        return " add --format csv", "To see every row:"
+    return f" {command('investigate', '--client', client)}", "To look into the first:"
 
 
 def _with_share(records: list[tuple[Any, ...]], place: int) -> list[tuple[Any, ...]]:
@@ -157,10 +178,14 @@ def answer(sums: Sequence[LogSums]) -> str:
     return f"{told}{possible}{period}"
 
 
-def _aligned(records: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> str:
-    """Aligned text: numbers to the right, "-" for what is not known."""
-    texts = [list(columns)] + [["-" if cell is None else f"{cell}" for cell in record] for record in records]
+def _aligned(records: Sequence[tuple[Any, ...]], columns: Sequence[str], width: int | None) -> str:
+    """Aligned text: numbers to the right, "-" for what is not known, long texts cut to the width."""
+    texts = [list(columns)]
+    texts += [["-" if cell is None else inert.plain(cell) for cell in record] for record in records]
     widths = [max(len(row[place]) for row in texts) for place in range(len(columns))]
+    while width and sum(widths) + 2 * (len(widths) - 1) >= width and max(widths) > _SHORTEST:
+        widths[widths.index(max(widths))] -= 1
+    texts = [[shortened(cell, most) for cell, most in zip(row, widths, strict=True)] for row in texts]
     right = {"status", "failures", "share", "count", "untimed"}
     return "".join(
         "  ".join(

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from audit_lib.base.clock import parse_instant, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.cli.failure_rows import COLUMNS, printed, summary
+from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures, summary
 from audit_lib.cli.log_files import openable, read_paths, read_remotely
 from audit_lib.cli.options import log_option, now
 from audit_lib.logs.count_lines import Period
@@ -140,13 +140,16 @@ def failures(
     opened = openable(paths)
     scheduler = given["scheduler"]
     sums = read_remotely(opened, plan, scheduler) if scheduler else read_paths(opened, plan)
-    click.echo(summary(sums), err=True)
+    if given["layout"] == "table":
+        say_failures(sums, by)
+    else:
+        for piece in printed(sums, by, given["layout"]):
+            click.echo(piece, nl=False)
+        click.echo(summary(sums), err=True)
     if requests := other_requests(sums):
         click.echo(_OTHERS.format("routes", requests, OTHER_ROUTES), err=True)
     if others := other_requests(sums, "client", OTHER_CLIENTS):
         click.echo(_OTHERS.format("addresses", others, OTHER_CLIENTS), err=True)
-    for piece in printed(sums, by, given["layout"]):
-        click.echo(piece, nl=False)
 
 
 def _refuse(context: click.Context, beside: str, *names: str) -> None:

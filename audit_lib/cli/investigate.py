@@ -20,6 +20,7 @@ from audit_lib.cli.options import (
     policy_option,
     project_option,
 )
+from audit_lib.cli.terminal import say
 from audit_lib.incident.first_steps import Step, steps
 from audit_lib.project import Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -58,8 +59,7 @@ def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     from audit_lib.cli.open_project import with_given_logs  # noqa: PLC0415
 
     project = with_given_logs(project, given["logs"], given["env"])
-    for line in run(project, out or _folder(project, as_of, named, given), as_of, given):
-        click.echo(line)
+    run(project, out or _folder(project, as_of, named, given), as_of, given)
 
 
 def _folder(project: Project, as_of: str, secret: str, given: dict[str, Any]) -> Path:
@@ -102,12 +102,12 @@ def _say_first_steps(project: Project, policy: str, secret: str) -> str:
     rules = _policy(project, policy)
     rule = rules.rule(secret.strip()) if secret.strip() else None
     named = rule.name if rule else ""
-    click.echo(f"First steps{f' for {named}' if named else ''}:")
+    say(lead=f"First steps{f' for {named}' if named else ''}:")
     for number, step in enumerate(steps(rules, named)[:FIRST], 1):
-        click.echo(f"{number}. {_sentence(step)}")
+        say(_sentence(step), f"{number}. ")
     if secret and not named:
-        click.echo("--secret: no such secret in the policy, so the steps above are general", err=True)
-    click.echo("")
+        say("--secret: no such secret in the policy, so the steps above are general", err=True)
+    say()
     sys.stdout.flush()
     return named
 

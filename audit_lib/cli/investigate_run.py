@@ -12,6 +12,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened
+from audit_lib.cli.terminal import BAD, DOUBT, progress_bar, say
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
@@ -22,7 +23,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.report import escape as inert
+from audit_lib.report.incident_screen import incident_answers, incident_headline
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
 from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, blotted_lines, searched
 from audit_lib.report.publish.publication import Publication, publish
@@ -30,10 +31,20 @@ from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrets.given_values import parse_env_options
 
 MOST = 3
+_STANDS_OUT = "stands out:"
+# The parts of an investigation, as they report themselves, each with its share of the time.
+WORK = {
+    "bytes of logs": 30,
+    "files": 10,
+    "git objects": 15,
+    "notebook": 30,
+    "pages": 10,
+    "searching the report": 5,
+}
 
 
-def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Iterator[str]:
-    """Lines that say what was found and what was published; may raise `BadInput` and `Refused`."""
+def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> None:
+    """Says what was found and what was published; may raise `BadInput` and `Refused`."""
     moment = instant_of(project, as_of)
     keeper = keeper_of(project)
     question = Question(*(given[name] for name in ("since", "until", "secret", "client", "discovered")))
@@ -45,26 +56,34 @@ def run(project: Project, out: Path, as_of: str, given: dict[str, Any]) -> Itera
     replaced = (out / MANIFEST).exists()
 
     def investigated() -> Publication[Investigation]:
-        found = investigate(project, question, moment, keeper, policy=given["policy"], given=values)
+        found = investigate(
+            project, question, moment, keeper, policy=given["policy"], given=values, progress=progress
+        )
         _refuse_an_empty_folder(found)
         return searched(found, keeper)
 
-    found = publish(out, INCIDENT, asked, keeper, investigated).content
-    yield from _findings(found)
-    yield from _elsewhere(found, question)
+    with progress_bar(WORK) as progress:
+        found = publish(out, INCIDENT, asked, keeper, investigated, progress=progress).content
+    _say_answer(found)
+    _say_elsewhere(found, question)
+    for what, said in _incomplete(found, out):
+        say(f" {said}", what, DOUBT)
+    say()
+    say(f"published in {out}{', in place of the last one' if replaced else ''}: {', '.join(ARTEFACTS)}")
+    say(f" {out / 'incident.html'} in a browser, or {out / 'incident.ipynb'} in JupyterLab", "Open")
+
+
+def _incomplete(found: Investigation, out: Path) -> Iterator[tuple[str, str]]:
+    """What the answer does not rest on, and what the package holds."""
     lists = found.sources[found.sources["kind"] == DEPLOYS]
     for source in rows(lists[lists["reason"] != ""]):
-        yield inert.plain(f"the deploy list is incomplete: {source.source}: {source.reason}")
+        yield "the deploy list is incomplete:", f"{source.source}: {source.reason}"
     for fault in found.ledger.faults:
-        yield f"the ledger is incomplete: {fault}"
-    if project.key == "demo":
-        yield f"the ledger is {DEMO}"
+        yield "the ledger is incomplete:", str(fault)
+    if found.project.key == "demo":
+        yield "the ledger is", DEMO
     if lines := blotted_lines((out / "evidence.zip").read_bytes()):
-        yield f"the evidence holds secret values: {counted(lines, 'line')} blotted out"
-    yield f"published in {out}{', in place of the report that was there' if replaced else ''}:"
-    hints = {"incident.html": "open this in a browser", "incident.ipynb": "or this in JupyterLab"}
-    for name in ARTEFACTS:
-        yield f"  {name}" + (f"  <- {hints[name]}" if name in hints else "")
+        yield "the evidence holds secret values:", f"{counted(lines, 'line')} blotted out"
 
 
 def _refuse_an_empty_folder(found: Investigation) -> None:
@@ -76,24 +95,30 @@ def _refuse_an_empty_folder(found: Investigation) -> None:
         raise BadInput.at(str(found.project.root), text)
 
 
-def _findings(found: Investigation) -> Iterator[str]:
-    """What was looked at, what explains it, what to do first."""
-    pinned = ", pinned in audit.toml" if found.pinned else ""
-    since, until, as_of = (iso(at) for at in (found.window.since, found.window.until, found.as_of))
-    yield f"window: {since} to {until} (UTC; as of {as_of}{pinned})"
-    yield inert.plain(f"newest line of the logs: {newest_line(found)}")
+def _say_answer(found: Investigation) -> None:
+    """What it was, five answers, what to do first, and what the answers rest on."""
+    _, _, sentence, *lead = incident_headline(found).text.split("\n")
+    word, dot, rest = sentence.partition(". ")
+    say(rest, f"{word}{dot}", BAD if "an attack" in word else DOUBT)
+    for line in filter(None, lead):
+        say(line, indent="  ")
+    for line in incident_answers(found).text.split("\n"):
+        title, _, told = line.partition(": ")
+        say(f" {told}", title if title.endswith("?") else f"{title}:", indent="  ")
+    say()
     best = tabulate_explanations(found).iloc[0]
     explained = best["verdict"] in ("likely", "possible")
-    told = f": {best['speaks_for']}" if explained else ""
-    yield inert.plain(f"first explanation: {first_explanation(found)}{told}")
-    if not found.seen:
-        yield "no log line of the window could be read: what happened in it is not known"
-    elif explained:
+    if found.seen and explained:
         first = tabulate_steps(found).iloc[0]
-        yield inert.plain(f"do first: {first['text']}" + (f" [{first['place']}]" if first["place"] else ""))
+        say(f" {first['text']}" + (f" [{first['place']}]" if first["place"] else ""), "do first:")
+    say(f" {first_explanation(found)}{f': {best.speaks_for}' if explained else ''}", "first explanation:")
+    pinned = ", pinned in audit.toml" if found.pinned else ""
+    since, until, as_of = (iso(at) for at in (found.window.since, found.window.until, found.as_of))
+    say(f" {since} to {until} (UTC; as of {as_of}{pinned})", "window:")
+    say(f" {newest_line(found)}", "newest line of the logs:")
 
 
-def _elsewhere(found: Investigation, question: Question) -> Iterator[str]:
+def _say_elsewhere(found: Investigation, question: Question) -> None:
     """What stands out in all that was read, leaks in force first, with the options that look into it.
 
     What the question asks for already is left out.
@@ -103,18 +128,16 @@ def _elsewhere(found: Investigation, question: Question) -> Iterator[str]:
     others = table[leaked & table["secret"].ne(found.secret)].drop_duplicates("secret")
     for row in rows(others[:MOST]):
         since = f" on {briefly(row.first_at, found.as_of)}" if row.first_at is not None else ""
-        yield inert.plain(
-            f"stands out: {row.secret} leaked{since} and is {row.what.partition(', ')[2]}: "
-            f"look with --secret {row.secret}"
-        )
+        told = f"{row.secret} leaked{since} and is {row.what.partition(', ')[2]}"
+        say(f" {told}: look with --secret {row.secret}", _STANDS_OUT)
     if len(others) > MOST:
-        yield f"stands out: {len(others) - MOST} more secrets leaked and are in force: the page lists them"
+        say(f" {len(others) - MOST} more secrets leaked and are in force: the page lists them", _STANDS_OUT)
     asked = table["since"].eq(question.since) & table["until"].eq(question.until)
     days = table[~leaked & ~(asked & table["client"].eq(question.client)) & table["evidence"].ne("")]
     for row in rows(days[:MOST]):
         client = f" --client {row.client}" if row.client else ""
         when = f"{briefly(row.first_at, found.as_of)} to {briefly(row.last_at, found.as_of)}"
         look = f"--since {row.since} --until {row.until}{client}"
-        yield inert.plain(f"stands out: {row.count} {row.what}, {when}: look with {look}")
+        say(f" {row.count} {row.what}, {when}: look with {look}", _STANDS_OUT)
     if len(days) > MOST:
-        yield f"stands out: {len(days) - MOST} more days of an address: the page lists them"
+        say(f" {len(days) - MOST} more days of an address: the page lists them", _STANDS_OUT)

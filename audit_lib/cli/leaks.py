@@ -1,30 +1,30 @@
 """`leaks`: every place to which a value of the project has leaked."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 
 import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.options import env_option, ledger_option, now, options, policy_option, project_option
+from audit_lib.cli.terminal import progress_bar
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.secret_patterns import begin_rules
 from audit_lib.project import load_project
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
-_PATIENCE = 2.0  # seconds without a word; a longer search shows that it works
+_PATIENCE = 1.0  # seconds without a word; a longer search shows that it works
+# The parts of a search, as they report themselves, each with its share of the time.
+_WORK = {"shapes in git objects": 40, "files": 20, "git objects": 40}
 _HELP = """
 Find every place to which a secret has leaked.
 
 Searches git's objects, the working tree, .git files, logs, bundles and archives. It looks for every
 value of the project's env files (and --env), past and present, in every form.
 
-Prints one line for each leak, never a value. What could not be searched is listed and never counts as
-clean.
+Prints one line for each leak, the most urgent first, never a value. What could not be searched is listed
+and never counts as clean.
 
 With --also, searches folders outside the project, too: transcripts of coding assistants, shell histories,
 exports of chats. With --import, each result of another scanner becomes one leak.
@@ -117,11 +117,12 @@ def leaks(
     if patterns:
         begin_rules(user_cache() / "rules", every_provider=every_provider)
     # The import of what makes tables takes longer than git, which goes on meanwhile.
+    from audit_lib.cli.leaks_answer import say_leaks  # noqa: PLC0415
     from audit_lib.cli.leaks_run import printed, search  # noqa: PLC0415
     from audit_lib.leaks.elsewhere import tabulate_elsewhere  # noqa: PLC0415
     from audit_lib.leaks.next_step import exit_code  # noqa: PLC0415
 
-    with _progress() as progress:
+    with progress_bar(_WORK, _PATIENCE) as progress:
         found = search(
             project,
             listing,
@@ -135,7 +136,10 @@ def leaks(
             fresh=fresh,
         )
     elsewhere = tabulate_elsewhere(found.leaks, found.places, now())
-    click.echo(printed(found, layout, most, elsewhere), nl=False)
+    if layout == "table":
+        say_leaks(found, most, elsewhere)
+    else:
+        click.echo(printed(found, layout, elsewhere), nl=False)
     if fail_on and (code := exit_code(found.leaks, found.coverage, _stops(fail_on))):
         sys.exit(code)
 
@@ -154,25 +158,3 @@ def _require_outside(also: tuple[Path, ...], root: Path) -> None:
             raise BadInput.at("--also", f"{path} is in the project, which is searched anyway")
         if project.is_relative_to(known):
             raise BadInput.at("--also", f"{path} holds the project itself: name a folder beside it")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Reports on a terminal's stderr how far a long search is; nothing elsewhere."""
-    started = monotonic()
-    shown = 0.0
-
-    def show(what: str, done: int, of: int) -> None:
-        nonlocal shown
-        now = monotonic()
-        if now - started > _PATIENCE and now - shown > 0.1:
-            shown = now
-            share = f" of {of:,}" if of else ""
-            click.echo(f"\r\x1b[K{what}: {done:,}{share}", nl=False, err=True)
-
-    if not sys.stderr.isatty():
-        yield lambda what, done, of: None
-        return
-    yield show
-    if shown:
-        click.echo("\r\x1b[K", nl=False, err=True)

@@ -1,22 +1,23 @@
 """Opens the logs that a command line names: files, stdin and URLs, with a progress bar on a terminal."""
 
-import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-
-import click
+from typing import BinaryIO, cast
 
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.progress import Watched, adding_up
+from audit_lib.cli.terminal import progress_bar
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.group_limit import joined
 from audit_lib.logs.read_file import bytes_in, read_to_end
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import folded
 from audit_lib.logs.yearless import read_with_year
+
+_PATIENCE = 1.0  # seconds without a word
 
 
 def openable(paths: Iterable[str]) -> list[str]:
@@ -36,11 +37,16 @@ def openable(paths: Iterable[str]) -> list[str]:
 
 
 def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
-    """The sums of all, within the budgets of routes and groups; `BadInput` if one cannot be read whole."""
+    """The sums of all, within the budgets of routes and groups; `BadInput` if one cannot be read whole.
+
+    On a terminal a bar shows how far that is.
+    """
     total = bytes_in(Path(), paths)
     read: list[LogSums] = []
-    for path in paths:
-        read = [_joined([*read, _sums(path, plan, total)], plan)]
+    with progress_bar({"bytes of logs": 1}, _PATIENCE) as progress:
+        more = adding_up(progress, "bytes of logs", total)
+        for path in paths:
+            read = [_joined([*read, _sums(path, plan, total, more)], plan)]
     return read
 
 
@@ -49,14 +55,14 @@ def _joined(parts: list[LogSums], plan: Plan) -> LogSums:
     return plan.limit.within(whole) if plan.limit else whole
 
 
-def _sums(path: str, plan: Plan, total: int) -> LogSums:
+def _sums(path: str, plan: Plan, total: int, more: Callable[[int], None]) -> LogSums:
     try:
         if not Path(path).is_file():
-            with _opened(path) as file:
+            with _opened(path, more) as file:
                 return read_to_end(file, path, plan, total)
 
         def read(written: int | None) -> LogSums:
-            with _opened(path) as file:
+            with _opened(path, more) as file:
                 return read_to_end(file, path, replace(plan, written=written), total)
 
         return read_with_year(read, Path(path).stat().st_mtime_ns // 1_000)[0]
@@ -74,8 +80,8 @@ def read_remotely(paths: Sequence[str], plan: Plan, scheduler: str) -> list[LogS
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """The file or stdin, with a progress bar on stderr if that is a terminal and the size is known."""
+def _opened(path: str, more: Callable[[int], None]) -> Iterator[BinaryIO]:
+    """The file or stdin; what is read of a file is reported."""
     if path == "-":
         yield sys.stdin.buffer
         return
@@ -86,24 +92,5 @@ def _opened(path: str) -> Iterator[BinaryIO]:
             yield remote
         return
     with Path(path).open("rb", buffering=0) as file:
-        size = Path(path).stat().st_size
-        if not (size and sys.stderr.isatty()):
-            yield cast(BinaryIO, file)
-            return
-        with click.progressbar(length=size, label=path, file=sys.stderr) as bar:
-            yield cast(BinaryIO, _Watched(cast(BinaryIO, file), bar))
-
-
-class _Watched(io.RawIOBase):
-    """A file that moves a progress bar as it is read."""
-
-    def __init__(self, file: BinaryIO, bar: Any) -> None:
-        self._file, self._bar = file, bar
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        count = int(self._file.readinto(buffer))  # type: ignore[attr-defined]
-        self._bar.update(count)
-        return count
+        plain = cast(BinaryIO, file)
+        yield cast(BinaryIO, Watched(plain, more)) if sys.stderr.isatty() else plain

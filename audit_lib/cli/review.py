@@ -12,10 +12,8 @@ from click.core import ParameterSource
 
 from audit_lib.audit import Audit, instant_of, run_audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.base.contracts import STATUSES, rows
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.base.how_started import as_typed
-from audit_lib.base.in_words import counted, lines_in_words
+from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, with_given_logs
@@ -32,16 +30,17 @@ from audit_lib.cli.options import (
     scheduler_option,
     writer_name,
 )
+from audit_lib.cli.review_answer import say_review
 from audit_lib.cli.snapshot import take_snapshot
+from audit_lib.cli.terminal import progress_bar
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.report import escape as inert
 from audit_lib.report.publish.publication import Publication, publish
-from audit_lib.report.publish.review_package import ARTEFACTS, NOTEBOOK, REVIEW, reviewed
+from audit_lib.report.publish.review_package import REVIEW, reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
@@ -52,9 +51,17 @@ NOTHING = (
     "holds nothing to review (no audit.toml, env file, log or ledger): "
     "name the application's folder with --project DIR, or try --sample"
 )
-LOG_STATES = ("lines", "read", "requests", "messages", "text_only", "not_understood", "blank")
 _PATH = click.Path(path_type=Path)
-_PROSE = {"unknown": "not known"}
+# The parts of a review, as they report themselves, each with its share of the time.
+WORK = {
+    "bytes of logs": 30,
+    "shapes in git objects": 10,
+    "files": 5,
+    "git objects": 10,
+    "notebook": 30,
+    "pages": 10,
+    "searching the report": 5,
+}
 
 
 @click.command()
@@ -108,7 +115,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
             _snapshot(project, values, given["policy"])
         parameters = _parameters(project, None if sample else folder, given)
         done, out = _publish(project, values, out, parameters, given["scheduler"])
-    _say(done, out)
+    say_review(done, out)
     if given["fail_on"] and (count := _failing(done, given["fail_on"], given["new_only"])):
         worse = f"{counted(count, 'open finding')} of severity {given['fail_on']} or worse"
         click.echo(worse, err=True)
@@ -188,11 +195,13 @@ def _publish(
             previous=Path(parameters["previous"]) if parameters["previous"] else None,
             identities=parameters["identities"],
             scheduler=scheduler,
+            progress=progress,
         )
         _refuse_an_empty_folder(audit)
         return reviewed(audit, keeper, parameters)
 
-    return publish(out, REVIEW, parameters, keeper, audited).content, out
+    with progress_bar(WORK) as progress:
+        return publish(out, REVIEW, parameters, keeper, audited, progress=progress).content, out
 
 
 def _refuse_an_empty_folder(audit: Audit) -> None:
@@ -224,24 +233,3 @@ def _failing(audit: Audit, fail_on: str, new_only: bool) -> int:
         new = changes["change"].isin(("new", "worse")) | changes["was"].eq("unknown")
         counted = counted[counted["id"].isin(changes.loc[new, "id"])]
     return len(counted)
-
-
-def _say(audit: Audit, out: Path) -> None:
-    """What was not read and what would supply it, the findings' counts, and where the report is."""
-    sources, findings = audit.tables["sources"], audit.tables["findings"]
-    for row in rows(sources[sources["state"] != "read"]):
-        what = f": {row.reason}" if row.reason else f" is {row.state}"
-        remedy = f"; to supply it: {as_typed(row.remedy)}" if row.remedy else ""
-        click.echo(inert.plain(f"{row.source}{what}{remedy}"))
-    logs = sources[sources["kind"].eq("log")]
-    states = {name: int(logs[name].sum()) for name in LOG_STATES}
-    if states["lines"]:
-        click.echo(f"logs: {lines_in_words(states)}")
-    for status in STATUSES:
-        severities = findings.loc[findings["status"] == status, "severity"].value_counts()
-        said = ", ".join(f"{severities[name]} {name}" for name in reversed(SEVERITIES) if name in severities)
-        click.echo(f"findings {_PROSE.get(status, status)}: {said or 'none'}")
-    click.echo(f"published in {out}:")
-    hints = {"report.html": "open this in a browser", NOTEBOOK: "or this in JupyterLab"}
-    for name in ARTEFACTS:
-        click.echo(f"  {name}" + (f"  <- {hints[name]}" if name in hints else ""))

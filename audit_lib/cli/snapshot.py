@@ -24,8 +24,9 @@ from audit_lib.cli.options import (
     writer_name,
     writer_option,
 )
+from audit_lib.cli.terminal import DOUBT, GOOD, say
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
-from audit_lib.ledger.keys import key_file, made_key_of
+from audit_lib.ledger.keys import key_file, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.publish.known_values import guard_values
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -33,6 +34,8 @@ from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import lacking, snapshot_draft
+
+MOST_NAMES = 5
 
 
 @click.command()
@@ -53,7 +56,34 @@ def snapshot(
     seen = entry.body["secrets"]
     present = sum(row["fingerprint"] is not None for row in seen)
     where = counted(len(entry.body["places"]), "place")
-    click.echo(f"{entry.place}: {counted(present, 'value')} in {where} seen at {iso(at)}")
+    say(f": {counted(present, 'value')} in {where} seen at {iso(at)}", entry.place, GOOD)
+    _say_changes(entry, read_ledger(context.project.ledger_dir, key_of(context.project)))
+    say(" in a week, and after each deploy", "Take the next")
+
+
+def _say_changes(entry: Entry, ledger: Ledger) -> None:
+    """Which values are not those of the writer's snapshot before, and which are not there."""
+    before = [one for one in ledger.of_kind("snapshot") if one.writer == entry.writer and one.seq < entry.seq]
+    now_, then = _seen(entry), _seen(before[-1]) if before else {}
+    changed = [name for name, value in now_.items() if value and value != then.get(name)]
+    if before:
+        names = f": {_some(changed)}" if changed else ""
+        say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before[-1].place}:")
+    if absent := [name for name, value in now_.items() if not value]:
+        say(f" {counted(len(absent), 'secret')}: {_some(absent)}", "without a value:", DOUBT)
+
+
+def _seen(entry: Entry) -> dict[str, str | None]:
+    """The fingerprint by secret and place."""
+    rows_ = entry.body["secrets"]
+    return {
+        f"{row['variable']} in {row['environment']}/{row['service']}": row["fingerprint"] for row in rows_
+    }
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:

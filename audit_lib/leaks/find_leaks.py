@@ -9,13 +9,13 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.git_history import Introduction
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.scanner_reports import read_reports
-from audit_lib.leaks.search import homes_of, quiet, search_leaks
-from audit_lib.leaks.search_objects import Progress
+from audit_lib.leaks.search import homes_of, search_leaks
 from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks

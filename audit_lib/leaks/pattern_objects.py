@@ -9,13 +9,13 @@ from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch
+from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects, trees
 from audit_lib.leaks.kinds_of_files import is_others
 from audit_lib.leaks.scan_cache import Memory
-from audit_lib.leaks.search_objects import Progress
 from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
@@ -68,7 +68,7 @@ def search_pattern_objects(
             yield from _texts(batch, done)
             commits.extend(span.oid for span in batch.spans if span.kind == "commit")
             read += batch.begun
-            progress("shapes of secrets in git objects", read, len(asked))
+            progress("shapes in git objects", read, len(asked))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         met = [oid for some in _looked(pool, _shares(texts()), shapes) for oid in some]

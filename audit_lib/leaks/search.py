@@ -13,6 +13,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import LeakCoverage, Sightings
 from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
@@ -21,7 +22,7 @@ from audit_lib.leaks.place_objects import Placed, Walked, place_objects
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_elsewhere, search_files
-from audit_lib.leaks.search_objects import ObjectSearch, Progress, search_objects
+from audit_lib.leaks.search_objects import ObjectSearch, search_objects
 from audit_lib.leaks.sightings import Sighting, merged
 from audit_lib.logs.log_files import outside_logs
 from audit_lib.project import Project
@@ -38,10 +39,6 @@ class LeakSearch:
     sightings: pd.DataFrame
     coverage: pd.DataFrame
     new_objects: int  # how many were not known to hold nothing
-
-
-def quiet(what: str, done: int, of: int) -> None:
-    """Reports no progress."""
 
 
 def search_leaks(

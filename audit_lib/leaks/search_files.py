@@ -7,10 +7,11 @@ from typing import BinaryIO
 
 from audit_lib.base.archives import HEAD, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
+from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.elsewhere import place_elsewhere
 from audit_lib.leaks.scan_cache import ScanCache
-from audit_lib.leaks.search_objects import CROWDED, Progress, not_within, search_archive
+from audit_lib.leaks.search_objects import CROWDED, not_within, search_archive
 from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
 
 

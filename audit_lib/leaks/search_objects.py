@@ -2,7 +2,7 @@
 
 import io
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +12,12 @@ from audit_lib.base.archives import HEAD, Expansion, archive_kind, unpack
 from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
+from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
-
-Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
 class FoundInMember(Protocol):

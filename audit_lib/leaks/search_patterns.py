@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
 from audit_lib.leaks.git_objects import Listing
@@ -20,7 +21,6 @@ from audit_lib.leaks.pattern_objects import (
     search_pattern_objects,
 )
 from audit_lib.leaks.scan_cache import Memory, ScanCache
-from audit_lib.leaks.search_objects import Progress
 from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available
 
 _AT_ONCE = 8 << 20  # bytes of files read ahead

@@ -17,6 +17,7 @@ import pandas as pd
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import Unreadable
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.formats import BUNDLED, LogFormats, load_formats
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.project_formats import formats_source
@@ -39,7 +40,12 @@ KEPT = 4  # caches of older contents that are left
 
 
 def cached_logs(
-    project: Project, keeper: Keeper, folder: Path | None = None, *, formats: LogFormats | None = None
+    project: Project,
+    keeper: Keeper,
+    folder: Path | None = None,
+    *,
+    formats: LogFormats | None = None,
+    progress: Progress = quiet,
 ) -> LogRead:
     """All logs of a project, known values removed from routes, clients, subjects and names of files.
 
@@ -52,13 +58,13 @@ def cached_logs(
     """
     search, formats = strong_search(keeper), formats or load_formats()
     if keeper.key.origin == "throw-away":
-        return _coded(without_values(read_logs(project, None, formats), search))
+        return _coded(without_values(read_logs(project, None, formats, progress=progress), search))
     secret = keeper.key.derive("log cache")
     home = (folder or user_cache()) / "logs"
     path = home / f"{_digest(project, secret, search.digest, formats)}.npz"
     found = _load(path, secret)
     if found is None:
-        found = _coded(without_values(read_logs(project, None, formats), search))
+        found = _coded(without_values(read_logs(project, None, formats, progress=progress), search))
         _store(path, secret, found)
     return found
 

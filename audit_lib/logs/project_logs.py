@@ -1,7 +1,7 @@
 """Reads a project's logs for one quarter: every line counted, failures with their place and time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -16,6 +16,7 @@ from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packe
 from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import OpenSource, Unreadable
 from audit_lib.base.log_kinds import MOST_ROUTES
+from audit_lib.base.progress import Progress, Watched, adding_up, quiet
 from audit_lib.logs.count_lines import Period, raw_lines
 from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
@@ -58,6 +59,7 @@ class _Source:
     scheduler: str
     zone_declared: bool
     total: int  # bytes of the files of all sources
+    more: Callable[[int], None]  # is told how many of them were read
 
 
 def nothing_read() -> LogRead:
@@ -72,6 +74,7 @@ def read_logs(
     *,
     scheduler: str = "",
     routes: int = MOST_ROUTES,
+    progress: Progress = quiet,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
@@ -87,11 +90,12 @@ def read_logs(
     read: list[dict[str, Any]] = []  # the rows of the files that were read
     named = log_files(project)
     total = sum(bytes_in(file.root, [file.path]) for _, files in named for file in files)
+    more = adding_up(progress, "bytes of logs", total)
     for source, files in named:
         rows += _not_supplied(project, source, files)
         zone = ZoneInfo(source.time_zone)
         plan = Plan(formats, zone, _period(quarter), routes=routes)
-        own = _Source(frozenset(files), plan, scheduler, source.zone_declared, total)
+        own = _Source(frozenset(files), plan, scheduler, source.zone_declared, total, more)
         for file in files:
             row, sums = _read_file(own, file, quarter)
             rows.append(_row(source, file.name) | row)
@@ -165,7 +169,7 @@ def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[di
                 written = micros_of(source.facts.modified_at)
                 sums, remark = read_with_year(lambda at: _sums(own, file, source, at, broken), written)
             else:
-                sums, remark = _stream_sums(source.file, own.plan, own.total, broken), ""
+                sums, remark = _stream_sums(own, source.file, own.plan, broken), ""
             shapes = _shapes(own, file) if sums.not_understood else ""
             dates = {"modified_at": source.facts.modified_at, "mode": source.facts.mode}
             facts = {"size_bytes": source.facts.size_bytes, "sha256": source.finish()}
@@ -202,13 +206,13 @@ def _sums(own: _Source, file: LogFile, source: OpenSource, written: int | None, 
         return read_on_cluster([str(file.root / file.path)], plan, own.scheduler)[0]
     if written is None:
         with file.open() as again:
-            return _stream_sums(again.file, plan, own.total, broken)
-    return _stream_sums(source.file, plan, own.total, broken)
+            return _stream_sums(own, again.file, plan, broken)
+    return _stream_sums(own, source.file, plan, broken)
 
 
-def _stream_sums(file: BinaryIO, plan: Plan, total: int, broken: list[str]) -> LogSums:
-    stream = Stream(file)
-    sums = read_log(cast(BinaryIO, stream), plan, total)
+def _stream_sums(own: _Source, file: BinaryIO, plan: Plan, broken: list[str]) -> LogSums:
+    stream = Stream(cast(BinaryIO, Watched(file, own.more)))
+    sums = read_log(cast(BinaryIO, stream), plan, own.total)
     if stream.broken:
         broken.append(f"{BROKEN_OFF} ({stream.broken})")
     return sums

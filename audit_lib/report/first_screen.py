@@ -23,10 +23,10 @@ MOST_NAMES = 3
 MOST_DATES = 10
 
 
-def do_first(audit: Audit) -> Block:
-    """The actions that come first, each with why, owner, date and the number of findings that it closes."""
+def do_first(audit: Audit, most: int = FIRST) -> Block:
+    """The `most` actions that come first, each with why, owner, date and how many findings it closes."""
     actions = tabulate_actions(audit)
-    first, rest = actions.head(FIRST), actions.iloc[FIRST:]
+    first, rest = actions.head(most), actions.iloc[most:]
     everything = int(actions["closes"].sum())
     if first.empty:
         return Block("Nothing to do: no finding is open", "", "", "left tall")

@@ -2,10 +2,6 @@
 
 import gzip
 import json
-import os
-import pty
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -243,17 +239,6 @@ def test_a_zone_moves_zone_less_times(log: Path) -> None:
         for row in json.loads(_run(log, "--format", "json", "--time-zone", "Pacific/Auckland").stdout)
     ]
     assert days == [None, "2026-07-31", "2026-07-31", "2026-08-02"]
-
-
-def test_a_terminal_sees_a_progress_bar(log: Path) -> None:
-    """On a terminal the part that was read is shown on stderr; stdout holds the rows alone."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "audit_lib", "failures", str(log), "--by", "kind"]
-    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
-    os.close(theirs)
-    assert "100%" in os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    assert shown.stdout == _run(log, "--by", "kind").stdout
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)

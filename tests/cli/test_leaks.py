@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -14,8 +13,10 @@ from click.testing import CliRunner
 from sarif_kit.validate import validation_errors
 
 from audit_lib.__main__ import main
+from audit_lib.cli import leaks as leaks_command
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
+from tests.support.terminals import on_terminal, plain_lines
 
 TOKEN, OLD, DSN = (
     fake_value("cli token"),
@@ -49,16 +50,18 @@ def run(plot: Plot, *args: str, cache: Path, code: int = 0) -> Any:
 
 
 def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
-    """Each leak is a line, what is in force first, with its places and what was not searched."""
+    """The totals, a line for each leak, what is in force first, what was left out, and what to do."""
     lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
-    assert "API_TOKEN: IN FORCE in development" in lines[0]
-    assert "at HEAD, reachable by a ref, first 2025-" in lines[0]
-    assert lines[1].endswith("docs/my notes é.md:1 (plain)")
-    assert lines[2] == "    working tree docs/my notes é.md:1 (plain)"
-    assert "API_TOKEN: not known to be in force" in lines[3]
-    assert lines[4] == "    log backend/logs/app.log:2 (plain)"
-    assert lines[5] == "2 leaks, 0 possible passwords, 0 templates and weak defaults"
-    assert any(line.startswith("partly: 1 values DB_PASSWORD: has under 8 characters") for line in lines)
+    force = "0 in force in production, 1 in force elsewhere, 0 not known to be in force, 1 not in force"
+    assert lines[0] == f"2 leaks: {force}; 0 possible passwords; 0 templates and weak defaults"
+    assert lines[1].startswith("API_TOKEN: IN FORCE in development, first ")
+    assert "at HEAD, 2 occurrences, leak-" in lines[1]
+    assert lines[2].endswith("docs/my notes é.md:1 (plain)")
+    assert lines[3] == "    working tree docs/my notes é.md:1 (plain)"
+    assert lines[4].startswith("API_TOKEN: not in force, ")
+    assert lines[5] == "    log backend/logs/app.log:2 (plain)"
+    assert any(line.startswith("partly: 1 values (DB_PASSWORD): has under 8 characters") for line in lines)
+    assert lines[-1].startswith("do first: rotate API_TOKEN now")
 
 
 def test_json_is_complete(project: Plot, tmp_path: Path) -> None:
@@ -168,26 +171,18 @@ def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None
     assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
 
 
-def test_a_terminal_sees_how_far_a_long_search_is(project: Plot, tmp_path: Path) -> None:
-    """On a terminal stderr says what is searched and how far, no value; stdout holds the table alone."""
-    impatient = "from audit_lib.cli import leaks; leaks._PATIENCE = -1; leaks.leaks()"
-    command = [sys.executable, "-c", impatient, "--project", str(project.root), "--no-patterns"]
-    own = {
-        "XDG_CACHE_HOME": str(tmp_path),
-        "AUDIT_KEY_FILE": str(tmp_path / "none"),
-        "PATH": os.environ["PATH"],
-    }
-    ours, theirs = pty.openpty()
-    shown = subprocess.run(command, env=own, stdout=subprocess.PIPE, stderr=theirs, check=True, text=True)
-    os.close(theirs)
-    told = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-    assert re.search(r"files: \d+", told)
+def test_a_terminal_sees_how_far_a_long_search_is(
+    project: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal a bar says what is searched and how far, and no value; the answer is the same."""
+    monkeypatch.setattr(leaks_command, "_PATIENCE", -1)
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "none"))
+    arguments = ["leaks", "--project", str(project.root), "--no-patterns"]
+    told = on_terminal(lambda: main(arguments, standalone_mode=False), columns=80)
+    assert re.search(r"files \d+ .*%", told)
     assert TOKEN not in told
-    assert "\x1b" not in shown.stdout
-    assert len(shown.stdout.splitlines()) == len(
-        run(project, "--no-patterns", cache=tmp_path).output.splitlines()
-    )
+    said = " ".join(plain_lines(told)).split()
+    assert set(run(project, "--no-patterns", cache=tmp_path).output.split()) <= set(said)
 
 
 def test_the_project_must_exist(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
     assert made == {name: (GOLDEN / name).read_bytes() for name in ARTEFACTS}
     assert report_faults(out) == []
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
-    assert "report.html  <- open this in a browser" in run.stdout
+    assert f"Open {out / 'report.html'} in a browser" in run.stdout
     assert "does not exist; to supply it: " in run.stdout
 
 

@@ -105,12 +105,13 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
 
 class OwnEngine(Engine):  # type: ignore[misc]
-    """papermill's engine with such a kernel, given as the option `kernel`."""
+    """papermill's engine with such a kernel and a Progress, given as the options `kernel` and `progress`."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
         """Execute the notebook that papermill holds."""
         kernel: OwnKernel = options["kernel"]
+        progress, cells = options["progress"], len(nb_man.nb.cells)
         client = _Client(
             nb_man,
             kernel,
@@ -119,6 +120,7 @@ class OwnEngine(Engine):  # type: ignore[misc]
             record_timing=False,
             coalesce_streams=True,  # how a stream is cut into messages depends on time
             ipython_hist_file=":memory:",
+            on_cell_complete=lambda cell, cell_index: progress("notebook", cell_index + 1, cells),
         )
         with Path(os.devnull).open("w") as nowhere:
             client.execute(

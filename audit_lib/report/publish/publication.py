@@ -11,6 +11,7 @@ import nbformat
 import pandas as pd
 
 from audit_lib.base.errors import Refused
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.project.policy import Policy
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.atomic_folder import publishing
@@ -82,6 +83,8 @@ def publish(
     parameters: Mapping[str, object],
     keeper: Keeper,
     make: Callable[[], Publication[Content]],
+    *,
+    progress: Progress = quiet,
 ) -> Publication[Content]:
     """What was published into the folder `out`, whole and searched, or not at all.
 
@@ -94,7 +97,7 @@ def publish(
     guard.install(keeper)
     with (
         publishing(out) as folder,
-        started(package.notebook, parameters, warm_up=package.warm_up) as finish,
+        started(package.notebook, parameters, warm_up=package.warm_up, progress=progress) as finish,
         ThreadPoolExecutor(1) as threads,
     ):
         made = guarded(keeper, make)
@@ -103,11 +106,13 @@ def publish(
         executed = finish(
             Handoff(parameters, made.content, keeper, classes.sealed, classes.open, classes.public)
         )
+        progress("pages", 0, 1)
         _write(folder, {**package.files(made.content, executed), **beside.result()})
         digests = {name: sha256((folder / name).read_bytes()).hexdigest() for name in _names(folder)}
         _write(folder, {MANIFEST: to_json(signed(package.manifest(made, digests), keeper.key))})
         if package.packed:
             _write(folder, {package.packed: packed_folder(folder)})
+        progress("searching the report", 0, 1)
         seal(folder, Sealing(keeper, classes, made.plan))
     return made
 

@@ -1,6 +1,5 @@
 """Runs a notebook by papermill in this process and returns it without what differs from run to run."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from audit_lib.base.errors import AuditError, BadInput, Fault
+from audit_lib.base.progress import Progress, quiet
 from audit_lib.report.publish.jupyter_kernel import OwnEngine, OwnKernel
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.publish.source_notebooks import published_notebook
@@ -29,20 +29,18 @@ def run_notebook(
     *,
     handoff: Handoff | None = None,
     cell_timeout: int = CELL_TIMEOUT,
-    watched: bool | None = None,
 ) -> nbformat.NotebookNode:
     """The executed notebook, normalised (`normalise`); nothing is written.
 
     Args:
         handoff: what the kernel gets through an inherited pipe (handoff.py).
-        watched: show a progress bar; by default where a person watches stderr.
 
     Raises:
         BadInput: a parameter that the notebook does not have, or that looks like a secret; or what the
             notebook itself refused.
         AuditError: a cell failed, took longer than `cell_timeout` seconds, or the kernel died.
     """
-    with started(source, parameters, cell_timeout=cell_timeout, watched=watched) as finish:
+    with started(source, parameters, cell_timeout=cell_timeout) as finish:
         return finish(handoff)
 
 
@@ -53,7 +51,7 @@ def started(
     *,
     warm_up: str = "",
     cell_timeout: int = CELL_TIMEOUT,
-    watched: bool | None = None,
+    progress: Progress = quiet,
 ) -> Iterator[Callable[[Handoff | None], nbformat.NotebookNode]]:
     """A function that runs the notebook as `run_notebook` does, in a kernel that is started at once.
 
@@ -72,7 +70,8 @@ def started(
             parameters=dict(parameters),
             engine_name=_ENGINE,
             kernel_name="python3",
-            progress_bar=sys.stderr.isatty() if watched is None else watched,
+            progress_bar=False,
+            progress=progress,
             start_timeout=60,
             request_save_on_cell_execute=False,
             execution_timeout=cell_timeout,

@@ -1,0 +1,97 @@
+"""What `leaks` says to a person: how many, each with its places, what was not searched, what to do."""
+
+from typing import Any
+
+import pandas as pd
+
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted, day_words
+from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, say
+from audit_lib.leaks.find_leaks import LeakAudit
+from audit_lib.leaks.next_step import next_step
+from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOWN, PRODUCTION
+from audit_lib.leaks.whole_search import shows_no_leak
+
+_STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
+_WORDS = {IN_FORCE: "IN FORCE", NOT_KNOWN: "not known to be in force", NOT_IN_FORCE: "not in force"}
+_STATES = ("incomplete", "not searched", "partly", "searched")
+_MOST_NAMES = 4
+
+
+def say_leaks(found: LeakAudit, most: int, elsewhere: pd.DataFrame) -> None:
+    """The answer, then each leak with at most so many places, the most urgent first; never a value."""
+    real = found.leaks[~found.leaks["kind"].isin(NO_SECRETS)]
+    whole = shows_no_leak(found.coverage)
+    say(_totals(found.leaks, real, whole), *_answer(real, whole))
+    since = {(row.leak_id, row.path): _since(row) for row in rows(elsewhere)}
+    for leak in rows(found.leaks):
+        _say_leak(leak)
+        there = found.places[found.places["leak_id"] == leak.leak_id]
+        for place in rows(there.head(most)):
+            say(f"{_place(place)}{since.get((place.leak_id, place.path), '')}", indent="    ")
+        if len(there) > most:
+            say(f"and {counted(len(there) - most, 'more place')} (--places {len(there)})", indent="    ")
+    say()
+    _say_coverage(found.coverage)
+    say()
+    say(f" {next_step(found.leaks, found.coverage)}", "do first:")
+
+
+def _answer(real: pd.DataFrame, whole: bool) -> tuple[str, Any]:
+    if len(real):
+        return counted(len(real), "leak"), BAD
+    return ("No leak", GOOD) if whole else ("No leak was found, but not everything was searched", DOUBT)
+
+
+def _totals(leaks: pd.DataFrame, real: pd.DataFrame, whole: bool) -> str:
+    force = real["force"].eq(IN_FORCE)
+    there = force & real["in_force"].str.split(",").map(lambda places: PRODUCTION in places)
+    doubt = int(real["force"].eq(NOT_KNOWN).sum())
+    chosen = int(leaks["kind"].eq("possible").sum())
+    others = len(leaks) - len(real) - chosen
+    said = [
+        f"{int(there.sum())} in force in production, {int((force & ~there).sum())} in force elsewhere, "
+        f"{doubt} not known to be in force, {len(real) - int(force.sum()) - doubt} not in force"
+    ] * bool(len(real))
+    said.append(counted(chosen, "possible password"))
+    said.append(counted(others, "template or weak default", "templates and weak defaults"))
+    return f": {'; '.join(said)}"
+
+
+def _say_leak(leak: Any) -> None:
+    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+    there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
+    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)} in {leak.first_commit[:12]}"
+    where = "at HEAD" if leak.at_head else "not at HEAD"
+    reach = "" if leak.reachable else ", not reachable by a ref"
+    often = counted(leak.occurrences, "occurrence")
+    told = f"{_WORDS[leak.force]}{there}{since}, {where}{reach}, {often}, {leak.leak_id}"
+    style = FAINT if leak.kind in NO_SECRETS else _STYLES.get(leak.force, FAINT)
+    say(f": {told}", f"{leak.variable}{kind}", style)
+
+
+def _place(place: Any) -> str:
+    line = "" if place.line is None else f":{place.line}"
+    commit = f" {place.commit[:12]}" if place.commit else ""
+    return f"{place.place}{commit} {place.path}{line} ({place.encoding})"
+
+
+def _since(row: Any) -> str:
+    """For how long a value has been in a file outside the project, and how grave that is."""
+    if row.written_at is None:
+        return f"; {row.severity}: since when is not known"
+    days = counted(int(row.days_min), "day")
+    return f"; {row.severity}: there for {days} at least, since {day_words(row.written_at)}"
+
+
+def _say_coverage(coverage: pd.DataFrame) -> None:
+    """What was searched, by what is the same of it; what was left out comes first."""
+    keys = ["state", "part", "reason"]
+    ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
+    for (state, part, reason), group in ordered.groupby(keys, sort=False):
+        count = "" if group["count"].isna().all() else f"{group['count'].sum():,} "
+        named = [place for place in group["place"] if place not in ("", ".")]
+        more = [f"{len(named) - _MOST_NAMES} more"] * (len(named) > _MOST_NAMES)
+        names = f" ({', '.join([*named[:_MOST_NAMES], *more])})" if named else ""
+        said = f" {count}{part}{names}{f': {reason}' if reason else ''}"
+        say(said, f"{state}:", FAINT if state == "searched" else DOUBT)

@@ -1,0 +1,159 @@
+"""What commands say fits the terminal, is coloured if that is wanted, and is plain whole lines elsewhere."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from wcwidth import wcswidth
+
+from audit_lib.__main__ import main
+from audit_lib.base.contracts import LeakCoverage, LeakPlaces, Leaks, LeaksElsewhere, LeakTargets
+from audit_lib.cli import investigate_run, leaks, review
+from audit_lib.cli.leaks_answer import say_leaks
+from audit_lib.cli.review_answer import say_review
+from audit_lib.cli.terminal import progress_bar
+from audit_lib.leaks.find_leaks import LeakAudit
+from tests.support import made_up_audit as frames
+from tests.support.paths import ROOT
+from tests.support.terminals import STYLE, on_terminal, plain_lines
+
+WIDTHS = (60, 80, 120)
+LONG = f"a/{'日本' * 40}/{'x' * 150}"
+ROUTE = "/settings/profile/orders/invoices/history/of-the-year/by-month/as-a-table/in-full"
+
+
+@pytest.fixture(autouse=True)
+def _usual_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def _review() -> None:
+    say_review(frames.audit(), Path(LONG))
+
+
+def _failures(tmp_path: Path) -> Callable[[], object]:
+    log = tmp_path / "a.log"
+    line = '203.0.113.9 - - [01/Aug/2026:10:00:00 +0000] "GET /{} HTTP/1.1" 401 12 "-" "x"\n'
+    log.write_text(
+        "".join(line.format(f"{letter}-list{ROUTE}") for letter in "abcdefghijklmnopqrstuvwxy"), "utf-8"
+    )
+    return lambda: main(["failures", str(log), "--by", "client,route"], standalone_mode=False)
+
+
+@pytest.fixture(params=["review", "failures"])
+def command(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], object]:
+    """Something that says much, with hostile and long names."""
+    return _review if request.param == "review" else _failures(tmp_path)
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_nothing_is_wider_than_the_terminal(command: Callable[[], object], columns: int) -> None:
+    """At 60, 80 and 120 columns no line is wider, also of long and of wide characters; the width is used."""
+    lines = plain_lines(on_terminal(command, columns))
+    widths = [wcswidth(line) for line in lines]
+    assert min(widths) >= 0, "a control character reached the terminal"
+    assert 0.75 * columns < max(widths) <= columns
+
+
+@pytest.mark.parametrize(
+    ("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=str
+)
+def test_colour_is_as_wanted(
+    environ: dict[str, str], coloured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal is coloured, and not with NO_COLOR or a dumb one; what is said is the same."""
+    told = on_terminal(_failures(tmp_path), 80)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    as_wanted = on_terminal(_failures(tmp_path), 80)
+    assert bool(STYLE.search(as_wanted)) == coloured
+    assert plain_lines(as_wanted) == plain_lines(told)
+
+
+def test_elsewhere_lines_are_whole_and_plain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What no terminal shows has no style, and the same bytes whatever the width: a line is never broken."""
+    said = []
+    for columns in ("40", "200"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", columns)
+            _review()
+            _failures(tmp_path)()
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert "\x1b" not in "".join(said[0])
+    assert f"published in {LONG}: " in said[0].out
+    assert f"/a-list{ROUTE} " in said[0].out
+
+
+def test_a_review_answers_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """The verdict, three things to do, the totals, what was not read, and in the last line the page."""
+    _review()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Fail. One production secret is too old."
+    order = ["Fail.", "Do ", "findings open: 1 high, 1 medium", "logs: ", "not read: 1 source of 3", "Open "]
+    places = [next(i for i, line in enumerate(lines) if line.startswith(start)) for start in order]
+    assert places == sorted(places)
+    assert "  frontend/.env.local: no such file; to supply it: " in "\n".join(lines)
+    assert lines[-1].startswith(f"Open {LONG}/report.html in a browser")
+
+
+def test_a_bar_moves_within_a_part_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what is done of how much, never goes back, fits the terminal, and ends at 100 %."""
+    monkeypatch.setattr("audit_lib.cli.terminal._EACH", -1)
+
+    def work() -> None:
+        with progress_bar({"reading": 1, "a long cell with a long name": 3}) as progress:
+            for done in range(0, 101, 5):
+                progress("a long cell with a long name", done * 10**6, 10**8)
+            progress("reading", 1, 1)
+
+    for columns in WIDTHS:
+        states = [line for line in plain_lines(on_terminal(work, columns, out=False)) if line]
+        percent = [int(re.search(r"(\d+)%$", line)[1]) for line in states]  # type: ignore[index]
+        assert percent == sorted(percent)
+        assert len(set(percent)) > 20
+        assert percent[-1] == 100
+        assert max(map(wcswidth, states)) < columns
+
+
+def test_no_bar_is_where_it_would_be_noise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written elsewhere than on a terminal, on a dumb one, or of a work that is soon done."""
+
+    def work(patience: float = 0) -> None:
+        with progress_bar({"reading": 1}, patience) as progress:
+            progress("reading", 1, 2)
+
+    work()
+    assert capsys.readouterr().err == ""
+    assert on_terminal(lambda: work(patience=60), 80) == ""
+    monkeypatch.setenv("TERM", "dumb")
+    assert on_terminal(work, 80) == ""
+
+
+def test_every_part_that_is_reported_has_its_place_in_a_bar() -> None:
+    """What the library reports as a part of its work is named by the command that shows it."""
+    named = re.compile(r"""progress\(\s*"([^"]+)"|adding_up\(progress, "([^"]+)\"""")
+    sources = [path.read_text("utf-8") for path in (ROOT / "audit_lib").rglob("*.py")]
+    reported = {one or other for text in sources for one, other in named.findall(text)}
+    assert len(reported) > 5
+    assert reported == {*review.WORK, *investigate_run.WORK, *leaks._WORK}
+
+
+def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a leak the answer is "no leak" only if everything was searched; else the last line says so."""
+    empty = LeakTargets.of([]), Leaks.of([]), LeakPlaces.of([])
+    whole = frames.leak_coverage()
+    parts = whole.assign(state=["searched", "not searched", "searched"], reason=["", "may not be read", ""])
+    say_leaks(LeakAudit(*empty, whole), 3, LeaksElsewhere.of([]))
+    assert capsys.readouterr().out.splitlines()[:: 10**6] == [
+        "No leak: 0 possible passwords; 0 templates and weak defaults"
+    ]
+    say_leaks(LeakAudit(*empty, LeakCoverage.checked(parts)), 3, LeaksElsewhere.of([]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("No leak was found, but not everything was searched: ")
+    assert lines[2] == "not searched: 3 files: may not be read"
+    assert lines[-1].startswith("do first: nothing, as far as was searched; ")
