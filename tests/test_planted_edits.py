@@ -11,7 +11,7 @@ from tests.support.agreements import facts
 from tests.support.paths import GOLDEN
 from tests.support.planted_edits import FILES, KINDS, planted
 
-TEXTS = {path.name: path.read_text("utf-8") for path in GOLDEN.iterdir() if path.suffix != ".pdf"}
+TEXTS = {path.name: path.read_text("utf-8") for path in GOLDEN.iterdir() if path.suffix not in (".pdf", ".zip")}
 SHARE = 0.95  # of the edits that are seen without any digest
 
 
@@ -23,12 +23,12 @@ def _edits(count: int, seed: str) -> list[tuple[str, str]]:
 
 
 def _verified(folder: Path, edits: list[tuple[str, str]]) -> int:
-    """How many of the edits `verify` reports, each in its file alone."""
+    """How many of the edits `verify` reports, by the name of the file."""
     shutil.copytree(GOLDEN, folder)
     seen = 0
     for name, text in edits:
         (folder / name).write_text(text, "utf-8", newline="")
-        seen += [fault.place for fault in report_faults(folder)] == [name]
+        seen += name in {fault.place for fault in report_faults(folder)}
         (folder / name).write_text(TEXTS[name], "utf-8", newline="")
     assert report_faults(folder) == []
     return seen
