@@ -230,3 +230,13 @@ def test_the_first_screen_counts_what_the_record_holds(report: dict[str, Any]) -
     assert told["Open"] == len(opened)
     actions = re.findall(r'<tr id="do-\d+">.*<td>(\d+)$', page, re.MULTILINE)
     assert sum(map(int, actions)) == len(opened)
+
+
+def test_what_is_grave_can_be_looked_up(report: dict[str, Any]) -> None:
+    """Each critical or high finding cites a line, a leak, a ledger entry, or the file that is the fault."""
+    cited = re.compile(r"[\w./-]+:\d+\b|leak-[0-9a-f]{10}|ledger [\w.-]+#\d+")
+    files = {row["source"] for row in report["sources"]}
+    grave = [row for row in report["findings"] if row["severity"] in ("critical", "high")]
+    assert len(grave) > 50
+    vague = [row for row in grave if not cited.search(f"{row['where']} {row['evidence']}")]
+    assert [row["id"] for row in vague if row["where"] not in files] == []

@@ -17,6 +17,7 @@ from audit_lib.findings.check import Tables, judged
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.covered import covered_words
 from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
+from audit_lib.findings.line_of import with_lines
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.findings.spared_settings import looked_at
@@ -79,7 +80,7 @@ def _run(checks: Iterable[Check], tables: Tables, policy: Policy) -> list[_Findi
     found: list[_Finding] = []
     for check in checks:
         alike: dict[str, list[_Finding]] = defaultdict(list)
-        for finding in _apply(check, looked_at(check, tables), policy):
+        for finding in _apply(check, with_lines(check, looked_at(check, tables), tables), policy):
             alike[finding.id].append(finding)
         found += map(_merged, alike.values())
     return found

@@ -9,7 +9,7 @@ from audit_lib import __version__
 from audit_lib.base.in_words import counted
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_MOST_LOCATIONS = 100  # of one result; a viewer shows the first, `occurrences` counts all
+MOST_LOCATIONS = 100  # of one result; a viewer shows the first, `occurrences` counts all
 _LEVELS = {
     "leak": "error",
     "pattern": "error",
@@ -75,7 +75,7 @@ def _result(leak: dict[Any, Any], places: list[dict[Any, Any]]) -> dict[str, Any
         "ruleId": _rule_id(leak["kind"]),
         "level": _LEVELS[leak["kind"]],
         "message": {"text": text},
-        "locations": [_location(place) for place in places[:_MOST_LOCATIONS] if place["path"]],
+        "locations": [_location(place) for place in places[:MOST_LOCATIONS] if place["path"]],
         "partialFingerprints": {"leakId/v1": leak["leak_id"]},
         "occurrenceCount": max(int(leak["occurrences"]), 1),
         "properties": {

@@ -208,3 +208,16 @@ def test_a_leak_is_open_whether_or_not_it_is_in_force(status: str, check: str) -
     """Not knowing if a leaked value is in force makes no leak unknown: it was found."""
     row = _find(leaked_secrets=[{"status": status}]).iloc[0]
     assert (row["check"], row["status"]) == (check, "open")
+
+
+def test_an_age_and_a_pair_cite_the_lines_of_their_values() -> None:
+    """What is judged of a value says where it stands; without a line in the inventory, in which place."""
+    held = [{"line": 3, "source": "deploy/a.env"}]
+    found = _find(
+        inventory=held, freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]
+    )
+    age = found[found["check"] == "overdue-secret"].iloc[0]
+    assert age["where"] == "deploy/a.env:3"
+    pair = {"why": "pairing", "expected": "same", "relation": "different", "other_secret": "OTHER"}
+    found = _find(inventory=held, drift=[{**pair, "other_environment": "staging", "other_service": "web"}])
+    assert found[found["check"] == "pairing-mismatch"].iloc[0]["where"] == "deploy/a.env:3, staging/web"

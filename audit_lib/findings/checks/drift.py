@@ -1,10 +1,11 @@
 """Checks on values compared between places: pairs that must match, reuse, example files."""
 
 from audit_lib.findings.check import Check, Rows, Truths, by_environment, of_defaults
+from audit_lib.findings.line_of import LINE_OF, OTHER_LINE_OF
 
 OTHER = "{other_environment}/{other_service} {other_secret}"
 HERE = "{secret} ({environment}/{service})"
-PLACES = "{environment}/{service}, {other_environment}/{other_service}"
+PLACES = f"{LINE_OF}, {OTHER_LINE_OF}"
 REUSE = ("NIST SC-12", "PCI 6.5.3", "ISO A.8.31")
 
 

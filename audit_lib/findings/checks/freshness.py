@@ -1,10 +1,10 @@
 """Checks on a secret's age: overdue, due, not known, and evidence that contradicts itself."""
 
 from audit_lib.findings.check import Check, by_environment, yes
+from audit_lib.findings.line_of import LINE_OF
 
 ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
-SCOPE = "{environment}/{service}"
 AGE = "age: {age}; limit: {max_age_days} days"
 
 AGES = (
@@ -19,7 +19,7 @@ AGES = (
         evidence=AGE + "; overdue since {overdue_from_at} at the latest ({hi_evidence})",
         remedy="Rotate {secret} in {environment}/{service} now and record it: audit_lib record {secret}.",
         controls=ROTATION,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -33,7 +33,7 @@ AGES = (
         evidence=AGE + "; may be overdue from {possibly_overdue_from_at}",
         remedy="Plan the rotation of {secret} in {environment}/{service} before {possibly_overdue_from_at}.",
         controls=ROTATION,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -48,7 +48,7 @@ AGES = (
         evidence=AGE + "; the policy's limit for all secrets: {strict_max_age_days} days",
         remedy="Rotate {secret} in {environment}/{service}, or state in the guide which limit applies.",
         controls=ROTATION,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -65,7 +65,7 @@ AGES = (
         evidence="whether these are overdue is not known ({reason_words})",
         remedy="{next_step}",
         controls=ROTATION,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -80,7 +80,7 @@ AGES = (
         "({hi_evidence})",
         remedy="Find out which record of {secret} is wrong, and record what is right. Check the clocks.",
         controls=LEDGER,
-        where=SCOPE,
+        where=LINE_OF,
     ),
     Check(
         id="rotation-not-done",
@@ -93,7 +93,7 @@ AGES = (
         evidence="a rotation was recorded, but the current value was seen in place before it",
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
-        where=SCOPE,
+        where=LINE_OF,
         facts=(
             "period",
             "rotate",
@@ -111,7 +111,7 @@ AGES = (
         "{value_age_days_min} days old",
         remedy="Rotate {secret} in {environment}/{service} to a value that was never in use.",
         controls=("NIST IA-5(1)", "PCI 8.3.7"),
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -125,7 +125,7 @@ AGES = (
         evidence="another value was in place before the current one, and no record reports the change",
         remedy="Record who rotated {secret} and why: audit_lib record {secret} --environment {environment}.",
         controls=LEDGER,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("period",),
     ),
     Check(
@@ -142,7 +142,7 @@ AGES = (
         unknown_evidence="whether {secret} and {other_secret} came into force together is not known",
         remedy="Rotate both in {environment} together, and take a snapshot just before and just after.",
         controls=ROTATION,
-        where=SCOPE,
+        where=LINE_OF,
         facts=("pairing", "rotate"),
     ),
     Check(
@@ -157,7 +157,7 @@ AGES = (
         evidence="{text}",
         remedy="Finish it: audit_lib runbook {secret} --check names what is missing.",
         controls=ROTATION,
-        where="{environment}",
+        where=LINE_OF,
         facts=("rotate",),
     ),
 )

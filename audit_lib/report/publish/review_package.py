@@ -7,6 +7,7 @@ import nbformat
 
 from audit_lib.audit import Audit
 from audit_lib.report.csv_text import to_csv
+from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.json_text import to_json
 from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
@@ -31,6 +32,7 @@ ARTEFACTS = (
     "report.json",
     "findings.csv",
     "exceptions.csv",
+    "findings.sarif",
     "calendar.ics",
     "REPERFORM.md",
     MANIFEST,
@@ -76,6 +78,7 @@ def _beside(audit: Audit) -> Mapping[str, str | bytes]:
         "report.json": to_json(report_record(audit)),
         "findings.csv": to_csv(audit.tables["findings"]),
         "exceptions.csv": to_csv(audit.tables["exceptions"]),
+        "findings.sarif": to_json(findings_sarif(audit)),
         "calendar.ics": calendar(audit).encode("utf-8"),
         "REPERFORM.md": reperform_text(audit),
     }
