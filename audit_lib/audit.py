@@ -211,8 +211,7 @@ def _detected(
     """What the detections say of the quarter, as far as it is over."""
     rules, logs = detection_policy(policy), read.logs
     frames = logs.sources, logs.counts, logs.events, logs.minutes
-    end = min(period.end, moment)
-    given = (*frames, read.ledger, rules, period.start, end, read.deploys)
+    given = (*frames, read.ledger, rules, period.start, min(period.end, moment), read.deploys)
     return detect(gather(*given, log_sources=project.log_sources), rules)
 
 
