@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -122,7 +122,6 @@ def run_audit(
 
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
-    documents = document_sources(project, rules, read.ledger)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     met = read.logs.events["message"].unique()
     detected = _detected(project, read, rules, period, moment)
@@ -136,7 +135,7 @@ def run_audit(
     owners = guess_owners(project, rules, code, shown)
     used = last_uses(rotating.requests, rules, moment)
     population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
-    sources = Sources.checked(pd.concat([read.sources, documents, lists]))
+    sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
     tables = {
@@ -152,6 +151,7 @@ def run_audit(
         "freshness": read.freshness,
         "rotation_pairs": tabulate_rotation_pairs(read.freshness, rules),
         "rotations": tabulate_rotations(read.ledger, period.start, period.end),
+        "earlier_rotations": tabulate_rotations(read.ledger, datetime.min.replace(tzinfo=UTC), period.start),
         "triggers": triggers,
         "half_rotations": tabulate_half_rotations(rotating, rules),
         # A finding's id must not change with how addresses are shown.

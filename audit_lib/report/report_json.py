@@ -20,7 +20,7 @@ from audit_lib.report.rule_results import tabulate_rules
 from audit_lib.report.table import scalars
 from audit_lib.report.verdict import score, verdict
 
-SCHEMA = "audit_lib/report/2"
+SCHEMA = "audit_lib/report/3"
 
 _PLACE = ["secret", "environment", "service"]
 _LOG_LINES = ("lines", "requests", "messages", "text_only", "not_understood", "blank")

@@ -48,6 +48,7 @@ def review_record(audit: Audit) -> dict[str, Any]:
         },
         "signed_before": [_signed(row) for row in audit.tables["sign_offs"].to_dict("records")],
         "days_to_rotate": _days_to_rotate(audit.tables["rotations"]),
+        "days_to_rotate_by_quarter": _by_quarter(audit),
     }
 
 
@@ -73,6 +74,16 @@ def _days_to_rotate(rotations: pd.DataFrame) -> dict[str, Any]:
         "mean_min": _mean(forced["days_to_done_min"]),
         "mean_max": _mean(forced["days_to_done_max"]),
     }
+
+
+def _by_quarter(audit: Audit) -> list[dict[str, Any]]:
+    """The same of each quarter before, by the end of a rotation, then of all with this one (`in all`)."""
+    earlier, now = audit.tables["earlier_rotations"], audit.tables["rotations"]
+    earlier = earlier[~earlier["evidence"].isin(now["evidence"])]  # done in one quarter or in the next
+    quarters = earlier["by_at"].map(lambda at: str(Quarter.containing(at)))
+    told = {str(name): group for name, group in earlier.groupby(quarters)}
+    told |= {"in all": pd.concat([earlier, now])}
+    return [{"quarter": name, **_days_to_rotate(group)} for name, group in told.items()]
 
 
 def _mean(days: "pd.Series[float]") -> float | None:

@@ -18,6 +18,7 @@ from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
 from audit_lib.report.register_tables import changes_tables
 from audit_lib.report.report_json import values_by_place
+from audit_lib.report.review_facts import review_facts
 from audit_lib.report.review_summary import sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables
@@ -150,9 +151,11 @@ def coverage_tables(audit: Audit) -> Tables:
 
 
 def auditor_tables(audit: Audit) -> Tables:
-    """Every variable and every secret, each rule of the guide with its population, and the sign-off."""
+    """The review itself, every variable and secret, each rule with its population, and the sign-off."""
+    variables = counted(len(audit.tables["population"]), "variable")
     brief = (
-        f"{counted(len(audit.tables['population']), 'variable')} accounted for · each rule of the guide: "
-        "procedure, population, exceptions · integrity · sign-off: not signed"
+        f"control, command, days to rotate · {variables} accounted for · each rule of the guide: procedure, "
+        "population, exceptions · integrity · sign-off: not signed"
     )
-    return together(population_tables(audit), rules_tables(audit), sign_off(audit), brief=brief)
+    tables = review_facts(audit), population_tables(audit), rules_tables(audit), sign_off(audit)
+    return together(*tables, brief=brief)

@@ -3,7 +3,10 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pandas as pd
@@ -15,6 +18,7 @@ from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record, schema
 from tests.support import made_up_audit as frames
 from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
 
 CONTRACT = [
     *("schema", "project", "quarter", "as_of", "verdict", "score", "sources", "freshness", "auth_failures"),
@@ -68,6 +72,34 @@ def _record() -> dict[str, object]:
     return dict(json.loads(to_json(report_record(frames.audit()))))
 
 
+def _objects(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object that the schema describes field by field, with its place."""
+    if isinstance(node, dict):
+        if "properties" in node and not place.endswith(("/if", "/then")):
+            yield place, node
+        for name, inner in node.items():
+            yield from _objects(inner, f"{place}/{name}")
+
+
+def test_the_schema_is_strict() -> None:
+    """No object may have a field more or less, and each field is described."""
+    found = dict(_objects(schema()))
+    assert len(found) > 30
+    for place, node in found.items():
+        assert node["additionalProperties"] is False, place
+        assert sorted(node["required"]) == sorted(node["properties"]), place
+        assert [name for name, field in node["properties"].items() if not field.get("description")] == [], (
+            place
+        )
+
+
+@pytest.mark.parametrize("report", sorted((ROOT / "reports").iterdir()), ids=lambda path: path.name)
+def test_the_committed_report_keeps_the_contract(report: Path) -> None:
+    """The sample's report, with rows in nearly every table, is valid."""
+    record = json.loads((report / "report.json").read_text("utf-8"))
+    jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+
+
 @pytest.mark.parametrize("field", CONTRACT)
 def test_the_schema_misses_no_field(field: str) -> None:
     """A record without one of the fields, or with another type in it, is refused."""
@@ -119,3 +151,11 @@ def test_the_csv_holds_every_finding_and_no_formula() -> None:
     assert [row["id"] for row in rows] == findings["id"].tolist()
     assert [row["evidence"] for row in rows] == [f"'{value}", "'-1", "'@x", 'a "quoted", cell']
     assert not any(cell[:1] in ("=", "+", "-", "@") for row in rows for cell in row.values())
+
+
+def test_numbers_in_the_csv_are_numbers() -> None:
+    """A count or a negative number is bare, so that a sheet adds it; a text that looks like one is a text."""
+    frame = pd.DataFrame(
+        {"count": [-3, 4], "days": [0.5, float("nan")], "done": [True, False], "text": ["-3", "4"]}
+    )
+    assert to_csv(frame).splitlines()[1:] == ['-3,0.5,"True","\'-3"', '4,"","False","4"']

@@ -149,6 +149,7 @@ def audit(**changed: pd.DataFrame) -> Audit:
     empty = {name: getattr(contracts, _contract(name)).of([]) for name in names}
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
+        "earlier_rotations": contracts.Rotations.of([]),
         "sources": sources(),
         "freshness": freshness(),
         "log_counts": log_counts(),
