@@ -34,13 +34,12 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
 from audit_lib.findings.ownership import QUARTER, recertified_rule
 from audit_lib.ledger import Draft, all_heads, read_ledger
+from audit_lib.ledger.entry import ROLES
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
 from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS
-
-ROLES = ("prepared", "reviewed", "approved")
 
 
 @click.command()

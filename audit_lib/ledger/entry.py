@@ -20,6 +20,7 @@ KINDS = (
     "snapshot", "rotation", "revocation", "removal", "acceptance", "assignment", "closure", "attestation",
     "signoff", "key bridge", "repair",
 )  # fmt: skip
+ROLES = ("prepared", "reviewed", "approved")  # of a signoff
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
 

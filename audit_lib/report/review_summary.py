@@ -7,6 +7,7 @@ from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.findings.row_words import REASONS, next_step
 from audit_lib.findings.rules_in_force import origin_of
+from audit_lib.ledger.entry import ROLES
 from audit_lib.report.columns import status_words
 from audit_lib.report.review_tables import place
 from audit_lib.report.table import Table, show
@@ -89,10 +90,9 @@ def sign_off(audit: Audit) -> Table:
         *([] if audit.ledger_heads else [("ledger", "none yet: the first snapshot creates it")]),
         (
             "after reading",
-            "audit-lib signoff REPORT_FOLDER --by NAME, then save the heads elsewhere",
+            "audit-lib signoff REPORT_FOLDER --by NAME --role ROLE, then save the heads elsewhere",
         ),
-        ("reviewed by", "____________________"),
-        ("on", "____________________"),
+        *((f"{role} by, on", "____________________") for role in ROLES),
     ]
     return show(pd.DataFrame(rows, columns=["item", "value"]), "Sign-off", kind="facts")
 

@@ -83,9 +83,9 @@ def test_each_page_is_a4_and_numbered(committed: PdfReader) -> None:
 
 
 def test_it_ends_with_the_sign_off(committed: PdfReader) -> None:
-    """The last page has a line for who reviewed it, and what the seal searched for."""
+    """The last page has a line for each who signs, and what the seal searched for."""
     text = committed.pages[-1].extract_text()
-    assert "reviewed by" in text
+    assert all(f"{role} by, on" in text for role in ("prepared", "reviewed", "approved"))
     assert "secret values in" in text
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base import contracts
+from audit_lib.report.review_facts import review_facts
 from audit_lib.report.review_record import review_record
 from tests.support.made_up_audit import audit, filled
 
@@ -31,3 +32,27 @@ def test_the_mean_time_to_rotate_needs_each_one(days: list[float | None], mean: 
     made = [{**trigger, "days_to_done_min": one} for one in days]
     record = review_record(audit(rotations=filled(contracts.Rotations, made)))["days_to_rotate"]
     assert (record["forced"], record["mean_min"]) == (len(days), mean)
+
+
+def test_every_quarter_of_the_ledger_has_its_days_to_rotate() -> None:
+    """A rotation that may have been done in either of two quarters counts in the later one, once."""
+
+    def made(by: str, days: float, evidence: str) -> dict[str, object]:
+        bounds = {"days_to_done_min": days, "days_to_done_max": days}
+        return {"proof": "proved", "by_at": _at(by), "triggered_at": _at(by), "evidence": evidence, **bounds}
+
+    both = made("2026-07-02", 6.0, "ledger a#3")
+    earlier = [made("2026-02-01", 1.0, "ledger a#1"), made("2026-05-01", 2.0, "ledger a#2"), both]
+    frames = {
+        name: filled(contracts.Rotations, rows)
+        for name, rows in (("earlier_rotations", earlier), ("rotations", [both]))
+    }
+    record = review_record(audit(**frames))["days_to_rotate_by_quarter"]
+    told = [(one["quarter"], one["forced"], one["mean_max"]) for one in record]
+    assert told == [("2026Q1", 1, 1.0), ("2026Q2", 1, 2.0), ("in all", 3, 3.0)]
+    facts = dict(review_facts(audit(**frames)).rows)
+    assert (
+        facts["days to rotate, in all"]
+        == "3 rotations, 3 with a known trigger: mean 3 to 3 days from trigger to done"
+    )
+    assert facts["days without a log line"] == "90 of 92: 3 Jul – 30 Sep"
