@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Exposure
+from audit_lib.base.contracts import Exposure, rows
 from audit_lib.leaks.urgency import IN_FORCE, NOT_KNOWN, force_at, homes_of
 
 _DAY = pd.Timedelta(days=1)
@@ -22,13 +22,14 @@ def tabulate_exposure(
     force there was not supplied, or nobody gave the value. Days are counted while leaked and in
     force, be it in another place: an age is its value's, wherever that was seen first.
     """
-    rows: list[dict[str, Any]] = []
+    exposed: list[dict[str, Any]] = []
+    held = list(rows(inventory))
     for leak in leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))].itertuples():
-        homes = homes_of(leak, inventory)
-        rows += [_exposed(leak, home, _adoption(home, freshness), as_of) for home in homes.itertuples()]
-        if homes.empty:
-            rows.append(_unknown(leak, "nobody gave this value"))
-    return Exposure.of(rows)
+        homes = homes_of(leak, held)
+        exposed += [_exposed(leak, home, _adoption(home, freshness), as_of) for home in homes]
+        if not homes:
+            exposed.append(_unknown(leak, "nobody gave this value"))
+    return Exposure.of(exposed)
 
 
 def _adoption(home: Any, freshness: pd.DataFrame) -> tuple[Any, Any]:

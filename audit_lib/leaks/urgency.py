@@ -1,5 +1,6 @@
 """The one order of urgency of leaks: what is in force in production first, what was replaced last."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -38,17 +39,18 @@ def urgency(leak: Any) -> tuple[Any, ...]:
 
 def with_force(leaks: pd.DataFrame, inventory: pd.DataFrame) -> pd.DataFrame:
     """`Leaks`, the most urgent first, each with what the values at hand say: is it in force or not?"""
-    force = [force_of(leak, homes_of(leak, inventory)) for leak in rows(leaks)]
+    held = list(rows(inventory))
+    force = [force_of(leak, homes_of(leak, held)) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, index=leaks.index, dtype="str"))
     keys = list(map(urgency, rows(found)))
     return Leaks.checked(found.iloc[sorted(range(len(keys)), key=keys.__getitem__)])
 
 
-def force_of(leak: Any, homes: pd.DataFrame) -> str:
+def force_of(leak: Any, homes: Iterable[Any]) -> str:
     """Whether a leaked value is in force in one of the places where its secret lives."""
     if leak.in_force:
         return IN_FORCE
-    states = {force_at(leak.fingerprint, home) for home in rows(homes)}
+    states = {force_at(leak.fingerprint, home) for home in homes}
     return min(states, key=FORCES.index, default=NOT_KNOWN)
 
 
@@ -59,13 +61,17 @@ def force_at(fingerprint: str, home: Any) -> str:
     return IN_FORCE if home.fingerprint == fingerprint else NOT_IN_FORCE
 
 
-def homes_of(leak: Any, inventory: pd.DataFrame) -> pd.DataFrame:
+def homes_of(leak: Any, inventory: Collection[Any]) -> list[Any]:
     """The rows of Inventory where a leaked secret lives: those of secrets that have its value or its name.
 
     In an environment where it is in force, another service's value under the same name is another secret,
     and not what followed this one.
     """
-    same = (inventory["fingerprint"] == leak.fingerprint) | (inventory["variable"] == leak.variable)
-    homes = inventory[inventory["secret"].isin(set(inventory.loc[same, "secret"]))]
-    in_force = homes["fingerprint"].eq(leak.fingerprint).fillna(False).astype(bool)
-    return homes[in_force | ~homes["environment"].isin(homes.loc[in_force, "environment"])]
+
+    def holds(home: Any) -> bool:
+        return home.fingerprint is not None and home.fingerprint == leak.fingerprint
+
+    secrets = {one.secret for one in inventory if holds(one) or one.variable == leak.variable}
+    homes = [one for one in inventory if one.secret in secrets]
+    in_force = {one.environment for one in homes if holds(one)}
+    return [one for one in homes if holds(one) or one.environment not in in_force]
