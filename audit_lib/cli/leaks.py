@@ -29,8 +29,8 @@ and never counts as clean.
 With --also, searches folders outside the project, too: transcripts of coding assistants, shell histories,
 exports of chats. With --import, each result of another scanner becomes one leak.
 
-With --staged, searches only what is staged for the next commit, for known values and those in the
-ledger. Then it prints one line for each place, and exits with 3 if there is one.
+With --staged, searches only what is staged for the next commit: for known values, those in the ledger,
+and new secrets by pattern. Then it prints one line for each place, and exits with 3 if there is one.
 """
 
 
@@ -50,8 +50,9 @@ ledger. Then it prints one line for each place, and exits with 3 if there is one
 )
 @click.option(
     "--patterns/--no-patterns",
-    default=None,
-    help="Also look for unknown secrets by pattern (default: yes, but not with --staged).",
+    default=True,
+    show_default=True,
+    help="Also look for unknown secrets by pattern.",
 )
 @click.option(
     "--every-provider",
@@ -82,7 +83,7 @@ ledger. Then it prints one line for each place, and exits with 3 if there is one
 @click.option(
     "--staged",
     is_flag=True,
-    help="Search only what is staged for the next commit; exit with 3 if it has a known value.",
+    help="Search only what is staged for the next commit; exit with 3 if it has a secret.",
 )
 def leaks(
     *,
@@ -92,7 +93,7 @@ def leaks(
     policy: str,
     ledger: Path | None,
     most: int,
-    patterns: bool | None,
+    patterns: bool,
     every_provider: bool,
     fresh: bool,
     also: tuple[Path, ...],
@@ -111,8 +112,7 @@ def leaks(
             )
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
-        sys.exit(report_staged(project, given=env, policy=policy))
-    patterns = patterns is not False
+        sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
     listing = begin_listing(project.root)
     if patterns:
         begin_rules(user_cache() / "rules", every_provider=every_provider)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import counted
+from audit_lib.leaks.secret_patterns import Shapes, is_available
 from audit_lib.leaks.staged import StagedHit, search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
@@ -18,28 +21,39 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given_values import parse_env_options
 
 FOUND = 3  # the exit code
+_HOW = "do first: take it out and stage again; what is not a secret passes `leaks --staged --no-patterns`"
 
 
-def report_staged(project: Project, *, given: tuple[str, ...], policy: str) -> int:
-    """Prints one line for each place of a known value; the exit code, 3 if there is one."""
+def report_staged(project: Project, *, given: tuple[str, ...], policy: str, patterns: bool) -> int:
+    """Prints one line for each place of a known value or, with `patterns`, of what looks like a secret.
+
+    Returns the exit code, 3 if there is one.
+    """
     keeper = _keeper(project)
     known = known_values(project, keeper, policy, parse_env_options(given, sys.stdin.buffer))
+    patterns = patterns and is_available()
     named = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(
         project.root,
         keeper,
         leak_targets(known.entries, known.inventory, known.policy, keeper),
         read_ledger(project.ledger_dir, keeper.key),
-        Path(named) if named else None,
+        index=Path(named) if named else None,
+        shapes=Shapes(keeper, known.policy.placeholders, user_cache() / "rules") if patterns else None,
     )
     for hit in done.hits:
         click.echo(inert.plain(_line(hit)))
     for one in done.left_out:
         click.echo(inert.plain(f"not searched: {one.place}: {one.reason}"), err=True)
+    if not patterns:
+        click.echo("not searched: what looks like a secret: only known values were searched for", err=True)
     if not done.values:
         click.echo("no value is known: there is neither an env file nor a ledger to search by", err=True)
-    found = f"{len(done.hits)} places of them" if done.hits else "none of them"
-    click.echo(f"{done.values} known values, {done.files} staged files: {found}", err=True)
+    found = counted(len(done.hits), "place") + " of a secret" if done.hits else "no secret"
+    searched = f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}"
+    click.echo(f"{searched}: {found}", err=True)
+    if done.hits:
+        click.echo(_HOW, err=True)
     return FOUND if done.hits else 0
 
 

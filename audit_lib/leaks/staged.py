@@ -1,4 +1,4 @@
-"""Searches what is staged for the next commit for known values: those at hand, and those of the ledger."""
+"""Searches what is staged for the next commit for known values, and for what looks like a secret."""
 
 import os
 import re
@@ -14,6 +14,8 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.pattern_objects import LARGEST, is_text
 from audit_lib.leaks.search_objects import InObject, search_named
+from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.staged_patterns import at_head, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates
@@ -34,6 +36,7 @@ _WORDS = tuple(
     )
 )
 _NO_TEXT = f"is binary or over {LARGEST:,} bytes: values that the ledger alone knows were not searched for"
+_LOOKS = "looks like a secret"
 _EARLIER_KEY = "values that it saw only under an earlier key cannot be compared"
 
 
@@ -63,12 +66,19 @@ class StagedSearch:
 
 
 def search_staged(
-    root: Path, keeper: Keeper, targets: pd.DataFrame, ledger: Ledger, index: Path | None = None
+    root: Path,
+    keeper: Keeper,
+    targets: pd.DataFrame,
+    ledger: Ledger,
+    *,
+    index: Path | None = None,
+    shapes: Shapes | None = None,
 ) -> StagedSearch:
     """Every place of a known value in what the index holds and HEAD does not.
 
     Values at hand (LeakTargets) are found in every form and in archives. Of a value of the ledger only the
     fingerprint is known: it is found as a word or a text in quotes. Weak values and templates are left out.
+    With `shapes` what looks like a secret is found, too, unless its file held it before.
     Raises `GitFailed` where git cannot say what is staged.
     """
     staged = staged_blobs(root, index)
@@ -82,6 +92,9 @@ def search_staged(
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
+    for path, line, shape in new_shapes(root, staged, shapes, at_head(root)) if shapes else ():
+        if (search.scrub(path), line) not in {(hit.path, hit.line) for hit in hits}:
+            hits.add(StagedHit(search.scrub(path), line, shape.name or shape.rule, _LOOKS))
     files = sum(map(len, staged.values()))
     return StagedSearch(
         files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))

@@ -3,15 +3,28 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from audit_lib.leaks.secret_patterns import SHAPES, scanner
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.planter import Plot, new_plot, shell
 
 TOKEN, OLD = fake_value("staged token"), fake_value("staged old")
+NEW = fake_value("staged, known to nobody")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Rules are compiled once on a machine, and so for all commands here."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        scanner(SHAPES, folder / "audit_lib" / "rules")
+        yield
 
 
 @pytest.fixture
@@ -26,7 +39,8 @@ def plot(tmp_path: Path) -> Plot:
 def _environment(plot: Plot) -> dict[str, str]:
     home = plot.root.parent / "home"
     home.mkdir(exist_ok=True)
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
+    own = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+    return {name: os.environ[name] for name in ("PATH", "XDG_CACHE_HOME")} | own
 
 
 def _audit(plot: Plot, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -34,7 +48,7 @@ def _audit(plot: Plot, *words: str) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run(
         command, cwd=plot.root, env=_environment(plot), capture_output=True, text=True, check=False
     )
-    for value in (TOKEN, OLD):
+    for value in (TOKEN, OLD, NEW):
         assert value[:12] not in done.stdout + done.stderr
     return done
 
@@ -72,6 +86,18 @@ def test_a_change_that_removes_a_value_is_silent(plot: Plot) -> None:
     plot.git("add", "a.py")
     plot.git("rm", "-q", "b.py")
     assert _hits(plot) == []
+
+
+def test_a_new_secret_that_nobody_gave_is_found(plot: Plot) -> None:
+    """What looks like a secret stops a commit, unless its file held it before or somebody chose it."""
+    plot.commit("old.py", f"API_TOKEN = '{NEW}'\n")
+    plot.file("old.py", f"API_TOKEN = '{NEW}'\nother = 1\n")
+    plot.file("new.py", f"other = 1\nSTRIPE_SECRET_KEY = '{NEW}'\nDB_PASSWORD = 'sunshine'\n")
+    plot.git("add", "-A")
+    assert _hits(plot) == ["new.py:2: STRIPE_SECRET_KEY, looks like a secret"]
+    done = _audit(plot, "leaks", "--staged", "--no-patterns")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "not searched: what looks like a secret" in done.stderr
 
 
 def test_a_renamed_file_and_a_file_s_name_are_searched(plot: Plot) -> None:
@@ -163,7 +189,7 @@ def test_the_hook_stops_every_kind_of_commit(plot: Plot) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nexec '{sys.executable}' -P -m audit_lib leaks --staged\n")
     hook.chmod(0o755)
-    home = {"HOME": str(plot.root.parent), "PYTHONPATH": str(ROOT)}
+    home = _environment(plot)
     plot.git("add", "-A")
     plot.git("commit", "-q", "--allow-empty", "-m", "Clean", **home)
     for words in (("-a",), ("base.txt",)):
