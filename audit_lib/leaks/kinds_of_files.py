@@ -11,7 +11,8 @@ _LOCK = re.compile(
 )
 _GENERATED = re.compile(
     r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
-    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?)$"
+    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?"
+    r"|pyc|db|sqlite3?)$"
 )
 # Languages in which a text stands in quotes; what does not is a name or a call.
 _CODE = re.compile(

@@ -11,6 +11,7 @@ from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects, trees
@@ -20,7 +21,6 @@ from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _SHARE = 1 << 20  # bytes of objects for one thread
-LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
 
@@ -167,10 +167,5 @@ def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:
         if span.size > LARGEST:
             done.left_out.add(NotSearched(f"git object {span.oid}", TOO_LARGE))
             done.marked.add(span.oid)
-        elif span.kind != "tree" and is_text(content := batch.content(span)):
-            yield span.oid, content
-
-
-def is_text(content: bytes) -> bool:
-    """Whether people can read a content: UTF-16 by its mark, else by having no zero byte at its beginning."""
-    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in content[:8000]
+        elif span.kind != "tree" and (text := text_of(batch.content(span))):
+            yield span.oid, text

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import HEAD, Expansion, archive_kind, unpack
+from audit_lib.base.archives import HEAD, Expansion, Member, archive_kind, unpack
 from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.scan_cache import Memory
@@ -172,8 +173,34 @@ def search_archive(
     for member in unpack(file, kind, faults, expansion) if kind else ():
         for found in search.look(member.name.encode("utf-8", "surrogateescape")):
             yield member.name, _through(found, f"{member.encoding} member name")
+        if is_document_part(member.name):
+            yield from _in_words(member, search, faults)
+            continue
         for found in search.look_in_pieces(member.pieces):
             yield member.name, _through(found, member.encoding)
+
+
+def _in_words(member: Member, search: ExactSearch, faults: list[str]) -> Iterator[tuple[str, Found]]:
+    """As it is written, and as it is read: marks of style may cut a value in two."""
+    kept = bytearray()
+
+    def pieces() -> Iterator[bytes]:
+        for piece in member.pieces:
+            kept.extend(piece if len(kept) <= LARGEST else b"")
+            yield piece
+
+    written = search.look_in_pieces(pieces())
+    if len(kept) > LARGEST:
+        faults.append(f"has a part of more than {LARGEST:,} bytes: what style cuts in two may be missed")
+    read = search.look(words(bytes(kept)))
+    whole = {found.fingerprint for found in read if found.matched == "exact"}
+    met = {found.fingerprint for found in written if found.matched == "exact"}
+    for found in written:
+        if found.fingerprint in met or found.fingerprint not in whole:
+            yield member.name, _through(found, member.encoding)
+    for found in read:
+        if found.fingerprint in whole - met:
+            yield member.name, _through(found, f"{member.encoding} document")
 
 
 def not_within(met: Iterable[Found], inside: Collection[FoundInMember]) -> Iterator[Found]:

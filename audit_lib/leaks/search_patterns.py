@@ -9,17 +9,11 @@ from pathlib import Path
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
+from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.kinds_of_files import is_installed
-from audit_lib.leaks.pattern_objects import (
-    LARGEST,
-    SHARES,
-    TOO_LARGE,
-    PatternSearch,
-    is_text,
-    search_pattern_objects,
-)
+from audit_lib.leaks.pattern_objects import SHARES, TOO_LARGE, PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available
 
@@ -127,8 +121,8 @@ def _read_files(
                 clean.add(state)
             elif (content := _content(file, done)) is not None:
                 whole = state if len(content) <= LARGEST else ""
-                if is_text(content):
-                    yield _Read(file.path, whole, content[:LARGEST])
+                if text := text_of(content):
+                    yield _Read(file.path, whole, text[:LARGEST])
                 else:
                     clean.add(whole)
     if installed:

@@ -26,7 +26,7 @@ SHAPES = Path(__file__).with_name("secret_patterns.yml")
 CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
-VERSION = 4  # raise it when a filter changes, so that caches are not believed
+VERSION = 5  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")

@@ -11,8 +11,8 @@ import pandas as pd
 from audit_lib.base.contracts import rows
 from audit_lib.base.git.commands import run_git
 from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.binary_texts import LARGEST, is_text
 from audit_lib.leaks.git_objects import read_objects
-from audit_lib.leaks.pattern_objects import LARGEST, is_text
 from audit_lib.leaks.search_objects import InObject, search_named
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.staged_patterns import at_head, new_shapes

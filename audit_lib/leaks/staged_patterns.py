@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from audit_lib.base.git.commands import run_git
+from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.git_objects import read_objects
-from audit_lib.leaks.pattern_objects import LARGEST, is_text
 from audit_lib.leaks.secret_patterns import Shape, Shapes
 from audit_lib.secrecy.exact_search import ExactSearch
 
@@ -38,8 +38,8 @@ def new_shapes(root: Path, staged: _Staged, shapes: Shapes, head: Mapping[str, s
 def _texts(root: Path, blobs: Mapping[str, Named]) -> Iterator[tuple[bytes, Named]]:
     for batch in read_objects(root, blobs) if blobs else ():
         for span in batch.spans:
-            if span.whole and span.size <= LARGEST and is_text(content := batch.content(span)):
-                yield content, blobs[span.oid]
+            if span.whole and span.size <= LARGEST and (text := text_of(batch.content(span))):
+                yield text, blobs[span.oid]
 
 
 def _fingerprints(shapes: Shapes, content: bytes, path: str) -> set[str]:

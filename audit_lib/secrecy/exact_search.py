@@ -17,7 +17,7 @@ from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.wrapped_lines import before_joining, join_lines
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
-VERSION = 2
+VERSION = 3
 STRONG_BITS = 40
 MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
 _SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"

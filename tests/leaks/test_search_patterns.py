@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.contracts import EnvEntries, Inventory
+from audit_lib.leaks.binary_texts import LARGEST
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import list_objects
-from audit_lib.leaks.pattern_objects import LARGEST, PatternSearch, search_pattern_objects
+from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search import quiet
 from audit_lib.leaks.secret_patterns import Shapes
