@@ -48,12 +48,14 @@ def _totals(leaks: pd.DataFrame, real: pd.DataFrame, whole: bool) -> str:
     there = force & real["in_force"].str.split(",").map(lambda places: PRODUCTION in places)
     doubt = int(real["force"].eq(NOT_KNOWN).sum())
     chosen = int(leaks["kind"].eq("possible").sum())
-    others = len(leaks) - len(real) - chosen
+    hashes = int(leaks["kind"].eq("hash").sum())
+    others = len(leaks) - len(real) - chosen - hashes
     said = [
         f"{int(there.sum())} in force in production, {int((force & ~there).sum())} in force elsewhere, "
         f"{doubt} not known to be in force, {len(real) - int(force.sum()) - doubt} not in force"
     ] * bool(len(real))
     said.append(counted(chosen, "possible password"))
+    said += [f"{counted(hashes, 'hash', 'hashes')} of passwords"] * bool(hashes)
     said.append(counted(others, "template or weak default", "templates and weak defaults"))
     return f": {'; '.join(said)}"
 

@@ -19,7 +19,7 @@ from audit_lib.leaks.search import homes_of, search_leaks
 from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
-from audit_lib.leaks.targets import leak_targets, with_chosen, with_patterns
+from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.exact_search import strong_search
@@ -80,6 +80,7 @@ def find_leaks(
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         homes = homes_of(project)
         met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress, also=also)
+        targets = with_hashes(targets, met.hashes)
         targets = with_patterns(targets, met.shapes, keeper)
         targets, values = with_chosen(targets, met.chosen)
         walked = met.walked

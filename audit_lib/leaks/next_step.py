@@ -8,6 +8,7 @@ from audit_lib.leaks.whole_search import shows_no_leak
 
 FOUND, UNDECIDED = 3, 2  # exit codes
 _MOST_NAMES = 3
+_POSSIBLE = ("possible", "hash")
 
 
 def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
@@ -23,7 +24,7 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
         )
     if not real.empty:
         return f"make sure that the old value of {_names(real)} was revoked at its provider"
-    if (leaks["kind"] == "possible").any():
+    if leaks["kind"].isin(_POSSIBLE).any():
         return "take the passwords that are in use out of the files, and let each environment set its own"
     if shows_no_leak(coverage):
         return "nothing: no leak was found, and everything was searched"
@@ -45,7 +46,7 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
     real = ~leaks["kind"].isin(NO_SECRETS)
     if (real & leaks["force"].isin(forces)).any():
         return FOUND
-    if "possible" in stops and leaks["kind"].eq("possible").any():
+    if "possible" in stops and leaks["kind"].isin(_POSSIBLE).any():
         return FOUND
     unsearched = coverage["state"].eq("not searched") & coverage["part"].isin(
         ("git objects", "files", "files outside")

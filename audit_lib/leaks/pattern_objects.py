@@ -32,6 +32,7 @@ class PatternSearch:
     chosen: set[Chosen] = field(
         default_factory=set
     )  # in files alone: what only the history holds is in use nowhere
+    hashes: set[str] = field(default_factory=set)  # fingerprints of hashes of passwords, in files alone
     defaults: int = 0  # values under a password's name that are counted and not listed
     walked: dict[str, list[Introduction]] = field(
         default_factory=dict

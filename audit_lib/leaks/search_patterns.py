@@ -13,6 +13,7 @@ from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.kinds_of_files import is_installed
+from audit_lib.leaks.password_hashes import password_hashes
 from audit_lib.leaks.pattern_objects import SHARES, TOO_LARGE, PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available
@@ -61,11 +62,12 @@ def _search_files(
 ) -> set[str]:
     """Searches files that people write, and logs; returns the states of those that hold nothing."""
 
-    def look(share: list[_Read]) -> list[tuple[set[Shape], ChosenInFile]]:
+    def look(share: list[_Read]) -> list[tuple[set[Shape], ChosenInFile, set[str]]]:
         return [
             (
                 shapes.look(one.content, (one.path,)),
                 chosen_in_file(one.content, one.path, shapes.keeper, shapes.compiled),
+                set(map(shapes.keeper.take, password_hashes(one.content))),
             )
             for one in share
         ]
@@ -76,11 +78,12 @@ def _search_files(
         for some in _batches(read):
             shares = [some[start::SHARES] for start in range(SHARES)]
             for share, looked in zip(shares, pool.map(look, shares), strict=True):
-                for one, (met, in_file) in zip(share, looked, strict=True):
+                for one, (met, in_file, hashes) in zip(share, looked, strict=True):
                     done.shapes |= met
+                    done.hashes |= hashes
                     done.chosen |= in_file.chosen
                     done.defaults += in_file.defaults
-                    if not (met or in_file.chosen or in_file.defaults):
+                    if not (met or in_file.chosen or in_file.defaults or hashes):
                         clean.add(one.state)
     return clean - {""}
 

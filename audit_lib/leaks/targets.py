@@ -119,6 +119,26 @@ def with_chosen(targets: pd.DataFrame, chosen: Iterable[Chosen]) -> tuple[pd.Dat
     return LeakTargets.checked(pd.concat([targets, rows])), values
 
 
+def with_hashes(targets: pd.DataFrame, hashes: Iterable[str]) -> pd.DataFrame:
+    """`LeakTargets` with hashes of passwords, by fingerprint, that are no secret of the project's own."""
+    new = sorted(set(hashes) - set(targets["fingerprint"]))
+    if not new:
+        return targets
+    return LeakTargets.checked(pd.concat([targets, LeakTargets.of(map(_hash_row, new))]))
+
+
+def _hash_row(fingerprint: str) -> dict[str, Any]:
+    return {
+        "fingerprint": fingerprint,
+        "variable": "hash of a password",
+        "names": "hash of a password",
+        "in_force": "",
+        "kind": "hash",
+        "searched": "everywhere",
+        "reason": "a password can be guessed from its hash",
+    }
+
+
 def _chosen_row(text: str, name: str) -> dict[str, Any]:
     return {
         "fingerprint": text,

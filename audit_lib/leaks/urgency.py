@@ -10,7 +10,7 @@ from audit_lib.base.contracts import Leaks, rows
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)
 PRODUCTION = "production"
-NO_SECRETS = ("possible", "weak default", "template")
+NO_SECRETS = ("possible", "hash", "weak default", "template")
 KINDS = ("leak", "pattern", "truncated", *NO_SECRETS)
 
 

@@ -61,7 +61,8 @@ def _leaks(audit: Audit) -> Table:
             "what it means": leaks["force"]
             .map(MEANING)
             .mask(harmless, "not a secret in use")
-            .mask(leaks["kind"] == "possible", "somebody may have chosen it: find out"),
+            .mask(leaks["kind"] == "possible", "somebody may have chosen it: find out")
+            .mask(leaks["kind"] == "hash", "whoever has it can guess the password"),
             "in force in": leaks["in_force"].str.replace(",", ", "),
             "first_at": leaks["first_at"],
             "at HEAD": leaks["at_head"],

@@ -6,7 +6,7 @@ from pandera.typing.pandas import Series
 
 from audit_lib.base.contracts.base import Contract, Instant
 
-LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible")
+LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
 PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
@@ -22,7 +22,7 @@ class LeakTargets(Contract):
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern", "possible"))
+    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern", "possible", "hash"))
     searched: Series[str] = pa.Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
