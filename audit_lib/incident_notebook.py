@@ -44,12 +44,13 @@ from audit_lib.report.incident_sections import (
 )
 from audit_lib.report.incident_tables import read_table, steps_table, where_to_look_table
 from audit_lib.report.log_lines import lines_table
-from audit_lib.report.notes import note, notes_frame, notes_table
+from audit_lib.report.notes import note, notes_table
 from audit_lib.report.pickers import pickers
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.places import Pointed
 from audit_lib.report.publish.incident_package import package, search_package, searched
-from audit_lib.report.table import Table, show
+from audit_lib.report.rich_table import show
+from audit_lib.report.table import Table
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.secrecy import guard
 from audit_lib.secrecy import kernel_pipe as handoff
@@ -149,9 +150,7 @@ def write_package(investigation: Investigation, folder: str, notebook: str = "")
     content = package(investigation, {"incident.ipynb": _saved(notebook)} if notebook else {})
     search_package(content, investigation, _keepers[-1])
     path.write_bytes(content)
-    return show(
-        notes_frame(), f"Written with {len(content):,} bytes; its observations", empty="no observation"
-    )
+    return notes_table(f"Written with {len(content):,} bytes; its observations")
 
 
 def _saved(notebook: str) -> str:

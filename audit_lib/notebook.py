@@ -29,6 +29,7 @@ from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.review_package import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.report.review_figures import ages_figure, refused_figure
+from audit_lib.report.rich_table import show
 from audit_lib.report.sections import (
     ages_tables,
     auditor_tables,
@@ -39,7 +40,8 @@ from audit_lib.report.sections import (
     logins_tables,
     values_tables,
 )
-from audit_lib.report.table import Table, show
+from audit_lib.report.table import Table
+from audit_lib.report.table import show as table
 from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy import kernel_pipe as handoff
@@ -138,7 +140,7 @@ def guard_project(project: str = ".", policy: str = "") -> Table:
         "guarded": guarded_here,
         "too weak to be distinguished from ordinary text": len(classes.not_searched),
     }
-    return show(pd.DataFrame({"values": list(told), "count": list(told.values())}), "Guarded from here on")
+    return table(pd.DataFrame({"values": list(told), "count": list(told.values())}), "Guarded from here on")
 
 
 def open_guarded(

@@ -105,6 +105,8 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     expected = {path.relative_to(ROOT).as_posix() for path in kept}
     expected |= {f"audit_lib/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     names = set(zipfile.ZipFile(wheel).namelist())
+    shared = f"audit_lib-{audit_lib.__version__}.data/data/share/jupyter/notebook_templates/audit-lib"
+    expected |= {f"{shared}/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {name for name in names if ".dist-info/" not in name} == expected
     metadata = f"audit_lib-{audit_lib.__version__}.dist-info"
     assert {f"{metadata}/licenses/LICENSE", f"{metadata}/entry_points.txt"} < names
@@ -120,7 +122,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A path in a .pth file adds the folder alone: the checkout, which a .pth in there names, stays out.
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     # nbconvert looks for its templates here.
-    (folder / "share").symlink_to(Path(sys.prefix) / "share")
+    (folder / "share/jupyter").mkdir(parents=True)
+    for name in ("nbconvert", "kernels"):
+        (folder / "share/jupyter" / name).symlink_to(Path(sys.prefix) / "share/jupyter" / name)
     uv = str(Path(sys.executable).with_name("uv"))
     command = [
         uv,

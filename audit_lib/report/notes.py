@@ -50,9 +50,9 @@ def noted_frames() -> dict[str, pd.DataFrame]:
     return {_name(number): one.frame for number, one in enumerate(_notes, 1) if one.frame is not None}
 
 
-def notes_table() -> Table:
+def notes_table(title: str = "Observations") -> Table:
     """The observations of this session."""
-    return show(notes_frame(), "Observations", empty='none so far: report.note("…", "evidence")')
+    return show(notes_frame(), title, empty='none so far: report.note("…", "evidence")')
 
 
 def _name(number: int) -> str:

@@ -19,6 +19,8 @@ import pandas as pd
 from audit_lib.base.in_words import instant_words, whole_days
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import Column, column, status_words
+from audit_lib.report.watched import is_watched
+from audit_lib.report.word_style import word_style
 
 TEXT_WIDTH = 128
 MOST_TEXTS = 3  # columns of text that fit side by side on a narrow page
@@ -161,6 +163,7 @@ def _html_table(table: Table) -> str:
         for mark, row in zip(_marks(table), table.rows, strict=True)
     )
     kind = " ".join(filter(None, ("audit", "wide" if wide else "", table.kind)))
+    note = word_style() + note if any(column.word for column in table.columns) and is_watched() else note
     head = f"{caption}\n<thead><tr>{heads}</tr></thead>"
     return f'<table class="{kind}">{head}\n<tbody>\n{body}\n</tbody></table>{note}'
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+from audit_lib.project.samples import remember_sample
 from tests.bench.mixed_logs import START, mixed_text
 from tests.support.planted_incidents import AS_OF, plant
 
@@ -48,6 +49,7 @@ def write_project(folder: Path, gigabytes: float) -> None:
     plant(folder, "leaked and used", 0)
     toml = folder / "audit.toml"
     toml.write_text(toml.read_text("utf-8").replace("backend.log", "*.log"), "utf-8")
+    remember_sample(folder)
     count = int(gigabytes * 1e9 / DAYS / LINE)
     text = mixed_text(count, step=2 * 86_400_000 // count)
     with (folder / "backend" / "logs" / "quarter.log").open("w", encoding="utf-8") as file:
