@@ -42,7 +42,7 @@ def on_known_routes(
     """
     known = on_logins(requests, logins) | requests["route"].isin(named)
     shown = requests["succeeded"] | requests["let_in"] | (known & ~requests["status"].isin(_MISSING))
-    return requests["route"].isin(set(requests.loc[shown, "route"]) - {OTHER_ROUTES})
+    return requests["route"].isin(set(requests.loc[shown, "route"].unique()) - {OTHER_ROUTES})
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":

@@ -94,7 +94,7 @@ def _shared(traffic: Traffic, after: FailedAfterChange, rule: Rule) -> bool:
     start, end = after.change.at.timestamp(), after.change.until.timestamp()
     before = asked["succeeded"] & asked["seconds"].between(start - rule["days_before"] * DAY, start, "left")
     near = asked["seconds"].between(max(start, end - HOUR), end + 2 * HOUR)
-    known = set(asked.loc[before, "client"]) & set(asked.loc[near, "client"])
+    known = set(asked.loc[before, "client"].unique()) & set(asked.loc[near, "client"].unique())
     return len(after.stale) >= rule["share"] * len(known)
 
 
@@ -114,16 +114,16 @@ def _after(traffic: Traffic, change: RecordedChange, hours: float, rule: Rule) -
     good = traffic.answered[traffic.answered["client"].isin(set(table["client"]))]
     before = good[good["seconds"].between(start - rule["days_before"] * DAY, start, "left")]
     tried = failures.loc[failures["seconds"].lt(start), "client"]
-    strange = ~window["client"].isin({*good["client"], *tried})
+    strange = ~window["client"].isin({*good["client"].unique(), *tried.unique()})
     kinds: dict[str, tuple[str, pd.Timestamp | None]] = {}
     kinds |= dict.fromkeys(_steady(window[strange], rule), (REPLAY, None))
-    still = set(traffic.failures.loc[traffic.failures["seconds"].gt(until.timestamp()), "client"])
-    answers = dict(list(good.groupby("client")))
-    routes = before.groupby("client")["route"].agg(set)
+    still = set(traffic.failures.loc[traffic.failures["seconds"].gt(until.timestamp()), "client"].unique())
+    answers = good.groupby("client")
+    routes = before[["client", "route"]].drop_duplicates().groupby("client")["route"].agg(set)
     for client, own in window[window["client"].isin(routes.index)].groupby("client", sort=True):
         known = own[own["route"].isin(routes[client])]
-        if len(known) and _fails_first(known, answers[client], change):
-            kinds[str(client)] = _kind(known, answers[client], stuck=client in still)
+        if len(known) and _fails_first(known, answered := answers.get_group(client), change):
+            kinds[str(client)] = _kind(known, answered, stuck=client in still)
     given = [kinds.get(client, ("unrelated", None)) for client in table["client"]]
     table["kind"], table["recovered_at"] = ([one[place] for one in given] for place in (0, 1))
     return FailedAfterChange(change, until, table, window)

@@ -234,7 +234,7 @@ def _around_the_clock(traffic: Traffic, rule: Rule) -> set[str]:
     hours = good[["client"]].assign(hour=good["seconds"] // HOUR, day=good["seconds"] // (24 * HOUR))
     number = hours.groupby("client")[["hour", "day"]].nunique()
     steady = set(number.index[number["hour"] >= rule["steady_hours"] * number["day"]])
-    return set() if traffic.collapsed or steady >= set(named["client"]) else steady
+    return set() if traffic.collapsed or steady >= set(named["client"].unique()) else steady
 
 
 def _off(at: "pd.Series[pd.Timestamp]", rule: Rule) -> "pd.Series[bool]":

@@ -38,7 +38,7 @@ def _all_after_failures(failures: pd.DataFrame, good: pd.DataFrame, rule: Rule) 
 
 def _after_failures(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     sums = failures.groupby(key).size()
-    chosen = set(sums[sums >= rule["failures"]].index) & set(good[key])
+    chosen = set(sums[sums >= rule["failures"]].index) & set(good[key].unique())
     answers = dict(list(good[good[key].isin(chosen)].groupby(key)))
     found = []
     for name, own in failures[failures[key].isin(chosen)].groupby(key, sort=True):

@@ -83,7 +83,7 @@ class Traffic:
     @cached_property
     def failed_there(self) -> bool:
         """Whether a login failed on a route that the application has, or it said so in a message."""
-        own = set(self.requests.loc[self.requests["there"], "route"])
+        own = set(self.requests.loc[self.requests["there"], "route"].unique())
         return bool((self.refusals["status"].isna() | self.refusals["route"].isin(own)).any())
 
     @cached_property
@@ -161,7 +161,7 @@ def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
 def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     frame = minutes.rename(columns={"minute_at": "at"})
     failed = frame["status"].isin(rules.failed_statuses) | frame["declared"].eq(1)
-    refused = set(frame.loc[frame["status"].isin(REFUSED), "route"])
+    refused = set(frame.loc[frame["status"].isin(REFUSED), "route"].unique())
     guarded = {route: rules.access.protects(route, refused) for route in frame["route"].unique()}
     frame = frame.assign(
         minute=(frame["at"].astype("int64") // 60_000_000),
@@ -193,7 +193,7 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
     counted = events[are_failures(events, rules) & events["at"].notna()]
     kept = pd.concat([counted, told_failures(events, counted, rules)])
-    guarded = set(requests.loc[requests["protected"], "route"])
+    guarded = set(requests.loc[requests["protected"], "route"].unique())
     if requests["route"].eq(OTHER_ROUTES).any():
         # A refusal of its own tells what its route is, though the requests to it stand under another name.
         refused = set(kept.loc[kept["status"].isin(REFUSED).fillna(False), "route"])

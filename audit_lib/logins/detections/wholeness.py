@@ -70,7 +70,7 @@ def of_another(requests: pd.DataFrame, policy: DetectionPolicy) -> Iterator[str]
     if len(requests) and not requests["succeeded"].any():
         yield "no request was answered with 2xx: the log may be another application's"
     elif (named := policy.named_routes) and len(requests):
-        answered = set(requests.loc[requests["there"], "route"])
+        answered = set(requests.loc[requests["there"], "route"].unique())
         if not any(matches_glob(route, named) for route in answered):
             yield (
                 "no route that the policy names was answered with 2xx: the log may be another application's"
