@@ -86,7 +86,8 @@ def _traffic(investigation: Investigation) -> Traffic:
         investigation.sources[investigation.sources["kind"] == "log"],
         _texts(counts[dated]),
         _texts(events),
-        _texts(minutes),
+        # Of millions of rows few names differ: as categories they are grouped far sooner.
+        minutes.reset_index(drop=True),
         investigation.ledger,
         rules,
         span.since,

@@ -88,8 +88,9 @@ class Traffic:
 
     @cached_property
     def answered(self) -> pd.DataFrame:
-        """The successes on protected routes: of many changes each is held against them."""
-        return self.requests[self.requests["succeeded"] & self.requests["protected"]]
+        """The successes on protected routes (at, seconds, client, route), for each change the same."""
+        good = self.requests["succeeded"] & self.requests["protected"]
+        return self.requests.loc[good, ["at", "seconds", "client", "route"]]
 
 
 def gather(  # noqa: PLR0917  what an audit knows of its logs
@@ -220,7 +221,7 @@ def are_failures(rows: pd.DataFrame, rules: DetectionPolicy) -> "pd.Series[bool]
 def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -> "pd.Series[pd.Timestamp]":
     """The minute of the next answer to the same address on a protected route; null if none is near."""
     good = requests[requests["succeeded"] & requests["protected"] & requests["client"].ne("")]
-    answers = good[["client", "seconds"]].drop_duplicates()
+    answers = good[["client", "seconds"]].drop_duplicates().astype({"client": failures["client"].dtype})
     tries = failures[["client"]].assign(minute=failures["seconds"] // 60 * 60)
     answers = answers.rename(columns={"seconds": "answered"})
     merged = pd.merge_asof(
