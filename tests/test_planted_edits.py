@@ -11,7 +11,9 @@ from tests.support.agreements import facts
 from tests.support.paths import GOLDEN
 from tests.support.planted_edits import FILES, KINDS, planted
 
-TEXTS = {path.name: path.read_text("utf-8") for path in GOLDEN.iterdir() if path.suffix not in (".pdf", ".zip")}
+TEXTS = {
+    path.name: path.read_text("utf-8") for path in GOLDEN.iterdir() if path.suffix not in (".pdf", ".zip")
+}
 SHARE = 0.95  # of the edits that are seen without any digest
 
 
