@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.report import escape as inert
+from audit_lib.report.colours import COLOURS
 
 _FOUND = find_spec("matplotlib")
 assert _FOUND is not None
@@ -42,24 +43,8 @@ _MONO = "font-family: 'DejaVu Sans Mono';"
 _FACES = "Inter,'Segoe UI',system-ui,-apple-system,Roboto,Arial,sans-serif"
 _CODE = "font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
 
-__all__ = ["COLOURS", "MONO", "Axes", "Figure", "bar", "canvas_of", "line", "style", "svg", "text"]
+__all__ = ["MONO", "Axes", "Figure", "bar", "canvas_of", "line", "style", "svg", "text"]
 
-# One colour for one meaning, the same in every figure: page.css has each by its name, light and dark.
-COLOURS = {
-    "ink": "#16191d",
-    "soft": "#555e68",
-    "line": "#dfe3e8",
-    "shade": "#f5f6f8",
-    "bad": "#a8141e",
-    "badb": "#d9665f",
-    "due": "#8a5a00",
-    "dueb": "#d9a021",
-    "ok": "#0b5cad",
-    "okb": "#6aa5dc",
-    "unk": "#5d6670",
-    "unkb": "#aeb6bf",
-    "band": "#fdeeec",
-}
 MONO = "DejaVu Sans Mono"
 
 STYLE: dict[Any, Any] = {

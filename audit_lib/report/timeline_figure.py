@@ -17,7 +17,8 @@ from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within, succeeded
 from audit_lib.report import escape as inert
-from audit_lib.report.svg import COLOURS, Axes, Figure, bar, canvas_of, line, style, svg, text
+from audit_lib.report.colours import COLOURS
+from audit_lib.report.svg import Axes, Figure, bar, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
 
 NEWCOMERS = "new addresses"  # answered ones: a few marks would be lost on the lane of all others

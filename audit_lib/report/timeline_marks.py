@@ -9,7 +9,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.requests import maybe_within
 from audit_lib.report import escape as inert
-from audit_lib.report.svg import COLOURS
+from audit_lib.report.colours import COLOURS
 from audit_lib.report.timeline_figure import LANES, colour_of, timeline_lanes
 
 COLUMNS = 600  # of the drawing: marks of one lane and column are one

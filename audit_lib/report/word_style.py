@@ -4,7 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from audit_lib.report.svg import COLOURS
+from audit_lib.report.colours import COLOURS
 
 
 @cache

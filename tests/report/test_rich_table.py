@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.report import rich_table, table
+from audit_lib.report.colours import COLOURS
 from audit_lib.report.exporter import AuditReport
 from audit_lib.report.rich_table import RichTable, show
-from audit_lib.report.svg import COLOURS
 from audit_lib.report.table import Table
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
