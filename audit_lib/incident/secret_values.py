@@ -73,14 +73,21 @@ def _is_public(investigation: Investigation, name: str) -> bool:
 
 
 def leaked_secrets(investigation: Investigation) -> tuple[str, ...]:
-    """The secrets of which a leak is known, the most urgent first; a commit of an env file is one."""
+    """The secrets of which a leak is known, the most urgent first; a commit of an env file is one.
+
+    What the policy does not name is a setting if the inventory says so, as in a review.
+    """
     leaks = investigation.leaks
     named = rows(leaks[leaks["kind"].isin(("leak", "truncated"))])
     committed = sorted(set(investigation.history["name"]))
     names = (*(leak.variable for leak in named), *committed)
     rules = [(name, investigation.policy.rule(name)) for name in names]
+    inventory = investigation.inventory
+    settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
     return tuple(
         dict.fromkeys(
-            rule.name if rule else name for name, rule in rules if not rule or rule.kind == "secret"
+            rule.name if rule else name
+            for name, rule in rules
+            if (rule.kind == "secret" if rule else name not in settings)
         )
     )
