@@ -29,7 +29,8 @@ def say_review(audit: Audit, out: Path) -> None:
     first = do_first(audit, FIRST)
     say()
     say(lead=first.title)
-    for line in filter(None, first.text.split("\n")):
+    # A masked name ends with a full stop of its own.
+    for line in filter(None, first.text.replace(".. ", ". ").split("\n")):
         action, dot, why = line.partition(". ")[2].partition(". ") if line[0].isdigit() else ("", "", line)
         say(f"{dot}{why}", f"{line[:3]}{action}" if action else "", indent="  ")
     say()
