@@ -56,6 +56,7 @@ def _agree(audit: Audit, truth: Truth, seed: int) -> int:
         "owner.md": recount.of_text(owner_text(audit)),
         "terminal": recount.of_text(_terminal(audit)),
         "findings.csv": recount.of_csv(to_csv(audit.tables["findings"])),
+        "report.json": _stated(report),
         "truth": _true(truth),
     }
     if seed in ON_PAPER:
@@ -68,6 +69,16 @@ def _agree(audit: Audit, truth: Truth, seed: int) -> int:
     assert _sarif(audit) == {leak["leak_id"]: (leak["kind"], leak["occurrences"]) for leak in report["leaks"]}
     _agrees_by_day(report, truth)
     return sum(map(len, told.values())) + len(report["leaks"])
+
+
+def _stated(report: dict[str, Any]) -> recount.Figures:
+    """The sums that report.json itself gives beside its rows."""
+    failures, lines = report["auth_failures"], report["coverage"]["log_lines"]
+    return {
+        "requests": failures["requests"],
+        "log lines": lines["lines"],
+        "not understood": failures["unread_lines"],
+    }
 
 
 def _true(truth: Truth) -> recount.Figures:
