@@ -16,6 +16,7 @@ from audit_lib.audit import Audit, run_audit
 from audit_lib.cli.review_answer import say_review
 from audit_lib.project import load_project
 from audit_lib.report.csv_text import to_csv
+from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
 from audit_lib.report.report_json import report_record
@@ -56,6 +57,7 @@ def _agree(audit: Audit, truth: Truth, seed: int) -> int:
         "owner.md": recount.of_text(owner_text(audit)),
         "terminal": recount.of_text(_terminal(audit)),
         "findings.csv": recount.of_csv(to_csv(audit.tables["findings"])),
+        "findings.sarif": recount.of_sarif(findings_sarif(audit)),
         "report.json": _stated(report),
         "truth": _true(truth),
     }

@@ -47,6 +47,11 @@ def of_csv(text: str) -> Figures:
     return _of_findings(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
 
 
+def of_sarif(log: Mapping[str, Any]) -> Figures:
+    """By the results of findings.sarif."""
+    return _of_findings(result["properties"] for result in log["runs"][0]["results"])
+
+
 def _of_findings(findings: Iterable[Mapping[str, Any]]) -> Figures:
     states = Counter((row["status"], row["severity"]) for row in findings)
     found = {f"{status} {severity}": states[status, severity] for status, severity in states}
