@@ -1,4 +1,4 @@
-"""Reads what other scanners reported: SARIF, gitleaks, trufflehog, kingfisher, GitHub's secret scanning."""
+"""Reads what other scanners reported: SARIF, gitleaks, betterleaks, trufflehog, kingfisher, GitHub."""
 
 import json
 import re
@@ -145,6 +145,12 @@ def _kingfisher(item: Any) -> _Result:
     return _Result(rule, path, _number(found, "line"), commit, _text(found, "snippet"))
 
 
+def _betterleaks(item: Any) -> _Result:
+    place, text = _at(item, "location"), _text(item, "match", "value")
+    commit = _text(item, "attributes", "git.sha")
+    return _Result(_text(item, "rule_id"), _text(place, "path"), _number(place, "start_line"), commit, text)
+
+
 def _github(item: Any) -> _Result:
     place = _at(item, "first_location_detected") or {}
     path = _text(place, "path") or _text(item, "html_url") or f"alert {_number(item, 'number')}"
@@ -157,6 +163,7 @@ _BY_KEY: dict[str, _Read] = {
     "RuleID": _gitleaks,
     "DetectorName": _trufflehog,
     "finding": _kingfisher,
+    "rule_id": _betterleaks,
     "secret_type": _github,
 }
 

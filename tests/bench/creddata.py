@@ -37,7 +37,7 @@ _OTHERWISE = {"T": "ignored", "X": "test value", "F": "false"}
 _ORDER = ("true", "test value", "false", "not labelled")
 
 Lines = set[tuple[str, int]]
-_Reports = dict[tuple[str, int], tuple[str, str]]  # of each line that is reported the class, and the leak
+Reports = dict[tuple[str, int], tuple[str, str]]  # of each line that is reported the class, and the leak
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,19 @@ def main() -> None:
     root = Path(sys.argv[1])
     labels = list(read_labels(root))
     reports = search(root / "data")
-    wanted = _by_line(label for label in labels if label.is_secret)
+    wanted = by_line(label for label in labels if label.is_secret)
     print(f"{len({label.path.split('/')[0] for label in labels})} projects, {len(labels):,} labels\n")
     _print_recall("strength", wanted, reports, lambda label: label.strength)
     _print_recall("category", wanted, reports, lambda label: label.category.replace(":", ", "))
     _print_precision(labels, reports)
 
 
-def _by_line(labels: Iterable[Label]) -> list[Label]:
+def by_line(labels: Iterable[Label]) -> list[Label]:
     """One label for each first line: CredData labels the parts of a secret apart."""
     return list({(label.path, label.lines[0]): label for label in labels}.values())
 
 
-def _print_recall(title: str, wanted: list[Label], reports: _Reports, of: Callable[[Label], str]) -> None:
+def _print_recall(title: str, wanted: list[Label], reports: Reports, of: Callable[[Label], str]) -> None:
     """One row for each group: its lines, and in how many of them a leak or a possible password is found."""
     print(f"| {title} | lines | leak | possible | recall |\n|--|--|--|--|--|")
     total, found = Counter(map(of, wanted)), Counter()
@@ -97,16 +97,12 @@ def _print_recall(title: str, wanted: list[Label], reports: _Reports, of: Callab
     print()
 
 
-def _print_precision(labels: list[Label], reports: _Reports) -> None:
-    """Of the lines reported: how many are secrets, are labelled otherwise, or are not labelled at all."""
+def counted_truths(labels: list[Label], reports: Reports) -> Counter[tuple[str, str]]:
+    """Of the lines reported, by class: how many are secrets, labelled otherwise, or not labelled at all."""
     truths: dict[tuple[str, int], set[str]] = {}
     for label in labels:
         for place in label.places:
             truths.setdefault(place, set()).add("true" if label.is_secret else _OTHERWISE[label.truth])
-    print(
-        "| class | true | test value, default (X) | false (F) | not labelled | precision | X apart | same |"
-    )
-    print("|--|--|--|--|--|--|--|--|")
     counts: Counter[tuple[str, str]] = Counter()
     real = {leak for place, (_, leak) in reports.items() if "true" in truths.get(place, ())}
     for place, (kind, leak) in reports.items():
@@ -115,6 +111,15 @@ def _print_precision(labels: list[Label], reports: _Reports) -> None:
         truth = next(one for one in (*_ORDER, "ignored", "same value") if one in told)
         for row in ("possible" if kind == "possible" else "leak", "both"):
             counts[row, truth] += 1
+    return counts
+
+
+def _print_precision(labels: list[Label], reports: Reports) -> None:
+    print(
+        "| class | true | test value, default (X) | false (F) | not labelled | precision | X apart | same |"
+    )
+    print("|--|--|--|--|--|--|--|--|")
+    counts = counted_truths(labels, reports)
     for row in ("leak", "possible", "both"):
         true, x, false, none = (counts[row, truth] for truth in _ORDER)
         strict, apart = true / max(true + x + false + none, 1), true / max(true + false + none, 1)
@@ -143,7 +148,7 @@ def _label(root: Path, row: dict[str, str]) -> Label:
     return Label(path.removeprefix("data/"), lines, row["GroundTruth"], row["Category"], strength)
 
 
-def search(data: Path) -> _Reports:
+def search(data: Path) -> Reports:
     """The lines that `leaks` reports when nobody gave a value, with the class of the leak there."""
     with tempfile.TemporaryDirectory(prefix="creddata-") as folder:
         root = Path(folder) / "data"
@@ -156,7 +161,9 @@ def search(data: Path) -> _Reports:
             Inventory.of([]),
         )
     kinds = dict(zip(found.leaks["leak_id"], found.leaks["kind"], strict=True))
-    places = found.places[found.places["line"].notna()]
+    # The hash of a password is a class of its own: neither a leak nor a possible password.
+    hashes = found.leaks.loc[found.leaks["kind"] == "hash", "leak_id"]
+    places = found.places[found.places["line"].notna() & ~found.places["leak_id"].isin(hashes)]
     rows = zip(places["path"], places["line"], places["leak_id"], strict=True)
     # A line with a leak of each class is one with a leak.
     ordered = sorted(rows, key=lambda row: kinds[row[2]] != "possible")

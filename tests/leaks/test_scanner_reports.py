@@ -41,6 +41,11 @@ def _kingfisher(text: str = VALUE) -> dict[str, Any]:
     return {"rule": {"name": "Rule", "id": "rule"}, "finding": {"snippet": text, **PLACE}}
 
 
+def _betterleaks(text: str = VALUE) -> dict[str, Any]:
+    place = {"path": "a/b.py", "start_line": 7}
+    return {"rule_id": "rule", "match": {"value": text}, "attributes": {"git.sha": ""}, "location": place}
+
+
 def _github(text: str = VALUE) -> dict[str, Any]:
     place = {"path": "a/b.py", "start_line": 7}
     return {"number": 1, "secret_type": "rule", "secret": text, "first_location_detected": place}
@@ -57,6 +62,7 @@ REPORTS = {
     "trufflehog": _lines(_trufflehog(), _trufflehog()),
     "kingfisher": json.dumps({"findings": [_kingfisher()]}),
     "kingfisher, a line each": _lines(_kingfisher(), _kingfisher()),
+    "betterleaks": json.dumps({"findings": [_betterleaks()]}),
     "github": json.dumps([_github()]),
 }
 
