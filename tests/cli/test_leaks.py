@@ -38,6 +38,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Plot:
     return plot
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for several tests: the rules are compiled once."""
+    return tmp_path_factory.mktemp("shared")
+
+
 def run(plot: Plot, *args: str, cache: Path, code: int = 0) -> Any:
     """The command's result, with a cache and no key of its own."""
     environment = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache / "no-key"), "HOME": str(cache)}
@@ -64,9 +70,9 @@ def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
     assert lines[-1].startswith("do first: rotate API_TOKEN now")
 
 
-def test_json_is_complete(project: Plot, tmp_path: Path) -> None:
+def test_json_is_complete(project: Plot, shared: Path) -> None:
     """The record holds leaks with places by the public contract, patterns among them, and the coverage."""
-    record = json.loads(run(project, "--format", "json", cache=tmp_path).output)
+    record = json.loads(run(project, "--format", "json", cache=shared).output)
     kinds = {(leak["kind"], leak["variable"], leak["in_force"]) for leak in record["leaks"]}
     assert {("leak", "API_TOKEN", "development"), ("leak", "API_TOKEN", "")} < kinds
     assert any(
@@ -78,9 +84,9 @@ def test_json_is_complete(project: Plot, tmp_path: Path) -> None:
     assert {row["part"] for row in record["coverage"]} == {"git objects", "files", "values", "patterns"}
 
 
-def test_sarif_is_valid(project: Plot, tmp_path: Path) -> None:
+def test_sarif_is_valid(project: Plot, shared: Path) -> None:
     """The published schema of SARIF 2.1.0 accepts the log, and every result names one of its rules."""
-    log = json.loads(run(project, "--format", "sarif", cache=tmp_path).output)
+    log = json.loads(run(project, "--format", "sarif", cache=shared).output)
     assert validation_errors(log) == []
     results = log["runs"][0]["results"]
     assert {result["level"] for result in results} == {"error"}
@@ -122,11 +128,11 @@ def test_sarif_names_odd_paths_by_references(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"at/[\w.!~/%-]+", uri, re.ASCII) for uri in uris(log))
 
 
-def test_sarif_of_nothing_is_valid(tmp_path: Path) -> None:
+def test_sarif_of_nothing_is_valid(tmp_path: Path, shared: Path) -> None:
     """A project where nothing has leaked gives a valid log without results."""
     plot = new_plot(tmp_path / "clean")
     plot.commit("README.md", "nothing\n")
-    log = json.loads(run(plot, "--format", "sarif", cache=tmp_path).output)
+    log = json.loads(run(plot, "--format", "sarif", cache=shared).output)
     assert validation_errors(log) == []
     assert log["runs"][0]["results"] == []
 
@@ -198,34 +204,42 @@ def test_git_lists_before_tables_are_imported() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_last_line_says_what_to_do(project: Plot, tmp_path: Path) -> None:
+def test_the_last_line_says_what_to_do(project: Plot, tmp_path: Path, shared: Path) -> None:
     """The most urgent comes first; where nothing leaked and all was searched there is nothing to do."""
-    lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
+    lines = run(project, "--no-patterns", cache=shared).output.splitlines()
     assert lines[-1] == "do first: rotate API_TOKEN now, then take the value out of the places above"
     plot = new_plot(tmp_path / "clean")
     plot.commit(".gitignore", ".env\n")
     plot.file(".env", f"API_TOKEN={TOKEN}\n")
-    clean = run(plot, "--no-patterns", cache=tmp_path).output.splitlines()
+    clean = run(plot, "--no-patterns", cache=shared).output.splitlines()
     assert clean[-1] == "do first: nothing: no leak was found, and everything was searched"
     (plot.root / "link").symlink_to("README.md")
-    partly = run(plot, "--no-patterns", cache=tmp_path).output.splitlines()
+    partly = run(plot, "--no-patterns", cache=shared).output.splitlines()
     assert partly[-1].startswith("do first: nothing, as far as was searched; what was not is listed above")
 
 
-def test_a_pipeline_stops_at_the_class_named(project: Plot, tmp_path: Path) -> None:
-    """It ends with 3 for a leak of that class or a more urgent one, with 2 if part was not searched."""
-    run(project, "--no-patterns", "--fail-on", "in-force", cache=tmp_path, code=3)
-    plot = new_plot(tmp_path / "old")
-    plot.commit("notes.txt", f"API_TOKEN={OLD}\n")
-    plot.commit(".gitignore", "*.env\n")
-    run(plot, "--fail-on", "in-force", cache=tmp_path, code=0)
-    run(plot, "--fail-on", "not-known", cache=tmp_path, code=3)
-    run(plot, "--fail-on", "possible", cache=tmp_path, code=3)
-    (plot.root / "link").symlink_to("notes.txt")
-    run(plot, "--fail-on", "in-force", cache=tmp_path, code=2)
+def test_a_pipeline_stops_at_the_class_named(project: Plot, tmp_path: Path, shared: Path) -> None:
+    """It ends with 3 for such a leak, and with 2 if there is none but part was not searched."""
+    run(project, "--no-patterns", "--fail-on", "in-force", cache=shared, code=3)
+    (tmp_path / "bare").mkdir()
+    run(Plot(tmp_path / "bare"), "--no-patterns", "--fail-on", "possible", cache=shared, code=2)
 
 
-def test_folders_outside_are_searched(project: Plot, tmp_path: Path) -> None:
+def test_a_commit_stops_at_a_new_secret(tmp_path: Path, shared: Path) -> None:
+    """What looks like a secret counts, unless its file held it before or somebody chose it."""
+    plot, new = new_plot(tmp_path / "shop"), fake_value("staged, known to nobody")
+    plot.commit("old.py", f"API_TOKEN = '{new}'\n")
+    plot.file("old.py", f"API_TOKEN = '{new}'\nother = 1\n")
+    plot.file("new.py", f"other = 1\nSTRIPE_SECRET_KEY = '{new}'\nDB_PASSWORD = 'sunshine'\n")
+    plot.git("add", "-A")
+    done = run(plot, "--staged", cache=shared, code=3)
+    assert done.stdout == "new.py:2: STRIPE_SECRET_KEY, looks like a secret\n"
+    assert new[:12] not in done.output
+    told = run(plot, "--staged", "--no-patterns", cache=shared)
+    assert "not searched: what looks like a secret" in told.stderr
+
+
+def test_folders_outside_are_searched(project: Plot, tmp_path: Path, shared: Path) -> None:
     """A transcript and a history hold values: each place has its kind, its days and its severity."""
     outside = tmp_path / "home"
     (outside / ".claude").mkdir(parents=True)
@@ -235,11 +249,11 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path) -> None:
     history.write_text(f"export STRIPE_API_KEY={fake_value('typed')}\n")
     os.utime(transcript, (1_700_000_000, 1_700_000_000))
     also = ("--also", str(outside / ".claude"), "--also", str(history))
-    record = json.loads(run(project, *also, "--format", "json", cache=tmp_path).output)
+    record = json.loads(run(project, *also, "--format", "json", cache=shared).output)
     met = {(row["place"], row["variable"], row["severity"]) for row in record["elsewhere"]}
     assert met == {("assistant", "API_TOKEN", "critical"), ("shell history", "STRIPE_API_KEY", "medium")}
     assert [row["count"] for row in record["coverage"] if row["part"] == "files outside"] == [1, 1]
-    told = run(project, *also, "--places", "9", cache=tmp_path).output
+    told = run(project, *also, "--places", "9", cache=shared).output
     assert re.search(r"assistant .*session.jsonl:1 \(plain\); critical: there for [\d,]+ days at least", told)
 
 
@@ -249,12 +263,12 @@ def test_a_folder_with_the_project_is_refused(project: Plot, tmp_path: Path) -> 
         run(project, "--also", str(folder), cache=tmp_path, code=2)
 
 
-def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path) -> None:
+def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, shared: Path) -> None:
     """What a scanner reported is in force if an env file says so, wherever it was found."""
     report = tmp_path / "gitleaks.json"
     result = {"RuleID": "generic", "File": "wiki/page.md", "StartLine": 3, "Secret": TOKEN}
     report.write_text(json.dumps([result, result | {"Secret": fake_value("of a wiki")}]))
     args = ("--no-patterns", "--import", str(report), "--format", "json")
-    record = json.loads(run(project, *args, cache=tmp_path).output)
+    record = json.loads(run(project, *args, cache=shared).output)
     told = {(leak["variable"], leak["force"]) for leak in record["leaks"]}
     assert told == {("API_TOKEN", "in force"), ("API_TOKEN", "not in force"), ("generic", "not known")}
