@@ -48,8 +48,11 @@ class Focus:
 
     @property
     def client(self) -> str:
-        """The address that is chosen, else the most conspicuous one of the window."""
-        return self.seen.client or suspect(self.seen)
+        """The address that is chosen, else the most conspicuous one of the window that was opened.
+
+        Another window has another one, but to find it takes all detections: nobody waits for that at a brush.
+        """
+        return self.seen.client or self.seen.once("first suspect", lambda: suspect(self.seen))
 
     @property
     def parameters(self) -> dict[str, str]:

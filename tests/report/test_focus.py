@@ -129,3 +129,15 @@ def test_marks_are_few_and_plain(investigation: Investigation) -> None:
     drawn = {lane["name"]: sum(mark[2] for mark in lane["marks"]) for lane in marks["lanes"]}
     behind = timeline_figure(investigation, STRANGER).frame.groupby("kind")["count"].sum()
     assert drawn == behind.to_dict()
+
+
+def test_a_brush_does_not_run_the_detections(
+    investigation: Investigation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown of another window needs no explanation of it: on a quarter that would take seconds."""
+    focus = Focus(investigation)
+    first = focus.client
+    monkeypatch.setattr("audit_lib.report.focus.suspect", lambda _: pytest.fail("asked again"))
+    focus.pick((INCIDENT - pd.Timedelta(days=1)).isoformat(), INCIDENT.isoformat())
+    assert focus.client == first
+    assert timeline_marks(focus.seen, focus.client)["lanes"]
