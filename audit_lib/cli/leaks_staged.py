@@ -15,6 +15,7 @@ from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
+from audit_lib.project.onboarding.choose_policy import OWN_PLACES
 from audit_lib.report import escape as inert
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -30,7 +31,8 @@ def report_staged(project: Project, *, given: tuple[str, ...], policy: str, patt
     Returns the exit code, 3 if there is one.
     """
     keeper = _keeper(project)
-    known = known_values(project, keeper, policy, parse_env_options(given, sys.stdin.buffer))
+    rules = policy or _policy(project, given)
+    known = known_values(project, keeper, rules, parse_env_options(given, sys.stdin.buffer))
     patterns = patterns and is_available()
     named = os.environ.get("GIT_INDEX_FILE", "")
     done = search_staged(
@@ -60,6 +62,12 @@ def report_staged(project: Project, *, given: tuple[str, ...], policy: str, patt
 def _line(hit: StagedHit) -> str:
     place = f"{hit.path}:{hit.line}" if hit.line else f"{hit.path} (its name)"
     return f"{place}: {hit.secret}, {hit.known}"
+
+
+def _policy(project: Project, given: tuple[str, ...]) -> str:
+    """The generic one if there is no value to judge: to recognise the project, its code would be read."""
+    own = project.policy or any(os.path.lexists(project.root / place) for place in OWN_PLACES)
+    return "" if own or given or project.env_sources else "generic"
 
 
 def _keeper(project: Project) -> Keeper:

@@ -27,6 +27,11 @@ def test_what_nothing_uses_is_not_imported(code: str, blocked: str, loaded: str)
     assert not _loaded(code, loaded)
 
 
+def test_a_hook_for_commits_reads_no_notebook() -> None:
+    """What reads notebooks takes a fifth of the imports of `leaks`, which has no use for it."""
+    assert not _loaded("import audit_lib.cli.leaks_staged", "nbformat")
+
+
 @pytest.mark.parametrize(("block", "searched"), [("kept_imports", False), ("nullcontext", True)])
 def test_imports_are_not_searched_for_garbage(block: str, searched: bool) -> None:
     """Importing pandas makes the collector run many times, and never within `kept_imports`."""

@@ -3,8 +3,8 @@
 Usage: python -m tests.bench.leaks [GIGABYTES [PAIRS]]
 """
 
+import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -120,7 +120,17 @@ def ours(root: Path, values: int, cache: Path, patterns: str = "--no-patterns") 
 
 def leaks(root: Path, cache: Path, patterns: str) -> Measured:
     """The command on a project, with the key that lies two folders above the cache."""
-    command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(root), patterns, "--places", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "audit_lib",
+        "leaks",
+        "--project",
+        str(root),
+        patterns,
+        "--format",
+        "json",
+    ]
     own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
     return measured(command, ROOT, os.environ | own)
 
@@ -155,9 +165,7 @@ def measured(command: list[str], folder: Path, environment: Mapping[str, str] = 
 
 def _found(output: str) -> int:
     """How many leaks `leaks` names, or the number that a rival prints."""
-    total = re.search(r"^(\d+)(?: leaks,.*)?$", output, re.MULTILINE)
-    assert total is not None
-    return int(total[1])
+    return len(json.loads(output)["leaks"]) if output.startswith("{") else int(output)
 
 
 if __name__ == "__main__":
