@@ -120,17 +120,8 @@ def ours(root: Path, values: int, cache: Path, patterns: str = "--no-patterns") 
 
 def leaks(root: Path, cache: Path, patterns: str) -> Measured:
     """The command on a project, with the key that lies two folders above the cache."""
-    command = [
-        sys.executable,
-        "-m",
-        "audit_lib",
-        "leaks",
-        "--project",
-        str(root),
-        patterns,
-        "--format",
-        "json",
-    ]
+    words = ["leaks", "--project", str(root), patterns, "--format", "json"]
+    command = [sys.executable, "-m", "audit_lib", *words]
     own = {"XDG_CACHE_HOME": str(cache), "AUDIT_KEY_FILE": str(cache.parents[1] / "key")}
     return measured(command, ROOT, os.environ | own)
 
