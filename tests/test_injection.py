@@ -166,7 +166,8 @@ def test_the_payloads_reach_the_report(attacked: Path, listener: ThreadingHTTPSe
 
 def test_no_artefact_holds_a_control_or_direction_character(attacked: Path) -> None:
     """Escape sequences, bidi controls and invisible characters reach no artefact."""
-    for path in sorted(attacked.iterdir()):
+    # The archive has these files once more, to the byte.
+    for path in sorted(path for path in attacked.iterdir() if path.suffix != ".zip"):
         text = text_of(path)
         is_json = path.suffix in (".json", ".ipynb")
         assert not ALIVE.search(json.dumps(json.loads(text), ensure_ascii=False) if is_json else text), path

@@ -10,8 +10,9 @@ from audit_lib.base.in_words import counted, day_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.matter import ATTACKS, matter
 from audit_lib.incident.newcomers import new_addresses
-from audit_lib.incident.outages import Outage, core_of, deploy_after, deploy_before, worst_outage
+from audit_lib.incident.outages import Outage, deploy_after, deploy_before
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.steps import tabulate_steps
@@ -20,7 +21,6 @@ from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
 
-ATTACKS = ("brute force", "leaked and used", "quiet misuse")
 SENTENCES = {
     "variables changed by a deploy": "A change of variables shut callers out{while_}.",
     "pair break": "Two halves of a pair hold different values.",
@@ -62,14 +62,9 @@ def _spoken(investigation: Investigation) -> tuple[str, str]:
     surely = "Likely" if best["verdict"] == "likely" else "Possibly"
     attack = "an attack" if best["explanation"] in ATTACKS else "no attack"
     over = ", and over" if _going_on(investigation)[0] == "No" else ""
-    outage = _outage(investigation)
+    outage = matter(investigation).outage
     while_ = f" for {_minutes(outage)}" if outage else ""
     return f"{surely} {attack}{over}.", SENTENCES[best["explanation"]].format(while_=while_)
-
-
-def _outage(investigation: Investigation) -> Outage | None:
-    worst = worst_outage(investigation)
-    return core_of(investigation, worst) if worst else None
 
 
 def _minutes(outage: Outage) -> str:
@@ -77,12 +72,18 @@ def _minutes(outage: Outage) -> str:
 
 
 def _lead(investigation: Investigation) -> Iterator[str]:
-    outage = _outage(investigation)
-    if outage is None:
-        here = investigation.here
-        refused = int(here.loc[here["refused"], "count"].sum())
-        yield f"Of {counted(int(here['count'].sum()), 'request')} in the window {refused:,} were refused."
+    about = matter(investigation)
+    if about.outage:
+        yield from _of_outage(investigation, about.outage)
         return
+    asked, refused = (int(part["count"].sum()) for part in (about.requests, about.refused))
+    yield f"Of {counted(asked, 'request')} {about.whose}in the window {refused:,} were refused."
+    if about.beside:
+        yield "Something else happened, too:"
+        yield from _of_outage(investigation, about.beside)
+
+
+def _of_outage(investigation: Investigation, outage: Outage) -> Iterator[str]:
     since, until = (briefly(at, investigation.as_of) for at in (outage.first_at, outage.last_at))
     whom = counted(outage.addresses, "address", "addresses")
     yield f"From {since} to {until} {counted(outage.refused, 'request')} of {whom} were refused."
@@ -117,9 +118,9 @@ def incident_answers(investigation: Investigation) -> Block:
 
 def _going_on(investigation: Investigation) -> tuple[str, str]:
     """By the requests with a time after the last refusal of the outage, or of the window."""
-    outage, here = _outage(investigation), investigation.here
-    refused = here.loc[here["timed"] & here["refused"], "not_before_at"]
-    end = outage.last_at if outage else refused.max()
+    about, here = matter(investigation), investigation.here
+    outage, refused = about.outage, about.refused
+    end = outage.last_at if outage else refused.loc[refused["timed"], "not_before_at"].max()
     if pd.isna(end):
         return NOT_KNOWN, "no refused request has a time"
     if outage and (fixed := deploy_after(investigation, outage)):
@@ -143,10 +144,7 @@ def _got_in(investigation: Investigation) -> tuple[str, str]:
 
 
 def _refused(investigation: Investigation) -> tuple[str, str]:
-    outage, here = _outage(investigation), investigation.here
-    refused = here[here["refused"]]
-    if outage:
-        refused = refused[refused["not_before_at"].between(outage.first_at, outage.last_at)]
+    refused = matter(investigation).refused
     names = set(refused["client"].astype("str")) - {""}
     if not names:
         return NOT_KNOWN if len(refused) else "Nobody", "no address of a refused request was logged"

@@ -1,11 +1,15 @@
 """The incident's first screen: five answers for what is known and what is not, a sentence for each cause."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audit_lib.incident import matter as matter_of
 from audit_lib.incident.investigation import Investigation, LastComputed
+from audit_lib.incident.matter import ATTACKS
+from audit_lib.incident.outages import Outage
 from audit_lib.incident.question import Question
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.investigation import investigate
@@ -32,7 +36,7 @@ def leaked(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
 def test_every_explanation_has_its_sentence() -> None:
     """None is left without words."""
     assert set(screen.SENTENCES) == set(UNLIKELY_NEEDS)
-    assert set(screen.ATTACKS) < set(screen.SENTENCES)
+    assert set(ATTACKS) < set(screen.SENTENCES)
 
 
 def test_an_attack_is_called_one_and_the_new_address_is_named(leaked: Investigation) -> None:
@@ -40,6 +44,20 @@ def test_an_attack_is_called_one_and_the_new_address_is_named(leaked: Investigat
     assert "an attack" in screen.incident_headline(leaked).text
     assert "A leaked value may have been used." in screen.incident_headline(leaked).text
     assert f"Did anyone get in?: 1 new address (first {STRANGER}" in screen.incident_answers(leaked).text
+
+
+def test_an_outage_is_not_said_to_be_the_attack(
+    monkeypatch: pytest.MonkeyPatch, leaked: Investigation
+) -> None:
+    """What the attack's addresses were refused is told of them; an outage beside it is something else."""
+    outage = Outage(AS_OF, AS_OF, 45, 3)
+    monkeypatch.setattr(matter_of, "worst_outage", lambda _: outage)
+    monkeypatch.setattr(matter_of, "core_of", lambda *_: outage)
+    lead = screen.incident_headline(leaked).text.splitlines()[-1]
+    assert re.match(
+        rf"Of \d+ requests? of {STRANGER} in the window \d+ were refused\. Something else happ", lead
+    )
+    assert "45 requests of 3 addresses were refused." in lead
 
 
 def test_nothing_is_claimed_of_a_window_that_was_not_read(leaked: Investigation) -> None:

@@ -1,12 +1,18 @@
 """The text of what is published, as a reader sees it."""
 
+import tempfile
 from pathlib import Path
+from zipfile import ZipFile
 
 from pypdf import PdfReader
 
 
 def text_of(path: Path) -> str:
-    """The text of an artefact: of a PDF that of its pages and its facts, of anything else the file's."""
+    """The text of an artefact: of a PDF that of its pages and its facts, of an archive that of its files."""
+    if path.suffix == ".zip":
+        with tempfile.TemporaryDirectory() as folder:
+            ZipFile(path).extractall(folder)
+            return "\n".join(text_of(inner) for inner in sorted(Path(folder).rglob("*")) if inner.is_file())
     if path.suffix != ".pdf":
         return path.read_text("utf-8")
     reader = PdfReader(path)
