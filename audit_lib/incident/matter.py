@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from audit_lib.base.in_words import counted
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import Outage, core_of, worst_outage
@@ -37,6 +38,7 @@ def matter(investigation: Investigation) -> Matter:
     spoken = best["verdict"] in ("likely", "possible") and best["explanation"] in ATTACKS
     if spoken and best["addresses"]:
         names = str(best["addresses"]).split("; ")
-        whose = f"of {names[0]} " if len(names) == 1 else f"of {names[0]} and {len(names) - 1} more "
+        others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
+        whose = f"of {names[0]} {others}"
         return Matter(here[here["client"].isin(names)], beside=outage, whose=whose)
     return Matter(here, outage)

@@ -36,7 +36,7 @@ def do_first(audit: Audit, most: int = FIRST) -> Block:
     )
     title = f"Do {these} first: {close} {closed} of the {counted(everything, 'open finding')}"
     days = due_days(audit.policy)
-    note = f"Due by severity: {', '.join(f'{word} in {days[word]}' for word in days)} days. " + (
+    note = f"Due so many days after it was found: {', '.join(f'{word} {days[word]}' for word in days)}. " + (
         "Owners are as assigned, or as the policy names them."
         if first["owner"].ne(NOT_NAMED).any()
         else "Nobody is assigned, and the policy names no owner."

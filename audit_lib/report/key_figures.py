@@ -13,6 +13,7 @@ from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block
 from audit_lib.report.bursts import bursts
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
+from audit_lib.report.headline import losses
 from audit_lib.report.verdict import judged
 
 BAD, DUE, OK, UNKNOWN = "bad", "due", "ok", "unk"  # one colour each, on the page and in its figures
@@ -61,8 +62,10 @@ def _leaked(audit: Audit) -> KeyFigure:
     parts = ((BAD, there), (DUE, len(force) - there), (UNKNOWN, doubt))
     whole = shows_no_leak(audit.tables["leak_coverage"])
     since = force["first_at"].min()
-    oldest = "" if pd.isna(since) else f", the oldest since {day_words(since, audit.as_of.year)}"
-    note = f"{there} of them in production{oldest}" if len(force) else "everything was searched"
+    oldest = "" if pd.isna(since) else f"; the oldest since {day_words(since, audit.as_of.year)}"
+    more = len(losses(audit)) - there
+    also = f"; {more} more there can be read" if more > 0 else ""
+    note = f"{there} of them in production{also}{oldest}" if len(force) else "everything was searched"
     if not len(force) and not whole:
         note = "but not everything was searched"
     return KeyFigure("Leaked, still in force", str(len(force)), _noun(len(force), "value"), parts, note)
@@ -108,7 +111,9 @@ def _open(audit: Audit) -> KeyFigure:
     counts = {word: int(severity.eq(word).sum()) for word in reversed(SEVERITIES)}
     grave = counts["critical"] + counts["high"]
     parts = ((BAD, grave), (DUE, counts["medium"]), (UNKNOWN, counts["low"] + counts["info"]))
-    said = [f"{count} {word}" for word, count in counts.items() if count][:3]
+    said = [f"{count} {word}" for word, count in counts.items() if count]
+    lower = sum(int(text.split()[0]) for text in said[3:])
+    said[3:] = [f"{lower} lower"] * bool(lower)
     note = ", ".join(said) or "none"
     return KeyFigure("Open", str(len(severity)), _noun(len(severity), "finding"), parts, note)
 

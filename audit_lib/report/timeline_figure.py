@@ -12,6 +12,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import MONTHS, counted
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.matter import matter
 from audit_lib.incident.outages import Outage, core_of, deploy_after, deploy_before, worst_outage
 from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
@@ -94,7 +95,8 @@ def _title(investigation: Investigation) -> str:
         return f"What happened: {refused:,} of {counted(int(here['count'].sum()), 'request')} refused"
     minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
     whom = counted(outage.addresses, "address", "addresses")
-    return f"What happened: {outage.refused} requests of {whom} refused within {counted(minutes, 'minute')}"
+    begins = "What happened" if matter(investigation).outage else "What else happened"
+    return f"{begins}: {outage.refused} requests of {whom} refused within {counted(minutes, 'minute')}"
 
 
 def _outage(investigation: Investigation) -> Outage | None:
