@@ -29,7 +29,7 @@ SENTENCES = {
     "stale client after a rotation": "A client still sends an old value.",
     "quiet misuse": "Somebody new was answered.",
     "proxy collapse": "One address hides many callers.",
-    "our own bundle explains the sighting": "The value that was seen is one that our own page shows.",
+    "our own bundle explains the sighting": "Our own page shows the value that is under suspicion.",
 }
 MOST_STEPS, MOST_EXPLANATIONS, MOST_ROWS = 6, 6, 3
 NOT_KNOWN = "Not known"
@@ -121,6 +121,11 @@ def _going_on(investigation: Investigation) -> tuple[str, str]:
     about, here = matter(investigation), investigation.here
     outage, refused = about.outage, about.refused
     end = outage.last_at if outage else refused.loc[refused["timed"], "not_before_at"].max()
+    if refused.empty and len(about.requests):
+        return (
+            "Nothing refused",
+            f"of {counted(int(about.requests['count'].sum()), 'request')} that were read",
+        )
     if pd.isna(end):
         return NOT_KNOWN, "no refused request has a time"
     if outage and (fixed := deploy_after(investigation, outage)):

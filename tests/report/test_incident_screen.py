@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def test_an_attack_is_called_one_and_the_new_address_is_named(leaked: Investigat
     assert "an attack" in screen.incident_headline(leaked).text
     assert "A leaked value may have been used." in screen.incident_headline(leaked).text
     assert f"Did anyone get in?: 1 new address (first {STRANGER}" in screen.incident_answers(leaked).text
+
+
+def test_a_window_without_a_refusal_says_so(tmp_path: Path) -> None:
+    """It is no fault of the data: so many requests were read, and none of them was refused."""
+    quiet = _planted(tmp_path, "our own bundle explains the sighting")
+    start = AS_OF - timedelta(days=1)
+    calm = replace(quiet, window=Window(start, start + timedelta(hours=6)), computed=LastComputed())
+    assert re.search(
+        r"Still going on\?: Nothing refused \(of \d+ requests? that", screen.incident_answers(calm).text
+    )
 
 
 def test_an_outage_is_not_said_to_be_the_attack(
