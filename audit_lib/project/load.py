@@ -12,7 +12,7 @@ from audit_lib.project.places import Project
 from audit_lib.project.samples import is_sample
 
 _FOR_SAMPLES = (
-    'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote on this machine: '
+    'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
 )
 PLACES = ("audit.toml", ".audit/audit.toml")
