@@ -1,5 +1,6 @@
 """What is below the verdict on the first screen: do first, what falls due, and what is not known."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -87,16 +88,25 @@ def _ages_due(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, st
     schedule = tabulate_schedule(audit.tables["freshness"])
     first = schedule["possible_at"].fillna(schedule["provable_at"])
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
-    keys = ["possible_at", "provable_at", "environment"]
+    keys, year = ["possible_at", "provable_at", "environment"], audit.as_of.year
     for _, group in ahead.groupby(keys, dropna=False, sort=False):
         possible, provable, environment = group.iloc[0][keys]
         names = list(dict.fromkeys(group["secret"]))
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         said = f"{', '.join(names[:MOST_NAMES])}{more}, {environment}"
-        if pd.isna(possible):
-            yield provable, day_words(provable, audit.as_of.year), f"{said}, at the latest", ""
-        else:
-            yield possible, _span(possible, provable, audit.as_of.year), said, ""
+        when = provable if pd.isna(possible) else possible
+        do = _sooner(audit, {*names, str(environment)}, when)
+        said += ", at the latest" * bool(pd.isna(possible)) + ";" * bool(do)
+        span = day_words(when, year) if pd.isna(possible) else _span(possible, provable, year)
+        yield when, span, said, do
+
+
+def _sooner(audit: Audit, words: set[str], when: pd.Timestamp) -> str:
+    """The action that names all of them, secrets and environment, if it is due before that."""
+    for row in rows(tabulate_actions(audit)):
+        if row.by_at < when and words <= set(re.findall(r"\w+", row.action)):
+            return f"action {row.number} asks for it by {day_words(row.by_at, audit.as_of.year)}"
+    return ""
 
 
 def _span(first: datetime, last: datetime, year: int) -> str:

@@ -235,6 +235,19 @@ def test_what_falls_due_is_told_by_its_bounds() -> None:
     assert found.text == "10–14 Oct: API_TOKEN, JWT_SECRET, production"
 
 
+@pytest.mark.parametrize(("environment", "sooner"), [("production", True), ("staging", False)])
+def test_what_an_action_renews_sooner_says_so(environment: str, sooner: bool) -> None:
+    """An owner who reads the later day alone would miss the earlier one; another environment has none."""
+    fresh = frames.freshness().head(1).assign(status="fresh")
+    fresh["possibly_overdue_from_at"] = pd.Timestamp("2026-11-10", tz="UTC")
+    fresh["overdue_from_at"] = pd.Timestamp("2026-11-14", tz="UTC")
+    inventory = _inventory(("JWT_SECRET", environment, "a", False))
+    weak = _findings(("weak-value", "high", "JWT_SECRET", environment))
+    audit = frames.audit(freshness=contracts.Freshness.checked(fresh), inventory=inventory, findings=weak)
+    asked = "; action 1 asks for it by 7 Oct" if sooner else ""
+    assert screen.falls_due(audit).text == f"10–14 Nov: JWT_SECRET, production{asked}"
+
+
 def test_without_the_page_s_style_words_stay_apart() -> None:
     """JupyterLab shows a block as plain HTML: what the page sets apart has a sign between."""
     audit = frames.audit(findings=_findings(("weak-value", "high", "API_TOKEN", "production")))
