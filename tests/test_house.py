@@ -1,6 +1,7 @@
 """The house holds: imports point one way, modules stay small, values stay with the keeper."""
 
 import ast
+import subprocess
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -36,6 +37,11 @@ ROOMS = (
     "cli",
     "__main__",
 )
+TOP = {
+    *("audit_lib", "docs", "notebooks", "reports", "tests"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
+    *("conftest.py", "pyproject.toml"),
+}
 VALUE_READERS = {"keeper.py", "matcher.py", "guard.py", "seal.py", "kernel_pipe.py", "spelled.py"}
 
 
@@ -65,6 +71,13 @@ def test_every_room_has_a_place() -> None:
         path.stem for path in (ROOT / "audit_lib").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
     }
     assert top - {"__init__"} == set(ROOMS)
+
+
+def test_the_top_level_holds_what_is_expected_there() -> None:
+    """Nothing that was downloaded or made beside the work is kept: folders, and what is conventional."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    top = {path.split("/")[0] for path in listed.stdout.splitlines()}
+    assert {name for name in top if not name.startswith((".", "requirements"))} == TOP
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
