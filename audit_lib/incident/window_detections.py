@@ -12,7 +12,7 @@ from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.detections import Detected, Traffic, detect, gather, tabulate
 from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.preconditions import few_addresses
-from audit_lib.logins.detections.traffic import RecordedChange
+from audit_lib.logins.detections.recorded_changes import RecordedChange
 from audit_lib.logins.requests import Window, maybe_within, within
 
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, A8 aside (docs/detections.md#a13)

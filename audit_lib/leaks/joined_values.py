@@ -5,9 +5,8 @@ from functools import partial
 
 from audit_lib.secrecy.keeper import Keeper
 
-SHORTEST = (
-    10  # characters that a copy cut short has, as the exact search finds it (docs/leak_search.md#forms)
-)
+# Characters that a copy cut short has, as the exact search finds it (docs/leak_search.md#forms).
+SHORTEST = 10
 _QUOTES = "\"'"
 _AROUND = "\"'`()[]{}<>,;"
 

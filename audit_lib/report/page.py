@@ -68,7 +68,8 @@ def page(notebook: nbformat.NotebookNode, title: str) -> str:
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(notebook, resources=given)
-    whole = _HELD.sub(lambda found: tables[int(found[1])], str(body))
+    # A notebook of somebody's own may hold such a mark by itself: it stands for nothing.
+    whole = _HELD.sub(lambda found: tables[int(found[1])] if int(found[1]) < len(tables) else "", str(body))
     return _ENDS.sub("", whole).strip() + "\n"
 
 

@@ -13,7 +13,7 @@ from audit_lib.base.in_words import MONTHS, counted
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import matter
-from audit_lib.incident.outages import Outage, core_of, deploy_after, deploy_before, worst_outage
+from audit_lib.incident.outages import Outage, deploy_after, deploy_before
 from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within, succeeded
@@ -100,8 +100,8 @@ def _title(investigation: Investigation) -> str:
 
 
 def _outage(investigation: Investigation) -> Outage | None:
-    worst = worst_outage(investigation)
-    return core_of(investigation, worst) if worst else None
+    about = matter(investigation)
+    return about.outage or about.beside
 
 
 def _close(investigation: Investigation) -> Window | None:

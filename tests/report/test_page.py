@@ -128,3 +128,10 @@ def test_a_hostile_heading_stays_a_text_of_the_style() -> None:
     style = made.partition("<style>")[2].partition("</style>")[0]
     assert "url(" not in style
     assert "evil" in style
+
+
+def test_a_mark_of_somebody_s_own_stands_for_nothing() -> None:
+    """A notebook may hold what the page puts in place of its tables while it is set."""
+    own = new_output("display_data", data={"text/html": '<p>mine<i data-table="7"></i></p>'})
+    made = page(new_notebook(cells=[new_code_cell("1", outputs=[own])]), "mine")
+    assert "<p>mine</p>" in made

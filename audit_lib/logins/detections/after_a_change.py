@@ -7,8 +7,9 @@ from itertools import pairwise
 import pandas as pd
 
 from audit_lib.logins.detections.alarm import Alarm
+from audit_lib.logins.detections.recorded_changes import RecordedChange
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import RecordedChange, Traffic
+from audit_lib.logins.detections.traffic import Traffic
 
 HOUR, DAY = 3600, 86400
 HOURS = pd.Timedelta(hours=1)

@@ -11,8 +11,9 @@ import pandas as pd
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.declared import READING, REDIRECTS
+from audit_lib.logins.detections.recorded_changes import FAILED_STARTS, START_MESSAGES
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic
+from audit_lib.logins.detections.traffic import Traffic
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone
 from audit_lib.logins.proposals import Proposal
 
@@ -237,7 +238,7 @@ def database_wording(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> s
 
 def start_wording(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """A start or a failed start, or its kind in known_messages of the policy."""
-    met = traffic.events["message"].isin(BEGUN).any()
+    met = traffic.events["message"].isin(START_MESSAGES).any()
     return "" if met else unknown_wording(FAILED_STARTS, traffic.kinds_met, policy)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib.base.in_words import day_words, instant_words
 from audit_lib.logins.detections.after_a_change import BEGUN, REPLAY, STALE, FailedAfterChange
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
+from audit_lib.logins.detections.recorded_changes import RecordedChange
 from audit_lib.logins.detections.thresholds import Rule
-from audit_lib.logins.detections.traffic import RecordedChange
 
 
 @dataclass(frozen=True)

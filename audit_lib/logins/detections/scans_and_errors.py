@@ -11,8 +11,9 @@ import pandas as pd
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detections.address_and_network import by_both, named
 from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, places, runs
+from audit_lib.logins.detections.recorded_changes import FAILED_STARTS, START_MESSAGES
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.traffic import BEGUN, FAILED_STARTS, Traffic, fits
+from audit_lib.logins.detections.traffic import Traffic, fits
 from audit_lib.logs.formats import SECRET_IN_URL
 
 Numbers = npt.NDArray[np.float64]
@@ -144,7 +145,7 @@ def starts(traffic: Traffic, rule: Rule) -> list[Alarm]:
         alarm(run, "a start failed, or the validation stopped it", rule.severity, subject="start")
         for run in _in_runs(failed, rule.seconds("minutes"))
     ]
-    begun = traffic.events[traffic.events["message"].isin(BEGUN) & traffic.events["at"].notna()]
+    begun = traffic.events[traffic.events["message"].isin(START_MESSAGES) & traffic.events["at"].notna()]
     begun = begun.sort_values(["file", "seconds", "line"], kind="stable")
     often = runs(begun, "file", rule.seconds("minutes"), int(rule["restarts"]))
     return found + earliest(

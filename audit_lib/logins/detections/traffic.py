@@ -1,19 +1,18 @@
 """What detections look at: requests by the minute, failed logins with their lines, changes on record."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import pandas as pd
 
 from audit_lib.base.bounded_glob import matches_glob
-from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Deploys, rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins
 from audit_lib.logins.detections.alarm import seconds_of
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
+from audit_lib.logins.detections.recorded_changes import RecordedChange, deploys_near, recorded_changes
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import FAILED_LOGIN, told_failures
 from audit_lib.logins.detections.wholeness import doubts, of_another
@@ -21,21 +20,6 @@ from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
 from audit_lib.project import LogSource
-
-# Messages by their names in log_formats.toml, one of which a process writes when it starts.
-BEGUN = ("secrets valid", "secrets invalid")
-FAILED_STARTS = ("startup_failed", "secret_validation_failed")
-
-
-@dataclass(frozen=True)
-class RecordedChange:
-    """A rotation, a deploy or a start on record: it happened at some instant from `at` to `until`."""
-
-    name: str  # the secret; "start" or "deploy" of the application
-    at: pd.Timestamp
-    until: pd.Timestamp
-    place: str
-    environment: str = ""  # "" where it is not known
 
 
 @dataclass(frozen=True)
@@ -128,7 +112,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         events=timed,
         counts=counts,
         refusals=refused,
-        changes=_changes(ledger, timed, _near(deploys, start, end)),
+        changes=recorded_changes(ledger, timed, deploys_near(deploys, start, end)),
         days=max(0, -int(-(end - start).total_seconds() // 86400)),
         days_read=int(counts["day"].nunique()),
         untimed_requests=int(asked["untimed"].sum()),
@@ -229,29 +213,3 @@ def _let_in_at(failures: pd.DataFrame, requests: pd.DataFrame, seconds: float) -
     )
     near = (merged["answered"] - failures["seconds"]).le(seconds) & (seconds > 0)
     return pd.to_datetime(merged["answered"].where(near), unit="s", utc=True)
-
-
-def _near(deploys: pd.DataFrame | None, start: datetime, end: datetime) -> pd.DataFrame:
-    """The deploys that may have put something in place in the period, or in the two days before it."""
-    if deploys is None:
-        return Deploys.of([])
-    ended = deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()
-    near = deploys["ended_at"].ge(start - timedelta(days=2)) & deploys["began_at"].le(end)
-    return deploys[ended & near]
-
-
-def _changes(ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame) -> tuple[RecordedChange, ...]:
-    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
-    found = []
-    for entry in ledger.of_kind("rotation"):
-        at = parse_instant(str(entry.body["claimed_at"]), entry.place)
-        until = at + timedelta(days=1) if entry.body.get("day_only") else at
-        name, where = str(entry.body["secret"]), str(entry.body["environment"])
-        found.append(RecordedChange(name, pd.Timestamp(at), pd.Timestamp(until), entry.place, where))
-    for deploy in rows(deploys):
-        bounds = pd.Timestamp(deploy.began_at), pd.Timestamp(deploy.ended_at)
-        found.append(RecordedChange("deploy", *bounds, deploy.evidence, deploy.environment))
-    starts = events[events["message"].isin(BEGUN) & events["at"].notna()]
-    for at, file, line in zip(starts["at"], starts["file"], starts["line"], strict=True):
-        found.append(RecordedChange("start", at, at, f"{file}:{line}"))
-    return tuple(sorted(found, key=lambda change: (change.at, change.name, change.place)))
