@@ -43,7 +43,7 @@ _BY_CHECK = {
     "detection-not-applied": "logs",
 }
 TARGETS = {check.id: _BY_TABLE.get(check.table, "") for check in CHECKS} | _BY_CHECK
-_WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records")  # one action for all of it
+WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records")  # one action for all of it
 _NAMES = re.compile(r"[=\s]+")
 Key = tuple[str, ...]
 
@@ -101,7 +101,7 @@ def _keys(
 ) -> Iterator[Key]:
     """What must be changed to close a finding; one about another finding is closed with that."""
     target = TARGETS.get(finding["check"], "")
-    if target in _WHOLE:
+    if target in WHOLE:
         yield (target,)
     elif target == "file":
         yield ("file", str(finding["where"]).split(";")[0].split(":")[0])

@@ -1,8 +1,6 @@
 """What to do, the most urgent first: one action closes all findings about one value, file or document."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,16 +9,8 @@ import pandas as pd
 from audit_lib.audit import Audit
 from audit_lib.base.contracts import Actions, rows
 from audit_lib.base.in_words import counted, day_words
-from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.closed_together import TARGETS, closed_together
-from audit_lib.findings.covered import items
-from audit_lib.findings.register import due_days
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.report.action_groups import Group, due, grouped, named_in, owner, rank_of_environment
 
-NOT_NAMED = "not named"
-FIRST = 5
-LONGEST = 90  # days for what has no date of its own
-URGENT = ("critical", "high")
 MOST_NAMES = 2
 MOST_REASONS = 3
 PUBLIC = ("public-exposure", "equal-but-must-differ")
@@ -80,88 +70,42 @@ def tabulate_actions(audit: Audit) -> pd.DataFrame:
 
     Both by severity; of equal severity production comes first, then what closes more.
     """
-    found = audit.tables["findings"].assign(together=closed_together(audit.tables))
-    found = found[found["status"].eq("open")]
-    groups = sorted((_group(audit, group) for _, group in found.groupby("together", sort=False)), key=_order)
-    first = sorted(groups, key=_weight)[:FIRST]
-    ordered = [group for group in groups if group in first] + [
-        group for group in groups if group not in first
-    ]
-    return Actions.of({"number": number} | _row(one) for number, one in enumerate(ordered, 1))
+    return Actions.of({"number": number} | _row(one) for number, one in enumerate(grouped(audit), 1))
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Findings that one action closes, the most severe first."""
-
-    audit: Audit
-    findings: pd.DataFrame
-    about: tuple[tuple[str, str], ...]  # secret and environment
-
-    @property
-    def severity(self) -> str:
-        return str(self.findings["severity"].iloc[0])
-
-    @property
-    def checks(self) -> set[str]:
-        return set(self.findings["check"])
-
-    @property
-    def in_production(self) -> bool:
-        places = {*self.findings["environment"], *(environment for _, environment in self.about)}
-        return PRODUCTION in places
-
-
-def _group(audit: Audit, findings: pd.DataFrame) -> _Group:
-    rank = -findings["severity"].map(SEVERITIES.index).astype(int)
-    order = findings.assign(_rank=rank).sort_values("_rank", kind="stable")
-    return _Group(audit, order, tuple(dict.fromkeys(_about(order, audit.tables["inventory"]))))
-
-
-def _order(group: _Group) -> tuple[int, bool, int]:
-    return -SEVERITIES.index(group.severity), not group.in_production, -len(group.findings)
-
-
-def _weight(group: _Group) -> tuple[bool, bool, int, tuple[int, bool, int]]:
-    """What is lost in production first, then what is urgent by what it closes; what only writes last."""
-    lost = group.severity == "critical" and group.in_production and bool(group.about)
-    later = group.severity not in URGENT or TARGETS.get(str(group.findings["check"].iloc[0])) in _WHOLE
-    return not lost, later, -len(group.findings), _order(group)
-
-
-def _row(group: _Group) -> dict[str, Any]:
+def _row(group: Group) -> dict[str, Any]:
     return {
         "action": _action(group),
         "why": _why(group),
-        "owner": _owner(group),
+        "owner": owner(group),
         "severity": group.severity,
-        "by_at": _due(group),
+        "by_at": due(group),
         "closes": len(group.findings),
         "finding_ids": "; ".join(group.findings["id"]),
     }
 
 
-def _action(group: _Group) -> str:
-    targets = [TARGETS.get(check, "") for check in group.findings["check"]]
-    if {"value", "each"} & set(targets):
+def _action(group: Group) -> str:
+    target = group.targets[0]
+    if group.renews:
         return _of_values(group)
-    if targets[0] == "file":
+    if target == "file":
         path = str(group.findings["where"].iloc[0]).split(";")[0].split(":")[0]
         verb = "Delete" if group.checks & set(DELETED) else "Fix"
         return f"{'Untrack' if 'tracked-env-file' in group.checks else verb} {path}"
-    if targets[0] in _WHOLE:
+    if target in _WHOLE:
         number = len(group.findings)
         nouns = ("place", "question", "rotation")
-        return _WHOLE[targets[0]].format(**{f"{noun}s": counted(number, noun) for noun in nouns})
+        return _WHOLE[target].format(**{f"{noun}s": counted(number, noun) for noun in nouns})
     return str(group.findings["remedy"].iloc[0]).split(". ")[0].rstrip(".")
 
 
-def _of_values(group: _Group) -> str:
+def _of_values(group: Group) -> str:
     inventory = group.audit.tables["inventory"]
-    here = pd.Series([pair in group.about for pair in zip(*_named(inventory), strict=True)], dtype="bool")
+    here = pd.Series([pair in group.about for pair in zip(*named_in(inventory), strict=True)], dtype="bool")
     there = inventory[here & inventory["state"].eq("present")]
     names = _in_order(there["secret"]) or _in_order([secret for secret, _ in group.about])
-    environments = sorted({place for _, place in group.about if place}, key=_rank_of_environment)
+    environments = sorted({place for _, place in group.about if place}, key=rank_of_environment)
     place = f" in {_listed(environments, 3)}" if environments else ""
     shown = _in_order(there.loc[there["public"], "secret"]) if group.checks & set(PUBLIC) else []
     kept = [name for name in names if name not in shown]
@@ -171,7 +115,7 @@ def _of_values(group: _Group) -> str:
     return f"{verb} {_listed(names)}{place}"
 
 
-def _why(group: _Group) -> str:
+def _why(group: Group) -> str:
     """The gravest reasons, and the first place unless one of them names it."""
     by_check = group.findings.drop_duplicates("check")
     said = list(dict.fromkeys(_reason(one, group.audit) for one in rows(by_check)))[:MOST_REASONS]
@@ -194,48 +138,6 @@ def _reason(finding: Any, audit: Audit) -> str:
         subject = f"{finding.environment} and {finding.subject.rpartition(' ')[2]}"
     name = finding.check.replace("-", " ")
     return str(_REASONS.get(finding.check, name)).format(subject=subject, where=finding.where.split("; ")[0])
-
-
-def _registered(group: _Group) -> pd.DataFrame:
-    register = group.audit.tables["exceptions"]
-    return register[register["id"].isin(group.findings["id"])]
-
-
-def _due(group: _Group) -> datetime:
-    """The first day on which one of its findings is due; of one without a day, in so many from now on."""
-    first = _registered(group)["due_at"].min()
-    days = due_days(group.audit.policy).get(group.severity, LONGEST)
-    return group.audit.as_of + timedelta(days=days) if pd.isna(first) else first.to_pydatetime()
-
-
-def _owner(group: _Group) -> str:
-    """Who was assigned; else who answers for its secrets, or for the services that read them."""
-    policy = group.audit.policy
-    rules = [rule for secret, _ in group.about if (rule := policy.rule(secret))]
-    assigned = [owner for owner in _registered(group)["owner"] if owner]
-    owners = assigned or [rule.metadata.owner for rule in rules if rule.metadata.owner]
-    owners = owners or [
-        owner for rule in rules for name in rule.consumers if (owner := policy.consumer(name).owner)
-    ]
-    return ", ".join(dict.fromkeys(owners)) or NOT_NAMED
-
-
-def _about(findings: pd.DataFrame, inventory: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Secret and environment of everything that the findings name and that the inventory has."""
-    known = set(zip(*_named(inventory), strict=True))
-    for finding in findings.to_dict("records"):
-        for subject, environment, _ in items(finding):
-            others = [subject.rpartition(" as in ")[2]] if " as in " in subject else []
-            for name in subject.partition(" as in ")[0].replace("=", " ").split():
-                yield from ((name, place) for place in (environment, *others) if (name, place) in known)
-
-
-def _named(inventory: pd.DataFrame) -> tuple["pd.Series[str]", "pd.Series[str]"]:
-    return inventory["secret"], inventory["environment"]
-
-
-def _rank_of_environment(name: str) -> tuple[bool, bool, str]:
-    return name != PRODUCTION, name != "staging", name
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

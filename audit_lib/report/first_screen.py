@@ -1,7 +1,6 @@
 """What is below the verdict on the first screen: do first, what falls due, and what is not known."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,8 @@ from audit_lib.base.in_words import counted, day_words, number_words
 from audit_lib.findings.register import due_days
 from audit_lib.findings.row_words import next_step
 from audit_lib.report import escape as inert
-from audit_lib.report.actions import FIRST, NOT_NAMED, tabulate_actions
+from audit_lib.report.action_groups import FIRST, NOT_NAMED, renewals
+from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.days_of_quarter import days
 from audit_lib.report.verdict import unread
@@ -89,24 +89,26 @@ def _ages_due(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, st
     first = schedule["possible_at"].fillna(schedule["provable_at"])
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
     keys, year = ["possible_at", "provable_at", "environment"], audit.as_of.year
+    renewed = renewals(audit)
     for _, group in ahead.groupby(keys, dropna=False, sort=False):
         possible, provable, environment = group.iloc[0][keys]
         names = list(dict.fromkeys(group["secret"]))
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         said = f"{', '.join(names[:MOST_NAMES])}{more}, {environment}"
         when = provable if pd.isna(possible) else possible
-        do = _sooner(audit, {*names, str(environment)}, when)
+        do = _sooner((renewed.get((name, environment)) for name in names), when, year)
         said += ", at the latest" * bool(pd.isna(possible)) + ";" * bool(do)
         span = day_words(when, year) if pd.isna(possible) else _span(possible, provable, year)
         yield when, span, said, do
 
 
-def _sooner(audit: Audit, words: set[str], when: pd.Timestamp) -> str:
-    """The action that names all of them, secrets and environment, if it is due before that."""
-    for row in rows(tabulate_actions(audit)):
-        if row.by_at < when and words <= set(re.findall(r"\w+", row.action)):
-            return f"action {row.number} asks for it by {day_words(row.by_at, audit.as_of.year)}"
-    return ""
+def _sooner(renewed: Iterable[tuple[int, datetime] | None], when: pd.Timestamp, year: int) -> str:
+    """The action that renews all of them, if there is one and it is due before that."""
+    actions = set(renewed)
+    action = actions.pop() if len(actions) == 1 else None
+    if action is None or action[1] >= when:
+        return ""
+    return f"action {action[0]} asks for it by {day_words(action[1], year)}"
 
 
 def _span(first: datetime, last: datetime, year: int) -> str:

@@ -13,7 +13,8 @@ from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.project.policy.consumers import Consumer
 from audit_lib.project.policy.metadata import SecretMetadata
 from audit_lib.report import first_screen as screen
-from audit_lib.report.actions import FIRST, tabulate_actions
+from audit_lib.report.action_groups import FIRST
+from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.headline import headline, spoken
 from audit_lib.report.key_figures import key_figures
 from tests.report.test_pass_is_earned import WHOLE
