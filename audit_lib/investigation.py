@@ -8,6 +8,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import LeakPlaces, Leaks
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
@@ -47,7 +48,7 @@ def investigate(
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
     leaks, places = tabulate_leaks(search.sightings, targets, read.inventory)
-    return Investigation(
+    found = Investigation(
         project=project,
         policy=rules,
         as_of=as_of,
@@ -71,6 +72,8 @@ def investigate(
         leak_places=LeakPlaces.checked(places),
         leak_coverage=search.coverage,
     )
+    detect_once(found, keeper.key, read.logs.digest)
+    return found
 
 
 def seen_through(

@@ -1,10 +1,38 @@
-"""The folder for what may be deleted at any time."""
+"""The folder for what may be deleted at any time, and files in it that are believed only by their MAC."""
 
+import hmac
 import os
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+_MAC = 32
 
 
 def user_cache() -> Path:
     """The folder, which need not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "audit_lib"
+
+
+def recall(path: Path, secret: bytes) -> memoryview | None:
+    """What was kept there under this secret; None of a file that is lost, foreign or broken."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    mac, body = content[:_MAC], memoryview(content)[_MAC:]
+    return body if hmac.compare_digest(mac, hmac.digest(secret, body, sha256)) else None
+
+
+def keep(path: Path, secret: bytes, body: bytes, most: int) -> None:
+    """Keep it for the user alone, and of its kind the newest so many; one that cannot be written is none."""
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hmac.digest(secret, body, sha256) + body)
+        Path(file.name).replace(path)
+        old = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda one: one.stat().st_mtime)
+        for one in old[:-most]:
+            one.unlink()

@@ -1,20 +1,17 @@
 """Remembers what logs gave, so that an incident opens at once: by their content's hash, holding no value."""
 
-import hmac
 import io
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache_folder import keep, recall, user_cache
 from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import Unreadable
 from audit_lib.base.progress import Progress, quiet
@@ -34,8 +31,6 @@ FRAMES: dict[str, type[Contract]] = {
 }
 # Text that other people wrote: a request may bear a value in its path, a log in its name.
 _FOREIGN = ("route", "client", "subject", "source", "file")
-_MAC = 32
-_CHUNK = 1 << 20
 KEPT = 4  # caches of older contents that are left
 
 
@@ -61,12 +56,13 @@ def cached_logs(
         return _coded(without_values(read_logs(project, None, formats, progress=progress), search))
     secret = keeper.key.derive("log cache")
     home = (folder or user_cache()) / "logs"
-    path = home / f"{_digest(project, secret, search.digest, formats)}.npz"
+    digest = _digest(project, secret, search.digest, formats)
+    path = home / f"{digest}.npz"
     found = _load(path, secret)
     if found is None:
         found = _coded(without_values(read_logs(project, None, formats, progress=progress), search))
-        _store(path, secret, found)
-    return found
+        keep(path, secret, _written(found), KEPT)
+    return replace(found, digest=digest)
 
 
 def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -> str:
@@ -89,12 +85,9 @@ def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -
 
 def _content(file: LogFile) -> tuple[object, ...]:
     """A file's hash and facts; of one that cannot be read, why."""
-    digest = sha256()
     try:
         with file.open() as source:
-            while chunk := source.file.read(_CHUNK):
-                digest.update(chunk)
-            return digest.hexdigest(), source.facts if file.dated else None
+            return source.finish(), source.facts if file.dated else None
     except Unreadable as error:
         return error.state, error.reason
 
@@ -112,7 +105,8 @@ def _coded(logs: LogRead) -> LogRead:
     """The frames with texts as categories, the minutes in the order of time."""
     minutes = logs.minutes.sort_values("minute_at", kind="stable", ignore_index=True)
     frames = {"counts": logs.counts, "events": logs.events, "minutes": minutes}
-    return replace(logs, **{name: frame.astype(_categories(FRAMES[name])) for name, frame in frames.items()})
+    coded = {name: frame.astype(_categories(FRAMES[name])) for name, frame in frames.items()}
+    return replace(logs, counts=coded["counts"], events=coded["events"], minutes=coded["minutes"])
 
 
 def _categories(contract: type[Contract]) -> dict[str, str]:
@@ -120,32 +114,20 @@ def _categories(contract: type[Contract]) -> dict[str, str]:
     return {name: "category" for name, dtype in texts if isinstance(dtype, pd.StringDtype)}
 
 
-def _store(path: Path, secret: bytes, logs: LogRead) -> None:
-    """Keep it for the user alone; a cache that cannot be written is none."""
+def _written(logs: LogRead) -> bytes:
     arrays = {name: array for key in FRAMES for name, array in _packed(key, getattr(logs, key))}
     written = io.BytesIO()
     np.savez(written, **arrays)
-    body = written.getvalue()
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hmac.digest(secret, body, sha256) + body)
-        Path(file.name).replace(path)
-        old = sorted(path.parent.glob("*.npz"), key=lambda one: one.stat().st_mtime)
-        for one in old[:-KEPT]:
-            one.unlink()
+    return written.getvalue()
 
 
 def _load(path: Path, secret: bytes) -> LogRead | None:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    mac, body = content[:_MAC], memoryview(content)[_MAC:]
-    if not hmac.compare_digest(mac, hmac.digest(secret, body, sha256)):
+    body = recall(path, secret)
+    if body is None:
         return None
     with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
-        return LogRead(**{key: _unpacked(key, arrays) for key in FRAMES})
+        sources, counts, events, minutes = (_unpacked(key, arrays) for key in FRAMES)
+    return LogRead(sources, counts, events, minutes)
 
 
 def _packed(key: str, frame: pd.DataFrame) -> Iterator[tuple[str, Any]]:
@@ -179,7 +161,15 @@ def _unpacked(key: str, arrays: Any) -> pd.DataFrame:
             coded = pd.Categorical.from_codes(arrays[f"{name}/codes"], texts)
             columns[column] = coded.astype(dtype) if key == "sources" else coded
         else:
-            numbers = pd.Series(arrays[f"{name}/numbers"]).astype("int64" if dtype == "int64" else "Int64")
-            absent = numbers.index.isin(arrays[f"{name}/null"])
-            columns[column] = numbers.mask(absent).astype(dtype) if absent.any() else numbers.astype(dtype)
+            columns[column] = _numbers(arrays, name).astype(dtype)
     return pd.DataFrame(columns, copy=False)
+
+
+def _numbers(arrays: Any, name: str) -> "pd.Series[Any]":
+    """The numbers of a column, nullable where some are null."""
+    numbers, null = arrays[f"{name}/numbers"].astype("int64"), arrays[f"{name}/null"]
+    if not len(null):
+        return pd.Series(numbers)
+    absent = np.zeros(len(numbers), dtype=bool)
+    absent[null] = True
+    return pd.Series(pd.arrays.IntegerArray(numbers, absent))

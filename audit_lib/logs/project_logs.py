@@ -48,6 +48,7 @@ class LogRead:
     counts: pd.DataFrame
     events: pd.DataFrame
     minutes: pd.DataFrame
+    digest: str = ""  # names all that decided them, where it is known; keyed, so that it tells nothing
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from audit_lib.project.samples import remember_sample
+from audit_lib.ledger.keys import demo_key
 from tests.bench.mixed_logs import START, mixed_text
 from tests.support.planted_incidents import AS_OF, plant
 
@@ -48,8 +48,10 @@ def write_project(folder: Path, gigabytes: float) -> None:
     """The planted incident "leaked and used", and beside its log a quarter of everyone's traffic."""
     plant(folder, "leaked and used", 0)
     toml = folder / "audit.toml"
-    toml.write_text(toml.read_text("utf-8").replace("backend.log", "*.log"), "utf-8")
-    remember_sample(folder)
+    text = toml.read_text("utf-8").replace("backend.log", "*.log")
+    # A key of one's own, as every project has that is no sample: what is remembered of leaks asks for one.
+    own = [line for line in text.splitlines() if not line.startswith(("key =", "pinned_as_of ="))]
+    toml.write_text("\n".join(own) + "\n", "utf-8")
     count = int(gigabytes * 1e9 / DAYS / LINE)
     text = mixed_text(count, step=2 * 86_400_000 // count)
     with (folder / "backend" / "logs" / "quarter.log").open("w", encoding="utf-8") as file:
@@ -63,8 +65,9 @@ def opened(folder: Path) -> dict[str, Any]:
     """What one kernel does: open, show the first tables and the figure, then redraw for each picker."""
     began, busy = perf_counter(), process_time()
     from audit_lib import incident_notebook as report
+    from audit_lib.base.clock import iso
 
-    investigation = report.open_investigation(str(folder))
+    investigation = report.open_investigation(str(folder), as_of=iso(AS_OF))
     shown = [report.incident_headline(investigation), report.where_to_look_table(investigation)]
     shown.append(report.timeline_figure(investigation))
     for one in shown:
@@ -103,7 +106,10 @@ def _redraws(investigation: Any) -> Iterator[tuple[str, list[float]]]:
 
 def table(folder: Path, scratch: Path) -> list[str]:
     """The rows of the table in docs/measured.md#investigation."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(scratch / "cache")}
+    key = scratch / "key"
+    key.write_text(demo_key().material.hex() + "\n", "ascii")
+    key.chmod(0o600)
+    environment = os.environ | {"XDG_CACHE_HOME": str(scratch / "cache"), "AUDIT_KEY_FILE": str(key)}
     command = [sys.executable, "-m", "tests.bench.incident", "--open", str(folder)]
     runs = [
         json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
