@@ -1,7 +1,7 @@
 """What makes a command start sooner. What each trick saves is seen by tests/base/test_startup.py.
 
-Processor seconds seen on Python 3.11: jsonschema's grammar 0.9 of a notebook's start, pandera's dask 0.4 of
-the first frame (only if installed), the search for garbage 0.12 of importing pandas.
+Processor seconds seen on Python 3.11: jsonschema's grammar 0.9 of a notebook's start, the search for garbage
+0.12 of importing pandas.
 """
 
 import gc
@@ -10,9 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What libraries import if it is installed, and nothing here uses: jsonschema a grammar for the format
-# `iri`, pandera its types for dask's frames.
-UNUSED = ("rfc3987_syntax", "dask.dataframe")
+# What libraries import if it is installed, and nothing here uses: jsonschema a grammar for the format `iri`.
+UNUSED = ("rfc3987_syntax",)
 
 
 def leave_out(*names: str) -> None:

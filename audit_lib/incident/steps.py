@@ -28,7 +28,7 @@ def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
     found = [*_first(investigation), *known]
     if not investigation.secret:
         found += [_leaked(secret, here) for secret, here in leaked.items()]
-    names = list(Steps.to_schema().columns)[1:]
+    names = list(Steps.columns())[1:]
     return Steps.of(
         {"step": number} | {name: getattr(step, name) for name in names}
         for number, step in enumerate(found, 1)

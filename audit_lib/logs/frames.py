@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes
+from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.file_counts import EVENT_NAMES, KINDS, Columns, LogSums, day_text
 from audit_lib.logs.units import MINUTE, NONE, Ints
 
@@ -75,9 +75,9 @@ def minutes_frame(files: Sequence[FileSums]) -> pd.DataFrame:
 
 
 def _frame(
-    files: Sequence[FileSums], columns: Callable[[LogSums], Columns], contract: type[pd.DataFrame] | type
+    files: Sequence[FileSums], columns: Callable[[LogSums], Columns], contract: type[Contract]
 ) -> pd.DataFrame:
-    order = list(contract.to_schema().columns)  # type: ignore[union-attr]
+    order = list(contract.columns())
     parts = [
         rows_of(source, sums, columns(sums))
         for source, sums in files

@@ -58,7 +58,7 @@ def env_history(project: Project, keeper: Keeper) -> pd.DataFrame:
         except GitFailed:
             # No answer is no evidence; a repository that git cannot read is said by the leak search.
             continue
-    frame = pd.DataFrame(found, columns=list(EnvHistory.to_schema().columns))
+    frame = pd.DataFrame(found, columns=list(EnvHistory.columns()))
     return EnvHistory.checked(frame.sort_values(["file", "name", "component", "committed_at", "commit"]))
 
 

@@ -68,7 +68,7 @@ def collect_evidence(
     found += effective_of(inventory, log_events, as_of)
     found += _stored(dates, inventory, as_of)
     found += _later(values, ledger)
-    frame = pd.DataFrame(found, columns=list(Evidence.to_schema().columns))
+    frame = pd.DataFrame(found, columns=list(Evidence.columns()))
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at"]
     return Evidence.checked(frame.sort_values(order, kind="stable"))
 

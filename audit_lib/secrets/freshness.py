@@ -53,7 +53,7 @@ def tabulate_freshness(
         for item in rows(inventory)
         if item.kind in ("secret", "identifier") or item.max_age_days is not None
     ]
-    frame = pd.DataFrame(table, columns=list(Freshness.to_schema().columns))
+    frame = pd.DataFrame(table, columns=list(Freshness.columns()))
     return Freshness.checked(frame.sort_values(["environment", "service", "secret"], kind="stable"))
 
 

@@ -28,7 +28,7 @@ def test_the_rows_are_those_of_a_review(tmp_path: Path) -> None:
     expected = events_frame([FileSums("app.log", sums)])
     rows = failure_rows(log)
     assert len(rows) > 100
-    pd.testing.assert_frame_equal(rows[list(LogEvents.to_schema().columns)], expected, check_dtype=False)
+    pd.testing.assert_frame_equal(rows[list(LogEvents.columns())], expected, check_dtype=False)
 
 
 def test_what_cannot_be_read_to_its_end_is_no_frame(tmp_path: Path) -> None:

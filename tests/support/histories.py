@@ -110,15 +110,11 @@ def inventory_row(
 
 def frame_of(contract: Any, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """A frame by a contract from rows that name only what matters; text is empty, truth is False."""
-    required = {
-        name: str(column.dtype)
-        for name, column in contract.to_schema().columns.items()
-        if not column.nullable
-    }
+    empty = {"bool": False, "str": ""}
     blank = {
-        name: {"bool": False, "string[python]": ""}[kind]
-        for name, kind in required.items()
-        if kind in ("bool", "string[python]")
+        name: empty[str(column.type)]
+        for name, column in contract.columns().items()
+        if not column.nullable and str(column.type) in empty
     }
     return contract.of({**blank, **row} for row in rows)
 

@@ -25,12 +25,12 @@ def _at(text: str) -> datetime:
 
 def filled(contract: type[contracts.Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
-    least = {"str": "", "string[python]": "", "bool": False, "int64": 0}
-    columns = contract.to_schema().columns.items()
+    least = {"str": "", "bool": False, "int64": 0}
+    columns = contract.columns().items()
     blank = {
-        name: least[str(column.dtype)]
+        name: least[str(column.type)]
         for name, column in columns
-        if not column.nullable and str(column.dtype) in least
+        if not column.nullable and str(column.type) in least
     }
     return contract.of({**blank, **row} for row in rows)
 

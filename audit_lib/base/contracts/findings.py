@@ -1,10 +1,8 @@
 """The frames about findings, and what changed since the last report."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import STATUSES, Contract, Instant
+from audit_lib.base.contracts.base import STATUSES, Contract, Field, Instant, Series
 from audit_lib.base.severities import SEVERITIES
 
 # In the order in which a reader wants them.
@@ -18,10 +16,10 @@ RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable"
 class Findings(Contract):
     """One row for each finding; unknowns are rows too."""
 
-    id: Series[str] = pa.Field(unique=True)  # check + subject + environment and service; no path, no line
+    id: Series[str] = Field(unique=True)  # check + subject + environment and service; no path, no line
     check: Series[str]
-    severity: Series[str] = pa.Field(isin=SEVERITIES)
-    status: Series[str] = pa.Field(isin=STATUSES)
+    severity: Series[str] = Field(isin=SEVERITIES)
+    status: Series[str] = Field(isin=STATUSES)
     subject: Series[str]
     environment: Series[str]
     service: Series[str]
@@ -32,17 +30,17 @@ class Findings(Contract):
     controls: Series[str]  # separated by "; ", the risk of OWASP's NHI Top 10 last
     guide_lines: Series[str]
     accepted_by: Series[str]
-    accepted_until_at: Series[Instant] = pa.Field(nullable=True)
+    accepted_until_at: Series[Instant] = Field(nullable=True)
 
 
 class Actions(Contract):
     """One row for each thing to do, the most urgent first: a new value, a file, a document, a purge."""
 
-    number: Series[int] = pa.Field(unique=True)
+    number: Series[int] = Field(unique=True)
     action: Series[str]
     why: Series[str]  # the gravest reasons, with a place
     owner: Series[str]  # as the policy names it, else "not named"
-    severity: Series[str] = pa.Field(isin=SEVERITIES)  # of the worst finding that it closes
+    severity: Series[str] = Field(isin=SEVERITIES)  # of the worst finding that it closes
     by_at: Series[Instant]
     closes: Series[int]  # open findings
     finding_ids: Series[str]  # separated by "; "
@@ -68,7 +66,7 @@ class SignOffs(Contract):
     role: Series[str]  # prepared | reviewed | approved; "" if it does not say
     reason: Series[str]
     at: Series[Instant]  # when it was signed
-    as_of: Series[Instant] = pa.Field(nullable=True)  # of the review; null if the entry does not say
+    as_of: Series[Instant] = Field(nullable=True)  # of the review; null if the entry does not say
 
 
 class Attestations(Contract):
@@ -76,25 +74,25 @@ class Attestations(Contract):
 
     rule: Series[str]
     question: Series[str]  # "" where the policy asks none and somebody answered all the same
-    status: Series[str] = pa.Field(isin=("attested", "answered no", "expired", "open"))
+    status: Series[str] = Field(isin=("attested", "answered no", "expired", "open"))
     by: Series[str]
     reason: Series[str]
-    until_at: Series[Instant] = pa.Field(nullable=True)
+    until_at: Series[Instant] = Field(nullable=True)
 
 
 class RuleResults(Contract):
     """One row for each rule of the guide: what decides it, on how much, and what came out."""
 
-    rule: Series[str] = pa.Field(unique=True)
+    rule: Series[str] = Field(unique=True)
     says: Series[str]
     guide_lines: Series[str]
     decided_by: Series[str]  # checks, a person, or what of the program holds it
     procedure: Series[str]
-    population: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null: nothing that could be counted
-    tested: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    exceptions: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    not_known: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    verdict: Series[str] = pa.Field(isin=RULE_VERDICTS)
+    population: Series[pd.Int64Dtype] = Field(nullable=True)  # null: nothing that could be counted
+    tested: Series[pd.Int64Dtype] = Field(nullable=True)
+    exceptions: Series[pd.Int64Dtype] = Field(nullable=True)
+    not_known: Series[pd.Int64Dtype] = Field(nullable=True)
+    verdict: Series[str] = Field(isin=RULE_VERDICTS)
     evidence: Series[str]  # ids of findings and leaks, separated by "; "
     reason: Series[str]
 
@@ -111,7 +109,7 @@ class Changes(Contract):
     """One row for each fault that the previous report or this one has, by subject, place and family."""
 
     id: Series[str]  # of the finding now, else of the previous one
-    change: Series[str] = pa.Field(isin=CHANGES)
+    change: Series[str] = Field(isin=CHANGES)
     subject: Series[str]
     environment: Series[str]
     service: Series[str]
@@ -130,8 +128,8 @@ class RuleChanges(Contract):
     field: Series[str]  # `declared` for the subject as a whole
     was: Series[str]  # `none` for nothing; a text that could be a value as its digest
     now: Series[str]
-    effect: Series[str] = pa.Field(isin=RULE_EFFECTS)
-    severity: Series[str] = pa.Field(isin=SEVERITIES)  # of what it can hide; info if it hides nothing
+    effect: Series[str] = Field(isin=RULE_EFFECTS)
+    severity: Series[str] = Field(isin=SEVERITIES)  # of what it can hide; info if it hides nothing
     hides: Series[str]
     since: Series[str]  # the review that it is compared with
 
@@ -139,22 +137,22 @@ class RuleChanges(Contract):
 class Exceptions(Contract):
     """One row for each finding that is or was open: who answers for it, until when, and what closed it."""
 
-    id: Series[str] = pa.Field(unique=True)
+    id: Series[str] = Field(unique=True)
     check: Series[str]
-    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    severity: Series[str] = Field(isin=SEVERITIES)
     subject: Series[str]
     environment: Series[str]
     service: Series[str]
     covers: Series[str]  # as in Findings, and never ""
-    status: Series[str] = pa.Field(isin=EXCEPTION_STATES)
+    status: Series[str] = Field(isin=EXCEPTION_STATES)
     carried: Series[bool]  # it was open before this review
     opened_at: Series[Instant]  # of the review or record that named it first: it was there by then
     opened_in: Series[str]
-    due_at: Series[Instant] = pa.Field(nullable=True)  # by severity, or as promised, if that is earlier
+    due_at: Series[Instant] = Field(nullable=True)  # by severity, or as promised, if that is earlier
     overdue: Series[bool]
     owner: Series[str]
     ticket: Series[str]
-    accepted_until_at: Series[Instant] = pa.Field(nullable=True)
+    accepted_until_at: Series[Instant] = Field(nullable=True)
     proof: Series[str]  # what somebody named when they recorded it as closed
     closed_by: Series[str]  # the evidence or the record that closed it
     why: Series[str]  # why it is still open, or why that is not known

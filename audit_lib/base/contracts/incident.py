@@ -1,10 +1,8 @@
 """The frames of an investigation: what happened in a window, who, what it means, what to do."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import Contract, Instant
+from audit_lib.base.contracts.base import Contract, Field, Instant, Series
 
 SOURCE_CLASSES = ("known", "new address", "new network", "no history", "failing only", "internal", "unnamed")
 TIMELINE_KINDS = (
@@ -22,8 +20,8 @@ class Requests(Contract):
     """
 
     file: Series[pd.CategoricalDtype]
-    not_before_at: Series[Instant] = pa.Field(nullable=True)  # null: no date before it in its file
-    not_after_at: Series[Instant] = pa.Field(nullable=True)  # null: no date after it in its file
+    not_before_at: Series[Instant] = Field(nullable=True)  # null: no date before it in its file
+    not_after_at: Series[Instant] = Field(nullable=True)  # null: no date after it in its file
     timed: Series[bool]  # its line carries a time of its own
     status: Series[int]
     client: Series[pd.CategoricalDtype]
@@ -41,9 +39,9 @@ class Clients(Contract):
 
     client: Series[str]
     network: Series[str]  # its /24 or /64; "" if it is not an address
-    classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
-    first_at: Series[Instant] = pa.Field(nullable=True)  # in all logs read; null: untimed only
-    last_at: Series[Instant] = pa.Field(nullable=True)
+    classification: Series[str] = Field(isin=SOURCE_CLASSES)
+    first_at: Series[Instant] = Field(nullable=True)  # in all logs read; null: untimed only
+    last_at: Series[Instant] = Field(nullable=True)
     requests: Series[int]  # in the window
     failures: Series[int]  # refused, in the window
     successes: Series[int]  # 2xx on protected routes, in the window
@@ -55,10 +53,10 @@ class Clients(Contract):
 class Timeline(Contract):
     """One row for each thing that happened in the window; untimed ones between their bounds."""
 
-    at: Series[Instant] = pa.Field(nullable=True)  # the instant, or a group's first; null: bounds only
-    not_before_at: Series[Instant] = pa.Field(nullable=True)
-    not_after_at: Series[Instant] = pa.Field(nullable=True)
-    kind: Series[str] = pa.Field(isin=TIMELINE_KINDS)
+    at: Series[Instant] = Field(nullable=True)  # the instant, or a group's first; null: bounds only
+    not_before_at: Series[Instant] = Field(nullable=True)
+    not_after_at: Series[Instant] = Field(nullable=True)
+    kind: Series[str] = Field(isin=TIMELINE_KINDS)
     subject: Series[str]  # a class of address, a secret and its place, a file
     count: Series[int]
     text: Series[str]
@@ -72,10 +70,10 @@ class ExposureWindows(Contract):
     environment: Series[str]
     service: Series[str]
     fingerprint: Series[str]
-    begins_at: Series[Instant] = pa.Field(nullable=True)  # at the earliest; null: no evidence bounds it
+    begins_at: Series[Instant] = Field(nullable=True)  # at the earliest; null: no evidence bounds it
     begins_by: Series[str]  # the evidence of its beginning
-    ends_earliest_at: Series[Instant] = pa.Field(nullable=True)  # null: in force to this day
-    ends_at: Series[Instant] = pa.Field(nullable=True)  # at the latest; null: still open, or not shown
+    ends_earliest_at: Series[Instant] = Field(nullable=True)  # null: in force to this day
+    ends_at: Series[Instant] = Field(nullable=True)  # at the latest; null: still open, or not shown
     ends_by: Series[str]  # the evidence of its end
     leaked: Series[bool]  # a place of a leak is known
     open: Series[bool]  # in force at the last look
@@ -85,9 +83,9 @@ class Uses(Contract):
     """One row for each address that got a 2xx on a protected route within an exposure window."""
 
     client: Series[str]
-    classification: Series[str] = pa.Field(isin=SOURCE_CLASSES)
-    first_at: Series[Instant] = pa.Field(nullable=True)
-    last_at: Series[Instant] = pa.Field(nullable=True)
+    classification: Series[str] = Field(isin=SOURCE_CLASSES)
+    first_at: Series[Instant] = Field(nullable=True)
+    last_at: Series[Instant] = Field(nullable=True)
     successes: Series[int]
     may_be: Series[int]  # of them, how many are perhaps outside the window
     routes: Series[str]
@@ -110,7 +108,7 @@ class Explanations(Contract):
 
     rank: Series[int]  # 1: the best supported
     explanation: Series[str]
-    verdict: Series[str] = pa.Field(isin=VERDICTS)
+    verdict: Series[str] = Field(isin=VERDICTS)
     weight: Series[int]  # what orders explanations of one verdict
     speaks_for: Series[str]  # the evidence for it
     speaks_against: Series[str]  # the evidence against it
@@ -123,7 +121,7 @@ class Symptoms(Contract):
 
     guide_lines: Series[str]
     symptom: Series[str]
-    verdict: Series[str] = pa.Field(isin=("found", "none", "unknown"))
+    verdict: Series[str] = Field(isin=("found", "none", "unknown"))
     diagnosis: Series[str]
     evidence: Series[str]
     remedy: Series[str]

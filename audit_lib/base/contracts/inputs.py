@@ -1,10 +1,8 @@
 """The frames of what was read: sources and the lines of env files."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import LINE_STATES, Contract, Instant
+from audit_lib.base.contracts.base import LINE_STATES, Contract, Field, Instant, Series
 
 
 class Sources(Contract):
@@ -15,24 +13,24 @@ class Sources(Contract):
     kind: Series[str]
     environment: Series[str]  # "" where it has none
     service: Series[str]
-    state: Series[str] = pa.Field(isin=("read", "missing", "unreadable", "empty", "refused"))
+    state: Series[str] = Field(isin=("read", "missing", "unreadable", "empty", "refused"))
     reason: Series[str]
-    lines: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null: it has no lines, or was not read
-    read: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # of a log: requests, messages and text only
-    requests: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    messages: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    text_only: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    not_understood: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    blank: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    lines: Series[pd.Int64Dtype] = Field(nullable=True)  # null: it has no lines, or was not read
+    read: Series[pd.Int64Dtype] = Field(nullable=True)  # of a log: requests, messages and text only
+    requests: Series[pd.Int64Dtype] = Field(nullable=True)
+    messages: Series[pd.Int64Dtype] = Field(nullable=True)
+    text_only: Series[pd.Int64Dtype] = Field(nullable=True)
+    not_understood: Series[pd.Int64Dtype] = Field(nullable=True)
+    blank: Series[pd.Int64Dtype] = Field(nullable=True)
     # Of a log: whether any time has no zone of its own, and none is declared, so that it was taken as UTC.
-    zone_assumed: Series[pd.BooleanDtype] = pa.Field(nullable=True)
-    size_bytes: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    sha256: Series[str] = pa.Field(nullable=True)  # null for env files and exports
-    keyed_digest: Series[str] = pa.Field(nullable=True)  # of env files and exports, by Key.digest
-    modified_at: Series[Instant] = pa.Field(nullable=True)
-    mode: Series[str] = pa.Field(nullable=True)  # "0600"; null where the platform has none
-    tracked: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # by git; null where there is no git
-    ignored: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    zone_assumed: Series[pd.BooleanDtype] = Field(nullable=True)
+    size_bytes: Series[pd.Int64Dtype] = Field(nullable=True)
+    sha256: Series[str] = Field(nullable=True)  # null for env files and exports
+    keyed_digest: Series[str] = Field(nullable=True)  # of env files and exports, by Key.digest
+    modified_at: Series[Instant] = Field(nullable=True)
+    mode: Series[str] = Field(nullable=True)  # "0600"; null where the platform has none
+    tracked: Series[pd.BooleanDtype] = Field(nullable=True)  # by git; null where there is no git
+    ignored: Series[pd.BooleanDtype] = Field(nullable=True)
     remedy: Series[str]  # for a source that is missing, the command that would supply it
 
 
@@ -44,10 +42,10 @@ class EnvEntries(Contract):
     environment: Series[str]
     service: Series[str]
     line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
-    state: Series[str] = pa.Field(isin=LINE_STATES)
-    name: Series[str] = pa.Field(nullable=True)  # null on a comment (read), a blank, a line not understood
+    state: Series[str] = Field(isin=LINE_STATES)
+    name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     # Null if there is no name, the value is empty, or not known (secrets/env_lines.py: UNKNOWN_VALUES).
-    fingerprint: Series[str] = pa.Field(nullable=True)
+    fingerprint: Series[str] = Field(nullable=True)
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
     faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
@@ -67,13 +65,13 @@ class Deploys(Contract):
     deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
     environment: Series[str]  # "" where it is not known, as with the service
     service: Series[str]
-    outcome: Series[str] = pa.Field(isin=DEPLOY_OUTCOMES)
+    outcome: Series[str] = Field(isin=DEPLOY_OUTCOMES)
     status: Series[str]  # the platform's own word
     trigger: Series[str]
     commit: Series[str]
     message: Series[str]  # the commit's first line, without known values
     began_at: Series[Instant]
-    ended_at: Series[Instant] = pa.Field(nullable=True)  # null: it had not ended, or nobody says when
+    ended_at: Series[Instant] = Field(nullable=True)  # null: it had not ended, or nobody says when
     evidence: Series[str]  # file:line; with the id where one line holds several
 
 
@@ -89,7 +87,7 @@ class EnvHistory(Contract):
     fingerprint: Series[str]
     commit: Series[str]
     committed_at: Series[Instant]
-    parents_at: Series[Instant] = pa.Field(nullable=True)  # the earliest parent; null: none that shows it
+    parents_at: Series[Instant] = Field(nullable=True)  # the earliest parent; null: none that shows it
     on_head: Series[bool]  # HEAD descends from the commit, or is it
     at_head: Series[bool]  # HEAD's file holds this value
 
@@ -103,12 +101,12 @@ TOPICS = (
 class Configuration(Contract):
     """One row for each question that the project's own configuration answers; yes is as it should be."""
 
-    topic: Series[str] = pa.Field(isin=TOPICS)
+    topic: Series[str] = Field(isin=TOPICS)
     source: Series[str]
     subject: Series[str]  # a variable, a file, or a place in one
-    answer: Series[str] = pa.Field(isin=("yes", "no", "unknown"))
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))
     service: Series[str]
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
     reason: Series[str]
 
 
@@ -124,10 +122,10 @@ GUIDE_TOPICS = (
 class GuideStatements(Contract):
     """One row for each question that a guide's text answers about itself; yes: nothing speaks against it."""
 
-    topic: Series[str] = pa.Field(isin=GUIDE_TOPICS)
+    topic: Series[str] = Field(isin=GUIDE_TOPICS)
     source: Series[str]
     subject: Series[str]  # a variable, a program, a heading, or what is missing
-    answer: Series[str] = pa.Field(isin=("yes", "no", "unknown"))
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
     reason: Series[str]
     secret: Series[str]  # the variable; "" if it is not about one

@@ -1,10 +1,8 @@
 """The frames about leaks: what is searched for, where it was found, and what that means."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import Contract, Instant
+from audit_lib.base.contracts.base import Contract, Field, Instant, Series
 
 LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
 PLACES = (
@@ -18,12 +16,12 @@ PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in
 class LeakTargets(Contract):
     """One row for each value that is searched for, or that cannot be and is said so."""
 
-    fingerprint: Series[str] = pa.Field(unique=True)
+    fingerprint: Series[str] = Field(unique=True)
     variable: Series[str]  # the first of its names
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
-    kind: Series[str] = pa.Field(isin=("leak", "template", "weak default", "pattern", "possible", "hash"))
-    searched: Series[str] = pa.Field(isin=("everywhere", "beside its name", "not searched"))
+    kind: Series[str] = Field(isin=("leak", "template", "weak default", "pattern", "possible", "hash"))
+    searched: Series[str] = Field(isin=("everywhere", "beside its name", "not searched"))
     reason: Series[str]
 
 
@@ -31,14 +29,14 @@ class Sightings(Contract):
     """One row for each value, place, path and encoding: where it was seen first and how often."""
 
     fingerprint: Series[str]
-    matched: Series[str] = pa.Field(isin=("exact", "truncated"))
-    place: Series[str] = pa.Field(isin=PLACES)
+    matched: Series[str] = Field(isin=("exact", "truncated"))
+    place: Series[str] = Field(isin=PLACES)
     path: Series[str]
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
     commit: Series[str]  # the earliest that put it there; "" outside the history
     encoding: Series[str]
-    authored_at: Series[Instant] = pa.Field(nullable=True)
-    committed_at: Series[Instant] = pa.Field(nullable=True)
+    authored_at: Series[Instant] = Field(nullable=True)
+    committed_at: Series[Instant] = Field(nullable=True)
     at_head: Series[bool]
     reachable: Series[bool]  # by any ref; a file on disk is not
     occurrences: Series[int]
@@ -49,8 +47,8 @@ class LeakCoverage(Contract):
 
     part: Series[str]  # git objects | files | files outside | values | patterns | reports
     place: Series[str]
-    state: Series[str] = pa.Field(isin=("searched", "partly", "not searched", "incomplete"))
-    count: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    state: Series[str] = Field(isin=("searched", "partly", "not searched", "incomplete"))
+    count: Series[pd.Int64Dtype] = Field(nullable=True)
     reason: Series[str]
 
 
@@ -59,13 +57,13 @@ class LeaksElsewhere(Contract):
 
     leak_id: Series[str]
     variable: Series[str]
-    place: Series[str] = pa.Field(isin=("assistant", "shell history", "chat export", "outside"))
+    place: Series[str] = Field(isin=("assistant", "shell history", "chat export", "outside"))
     path: Series[str]  # the folder as it was given, and the path in it
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    force: Series[str] = pa.Field(isin=("in force", "not known", "not in force"))
-    written_at: Series[Instant] = pa.Field(nullable=True)  # of the file: the value was there by then
-    days_min: Series[float] = pa.Field(nullable=True)  # since then; null: not known
-    severity: Series[str] = pa.Field(isin=("low", "medium", "high", "critical"))
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
+    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
+    written_at: Series[Instant] = Field(nullable=True)  # of the file: the value was there by then
+    days_min: Series[float] = Field(nullable=True)  # since then; null: not known
+    severity: Series[str] = Field(isin=("low", "medium", "high", "critical"))
 
 
 class Exposure(Contract):
@@ -75,10 +73,10 @@ class Exposure(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    status: Series[str] = pa.Field(isin=("emergency", "historic", "unknown"))
-    first_at: Series[Instant] = pa.Field(nullable=True)
-    days_exposed_min: Series[float] = pa.Field(nullable=True)  # while in force and leaked; null: not known
-    days_exposed_max: Series[float] = pa.Field(nullable=True)
+    status: Series[str] = Field(isin=("emergency", "historic", "unknown"))
+    first_at: Series[Instant] = Field(nullable=True)
+    days_exposed_min: Series[float] = Field(nullable=True)  # while in force and leaked; null: not known
+    days_exposed_max: Series[float] = Field(nullable=True)
     reason: Series[str]
 
 
@@ -88,15 +86,15 @@ class LeakedSecrets(Contract):
     secret: Series[str]
     environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
     service: Series[str]  # always ""
-    status: Series[str] = pa.Field(isin=("emergency", "historic", "unknown"))
+    status: Series[str] = Field(isin=("emergency", "historic", "unknown"))
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
     covers: Series[str]  # the same as SECRET@ENVIRONMENT/SERVICE, separated by "; "
     leak_ids: Series[str]  # of that status, comma-separated
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
-    first_at: Series[Instant] = pa.Field(nullable=True)
-    days_exposed_min: Series[float] = pa.Field(nullable=True)
-    days_exposed_max: Series[float] = pa.Field(nullable=True)
+    first_at: Series[Instant] = Field(nullable=True)
+    days_exposed_min: Series[float] = Field(nullable=True)
+    days_exposed_max: Series[float] = Field(nullable=True)
     reason: Series[str]
 
 
@@ -116,7 +114,7 @@ class CleanUp(Contract):
     step: Series[int]
     leak_id: Series[str]  # "" for a step that concerns all
     secret: Series[str]
-    action: Series[str] = pa.Field(isin=("rotate", "replace", "remove", "purge", "tell"))
+    action: Series[str] = Field(isin=("rotate", "replace", "remove", "purge", "tell"))
     text: Series[str]
     not_undone: Series[str]  # what the step leaves exposed
 
@@ -126,16 +124,16 @@ class Leaks(Contract):
 
     leak_id: Series[str]
     variable: Series[str]
-    kind: Series[str] = pa.Field(isin=LEAK_KINDS)
-    matched: Series[str] = pa.Field(isin=("exact", "pattern", "truncated"))
-    fingerprint: Series[str] = pa.Field(nullable=True)
+    kind: Series[str] = Field(isin=LEAK_KINDS)
+    matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
+    fingerprint: Series[str] = Field(nullable=True)
     first_commit: Series[str]
-    first_at: Series[Instant] = pa.Field(nullable=True)  # author time, which can be forged
-    first_committed_at: Series[Instant] = pa.Field(nullable=True)
+    first_at: Series[Instant] = Field(nullable=True)  # author time, which can be forged
+    first_committed_at: Series[Instant] = Field(nullable=True)
     at_head: Series[bool]
     reachable: Series[bool]
     in_force: Series[str]  # environments, comma-separated; "" where it is in force nowhere, as far as known
-    force: Series[str] = pa.Field(isin=("in force", "not known", "not in force"))
+    force: Series[str] = Field(isin=("in force", "not known", "not in force"))
     occurrences: Series[int]
 
 
@@ -145,6 +143,6 @@ class LeakPlaces(Contract):
     leak_id: Series[str]
     place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
     path: Series[str]
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
     commit: Series[str]
     encoding: Series[str]

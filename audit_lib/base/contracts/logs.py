@@ -1,10 +1,8 @@
 """The frames about logs: counts, events, and what was detected in them."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import Contract, Instant
+from audit_lib.base.contracts.base import Contract, Field, Instant, Series
 from audit_lib.base.severities import SEVERITIES
 
 
@@ -12,16 +10,16 @@ class LogCounts(Contract):
     """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
 
     file: Series[str]
-    day: Series[str] = pa.Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
+    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
     kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
-    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # null on messages
+    status: Series[pd.Int64Dtype] = Field(nullable=True)  # null on messages
     client: Series[str]  # "" where the line names none
     method: Series[str]
     route: Series[str]  # path without query, identifiers collapsed
     count: Series[int]
     untimed: Series[int]  # how many of `count` carry no time of their own
     line: Series[int]  # of the first
-    untimed_line: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # of the first without a time; null: none
+    untimed_line: Series[pd.Int64Dtype] = Field(nullable=True)  # of the first without a time; null: none
 
 
 class LogEvents(Contract):
@@ -29,13 +27,13 @@ class LogEvents(Contract):
 
     file: Series[str]
     line: Series[int]
-    at: Series[Instant] = pa.Field(nullable=True)  # null: the line carries no time
-    not_before_at: Series[Instant] = pa.Field(nullable=True)  # the nearest timed lines of the file
-    not_after_at: Series[Instant] = pa.Field(nullable=True)
-    day: Series[str] = pa.Field(nullable=True)
+    at: Series[Instant] = Field(nullable=True)  # null: the line carries no time
+    not_before_at: Series[Instant] = Field(nullable=True)  # the nearest timed lines of the file
+    not_after_at: Series[Instant] = Field(nullable=True)
+    day: Series[str] = Field(nullable=True)
     kind: Series[str]
     message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
-    status: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    status: Series[pd.Int64Dtype] = Field(nullable=True)
     client: Series[str]
     method: Series[str]
     route: Series[str]
@@ -61,7 +59,7 @@ class DeclaredLogins(Contract):
     """One row for each login that the policy, or audit.toml, declares."""
 
     login: Series[str]
-    declared_in: Series[str] = pa.Field(isin=("policy", "audit.toml"))
+    declared_in: Series[str] = Field(isin=("policy", "audit.toml"))
     method: Series[str]
     route: Series[str]
     failure: Series[str]  # what a failed login is, in words
@@ -79,7 +77,7 @@ class GuideSearches(Contract):
     looks_for: Series[str]
     counted: Series[int]  # events in the logs read that it is to find
     reached: Series[int]  # of those, how many stand in files that it opens
-    can_match: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: it does not search the logs
+    can_match: Series[pd.BooleanDtype] = Field(nullable=True)  # null: it does not search the logs
     prints_values: Series[bool]  # it shows secrets on the terminal
     remedy: Series[str]
 
@@ -105,12 +103,12 @@ class Alerts(Contract):
     """One row for each alert of the policy, over the time that is watched."""
 
     alert: Series[str]
-    state: Series[str] = pa.Field(isin=("fired", "quiet", "unknown"))
-    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    state: Series[str] = Field(isin=("fired", "quiet", "unknown"))
+    severity: Series[str] = Field(isin=SEVERITIES)
     count: Series[int]  # events in the windows that fired; else all that were seen
     reason: Series[str]
-    first_at: Series[Instant] = pa.Field(nullable=True)
-    last_at: Series[Instant] = pa.Field(nullable=True)
+    first_at: Series[Instant] = Field(nullable=True)
+    last_at: Series[Instant] = Field(nullable=True)
     evidence: Series[str]  # file:line or the ledger's entries, separated by "; "
     guide_line: Series[int]
 
@@ -119,12 +117,12 @@ class Detections(Contract):
     """One row for each incident found, and one for each detection that found none or could not be applied."""
 
     detection: Series[str]  # A1 … A20
-    verdict: Series[str] = pa.Field(isin=("found", "none", "unknown"))
+    verdict: Series[str] = Field(isin=("found", "none", "unknown"))
     reason: Series[str]
     subject: Series[str]
     classification: Series[str]
-    first_at: Series[Instant] = pa.Field(nullable=True)
-    last_at: Series[Instant] = pa.Field(nullable=True)
+    first_at: Series[Instant] = Field(nullable=True)
+    last_at: Series[Instant] = Field(nullable=True)
     count: Series[int]
-    severity: Series[str] = pa.Field(isin=SEVERITIES)
+    severity: Series[str] = Field(isin=SEVERITIES)
     evidence: Series[str]  # file:line, separated by "; "

@@ -8,10 +8,9 @@ from tokenize import COMMENT, generate_tokens
 from typing import Any
 
 import pandas as pd
-import pandera.pandas as pa
 
 from audit_lib.base import contracts
-from audit_lib.base.contracts.base import Contract
+from audit_lib.base.contracts.base import Column, Contract
 
 _FIELD = re.compile(r"    (\w+): Series\[")
 # What columns of many frames mean, if their contract says no more.
@@ -86,11 +85,11 @@ def meanings(contract: type[Contract]) -> dict[str, str]:
             above = []
         elif number in comments:
             above.append(comments[number])
-    columns = contract.to_schema().columns
+    columns = contract.columns()
     return {name: _meaning(name, said.get(name, ""), columns[name]) for name in columns}
 
 
-def _meaning(name: str, comment: str, column: pa.Column) -> str:
+def _meaning(name: str, comment: str, column: Column) -> str:
     """The comment; what the column means everywhere, if that says nothing or only what a null means."""
     if comment and not comment.startswith("null"):
         return comment
@@ -98,18 +97,15 @@ def _meaning(name: str, comment: str, column: pa.Column) -> str:
     return f"{general}; {comment}" if comment else general
 
 
-def _words(column: pa.Column) -> str:
+def _words(column: Column) -> str:
     """The words that a column is limited to; "" if it is not."""
-    allowed = next(
-        (check.statistics["allowed_values"] for check in column.checks if check.name == "isin"), ()
-    )
-    return f"one of: {', '.join(map(str, allowed))}" if allowed else ""
+    return f"one of: {', '.join(column.isin)}" if column.isin else ""
 
 
 def tabulate_columns(frame: pd.DataFrame) -> pd.DataFrame:
     """One row for each column of a frame: `column`, `type`, `not known in`, `meaning`."""
     contract = contract_of(tuple(map(str, frame)))
-    said = meanings(contract) if contract else {}
+    said = meanings(contract) if contract else {}  # type: ignore[arg-type]  # a class has a hash, too
     told = [
         (name, kind(frame[name]), int(frame[name].isna().sum()), said.get(name, _EVERYWHERE.get(name, "")))
         for name in map(str, frame)

@@ -1,10 +1,8 @@
 """The frames that account for every variable and every secret: who knows it, and who answers for it."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import Contract, Instant
+from audit_lib.base.contracts.base import Contract, Field, Instant, Series
 
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 
@@ -14,11 +12,11 @@ class Population(Contract):
 
     name: Series[str]  # the policy's name of it, or its own
     service: Series[str]
-    kind: Series[str] = pa.Field(isin=("secret", "identifier", "setting"))
-    group: Series[str] = pa.Field(isin=("secrets", "settings"))  # with identifiers; as findings list them
+    kind: Series[str] = Field(isin=("secret", "identifier", "setting"))
+    group: Series[str] = Field(isin=("secrets", "settings"))  # with identifiers; as findings list them
     declared: Series[bool]  # the policy has a rule for it …
     declared_here: Series[bool]  # … as of this service
-    read: Series[str] = pa.Field(isin=("yes", "no", "unknown"))  # by the code that is here
+    read: Series[str] = Field(isin=("yes", "no", "unknown"))  # by the code that is here
     reads: Series[int]  # lines that read it
     needed: Series[bool]  # a line reads it without a default
     read_at: Series[str]
@@ -27,8 +25,8 @@ class Population(Contract):
     platform: Series[int]  # exports, given values, stores and blueprints that were said to hold it
     ledger: Series[int]  # how often snapshots saw a value of it, over all environments
     held_at: Series[str]  # by env files, examples and the platform
-    supplied: Series[str] = pa.Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
-    last_used_at: Series[Instant] = pa.Field(nullable=True)  # by callers; null: the logs do not show it
+    supplied: Series[str] = Field(isin=("yes", "no", "unknown"))  # by an env file or the platform
+    last_used_at: Series[Instant] = Field(nullable=True)  # by callers; null: the logs do not show it
     last_use: Series[str]  # the line that shows it, or why it is not known; "" of what callers do not send
     read_reason: Series[str]  # why `read` is not known; "" if it is
     supply_reason: Series[str]  # why `supplied` is not known; "" if it is
@@ -37,11 +35,11 @@ class Population(Contract):
 class PopulationSides(Contract):
     """One row for each side that may know variables: how many it knows, and whether it was seen whole."""
 
-    side: Series[str] = pa.Field(isin=SIDES)
+    side: Series[str] = Field(isin=SIDES)
     names: Series[int]  # rows of Population that it knows
     secrets: Series[int]  # of these
     alone: Series[int]  # of these, how many no other side knows
-    seen: Series[str] = pa.Field(isin=("whole", "in part", "nothing"))
+    seen: Series[str] = Field(isin=("whole", "in part", "nothing"))
     reason: Series[str]
 
 
@@ -54,8 +52,8 @@ class Ownership(Contract):
     owner: Series[str]
     owner_guess: Series[str]  # who last changed a line that reads it, by git; "" if an owner is named
     reach: Series[str]  # what it can do
-    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_reason: Series[str]
-    reviewed_at: Series[Instant] = pa.Field(nullable=True)  # the later of the policy's date and attestations
+    reviewed_at: Series[Instant] = Field(nullable=True)  # the later of the policy's date and attestations
     reviewed_by: Series[str]  # who attested; "" if the policy alone says so, or nobody did
-    review: Series[str] = pa.Field(isin=("current", "late", "missing"))
+    review: Series[str] = Field(isin=("current", "late", "missing"))

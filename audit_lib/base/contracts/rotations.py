@@ -1,10 +1,8 @@
 """The frames about rotations: what was rotated, what was left half done, and how each leak's life stands."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import FRESHNESS, Contract, Instant
+from audit_lib.base.contracts.base import FRESHNESS, Contract, Field, Instant, Series
 
 DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
 TICKS = ("removed", "rotated", "revoked", "refused")
@@ -17,11 +15,11 @@ class Schedule(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    status: Series[str] = pa.Field(isin=FRESHNESS)
+    status: Series[str] = Field(isin=FRESHNESS)
     max_age_days: Series[pd.Int64Dtype]
-    advised_at: Series[Instant] = pa.Field(nullable=True)  # rotate by; null: its age is not known
-    possible_at: Series[Instant] = pa.Field(nullable=True)  # it may be overdue from then on
-    provable_at: Series[Instant] = pa.Field(nullable=True)  # it is overdue from then on
+    advised_at: Series[Instant] = Field(nullable=True)  # rotate by; null: its age is not known
+    possible_at: Series[Instant] = Field(nullable=True)  # it may be overdue from then on
+    provable_at: Series[Instant] = Field(nullable=True)  # it is overdue from then on
 
 
 class RotationPairs(Contract):
@@ -31,11 +29,11 @@ class RotationPairs(Contract):
     other_secret: Series[str]
     environment: Series[str]
     service: Series[str]  # of `secret`
-    relation: Series[str] = pa.Field(isin=("together", "apart", "unknown"))
-    lo_at: Series[Instant] = pa.Field(nullable=True)  # `secret` came into force after this …
-    hi_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
-    other_lo_at: Series[Instant] = pa.Field(nullable=True)
-    other_hi_at: Series[Instant] = pa.Field(nullable=True)
+    relation: Series[str] = Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = Field(nullable=True)
+    other_hi_at: Series[Instant] = Field(nullable=True)
 
 
 class Rotations(Contract):
@@ -44,16 +42,16 @@ class Rotations(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    after_at: Series[Instant] = pa.Field(nullable=True)  # it was done after this …
-    by_at: Series[Instant] = pa.Field(nullable=True)  # … and by this
-    proof: Series[str] = pa.Field(isin=("proved", "claimed", "not recorded"))
+    after_at: Series[Instant] = Field(nullable=True)  # it was done after this …
+    by_at: Series[Instant] = Field(nullable=True)  # … and by this
+    proof: Series[str] = Field(isin=("proved", "claimed", "not recorded"))
     by: Series[str]  # who did it; "" if nobody recorded it
     approved_by: Series[str]
     ticket: Series[str]
     trigger: Series[str]  # scheduled | compromised | leaver | provider; "" if it was not said
-    triggered_at: Series[Instant] = pa.Field(nullable=True)
-    days_to_done_min: Series[float] = pa.Field(nullable=True)  # from trigger to done
-    days_to_done_max: Series[float] = pa.Field(nullable=True)
+    triggered_at: Series[Instant] = Field(nullable=True)
+    days_to_done_min: Series[float] = Field(nullable=True)  # from trigger to done
+    days_to_done_max: Series[float] = Field(nullable=True)
     evidence: Series[str]
 
 
@@ -63,7 +61,7 @@ class HalfRotations(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]  # always ""
-    half: Series[str] = pa.Field(isin=("pair", "unequal", "environment", "claim", "restart"))
+    half: Series[str] = Field(isin=("pair", "unequal", "environment", "claim", "restart"))
     text: Series[str]
 
 
@@ -72,20 +70,20 @@ class LeakLives(Contract):
 
     leak_id: Series[str]  # "" for one that is found no more
     secret: Series[str]
-    removed: Series[str] = pa.Field(isin=STATES)  # from the tree and from history
+    removed: Series[str] = Field(isin=STATES)  # from the tree and from history
     removed_why: Series[str]
-    rotated: Series[str] = pa.Field(isin=STATES)
+    rotated: Series[str] = Field(isin=STATES)
     rotated_why: Series[str]
-    revoked: Series[str] = pa.Field(isin=STATES)  # at its provider
+    revoked: Series[str] = Field(isin=STATES)  # at its provider
     revoked_why: Series[str]
-    refused: Series[str] = pa.Field(isin=STATES)  # the old value, by the logs
+    refused: Series[str] = Field(isin=STATES)  # the old value, by the logs
     refused_why: Series[str]
 
 
 class Triggers(Contract):
     """One row for each event after which secrets are rotated at once, and each secret that it concerns."""
 
-    kind: Series[str] = pa.Field(isin=("leaver", "breach", "access"))
+    kind: Series[str] = Field(isin=("leaver", "breach", "access"))
     source: Series[str]
     line: Series[int]  # of a list of JSON, the number of the entry
     subject: Series[str]  # a provider, or an event; of people the day alone
@@ -93,5 +91,5 @@ class Triggers(Contract):
     secret: Series[str]  # "" if it is not known which it concerns
     environment: Series[str]
     service: Series[str]
-    answer: Series[str] = pa.Field(isin=("yes", "no", "unknown"))  # yes: rotated since, or allowed
+    answer: Series[str] = Field(isin=("yes", "no", "unknown"))  # yes: rotated since, or allowed
     reason: Series[str]

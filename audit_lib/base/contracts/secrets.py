@@ -1,10 +1,8 @@
 """The frames about secrets: what is there, how old, and where alike."""
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.typing.pandas import Series
 
-from audit_lib.base.contracts.base import FRESHNESS, Contract, Instant
+from audit_lib.base.contracts.base import FRESHNESS, Contract, Field, Instant, Series
 
 # bound: bounds the tenure. return: the value was in force here before, with another one between.
 # sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
@@ -26,30 +24,30 @@ class Inventory(Contract):
     fallback: Series[str]  # what the application does without it; "" where the policy does not say
     renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
     component: Series[str]  # whole | password
-    state: Series[str] = pa.Field(isin=("present", "empty", "missing", "not supplied"))
+    state: Series[str] = Field(isin=("present", "empty", "missing", "not supplied"))
     source: Series[str]
-    line: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    line: Series[pd.Int64Dtype] = Field(nullable=True)
     origin: Series[str]  # env file | export | given values
     loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
-    fingerprint: Series[str] = pa.Field(nullable=True)  # of the component that is the secret
-    placeholder: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # null: no value to judge
-    compromised: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals a value known to be public
-    template: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # equals the value of an example file
+    fingerprint: Series[str] = Field(nullable=True)  # of the component that is the secret
+    placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
+    compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
+    template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
     length: Series[str]  # ok | short | below good | "" where not judged
-    min_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    good_length: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    min_length: Series[pd.Int64Dtype] = Field(nullable=True)
+    good_length: Series[pd.Int64Dtype] = Field(nullable=True)
     format: Series[str]  # the format's name, "" where the policy states none
-    format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)
+    format_ok: Series[pd.BooleanDtype] = Field(nullable=True)
     usual_format: Series[str]  # what the provider is known to issue, "" where the policy states none
-    usual_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # as the provider issues it
-    forbidden_format_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: a live or admin key
-    classes_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # kinds of characters, or enough bits
-    default_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: works, and everyone knows it
-    expected_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # a setting's exact value
-    url_ok: Series[pd.BooleanDtype] = pa.Field(nullable=True)  # false: two parsers read two passwords
-    strength_bits: Series[float] = pa.Field(nullable=True)  # an upper estimate, rounded down
+    usual_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # as the provider issues it
+    forbidden_format_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: a live or admin key
+    classes_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # kinds of characters, or enough bits
+    default_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: works, and everyone knows it
+    expected_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # a setting's exact value
+    url_ok: Series[pd.BooleanDtype] = Field(nullable=True)  # false: two parsers read two passwords
+    strength_bits: Series[float] = Field(nullable=True)  # an upper estimate, rounded down
     public: Series[bool]  # by prefix or by policy
-    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_stated: Series[bool]  # the guide gives this period; else it is the policy's default
     guide_lines: Series[str]
 
@@ -61,13 +59,13 @@ class Evidence(Contract):
     environment: Series[str]
     service: Series[str]
     kind: Series[str]  # E1 … E21 of docs/evidence.md#kinds-of-evidence
-    clock: Series[str] = pa.Field(isin=("value", "tenure", "effective"))
-    role: Series[str] = pa.Field(isin=EVIDENCE_ROLES)
-    lo_at: Series[Instant] = pa.Field(nullable=True)  # null: minus infinity
-    hi_at: Series[Instant] = pa.Field(nullable=True)  # null: plus infinity
+    clock: Series[str] = Field(isin=("value", "tenure", "effective"))
+    role: Series[str] = Field(isin=EVIDENCE_ROLES)
+    lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
+    hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
     source: Series[str]  # place: ledger writer and entry, file, commit
     observed_at: Series[Instant]
-    fingerprint: Series[str] = pa.Field(nullable=True)
+    fingerprint: Series[str] = Field(nullable=True)
     confidence: Series[int]  # higher is better (docs/evidence.md#combining-evidence)
     text: Series[str]  # for a reader
 
@@ -81,19 +79,19 @@ class Freshness(Contract):
     secret: Series[str]
     environment: Series[str]
     service: Series[str]
-    status: Series[str] = pa.Field(isin=FRESHNESS)
+    status: Series[str] = Field(isin=FRESHNESS)
     # In whole days, rounded outwards: on the tenure clock at least so old (null: not known) …
-    age_days_min: Series[float] = pa.Field(nullable=True)
-    age_days_max: Series[float] = pa.Field(nullable=True)  # … and at most so old; null: no bound
-    value_age_days_min: Series[float] = pa.Field(nullable=True)  # value clock
-    value_age_days_max: Series[float] = pa.Field(nullable=True)
-    max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)
-    strict_max_age_days: Series[pd.Int64Dtype] = pa.Field(nullable=True)  # the guide's one period for all
-    strict_status: Series[str] = pa.Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
-    overdue_from_at: Series[Instant] = pa.Field(nullable=True)  # provably overdue from
-    possibly_overdue_from_at: Series[Instant] = pa.Field(nullable=True)
-    lo_at: Series[Instant] = pa.Field(nullable=True)
-    hi_at: Series[Instant] = pa.Field(nullable=True)
+    age_days_min: Series[float] = Field(nullable=True)
+    age_days_max: Series[float] = Field(nullable=True)  # … and at most so old; null: no bound
+    value_age_days_min: Series[float] = Field(nullable=True)  # value clock
+    value_age_days_max: Series[float] = Field(nullable=True)
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
+    strict_max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)  # the guide's one period for all
+    strict_status: Series[str] = Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
+    overdue_from_at: Series[Instant] = Field(nullable=True)  # provably overdue from
+    possibly_overdue_from_at: Series[Instant] = Field(nullable=True)
+    lo_at: Series[Instant] = Field(nullable=True)
+    hi_at: Series[Instant] = Field(nullable=True)
     lo_evidence: Series[str]  # the binding evidence on that side, "" where there is none
     hi_evidence: Series[str]
     reason: Series[str]  # of unknown: no evidence | straddles | conflict | reviewed late | not supplied
@@ -115,7 +113,7 @@ class Drift(Contract):
     other_environment: Series[str]
     other_service: Series[str]
     component: Series[str]  # whole | password | user | host | database
-    relation: Series[str] = pa.Field(isin=("same", "different", "unknown"))
-    expected: Series[str] = pa.Field(isin=("same", "different", "any"))
+    relation: Series[str] = Field(isin=("same", "different", "unknown"))
+    expected: Series[str] = Field(isin=("same", "different", "any"))
     why: Series[str]  # pairing | environments | names | coupled | must differ | example
     group: Series[str]  # "value A": the same letter is the same value; "" where not compared

@@ -36,7 +36,7 @@ def test_a_check_fires_and_is_silent(check: Check) -> None:
 def test_a_check_is_whole(check: Check) -> None:
     """Templates name columns of the table; the id is kebab-case; it has controls, a what and a why."""
     contract, _ = TABLES[check.table]
-    columns = contract.to_schema().columns
+    columns = contract.columns()
     blank = row_words({name: None if name.endswith(("_min", "_max")) else "x" for name in columns})
     blank |= {"line_of": "x", "other_line_of": "x"}  # findings/line_of.py
     for template in (check.subject, check.evidence, check.unknown_evidence, check.where, check.remedy):
