@@ -1,5 +1,7 @@
 """The help is complete: every command in a group and on one line, every option explained."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +32,16 @@ ALL = dict(commands())
 def test_every_command_is_in_one_group() -> None:
     """The four groups hold each command once."""
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+
+
+def test_a_summary_is_the_first_sentence_of_the_help() -> None:
+    """The list of commands imports none of them, and says the same as each of them."""
+    summaries = {name: text for group in GROUPS.values() for name, text in group.items()}
+    assert {name: ALL[name].get_short_help_str(100) for name in COMMANDS} == summaries
+    code = "import sys, audit_lib.__main__ as m; m.main(['-h'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {f"audit_lib.cli.{module.partition(':')[0]}" for module in COMMANDS.values()}
+    assert loaded.isdisjoint(done.stdout.split())
 
 
 def test_help_lists_the_groups_with_whole_summaries() -> None:
