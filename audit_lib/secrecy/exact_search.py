@@ -5,14 +5,15 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 
 from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.matcher import Hit, value_matcher
+from audit_lib.secrecy.matcher import Hit, Matcher, value_matcher
 from audit_lib.secrecy.packed import unpacked
 from audit_lib.secrecy.readings import readings
-from audit_lib.secrecy.spelled import spelled_search
+from audit_lib.secrecy.spelled import SpelledSearch, spelled_search
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.wrapped_lines import before_joining, join_lines
 
@@ -57,10 +58,17 @@ class ExactSearch:
         self._strong = frozenset(strong)
         self._weak = dict(weak)
         self._texts, self._whole = frozenset(texts), frozenset(whole)
-        self._matcher = value_matcher(keeper, {*self._strong, *self._weak, *self._texts}, self._patterns)
-        self._spelled = spelled_search(keeper, self._strong, _SPELLED)
-        self._overlap = max(4 * self._matcher.longest, self._spelled.reach, 1 << 16)
+        self._keeper = keeper
         self._key = keeper.key.derive("leak search")
+
+    # Made on use: where nothing has changed since the last search, nothing is looked into.
+    @cached_property
+    def _matcher(self) -> Matcher:
+        return value_matcher(self._keeper, {*self._strong, *self._weak, *self._texts}, self._patterns)
+
+    @cached_property
+    def _spelled(self) -> SpelledSearch:
+        return spelled_search(self._keeper, self._strong, _SPELLED)
 
     def _patterns(self, fingerprint: str, value: str) -> Iterator[tuple[str, bytes]]:
         if fingerprint in self._strong:
@@ -113,12 +121,13 @@ class ExactSearch:
     def look_in_pieces(self, pieces: Iterable[bytes]) -> list[Found]:
         """As `look`, for a content that comes in pieces; what spans two pieces is found too."""
         found: set[Found] = set()
+        overlap = max(4 * self._matcher.longest, self._spelled.reach, 1 << 16)
         carried, offset, lines = b"", 0, 0
         for piece in pieces:
             data = carried + piece if carried else piece
             for one in self.look(data):
                 found.add(replace(one, start=one.start + offset, line=one.line + lines))
-            cut = max(len(data) - self._overlap, 0)
+            cut = max(len(data) - overlap, 0)
             lines += data.count(b"\n", 0, cut)
             offset += cut
             carried = data[cut:]

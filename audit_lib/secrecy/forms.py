@@ -115,7 +115,7 @@ def _json_escaped(value: str) -> Iterator[str]:
 
 def _in_json(texts: Iterator[str]) -> Iterator[str]:
     """Each text, and as it is within a JSON text, as in logs and notebooks."""
-    for text in texts:
+    for text in dict.fromkeys(texts):
         yield text
         yield json.dumps(text)[1:-1]
         yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -10,7 +10,7 @@ from audit_lib.secrecy.keeper import Keeper
 
 try:
     from audit_lib.secrecy.hyperscan_scan import HyperscanGate as Gate
-    from audit_lib.secrecy.hyperscan_scan import HyperscanScan as Scan
+    from audit_lib.secrecy.sparing_scan import SparingScan as Scan
 except ImportError:  # a machine that hyperscan has no wheel for
     from audit_lib.secrecy.numpy_scan import NumpyScan as Scan  # type: ignore[assignment]
     from audit_lib.secrecy.numpy_scan import PlainGate as Gate  # type: ignore[assignment]

@@ -11,6 +11,14 @@ _RANGES = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[^\x00-\x7f]", 100
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _STEPS = [dict(pairwise(row)) for forward in _ROWS for row in (forward, forward[::-1])]
 _SHORTEST_RUN = 4
+_ANY_RUN = re.compile(
+    "|".join(
+        row[start : start + _SHORTEST_RUN]
+        for forward in _ROWS
+        for row in (forward, forward[::-1])
+        for start in range(len(row) - _SHORTEST_RUN + 1)
+    )
+)
 # Words that people put into values; each is worth about as much as two characters.
 _WORDS = re.compile(
     "password|passwd|passphrase|secret|admin|administrator|welcome|letmein|qwerty|token|login|changeme"
@@ -49,7 +57,7 @@ def _without_patterns(value: str) -> str:
         value = unit[1] + "2"
     text = _DATE.sub("02", _WORDS.sub("aa", value.lower()))
     text = _REPEATED.sub(r"\1\1", text)
-    for step in _STEPS:
+    for step in _STEPS if _ANY_RUN.search(text) else ():
         text = _without_runs(text, step)
     return text
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 
 from audit_lib.base.bounded_glob import matches_glob
@@ -30,10 +31,15 @@ _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value stands for one still to be set. A short marker with wildcards is found in random
     values too, so it does not count in what looks generated."""
-    long = tuple(marker for marker in markers if "*" not in marker or _fixed(marker) >= _LONG_MARKER)
-    short = tuple(marker for marker in markers if marker not in long)
+    long, short = _by_length(markers)
     text = value.strip()
     return matches_glob(text, long) or (not _looks_generated(text) and matches_glob(text, short))
+
+
+@cache
+def _by_length(markers: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    long = tuple(marker for marker in markers if "*" not in marker or _fixed(marker) >= _LONG_MARKER)
+    return long, tuple(marker for marker in markers if marker not in long)
 
 
 def is_no_value(value: str) -> bool:

@@ -9,9 +9,10 @@ from audit_lib.secrecy import matcher
 from audit_lib.secrecy.hyperscan_scan import HyperscanScan
 from audit_lib.secrecy.matcher import Hit, Matcher
 from audit_lib.secrecy.numpy_scan import NumpyScan
+from audit_lib.secrecy.sparing_scan import SparingScan
 
 
-@pytest.fixture(autouse=True, params=[HyperscanScan, NumpyScan])
+@pytest.fixture(autouse=True, params=[SparingScan, HyperscanScan, NumpyScan])
 def _scan(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matcher, "Scan", request.param)
 
@@ -98,6 +99,17 @@ def test_many_thousand_patterns_fit() -> None:
     assert {hit.name for hit in matcher.find(b"--".join(form for _, form in chosen))} == {
         n for n, _ in chosen
     }
+
+
+def test_the_first_content_is_searched_as_the_last_is() -> None:
+    """Whether patterns are sifted for, as at first, or were compiled in the end, the hits are the same."""
+    dice = random.Random(5)
+    patterns = [(str(n), dice.randbytes(12)) for n in range(2000)]
+    matcher = Matcher(patterns)
+    for _ in range(8):
+        chosen = dice.sample(patterns, 20)
+        data = dice.randbytes(500_000) + b"".join(form for _, form in chosen)
+        assert {hit.name for hit in matcher.find(data)} == {name for name, _ in chosen}
 
 
 def test_its_text_says_nothing_of_the_patterns() -> None:
