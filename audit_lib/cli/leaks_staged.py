@@ -8,6 +8,7 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
+from audit_lib.base.git.commands import follow_link
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.secret_patterns import Shapes, is_available
 from audit_lib.leaks.staged import StagedHit, search_staged
@@ -30,6 +31,7 @@ def report_staged(project: Project, *, given: tuple[str, ...], policy: str, patt
 
     Returns the exit code, 3 if there is one.
     """
+    follow_link(project.root)
     keeper = _keeper(project)
     rules = policy or _policy(project, given)
     known = known_values(project, keeper, rules, parse_env_options(given, sys.stdin.buffer))
@@ -66,8 +68,9 @@ def _line(hit: StagedHit) -> str:
 
 def _policy(project: Project, given: tuple[str, ...]) -> str:
     """The generic one if there is no value to judge: to recognise the project, its code would be read."""
-    own = project.policy or any(os.path.lexists(project.root / place) for place in OWN_PLACES)
-    return "" if own or given or project.env_sources else "generic"
+    places = (*OWN_PLACES, *(source.path for source in project.env_sources))
+    there = any(os.path.lexists(project.root / place) for place in places)
+    return "" if project.policy or given or there else "generic"
 
 
 def _keeper(project: Project) -> Keeper:

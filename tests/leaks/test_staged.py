@@ -199,3 +199,35 @@ def test_an_index_elsewhere_is_not_believed(plot: Plot, tmp_path: Path) -> None:
         command, cwd=plot.root, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (2, "GIT_INDEX_FILE: is not a file of this repository\n")
+
+
+def test_the_hook_works_in_a_worktree_and_in_a_submodule(plot: Plot, tmp_path: Path) -> None:
+    """Their .git is a file that leads to a repository outside, which names them: there it is asked."""
+    allowed = {"GIT_ALLOW_PROTOCOL": "file"}
+    tree, module = Plot(tmp_path / "tree"), Plot(plot.root / "lib")
+    plot.git("worktree", "add", "-q", str(tree.root))
+    plot.git("submodule", "--quiet", "add", str(plot.root), "lib", **allowed)
+    for linked in (tree, module):
+        linked.file("backend/.env", f"API_TOKEN={TOKEN}\n")
+        hook = Path(linked.git("rev-parse", "--path-format=absolute", "--git-path", "hooks/pre-commit"))
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\nexec '{sys.executable}' -P -m audit_lib leaks --staged\n")
+        hook.chmod(0o755)
+        linked.file("base.txt", f"{TOKEN}\n")
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            linked.git("commit", "-a", "-m", "Leak", **_environment(linked))
+        assert b"base.txt:1: API_TOKEN, in force in development" in refused.value.stderr
+
+
+@pytest.mark.parametrize("repository", ["", "/worktrees/tree"])
+def test_a_git_file_that_its_repository_does_not_name_leads_nowhere(
+    repository: str, plot: Plot, tmp_path: Path
+) -> None:
+    """A folder that came with such a file cannot make the hook read a repository of somebody's own."""
+    plot.git("worktree", "add", "-q", str(tmp_path / "tree"))
+    stranger = Plot(tmp_path / "stranger")
+    stranger.file(".git", f"gitdir: {plot.root}/.git{repository}\n")
+    stranger.file("backend/.env", f"API_TOKEN={TOKEN}\n")
+    done = _audit(stranger, "leaks", "--staged")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ".git: leads out of the project, and nothing is read there\n"

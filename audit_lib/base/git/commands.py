@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.child import bound_memory, bounded_answer, program
+from audit_lib.base.git.linked import led_to, repository_naming
 from audit_lib.base.git.sound import unsound
 
 PLUMBING = (
@@ -43,8 +44,9 @@ _OVERRIDES = (
     "blame.ignoreRevsFile=",
     "mailmap.file=/dev/null",
     "mailmap.blob=",
-    # Bounds of memory: what git would cache of a large history by default is as much again.
-    "core.deltaBaseCacheLimit=32m",
+    # Bounds of memory: what git would cache of a large history by default is as much again. With half of this
+    # for deltas it takes half as long again to write all objects.
+    "core.deltaBaseCacheLimit=64m",
     "core.packedGitLimit=32m",
     "core.packedGitWindowSize=4m",
     "core.bigFileThreshold=32m",
@@ -65,6 +67,7 @@ _ENVIRONMENT = {
 # No values in a child's environment: only what a program needs to start is handed on.
 _INHERITED = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 TIMEOUT_SECONDS = 60
+_FOLLOWED: dict[Path, Path] = {}  # working trees, and the repository outside that each may be asked of
 
 
 class GitFailed(BadInput):
@@ -168,19 +171,30 @@ def _call(root: Path, args: tuple[str, ...]) -> tuple[list[str], dict[str, str]]
     return command, environment | _ENVIRONMENT | place
 
 
+def follow_link(root: Path) -> None:
+    """From now on git is asked in the repository of this worktree or submodule, too, if that names it.
+
+    For the working tree of who runs the command alone: nothing outside an audited project is read.
+    """
+    root = root.resolve()
+    if (repository := repository_naming(root)) is not None:
+        _FOLLOWED[root] = repository
+
+
 def _git_dir(root: Path) -> Path:
     """The repository's folder; `GitFailed` if it, its common folder or objects are outside the project."""
     git_dir = root / ".git"
     if git_dir.is_symlink() or not (git_dir.is_dir() or git_dir.is_file()):
         raise GitFailed.at(".git", "is not a folder of this project")
+    base = _FOLLOWED.get(root, root)
     if git_dir.is_file():
-        git_dir = _led_to(git_dir, root, "gitdir:")
-    if (git_dir / "commondir").exists():
-        _led_to(git_dir / "commondir", root)
-    if fault := unsound(git_dir, root):
-        raise GitFailed.at(".git", fault)
-    if (git_dir / "objects").is_symlink() or (git_dir / "objects" / "info" / "alternates").exists():
-        raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
+        git_dir = _led_to(git_dir, base, "gitdir:")
+    common = _led_to(git_dir / "commondir", base) if (git_dir / "commondir").exists() else git_dir
+    for folder in dict.fromkeys((git_dir, common)):
+        if fault := unsound(folder, base):
+            raise GitFailed.at(".git", fault)
+        if (folder / "objects").is_symlink() or (folder / "objects" / "info" / "alternates").exists():
+            raise GitFailed.at(".git/objects", "leads out of the project, and nothing is read there")
     return git_dir
 
 
@@ -195,9 +209,7 @@ def _own_file(root: Path, path: Path) -> Path:
 def _led_to(pointer: Path, base: Path, label: str = "") -> Path:
     """The folder that a pointer file names, which must be within `base`."""
     try:
-        if not pointer.is_file():
-            raise OSError
-        target = (pointer.parent / pointer.read_bytes()[:4096].decode().removeprefix(label).strip()).resolve()
+        target = led_to(pointer, label)
     except (OSError, ValueError):
         raise GitFailed.at(pointer.name, "cannot be read") from None
     if not target.is_relative_to(base):
