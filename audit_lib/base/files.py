@@ -50,11 +50,15 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class SourceBytes:
-    """A whole source in memory, with the SHA-256 of just these bytes."""
+    """A whole source in memory."""
 
     content: bytes
-    sha256: str
     facts: FileFacts
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of just these bytes."""
+        return sha256(self.content).hexdigest()
 
 
 class _HashedFile(io.RawIOBase):
@@ -118,11 +122,20 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
     """The whole source of at most `limit` bytes; `Unreadable` (state "refused") where it is larger."""
-    with open_source(root, relative) as source:
-        if source.facts.size_bytes > limit:
+    descriptor = _descriptor(root, _parts(relative), relative)
+    try:
+        status = os.fstat(descriptor)
+        _require_file(status, relative)
+        if status.st_size > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
-        content = source.file.read()
-        return SourceBytes(content, source.finish(), source.facts)
+        content = b""
+        while len(content) < status.st_size and (piece := os.read(descriptor, status.st_size - len(content))):
+            content += piece
+    except OSError as error:
+        raise _unreadable(relative, error) from None
+    finally:
+        os.close(descriptor)
+    return SourceBytes(content, _facts(status))
 
 
 def _parts(relative: str) -> list[str]:

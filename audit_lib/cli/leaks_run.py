@@ -70,9 +70,11 @@ def printed(found: LeakAudit, layout: str, elsewhere: pd.DataFrame) -> str:
 def _as_json(found: LeakAudit, elsewhere: pd.DataFrame) -> str:
     table, coverage = found.leaks, found.coverage
     named = found.places.rename(columns=PUBLISHED_PLACE)
-    by_leak = {key: group.drop(columns="leak_id") for key, group in named.groupby("leak_id")}
+    places: dict[str, list[dict[str, Any]]] = {}
+    for place in named.to_dict("records"):
+        places.setdefault(place.pop("leak_id"), []).append(_record(place))
     leaks_ = [
-        _record(leak) | {"places": [_record(place) for place in by_leak[leak["leak_id"]].to_dict("records")]}
+        _record(leak) | {"places": places[leak["leak_id"]]}
         for leak in table.drop(columns="fingerprint").to_dict("records")
     ]
     document = {

@@ -1,10 +1,12 @@
 """Reads every object of a git repository once, reachable or not, in batches (docs/leak_search.md#places)."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import filterfalse
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
@@ -13,6 +15,7 @@ from audit_lib.base.git.process import pieces, running
 from audit_lib.base.git.sound import unsound
 from audit_lib.leaks.scan_cache import Memory, packed
 
+_TREE = re.compile(r"^tree ([0-9a-f]+)$", re.MULTILINE)
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 
 
@@ -63,14 +66,14 @@ class Listing:
 
     def without(self, some: Collection[str]) -> list[str]:
         """All objects but some."""
-        return [oid for oid in self.ids.decode("ascii").split() if oid not in some]
+        return list(filterfalse(frozenset(some).__contains__, self.ids.decode("ascii").split()))
 
     def clean(self, marked: Collection[str], memory: Memory) -> bytes:
         """The packed ids of all objects but the marked ones."""
         if self.digest == memory.listing and set(marked) == set(memory.marked):
             return memory.packed
         left_out = {oid.encode("ascii") for oid in marked}
-        return packed(oid for oid in self.ids.split() if oid not in left_out)
+        return packed(filterfalse(left_out.__contains__, self.ids.split()))
 
 
 def list_objects(root: Path) -> Listing:
@@ -91,7 +94,7 @@ def trees(root: Path) -> frozenset[str]:
             listed = b"".join(pieces(stream)).decode("ascii")
     except GitFailed:
         return frozenset()
-    return frozenset(line[5:] for line in listed.split("\n") if line.startswith("tree "))
+    return frozenset(_TREE.findall(listed))
 
 
 def begin_listing(root: Path) -> "Future[Listing]":

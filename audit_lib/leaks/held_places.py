@@ -1,7 +1,7 @@
 """The places of what a history holds, remembered for as long as nothing moves in it. Holds no value."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +28,7 @@ class Held:
         """What holds under a state of the history, as one line."""
         document = {
             "state": state,
-            "sightings": [asdict(one) for one in self.sightings],
+            "sightings": [vars(one) for one in self.sightings],
             "left_out": [[one.place, one.reason] for one in self.left_out],
             "lacking": self.lacking,
         }

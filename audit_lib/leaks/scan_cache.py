@@ -1,6 +1,7 @@
 """Remembers which contents held nothing, and where the others are, for the next audit. Holds no value."""
 
 import hmac
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,12 +9,14 @@ from functools import cached_property
 from hashlib import blake2b, sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from audit_lib.secrecy.keeper import Key
 
 _MAC = 32
 _LIMIT = 1 << 30
-_PARTS = 8  # lines before the ids of clean objects: see `Memory.lines`
+_FORMAT = "2"  # of what is stored: raise it with each change
+_PARTS = 9  # lines before the ids of clean objects: see `Memory.lines`
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Memory:
     witnesses: dict[str, str] = field(default_factory=dict)  # the few marked that hold all that was found
     held: str = ""  # where the marked objects are: see held_places.py
     files: frozenset[str] = frozenset()  # states of files that held nothing
+    # Of those that held something: start, line, fingerprint, encoding and how it matched, of each place.
+    found: dict[str, list[list[Any]]] = field(default_factory=dict)
     packed: bytes = b""  # ids of objects that held nothing, one a line
 
     @cached_property
@@ -41,16 +46,18 @@ class Memory:
         )
         witnesses = " ".join(f"{oid}:{kind}" for oid, kind in sorted(self.witnesses.items()))
         marked, files = " ".join(self.marked), " ".join(sorted(self.files))
-        head = [digest, self.listing, self.refs, marked, commits, witnesses, self.held, files]
+        found = json.dumps(self.found, sort_keys=True)
+        search = _FORMAT + digest
+        head = [search, self.listing, self.refs, marked, commits, witnesses, self.held, files, found]
         return "\n".join(head).encode("ascii") + b"\n" + self.packed
 
     @classmethod
     def parse(cls, body: bytes, digest: str) -> "Memory":
         """The memory in bytes that `lines` wrote; an empty one for another search's."""
         parts = body.split(b"\n", _PARTS)
-        if len(parts) != _PARTS + 1 or parts[0].decode("ascii", "replace") != digest:
+        if len(parts) != _PARTS + 1 or parts[0].decode("ascii", "replace") != _FORMAT + digest:
             return cls()
-        listing, refs, marked, commits, witnesses, held, files = (
+        listing, refs, marked, commits, witnesses, held, files, found = (
             part.decode("ascii") for part in parts[1:_PARTS]
         )
         pairs = (pair.partition(":") for pair in commits.split())
@@ -62,6 +69,7 @@ class Memory:
             witnesses=dict(pair.split(":") for pair in witnesses.split()),
             held=held,
             files=frozenset(files.split()),
+            found=json.loads(found),
             packed=parts[_PARTS],
         )
 

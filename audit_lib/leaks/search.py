@@ -74,7 +74,7 @@ def search_leaks(
     objects, placed, memory = _search_history(
         project.root, search, scans.memory, listing, walked=walked, progress=progress
     )
-    scans.store(replace(memory, files=frozenset(files.clean)))
+    scans.store(replace(memory, files=frozenset(files.clean), found=files.known))
     elsewhere = {folder: search_elsewhere(folder, search, progress) for folder in also}
     found = [one for search_of in (files, *elsewhere.values()) for one in search_of.found]
     met = (*placed.sightings, *(_in_file(one, search) for one in found))
@@ -166,7 +166,7 @@ def _in_file(one: InFile, search: ExactSearch) -> Sighting:
         fingerprint=one.found.fingerprint,
         matched=one.found.matched,
         place=one.place,
-        path=search.scrub(one.path) + inside,
+        path=(one.path if one.clean else search.scrub(one.path)) + inside,
         line=one.found.line or None,
         encoding=one.found.encoding if one.found.line else f"{one.found.encoding} in its name",
         content=f"{one.path}:{one.inside}:{one.found.start}",

@@ -1,9 +1,9 @@
 """Searches every file of a project's folder for known values: their content, their names, their archives."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from audit_lib.base.archives import HEAD, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
@@ -17,20 +17,28 @@ from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
 
 @dataclass(frozen=True)
 class InFile:
-    """A value found in a file, or in its name (line 0). `inside` names the archive's member."""
+    """A value found in a file, or in its name (line 0). `inside` names the archive's member.
+
+    The path is `clean` if it is known to hold no value itself.
+    """
 
     path: str
     place: str
     found: Found
     inside: str = ""
+    clean: bool = False
 
 
 @dataclass
 class FileSearch:
-    """What a search of the files gave. `clean` are the states of files that may be left out next time."""
+    """What a search of the files gave.
+
+    `clean` are the states of files that may be left out next time, `known` the places in others that may.
+    """
 
     found: list[InFile] = field(default_factory=list)
     clean: set[str] = field(default_factory=set)
+    known: dict[str, list[list[Any]]] = field(default_factory=dict)
     listed: int = 0
     searched: int = 0
     left_out: list[NotSearched] = field(default_factory=list)
@@ -61,6 +69,10 @@ def search_files(
         if cache and file_id in cache.memory.files:
             done.clean.add(file_id)
             continue
+        if cache and (known := cache.memory.found.get(file_id)):
+            done.known[file_id] = known
+            done.found += [InFile(file.path, file.place, Found(*one), clean=True) for one in known]
+            continue
         faults: list[str] = []
         hits = (
             list(_search_file(file, search, faults, done.expansion))
@@ -72,6 +84,9 @@ def search_files(
         done.left_out += [NotSearched(file.path, fault) for fault in dict.fromkeys(faults)]
         if not hits and not faults:
             done.clean.add(file_id)
+        elif not (faults or any(hit.inside for hit in hits)) and search.scrub(file.path) == file.path:
+            # The name of a file or of an archive's member may itself hold a value: it is read each time.
+            done.known[file_id] = [list(astuple(hit.found)) for hit in hits]
         progress("files", done.listed, 0)
     return done
 

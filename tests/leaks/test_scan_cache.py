@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from audit_lib.leaks import scan_cache, search_files
 from audit_lib.leaks.scan_cache import Memory, ScanCache, packed
 from audit_lib.secrecy.keeper import Key
 from tests.leaks.test_search import met, search
@@ -19,6 +21,7 @@ FULL = Memory(
     witnesses={"1" * 40: "01"},
     held='{"state": "a"}',
     files=frozenset({"5" * 40}),
+    found={"8" * 40: [[7, 2, "9" * 64, "base64", "exact"]]},
     packed=packed([b"6" * 40, b"7" * 40]),
 )
 
@@ -36,9 +39,14 @@ def test_what_is_stored_is_read(memory: Memory, tmp_path: Path) -> None:
     assert _cache(tmp_path).memory == memory
 
 
-def test_only_the_same_search_under_the_same_key_is_believed(tmp_path: Path) -> None:
-    """Another key, another set of values, another project or a public key start anew."""
+def test_only_the_same_search_under_the_same_key_is_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another key, another set of values, another project, another format or a public key start anew."""
     _cache(tmp_path).store(FULL)
+    with monkeypatch.context() as patch:
+        patch.setattr(scan_cache, "_FORMAT", "1")
+        assert _cache(tmp_path).memory == Memory()
     assert _cache(tmp_path, digest="e" * 64).memory == Memory()
     assert _cache(tmp_path, what="shapes").memory == Memory()
     assert _cache(tmp_path, key=Key(b"x" * 32, "file")).memory == Memory()
@@ -97,6 +105,31 @@ def test_only_new_objects_and_changed_files_are_read(tmp_path: Path) -> None:
     plot.git("commit", "-qm", "Remove")
     later = met(search(plot.root, {"TOKEN": value}, tmp_path)[0], keeper, value)
     assert list(later.loc[later["path"] == "a.txt", "at_head"]) == [False]
+
+
+def test_a_file_that_holds_a_value_is_looked_into_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its places are remembered until it changes; a value in its name is looked for each time."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("in a file")
+    for path in ("a.txt", "b.txt", value):
+        plot.file(path, f"\nkey = {value}\n" if path != "b.txt" else "nothing")
+    first, _ = search(plot.root, {"T": value}, tmp_path / "cache")
+    looked: list[str] = []
+    look = search_files._search_file
+    monkeypatch.setattr(
+        search_files, "_search_file", lambda file, *more: looked.append(file.path) or look(file, *more)
+    )
+    again, _ = search(plot.root, {"T": value}, tmp_path / "cache")
+    assert looked == [value]
+    pd.testing.assert_frame_equal(again.sightings, first.sightings)
+    plot.file("a.txt", "gone")
+    later, _ = search(plot.root, {"T": value}, tmp_path / "cache")
+    assert "a.txt" not in set(later.sightings["path"])
+    stored = [path.read_bytes() for path in (tmp_path / "cache").rglob("*.*")]
+    assert stored
+    assert not any(value.encode() in content for content in stored)
 
 
 def test_reach_follows_the_refs(tmp_path: Path) -> None:
