@@ -14,9 +14,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
-
 from audit_lib.base.errors import Refused
 
 DEEPEST = 3  # an image in a page in an archive
@@ -169,6 +166,9 @@ def texts_of_pdf(content: bytes) -> tuple[bytes, bytes, bytes]:
     Raises:
         Refused: it is damaged.
     """
+    from pypdf import PdfReader  # noqa: PLC0415  a third of the start of `verify` and `seal`
+    from pypdf.errors import PyPdfError  # noqa: PLC0415
+
     try:
         reader = PdfReader(io.BytesIO(content))
         pages = [page.extract_text() for page in reader.pages]
