@@ -78,7 +78,9 @@ def search_leaks(
     elsewhere = {folder: search_elsewhere(folder, search, progress) for folder in also}
     found = [one for search_of in (files, *elsewhere.values()) for one in search_of.found]
     met = (*placed.sightings, *(_in_file(one, search) for one in found))
-    sightings = (replace(one, fingerprint=values.get(one.fingerprint, one.fingerprint)) for one in met)
+    sightings = (
+        replace(one, fingerprint=values[one.fingerprint]) if one.fingerprint in values else one for one in met
+    )
     coverage = [
         *_object_rows(project.root, objects, search),
         *_file_rows(files, search),

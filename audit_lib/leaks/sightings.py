@@ -39,14 +39,18 @@ def merged(sightings: Iterable[Sighting]) -> list[dict[str, Any]]:
         # In the history a line moves from commit to commit; in a file each is one to go to.
         line = "" if sighting.commit else str(sighting.line)
         key = (sighting.fingerprint, sighting.matched, sighting.place, sighting.path, sighting.encoding, line)
-        earliest[key] = _merge(earliest.get(key, sighting), sighting)
+        earliest[key] = _merge(earliest[key], sighting) if key in earliest else sighting
         contents.setdefault(key, set()).add(sighting.content)
     return [_row(earliest[key], len(contents[key])) for key in sorted(earliest)]
 
 
 def _merge(one: Sighting, other: Sighting) -> Sighting:
     first = min(one, other, key=lambda sighting: sighting.age)
-    return replace(first, at_head=one.at_head or other.at_head, reachable=one.reachable or other.reachable)
+    seen = one.at_head or other.at_head, one.reachable or other.reachable
+    # A value has many sightings, and to replace none of their fields takes as long as to replace all.
+    if seen == (first.at_head, first.reachable):
+        return first
+    return replace(first, at_head=seen[0], reachable=seen[1])
 
 
 def _row(sighting: Sighting, occurrences: int) -> dict[str, Any]:
