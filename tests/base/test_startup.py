@@ -31,9 +31,12 @@ def test_a_frame_that_is_right_needs_no_pandera() -> None:
     assert not _loaded(FIRST_FRAME, "pandera")
 
 
-def test_a_hook_for_commits_reads_no_notebook() -> None:
-    """What reads notebooks takes a fifth of the imports of `leaks`, which has no use for it."""
-    assert not _loaded("import audit_lib.cli.leaks_staged", "nbformat")
+@pytest.mark.parametrize(
+    ("command", "unused"), [("leaks_staged", "nbformat"), ("leaks_staged", "numba"), ("verify", "pypdf")]
+)
+def test_a_command_waits_for_nothing_that_it_has_no_use_for(command: str, unused: str) -> None:
+    """To read notebooks would be a fifth of the imports of a hook, PDFs a third of those of `verify`."""
+    assert not _loaded(f"import audit_lib.cli.{command}", unused)
 
 
 @pytest.mark.parametrize(("block", "searched"), [("kept_imports", False), ("nullcontext", True)])

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.cli.leaks_staged import _policy
 from audit_lib.leaks.secret_patterns import SHAPES, scanner
+from audit_lib.project import load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.planter import Plot, new_plot, shell
@@ -168,6 +170,13 @@ def test_with_nothing_to_search_by_it_says_so(plot: Plot) -> None:
     done = _audit(plot, "leaks", "--staged")
     assert (done.returncode, done.stdout) == (0, "")
     assert "no value is known" in done.stderr
+
+
+def test_no_code_is_read_to_choose_a_policy_for_no_value(plot: Plot) -> None:
+    """Which variables are secrets matters where there is a value: a hook does not wait for it elsewhere."""
+    assert _policy(load_project(plot.root), ()) == ""
+    (plot.root / "backend/.env").unlink()
+    assert _policy(load_project(plot.root), ()) == "generic"
 
 
 def test_the_hook_stops_every_kind_of_commit(plot: Plot) -> None:
