@@ -28,8 +28,8 @@ FIELDS: dict[str, bytes] = {
     "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"
     + _CLOCK
     + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
-    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
-    "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]\d " + _CLOCK + rb")",
+    "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
+    "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
     "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
     "sp": rb" ++",
     "digits": rb"[0-9]++",

@@ -20,7 +20,7 @@ needs_package = pytest.mark.skipif(not FOLDER.is_dir(), reason="Debian's fail2ba
 
 # Files, and what their true lines are here. What fail2ban calls a failure beyond a login is a notice.
 FILES = {
-    "apache-auth": {"login_failed", "notice"},
+    "apache-auth": {"login_failed", "notice", "possible_login_failure"},
     "nginx-http-auth": {"login_failed"},
     "traefik-auth": {"unauthorized"},
     "nginx-limit-req": {"notice"},
@@ -100,6 +100,7 @@ def test_labelled_logins_are_found_as_often_as_measured() -> None:
     """So many labelled lines of login services are failed logins, or possible ones; so few of the rest.
 
     What is missed speaks of a connection, a TLS error or a refused path, not of a login (docs/measured.md).
+    Of the five of the rest four tell of a failed login, whose connection's end is what fail2ban labels.
     """
     found = possible = cried = true = false = 0
     for name in LOGINS:
@@ -115,5 +116,5 @@ def test_labelled_logins_are_found_as_often_as_measured() -> None:
                 false += 1
                 cried += bool(FAILED & {kind for kind, _ in shown})
     assert (true, false) == (231, 77)
-    assert (found, possible) >= (177, 188)
-    assert cried <= 3
+    assert (found, possible) >= (183, 197)
+    assert cried <= 5

@@ -152,7 +152,7 @@ def asctime(frame, pos, end):
     at = syslog_end(pos + 4, end)
     if end - pos < 4 or at == MISS or not is_name(pos) or byte(pos + 3) != 32:
         return no_time()
-    day, clock = day_of_month(pos + 8), clock_of(pos + 11)
+    day, clock = day_of_month(pos + 8), clock_of(at - 8)
     at, micros = fraction(at, end, False)
     if end - at < 5 or byte(at) != 32:
         return no_time()
@@ -169,7 +169,7 @@ def syslog_time(frame, pos, end):
     latest = word(settings, layout.LATEST)
     if after == MISS or latest == NONE:
         return Time(after, NONE, WHOLE)
-    day, clock, year = day_of_month(pos + 4), clock_of(pos + 7), word(settings, layout.YEAR)
+    day, clock, year = day_of_month(pos + 4), clock_of(after - 8), word(settings, layout.YEAR)
     for candidate in range(year, year - 2, -1):
         midnight = seconds(candidate, month(pos), day)
         if midnight != NONE and clock >= 0:
@@ -181,13 +181,18 @@ def syslog_time(frame, pos, end):
 
 @jit
 def syslog_end(pos, end):
-    """The end of Nov 24 13:50:34, or MISS."""
-    if end - pos < 15 or not is_name(pos) or byte(pos + 3) != 32 or byte(pos + 6) != 32:
+    """The end of Nov 24 13:50:34, or of Nov 4 13:50:34 with one space or two, or MISS."""
+    if end - pos < 14 or not is_name(pos) or byte(pos + 3) != 32:
         return MISS
-    return pos + 15 if day_of_month(pos + 4) >= 0 and clock_digits(pos + 7) >= 0 else MISS
+    clock = pos + 7 - (byte(pos + 5) == 32)
+    if end - clock < 8 or byte(clock - 1) != 32:
+        return MISS
+    return clock + 8 if day_of_month(pos + 4) >= 0 and clock_digits(clock) >= 0 else MISS
 
 
 @jit
 def day_of_month(pos):
-    """The number of two digits, or of a space and one; -1 for anything else."""
+    """The number of two digits, of a space and one, or of one before a space; -1 for anything else."""
+    if byte(pos + 1) == 32:
+        return number(pos, 1)
     return number(pos + 1, 1) if byte(pos) == 32 else number(pos, 2)
