@@ -33,7 +33,7 @@ FAMILIES = {"http": "web", "ssh": "sshd"}
 RULES = replace(detection_policy(bundled_policy("generic")), clients_declared=True)
 _ALERT = re.compile(r'^results\[(\d+)\]\.Overflow\.Alert\.GetScenario\(\) == "([^"]+)"', re.M)
 _SOURCE = re.compile(r'^"([^"]+)" in results\[(\d+)\]\.Overflow\.GetSources\(\)', re.M)
-_YEARLESS = re.compile(r"^([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) ", re.M)
+_YEARLESS = re.compile(r"(?:^|\[)([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)[ .]", re.M)
 # What a scenario's filter looks at that no detection of ours does.
 _UNSEEN = (("http_user_agent", "user agents"), ("http_args", "queries"), ("File(", "lists of paths"))
 
@@ -144,7 +144,7 @@ def _why(one: Expected, traffic: Traffic) -> str:
     if seen:
         return f"below the threshold: {seen} seen"
     if said["kind"].eq(FAILED_LOGIN).any():
-        return "messages without a time, since their year is open"
+        return "failed logins without a time that is read"
     if said["kind"].eq(POSSIBLE).any():
         return "possible failures alone"
     if len(own):
