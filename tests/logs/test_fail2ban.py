@@ -103,7 +103,7 @@ def _kind(event: LogEvent) -> str:
 
 
 def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Labelled failures and others; failed logins, and with possible ones, of the first; those of the others."""
+    """Labelled failures and others; of the first the failed logins, and with possible ones; of the others."""
     found = possible = cried = true = false = 0
     for name in names:
         for match, host, line in _labelled(name):
