@@ -13,6 +13,7 @@ from audit_lib.logs.explain_line import Explained, explained, instant_text
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line_events import LogEvent
 from audit_lib.logs.quote_lines import blotted
+from audit_lib.logs.w3c_columns import DeclaredColumns
 from audit_lib.report import escape as inert
 from audit_lib.secrecy import guard
 from audit_lib.secrets.env_files import read_env_sources
@@ -27,8 +28,9 @@ def explain(folder: Path, formats: LogFormats, zone: ZoneInfo) -> None:
     keeper = keeper_of(context.project)
     guard.install(keeper)
     read_env_sources(context.project, (), keeper, context.policy)
+    columns = DeclaredColumns(formats)
     for number, raw in enumerate(raw_lines(sys.stdin.buffer), 1):
-        for text in _lines(number, explained(raw, formats, zone)):
+        for text in _lines(number, explained(raw, columns.formats_of(raw), zone)):
             click.echo(inert.plain(guard.scrub(blotted(text))))
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from audit_lib.base.compressed import is_packed
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.file_counts import LogSums
+from audit_lib.logs.kernel.chunk_read import ChunkRead
 from audit_lib.logs.kernel.chunks import after_last_line, buffer_size, fill
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.worker import ChunkRead, read_once
+from audit_lib.logs.kernel.worker import read_once
 from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_file import read_to_end
 from audit_lib.logs.read_options import Plan
@@ -33,8 +34,9 @@ _PATIENCE_SECONDS = 10
 def read_on_cluster(urls: Sequence[str], plan: Plan, scheduler: str, size: int = RANGE) -> list[LogSums]:
     """The sums of each file, whatever worker read which part of it, and if workers are lost meanwhile.
 
-    A plain file is read in ranges; a packed one cannot be split and is one task. `BadInput` where the
-    scheduler does not answer or a file cannot be read. A path without :// must be there on every worker.
+    A plain file is read in ranges; a packed one, or one that may declare its columns, is one task. `BadInput`
+    where the scheduler does not answer or a file cannot be read. A path without :// must be there on every
+    worker.
     """
     places = [url if "://" in url else str(Path(url).resolve()) for url in urls]
     try:
@@ -61,7 +63,7 @@ def _submitted(client: Any, url: str, plan: Plan, size: int) -> tuple[bool, list
     with open_url(url) as file:
         first = file.read(8)
         length = file.seek(0, io.SEEK_END)
-    if is_packed(first):
+    if is_packed(first) or first.startswith(b"#"):  # its columns may change where no range begins
         return True, [client.submit(read_whole, url, plan, pure=False)]
     starts = range(0, length, size)
     return False, [client.submit(read_range, url, start, start + size, plan, pure=False) for start in starts]

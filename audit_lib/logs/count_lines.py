@@ -11,6 +11,7 @@ from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line_events import LogEvent
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE, WHOLE
+from audit_lib.logs.w3c_columns import DeclaredColumns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -104,8 +105,9 @@ def tally_lines(
     waiting: list[PlacedEvent] = []  # events that wait for the next line with a time
     counted: set[str] = set()  # kinds that this record was already counted for
     opened = inside = False  # whether a record with a time is open, and the line before continued it
+    columns = DeclaredColumns(formats)
     for number, raw in enumerate(lines, 1):
-        line = read_line(raw, formats, zone, written)
+        line = read_line(raw, columns.formats_of(raw), zone, written)
         tally.lines += 1
         tally.states[line.state] += 1
         if line.record:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line_events import NOT_UNDERSTOOD
 from audit_lib.logs.read_line import bare, read_line
+from audit_lib.logs.w3c_columns import DeclaredColumns
 
 SHOWN = 3  # shapes of a file
 NUMBERED = 20  # lines of a file
@@ -30,8 +31,9 @@ def unread_lines(
     """The first shapes and numbers of lines that are not understood; none if those come too late."""
     shapes: dict[str, None] = {}
     numbers: list[int] = []
+    columns = DeclaredColumns(formats)
     for number, raw in enumerate(islice(lines, LOOKED_AT), 1):
-        if read_line(raw, formats, zone) == NOT_UNDERSTOOD:
+        if read_line(raw, columns.formats_of(raw), zone) == NOT_UNDERSTOOD:
             shapes.setdefault(shape_of(raw))
             numbers.append(number)
             if len(shapes) >= SHOWN and len(numbers) >= NUMBERED:

@@ -19,8 +19,9 @@ from audit_lib.logs.count_lines import Period
 from audit_lib.logs.fields import clean_route, collapse, name_route
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.formats import load_formats
+from audit_lib.logs.kernel.chunk_read import ChunkRead
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.worker import ChunkRead, read_chunks
+from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.read_file import read_naively
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, folded, hashes, other_requests

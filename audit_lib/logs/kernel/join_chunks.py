@@ -9,9 +9,9 @@ from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.chunk_read import ChunkRead
 from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
 from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in, untimed_word
-from audit_lib.logs.kernel.worker import ChunkRead
 from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import BUDGETS, Least, folded, merged

@@ -3,16 +3,17 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, Protocol
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
-from audit_lib.logs.formats import SECRET_IN_URL
+from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.chunk_read import ChunkRead, Filled
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
 from audit_lib.logs.kernel.formats_as_arrays import compile_formats, settings_of
 from audit_lib.logs.kernel.limit_routes import thin
@@ -22,39 +23,7 @@ from audit_lib.logs.line_events import Line, LogEvent
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import NONE, YEARLESS, ZONELESS, Bytes, Ints
-
-
-class Counted(Protocol):
-    """Who counted chunks: the groups with a date are in its tables."""
-
-    tables: CountTables
-    reads_on: bool  # whether it may count more chunks
-
-    def restart(self) -> None:
-        """Begins afresh, after what it counted was taken."""
-
-
-@dataclass
-class ChunkRead:
-    """What one chunk gave, apart from the groups with a date; `head` are the groups before its first date."""
-
-    worker: Counted
-    state: Ints
-    head: Ints
-    onces: Ints
-    events: Ints
-
-
-@dataclass(eq=False)
-class Filled:
-    """The tables of a worker that reads no more, so that they can be sent from one machine to another."""
-
-    tables: CountTables
-    reads_on = False
-
-    def restart(self) -> None:
-        """Lets its tables go."""
-        self.tables = layout.new_tables()
+from audit_lib.logs.w3c_columns import DeclaredColumns
 
 
 class Worker:
@@ -62,8 +31,9 @@ class Worker:
 
     reads_on = True
 
-    def __init__(self, plan: Plan, program: Program, entry: Entry) -> None:
-        self.plan, self._program, self._entry = plan, program, entry
+    def __init__(self, plan: Plan, entry: Entry) -> None:
+        self.plan, self._entry = plan, entry
+        self._formats, self._program = plan.formats, compile_formats(plan.formats, plan.zone.key)
         self.tables = layout.new_tables()
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
@@ -71,7 +41,7 @@ class Worker:
             events=np.zeros((1024, layout.EVENT), np.int64),
             onces=np.zeros((64, layout.ONCE), np.int64),
             caps=np.zeros(layout.CAPS, np.int64),
-            trail=np.zeros(int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2, np.int64),
+            trail=_trail(self._program),
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(4 * layout.STRING_LIMIT, np.uint8),
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
@@ -92,8 +62,12 @@ class Worker:
             array[:] = 0
         self._chunks = 0
 
-    def read(self, buffer: Bytes, size: int) -> ChunkRead:
-        """Reads the whole lines of a buffer."""
+    def read(self, buffer: Bytes, begin: int, end: int, formats: LogFormats) -> ChunkRead:
+        """Reads the whole lines between two places of a buffer."""
+        if formats is not self._formats:
+            self._formats, self._program = formats, compile_formats(formats, self.plan.zone.key)
+            self._work = self._work._replace(trail=_trail(self._program))
+            self._link_all()
         state = self._work.state
         state[:] = 0
         state[layout.LAST] = state[layout.FIRST] = NONE
@@ -105,16 +79,16 @@ class Worker:
         self._buffer = buffer
         self._link(layout.BUFFER, [buffer])
         self._link(layout.HEADS, self.tables.head)
-        pos = self._call(layout.SCAN, 0, size)
+        pos = self._call(layout.SCAN, begin, end)
         while state[layout.WHY] != layout.DONE:
             if state[layout.WHY] == layout.GROW:
                 self._grow()
             else:
                 stop = int(state[layout.STOP])
                 raw = buffer[pos:stop].tobytes()
-                self._take(read_line(raw, self.plan.formats, self.plan.zone, self.plan.written))
+                self._take(read_line(raw, formats, self.plan.zone, self.plan.written))
                 pos = stop
-            pos = self._call(layout.SCAN, pos, size)
+            pos = self._call(layout.SCAN, pos, end)
         return self._chunk()
 
     def _chunk(self) -> ChunkRead:
@@ -216,21 +190,26 @@ class Worker:
         return number
 
 
+def _trail(program: Program) -> Ints:
+    """Room for the way through the tree of the formats."""
+    return np.zeros(int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2, np.int64)
+
+
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
-    worker = Worker(plan, compile_formats(plan.formats, plan.zone.key), load_entry())
-    read = worker.read(buffer, size)
+    worker = Worker(plan, load_entry())
+    read = worker.read(buffer, 0, size, plan.formats)
     tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
     return replace(read, worker=Filled(tables), head=head)
 
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     """Every chunk of a stream, in order, read by as many threads as the plan says."""
-    program, entry = compile_formats(plan.formats, plan.zone.key), load_entry()
-    idle = deque(Worker(plan, program, entry) for _ in range(plan.threads))
+    entry, columns = load_entry(), DeclaredColumns(plan.formats)
+    idle = deque(Worker(plan, entry) for _ in range(plan.threads))
     # Of each thread one, and those of the chunk that waits and of the one that is being read.
     free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 2))
-    waiting: deque[tuple[Future[ChunkRead], Worker, Bytes]] = deque()
+    waiting: deque[tuple[Future[ChunkRead], Worker, Bytes | None]] = deque()
 
     def buffers() -> Iterator[Bytes]:
         while True:
@@ -239,15 +218,17 @@ def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     def finished() -> ChunkRead:
         future, worker, buffer = waiting.popleft()
         read = future.result()
-        free.append(buffer)
+        if buffer is not None:
+            free.append(buffer)
         idle.append(worker)
         return read
 
     with ThreadPoolExecutor(plan.threads) as pool:
         for buffer, size in chunks(file, buffers(), plan.chunk):
-            if not idle:
-                yield finished()
-            worker = idle.popleft()
-            waiting.append((pool.submit(worker.read, buffer, size), worker, buffer))
+            for begin, end, formats in columns.pieces(buffer.data[:size]):
+                if not idle:
+                    yield finished()
+                task = pool.submit(idle[0].read, buffer, begin, end, formats)
+                waiting.append((task, idle.popleft(), buffer if end == size else None))
         while waiting:
             yield finished()

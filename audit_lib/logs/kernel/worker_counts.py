@@ -8,6 +8,7 @@ import numpy as np
 from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, LogSums, Names, no_sums, summed_lazily
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.chunk_read import ChunkRead, Counted
 from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, NamedTexts, named_groups, named_moments
 from audit_lib.logs.kernel.limit_routes import combined, thinned
 from audit_lib.logs.kernel.packed_words import (
@@ -23,7 +24,6 @@ from audit_lib.logs.kernel.packed_words import (
     upper_in,
 )
 from audit_lib.logs.kernel.shared_arrays import rows_in
-from audit_lib.logs.kernel.worker import ChunkRead, Counted
 from audit_lib.logs.route_limit import Least
 from audit_lib.logs.units import Ints
 
