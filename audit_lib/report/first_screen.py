@@ -10,6 +10,7 @@ from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words, number_words
+from audit_lib.findings.ownership import PREFIX
 from audit_lib.findings.register import due_days
 from audit_lib.findings.row_words import next_step
 from audit_lib.report import escape as inert
@@ -52,8 +53,8 @@ def do_first(audit: Audit, most: int = FIRST) -> Block:
         + (f'<p class="sub more"><a href="#all-findings">{inert.html(more)}</a></p>' if len(rest) else "")
     )
     text = "\n".join(
-        f"{row.number}. {row.action}. {row.why}. Owner: {row.owner}. By {day_words(row.by_at, year)}. "
-        f"Closes {row.closes}."
+        f"{row.number}. {row.action}. {row.why}. Severity: {row.severity}. Owner: {row.owner}. "
+        f"By {day_words(row.by_at, year)}. Closes {row.closes}."
         for row in rows(first)
     )
     return Block(title, html, "\n".join(filter(None, (note, text, more if len(rest) else ""))), "left tall")
@@ -65,7 +66,8 @@ def _item(row: Any, as_of: datetime) -> str:
     noun = "finding" if row.closes == 1 else "findings"
     return (
         f'<li><a class="n" href="#do-{row.number}">{row.number}</a><div><b>{inert.html(row.action)}</b>'
-        f'<p>{named(row.why)}.</p></div><span class="who{none}">{inert.html(row.owner)}</span>{APART}'
+        f'<p><span class="word {row.severity}">{row.severity}</span>{APART} {named(row.why)}.</p></div>'
+        f'<span class="who{none}">{inert.html(row.owner)}</span>{APART}'
         f'<span class="by{late}">{day_words(row.by_at, year)}</span>{APART}'
         f'<span class="cl">{row.closes}<span class="unseen"> {noun} closed</span></span></li>'
     )
@@ -122,20 +124,26 @@ def _span(first: datetime, last: datetime, year: int) -> str:
 
 
 def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str, str]]:
-    """By day: the acceptances and answers that end, with who gave them."""
+    """By day: the acceptances and answers that expire, with whose they are and what the answers are about."""
     accepted, answers = audit.tables["acceptances"], audit.tables["attestations"]
+    about = answers["rule"].map(lambda rule: rule.removeprefix(PREFIX) if PREFIX in rule else f"rule {rule}")
     ending = pd.concat(
         [
-            accepted[accepted["matches"]].assign(noun="accepted risk")[["until_at", "by", "noun"]],
-            answers[answers["status"].eq("attested")].assign(noun="answer")[["until_at", "by", "noun"]],
+            accepted[accepted["matches"]].assign(about="")[["until_at", "by", "about"]],
+            answers.assign(about=about)[answers["status"].eq("attested")][["until_at", "by", "about"]],
         ]
     )
     ending = ending[ending["until_at"].gt(audit.as_of) & ending["until_at"].le(until)]
     for day, group in ending.groupby(ending["until_at"].dt.floor("D"), sort=True):
-        numbers = [counted(int(count), str(noun)) for noun, count in group["noun"].value_counts().items()]
-        people = ", ".join(sorted(set(group["by"])))
-        verb = "ends" if len(group) == 1 else "end"
-        yield day, day_words(day, audit.as_of.year), f"{' and '.join(sorted(numbers))} {verb} ({people})", ""
+        asked = sorted(filter(None, group["about"]))
+        risks, more = len(group) - len(asked), len(asked) - MOST_NAMES
+        names = ", ".join(asked[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        said = [counted(risks, "accepted risk")] * bool(risks)
+        said += [f"{counted(len(asked), 'answer')} ({names})"] * bool(asked)
+        verb = "expires" if len(group) == 1 else "expire"
+        do = " and ".join(["decide"] * bool(risks) + ["answer"] * bool(asked))
+        do = f"{do} again ({', '.join(sorted(set(group['by'])))})"
+        yield day, day_words(day, audit.as_of.year), f"{' and '.join(said)} {verb};", do
 
 
 def not_known(audit: Audit) -> Block:

@@ -100,9 +100,9 @@ def _refused(audit: Audit) -> KeyFigure:
 def _good(audit: Audit) -> KeyFigure:
     marks = judged(audit)["mark"]
     good, unknown, bad = (int(marks.eq(mark).sum()) for mark in ("good", "unknown", "bad"))
-    note = f"{unknown} {NOT_KNOWN}, {bad} with an open finding"
+    note = f"secrets, files, logs and rules: {unknown} {NOT_KNOWN}, {bad} with an open finding"
     parts = ((OK, good), (UNKNOWN, unknown), (BAD, bad))
-    return KeyFigure("Judged good", str(good), f"of {counted(len(marks), 'item')}", parts, note)
+    return KeyFigure("Judged good", str(good), f"of {len(marks)} checked", parts, note)
 
 
 def _open(audit: Audit) -> KeyFigure:

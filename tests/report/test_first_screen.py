@@ -236,6 +236,21 @@ def test_what_falls_due_is_told_by_its_bounds() -> None:
     assert found.text == "10–14 Oct: API_TOKEN, JWT_SECRET, production"
 
 
+def test_what_somebody_said_expires_with_what_it_is_about() -> None:
+    """An answer with its rule or secret, a risk, and who must decide or answer again."""
+    until = {"until_at": pd.Timestamp("2026-12-31", tz="UTC"), "by": "Bo B."}
+    answers = [until | {"rule": rule, "status": "attested"} for rule in ("139", "secret:DATABASE_URL")]
+    audit = frames.audit(
+        freshness=frames.freshness().head(0),
+        acceptances=filled(contracts.Acceptances, [until | {"matches": True}]),
+        attestations=filled(contracts.Attestations, answers),
+    )
+    assert screen.falls_due(audit).text == (
+        "31 Dec: 1 accepted risk and 2 answers (DATABASE_URL, rule 139) expire; "
+        "decide and answer again (Bo B.)"
+    )
+
+
 @pytest.mark.parametrize(("environment", "sooner"), [("production", True), ("staging", False)])
 def test_what_an_action_renews_sooner_says_so(environment: str, sooner: bool) -> None:
     """An owner who reads the later day alone would miss the earlier one; another environment has none."""

@@ -84,7 +84,9 @@ _SAID = {
         "fresh",
     ),
     rf"fresh\)?(?: -)?(?: Requests refused:?)? {_N} of {_N} ": ("refused", "requests"),
-    rf"[\d,]+ of [\d,]+ items? \(?[\d,]+ not known, {_N} with an open finding": ("with an open finding",),
+    rf"[\d,]+ of [\d,]+ checked \(?[a-z, ]+: [\d,]+ not known, {_N} with an open finding": (
+        "with an open finding",
+    ),
     rf"with an open finding\)?(?: -)?(?: Open:?)? {_N} findings?": ("open",),
     rf"close \d+ of the {_N} open finding": ("open",),
     rf"logs: {_N} lines?: {_N} requests?, [\d,]+ messages?, [\d,]+ text only, {_N} not understood": (
