@@ -17,7 +17,7 @@ from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
-from audit_lib.incident.where_to_look import tabulate_suspicions
+from audit_lib.incident.where_to_look import LEAK, looks_with, tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
@@ -124,20 +124,19 @@ def _say_elsewhere(found: Investigation, question: Question) -> None:
     What the question asks for already is left out.
     """
     table = tabulate_suspicions(found)
-    leaked = table["secret"].ne("")
+    leaked = table["kind"].eq(LEAK)
     others = table[leaked & table["secret"].ne(found.secret)].drop_duplicates("secret")
     for row in rows(others[:MOST]):
         since = f" on {briefly(row.first_at, found.as_of)}" if row.first_at is not None else ""
         told = f"{row.secret} leaked{since} and is {row.what.partition(', ')[2]}"
-        say(f" {told}: look with --secret {row.secret}", _STANDS_OUT)
+        say(f" {told}: look with {looks_with(row)}", _STANDS_OUT)
     if len(others) > MOST:
         say(f" {len(others) - MOST} more secrets leaked and are in force: the page lists them", _STANDS_OUT)
     asked = table["since"].eq(question.since) & table["until"].eq(question.until)
     days = table[~leaked & ~(asked & table["client"].eq(question.client)) & table["evidence"].ne("")]
-    for row in rows(days[:MOST]):
-        client = f" --client {row.client}" if row.client else ""
+    shown = days.groupby("kind", sort=False).head(MOST)
+    for row in rows(shown):
         when = f"{briefly(row.first_at, found.as_of)} to {briefly(row.last_at, found.as_of)}"
-        look = f"--since {row.since} --until {row.until}{client}"
-        say(f" {row.count} {row.what}, {when}: look with {look}", _STANDS_OUT)
-    if len(days) > MOST:
-        say(f" {len(days) - MOST} more days of an address: the page lists them", _STANDS_OUT)
+        say(f" {row.count} {row.what}, {when}: look with {looks_with(row)}", _STANDS_OUT)
+    if len(days) > len(shown):
+        say(f" {len(days) - len(shown)} more days of an address: the page lists them", _STANDS_OUT)

@@ -1,7 +1,8 @@
-"""Where to look first: the days and addresses that stand out in all logs, the leaks that are in force."""
+"""Where to look first: hours that stand out in the window, addresses in all logs, leaks that are in force."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import pandas as pd
@@ -10,10 +11,14 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.callers import is_known
 
-COLUMNS = ["what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
+COLUMNS = ["kind", "what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12  # days and addresses; a leak that is in force is never left out
+MOST_STRETCHES = 2  # of the window: the detections in full list the others
+STRETCH, ADDRESS, LEAK = "hours", "address", "leak"
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
 _BLANK = dict.fromkeys(("since", "until", "secret", "client", "evidence"), "") | dict.fromkeys(
@@ -24,8 +29,48 @@ _FAILURES = ("unauthorized", "forbidden", DECLARED, "rate_limited", "login_faile
 
 def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:
     """One row for each thing that stands out, with the parameters that look into it."""
-    days = sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
-    return pd.DataFrame([*days, *_leaks(investigation)], columns=COLUMNS)
+    found = [*_stretches(investigation), *_loudest(investigation), *_leaks(investigation)]
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def looks_with(row: Any) -> str:
+    """The options of `investigate` that look into a row."""
+    asked = {name: getattr(row, name) for name in ("since", "until", "secret", "client")}
+    return " ".join(f"--{name} {text}" for name, text in asked.items() if text)
+
+
+def loud_addresses(investigation: Investigation) -> list[str]:
+    """The addresses that failed most on a day, the loudest first; without running a detection."""
+    return [row["client"] for row in _loudest(investigation)]
+
+
+def _loudest(investigation: Investigation) -> list[dict[str, Any]]:
+    return sorted(_days(investigation), key=lambda row: (-row["count"], row["client"]))
+
+
+def _stretches(investigation: Investigation) -> list[dict[str, Any]]:
+    """The longest hours of the window with far more or fewer requests or failures than usual (A13)."""
+    found = [
+        (pd.Timestamp(one.first_at), pd.Timestamp(one.last_at), one)
+        for one in detected_in_window(investigation).alarms("A13")
+        if one.first_at and one.last_at
+    ]
+    longest = sorted(found, key=lambda one: (one[0] - one[1], -one[2].count))
+    return [_stretch(*one) for one in longest[:MOST_STRETCHES]]
+
+
+def _stretch(first: pd.Timestamp, last: pd.Timestamp, found: Alarm) -> dict[str, Any]:
+    noun, _, usual = found.classification.partition(" ")[2].partition("; ")
+    return _BLANK | {
+        "kind": STRETCH,
+        "what": f"{noun} within {counted(max(ceil((last - first) / HOUR), 1), 'hour')}; {usual}",
+        "first_at": first,
+        "last_at": last,
+        "count": found.count,
+        "since": f"{first - HOUR:%Y-%m-%dT%H:%MZ}",
+        "until": f"{last + HOUR:%Y-%m-%dT%H:%MZ}",
+        "evidence": found.evidence[0] if found.evidence else "",
+    }
 
 
 def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
@@ -46,6 +91,7 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
         low, high = group["not_before_at"].min(), group["not_after_at"].max()
         kinds = ", ".join(str(kind).replace("_", " ") for kind in sorted(set(group["kind"])))
         yield {
+            "kind": ADDRESS,
             "what": f"{kinds}; known to the policy" if is_known(str(client), investigation.rules) else kinds,
             "first_at": low,
             "last_at": high,
@@ -58,6 +104,7 @@ def _days(investigation: Investigation) -> Iterator[dict[str, Any]]:
         }
     if len(every) > MOST:
         yield _BLANK | {
+            "kind": ADDRESS,
             "what": f"and {counted(len(every) - MOST, 'more day')} of an address: `failures` counts all",
             "count": 0,
         }
@@ -71,6 +118,7 @@ def _leaks(investigation: Investigation) -> Iterator[dict[str, Any]]:
     for secret, here in exposed(windows).items():
         first = here.sort_values("begins_at", kind="stable", na_position="first").iloc[0]
         yield {
+            "kind": LEAK,
             "what": f"leaked, in force in {places_of(here)}",
             "first_at": first["begins_at"] if pd.notna(first["begins_at"]) else None,
             "last_at": None,

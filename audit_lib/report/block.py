@@ -8,8 +8,7 @@ from audit_lib.report import escape as inert
 
 # Between what the page's style sets apart: JupyterLab shows a block without that style.
 APART = '<span class="apart"> · </span>'
-_QUOTED = re.compile(r"`([^`<>]+)`")
-_NAME = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_CODE = re.compile(r"`([^`<>]+)`|(\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b)")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Block:
 
 def named(text: str) -> str:
     """The text for HTML, the names of variables and what is between backticks in a fixed-width face."""
-    return _QUOTED.sub(r"<code>\1</code>", _NAME.sub(r"<code>\g<0></code>", inert.html(text)))
+    return _CODE.sub(lambda found: f"<code>{found[1] or found[2]}</code>", inert.html(text))
 
 
 def pairs(title: str, rows: Iterable[tuple[str, str, str]], empty: str, place: str = "right") -> Block:

@@ -10,7 +10,7 @@ from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import suspect
 from audit_lib.incident.question import Question, chosen_window
-from audit_lib.incident.where_to_look import tabulate_suspicions
+from audit_lib.incident.where_to_look import loud_addresses
 from audit_lib.investigation import seen_through
 from audit_lib.logins.requests import Window, maybe_within, totals
 
@@ -73,7 +73,7 @@ class Focus:
             counts.index, fill_value=0
         )
         order = counts.sort_values(["refused", "all"], ascending=False, kind="stable").index
-        loud = tabulate_suspicions(self.seen)["client"]
+        loud = loud_addresses(self.seen)
         return [name for name in dict.fromkeys((*loud, *map(str, order))) if name]
 
     @property

@@ -12,11 +12,11 @@ from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windo
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import ATTACKS, matter
 from audit_lib.incident.newcomers import new_addresses
-from audit_lib.incident.outages import Outage, deploy_after, deploy_before
+from audit_lib.incident.outages import DeployNear, Outage, deploy_after, deploy_before
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.steps import tabulate_steps
-from audit_lib.incident.where_to_look import tabulate_suspicions
+from audit_lib.incident.where_to_look import ADDRESS, LEAK, STRETCH, looks_with, tabulate_suspicions
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
@@ -89,12 +89,13 @@ def _of_outage(investigation: Investigation, outage: Outage) -> Iterator[str]:
     yield f"From {since} to {until} {counted(outage.refused, 'request')} of {whom} were refused."
     before, after = deploy_before(investigation, outage), deploy_after(investigation, outage)
     if before:
-        yield f"A deploy{_cause(before.trigger)} took effect at {before.ended_at:%H:%M:%S}."
+        yield f"A deploy{_cause(before)} took effect at {before.ended_at:%H:%M:%S}."
     if after:
         yield f"The next began at {after.began_at:%H:%M:%S}."
 
 
-def _cause(trigger: str) -> str:
+def _cause(deploy: DeployNear) -> str:
+    trigger = "changed variables" if deploy.of_variables else deploy.trigger
     return f", set off by {trigger}," if trigger else ""
 
 
@@ -216,16 +217,17 @@ def incident_explanations(investigation: Investigation) -> Block:
 def incident_stands_out(investigation: Investigation) -> Block:
     """What else stands out in all that was read, with the option that looks into it."""
     window, every = investigation.window, tabulate_suspicions(investigation)
-    leaks = every["secret"].ne("")
-    elsewhere = every[~leaks & ~every["first_at"].between(window.since, window.until)]
-    found = pd.concat([every[leaks].head(MOST_ROWS), elsewhere.head(MOST_ROWS)])
+    here = every["first_at"].between(window.since, window.until)
+    parts = [every[every["kind"].eq(kind)] for kind in (STRETCH, LEAK)]
+    parts.append(every[every["kind"].eq(ADDRESS) & ~here])
     shown = [
         (
             day_words(row.first_at, investigation.as_of.year) if row.first_at else "",
             f"{row.secret} {row.what}" if row.secret else f"{row.count} × {row.what}",
-            f"--secret {row.secret}" if row.secret else f"--client {row.client}" if row.client else "",
+            f"`{looks_with(row)}`" if row.evidence else "",
         )
-        for row in rows(found)
+        for part in parts
+        for row in rows(part.head(MOST_ROWS))
     ]
     return pairs("Also stands out in what was read", shown, "Nothing.", "left")
 

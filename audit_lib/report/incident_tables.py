@@ -123,7 +123,7 @@ def symptoms_table(investigation: Investigation) -> Table:
 def where_to_look_table(investigation: Investigation) -> Table:
     """What stands out in all logs, with the parameters that look into it."""
     found = tabulate_suspicions(investigation)
-    shown = with_brief_instants(found, investigation.as_of, client="client")
+    shown = with_brief_instants(found.drop(columns="kind"), investigation.as_of, client="client")
     shown.loc[found["last_at"].isna(), "last"] = ""
     shown.loc[found["evidence"] == "", "first"] = ""
     note = "To look into a row, set its since, until, secret and client as parameters."

@@ -11,11 +11,13 @@ from audit_lib.base.clock import iso
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
+from audit_lib.incident.where_to_look import loud_addresses, tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.project.samples import remember_sample
+from audit_lib.report.incident_screen import incident_stands_out
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 from tests.support.sample_copy import write_sample
 
@@ -143,6 +145,17 @@ def test_variables_changed_by_a_deploy_explain_an_outage(sample: Path) -> None:
     pair = table.loc["pair break"]
     assert pair["verdict"] == "possible"
     assert "requests were answered until 24 Sep 10:00" in pair["speaks_against"]
+
+
+def test_unusual_hours_of_the_window_stand_out(sample: Path) -> None:
+    """The screen names the longest of them before all else, with what is usual then and where to look."""
+    found = _of_sample(sample, "2026-09-20", "2026-09-28")
+    hours = tabulate_suspicions(found).query("kind == 'hours'")
+    assert hours["what"].iloc[0] == "failed logins within 2 hours; usual at this time: 0.2"
+    told = incident_stands_out(found).text.splitlines()
+    look = "--since 2026-09-24T09:00Z --until 2026-09-24T12:23Z"
+    assert told[0] == f"24 Sep: 46 × {hours['what'].iloc[0]} `{look}`"
+    assert "203.0.113.45" in loud_addresses(found)  # not in the window
 
 
 def test_explanations_are_about_the_secret_that_was_asked_for(sample: Path) -> None:
