@@ -1,7 +1,6 @@
 """Pickers of window, address, route and secret that redraw timeline and tables at once, if widgets work."""
 
 import base64
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from audit_lib.report import escape as inert
 from audit_lib.report.focus import Focus
 from audit_lib.report.log_lines import lines_table
 from audit_lib.report.pivot_tables import client_routes_table, client_table, route_table, secret_table
-from audit_lib.report.table import Table, as_html, as_text, show
+from audit_lib.report.table import Tables, as_html, show, together
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.report.timeline_marks import timeline_marks
 from audit_lib.report.watched import is_watched
@@ -24,16 +23,6 @@ _HINT = "Set since, until, secret and client as parameters; JupyterLab with widg
 _HALF = {"width": "48%"}
 
 
-@dataclass(frozen=True)
-class StaticPickers:
-    """What is shown instead of the pickers if nobody can pick: the parameters do the same."""
-
-    table: Table
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": as_text(self.table), "text/html": as_html(self.table)}
-
-
 def pickers(focus: Focus) -> Any:
     """The pickers of a focus; what the parameters chose if nobody can pick, or widgets are missing."""
     if is_watched():
@@ -41,17 +30,18 @@ def pickers(focus: Focus) -> Any:
             return LivePickers(focus)
         except ImportError:
             pass
-    return StaticPickers(_choices(focus.seen))
+    return _choices(focus.seen)
 
 
-def _choices(seen: Investigation) -> Table:
+def _choices(seen: Investigation) -> Tables:
     chosen = Focus(seen).client or "none"
     facts = {
         "window": _window_in_words(seen),
         "address": f"{chosen}, of {len(seen.clients)} in the window",
         "secret": seen.secret or f"none, of {seen.inventory['secret'].nunique()}",
     }
-    return show(pd.DataFrame({"chosen": list(facts), "value": list(facts.values())}), "Looked at", _HINT)
+    table = show(pd.DataFrame({"chosen": list(facts), "value": list(facts.values())}), "Looked at", _HINT)
+    return together(table, brief=" · ".join(f"{name} {fact}" for name, fact in facts.items()))
 
 
 class LivePickers:

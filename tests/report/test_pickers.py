@@ -1,5 +1,6 @@
 """What a picker redraws is what opening anew would show; nobody can pick, so nothing is drawn."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from audit_lib.incident.pivots import client_routes, neighbours, route_clients
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.requests import Window, within
 from audit_lib.report.focus import Focus
-from audit_lib.report.pickers import StaticPickers, pickers, picture, tables
+from audit_lib.report.pickers import pickers, picture, tables
 from tests.support.planted_incidents import INCIDENT, REGULARS, STRANGER
 
 
@@ -52,10 +53,10 @@ def test_a_window_that_ends_before_it_begins_changes_nothing(investigation: Inve
 
 
 def test_where_nobody_can_pick_the_choices_are_shown(investigation: Investigation) -> None:
-    """Outside of a front end the pickers are a table that names the parameters."""
-    shown = pickers(Focus(investigation))
-    assert isinstance(shown, StaticPickers)
-    assert "parameters" in shown._repr_mimebundle_()["text/plain"]
+    """Outside of a front end the pickers are a table that names the parameters; its fold says which."""
+    shown, folded = pickers(Focus(investigation))._repr_mimebundle_()
+    assert "parameters" in shown["text/plain"]
+    assert re.match(r"window .+ · address .+ · secret .+", folded["text/html"]["brief"])
 
 
 def test_a_window_holds_its_rows_alone() -> None:
