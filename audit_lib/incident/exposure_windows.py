@@ -14,7 +14,10 @@ from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
 
-_NOVELTY = ("new network", "new address", "no history", "unnamed", "failing only", "internal", "known")
+_NOVELTY = (
+    "new network", "new address", "not known if new", "not in the window", "unnamed", "failing only",
+    "internal", "known",
+)  # fmt: skip
 
 
 def tabulate_exposure_windows(investigation: Investigation) -> pd.DataFrame:
@@ -177,7 +180,7 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
     more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
     return {
         "client": client,
-        "classification": classes.get(client, "no history"),
+        "classification": classes.get(client, "not in the window"),
         "first_at": group["not_before_at"].min(),
         "last_at": group["not_after_at"].max(),
         "successes": int(group["count"].sum()),

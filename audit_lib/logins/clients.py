@@ -9,6 +9,8 @@ import pandas as pd
 from audit_lib.base.contracts import Clients, rows
 from audit_lib.logins.requests import Window, named, parts_within, succeeded, surely_within, totals
 
+NOT_KNOWN = "not known if new"  # class of an address, since too little was read of the time before
+
 
 @lru_cache(maxsize=1 << 17)
 def network(client: str) -> str:
@@ -121,7 +123,7 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
     if row["successes_before"]:
         return "known"
     if not row["successes"]:
-        return "failing only" if row["failures"] else "no history" if not history else "new network"
+        return "failing only" if row["failures"] else NOT_KNOWN if not history else "new network"
     if not history:
-        return "no history"
+        return NOT_KNOWN
     return "new address" if row["network"] in networks else "new network"

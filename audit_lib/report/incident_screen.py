@@ -86,7 +86,7 @@ def _lead(investigation: Investigation) -> Iterator[str]:
 def _of_outage(investigation: Investigation, outage: Outage) -> Iterator[str]:
     since, until = (briefly(at, investigation.as_of) for at in (outage.first_at, outage.last_at))
     whom = counted(outage.addresses, "address", "addresses")
-    yield f"From {since} to {until} {counted(outage.refused, 'request')} of {whom} were refused."
+    yield f"From {since} to {until}, {counted(outage.refused, 'request')} of {whom} were refused."
     before, after = deploy_before(investigation, outage), deploy_after(investigation, outage)
     if before:
         yield f"A deploy{_cause(before)} took effect at {before.ended_at:%H:%M:%S}."
@@ -247,4 +247,4 @@ def _gaps(investigation: Investigation) -> Iterator[tuple[str, str, str]]:
     yield "after", f"the newest line that was read: {newest_line(investigation)}.", ""
     missing = tabulate_explanations(investigation)["missing"].head(3)
     for text in dict.fromkeys(text.split("; ")[-1] for text in missing if text):
-        yield "evidence", f"{text}.", ""
+        yield "missing", f"{text}.", ""

@@ -13,6 +13,7 @@ from audit_lib.incident.exposure_windows import (
     tabulate_uses,
 )
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.newcomers import lacks_history
 from audit_lib.incident.pivots import (
     client_facts,
     client_routes,
@@ -25,6 +26,7 @@ from audit_lib.incident.pivots import (
     suspect,
 )
 from audit_lib.incident.record import windows_concerned
+from audit_lib.logins.clients import NOT_KNOWN
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.requests import Window
 from audit_lib.report.brief_instants import with_brief_instants
@@ -112,8 +114,10 @@ def clients_table(investigation: Investigation) -> Table:
     clients = investigation.clients
     frame = _marked(investigation, clients.head(MOST_ROWS))
     shown = with_brief_instants(frame, investigation.as_of, failures="refused")
-    note = _more(clients, "addresses.csv of evidence.zip lists all")
-    return show(shown, "Addresses in the window", note, whole=clients)
+    notes = [_more(clients, "addresses.csv of evidence.zip lists all")]
+    if clients["classification"].eq(NOT_KNOWN).any():
+        notes.append(f"Missing: {lacks_history(investigation)[0]}.")
+    return show(shown, "Addresses in the window", " ".join(filter(None, notes)), whole=clients)
 
 
 def client_table(investigation: Investigation, client: str = "") -> Table:

@@ -1,6 +1,7 @@
 """What an analyst asks next: frames with their meaning, a focus that leads, pivots, lines, notes."""
 
 import json
+from datetime import timedelta
 
 import pandas as pd
 import pytest
@@ -19,7 +20,7 @@ from audit_lib.report.pivot_tables import clients_table
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.report.timeline_marks import COLUMNS, timeline_marks
-from tests.support.planted_incidents import INCIDENT, REGULARS, STRANGER
+from tests.support.planted_incidents import INCIDENT, REGULARS, START, STRANGER
 
 CONTRACTS = [
     one for one in vars(contracts).values() if hasattr(one, "types") and one is not contracts.Contract
@@ -51,6 +52,17 @@ def test_tables_and_figures_hold_their_data(investigation: Investigation) -> Non
     assert not timeline_figure(investigation).frame.empty
     assert f"Address {STRANGER}" in addresses_section(Focus(investigation).pick(client=STRANGER).seen).frames
     assert len(repr(investigation)) < 200
+
+
+def test_in_a_window_as_long_as_the_logs_nobody_is_called_known_or_new(investigation: Investigation) -> None:
+    """Of what came before it too little was read: the class says so, and the table what is missing."""
+    wide = Focus(investigation).pick(START.isoformat()).seen
+    told = clients_table(wide)
+    assert set(wide.clients.query("successes > 0")["classification"]) - {"internal"} == {"not known if new"}
+    assert "Missing: logs of 30 days before the window" in told.note
+    late = Focus(investigation).pick((INCIDENT - timedelta(hours=1)).isoformat()).seen
+    assert set(late.clients["classification"]) <= {"known", "new network", "internal"}
+    assert "Missing" not in clients_table(late).note
 
 
 def test_a_focus_is_read_back_as_parameters(investigation: Investigation) -> None:

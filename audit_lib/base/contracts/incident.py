@@ -4,7 +4,10 @@ import pandas as pd
 
 from audit_lib.base.contracts.base import Contract, Field, Instant, Series
 
-SOURCE_CLASSES = ("known", "new address", "new network", "no history", "failing only", "internal", "unnamed")
+SOURCE_CLASSES = (
+    "known", "new address", "new network", "not known if new", "failing only", "internal", "unnamed",
+    "not in the window",
+)  # fmt: skip
 TIMELINE_KINDS = (
     "refused", "answered", "failed logins", "change", "commit", "deploy", "boot", "failed start",
     "leak", "database failure", "log gap",
