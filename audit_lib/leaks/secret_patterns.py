@@ -26,7 +26,7 @@ SHAPES = Path(__file__).with_name("secret_patterns.yml")
 CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
-VERSION = 5  # raise it when a filter changes, so that caches are not believed
+VERSION = 6  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
@@ -36,6 +36,7 @@ _BY_NAME = (
     "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
     "bearer", "query", "quoted", "tradier", "alpaca-secret",
 )  # fmt: skip
+_BY_BEGINNING = ("provider-token", "webhook")
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
 
 
@@ -122,15 +123,20 @@ class Shapes:
             if weak or looks_made_up(parts.password, self._markers):
                 return ""
             return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
-        if looks_made_up(value, self._markers) or (by_name and not looks_secret(value, name, self._markers)):
-            return ""
-        return value
+        generated = _longest_part(value) if rule in _BY_BEGINNING else value
+        made_up = looks_made_up(generated, self._markers)
+        return "" if made_up or (by_name and not looks_secret(value, name, self._markers)) else value
 
 
 def kind_of(paths: Collection[str]) -> tuple[bool, bool]:
     """Whether what was at these paths is written by a program or a translator, and whether it is code."""
     generated = bool(paths) and all(is_generated(path) or is_translation(path) for path in paths)
     return generated, bool(paths) and all(map(is_code, paths))
+
+
+def _longest_part(token: str) -> str:
+    """The part that a generator made: what a provider begins a token with are words, such as key."""
+    return max(re.split(r"[^A-Za-z0-9+/=]+", token), key=len)
 
 
 def _in_quotes(content: bytes, finding: "Finding") -> bool:

@@ -1,0 +1,70 @@
+"""Tokens that providers mark by what they begin with: found alone, with no name near them."""
+
+import string
+
+import pytest
+
+from audit_lib.base.cache_folder import user_cache
+from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.project.policy import bundled_policy
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.fakes import fake_value
+
+HEX, SMALL, LARGE = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase
+MIXED, BASE32 = string.ascii_letters + string.digits, LARGE + "234567"
+# What each begins with, and of how many characters of which kinds its parts are: {0}, {1}.
+KINDS = [
+    ("glpat-{0}", (20, MIXED)),
+    ("SG.{0}.{1}", (22, MIXED), (43, MIXED)),
+    ("hf_{0}", (34, string.ascii_letters)),
+    ("dckr_pat_{0}", (27, MIXED)),
+    ("dop_v1_{0}", (64, HEX)),
+    ("shpat_{0}", (32, HEX)),
+    ("PMAK-{0}-{1}", (24, HEX), (34, HEX)),
+    ("pypi-AgEI{0}", (150, MIXED)),
+    ("gsk_{0}", (52, MIXED)),
+    ("dapi{0}", (32, HEX)),
+    ("hvs.{0}", (90, MIXED)),
+    ("NRAK-{0}", (27, LARGE + string.digits)),
+    ("{0}-us12", (32, HEX)),
+    ("key-{0}", (32, HEX)),
+    ("xkeysib-{0}-{1}", (64, HEX), (16, MIXED)),
+    ("GOCSPX-{0}", (28, MIXED)),
+    ("AGE-SECRET-KEY-1{0}", (58, LARGE + string.digits)),
+    ("SU{0}", (56, BASE32)),
+    ("sqp_{0}", (40, HEX)),
+    ("{0}:AA{1}", (10, "123456789"), (33, MIXED)),
+    ("access_token$production${0}${1}", (16, SMALL), (32, HEX)),
+    ("https://hooks.slack.com/services/T{0}/B{0}/{1}", (10, LARGE), (24, MIXED)),
+    ("AccountKey={0}==", (86, MIXED)),
+    ('{{"kty":"oct", "k":"{0}"}}', (43, MIXED)),
+]
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Shapes:
+    """Our own rules, without kingfisher's for every provider."""
+    keeper, markers = Keeper(Key(b"k" * 32, "file")), bundled_policy("paiid").placeholders
+    return Shapes(keeper, markers, user_cache() / "rules")
+
+
+def _made(kind: str, *parts: tuple[int, str]) -> str:
+    return kind.format(*(fake_value((kind, n), length, signs) for n, (length, signs) in enumerate(parts)))
+
+
+def test_each_kind_is_found_alone(shapes: Shapes) -> None:
+    """No name stands near it, and the file is generated: the beginning says what it is."""
+    missed = [kind for kind, *parts in KINDS if not shapes.look(_made(kind, *parts).encode(), ("a.html",))]
+    assert missed == []
+
+
+def test_tokens_on_lines_one_after_the_other_are_all_found(shapes: Shapes) -> None:
+    """The end of one line is the beginning of the next."""
+    lines = "\n".join("glpat-" + fake_value(n, 20, MIXED) for n in range(5))
+    assert len(shapes.look(lines.encode(), ("tokens.txt",))) == 5
+
+
+def test_a_beginning_with_a_placeholder_is_no_token(shapes: Shapes) -> None:
+    """What follows must be generated."""
+    text = "glpat-xxxxxxxxxxxxxxxxxxxx\nhf_" + "example" * 5 + "\nkey-" + "0" * 32
+    assert not shapes.look(text.encode(), ("a.txt",))
