@@ -1,19 +1,17 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.clock import Quarter, parse_instant
+from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import Changes, Sources
-from audit_lib.base.errors import BadInput
 from audit_lib.base.git.commits import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
@@ -23,7 +21,7 @@ from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.previous_report import read_previous
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
-from audit_lib.findings.rules_in_force import Rules, decided_by, rules_in_force
+from audit_lib.findings.rules_in_force import decided_by, rules_in_force
 from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
@@ -43,6 +41,7 @@ from audit_lib.logs.project_logs import LogRead, read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.guide import tabulate_guide
+from audit_lib.project.instant import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.project.variables import read_code
@@ -58,33 +57,6 @@ from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
-
-
-@dataclass(frozen=True, eq=False, repr=False)  # one is itself alone: tables cannot be compared
-class Audit:
-    """Everything one audit found. Holds no value: the keeper does.
-
-    `tables` holds each frame by the name of its contract, such as `freshness` or `leak_places`.
-    """
-
-    project: Project
-    policy: Policy
-    quarter: Quarter
-    as_of: datetime
-    key_id: str
-    key_origin: str  # file | demo | throw-away
-    tables: Mapping[str, pd.DataFrame]
-    seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
-    ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
-    rules: Rules = field(default_factory=dict)  # those in force
-    lowered_from: Rules = field(default_factory=dict)  # those that were lowered, as they were before
-    commit: str = ""  # that the project stands at; "" without one
-    deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
-    compared: str = NOT_KNOWN  # with which review the rules are compared
-    parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
-
-    def __repr__(self) -> str:
-        return f"Audit of {self.project.name}, {self.quarter}: {len(self.tables)} frames"
 
 
 def run_audit(
@@ -213,12 +185,3 @@ def _detected(
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     given = (*frames, read.ledger, rules, period.start, min(period.end, moment), read.deploys)
     return detect(gather(*given, log_sources=project.log_sources), rules)
-
-
-def instant_of(project: Project, as_of: str) -> datetime:
-    """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    if as_of:
-        return parse_instant(as_of, "as_of")
-    if project.pinned_as_of:
-        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
-    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")

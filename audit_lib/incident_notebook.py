@@ -9,19 +9,19 @@ from pathlib import Path
 
 import nbformat
 
-from audit_lib.audit import instant_of
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.notebook import (
+from audit_lib.opening import (
     current_instant,
     open_guarded,
     project_folder,
     refuse_misspelt,
 )
 from audit_lib.project import load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames
 from audit_lib.report.incident_screen import (
@@ -48,7 +48,7 @@ from audit_lib.report.notes import note, notes_table
 from audit_lib.report.pickers import pickers
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.places import Pointed
-from audit_lib.report.publish.incident_package import package, search_package, searched
+from audit_lib.report.publish.incident_evidence import package, search_package, searched
 from audit_lib.report.rich_table import show
 from audit_lib.report.table import Table
 from audit_lib.report.timeline_figure import timeline_figure

@@ -4,30 +4,26 @@ Importing it installs the guard, so it is the first cell: from then on no output
 """
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from IPython.core.getipython import get_ipython
 
-from audit_lib.audit import Audit, run_audit
-from audit_lib.base.clock import Quarter, iso, parse_instant
-from audit_lib.base.errors import AuditError, BadInput, Fault
-from audit_lib.base.in_words import nearest
+from audit_lib.base.clock import Quarter, parse_instant
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.given_logs import with_logs
+from audit_lib.opening import open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import Project, load_project
 from audit_lib.report.first_screen import do_first, falls_due, not_known
 from audit_lib.report.frames import frame, frames
 from audit_lib.report.headline import headline
 from audit_lib.report.key_figures import key_figures
 from audit_lib.report.publish.known_values import known_values
-from audit_lib.report.publish.publication import Content, Publication, guarded
-from audit_lib.report.publish.review_package import reviewed
-from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.report.publish.publication import Publication
+from audit_lib.report.publish.reviewed import reviewed
 from audit_lib.report.review_figures import ages_figure, refused_figure
 from audit_lib.report.rich_table import show
 from audit_lib.report.sections import (
@@ -42,11 +38,8 @@ from audit_lib.report.sections import (
 )
 from audit_lib.report.table import Table
 from audit_lib.report.table import show as table
-from audit_lib.sample import build_sample
-from audit_lib.secrecy import guard
 from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.identities import MODES
-from audit_lib.secrecy.keeper import Keeper
 
 __all__ = [
     "ages_figure",
@@ -110,6 +103,8 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
         keeper = keeper_of(opened)
 
         def audited() -> Publication[Audit]:
+            from audit_lib.audit import run_audit  # noqa: PLC0415  nothing runs where `review` hands over
+
             audit = run_audit(
                 opened,
                 quarter,
@@ -143,15 +138,6 @@ def guard_project(project: str = ".", policy: str = "") -> Table:
     return table(pd.DataFrame({"values": list(told), "count": list(told.values())}), "Guarded from here on")
 
 
-def open_guarded(
-    parameters: Mapping[str, str], keeper: Keeper, make: Callable[[], Publication[Content]]
-) -> Content:
-    """What `make` gives, once the guard knows its values; `BadInput` if a parameter is one of them."""
-    made = guarded(keeper, make)
-    refuse_values(parameters)
-    return made.content
-
-
 def check(parameters: Mapping[str, Any]) -> None:
     """Raise `BadInput` with every parameter that is no text, or no quarter, date, path or mode."""
     faults = [
@@ -174,18 +160,6 @@ def check(parameters: Mapping[str, Any]) -> None:
         raise BadInput(faults)
 
 
-def refuse_misspelt(parameters: Mapping[str, Any]) -> None:
-    """Raise `BadInput` for each text that a notebook has set under nearly the name of a parameter.
-
-    papermill passes on what the notebook does not have; the default would be reviewed without a word.
-    """
-    shell = get_ipython()
-    texts = [name for name, value in shell.user_ns.items() if isinstance(value, str)] if shell else []
-    hints = {name: nearest(name, parameters) for name in texts if name not in parameters and name[0] != "_"}
-    if any(hints.values()):
-        raise BadInput(Fault(name, f"is not a parameter{hint}") for name, hint in hints.items() if hint)
-
-
 def _broken(name: str, text: str, rule: Callable[[str], Any], fault: str) -> list[Fault]:
     try:
         return [] if rule(text) else [Fault(name, fault)]
@@ -199,45 +173,9 @@ def _path(text: str) -> Path | None:
     return Path(text).expanduser().resolve() if text else None
 
 
-def refuse_values(parameters: Mapping[str, str]) -> None:
-    """A parameter is written into the notebook in clear, so none may be a value that was just read."""
-    named = [name for name, text in parameters.items() if guard.scrub(text) != text]
-    if named:
-        raise BadInput(Fault(name, "looks like a secret value: name a file or a date") for name in named)
-
-
-def current_instant() -> str:
-    """Now, as a parameter would name it. Beside the commands only this module reads the clock."""
-    return iso(datetime.now(UTC))
-
-
 def with_named_logs(project: Project, logs: str) -> Project:
     """The project with the logs that the parameter `logs` names, as `--log` would; `BadInput` for others."""
     try:
         return with_logs(project, shlex.split(logs))
     except ValueError:
         raise BadInput.at("logs", "has a quote that is not closed") from None
-
-
-@contextmanager
-def project_folder(project: str) -> Iterator[Path]:
-    """The project's folder; for "" the bundled sample, built in a folder that is removed afterwards."""
-    if project:
-        yield Path(project).expanduser().resolve()
-        return
-    with scratch_folder("audit-sample-") as folder:
-        root = folder / "sample"
-        build_sample(root)
-        yield root
-
-
-def _say_in_one_line(
-    shell: Any, kind: type[BaseException], error: BaseException, *_: object, **__: object
-) -> None:
-    """Our own errors are for people: place, then fault, without a traceback through our code."""
-    shell._showtraceback(kind, error, [f"{kind.__name__}: {guard.scrub(str(error))}"])
-
-
-guard.install()
-if (_shell := get_ipython()) is not None:
-    _shell.set_custom_exc((AuditError,), _say_in_one_line)  # type: ignore[no-untyped-call]

@@ -12,8 +12,9 @@ import pytest
 from pypdf import PdfReader
 
 import audit_lib.notebook as facade
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.cli.review_answer import say_review
+from audit_lib.findings.audit import Audit
 from audit_lib.project import load_project
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.findings_sarif import findings_sarif

@@ -11,8 +11,9 @@ from shutil import copytree, rmtree
 
 import pytest
 
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
 from audit_lib.findings.previous_report import PreviousReport
 from audit_lib.leaks.whole_search import shows_no_leak

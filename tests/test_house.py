@@ -31,6 +31,7 @@ ROOMS = (
     "investigation",
     "report",
     "sample",
+    "opening",
     "notebook",
     "incident_notebook",
     "rotation_notebook",

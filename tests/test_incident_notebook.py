@@ -10,11 +10,11 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 from nbclient import NotebookClient
 
-from audit_lib.audit import instant_of
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.pickers import tables
 from audit_lib.report.pivot_tables import exposure_table

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.base.errors import BadInput
 from audit_lib.cli.verify import report_faults
+from audit_lib.findings.audit import Audit
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.audit import instant_of
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
@@ -22,6 +21,7 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.project import load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.report.incident_tables import timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
 from tests.support.planted_incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from audit_lib.audit import instant_of
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
@@ -24,6 +23,7 @@ from audit_lib.cli.options import (
 )
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.project_logs import nothing_read
+from audit_lib.project.instant import instant_of
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule
 from audit_lib.secrets.read_project import read_project

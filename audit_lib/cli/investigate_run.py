@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from audit_lib.audit import instant_of
 from audit_lib.base.clock import briefly, iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
@@ -22,11 +21,14 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
 from audit_lib.project import Project
+from audit_lib.project.instant import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.incident_screen import incident_answers, incident_headline
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
-from audit_lib.report.publish.incident_package import ARTEFACTS, INCIDENT, blotted_lines, searched
-from audit_lib.report.publish.publication import Publication, publish
+from audit_lib.report.publish.incident_evidence import ARTEFACTS, blotted_lines, searched
+from audit_lib.report.publish.incident_package import INCIDENT
+from audit_lib.report.publish.package import publish
+from audit_lib.report.publish.publication import Publication
 from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrets.given_values import parse_env_options
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from audit_lib.audit import Audit, instant_of, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
@@ -34,13 +34,17 @@ from audit_lib.cli.review_answer import say_review
 from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
 from audit_lib.cli.verify import refuse_foreign, signatures
+from audit_lib.findings.audit import Audit
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
 from audit_lib.project import GivenValues, Project, load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.report.publish.publication import Publication, publish
-from audit_lib.report.publish.review_package import REVIEW, reviewed
+from audit_lib.report.publish.package import publish
+from audit_lib.report.publish.publication import Publication
+from audit_lib.report.publish.review_package import REVIEW
+from audit_lib.report.publish.reviewed import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from audit_lib.audit import instant_of
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import as_typed
@@ -24,6 +23,7 @@ from audit_lib.cli.options import (
     project_option,
 )
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.project.instant import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.report.rotation_tables import KINDS
 from audit_lib.rotation.half_rotations import LONGEST

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.closed_together import TARGETS, WHOLE, closed_together
 from audit_lib.findings.covered import items
 from audit_lib.findings.register import due_days

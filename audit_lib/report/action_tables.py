@@ -1,8 +1,8 @@
 """All that is to be done, and the open findings in its order."""
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
+from audit_lib.findings.audit import Audit
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.review_tables import findings_view
 from audit_lib.report.table import Table, show

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import Actions, rows
 from audit_lib.base.in_words import counted, day_words
+from audit_lib.findings.audit import Audit
 from audit_lib.report.action_groups import Group, due, grouped, named_in, owner, rank_of_environment
 
 MOST_NAMES = 2

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.report.days_of_quarter import days, refused_in
 

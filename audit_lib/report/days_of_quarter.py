@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED
+from audit_lib.findings.audit import Audit
 
 FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 REQUESTS = (*FAILED_REQUESTS, "other")

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.report.table import Table, Tables, show, together
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import kind_words
+from audit_lib.findings.audit import Audit
 from audit_lib.logins import auth_failures
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.proposals import propose

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from audit_lib import __version__
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.report import escape as inert
 from audit_lib.report.sarif import MOST_LOCATIONS, SCHEMA

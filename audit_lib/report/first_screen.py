@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words, number_words
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.findings.register import due_days
 from audit_lib.findings.row_words import next_step

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts.meanings import contract_of, summary, tabulate_columns
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
+from audit_lib.findings.audit import Audit
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words, instant_words, number_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.covered import by_item
 from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.leaks.urgency import NO_SECRETS, PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report import escape as inert

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.report import escape as inert
 from audit_lib.report.block import Block
 from audit_lib.report.first_screen import do_first, falls_due, not_known

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import rows as contract_rows
 from audit_lib.base.in_words import counted
+from audit_lib.findings.audit import Audit
 from audit_lib.report.columns import status_words
 from audit_lib.report.table import Table, Tables, show, together
 

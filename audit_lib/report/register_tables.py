@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import BUNDLED_POLICY, IN_PROJECT, OUTSIDE, origin_of
 from audit_lib.report.review_summary import changes_table
 from audit_lib.report.review_tables import place

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib import __version__
-from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import OUTSIDE, origin_of
 from audit_lib.report import escape as inert
 

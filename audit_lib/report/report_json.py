@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from importlib import resources
 from typing import Any
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.report.action_groups import FIRST
 from audit_lib.report.action_tables import actions_table, findings_to_close
 from audit_lib.report.block import Block

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
+from audit_lib.findings.audit import Audit
 from audit_lib.report.days_of_quarter import days, stretches
 from audit_lib.report.review_record import review_record
 from audit_lib.report.table import Table, show

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib import __version__
-from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter, iso
+from audit_lib.findings.audit import Audit
 from audit_lib.report import escape as inert
 from audit_lib.report.reperform import command
 

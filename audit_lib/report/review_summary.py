@@ -3,8 +3,8 @@
 import pandas as pd
 
 from audit_lib import __version__
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import counted, instant_words
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.row_words import REASONS, next_step
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.ledger.entry import ROLES

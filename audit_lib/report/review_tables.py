@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.in_words import NOT_KNOWN, age_words, counted, day_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.families import FAMILIES
 from audit_lib.findings.row_words import REASONS
 from audit_lib.report.columns import status_words

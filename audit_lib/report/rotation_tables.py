@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.rotation.plan import RotationPlan
 

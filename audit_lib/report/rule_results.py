@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts import RuleResults
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check
 from audit_lib.findings.checks import CHECKS
 from audit_lib.project.policy.guide_rules import GuideRule, guide_rules

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base.contracts.findings import RULE_VERDICTS
 from audit_lib.base.in_words import counted
+from audit_lib.findings.audit import Audit
 from audit_lib.report.rule_results import tabulate_rules
 from audit_lib.report.table import Tables, show, together
 

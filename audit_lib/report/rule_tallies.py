@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.spared_settings import looked_at

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.findings.covered import ITEM, by_item
 from audit_lib.leaks.whole_search import shows_no_leak

@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.cli.verify import report_faults
-from audit_lib.report.publish.review_package import ARTEFACTS
+from audit_lib.report.publish.reviewed import ARTEFACTS
 from audit_lib.report.publish.seal import SealPlan
 from audit_lib.secrecy import forms
 from tests.support.fakes import fake_value

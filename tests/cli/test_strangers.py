@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
+from audit_lib.findings.audit import Audit
 from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.applications import write

@@ -6,7 +6,6 @@ from shutil import rmtree
 import pandas as pd
 import pytest
 
-from audit_lib.audit import instant_of
 from audit_lib.base.clock import iso
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
@@ -16,6 +15,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.project.samples import remember_sample
 from audit_lib.report.incident_screen import incident_stands_out
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant

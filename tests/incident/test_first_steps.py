@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import instant_of, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.incident.explanations import EXPLANATIONS
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.first_steps import explained_step, step_templates, steps
@@ -17,6 +17,7 @@ from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
+from audit_lib.project.instant import instant_of
 from audit_lib.project.policy import bundled_policy
 from tests.support.planted_incidents import KINDS
 from tests.support.sample_copy import write_sample

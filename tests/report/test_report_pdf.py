@@ -11,9 +11,9 @@ import typst
 from matplotlib.image import imread
 from pypdf import PdfReader
 
-from audit_lib.audit import Audit
 from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
+from audit_lib.findings.audit import Audit
 from audit_lib.report.publish.seal import Sealing, plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
 from audit_lib.secrecy import guard

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
+from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy

@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
 from audit_lib.base.contracts import FRESHNESS, STATUSES
+from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS
 from audit_lib.project import load_project
 from audit_lib.project.samples import remember_sample

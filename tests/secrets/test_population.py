@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.audit import Audit, run_audit
+from audit_lib.audit import run_audit
+from audit_lib.findings.audit import Audit
 from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.applications import write

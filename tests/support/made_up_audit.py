@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.audit import Audit
 from audit_lib.base import contracts
 from audit_lib.base.clock import Quarter
+from audit_lib.findings.audit import Audit
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 from tests.support.rows import TABLES, rows_of

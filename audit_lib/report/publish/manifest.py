@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from audit_lib.audit import Audit
 from audit_lib.base.clock import iso
+from audit_lib.findings.audit import Audit
 from audit_lib.report.publish.publication import Publication, digested
 
 SCHEMA = "audit_lib/manifest/1"

@@ -1,11 +1,10 @@
 """What a review publishes: the executed notebook, and what is rendered from it and the audit."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import nbformat
 
-from audit_lib.audit import Audit
+from audit_lib.findings.audit import Audit
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.json_text import to_json
@@ -13,48 +12,15 @@ from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
 from audit_lib.report.publish.extract_text import texts_of_pdf
 from audit_lib.report.publish.manifest import manifest
-from audit_lib.report.publish.publication import Package, Publication, prepare
+from audit_lib.report.publish.package import Package
+from audit_lib.report.publish.reviewed import NOTEBOOK
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.reperform import reperform_text
 from audit_lib.report.report_json import report_record
 from audit_lib.report.report_pdf import report_pdf
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import tabulate_schedule
-from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
-
-NOTEBOOK = "quarterly_review.ipynb"
-ARTEFACTS = (
-    NOTEBOOK,
-    "report.html",
-    "report.pdf",
-    "owner.md",
-    "report.json",
-    "findings.csv",
-    "exceptions.csv",
-    "findings.sarif",
-    "calendar.ics",
-    "REPERFORM.md",
-    MANIFEST,
-    EVIDENCE,
-)
-
-
-def reviewed(audit: Audit, keeper: Keeper, parameters: Mapping[str, str]) -> Publication[Audit]:
-    """The review of an audit; the same whether `review` publishes it or a notebook is run by hand.
-
-    The parameters are those of the notebook, for whoever runs it again.
-
-    Raises:
-        Refused: the keeper is not the one that the audit filled, so its values could not be searched for.
-    """
-    inventory = audit.tables["inventory"]
-    made = prepare(
-        audit, inventory, audit.policy, audit.project.name, keeper=keeper, artefacts=len(ARTEFACTS)
-    )
-    return replace(
-        made, content=replace(audit, seal_statement=made.plan.statement(), parameters=dict(parameters))
-    )
+from audit_lib.secrecy.signature import EVIDENCE
 
 
 def calendar(audit: Audit) -> str:

@@ -15,7 +15,7 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.report.publish.incident_package import search_package
+from audit_lib.report.publish.incident_evidence import search_package
 from tests.support.paths import ROOT
 from tests.support.planted_incidents import AS_OF, plant
 from tests.support.sample_copy import write_sample

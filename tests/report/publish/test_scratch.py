@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.notebook import project_folder
+from audit_lib.opening import project_folder
 from audit_lib.report.publish.scratch import scratch_folder
 from tests.support.paths import ROOT
 
 HOLDER = """
-from audit_lib.notebook import project_folder
+from audit_lib.opening import project_folder
 from audit_lib.report.publish.scratch import scratch_folder
 with scratch_folder("audit-test-") as folder:
     (folder / "connection.json").write_text("x")

@@ -1,0 +1,40 @@
+"""What one audit found: its tables, and by what it was judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pandas as pd
+
+from audit_lib.base.clock import Quarter
+from audit_lib.findings.last_review import NOT_KNOWN
+from audit_lib.findings.rules_in_force import Rules
+from audit_lib.project import Project
+from audit_lib.project.policy import Policy
+
+
+@dataclass(frozen=True, eq=False, repr=False)  # one is itself alone: tables cannot be compared
+class Audit:
+    """Everything one audit found. Holds no value: the keeper does.
+
+    `tables` holds each frame by the name of its contract, such as `freshness` or `leak_places`.
+    """
+
+    project: Project
+    policy: Policy
+    quarter: Quarter
+    as_of: datetime
+    key_id: str
+    key_origin: str  # file | demo | throw-away
+    tables: Mapping[str, pd.DataFrame]
+    seal_statement: str = ""  # what `review` searches for before it publishes (SealPlan.statement)
+    ledger_heads: tuple[tuple[str, str], ...] = ()  # writer, "number:hash" of its last entry by as_of
+    rules: Rules = field(default_factory=dict)  # those in force
+    lowered_from: Rules = field(default_factory=dict)  # those that were lowered, as they were before
+    commit: str = ""  # that the project stands at; "" without one
+    deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
+    compared: str = NOT_KNOWN  # with which review the rules are compared
+    parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
+
+    def __repr__(self) -> str:
+        return f"Audit of {self.project.name}, {self.quarter}: {len(self.tables)} frames"
