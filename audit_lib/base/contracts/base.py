@@ -80,7 +80,7 @@ class Contract:
             with suppress(ValueError, TypeError):
                 coerced = {name: _coerced(fresh[name], column) for name, column in columns.items()}
                 if all(_holds(coerced[name], column) for name, column in columns.items()):
-                    return pd.DataFrame(coerced, index=fresh.index)
+                    return pd.DataFrame(coerced, index=fresh.index, copy=False)
         return cls.validate(fresh)
 
     @classmethod
