@@ -105,6 +105,10 @@ def _picked(check: Check, rows: pd.DataFrame, status: str, policy: Policy) -> It
     severities = pd.Series(
         check.severity if isinstance(check.severity, str) else check.severity(rows), rows.index
     )
+    if len(rows) < QUOTED:  # few, as nearly always: grouping would take longer than all else
+        for row, severity in zip(rows.to_dict("records"), severities, strict=True):
+            yield _finding(check, row, status, str(severity), policy)
+        return
     named = _fields(_subject(check, status)) | _fields(check.covers) | {"environment", "service"}
     alike = [rows[column] for column in rows.columns if column in named]
     groups = rows.groupby(alike or (lambda _: ""), sort=False, dropna=False)
