@@ -4,7 +4,7 @@ import html
 import json
 import re
 import shlex
-from base64 import b32encode, b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -18,6 +18,7 @@ _PUBLIC_PREFIX = re.compile(r"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])*")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 # What JSON writers of web frameworks escape so that a text may stand inside a <script>.
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'+="}
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Of the first characters of base64, those that share bits with 0, 1 or 2 bytes before the value.
 _SHARED_AT_START = (0, 2, 3)
 # And of those of base32, with 0 to 4 bytes before it.
@@ -82,7 +83,7 @@ def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
     yield "hex", plain.hex().encode()
     yield "hex", plain.hex().upper().encode()
     yield from _base64("base64", plain)
-    for _, once in _base64("base64", plain):
+    for once in dict.fromkeys(text for _, text in _base64("base64", plain)):
         yield from (("base64 twice", twice) for _, twice in _base64("base64", once))
     for text in _base32(plain):
         yield "base32", text.encode()
@@ -144,8 +145,9 @@ def _base64(name: str, plain: bytes) -> Iterator[tuple[str, bytes]]:
         padded = bytes(before) + plain
         # A last group of one or two bytes ends in a character whose low bits are the next byte's.
         end = len(padded) * 8 // 6
-        yield name, b64encode(padded)[shared:end]
-        yield name.replace("base64", "base64url"), urlsafe_b64encode(padded)[shared:end]
+        text = b64encode(padded)[shared:end]
+        yield name, text
+        yield name.replace("base64", "base64url"), text.translate(_URL_SAFE)
 
 
 def _base32(plain: bytes) -> Iterator[str]:
