@@ -65,7 +65,8 @@ def search_files(
     done = FileSearch()
     for file in walk_files(root, done.left_out):
         done.listed += 1
-        file_id = cache.file_id(file.path, (file.size_bytes, *file.stamp)) if cache else ""
+        is_home = file.path in homes
+        file_id = cache.file_id(file.path, (is_home, file.size_bytes, *file.stamp)) if cache else ""
         if cache and file_id in cache.memory.files:
             done.clean.add(file_id)
             continue
@@ -74,11 +75,8 @@ def search_files(
             done.found += [InFile(file.path, file.place, Found(*one), clean=True) for one in known]
             continue
         faults: list[str] = []
-        hits = (
-            list(_search_file(file, search, faults, done.expansion))
-            if file.path not in homes
-            else list(_in_name(file, search))
-        )
+        look = _in_name(file, search) if is_home else _search_file(file, search, faults, done.expansion)
+        hits = list(look)
         done.found += hits
         done.searched += 1
         done.left_out += [NotSearched(file.path, fault) for fault in dict.fromkeys(faults)]

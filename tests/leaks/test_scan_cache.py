@@ -7,8 +7,10 @@ import pytest
 
 from audit_lib.leaks import scan_cache, search_files
 from audit_lib.leaks.scan_cache import Memory, ScanCache, packed
-from audit_lib.secrecy.keeper import Key
-from tests.leaks.test_search import met, search
+from audit_lib.leaks.search import search_leaks
+from audit_lib.project import EnvSource, Project
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.leaks.test_search import met, search, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
 
@@ -130,6 +132,21 @@ def test_a_file_that_holds_a_value_is_looked_into_once(
     stored = [path.read_bytes() for path in (tmp_path / "cache").rglob("*.*")]
     assert stored
     assert not any(value.encode() in content for content in stored)
+
+
+def test_an_env_file_that_is_one_no_longer_is_searched(tmp_path: Path) -> None:
+    """Where a value is at home it is no leak, and so nothing is remembered of the file for another day."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("at home")
+    plot.file("a.env", f"KEY={value}\n")
+    keeper = Keeper(KEY)
+    targets = targets_of(keeper, {"KEY": value})
+    home = (EnvSource("production", "", "a.env"),)
+    found = [
+        search_leaks(Project("p", plot.root, env_sources=sources), keeper, targets, cache=tmp_path / "cache")
+        for sources in (home, (), home)
+    ]
+    assert [list(one.sightings["path"]) for one in found] == [[], ["a.env"], []]
 
 
 def test_reach_follows_the_refs(tmp_path: Path) -> None:
