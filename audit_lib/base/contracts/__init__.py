@@ -1,4 +1,4 @@
-"""What each frame holds: one pandera model a frame, validated by the function that builds it.
+"""What each frame holds: one contract a frame, checked by the function that builds it.
 
 Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", never "no".
 No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
