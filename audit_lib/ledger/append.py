@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import sync_folder
@@ -75,6 +73,8 @@ def _write(handle: int, line: bytes, writer: str) -> Entry:
 @contextmanager
 def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
     """The open chain, locked against every other process for as long as it is open."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
+
     path = ledger_dir / f"{writer}.jsonl"
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:

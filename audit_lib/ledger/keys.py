@@ -7,16 +7,16 @@ import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from typing import TYPE_CHECKING
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import current_key_ids
 from audit_lib.ledger.known_heads import known_heads
 from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FORMAT = "audit_lib key, encrypted, 1"
 SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
@@ -142,6 +142,8 @@ def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BadInput.at(place, "is not an exported key") from None
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
     try:
         material = _cipher(passphrase, salt).decrypt(nonce, sealed, _header(key_id))
     except InvalidTag:
@@ -152,7 +154,10 @@ def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
     return key
 
 
-def _cipher(passphrase: str, salt: bytes) -> AESGCM:
+def _cipher(passphrase: str, salt: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  most commands export no key
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+
     return AESGCM(Scrypt(salt=salt, length=32, **SCRYPT).derive(passphrase.encode("utf-8", "surrogatepass")))
 
 

@@ -32,7 +32,14 @@ def test_a_frame_that_is_right_needs_no_pandera() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "unused"), [("leaks_staged", "nbformat"), ("leaks_staged", "numba"), ("verify", "pypdf")]
+    ("command", "unused"),
+    [
+        ("leaks_staged", "nbformat"),
+        ("leaks_staged", "numba"),
+        ("verify", "pypdf"),
+        ("verify", "filelock"),
+        ("verify", "cryptography"),
+    ],
 )
 def test_a_command_waits_for_nothing_that_it_has_no_use_for(command: str, unused: str) -> None:
     """To read notebooks would be a fifth of the imports of a hook, PDFs a third of those of `verify`."""
