@@ -13,6 +13,7 @@ class Column:
     word: bool = False  # a status or severity: a word of a fixed list, highlighted
     code: bool = False  # a name, a path or a command, in a fixed-width face
     link: str = ""  # what its cells link to: the beginning of an anchor
+    among: frozenset[str] = frozenset()  # the only places that are links, if a cell may hold others
 
     @property
     def side(self) -> str:

@@ -10,6 +10,7 @@ from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.report.incident_tables import (
+    cited_lines_table,
     detected_tables,
     explanations_table,
     read_table,
@@ -49,9 +50,9 @@ __all__ = [
 
 
 def timeline_section(investigation: Investigation) -> Tables:
-    """What happened, in order."""
-    brief = counted(len(tabulate_timeline(investigation)), "row")
-    return together(timeline_table(investigation), brief=brief)
+    """What happened, in order, with the lines that it cites."""
+    brief = f"{counted(len(tabulate_timeline(investigation)), 'row')} · the lines themselves"
+    return together(timeline_table(investigation), cited_lines_table(investigation), brief=brief)
 
 
 def steps_section(investigation: Investigation) -> Tables:

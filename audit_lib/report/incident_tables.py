@@ -1,5 +1,7 @@
 """The tables of an incident: what was asked, what happened, what explains it, what to do."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from audit_lib.base.clock import briefly
@@ -14,9 +16,11 @@ from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logins.requests import surely_within
+from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.brief_instants import with_brief_instants
 from audit_lib.report.detection_tables import detected_and_not
 from audit_lib.report.table import Table, Tables, show
+from audit_lib.secrecy import guard
 
 MOST_ROWS = 60
 DEMO = "under the public DEMO key: anyone could have written it"
@@ -104,13 +108,44 @@ def detected_tables(investigation: Investigation) -> Tables:
 
 def timeline_table(investigation: Investigation) -> Table:
     """What happened, in order; the first rows if there are many."""
+    frame, busy = tabulate_timeline(investigation), _busy(investigation)
+    left = len(frame) - len(busy)
+    note = f"{left:,} more rows are in the figure and in timeline.csv of evidence.zip." if left else ""
+    shown = with_brief_instants(busy.drop(columns=["at"]), investigation.as_of, subject="of")
+    table = show(shown, "Timeline", note, "nothing that was read shows anything", whole=frame)
+    quoted = frozenset(_places(_cited(investigation)))
+    linked = [
+        replace(one, link="at-", among=quoted) if one.heading == "evidence" and quoted else one
+        for one in table.columns
+    ]
+    return replace(table, columns=tuple(linked))
+
+
+def cited_lines_table(investigation: Investigation) -> Table:
+    """The lines that the rows of the timeline cite, for their links; without known values."""
+    found = _cited(investigation)
+    fold = f"The lines themselves: {len(found)}, each with file and number"
+    ids = [f"at-{place}" for place in _places(found)]
+    return show(found, "Lines that the timeline cites", fold=fold, ids=ids)
+
+
+def _busy(investigation: Investigation) -> pd.DataFrame:
+    """The rows of the timeline that are shown: all, or of many those that are not as usual."""
     frame = tabulate_timeline(investigation)
     quiet = frame[(frame["kind"] != "answered") | frame["subject"].isin(NEW)]
-    busy = frame if len(frame) <= MOST_ROWS else quiet
-    left = len(frame) - min(len(busy), MOST_ROWS)
-    note = f"{left:,} more rows are in the figure and in timeline.csv of evidence.zip." if left else ""
-    shown = with_brief_instants(busy.head(MOST_ROWS).drop(columns=["at"]), investigation.as_of, subject="of")
-    return show(shown, "Timeline", note, "nothing that was read shows anything", whole=frame)
+    return frame if len(frame) <= MOST_ROWS else quiet.head(MOST_ROWS)
+
+
+def _cited(investigation: Investigation) -> pd.DataFrame:
+    def read() -> pd.DataFrame:
+        found = quote_lines(investigation.project, _busy(investigation)["evidence"], around=0)
+        return found.assign(text=[guard.blot(text) for text in found["text"]])
+
+    return investigation.of_window("cited lines", read)
+
+
+def _places(lines: pd.DataFrame) -> list[str]:
+    return [f"{file}:{line}" for file, line in zip(lines["file"], lines["line"], strict=True)]
 
 
 def symptoms_table(investigation: Investigation) -> Table:

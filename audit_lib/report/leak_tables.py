@@ -99,7 +99,7 @@ def shown_lives(lives: pd.DataFrame) -> Table:
 
 def _steps(audit: Audit) -> Table:
     view = audit.tables["clean_up"][["step", "action", "secret", "text", "not_undone"]]
-    view = view.rename(columns={"text": "do", "not_undone": "what this does not undo"})
+    view = view.rename(columns={"text": "what to do", "not_undone": "what this does not undo"})
     return show(view, "Clean-up: rotate first, then remove, purge last", empty="nothing needs cleaning up")
 
 

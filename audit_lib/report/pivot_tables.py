@@ -105,8 +105,11 @@ def leaks_table(investigation: Investigation) -> Table:
     columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
     left = len(frame) - MOST_ROWS
     note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
-    shown = frame[columns].head(MOST_ROWS)
-    return show(shown, "Places of the leak", note, empty="no place was found", whole=frame)
+    shown = frame.head(MOST_ROWS)
+    ids = shown["leak_id"].mask(shown["leak_id"].duplicated()).fillna("")  # of each its first place
+    return show(
+        shown[columns], "Places of the leak", note, empty="no place was found", ids=list(ids), whole=frame
+    )
 
 
 def clients_table(investigation: Investigation) -> Table:

@@ -5,7 +5,6 @@ headers (docs/design.md#rendering). The rows keep the order of the frame.
 """
 
 import math
-import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -19,14 +18,13 @@ import pandas as pd
 from audit_lib.base.in_words import instant_words, whole_days
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import Column, column, status_words
+from audit_lib.report.html_cell import anchor, html_cell
 from audit_lib.report.watched import is_watched
 from audit_lib.report.word_style import word_style
 
 TEXT_WIDTH = 128
 MOST_TEXTS = 3  # columns of text that fit side by side on a narrow page
 _NARROWEST, _LONGEST_WORD = 8, 28
-_LEAK = re.compile(r"\bleak-[0-9a-f]{10}\b")
-_BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
 
 @dataclass(frozen=True)
@@ -173,29 +171,13 @@ def _marks(table: Table) -> list[str]:
     return [f' id="{anchor(id_)}"' if id_ else "" for id_ in table.ids] or [""] * len(table.rows)
 
 
-def anchor(id_: str) -> str:
-    """The id as one that an address can hold."""
-    return re.sub(r"[^\w.-]+", "-", inert.plain(id_), flags=re.ASCII).strip("-").lower()
-
-
 def _html_row(row: Sequence[str], columns: Sequence[Column], labelled: bool) -> str:
     labels = [f' data-label="{inert.html(column.heading)}"' if labelled else "" for column in columns]
     opened = [
         f'<td{label} style="text-align:{column.side}">' for label, column in zip(labels, columns, strict=True)
     ]
-    cells = [_html_cell(text, column) for text, column in zip(row, columns, strict=True)]
+    cells = [html_cell(text, column) for text, column in zip(row, columns, strict=True)]
     return "".join(f"{tag}{text}</td>" for tag, text in zip(opened, cells, strict=True))
-
-
-def _html_cell(text: str, column: Column) -> str:
-    shown = _BREAKS.sub("<wbr>", inert.html(text)) if len(text) > 14 else inert.html(text)
-    shown = _LEAK.sub(r'<a href="#\g<0>">\g<0></a>', shown)
-    if column.link:
-        shown = f'<a href="#{column.link}{anchor(text)}">{shown}</a>'
-    if column.word:
-        kind = re.sub(r"[^a-z]+", "-", text.lower())
-        return f'<span class="word {kind}">{shown}</span>'
-    return f"<code>{shown}</code>" if column.code and text else shown
 
 
 def as_text(table: Table) -> str:

@@ -1,6 +1,7 @@
 """What an analyst asks next: frames with their meaning, a focus that leads, pivots, lines, notes."""
 
 import json
+import re
 from datetime import timedelta
 
 import pandas as pd
@@ -13,11 +14,11 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.report import notes
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames, frames_of
-from audit_lib.report.incident_sections import addresses_section
+from audit_lib.report.incident_sections import addresses_section, exposure_section, timeline_section
 from audit_lib.report.log_lines import lines_table
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.pivot_tables import clients_table
-from audit_lib.report.table import as_text
+from audit_lib.report.table import as_html, as_text
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.report.timeline_marks import COLUMNS, timeline_marks
 from tests.support.planted_incidents import INCIDENT, REGULARS, START, STRANGER
@@ -52,6 +53,20 @@ def test_tables_and_figures_hold_their_data(investigation: Investigation) -> Non
     assert not timeline_figure(investigation).frame.empty
     assert f"Address {STRANGER}" in addresses_section(Focus(investigation).pick(client=STRANGER).seen).frames
     assert len(repr(investigation)) < 200
+
+
+def test_what_the_timeline_cites_is_a_link_to_the_line(investigation: Investigation) -> None:
+    """Each place in its table, of several each one; leaks lead to their places, and no link leads nowhere."""
+    late = Focus(investigation).pick((INCIDENT - timedelta(hours=1)).isoformat()).seen
+    told, exposed = timeline_section(late), exposure_section(late)
+    shown = "".join(as_html(table) for table in (*told.tables, *exposed.tables))
+    links = re.findall(r'href="#([^"]+)"', shown)
+    assert {link[:3] for link in links} == {"at-", "lea"}
+    assert set(links) <= set(re.findall(r'<tr id="([^"]+)"', shown))
+    lines = told.tables[1]
+    cited = [place for text in told.tables[0].frame["evidence"] for place in text.split("; ")]
+    assert {f"{file}:{line}" for file, line, _ in lines.rows} <= set(cited)
+    assert STRANGER in "".join(text for _, _, text in lines.rows)
 
 
 def test_in_a_window_as_long_as_the_logs_nobody_is_called_known_or_new(investigation: Investigation) -> None:

@@ -15,6 +15,7 @@ from audit_lib.report.review_tables import findings_view
 from audit_lib.report.sections import findings_tables, leaks_tables
 from audit_lib.report.table import show
 from tests.support import made_up_audit as frames
+from tests.support.paths import GOLDEN
 
 
 class _Page(HTMLParser):
@@ -108,6 +109,14 @@ def test_a_finding_and_what_closes_it_can_be_linked_to(html: str) -> None:
     assert {"do-1", "weak-value-api_token-production-backend"} <= set(ids)
     assert len(ids) == len(set(ids))
     assert {str(link["href"])[1:] for link in parsed.all("a")} <= set(ids)
+
+
+def test_no_link_of_the_sample_s_page_leads_nowhere() -> None:
+    """Each leads to an id of the page, which is there once."""
+    shown = (GOLDEN / "report.html").read_text("utf-8")
+    ids = re.findall(r'<(?:tr|details)[^>]* id="([^"]+)"', shown)
+    assert len(ids) == len(set(ids)) > 100
+    assert set(re.findall(r'href="#([^"]+)"', shown)) <= set(ids)
 
 
 def test_the_page_is_the_same_each_time(html: str) -> None:
