@@ -33,13 +33,18 @@ def named(text: str) -> str:
     return _CODE.sub(lambda found: f"<code>{found[1] or found[2]}</code>", inert.html(text))
 
 
-def pairs(title: str, rows: Iterable[tuple[str, str, str]], empty: str, place: str = "right") -> Block:
-    """A block of names, what is to be said of each, and what to do about it; `empty` if there is no row."""
+def pairs(
+    title: str, rows: Iterable[tuple[str, str, str]], empty: str, place: str = "right", colon: str = ":"
+) -> Block:
+    """A block of names, what is to be said of each, and what to do about it; `empty` if there is no row.
+
+    As text `colon` is between a name and what is said of it; "" lets them be one sentence.
+    """
     shown = list(rows)
     items = "".join(
         f"<div><dt>{inert.html(name)}</dt><dd>{named(said)} <b>{named(do)}</b></dd></div>"
         for name, said, do in shown
     )
     html = f"<dl>{items}</dl>" if shown else f'<p class="sub">{inert.html(empty)}</p>'
-    text = "\n".join(f"{name}: {said} {do}".rstrip() for name, said, do in shown) or empty
+    text = "\n".join(f"{name}{colon} {said} {do}".rstrip() for name, said, do in shown) or empty
     return Block(title, html, text, place)

@@ -139,7 +139,7 @@ def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str
         risks, more = len(group) - len(asked), len(asked) - MOST_NAMES
         names = ", ".join(asked[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
         said = [counted(risks, "accepted risk")] * bool(risks)
-        said += [f"{counted(len(asked), 'answer')} ({names})"] * bool(asked)
+        said += [f"{counted(len(asked), 'answer')} about {names}"] * bool(asked)
         verb = "expires" if len(group) == 1 else "expire"
         do = " and ".join(["decide"] * bool(risks) + ["answer"] * bool(asked))
         do = f"{do} again ({', '.join(sorted(set(group['by'])))})"
@@ -148,7 +148,8 @@ def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str
 
 def not_known(audit: Audit) -> Block:
     """What could not be decided, by how much of it, and the cheapest evidence that would."""
-    return pairs("Not known, and what would decide", _gaps(audit), "Everything that was asked was decided.")
+    title, nothing = "Not known, and what would decide", "Everything that was asked was decided."
+    return pairs(title, _gaps(audit), nothing, colon="")
 
 
 def _gaps(audit: Audit) -> Iterator[tuple[str, str, str]]:
@@ -158,15 +159,17 @@ def _gaps(audit: Audit) -> Iterator[tuple[str, str, str]]:
     if len(unknown):
         steps = unknown["next_evidence"].map(next_step).str.rstrip(".").value_counts(sort=True)
         number = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
-        yield number, "ages.", ". ".join(map(str, steps.index[:2])) + "."
+        yield number, "ages are not known.", ". ".join(map(str, steps.index[:2])) + "."
     silent = unread(audit)
     if len(silent):
         names = ", ".join(sorted(silent["source"])[:MOST_NAMES])
-        yield f"{len(silent)} of {len(audit.tables['sources'])}", f"files: {names}.", "Supply them."
+        number = f"{len(silent)} of {len(audit.tables['sources'])}"
+        yield number, f"files were not read: {names}.", "Supply them."
     asked = audit.tables["attestations"]
     open_ = int(asked["status"].ne("attested").sum())
     if open_:
-        yield f"{open_} of {len(asked)}", "questions that only people can answer.", "attest --missing"
+        told = "questions that only people can answer are open."
+        yield f"{open_} of {len(asked)}", told, "`attest --missing` lists them."
 
 
 def _gaps_of_logs(audit: Audit) -> Iterator[tuple[str, str, str]]:

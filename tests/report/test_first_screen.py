@@ -115,7 +115,7 @@ def test_without_logs_no_use_is_denied() -> None:
     assert spoken(frames.audit(**NO_LOG))[2][-1].startswith("Refused logins are not known")
     assert "Requests refused: not known" in key_figures(frames.audit(**NO_LOG)).text
     gaps = screen.not_known(frames.audit(**NO_LOG)).text
-    assert "all 92: days: no log line says anything about requests" in gaps
+    assert "all 92 days: no log line says anything about requests" in gaps
 
 
 def test_each_figure_has_its_parts() -> None:
@@ -246,7 +246,7 @@ def test_what_somebody_said_expires_with_what_it_is_about() -> None:
         attestations=filled(contracts.Attestations, answers),
     )
     assert screen.falls_due(audit).text == (
-        "31 Dec: 1 accepted risk and 2 answers (DATABASE_URL, rule 139) expire; "
+        "31 Dec: 1 accepted risk and 2 answers about DATABASE_URL, rule 139 expire; "
         "decide and answer again (Bo B.)"
     )
 
