@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks.kinds_of_files import deploys, is_code, is_generated, is_others, is_translation
-from audit_lib.leaks.looks_chosen import is_default, is_placeholder, looks_chosen
+from audit_lib.leaks.looks_chosen import is_default, is_placeholder, is_word, looks_chosen
 from audit_lib.leaks.looks_secret import reads_as_words
 from audit_lib.leaks.secret_patterns import CHOSEN, scanner
 from audit_lib.secrecy.keeper import Keeper
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*)")
+_NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
+_NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
+_IN_A_CALL = ("chosen-pair", "chosen-call")
 _NOWHERE = re.compile(r"(?i)(?:^|\.)example\.|\.example$")
 
 
@@ -50,6 +53,7 @@ class _Met:
     before: str  # from the name on
     rest: str  # the line from the value on
     in_force: bool  # it is in no comment
+    in_text: bool  # its name stands in a text in code
 
 
 def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
@@ -62,9 +66,8 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
         value, end = _value(met, code=code)
         if not value:
             continue
-        if is_placeholder(_password(value)) or (
-            is_default(_password(value)) and not (in_use and met.in_force)
-        ):
+        deployed = in_use and met.in_force and met.rule not in _NO_SETTING
+        if is_placeholder(_password(value)) or (is_default(_password(value)) and not deployed):
             found.defaults += 1
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
@@ -80,6 +83,9 @@ def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
         name = (finding.captures.get("NAME") or finding.captures.get("NAME2") or "").strip()
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
         if finding.visible and not finding.is_base64_encoded and first >= 0:
+            line = content[content.rfind(b"\n", 0, first) + 1 : first]
+            if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
+                first, name = first + 1, name[1:]  # a line break in a text
             before = content[first:start]
             rest = content[start : start + _AFTER].partition(b"\n")[0]
             yield _Met(
@@ -87,23 +93,31 @@ def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
                 finding.rule_id.rpartition(".")[2],
                 before.decode("utf-8", "replace"),
                 rest.decode("utf-8", "replace").rstrip("\r"),
-                not _COMMENT.match(content[content.rfind(b"\n", 0, first) + 1 : first]),
+                not _COMMENT.match(line),
+                any(line.count(quote) % 2 for quote in (b'"', b"'", b"`")),
             )
 
 
 def _value(met: _Met, *, code: bool) -> tuple[str, str]:
     """The value, and the text that it takes with what ends it; "" for none."""
-    if met.rule == "chosen-url":
-        value = _url(met.rest)
+    if met.rule in _WHOLE:
+        value = _WHOLE[met.rule](met.rest)
         return value, value
-    if met.rule == "basic":
-        found = re.match(r"[A-Za-z0-9+/]+={0,2}", met.rest)
-        return (found[0], found[0]) if found and _is_login(found[0]) else ("", "")
-    quoted = re.search(r"(\\?[\"']|(?<!=)`)$", met.before)
-    value = _within(met.rest, quoted[1]) if quoted else "" if code else _alone(met)
-    if not value or not looks_chosen(value, "password" if met.rule == "chosen-argument" else met.name):
+    value = _beside(met, code=code)
+    a_name = (met.rule in _IN_A_CALL or "!=" in met.before) and is_word(value)
+    if a_name or not looks_chosen(value, "password" if met.rule in _NAMED else met.name):
         return "", ""
     return value, met.rest[: len(value) + 1]
+
+
+def _beside(met: _Met, *, code: bool) -> str:
+    """The value in quotes, in an element, or without quotes where that makes no name of it."""
+    if quoted := re.search(r"(\\?[\"']|(?<!=)`)$", met.before):
+        return _within(met.rest, quoted[1])
+    if met.rule == "chosen-element" and ">" in met.before and not re.match(r"[^<>]+</", met.rest):
+        return ""  # a placeholder in a sentence
+    in_text = met.in_text and not re.search(r"[\"'`]", met.before)
+    return "" if code and not in_text else _alone(met)
 
 
 def _within(rest: str, quote: str) -> str:
@@ -118,7 +132,8 @@ def _alone(met: _Met) -> str:
     """A value without quotes; after a colon it is one only if nothing follows it on its line."""
     if met.before.endswith("`"):
         return ""  # a command, whose output is the value
-    value = re.split(r"[\s\"'`&]", met.rest)[0].rstrip(",;)}*")
+    ends = r"[\s\"'`&<,;)]|\\[nrt]" if met.in_text else r"[\s\"'`&<]"
+    value = re.split(ends, met.rest)[0].rstrip(",;)}*\\")
     after = re.sub(r"^[,;)}\s]+|(?:^|\s)#.*", "", met.rest[len(value) :])
     colon = met.rule == "chosen" and met.before.rstrip(" \t*_").endswith(":")
     return "" if colon and after else value
@@ -130,6 +145,16 @@ def _url(rest: str) -> str:
     if not found or not parts or not parts.password or _NOWHERE.search(parts.host):
         return ""
     return found[0] if looks_chosen(parts.password, "password") else ""
+
+
+def _basic(rest: str) -> str:
+    found = re.match(r"[A-Za-z0-9+/]+={0,2}", rest)
+    return found[0] if found and _is_login(found[0]) else ""
+
+
+def _login(rest: str) -> str:
+    value = re.split(r"[\"'`]", rest)[0]
+    return value if looks_chosen(value.partition(":")[2], "password") else ""
 
 
 def _is_login(base64: str) -> bool:
@@ -144,3 +169,7 @@ def _is_login(base64: str) -> bool:
 def _password(value: str) -> str:
     parts = url_parts(value)
     return parts.password if parts else value
+
+
+# Rules that say by themselves what is the value.
+_WHOLE = {"chosen-url": _url, "basic": _basic, "chosen-encoded": _login}

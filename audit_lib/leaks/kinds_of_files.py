@@ -21,8 +21,8 @@ _CODE = re.compile(
 )
 _TRANSLATION = re.compile(r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)")
 _TEST_OR_DOCUMENT = re.compile(
-    r"(?i)(?:^|/)(?:[\w-]*tests?|__tests__|specs?|e2e|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation)/"
-    r"|(?:^|/)test_[^/]*$|[._-](?:tests?|specs?|examples?|samples?)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
+    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|specs?|e2e|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation)/"
+    r"|(?:^|/)test_[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec)\.[a-z]+$)|[._-](?:tests?|specs?|examples?|samples?)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
     r"|(?:^|/)(?:readme|changelog|contributing)[^/]*$"
     # what a build starts and throws away
     r"|(?:^|/)\.(?:github|circleci|devcontainer|buildkite)/|(?:^|/)\.(?:gitlab-ci|travis|appveyor|drone)\.ya?ml$"

@@ -6,8 +6,9 @@ from audit_lib.leaks.looks_secret import is_of_no_language
 
 # What a password's name ends in, and names of which a chosen value is one only if it has signs of two kinds.
 _PASSWORD = re.compile(
-    r"(?i)(?:passw(?:or)?d|passwd|passphrase|passcode|pwd|(?:^|[_.-])psw|secret(?:[_-]?(?:access)?[_-]?key)?)(?:[_-]?\d|[_-]?(?:confirm|confirmation|again|repeat|value|default|text))?$"
-    r"|(?:^|[_.-]|db|user|ssl|smtp|ftp|mail|root|admin|my|key|trust|store)pass\d?$"
+    r"(?i)(?:pa?ss?w(?:or?|r)?d|passphrase|passcode|pwd|(?:^|[_. -])ps?w|secret(?:[_-]?(?:access)?[_-]?key)?)"
+    r"(?:[_-]?\d|[_-]?(?:confirm|confirmation|again|repeat|value|default|text))?$"
+    r"|(?:^|[_.-]|db|user|ssl|smtp|ftp|mail|root|admin|my|sql|pg|redis|ldap|proxy|login|key|trust|store)pass\d?$"
 )
 _TOKEN = re.compile(r"(?i)token|key$|secret|ticket|verifier|signature|credentials?$|auth$")
 # Keys and tokens that can be nothing but credentials.
@@ -21,7 +22,7 @@ _NO_NAME = re.compile(
 )
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
-    r"(?i)your|example|sample|change|placeholder|insert|replace|create|missing|dummy|xxx|\*\*\*|\.\.\.|here$|[a-z]_?(?:password|key|token)$|^[<\[{]"
+    r"(?i)your|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
 )
 # What many choose.
 _DEFAULT = re.compile(
@@ -30,12 +31,12 @@ _DEFAULT = re.compile(
 )
 # What is no value: types, switches, rules, references, code, paths, addresses.
 _NO_VALUE = re.compile(
-    r"(?i)--?[a-z].*|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
-    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash)"
+    r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
+    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash)\??"
     r"|.*(?:\$\{|\{\{|\{%|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
     r"|\$\w+|@\w+@?|#\{?\w*\}?|%\w+%|:\w+|&\w+;?"
     r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
-    r"|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*){1,}|[A-Za-z_][\w.]*\(.*|(?:char|varchar)\(.*|arn:.*|vault:.*|ENC\[.*|ENC\(.*|!\w+.*"
+    r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[A-Za-z_][\w.]*\(.*|(?:char|varchar)\(.*|arn:.*|vault:.*|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
@@ -57,7 +58,7 @@ def looks_chosen(value: str, name: str) -> bool:
         or not re.search(r"[A-Za-z0-9]{2}", value)
     ):
         return False
-    if _NO_NAME.search(name):
+    if _NO_NAME.search(name.rpartition(".")[2]):
         return False
     if _PASSWORD.search(name):
         return _plain(value) != _plain(name)
@@ -67,9 +68,14 @@ def looks_chosen(value: str, name: str) -> bool:
     return bool(
         _TOKEN.search(name)
         and mixed
-        and re.fullmatch(r"[A-Za-z0-9%]+", value)
+        and re.fullmatch(r"[A-Za-z0-9%]+={0,2}", value)
         and len(value) >= _SHORTEST_TOKEN
     )
+
+
+def is_word(value: str) -> bool:
+    """Whether a value reads as a name, which beside a password's name in a call it is rather than a value."""
+    return re.fullmatch(r"(?:[A-Z]?[a-z_-]+|[A-Z_-]+|[a-z]+(?:[A-Z][a-z]+)+)\d?", value) is not None
 
 
 def is_default(value: str) -> bool:

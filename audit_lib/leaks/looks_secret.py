@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from math import log2
+from urllib.parse import unquote
 
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import strength_bits
@@ -11,7 +12,7 @@ from audit_lib.secrecy.strength import strength_bits
 WEAKEST_BITS = 35
 # Names that hold words such as token or key, and no secret.
 _OTHER_NAMES = re.compile(
-    r"(?i)-----|sha\d|digest|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
+    r"(?i)-----|sha\d|digest|md5|encoded_?pass|hashed|sealed|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
     r"|(?:continuation|request|client|change|page|next|cursor|sync|idempoten\w*)[_-]?(?:token|key)|result_?key|last_?used"
     r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address|ids?$)"
     r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
@@ -28,9 +29,14 @@ _ALONE = re.compile(rf"(?i)(?:^|[^a-z0-9])(?:{_SHORT_WORDS})(?:[^a-z0-9]|[0-9]{{
 _WITHIN = re.compile(rf"(?i)(?:{_SHORT_WORDS.replace('|my', '').replace('|key|user|foo|bar', '')})")
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)+"  # an attribute, a property, a module
-    r"|.*(?:\$\{|\{\{|%\(|%d|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
+    r"|.*(?:\$\{|\{\{|%\(|%[dsv]|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
     r"|[~.]{0,2}/.*"
     r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
+    r"|[\w$.]+\[\w*\][\w$.\[\]]*"  # an element
+    r"|[.+]\s?[$\w(].*\(.*|[.#][a-z]+(?:-[a-z0-9]+)+"  # what is joined to a text, a selector
+    r"|(?:[0-9A-Fa-f]{2}:){7,}[0-9A-Fa-f]{2}"  # a fingerprint
+    r"|(?:\{[A-Za-z0-9@_-]+\})?\$(?:2[abxy]|1|5|6|y|argon2\w*|P|pbkdf2[\w-]*)\$.*"  # a hash at rest
+    r"|\{(?:S?SHA|S?MD5|SHA-\d+|bcrypt|noop|ldap|pbkdf2|argon2|crypt)[\w@-]*\}.*"
     r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*"
     # a version or a range of them, a number, a price, a date
     r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"
@@ -59,6 +65,8 @@ _PAIRS = frozenset(
     )
 )
 _PAIRS_TO_TELL, _LEAST_OF_WORDS = 9, 0.4
+_SHORTEST_LETTERS = 20  # of a generated value without a digit
+_FEW_DIGITS, _NAMES = 4, 4.5  # at most one sign in four; mean length of a word in the name of a class
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
@@ -87,11 +95,23 @@ def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
 
 def reads_as_words(value: str) -> bool:
     """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value."""
-    numbers = len(re.findall(r"\d+", value))
-    mean = _mean_word(value)
-    if numbers > 1 or not mean:
+    text = unquote(value)
+    if re.search(r"\w\s\w", text):
+        return True
+    numbers = re.findall(r"\d+", text)
+    mean = _mean_word(text)
+    if len(numbers) > 1 or not mean:
+        return _is_joined(text, sum(map(len, numbers)))
+    short = not numbers and len(text) < _SHORTEST_LETTERS
+    return short or (mean >= 3.5 and not is_of_no_language(text)) or _is_joined(text, 0)
+
+
+def _is_joined(text: str, digits: int) -> bool:
+    """Whether a text with several numbers is a name: words in small letters between signs, or capitalised."""
+    if digits > len(text) / _FEW_DIGITS or is_of_no_language(text):
         return False
-    return (mean >= 3.5 and not is_of_no_language(value)) or (numbers == 0 and len(value) < 20)
+    joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text) is not None
+    return joined or (text.lower() != text and _mean_word(text) >= _NAMES)
 
 
 def is_of_no_language(value: str) -> bool:

@@ -40,6 +40,21 @@ def listed(text: str, path: str) -> tuple[int, int]:
         ("dump.sql", 's:13:"smtp_password";s:6:"{v}";\n'),
         ("docs/setup.md", "- **Admin password**: {v}\n- `password`: `{v}`\n"),
         ("app/db.py", 'URL = "mysql+pymysql://ann:{v}@db/shop"\n'),
+        ("app/Login.scala", 'val password: String = "{v}"\n'),
+        ("app/login.ts", "if (password !== '{v}7q8') return;\n"),
+        ("app/a.conf", "DB_PSWD={v}\n"),
+        ("app/b.conf", "my_pw: {v}\n"),
+        ("app/test_env.py", "write('USER=ann\\nPASS={v}')\n"),
+        ("app/query.py", "open('https://example.org/?user=ann&password={v}')\n"),
+        ("app/fetch.c", 'curl_easy_setopt(curl, CURLOPT_PASSWORD, "{v}7q8");\n'),
+        ("app/Store.java", 'props.put("db.password", "{v}7q8");\n'),
+        ("app/Shiro.java", 'manager.setPassword(Base64.decode("{v}7q8"));\n'),
+        ("app/web.config.txt", "<smtp><password>{v}</password></smtp>\n"),
+        ("chart/pod.yaml", "- name: DB_PASSWORD\n  value: {v}\n"),
+        ("app/basic.py", "requests.get(url, auth=('ann', '{v}'))\n"),
+        ("app/basic.js", "const login = btoa('ann:{v}');\n"),
+        ("run_curl.sh", "curl -s -u ann:{v} https://example.org/\n"),
+        ("setup.ps1", 'ConvertTo-SecureString -AsPlainText "{v}7" -Force\n'),
     ],
 )
 def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) -> None:
@@ -70,6 +85,12 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("app/keys.ts", 'LastPass = "b84e4048-15dc-4dd0-8640-f4f60813c8af"\n'),
         ("README.md", "Access denied for user (using password: YES)\nPassword: must be long\n"),
         ("node_modules/a/index.js", "const password = 'qzvkjx'\n"),
+        ("app/strategy.ts", "authenticate('first', 'second'); hide(['password', 'email', 'oauth2'])\n"),
+        ("app/Check.java", 'matches(this.rawPassword, "no:delimiter"); if (a.password != "reset") {{}}\n'),
+        ("app/form.py", 'credentials["password"] = cleaned["password"]; clean["pw"] != self.d["pw2"]\n'),
+        ("README.md", "Replace <PASSWORD> with that of the user. The accounts-password login path.\n"),
+        ("app/sql.ts", "run(`UPDATE users SET secret=$value_1, changed=$value_2`)\n"),
+        ("app/css.js", "secret: '#mail-secret-key', 'password' => '--password='.$c['password'],\n"),
     ],
 )
 def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
@@ -87,6 +108,9 @@ def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
         ("docs/setup.md", "POSTGRES_PASSWORD=admin\n", (0, 1)),
         ("conf/app.conf", "# password = admin\n", (0, 1)),
         ("compose.yml", "POSTGRES_PASSWORD: change-it-please\n", (0, 1)),
+        ("snap/config", 'KEY_MAIL_PASSWORD="mail-service-password"\n', (0, 1)),
+        ("src/main/LoginTests.java", 'String password = "admin";\n', (0, 1)),
+        ("postman.json", '{"key": "password",\n "value": "admin"}\n', (0, 1)),
     ],
 )
 def test_a_default_is_listed_where_it_may_be_in_use(path: str, text: str, found: tuple[int, int]) -> None:

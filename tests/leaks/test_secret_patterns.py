@@ -121,6 +121,15 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
         ("GPT-OSS-120B", "MODEL_KEY"),
         ("ap-south-1", "SESSION_TOKEN"),
         ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"),
+        ("r-when-a-card-is-moved", "labelKey"),
+        ("oauth2-b2c-enabled", "KEY_ENABLED"),
+        ("Saml2X509CredentialSource", "credential"),
+        ("value%20with%20spaces", "key"),
+        ("data[1][2].name", "sourceKey"),
+        ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
+        ("$argon2id$v=19$m=1024,t=2,p=2$bm9uZXNhbHQ", "password"),
+        ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
+        ("%s/%s/eu-west-1/s3/aws4_request", "Credential"),
     ],
 )
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
