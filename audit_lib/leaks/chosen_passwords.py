@@ -135,7 +135,7 @@ def _alone(met: _Met) -> str:
     ends = r"[\s\"'`&<,;)]|\\[nrt]" if met.in_text else r"[\s\"'`&<]"
     value = re.split(ends, met.rest)[0].rstrip(",;)}*\\")
     after = re.sub(r"^[,;)}\s]+|(?:^|\s)#.*", "", met.rest[len(value) :])
-    colon = met.rule == "chosen" and met.before.rstrip(" \t*_").endswith(":")
+    colon = met.rule in ("chosen", "chosen-short") and met.before.rstrip(" \t*_").endswith(":")
     return "" if colon and after else value
 
 

@@ -30,7 +30,7 @@ _WITHIN = re.compile(rf"(?i)(?:{_SHORT_WORDS.replace('|my', '').replace('|key|us
 _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)+"  # an attribute, a property, a module
     r"|.*(?:\$\{|\{\{|%\(|%[dsv]|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
-    r"|[~.]{0,2}/.*"
+    r"|[~.]{0,2}/.*|[a-z]+://[^:@]*(?::\d+[^:@]*)?"  # a path, an address
     r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
     r"|[\w$.]+\[\w*\][\w$.\[\]]*"  # an element
     r"|[.+]\s?[$\w(].*\(.*|[.#][a-z]+(?:-[a-z0-9]+)+"  # what is joined to a text, a selector
@@ -40,7 +40,7 @@ _CODE = re.compile(
     r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*"
     # a version or a range of them, a number, a price, a date
     r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"
-    r"|(?i:[a-z]{2,}\d{0,2}(?:[._-](?:[a-z]{2,}\d{0,2}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
+    r"|(?i:[a-z]{2,}\d{0,3}(?:[._-](?:[a-z]{2,}\d{0,3}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
     r"|[0-9a-fA-F]{8,20}"  # the beginning of a hash
 )
 _PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
@@ -66,7 +66,7 @@ _PAIRS = frozenset(
 )
 _PAIRS_TO_TELL, _LEAST_OF_WORDS = 9, 0.4
 _SHORTEST_LETTERS = 20  # of a generated value without a digit
-_FEW_DIGITS, _NAMES = 4, 4.5  # at most one sign in four; mean length of a word in the name of a class
+_FEW_DIGITS, _NAMES = 4, 3.5  # at most one sign in four; mean length of a word in the name of a class
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
@@ -111,7 +111,8 @@ def _is_joined(text: str, digits: int) -> bool:
     if digits > len(text) / _FEW_DIGITS or is_of_no_language(text):
         return False
     joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text) is not None
-    return joined or (text.lower() != text and _mean_word(text) >= _NAMES)
+    capitalised = re.search("[a-z]", text) and re.search("[A-Z]", text)
+    return joined or (capitalised is not None and _mean_word(text) >= _NAMES)
 
 
 def is_of_no_language(value: str) -> bool:

@@ -34,7 +34,7 @@ _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|
 # Shapes that mean something only where people write: generated files are full of them.
 _BY_NAME = (
     "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
-    "bearer", "query", "quoted", "tradier", "alpaca-secret",
+    "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret",
 )  # fmt: skip
 _BY_BEGINNING = ("provider-token", "webhook")
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
@@ -140,9 +140,9 @@ def _longest_part(token: str) -> str:
 
 
 def _in_quotes(content: bytes, finding: "Finding") -> bool:
-    """Whether a value begins with a quote, which in code makes it a text."""
+    """Whether a value begins with a quote, which in code makes it a text; an address stands in one."""
     start = finding.location["start_offset"]
-    return content[start - 1 : start] in (b'"', b"'", b"`")
+    return finding.rule_id.endswith(".query") or content[start - 1 : start] in (b'"', b"'", b"`")
 
 
 def _is_name(value: str) -> bool:

@@ -69,6 +69,34 @@ def test_a_value_is_that_of_its_own_name_and_whole(text: str, found: bool, shape
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'val apiToken: String = "{value}"\n',
+        'if (token !== "{value}") return\n',
+        '"authorization": "{value}",\n',
+        'request.header(AUTHORIZATION, "token {value}")\n',
+        'cipher.setSigningKey(Base64.decode("{value}"))\n',
+        "open('https://example.org/a?b=1&oauth_token={value}&c=2')\n",
+        'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n',
+        "SERVICE_PSWD={value}\n",
+    ],
+)
+def test_a_generated_value_is_found_in_code(text: str, shapes: Shapes) -> None:
+    """Behind a type, in a comparison, as an argument, in a query, an encoded one, too."""
+    content = text.format(value=fake_value(text, 32, string.ascii_letters + string.digits))
+    assert shapes.look(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
+
+
+@pytest.mark.parametrize(
+    "text", ['author = "{value}"\n', 'authorization_response="https://i.example/?code=hello-{value}"\n']
+)
+def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Shapes) -> None:
+    """A name must end in auth, and an address without a password is none."""
+    content = text.format(value=fake_value("author", 18, string.ascii_letters + string.digits))
+    assert not shapes.look(content.encode(), ("app/main.py",))
+
+
+@pytest.mark.parametrize(
     "comment", ["# kingfisher:ignore", "# gitleaks:allow", "# pragma: allowlist secret", "# nosec"]
 )
 def test_no_comment_silences_a_finding(comment: str, shapes: Shapes) -> None:
