@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*)")
+_NAMES = ("NAME", "NAME2", "NAME3")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 _IN_A_CALL = ("chosen-pair", "chosen-call")
@@ -80,7 +81,7 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
 def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
     for finding in findings:
         start = finding.location["start_offset"]
-        name = (finding.captures.get("NAME") or finding.captures.get("NAME2") or "").strip()
+        name = next((text for text in map(finding.captures.get, _NAMES) if text), "").strip()
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
         if finding.visible and not finding.is_base64_encoded and first >= 0:
             line = content[content.rfind(b"\n", 0, first) + 1 : first]

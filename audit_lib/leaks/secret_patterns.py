@@ -36,6 +36,8 @@ _BY_NAME = (
     "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
     "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret",
 )  # fmt: skip
+_BLOCK = 800  # bytes in which the next line ends
+_LINE_OF_BLOCK = re.compile(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*")
 _BY_BEGINNING = ("provider-token", "webhook")
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
 
@@ -100,7 +102,8 @@ class Shapes:
         for finding in scanner(SHAPES, self.compiled, every_provider=self._every_provider).scan(content):
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
-            if not finding.visible or (generated and by_name):
+            block = rule == "below" and _in_block(content, finding)
+            if not finding.visible or (generated and by_name) or block:
                 continue
             name = finding.captures.get("NAME", "").strip()
             value = self._judged(finding.secret, name, rule, by_name)
@@ -137,6 +140,13 @@ def kind_of(paths: Collection[str]) -> tuple[bool, bool]:
 def _longest_part(token: str) -> str:
     """The part that a generator made: what a provider begins a token with are words, such as key."""
     return max(re.split(r"[^A-Za-z0-9+/=]+", token), key=len)
+
+
+def _in_block(content: bytes, finding: "Finding") -> bool:
+    """Whether the line after a value goes on like it: a certificate, a public key or a dump has many."""
+    start = finding.location["start_offset"]
+    after = content[start + len(finding.secret) : start + _BLOCK].split(b"\n", 2)
+    return len(after) > 1 and _LINE_OF_BLOCK.fullmatch(after[1]) is not None
 
 
 def _in_quotes(content: bytes, finding: "Finding") -> bool:

@@ -62,6 +62,16 @@ def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) ->
     assert listed(text.format(v=fake_value(path, 6, SMALL)), path) == (1, 0)
 
 
+def test_what_is_searched_for_again_has_its_name() -> None:
+    """A word alone would be met in every line."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    word = fake_value("alone", 6, SMALL)
+    for text in ('ConvertTo-SecureString "{}7" -Force\n', "auth=('ann', '{}')\n", "-passin pass:{}\n"):
+        found = chosen_in_file(text.format(word).encode(), "a.ps1", keeper, None).chosen
+        assert found
+        assert all(keeper.ask(one.text, len) >= len(word) + 5 for one in found)
+
+
 def test_a_value_in_quotes_goes_to_its_quote() -> None:
     """Signs within quotes belong to the value, a word without quotes in code is a name."""
     signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"

@@ -87,6 +87,14 @@ def test_a_generated_value_is_found_in_code(text: str, shapes: Shapes) -> None:
     assert shapes.look(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
 
 
+def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
+    """Lines that go on alike are a certificate or a dump; one alone is a value."""
+    lines = [fake_value(("block", n), 40, string.ascii_letters + string.digits) for n in range(3)]
+    for count, found in ((1, True), (3, False)):
+        text = "Session key\n" + "\n".join(lines[:count]) + "\n\n"
+        assert bool(shapes.look(text.encode(), ("notes.md",))) == found
+
+
 @pytest.mark.parametrize(
     "text", ['author = "{value}"\n', 'authorization_response="https://i.example/?code=hello-{value}"\n']
 )
