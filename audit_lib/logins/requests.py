@@ -160,14 +160,14 @@ def instants_written(requests: pd.DataFrame, events: pd.DataFrame) -> pd.DataFra
     timed = requests.loc[requests["timed"], ["file", "not_before_at", "line"]]
     said = events.loc[events["at"].notna(), ["file", "at", "line"]]
     parts = [part.set_axis(said.columns, axis=1) for part in (timed, said)]
-    # Millions of texts are grouped far sooner as categories; two frames have others.
-    firsts = [
-        part.groupby(["file", "at"], as_index=False, sort=False, observed=True)["line"].min()
-        for part in parts
-    ]
-    together = pd.concat([first.astype({"file": "str"}) for first in firsts])
-    written: pd.DataFrame = together.groupby(["file", "at"], as_index=False)["line"].min()
-    return written
+    # Millions of texts are grouped far sooner as categories, which two frames do not share.
+    firsts = [_first_lines(part).astype({"file": "str"}) for part in parts]
+    return _first_lines(pd.concat(firsts))
+
+
+def _first_lines(lines: pd.DataFrame) -> pd.DataFrame:
+    grouped: Any = lines.groupby(["file", "at"], as_index=False, observed=True)["line"].min()
+    return pd.DataFrame(grouped)
 
 
 def named(grouped: Any) -> Any:
