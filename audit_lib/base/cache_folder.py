@@ -16,23 +16,23 @@ def user_cache() -> Path:
     return Path(base) / "audit_lib"
 
 
-def recall(path: Path, secret: bytes) -> memoryview | None:
-    """What was kept there under this secret; None of a file that is lost, foreign or broken."""
+def recall(path: Path, secret: bytes, largest: int = 1 << 40) -> memoryview | None:
+    """What was kept there under this secret; None of a file that is lost, foreign, broken or larger."""
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if path.stat().st_size <= largest else b""
     except OSError:
         return None
     mac, body = content[:_MAC], memoryview(content)[_MAC:]
     return body if hmac.compare_digest(mac, hmac.digest(secret, body, sha256)) else None
 
 
-def keep(path: Path, secret: bytes, body: bytes, most: int) -> None:
-    """Keep it for the user alone, and of its kind the newest so many; one that cannot be written is none."""
+def keep(path: Path, secret: bytes, body: bytes, most: int = 0) -> None:
+    """Keep it for the user alone, of its kind the newest so many, or all; it may be that it is not kept."""
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(hmac.digest(secret, body, sha256) + body)
         Path(file.name).replace(path)
         old = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda one: one.stat().st_mtime)
-        for one in old[:-most]:
+        for one in old[:-most] if most else ():
             one.unlink()

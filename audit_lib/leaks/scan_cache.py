@@ -1,19 +1,16 @@
 """Remembers which contents held nothing, and where the others are, for the next audit. Holds no value."""
 
-import hmac
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
+from audit_lib.base.cache_folder import keep, recall
 from audit_lib.secrecy.keeper import Key
 
-_MAC = 32
 _LIMIT = 1 << 30
 _FORMAT = "2"  # of what is stored: raise it with each change
 _PARTS = 9  # lines before the ids of clean objects: see `Memory.lines`
@@ -100,25 +97,13 @@ class ScanCache:
         self.memory = self._read() if believe and self._lasting else Memory()
 
     def _read(self) -> Memory:
-        content = b""
-        with suppress(OSError):
-            if self._path.stat().st_size <= _LIMIT:
-                content = self._path.read_bytes()
-        mac, body = content[:_MAC], content[_MAC:]
-        if not hmac.compare_digest(mac, hmac.digest(self._key, body, sha256)):
-            return Memory()
-        return Memory.parse(body, self._digest)
+        body = recall(self._path, self._key, _LIMIT)
+        return Memory() if body is None else Memory.parse(bytes(body), self._digest)
 
     def store(self, memory: Memory) -> None:
         """Replaces what was remembered; a cache that cannot be written is none."""
-        if not self._lasting or memory == self.memory:
-            return
-        body = memory.lines(self._digest)
-        with suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
-                file.write(hmac.digest(self._key, body, sha256) + body)
-            Path(file.name).replace(self._path)
+        if self._lasting and memory != self.memory:
+            keep(self._path, self._key, memory.lines(self._digest))
 
     def file_id(self, path: str, facts: tuple[int, ...]) -> str:
         """The id of a file's state: another size, time or inode is another id. Says nothing of the path."""
