@@ -1,6 +1,7 @@
 """Logs that declare their columns: rows are read by them alone, and a header that lies names nobody."""
 
 import io
+import random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -98,6 +99,24 @@ def test_a_header_that_does_not_fit_its_rows_names_nobody(header: str, row: str)
 def test_columns_that_tell_no_client_name_nobody(header: str) -> None:
     """One is missing or named twice, there are too many, or they change too often: no row is a request."""
     assert _read(HEAD + header + DEFAULT_ROW)["requests"] == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_readers_agree_on_headers_and_rows_by_chance(seed: int) -> None:
+    """Directives, rows that fit them and rows that do not, long lines and blank ones, however split."""
+    chance = random.Random(seed)
+    unfit = (
+        "#Fields:\n",
+        "#Fields: c-ip c-ip\r\n",
+        "#x\n",
+        "\n",
+        "#Fields: " + "a " * 3000 + "\n",
+        "#Fields:é\n",
+    )
+    parts = (*unfit, DEFAULT, SWAPPED, SITE, FORWARDED, *(DEFAULT_ROW, SITE_ROW, FORWARDED_ROW) * 4)
+    found = _read(HEAD + "".join(chance.choices(parts, k=150)))
+    assert found["requests"]
+    assert found["not understood"]
 
 
 def test_a_log_that_does_not_begin_with_a_directive_declares_nothing() -> None:

@@ -6,8 +6,9 @@ from audit_lib.logins.detections.callers import private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 
 FAILED_LOGIN = "login_failed"
-# sshd writes it of each user that it does not have, and where only keys are allowed it writes nothing else.
-UNKNOWN_USER = "ssh login of an unknown user"
+# sshd writes the first of each user that it does not have, the second of another whose attempts all failed;
+# where only keys are allowed, no other line proves it.
+PROVEN_BY_SSHD = ("ssh login of an unknown user", "ssh login with too many attempts")
 # A server writes the refusal and the application its message within so many seconds: one login, told twice.
 _SAME_LOGIN = 5
 
@@ -18,7 +19,7 @@ def told_failures(events: pd.DataFrame, refused: pd.DataFrame, rules: DetectionP
     Source: docs/detections.md#terms.
     A private address may be a proxy's, so it counts only if the policy says that addresses are real.
     """
-    said = pd.concat([events[events["kind"].eq(FAILED_LOGIN)], _unknown_users(events)])
+    said = pd.concat([events[events["kind"].eq(FAILED_LOGIN)], _told_by_sshd(events)])
     said = said[said["client"].ne("") & said["at"].notna()]
     if not rules.clients_declared:
         private = [client for client, inside in private_clients(said, rules).items() if inside]
@@ -36,13 +37,13 @@ def told_failures(events: pd.DataFrame, refused: pd.DataFrame, rules: DetectionP
     return said[near["answered"].isna().to_numpy()]
 
 
-def _unknown_users(events: pd.DataFrame) -> pd.DataFrame:
-    """The logins of unknown users beyond the failed logins of their address, log and minute.
+def _told_by_sshd(events: pd.DataFrame) -> pd.DataFrame:
+    """The logins that such lines prove, beyond the failed logins of their address, log and minute.
 
-    Where passwords are allowed, a failed login follows: the same one, told twice.
+    Where passwords are allowed, each stands beside a failed login: the same one, told twice.
     """
-    told = events[events["kind"].eq(FAILED_LOGIN) | events["message"].eq(UNKNOWN_USER)]
-    unknown = told["message"].eq(UNKNOWN_USER)
+    told = events[events["kind"].eq(FAILED_LOGIN) | events["message"].isin(PROVEN_BY_SSHD)]
+    proven = told["message"].isin(PROVEN_BY_SSHD)
     keys = [told["file"], told["client"], told["seconds"] // 60]
-    failed = (~unknown).groupby(keys, dropna=False).transform("sum")
-    return told[unknown & (told.groupby(["message", *keys], dropna=False).cumcount() >= failed)]
+    failed = (~proven).groupby(keys, dropna=False).transform("sum")
+    return told[proven & (proven.groupby([proven, *keys], dropna=False).cumcount() >= failed)]

@@ -10,12 +10,14 @@ from audit_lib.logins.detections.needs import NEEDS
 from tests.support.small_logs import START, Ask, detections, verdicts
 
 EVIL, HOUR = "203.0.113.9", 3600
+TOO_MANY = "maximum authentication attempts exceeded for x from"
 VISITS: list[Ask] = [(hour * HOUR, f"198.51.{hour % 9}.7", "/page", 200) for hour in range(24)]
 
 
 def _told(at: float, client: str = EVIL, said: str = "Failed password for x from") -> str:
     instant = iso(START.fromtimestamp(START.timestamp() + at, START.tzinfo))
-    return f"{instant} web1 sshd[7]: {said} {client} port 5{' ssh2' * said.startswith('Failed')}\n"
+    end = {"Failed": " ssh2", "maximum": " ssh2 [preauth]"}.get(said.split(maxsplit=1)[0], "")
+    return f"{instant} web1 sshd[7]: {said} {client} port 5{end}\n"
 
 
 @pytest.mark.parametrize("visits", [VISITS, []])
@@ -34,10 +36,13 @@ def test_a_login_that_is_told_and_refused_counts_once(tmp_path: Path) -> None:
     assert verdicts(detections(tmp_path, [*VISITS, *asks, *told], policy="generic"))["A1"] == "unknown"
 
 
+@pytest.mark.parametrize("said", ["Invalid user x from", TOO_MANY])
 @pytest.mark.parametrize(("passwords", "count"), [(0, 12), (3, 12), (14, 14)])
-def test_users_that_ssh_does_not_have_are_a_burst(passwords: int, count: int, tmp_path: Path) -> None:
-    """Twelve logins of unknown users count once each, also beside the passwords that failed for some."""
-    told = [_told(HOUR + 4 * number, said="Invalid user x from") for number in range(12)]
+def test_what_sshd_tells_without_a_password_is_a_burst(
+    said: str, passwords: int, count: int, tmp_path: Path
+) -> None:
+    """Twelve unknown users, or too many attempts, count once each, also beside the passwords that failed."""
+    told = [_told(HOUR + 4 * number, said=said) for number in range(12)]
     told += [_told(HOUR + 1 + 4 * number) for number in range(passwords)]
     found = detections(tmp_path, [*VISITS, *told], policy="generic").set_index("detection")
     assert (found.loc["A1", "verdict"], found.loc["A1", "count"]) == ("found", count)
