@@ -47,4 +47,5 @@ def pairs(
     )
     html = f"<dl>{items}</dl>" if shown else f'<p class="sub">{inert.html(empty)}</p>'
     text = "\n".join(f"{name}{colon} {said} {do}".rstrip() for name, said, do in shown) or empty
+    text = text.replace("`", "")
     return Block(title, html, text, place)
