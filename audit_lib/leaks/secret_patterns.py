@@ -123,7 +123,8 @@ class Shapes:
         parts = url_parts(value)
         if parts and parts.password:
             weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
-            if weak or looks_made_up(parts.password, self._markers):
+            named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
+            if weak or named or looks_made_up(parts.password, self._markers):
                 return ""
             return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
         generated = _longest_part(value) if rule in _BY_BEGINNING else value

@@ -96,7 +96,12 @@ def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['author = "{value}"\n', 'authorization_response="https://i.example/?code=hello-{value}"\n']
+    "text",
+    [
+        'author = "{value}"\n',
+        "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{value}\n",
+        'authorization_response="https://i.example/?code=hello-{value}"\n',
+    ],
 )
 def test_an_author_and_an_address_are_no_secrets(text: str, shapes: Shapes) -> None:
     """A name must end in auth, and an address without a password is none."""
