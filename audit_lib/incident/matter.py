@@ -30,14 +30,21 @@ class Matter:
         return refused[refused["not_before_at"].between(self.outage.first_at, self.outage.last_at)]
 
 
+def spoken_of(investigation: Investigation) -> pd.DataFrame:
+    """The explanations that something speaks for, the best supported first."""
+    every = tabulate_explanations(investigation)
+    return every[every["verdict"].isin(("likely", "possible"))]
+
+
 def matter(investigation: Investigation) -> Matter:
     """An attack is about its addresses; anything else about the worst outage, or all of the window."""
-    best, here = tabulate_explanations(investigation).iloc[0], investigation.here
+    told, here = spoken_of(investigation), investigation.here
     worst = worst_outage(investigation)
     outage = core_of(investigation, worst) if worst else None
-    spoken = best["verdict"] in ("likely", "possible") and best["explanation"] in ATTACKS
-    if spoken and best["addresses"]:
-        names = str(best["addresses"]).split("; ")
+    attacks = told[told["explanation"].isin(ATTACKS)]
+    first = not attacks.empty and attacks.index[0] == told.index[0]
+    if (first or (len(attacks) and outage is None)) and attacks.iloc[0]["addresses"]:
+        names = str(attacks.iloc[0]["addresses"]).split("; ")
         others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
         whose = f"of {names[0]} {others}"
         return Matter(here[here["client"].isin(names)], beside=outage, whose=whose)

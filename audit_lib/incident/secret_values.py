@@ -61,6 +61,15 @@ def public_twins(investigation: Investigation, secret: str) -> tuple[str, ...]:
     return tuple(sorted(named | shared | ({secret} if _is_public(investigation, secret) else set())))
 
 
+def published_now(investigation: Investigation) -> dict[str, str]:
+    """Each secret whose value a public variable has now, and that variable: a bundle shows it to everyone."""
+    held = investigation.inventory.dropna(subset="fingerprint")
+    secrets, public = held[held["kind"].eq("secret") & ~held["public"]], held[held["public"]]
+    shown = dict(zip(public["fingerprint"], public["variable"], strict=True))
+    pairs = zip(secrets["secret"], secrets["fingerprint"], strict=True)
+    return {name: shown[fingerprint] for name, fingerprint in pairs if fingerprint in shown}
+
+
 def coupled(investigation: Investigation, secret: str) -> tuple[str, ...]:
     """The variables that must change with a secret, by the policy: its equals and its pair."""
     rule = investigation.policy.rule(secret)

@@ -10,11 +10,12 @@ from audit_lib.base.in_words import counted, day_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.matter import ATTACKS, matter
+from audit_lib.incident.matter import ATTACKS, matter, spoken_of
 from audit_lib.incident.newcomers import new_addresses
 from audit_lib.incident.outages import DeployNear, Outage, deploy_after, deploy_before
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.ruled_out import new_addresses_would_show
+from audit_lib.incident.secret_values import published_now
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import ADDRESS, LEAK, STRETCH, looks_with, tabulate_suspicions
 from audit_lib.report import escape as inert
@@ -56,19 +57,22 @@ def incident_headline(investigation: Investigation) -> Block:
 def _spoken(investigation: Investigation) -> tuple[str, str]:
     if not investigation.seen:
         return "Not known.", "No log line of the window was read."
-    best = tabulate_explanations(investigation).iloc[0]
-    if best["verdict"] not in ("likely", "possible"):
+    told = spoken_of(investigation)
+    if told.empty:
         return "Not known.", "Nothing that was read speaks for an explanation."
+    best, attacks = told.iloc[0], [one for one in told["explanation"] if one in ATTACKS]
     surely = "Likely" if best["verdict"] == "likely" else "Possibly"
-    attack = "an attack" if best["explanation"] in ATTACKS else "no attack"
+    word = f"{surely} an attack" if best["explanation"] in attacks else f"{surely} no attack"
+    if len(spoken := dict.fromkeys((best["explanation"], *attacks[:1]))) > 1:
+        word = "Perhaps an attack"  # what is harmless does not rule out what is not
     over = ", and over" if _going_on(investigation)[0] == "No" else ""
-    outage = matter(investigation).outage
-    while_ = f" for {_minutes(outage)}" if outage else ""
-    return f"{surely} {attack}{over}.", SENTENCES[best["explanation"]].format(while_=while_)
+    while_ = _while(matter(investigation).outage)
+    return f"{word}{over}.", " ".join(SENTENCES[one].format(while_=while_) for one in spoken)
 
 
-def _minutes(outage: Outage) -> str:
-    return counted(max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1), "minute")
+def _while(outage: Outage | None) -> str:
+    lasted = (outage.last_at - outage.first_at).total_seconds() if outage else 0
+    return f" for {counted(max(round(lasted / 60), 1), 'minute')}" if outage else ""
 
 
 def _lead(investigation: Investigation) -> Iterator[str]:
@@ -123,10 +127,11 @@ def _going_on(investigation: Investigation) -> tuple[str, str]:
     outage, refused = about.outage, about.refused
     end = outage.last_at if outage else refused.loc[refused["timed"], "not_before_at"].max()
     if refused.empty and len(about.requests):
-        return (
-            "Nothing refused",
-            f"of {counted(int(about.requests['count'].sum()), 'request')} that were read",
-        )
+        number = counted(int(about.requests["count"].sum()), "request")
+        last = about.requests.loc[about.requests["timed"], "not_before_at"].max()
+        if about.whose and not pd.isna(last):
+            return f"Last seen {briefly(last, investigation.as_of)}", f"{number} {about.whose}were read"
+        return "Nothing refused", f"of {number} that were read"
     if pd.isna(end):
         return NOT_KNOWN, "no refused request has a time"
     if outage and (fixed := deploy_after(investigation, outage)):
@@ -153,19 +158,19 @@ def _refused(investigation: Investigation) -> tuple[str, str]:
     refused = matter(investigation).refused
     names = set(refused["client"].astype("str")) - {""}
     if not names:
-        return NOT_KNOWN if len(refused) else "Nobody", "no address of a refused request was logged"
+        nobody = "Nobody", "no request was refused"
+        return nobody if refused.empty else (NOT_KNOWN, "no address of a refused request was logged")
     clients = investigation.clients[investigation.clients["client"].isin(names)]
     classes = clients["classification"].value_counts()
     kinds = ", ".join(f"{count} {name}" for name, count in classes.items())
     number = counted(int(refused["count"].sum()), "refusal")
-    return f"{counted(len(names), 'address', 'addresses')}", f"{kinds}; {number}"
+    return counted(len(names), "address", "addresses"), f"{kinds}; {number}"
 
 
 def _cause_in_words(investigation: Investigation) -> tuple[str, str]:
-    best = tabulate_explanations(investigation).iloc[0]
-    if best["verdict"] not in ("likely", "possible"):
-        return NOT_KNOWN, "nothing that was read speaks for one"
-    return str(best["explanation"]).capitalize(), str(best["verdict"])
+    for best in rows(spoken_of(investigation)):
+        return best.explanation.capitalize(), best.verdict
+    return NOT_KNOWN, "nothing that was read speaks for one"
 
 
 def _left(investigation: Investigation) -> tuple[str, str]:
@@ -174,7 +179,11 @@ def _left(investigation: Investigation) -> tuple[str, str]:
     values = f"{counted(leaked, 'leaked secret')} in force"
     if apart:
         return counted(len(apart), "unequal pair"), f"{apart[-1]}; {values}"
-    return (values, "rotate them") if leaked else ("Nothing known", "no pair differs, no leak is in force")
+    if leaked:
+        return values, "rotate them"
+    for secret, variable in published_now(investigation).items():
+        return "A published value", f"{variable} shows {secret} to every browser, and its next value as well"
+    return "Nothing known", "no pair differs, no leak is in force"
 
 
 def incident_steps(investigation: Investigation) -> Block:
@@ -188,8 +197,8 @@ def incident_steps(investigation: Investigation) -> Block:
     )
     more = f"Then {counted(left, 'more step')}: see All steps" if left else ""
     foot = f'<p class="sub more"><a href="#all-steps">{more}</a></p>' if left else ""
-    text = "\n".join(f"{row.step}. {row.text} (done if {row.verify})" for row in rows(shown))
-    return Block("What to do, in order", f"<ul>{items}</ul>{foot}", f"{text}\n{more}".strip(), "left")
+    lines = [*(f"{row.step}. {row.text} (done if {row.verify})" for row in rows(shown)), more]
+    return Block("What to do, in order", f"<ul>{items}</ul>{foot}", "\n".join(lines).strip(), "left")
 
 
 def incident_explanations(investigation: Investigation) -> Block:

@@ -13,7 +13,7 @@ from audit_lib.incident.matter import ATTACKS
 from audit_lib.incident.outages import Outage
 from audit_lib.incident.question import Question
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
-from audit_lib.investigation import investigate
+from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
 from audit_lib.project import load_project
@@ -32,6 +32,12 @@ def _planted(folder: Path, kind: str) -> Investigation:
 def leaked(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     """A value that leaked and was used."""
     return _planted(tmp_path_factory.mktemp("leaked"), "leaked and used")
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
+    """Somebody new was answered, in a project whose page shows the value that callers send."""
+    return _planted(tmp_path_factory.mktemp("quiet"), "quiet misuse")
 
 
 def test_every_explanation_has_its_sentence() -> None:
@@ -55,6 +61,26 @@ def test_a_window_without_a_refusal_says_so(tmp_path: Path) -> None:
     assert re.search(
         r"Still going on\?: Nothing refused \(of \d+ requests? that", screen.incident_answers(calm).text
     )
+
+
+def test_a_harmless_explanation_rules_no_attack_out(quiet: Investigation) -> None:
+    """That the page itself shows a value says how somebody can have it, not that nobody used it."""
+    named = screen.incident_headline(seen_through(quiet, secret="API_TOKEN")).text
+    assert "Perhaps an attack. Our own page shows the value" in named
+    assert f"Somebody new was answered.\nOf 36 requests of {STRANGER} " in named
+
+
+def test_who_was_answered_was_last_seen_then(quiet: Investigation) -> None:
+    """Where nothing is refused the last request of the new address says until when it went on."""
+    answers = screen.incident_answers(quiet).text
+    assert f"Still going on?: Last seen 18 Sep 04:01 (36 requests of {STRANGER} were read)" in answers
+    assert "Who was refused: Nobody (no request was refused)" in answers
+
+
+def test_a_published_value_is_left_to_fix(quiet: Investigation) -> None:
+    """A rotation by itself publishes the next value, so the page says what shows it."""
+    answers = screen.incident_answers(quiet).text
+    assert "Left to fix: A published value (NEXT_PUBLIC_API_TOKEN shows API_TOKEN" in answers
 
 
 def test_an_outage_is_not_said_to_be_the_attack(
