@@ -15,6 +15,7 @@ HOUR, WEEK = 3600, 168
 WIDTHS = (1, 2, 4, 6)
 OWN_CHANCE = 0.1
 STEADY = 5.0  # events that a day of the week needs before it moves the forecast much
+PASSES = 3  # each leaves a seventh of what a day out of the way adds to its own hours
 Numbers = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 
@@ -138,12 +139,12 @@ def _sum(values: Numbers, width: int) -> Numbers:
 
 
 def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Alarm]:
-    usual, above, _ = marks(series, offset, rule)
-    found = []
+    usual, above, below = marks(series, offset, rule)
+    told, found = _told(series, usual, above | below, offset, rule), []
     for low, high in _runs(above):
         hours = traffic.failures["seconds"] // HOUR - first
         own = traffic.failures[hours.between(low, high)]
-        count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
+        count, mean = series[low : high + 1].sum(), told[low : high + 1].sum()
         text = f"{count:.0f} failed logins; usual at this time: {mean:.1f}"
         found.append(alarm(own, text, rule.severity, subject="failed logins"))
     return found
@@ -151,7 +152,7 @@ def _above(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
 
 def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: Rule) -> list[Alarm]:
     usual, above, below = marks(series, offset, rule)
-    busy = _busy(series, offset)
+    busy, told = _busy(series, offset), _told(series, usual, above | below, offset, rule)
     found = []
     for marked, word in ((above, "many"), (below, "few")):
         for low, high in _runs(marked):
@@ -159,7 +160,7 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
                 continue  # a night is silent as ever, whatever one attack in another night makes of the mean
             hours = traffic.requests["seconds"] // HOUR - first
             own = traffic.requests[hours.between(low, high)]
-            count, mean = series[low : high + 1].sum(), usual.mean[low : high + 1].sum()
+            count, mean = series[low : high + 1].sum(), told[low : high + 1].sum()
             text = f"{count:.0f} requests; usual at this time: {mean:.0f}"
             if word == "few":
                 text += "; the application was silent, or its log has a gap" if not count else ""
@@ -175,6 +176,14 @@ def _below(traffic: Traffic, series: Numbers, first: float, offset: int, rule: R
                 )
             )
     return found
+
+
+def _told(series: Numbers, usual: Expected, marked: Truths, offset: int, rule: Rule) -> Numbers:
+    """What is usual, to be told: what is out of the way is taken as usual until it raises nothing more."""
+    mean = usual.mean
+    for _ in range(PASSES):
+        mean = expected(np.where(marked, mean, series), offset, rule["shrink"]).mean
+    return mean
 
 
 def _busy(series: Numbers, offset: int) -> Numbers:

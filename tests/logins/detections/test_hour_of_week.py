@@ -1,5 +1,6 @@
 """The hour-of-week baseline: both tails, quiet hours, few discoveries where nothing is."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,21 @@ def test_nights_that_are_always_silent_are_no_silence(tmp_path: Path) -> None:
     rows = found[found["detection"].eq("A13")]
     assert not rows["classification"].str.contains("silent").any()
     assert rows["classification"].str.contains("failed logins; usual at this time").any()
+
+
+def test_a_long_stretch_does_not_make_itself_usual(tmp_path: Path) -> None:
+    """Of a day with many times as many requests what is told as usual is what the other days have."""
+    lines = [
+        (day * DAY + hour * HOUR + 20 * n, f"192.0.2.{n % 5}", "/api/a", 200)
+        for day in range(28)
+        for hour in range(24)
+        for n in range(80 if day == 20 else 3)
+    ]
+    found = detections(tmp_path, lines, days=28)
+    [told] = found[found["detection"].eq("A13") & found["subject"].eq("requests")]["classification"]
+    count, usual = (int(number) for number in re.findall(r"\d+", told))
+    assert count == 24 * 80
+    assert abs(usual - 24 * 3) <= 5
 
 
 def test_stl_labels_neither() -> None:
