@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ SHAPES = Path(__file__).with_name("secret_patterns.yml")
 CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_passwords.py
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
+_SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
 VERSION = 6  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
@@ -176,13 +177,18 @@ def begin_rules(compiled: Path, *, every_provider: bool) -> None:
 
 def scanner(rules: Path, compiled: Path | None, *, every_provider: bool = False) -> "Scanner":
     """The rules of a file, compiled once a process; `compiled` is a folder that keeps them for the next."""
+    key = rules, every_provider
     with _COMPILING:
-        return _compiled(rules, compiled, every_provider)
+        if key not in _SCANNERS:
+            _SCANNERS[key] = compile_rules(rules, compiled, builtins=every_provider)
+        return _SCANNERS[key]
 
 
-@cache
-def _compiled(rules: Path, compiled: Path | None, builtins: bool) -> "Scanner":
-    """Without a DetectionPolicy no comment in a file silences a finding."""
+def compile_rules(rules: Path, compiled: Path | None, *, builtins: bool) -> "Scanner":
+    """The rules of a file, kept in the folder if one is named.
+
+    Without a DetectionPolicy no comment in a file silences a finding.
+    """
     from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}

@@ -7,7 +7,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from audit_lib.logs import read_line as naive
-from audit_lib.logs.formats import Block, LogFormats
+from audit_lib.logs.blocks import Block
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line_events import Line
 from audit_lib.logs.templates import Part, expression
 from audit_lib.logs.units import LINE_LIMIT

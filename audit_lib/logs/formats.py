@@ -10,9 +10,10 @@ from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, POSSIBLE, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, shown_name
+from audit_lib.logs.blocks import Block, ByFirstByte
 from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.names_and_words import JsonFields, PossibleFailure
-from audit_lib.logs.templates import Part, expression, parse_template
+from audit_lib.logs.templates import Part, parse_template
 from audit_lib.project.logins import Login
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -23,33 +24,6 @@ CONTINUES = {"": 0, "record": 1, "continuation": 2}
 _SECTIONS = ("prefix", "body", "message")
 _NAME = r"[\w ,.:/-]{1,80}"
 _NOTHING = b"(?!)"  # as an expression it matches nothing
-
-
-@dataclass(frozen=True)
-class Block:
-    """One format or message kind, by its steps, or by a regular expression (`pattern`)."""
-
-    name: str
-    parts: tuple[Part, ...]
-    pattern: bytes
-    whole: bool  # a match ends at the end of the line
-    literal: bytes  # the text that a regular expression always begins with
-    examples: tuple[str, ...]
-    counter_examples: tuple[str, ...]
-    record: bool = False
-    outer: bool = False
-    method: str = ""
-    status: int | None = None
-    continues: str = ""
-    kind: str = ""
-    once: bool = False
-    leak: bool = False
-    anywhere: bool = False
-
-    @cached_property
-    def expression(self) -> re.Pattern[bytes]:
-        """What the naive reader matches, compiled when it is needed: the fast reader needs few."""
-        return re.compile(self.pattern, re.DOTALL) if self.pattern else expression(self.parts, self.whole)
 
 
 @dataclass(frozen=True)
@@ -86,6 +60,15 @@ class LogFormats:
             declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))),
             logins=declared,
         )
+
+    @cached_property
+    def by_first_byte(self) -> dict[str, ByFirstByte]:
+        """The prefixes, bodies and messages that stand at the beginning, each by the first byte."""
+        return {
+            "prefixes": ByFirstByte(self.prefixes),
+            "bodies": ByFirstByte(self.bodies),
+            "messages": ByFirstByte(tuple(one for one in self.messages if not one.anywhere)),
+        }
 
     @cached_property
     def login_answers(self) -> tuple[LoginAnswer, ...]:

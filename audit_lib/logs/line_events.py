@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from audit_lib.base.log_kinds import DECLARED, NOTICE
+from audit_lib.logs.blocks import Block
 from audit_lib.logs.declared_logins import FAILED
 from audit_lib.logs.fields import clean_client, clean_method, clean_route, mask_email, strip_port
-from audit_lib.logs.formats import SECRET_IN_URL, Block, LogFormats
+from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
 from audit_lib.logs.named_fields import NamedFields
 from audit_lib.logs.units import WHOLE
 

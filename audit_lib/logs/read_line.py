@@ -7,8 +7,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import POSSIBLE
+from audit_lib.logs.blocks import Block
 from audit_lib.logs.fields import clean_client, lacks_zone, parse_time, strip_port, time_of_last_year
-from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
+from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, LogFormats
 from audit_lib.logs.line_events import (
     BLANK,
     NOT_UNDERSTOOD,
@@ -142,7 +143,7 @@ class Reader:
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         understood, continues = head.understood, 0
-        for block in self.formats.bodies:
+        for block in self._beginning("bodies", text):
             found = self.match(block, text)
             if found is None:
                 continue
@@ -154,6 +155,9 @@ class Reader:
             break
         line = shown_line(head.at, head.record, self._messages(text, head), understood=understood)
         return replace(line, continues=continues, lacks=head.lacks)
+
+    def _beginning(self, section: str, text: bytes) -> tuple[Block, ...]:
+        return self.formats.by_first_byte[section][text[:1]]
 
     def match(self, block: Block, text: bytes) -> Match | None:
         """How a text begins by a block; None also where no calendar has the time that it names."""
@@ -173,7 +177,7 @@ class Reader:
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""
         for depth in range(_PREFIXES):
-            for block in self.formats.prefixes:
+            for block in self._beginning("prefixes", text):
                 found = None if block.outer and depth else self.match(block, text)
                 if found is None:
                     continue
@@ -194,9 +198,8 @@ class Reader:
         """The first message that stands where the text begins, after symbols and emoji."""
         start = _SYMBOLS.match(text)
         text = text[start.end() :] if start else text
-        for block in self.formats.messages:
-            found = None if block.anywhere else self.match(block, text)
-            if found:
+        for block in self._beginning("messages", text):
+            if found := self.match(block, text):
                 return (message_of_block(block, found.fields, head.client or ""),)
         client = possible_client(text, self.formats.possible)
         if client is None:

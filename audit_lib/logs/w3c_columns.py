@@ -7,7 +7,8 @@ are not understood. Rule: the W3C's draft of the extended log file format.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from audit_lib.logs.formats import Block, LogFormats
+from audit_lib.logs.blocks import Block
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.names_and_words import PossibleFailure
 from audit_lib.logs.templates import parse_template
 

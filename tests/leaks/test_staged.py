@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.cli.leaks_staged import _policy
-from audit_lib.leaks.secret_patterns import SHAPES, scanner
+from audit_lib.leaks.secret_patterns import SHAPES, compile_rules
 from audit_lib.project import load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -24,7 +24,7 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("caches")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder))
-        scanner(SHAPES, folder / "audit_lib" / "rules")
+        compile_rules(SHAPES, folder / "audit_lib" / "rules", builtins=False)
         yield
 
 

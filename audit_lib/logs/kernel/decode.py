@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from audit_lib.base.log_kinds import DECLARED, NOTICE, REQUEST_KINDS
+from audit_lib.logs.blocks import Block
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.logs.file_counts import KINDS, NAMED, Columns, Names
-from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, Block, LogFormats
+from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.packed_words import (
     day_in,

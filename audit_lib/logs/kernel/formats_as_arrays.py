@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
+from audit_lib.logs.blocks import Block
 from audit_lib.logs.declared_logins import FAILED, MOVED, SENT
 from audit_lib.logs.fields import latest_and_year
-from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, Block, LogFormats
+from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, LogFormats
 from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import (

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from audit_lib.logs.formats import Block
+from audit_lib.logs.blocks import Block
 from audit_lib.logs.templates import LEVELS, Part
 
 # Captures: each takes two places (from, to); a time and a status are kept as numbers.

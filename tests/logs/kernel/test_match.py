@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
-from audit_lib.logs.formats import Block, LogFormats, load_formats
+from audit_lib.logs.blocks import Block
+from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.read_file import read_naively

@@ -1,0 +1,51 @@
+"""One format or kind of message as it is matched, and which of many may match a text."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from audit_lib.logs.templates import Part, expression
+
+
+@dataclass(frozen=True)
+class Block:
+    """One format or message kind, by its steps, or by a regular expression (`pattern`)."""
+
+    name: str
+    parts: tuple[Part, ...]
+    pattern: bytes
+    whole: bool  # a match ends at the end of the line
+    literal: bytes  # the text that a regular expression always begins with
+    examples: tuple[str, ...]
+    counter_examples: tuple[str, ...]
+    record: bool = False
+    outer: bool = False
+    method: str = ""
+    status: int | None = None
+    continues: str = ""
+    kind: str = ""
+    once: bool = False
+    leak: bool = False
+    anywhere: bool = False
+
+    @cached_property
+    def expression(self) -> re.Pattern[bytes]:
+        """What the naive reader matches, compiled when it is needed: the fast reader needs few."""
+        return re.compile(self.pattern, re.DOTALL) if self.pattern else expression(self.parts, self.whole)
+
+    @cached_property
+    def opens(self) -> bytes:
+        """The first byte of all that it matches; empty where it may be any."""
+        return self.literal[:1] if self.pattern else self.parts[0].literal[:1]
+
+
+class ByFirstByte(dict[bytes, tuple[Block, ...]]):
+    """The blocks that may match a text, in their order, by its first byte; found when first asked for."""
+
+    def __init__(self, blocks: tuple[Block, ...]) -> None:
+        super().__init__()
+        self._blocks = blocks
+
+    def __missing__(self, byte: bytes) -> tuple[Block, ...]:
+        self[byte] = tuple(one for one in self._blocks if one.opens in (b"", byte))
+        return self[byte]
