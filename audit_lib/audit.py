@@ -37,7 +37,8 @@ from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
 from audit_lib.logs.cache import without_values
 from audit_lib.logs.example_lines import written_lines
-from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.guide import tabulate_guide

@@ -11,7 +11,7 @@ from audit_lib.logins.detections.alarm import dense, places, seconds_of
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import told_failures
 from audit_lib.logins.quiet import NEEDS, Watched
-from audit_lib.logs.project_logs import LogRead
+from audit_lib.logs.log_read import LogRead
 from audit_lib.project import LogSource
 from audit_lib.project.policy.alerts import LOGINS, AlertRule
 

@@ -17,7 +17,7 @@ from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone, unread
 from audit_lib.logins.proposals import propose
-from audit_lib.logs.project_logs import LogRead
+from audit_lib.logs.log_read import LogRead
 from audit_lib.project import LogSource
 from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 

@@ -17,8 +17,9 @@ from audit_lib.base.files import Unreadable
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.formats import BUNDLED, LogFormats, load_formats
 from audit_lib.logs.log_files import LogFile, log_files
+from audit_lib.logs.log_read import LogRead
 from audit_lib.logs.project_formats import formats_source
-from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch, strong_search
 from audit_lib.secrecy.keeper import Keeper

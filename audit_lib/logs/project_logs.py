@@ -9,11 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from audit_lib.base.clock import Quarter
 from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
-from audit_lib.base.contracts import LogCounts, LogEvents, LogMinutes, Sources
+from audit_lib.base.contracts import Sources
 from audit_lib.base.files import OpenSource, Unreadable
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.base.progress import Progress, Watched, adding_up, quiet
@@ -23,6 +21,7 @@ from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
 from audit_lib.logs.line_shapes import unread_lines
 from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
+from audit_lib.logs.log_read import LogRead
 from audit_lib.logs.read_file import bytes_in, read_log
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
@@ -41,17 +40,6 @@ _ROTATED = re.compile(
 
 
 @dataclass(frozen=True)
-class LogRead:
-    """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents and LogMinutes."""
-
-    sources: pd.DataFrame
-    counts: pd.DataFrame
-    events: pd.DataFrame
-    minutes: pd.DataFrame
-    digest: str = ""  # names all that decided them, where it is known; keyed, so that it tells nothing
-
-
-@dataclass(frozen=True)
 class _Source:
     """The files of one log source, and how they are read."""
 
@@ -61,11 +49,6 @@ class _Source:
     zone_declared: bool
     total: int  # bytes of the files of all sources
     more: Callable[[int], None]  # is told how many of them were read
-
-
-def nothing_read() -> LogRead:
-    """What a command has that reads no logs."""
-    return LogRead(Sources.of([]), LogCounts.of([]), LogEvents.of([]), LogMinutes.of([]))
 
 
 def read_logs(

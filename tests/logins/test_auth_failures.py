@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.logins import auth_failures
-from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized

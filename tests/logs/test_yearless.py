@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.logs.project_logs import LogRead, read_logs
+from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.yearless import OPEN, TAKEN
 from audit_lib.project import LogSource, Project
 
