@@ -15,7 +15,7 @@ import numpy.typing as npt
 from statsmodels.tsa.seasonal import STL
 
 from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.detections.hour_of_week import marks
+from audit_lib.logins.detections.hour_baseline import marks
 from audit_lib.project.policy import bundled_policy
 from tests.support.traffic.background import poisson
 

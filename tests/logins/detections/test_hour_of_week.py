@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit_lib.logins.detections.hour_of_week import discoveries
+from audit_lib.logins.detections.hour_baseline import discoveries
 from tests.bench.baseline import METHODS, ours, quiet_hours
 from tests.support.small_logs import detections
 
