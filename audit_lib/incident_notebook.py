@@ -24,8 +24,8 @@ from audit_lib.project import load_project
 from audit_lib.project.instant import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames
+from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.incident_screen import (
-    incident_answers,
     incident_explanations,
     incident_headline,
     incident_not_known,

@@ -23,7 +23,8 @@ from audit_lib.logs.deploys import KIND as DEPLOYS
 from audit_lib.project import Project
 from audit_lib.project.instant import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.report.incident_screen import incident_answers, incident_headline
+from audit_lib.report.incident_answers import incident_answers
+from audit_lib.report.incident_screen import incident_headline
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
 from audit_lib.report.publish.incident_evidence import ARTEFACTS, blotted_lines, searched
 from audit_lib.report.publish.incident_package import INCIDENT

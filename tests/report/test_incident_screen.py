@@ -18,6 +18,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
 from audit_lib.project import load_project
 from audit_lib.report import incident_screen as screen
+from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.timeline_figure import timeline_figure
 from tests.support.planted_incidents import AS_OF, STRANGER, plant
 
@@ -50,7 +51,7 @@ def test_an_attack_is_called_one_and_the_new_address_is_named(leaked: Investigat
     """The verdict of the best explanation, and who got in since when."""
     assert "an attack" in screen.incident_headline(leaked).text
     assert "A leaked value may have been used." in screen.incident_headline(leaked).text
-    assert f"Did anyone get in?: 1 new address (first {STRANGER}" in screen.incident_answers(leaked).text
+    assert f"Did anyone get in?: 1 new address (first {STRANGER}" in incident_answers(leaked).text
 
 
 def test_a_window_without_a_refusal_says_so(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_window_without_a_refusal_says_so(tmp_path: Path) -> None:
     start = AS_OF - timedelta(days=1)
     calm = replace(quiet, window=Window(start, start + timedelta(hours=6)), computed=LastComputed())
     assert re.search(
-        r"Still going on\?: Nothing refused \(of \d+ requests? that", screen.incident_answers(calm).text
+        r"Still going on\?: Nothing refused \(of \d+ requests? that", incident_answers(calm).text
     )
 
 
@@ -72,14 +73,14 @@ def test_a_harmless_explanation_rules_no_attack_out(quiet: Investigation) -> Non
 
 def test_who_was_answered_was_last_seen_then(quiet: Investigation) -> None:
     """Where nothing is refused the last request of the new address says until when it went on."""
-    answers = screen.incident_answers(quiet).text
+    answers = incident_answers(quiet).text
     assert f"Still going on?: Last seen 18 Sep 04:01 (36 requests of {STRANGER} were read)" in answers
     assert "Who was refused: Nobody (no request was refused)" in answers
 
 
 def test_a_published_value_is_left_to_fix(quiet: Investigation) -> None:
     """A rotation by itself publishes the next value, so the page says what shows it."""
-    answers = screen.incident_answers(quiet).text
+    answers = incident_answers(quiet).text
     assert "Left to fix: A published value (NEXT_PUBLIC_API_TOKEN shows API_TOKEN" in answers
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_claimed_of_a_window_that_was_not_read(leaked: Investigation)
     window = Window(AS_OF.replace(year=2020), AS_OF.replace(year=2021))
     unread = replace(leaked, window=window, computed=LastComputed())
     assert "Not known. No log line of the window was read." in screen.incident_headline(unread).text
-    answers = screen.incident_answers(unread).text
+    answers = incident_answers(unread).text
     assert "Still going on?: Not known" in answers
     assert "None seen" in answers
     assert "the window: no log line of it was read." in screen.incident_not_known(unread).text
