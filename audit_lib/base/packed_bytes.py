@@ -17,7 +17,6 @@ class PackedBytes(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """How many bytes were read into the buffer."""
-        data = self._file.read(len(buffer)) or b""
-        buffer[: len(data)] = data
-        self.taken += len(data)
-        return len(data)
+        count = int(self._file.readinto(buffer) or 0)  # type: ignore[attr-defined]
+        self.taken += count
+        return count

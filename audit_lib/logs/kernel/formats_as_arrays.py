@@ -12,7 +12,7 @@ from audit_lib.logs.blocks import Block
 from audit_lib.logs.declared_logins import FAILED, MOVED, SENT
 from audit_lib.logs.fields import latest_and_year
 from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, LogFormats
-from audit_lib.logs.kernel.decision_tree import Literals, Rest, Tree
+from audit_lib.logs.kernel.decision_tree import Literals, Tree
 from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import (
     BLOCK,
@@ -26,6 +26,7 @@ from audit_lib.logs.kernel.shared_arrays import (
     Program,
     name_slot,
 )
+from audit_lib.logs.kernel.shared_steps import Rest
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.units import NONE, Ints
 
@@ -75,9 +76,8 @@ def _row(block: Block, number: int, texts: Literals) -> list[int]:
     ]
 
 
-@lru_cache(maxsize=8)
-def compile_formats(formats: LogFormats, zone_name: str) -> Program:
-    """The program for formats and a time zone."""
+def compile_formats(formats: LogFormats) -> Program:
+    """The program for formats, in UTC."""
     texts = Literals()
     at_begin = [block for block in formats.messages if not block.anywhere]
     prefixes = _numbered(formats.prefixes, 0)
@@ -93,7 +93,6 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
     endings = dict.fromkeys(name.lstrip("*").encode() for name in formats.secret_parameters)
     parameters = [texts.place(name) for name in endings]
     names, words, logins = _names(texts, formats), _words(texts, formats), _logins(texts, formats)
-    starts, offsets = zone_offsets(zone_name)
     return Program(
         np.frombuffer(bytes(texts.text) + bytes(SLACK), np.uint8).copy(),
         tree.nodes(),
@@ -105,13 +104,12 @@ def compile_formats(formats: LogFormats, zone_name: str) -> Program:
         np.array(logins, np.int64).reshape(-1, LOGIN),
         np.array(words, np.int64).reshape(-1, 3),
         np.array(names, np.int64).reshape(-1, 4),
-        starts,
-        offsets,
+        *zone_offsets("UTC"),
     )
 
 
 def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list[Rest]:
-    return [(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
+    return [Rest(number, steps_of(block, whole)) for number, block in enumerate(blocks, row)]
 
 
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:

@@ -1,23 +1,18 @@
 """Loads the compiled kernel; numba compiles it once a machine and version, which takes some seconds.
 
 What numba made is kept as an object file. It loads without numba, whose import takes longer than reading two
-million lines. It lies in a folder of the user's own, since whoever could write it could run anything as the
-user.
+million lines.
 """
 
 import ctypes
 import os
-import stat
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
-from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.logs.kernel.own_cache import keep_own, kept_path, recall_own
 
 try:
     import llvmlite.binding as llvm
@@ -26,10 +21,6 @@ except ImportError:  # a machine that numba has no wheel for: its first use is t
 
 Entry = Callable[[int, int], int]
 _SYMBOL = "audit_lib_log_kernel"
-_SOURCES = Path(__file__).parent
-_CONSTANTS = ("templates.py", "units.py")  # beside the kernel
-_DIGEST = 32  # bytes before the code
-_KEPT = 4  # codes of other versions, and of other environments
 
 
 class NotCompiled(Exception):
@@ -59,8 +50,8 @@ def load_entry() -> Entry:
             jit=True,
         )
         path = _path()
-        code = _stored(path)
-        return _callable(machine, _store(path, _compiled(machine)) if code is None else code)
+        code = recall_own(path)
+        return _callable(machine, keep_own(path, _compiled(machine)) if code is None else code)
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
 
@@ -68,7 +59,7 @@ def load_entry() -> Entry:
 def is_at_hand() -> bool:
     """Whether the kernel need not be compiled first: it is loaded, or lies ready."""
     try:
-        return _in_python() or load_entry.cache_info().currsize > 0 or _stored(_path()) is not None
+        return _in_python() or load_entry.cache_info().currsize > 0 or recall_own(_path()) is not None
     except Exception:  # a machine that LLVM does not know: `load_entry` says so when it is needed
         return False
 
@@ -120,62 +111,6 @@ def _compiled(machine: "llvm.TargetMachine") -> bytes:
 
 def _path() -> Path:
     """Where the code for these sources, versions and this processor lies."""
-    digest = sha256()
-    # What these files say is the version, and reading them takes less than asking for the metadata.
-    for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
-        digest.update(_beside(name).joinpath(place).read_bytes())
     features = llvm.get_host_cpu_features().flatten()
-    digest.update(f"{sys.version} {llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}".encode())
-    for path in (*sorted(_SOURCES.glob("*.py")), *(_SOURCES.parent / name for name in _CONSTANTS)):
-        digest.update(path.read_bytes())
-    return user_cache() / "kernel" / f"{digest.hexdigest()[:32]}.o"
-
-
-def _beside(package: str) -> Path:
-    """The folder of a package, which is not imported."""
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
-        raise OSError(f"{package} is not installed")
-    return Path(spec.origin).parent
-
-
-def _stored(path: Path) -> bytes | None:
-    """The code that was compiled before, if nobody but this user could have written it."""
-    try:
-        if not (_is_own(path.parent) and _is_own(path)):
-            return None
-        kept = path.read_bytes()
-    except OSError:
-        return None
-    code = kept[_DIGEST:]
-    # After a power failure a file can be there without its content; LLVM would end the process.
-    return code if sha256(code).digest() == kept[:_DIGEST] else None
-
-
-def _store(path: Path, code: bytes) -> bytes:
-    """Keeps the code for the next time, whole or not at all; if that is not possible, goes on without."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_own(path.parent):
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(sha256(code).digest() + code)
-            part.replace(path)
-            for old in sorted(path.parent.glob("*.o"), key=_changed)[:-_KEPT]:
-                old.unlink(missing_ok=True)
-    except OSError:
-        with suppress(OSError):
-            part.unlink()
-    return code
-
-
-def _changed(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _is_own(path: Path) -> bool:
-    """Whether a file or folder is the user's, not a link, and not to be written by others."""
-    status = path.lstat()
-    own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    machine = f"{llvm.get_default_triple()} {llvm.get_host_cpu_name()} {features}"
+    return kept_path(machine, ".o")

@@ -128,7 +128,7 @@ def first_match(frame, phase, shape, pos, end):
         return MISS
     caps, trail, nodes = word(frame, layout.CAPTURES), word(frame, layout.TRAIL), word(frame, layout.NODES)
     text, node, switches = word(frame, layout.TEXT), nodes + root, word(frame, layout.SWITCHES)
-    put(trail, 0, pos)
+    put(trail, layout.T_POS, pos)
     while True:
         do, after = word(node, layout.N_DO), MISS
         if do == Do.SWITCH:
@@ -188,14 +188,19 @@ def first_match(frame, phase, shape, pos, end):
         else:
             matched(frame, caps, word(node, layout.N_TEXT), word(node, layout.N_CAPTURE))
             return pos
+        step = layout.TRAIL_STEP * word(node, layout.N_DEPTH)
         if after == MISS:
-            if word(node, layout.N_FAIL) == MISS:
+            next_ = word(node, layout.N_FAIL)
+            while next_ == MISS and step:
+                step -= layout.TRAIL_STEP
+                next_ = word(trail, step + layout.T_OTHER)
+            if next_ == MISS:
                 return MISS
-            node = nodes + word(node, layout.N_FAIL)
-            pos = word(trail, word(node, layout.N_DEPTH))
+            node, pos = nodes + next_, word(trail, step + layout.T_POS)
         else:
+            put(trail, step + layout.T_OTHER, word(node, layout.N_OTHER))
             node, pos = nodes + word(node, layout.N_NEXT), after
-            put(trail, word(node, layout.N_DEPTH), pos)
+            put(trail, layout.TRAIL_STEP * word(node, layout.N_DEPTH) + layout.T_POS, pos)
 
 
 @inlined

@@ -29,7 +29,7 @@ BYTES: dict[int, bytes] = {
     VARIABLES: _LETTERS[:26] + _DIGITS + b"_",
     HEXES: b"abcdefABCDEF" + _DIGITS + b".:",
 }
-_HEAD_OF = {DOTTED: _LETTERS + b"_", VARIABLES: _LETTERS[:26]}
+HEAD_OF = {DOTTED: _LETTERS + b"_", VARIABLES: _LETTERS[:26]}
 
 
 class Do(IntEnum):
@@ -137,7 +137,7 @@ def _begins(step: MatchStep) -> bytes:
         case Do.RUN:
             return BYTES[step.members]
         case Do.HEAD:
-            return _HEAD_OF[step.members]
+            return HEAD_OF[step.members]
         case Do.TIME | Do.TIME_CLF:
             return _DIGITS
         case Do.TIME_ASCTIME | Do.TIME_SYSLOG:

@@ -48,8 +48,10 @@ BLOCK_CONTINUES, BLOCK = 9, 10
     range(10)
 )
 # Columns of a node: what to do, with what, and where to go on. N_HEAD and N_MASK are the first eight bytes of
-# its text, N_NEXT and N_FAIL places within the nodes, N_DEPTH the place in the trail of where it begins.
-(N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_DEPTH, NODE) = range(11)
+# its text, N_NEXT, N_FAIL and N_OTHER places within the nodes, N_DEPTH how many steps stand before it.
+(N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_OTHER, N_DEPTH, NODE) = range(12)
+# The trail holds for each step of the way where it began, and the node to come back to if nothing follows.
+T_POS, T_OTHER, TRAIL_STEP = range(3)
 # The choices that are made by a tree.
 PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.

@@ -15,7 +15,8 @@ from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunk_read import ChunkRead, Filled
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
-from audit_lib.logs.kernel.formats_as_arrays import compile_formats, settings_of
+from audit_lib.logs.kernel.formats_as_arrays import settings_of
+from audit_lib.logs.kernel.kept_formats import program_of
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
@@ -33,7 +34,7 @@ class Worker:
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
         self.plan, self._entry = plan, entry
-        self._formats, self._program = plan.formats, compile_formats(plan.formats, plan.zone.key)
+        self._formats, self._program = plan.formats, program_of(plan.formats, plan.zone.key)
         self.tables = layout.new_tables()
         self._work = Work(
             state=np.zeros(layout.STATES, np.int64),
@@ -65,7 +66,7 @@ class Worker:
     def read(self, buffer: Bytes, begin: int, end: int, formats: LogFormats) -> ChunkRead:
         """Reads the whole lines between two places of a buffer."""
         if formats is not self._formats:
-            self._formats, self._program = formats, compile_formats(formats, self.plan.zone.key)
+            self._formats, self._program = formats, program_of(formats, self.plan.zone.key)
             self._work = self._work._replace(trail=_trail(self._program))
             self._link_all()
         state = self._work.state
@@ -192,7 +193,8 @@ class Worker:
 
 def _trail(program: Program) -> Ints:
     """Room for the way through the tree of the formats."""
-    return np.zeros(int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2, np.int64)
+    steps = int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2
+    return np.zeros(layout.TRAIL_STEP * steps, np.int64)
 
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:

@@ -1,0 +1,96 @@
+"""Whether two blocks can match one text: where they cannot, their order does not matter.
+
+A block is seen as the sets of bytes that must follow one another from where it begins. A field takes all
+bytes of its class and never gives one back (templates.py), so each next byte decides where it stands. What
+has no such beginning, or what follows it, is taken to match anything.
+"""
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from audit_lib.logs.kernel.match_steps import BYTES, HEAD_OF, HEXES, Do, MatchStep
+from audit_lib.logs.templates import LEVELS
+
+_CAPITALS, _SMALL, _DIGITS = (bytes(range(*ends)) for ends in ((65, 91), (97, 123), (48, 58)))
+_NAME = (_CAPITALS, _SMALL, _SMALL)
+_DATE = (*(_DIGITS,) * 4, b"-/", _DIGITS, _DIGITS, b"-/", _DIGITS, _DIGITS, b"T ")
+_CLF = (_DIGITS, _DIGITS, b"/- ", *_NAME, b"/- ", *(_DIGITS,) * 4, b": ")
+_TIMES = {
+    Do.TIME: _DATE,
+    Do.TIME_CLF: _CLF,
+    Do.TIME_SYSLOG: (*_NAME, b" "),
+    Do.TIME_ASCTIME: (*_NAME, b" ", *_NAME, b" "),
+}
+_LEVELS = (bytes({level[0] for level in LEVELS}), *(_CAPITALS,) * (min(map(len, LEVELS)) - 1))
+
+
+class Bytes(NamedTuple):
+    """One byte of a set, or (`run`) all bytes of it that follow; sets are bits of a number."""
+
+    members: int
+    run: bool = False
+
+
+Head = tuple[Bytes, ...]
+
+
+@cache
+def _bits(members: bytes) -> int:
+    return sum(1 << byte for byte in set(members))
+
+
+@lru_cache(maxsize=1 << 10)
+def begun_by(step: MatchStep) -> Head:
+    """The bytes that begin what a step takes, as far as they are known."""
+    match step.do:
+        case Do.LITERAL:
+            sets = [bytes([byte]) for byte in step.text]
+        case Do.HEAD:
+            sets = [HEAD_OF[step.members], *(BYTES[step.members],) * min(step.least, 2)]
+        case Do.RUN:
+            sets = [BYTES[step.members]] * step.least
+        case Do.STATUS:
+            sets = [b"12345", _DIGITS, _DIGITS]
+        case Do.ADDRESS:
+            sets = [BYTES[HEXES]]
+        case Do.LEVEL:
+            sets = [*_LEVELS]
+        case _:
+            sets = [*_TIMES.get(step.do, ())]
+    run = (Bytes(_bits(BYTES[step.members]), run=True),) if step.do in (Do.RUN, Do.HEAD) else ()
+    return (*(Bytes(_bits(members)) for members in sets), *run)
+
+
+def is_known_to_its_end(step: MatchStep) -> bool:
+    """Whether what begins a step is all that it takes, so that it is known what follows."""
+    return step.do in (Do.LITERAL, Do.RUN, Do.HEAD, Do.STATUS)
+
+
+def may_overlap(one: Head, two: Head) -> bool:
+    """Whether a text can begin as both say."""
+    seen = {(0, 0)}
+    places = [(0, 0)]
+    while places:
+        first, second = places.pop()
+        if first == len(one) or second == len(two):
+            return True
+        for members, after in _ways(one, first):
+            for others, then in _ways(two, second):
+                if members & others and (after, then) not in seen:
+                    seen.add((after, then))
+                    places.append((after, then))
+    return False
+
+
+def _ways(head: Head, place: int) -> Iterator[tuple[int, int]]:
+    """The next byte by the place where it leads; at the end of what is known any one, or the text's end."""
+    taken = 0
+    while place < len(head) and head[place].run:
+        yield head[place].members & ~taken, place
+        taken |= head[place].members
+        place += 1
+    if place < len(head):
+        yield head[place].members & ~taken, place + 1
+    else:
+        yield ~taken, place

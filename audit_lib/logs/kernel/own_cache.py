@@ -1,0 +1,90 @@
+"""What the kernel keeps between runs: its code and the tree of formats, where this user alone could write.
+
+Whoever could write them could run anything as the user, so a file or folder that others may write, and a
+link, are passed over.
+"""
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from audit_lib.base.cache_folder import user_cache
+
+_SOURCES = Path(__file__).parent
+_CONSTANTS = ("templates.py", "units.py")  # beside the kernel
+_DIGEST = 32  # bytes before the content
+_KEPT = 4  # of one kind: those of other versions, environments and formats
+
+
+def kept_path(what: str, suffix: str) -> Path:
+    """Where the content of one kind lies that was made of `what`, by these sources and versions."""
+    digest = sha256(_versions())
+    digest.update(what.encode("utf-8", "surrogatepass"))
+    return user_cache() / "kernel" / f"{digest.hexdigest()[:32]}{suffix}"
+
+
+def recall_own(path: Path) -> bytes | None:
+    """What was kept there, whole, if nobody but this user could have written it."""
+    try:
+        if not (_is_own(path.parent) and _is_own(path)):
+            return None
+        kept = path.read_bytes()
+    except OSError:
+        return None
+    content = kept[_DIGEST:]
+    # After a power failure a file can be there without its content; code like that would end the process.
+    return content if sha256(content).digest() == kept[:_DIGEST] else None
+
+
+def keep_own(path: Path, content: bytes) -> bytes:
+    """Keeps the content for the next time, whole or not at all, and returns it."""
+    part = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_own(path.parent):
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sha256(content).digest() + content)
+            part.replace(path)
+            for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
+                old.unlink(missing_ok=True)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+    return content
+
+
+@cache
+def _versions() -> bytes:
+    """A digest of the sources and of what compiles them."""
+    digest = sha256(sys.version.encode())
+    # What these files say is the version, and reading them takes less than asking for the metadata.
+    for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
+        digest.update(_beside(name).joinpath(place).read_bytes())
+    for path in (*sorted(_SOURCES.glob("*.py")), *(_SOURCES.parent / name for name in _CONSTANTS)):
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
+def _beside(package: str) -> Path:
+    """The folder of a package, which is not imported."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise OSError(f"{package} is not installed")
+    return Path(spec.origin).parent
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file or folder is the user's, not a link, and not to be written by others."""
+    status = path.lstat()
+    own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return own and not stat.S_ISLNK(status.st_mode) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
