@@ -3,7 +3,7 @@
 import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decision_tree import ENDS_AT, HAS_BRACKET, HAS_QUOTE, SHAPES, TIMED, WITH_STATUS
+from audit_lib.logs.kernel.decision_tree import ENDS_AT, SHAPES, TIMED, WITH_STATUS
 from audit_lib.logs.kernel.digits import NONE, number
 from audit_lib.logs.kernel.match_steps import Do
 from audit_lib.logs.kernel.memory import (
@@ -101,20 +101,6 @@ def timed(caps, time):
     put(caps, layout.TIME_AT, time.at)
     put(caps, layout.TIME_LACKS, time.lacks)
     return time.end
-
-
-@jit
-def shape_of(pos, end):
-    """The signs that a text holds, of those that many blocks need."""
-    quote, bracket = np.int64(0), np.int64(0)
-    while pos < end:
-        quotes, brackets = marks_equal(pos, 34), marks_equal(pos, 91)
-        if end - pos < WIDTH:
-            seen = (np.int64(1) << (end - pos)) - 1
-            quotes, brackets = quotes & seen, brackets & seen
-        quote, bracket = quote | quotes, bracket | brackets
-        pos += WIDTH
-    return (HAS_QUOTE if quote else 0) | (HAS_BRACKET if bracket else 0)
 
 
 @jit

@@ -1,8 +1,9 @@
 """Compiled reading and writing of memory at addresses: arguments stay numbers, so calls cost little.
 
 What numba has no word for is said to LLVM here, in a few lines each, and nowhere else: loads and stores that
-need not be aligned, and comparing 32 or 64 bytes at once. Each of these functions also says it in Python:
-with NUMBA_DISABLE_JIT=1 the whole kernel runs in Python, where a debugger can follow it.
+need not be aligned, fetching what is wanted soon, and comparing 32 or 64 bytes at once. Each of these
+functions also says it in Python: with NUMBA_DISABLE_JIT=1 the whole kernel runs in Python, where a debugger
+can follow it.
 """
 
 import ctypes
@@ -11,6 +12,7 @@ from itertools import groupby
 import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -113,6 +115,21 @@ def put_eight(typingctx, at, value):
         return context.get_dummy_value()
 
     return types.void(_INT, _INT), code
+
+
+@_in_python(lambda at: None)
+def prefetch(typingctx, at):
+    """Has the memory at an address fetched, without waiting for it."""
+
+    def code(context, builder, signature, arguments):
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+        fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        to_write, near, data = (ir.Constant(number, value) for value in (1, 3, 1))
+        builder.call(fetch, [_pointer(builder, arguments[0], 8), to_write, near, data])
+        return context.get_dummy_value()
+
+    return types.void(_INT), code
 
 
 def marks_of(members, size):

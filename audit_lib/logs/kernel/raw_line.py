@@ -1,34 +1,58 @@
-"""Compiled: where a raw line ends, and the line without NULs and colours."""
+"""Compiled: where a raw line ends, which signs it holds, and the line without NULs and colours."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.decision_tree import HAS_BRACKET, HAS_QUOTE
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 
 WIDTH = 64  # so many bytes are looked at together
 line_feeds, oddities = marks_of(b"\n", WIDTH), marks_of(b"\0\x1b\r", WIDTH)
+quotes, brackets = marks_of(b'"', WIDTH), marks_of(b"[", WIDTH)
 
 
 class LineEnd(NamedTuple):
-    """Where a line ends, and whether it may hold a NUL, an escape or a carriage return."""
+    """Where a line ends, whether it may hold a NUL, an escape or a carriage return, and its shape."""
 
     end: int
     odd: bool
+    shape: int
+
+
+@inlined
+def shape_by(quote, bracket):
+    """The shape of a text, by whether it has the signs that many blocks need."""
+    return (HAS_QUOTE if quote else 0) | (HAS_BRACKET if bracket else 0)
+
+
+@jit
+def shape_of(pos, end):
+    """The shape of a text that is no whole line."""
+    quote, bracket = np.int64(0), np.int64(0)
+    while pos < end:
+        seen = (np.int64(1) << (end - pos)) - 1 if end - pos < WIDTH else np.int64(-1)
+        quote |= quotes(pos) & seen
+        bracket |= brackets(pos) & seen
+        pos += WIDTH
+    return shape_by(quote, bracket)
 
 
 @inlined
 def line_at(pos, end):
     """The line at an address, which ends at the next line feed."""
-    odd = np.int64(0)
+    odd, quote, bracket = np.int64(0), np.int64(0), np.int64(0)
     while pos < end:
-        ends, marks = line_feeds(pos), oddities(pos)
+        ends = line_feeds(pos)
+        before = (ends & -ends) - 1  # all, where no line feed is among them
+        odd |= oddities(pos) & before
+        quote |= quotes(pos) & before
+        bracket |= brackets(pos) & before
         if ends:
-            return LineEnd(min(end, pos + lowest(ends)), (odd | marks & ((ends & -ends) - 1)) != 0)
-        odd |= marks
+            return LineEnd(min(end, pos + lowest(ends)), odd != 0, shape_by(quote, bracket))
         pos += WIDTH
-    return LineEnd(end, odd != 0)
+    return LineEnd(end, odd != 0, shape_by(quote, bracket))
 
 
 @jit

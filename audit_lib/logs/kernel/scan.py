@@ -20,12 +20,12 @@ from audit_lib.logs.kernel.line import (
     read_request,
     requested,
 )
-from audit_lib.logs.kernel.match import AWAY, first_match, shape_of, shows_anywhere
+from audit_lib.logs.kernel.match import AWAY, first_match, shows_anywhere
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel.named_fields import ASIDE
 from audit_lib.logs.kernel.pair_line import has_pairs, read_pairs
-from audit_lib.logs.kernel.raw_line import line_at, tidy
-from audit_lib.logs.kernel.tables import number_of, refill, relink
+from audit_lib.logs.kernel.raw_line import line_at, shape_of, tidy
+from audit_lib.logs.kernel.tables import add_waiting, number_of, refill, relink
 from audit_lib.logs.kernel.times import MISS
 from audit_lib.logs.units import LINE_LIMIT
 
@@ -58,7 +58,9 @@ def scan(frame, offset, size):
             end_line(frame, NONE, False, layout.BLANK, 0)
         elif long:
             end_line(frame, NONE, False, layout.UNKNOWN, 0)
-        elif (line.odd and find_byte(begin, stop, 13) < stop) or not read_line(frame, begin, stop):
+        elif (line.odd and find_byte(begin, stop, 13) < stop) or not read_line(
+            frame, begin, stop, line.shape
+        ):
             put(state, layout.WHY, layout.LEAVE)
             put(state, layout.STOP, after - base)
             return pos - base
@@ -106,17 +108,17 @@ def is_object(pos, end):
 
 
 @jit
-def read_line(frame, raw, raw_end):
+def read_line(frame, raw, raw_end, shape):
     """One line that is not blank: False where the naive reader decides, with nothing counted.
 
     A structured line is read by its fields; if it is no request, what its text says is read like a line.
     """
     caps, inner = word(frame, layout.CAPTURES), word(frame, layout.INNER)
     pos, end, at, client = raw, raw_end, NONE, np.int64(0)
-    record, understood, depth, shape = False, False, 0, 0
+    record, understood, depth = False, False, 0
     while True:
         if not is_object(pos, end):
-            shape = shape_of(pos, end)
+            shape = shape_of(pos, end) if depth else shape
             head = read_head(frame, shape, pos, end, at, record, client)
             if head.pos == AWAY:
                 return False
@@ -201,7 +203,9 @@ def entry(frame, task):
     """What is called from outside: does one task on the arrays of a frame, and returns what that gives."""
     args, buffer = word(frame, layout.ARGS), word(frame, layout.BUFFER)
     if task == layout.SCAN:
-        return scan(frame, word(args, 0), word(args, 1))
+        stopped = scan(frame, word(args, 0), word(args, 1))
+        add_waiting(frame)
+        return stopped
     if task == layout.TAKE:
         end_line(frame, word(args, 0), word(args, 1) != 0, word(args, 2), word(args, 3))
     elif task == layout.SIGHT:
@@ -216,6 +220,7 @@ def entry(frame, task):
             word(args, 8),
         )
         sight(frame, word(args, 0), shown)
+        add_waiting(frame)
     elif task == layout.NUMBER_OF:
         return number_of(frame, buffer, buffer + word(args, 0))
     elif task == layout.REFILL:

@@ -24,7 +24,9 @@ BLOCK_AT, TIME_AT, STATUS_AT, TIME_LACKS, CAPS = 0, 12, 13, 14, 16
 (PENDING, WHY, STOP, DATED, HEAD, WITHIN, HELD, ONCES, FIRST_LINE, STEPS, CHUNK) = range(12, 23)
 # Whether a record with a time is open, whether the last line continued it, whether this one does, whether a
 # time had no zone or no year. No chunk knows what was open before it: CARRIED, or CARRIED_INSIDE it.
-(OPEN, INSIDE, FOLLOWS, NO_ZONE, NO_YEAR, STATES) = range(23, 29)
+(OPEN, INSIDE, FOLLOWS, NO_ZONE, NO_YEAR) = range(23, 28)
+# What is to be added when its row has come: its table (0: nothing waits), where to look for it, key and mark.
+(W_TABLE, W_SLOT, W_ONE, W_TWO, W_MARK, STATES) = range(28, 34)
 CARRIED, CARRIED_INSIDE = 2, 3
 DONE, LEAVE, GROW = range(3)
 # For the end of a match: there is none, or the naive reader decides.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, put_byte, same, word
+from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, prefetch, put, put_byte, same, word
 
 
 @inlined
@@ -51,11 +51,16 @@ def number_of(frame, pos, end):
     return number
 
 
+@inlined
+def slot_of(frame, table, one, two):
+    """Where the search for a key begins."""
+    return mixed(one, two) & (word(frame, layout.ARRAYS + table) // layout.GROUP - 1)
+
+
 @jit
-def row_of(frame, table, one, two):
-    """The row of a key, or the empty one that it can take."""
+def row_of(frame, table, slot, one, two):
+    """The row of a key, searched from a slot on, or the empty one that it can take."""
     rows, mask = word(frame, table), word(frame, layout.ARRAYS + table) // layout.GROUP - 1
-    slot = mixed(one, two) & mask
     row = rows + 8 * layout.GROUP * slot
     while word(row, layout.G_COUNT) and (word(row, layout.G_ONE) != one or word(row, layout.G_TWO) != two):
         slot = (slot + 1) & mask
@@ -63,16 +68,38 @@ def row_of(frame, table, one, two):
     return row
 
 
-@jit
+@inlined
 def add(frame, table, one, two, mark):
-    """Adds one to the count of a key, which is given the mark if it is new."""
-    row = row_of(frame, table, one, two)
+    """Adds one to the count of a key, which is given the mark if it is new: when the next is added.
+
+    Tables are larger than what is near the processor. So the row is only asked for, and while it comes the
+    next line is read; at the end of a call `add_waiting` adds the last one.
+    """
+    state, slot = word(frame, layout.STATE), slot_of(frame, table, one, two)
+    prefetch(word(frame, table) + 8 * layout.GROUP * slot)
+    add_waiting(frame)
+    put(state, layout.W_TABLE, table)
+    put(state, layout.W_SLOT, slot)
+    put(state, layout.W_ONE, one)
+    put(state, layout.W_TWO, two)
+    put(state, layout.W_MARK, mark)
+
+
+@jit
+def add_waiting(frame):
+    """Adds what waits, if anything does."""
+    state = word(frame, layout.STATE)
+    table, one, two = word(state, layout.W_TABLE), word(state, layout.W_ONE), word(state, layout.W_TWO)
+    if table == 0:
+        return
+    put(state, layout.W_TABLE, 0)
+    row = row_of(frame, table, word(state, layout.W_SLOT), one, two)
     count = word(row, layout.G_COUNT)
     put(row, layout.G_COUNT, count + 1)
     if count == 0:
         put(row, layout.G_ONE, one)
         put(row, layout.G_TWO, two)
-        put(row, layout.G_MARK, mark)
+        put(row, layout.G_MARK, word(state, layout.W_MARK))
         size = word(frame, table + 1)
         put(size, 0, word(size, 0) + 1)
 
@@ -83,7 +110,8 @@ def refill(frame):
     rows = word(frame, layout.GROUPS)
     for old in range(rows, rows + 8 * word(frame, layout.ARRAYS + layout.GROUPS), 8 * layout.GROUP):
         if word(old, layout.G_COUNT):
-            new = row_of(frame, layout.HEADS, word(old, layout.G_ONE), word(old, layout.G_TWO))
+            one, two = word(old, layout.G_ONE), word(old, layout.G_TWO)
+            new = row_of(frame, layout.HEADS, slot_of(frame, layout.HEADS, one, two), one, two)
             for place in range(layout.GROUP):
                 put(new, place, word(old, place))
 
