@@ -2,14 +2,13 @@
 
 import io
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.formats import CONTINUES, LogFormats
 from audit_lib.logs.kernel.formats_as_arrays import compile_formats, zone_offsets
-from audit_lib.logs.kernel.own_cache import keep_own, kept_path, recall_own
+from audit_lib.logs.kernel.own_cache import kept_or_made, kept_path
 from audit_lib.logs.kernel.shared_arrays import Program
 
 
@@ -22,19 +21,12 @@ def program_of(formats: LogFormats, zone_name: str) -> Program:
 
 def _compiled(formats: LogFormats) -> Program:
     path = kept_path(f"{formats!r} {MESSAGE_KINDS} {CONTINUES}", ".npz")
-    return _kept(path) or _keep(path, compile_formats(formats))
-
-
-def _kept(path: Path) -> Program | None:
-    content = recall_own(path)
-    if content is None:
-        return None
+    content = kept_or_made(path, lambda: _packed(compile_formats(formats)))
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return Program(**arrays)
 
 
-def _keep(path: Path, program: Program) -> Program:
+def _packed(program: Program) -> bytes:
     content = io.BytesIO()
     np.savez(content, **program._asdict())
-    keep_own(path, content.getvalue())
-    return program
+    return content.getvalue()

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from audit_lib.logs.kernel.own_cache import keep_own, kept_path, recall_own
+from audit_lib.logs.kernel.own_cache import kept_or_made, kept_path, recall_own
 
 try:
     import llvmlite.binding as llvm
@@ -49,9 +49,7 @@ def load_entry() -> Entry:
             codemodel="jitdefault",
             jit=True,
         )
-        path = _path()
-        code = recall_own(path)
-        return _callable(machine, keep_own(path, _compiled(machine)) if code is None else code)
+        return _callable(machine, kept_or_made(_path(), lambda: _compiled(machine)))
     except Exception as error:
         raise NotCompiled(type(error).__name__) from error
 

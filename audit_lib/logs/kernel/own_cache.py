@@ -7,6 +7,7 @@ link, are passed over.
 import os
 import stat
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -17,6 +18,7 @@ from audit_lib.base.cache_folder import user_cache
 
 _SOURCES = Path(__file__).parent
 _CONSTANTS = ("templates.py", "units.py")  # beside the kernel
+_LOCK = "making.lock"
 _DIGEST = 32  # bytes before the content
 _KEPT = 4  # of one kind: those of other versions, environments and formats
 
@@ -26,6 +28,24 @@ def kept_path(what: str, suffix: str) -> Path:
     digest = sha256(_versions())
     digest.update(what.encode("utf-8", "surrogatepass"))
     return user_cache() / "kernel" / f"{digest.hexdigest()[:32]}{suffix}"
+
+
+def kept_or_made(path: Path, make: Callable[[], bytes]) -> bytes:
+    """What is kept there, else what is made, and kept if possible.
+
+    Of several processes one makes it, and the others wait for that.
+    """
+    content = recall_own(path)
+    if content is not None:
+        return content
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_own(path.parent):
+            from filelock import FileLock  # noqa: PLC0415  seldom needed
+
+            with FileLock(path.with_name(_LOCK)):
+                return recall_own(path) or _keep(path, make())
+    return make()
 
 
 def recall_own(path: Path) -> bytes | None:
@@ -41,18 +61,16 @@ def recall_own(path: Path) -> bytes | None:
     return content if sha256(content).digest() == kept[:_DIGEST] else None
 
 
-def keep_own(path: Path, content: bytes) -> bytes:
+def _keep(path: Path, content: bytes) -> bytes:
     """Keeps the content for the next time, whole or not at all, and returns it."""
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if _is_own(path.parent):
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(sha256(content).digest() + content)
-            part.replace(path)
-            for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
-                old.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sha256(content).digest() + content)
+        part.replace(path)
+        for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError:
         with suppress(OSError):
             part.unlink()
