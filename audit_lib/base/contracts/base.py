@@ -4,6 +4,7 @@ from collections import namedtuple
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
 
 import numpy as np
@@ -157,8 +158,13 @@ def _holds(values: pd.Series, column: Column) -> bool:
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
-    kind = namedtuple("Row", map(str, frame), rename=True)  # type: ignore[misc]
+    kind = _row_of(tuple(map(str, frame)))
     return map(kind._make, zip(*(_values(frame[name]) for name in frame), strict=True))
+
+
+@lru_cache(maxsize=256)  # making one takes longer than a row
+def _row_of(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)
 
 
 def _values(column: pd.Series) -> Any:
