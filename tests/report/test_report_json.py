@@ -35,6 +35,8 @@ CONTRACT = [
     ),
 ]
 
+VALIDATOR = jsonschema.Draft202012Validator(schema())
+
 
 def _inventory() -> pd.DataFrame:
     rows = [
@@ -63,7 +65,7 @@ def test_the_record_keeps_the_contract() -> None:
     for audit in (frames.audit(inventory=_inventory()), frames.audit(**empty)):
         record = json.loads(to_json(report_record(audit)))
         assert set(CONTRACT) <= set(record)
-        jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+        VALIDATOR.validate(record)
 
 
 @cache
@@ -97,7 +99,7 @@ def test_the_schema_is_strict() -> None:
 def test_the_committed_report_keeps_the_contract(report: Path) -> None:
     """The sample's report, with rows in nearly every table, is valid."""
     record = json.loads((report / "report.json").read_text("utf-8"))
-    jsonschema.validate(record, schema(), cls=jsonschema.Draft202012Validator)
+    VALIDATOR.validate(record)
 
 
 @pytest.mark.parametrize("field", CONTRACT)
@@ -106,7 +108,7 @@ def test_the_schema_misses_no_field(field: str) -> None:
     record = _record()
     for broken in ({**record, field: 7}, {name: record[name] for name in record if name != field}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(broken, schema(), cls=jsonschema.Draft202012Validator)
+            VALIDATOR.validate(broken)
 
 
 def test_the_record_quotes_no_fingerprint_and_nothing_live() -> None:
