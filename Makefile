@@ -4,6 +4,8 @@ PROJECT ?=
 QUARTER ?=
 BIN     := .venv/bin
 UV      := uv==0.13.9
+# Tests that need nbval start it themselves: its import takes over a second in each process.
+PYTEST  := $(BIN)/python -m pytest -n 2 -p no:nbval
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev review test test-long coverage lab bench golden docs picture lint lock
@@ -39,13 +41,13 @@ review: .venv/runtime ## Review the sample, or PROJECT=dir [QUARTER=2026Q3]
 	@$(BIN)/python -m audit_lib review $(if $(PROJECT),--snapshot --project "$(PROJECT)",--sample) $(if $(QUARTER),--quarter $(QUARTER))
 
 test: .venv/dev ## Run the tests (a seeded slice of the long ones)
-	@$(BIN)/python -m pytest -n 2
+	@$(PYTEST)
 
 test-long: .venv/dev ## Run the full counts that docs/measured.md quotes
-	@$(BIN)/python -m pytest -n 2 --long
+	@$(PYTEST) --long
 
 coverage: .venv/dev ## Run the tests and show which branches they reach
-	@$(BIN)/python -m pytest -n 2 --cov --cov-branch --cov-report=term:skip-covered
+	@$(PYTEST) --cov --cov-branch --cov-report=term:skip-covered
 
 lab: .venv/runtime ## Open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
