@@ -1,13 +1,16 @@
 """A first snapshot that was taken of the wrong folder proves nothing good of the right one."""
 
-import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
+from audit_lib.audit import run_audit
+from audit_lib.base.clock import iso
+from audit_lib.project import load_project
 from tests.support.fakes import fake_value
 
 LAYOUT = (
@@ -29,9 +32,8 @@ def test_an_old_value_is_not_fresh_after_a_snapshot_of_another_folder(
         (folder / ".env").write_text(f"APP_SECRET={fake_value(name)}\n")
         os.utime(folder / ".env", (OLD, OLD))
         assert CliRunner().invoke(main, ["snapshot", "--project", str(folder), *ledger]).exit_code == 0
-    out = tmp_path / "out"
-    args = ["review", "--project", str(tmp_path / "right"), *ledger, "--out", str(out)]
-    assert CliRunner().invoke(main, args).exit_code == 0
-    (row,) = json.loads((out / "report.json").read_text())["freshness"]
+    project = load_project(tmp_path / "right", tmp_path / "ledger")
+    audit = run_audit(project, as_of=iso(datetime.now(UTC)))
+    (row,) = audit.tables["freshness"].to_dict("records")
     assert row["status"] == "unknown"
     assert row["conflict"]
