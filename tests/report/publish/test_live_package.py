@@ -35,32 +35,27 @@ def run_live(folder: Path, *cells: str, **parameters: str) -> nbformat.NotebookN
 
 
 def test_a_live_session_packs_its_notes(tmp_path: Path) -> None:
-    """The zip is what its manifest says, and holds tables, quoted lines, the notebook and what was noted."""
+    """The zip is what its manifest says, and holds tables, quoted lines, the notebook and what was noted.
+
+    The notebook judges by the policy that is named, not by the one that the project names itself.
+    """
     write_sample(tmp_path / "sample")
     (tmp_path / "out").mkdir()
     place = "backend/logs/backend.log.1:122"
     note = f'report.note("it begins here", "{place}")'
     write = f'report.write_package(investigation, "{tmp_path / "out"}", "live.ipynb")'
-    window = {"since": "2026-08-19", "until": "2026-08-22", "policy": "paiid"}
+    window = {"since": "2026-08-19", "until": "2026-08-22", "policy": "generic"}
+    assert b'policy = "policy.toml"' in (tmp_path / "sample" / "audit.toml").read_bytes()
     run_live(tmp_path, note, write, project=str(tmp_path / "sample"), **window)
     with zipfile.ZipFile(tmp_path / "out" / "evidence.zip") as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    listed = json.loads(contents.pop("MANIFEST.json"))["files"]
-    assert listed == {name: sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = json.loads(contents.pop("MANIFEST.json"))
+    assert manifest["policy"]["name"] == "generic"
+    assert manifest["files"] == {name: sha256(content).hexdigest() for name, content in contents.items()}
     assert b"it begins here" in contents["tables/observations.csv"]
     assert place.encode() in contents["tables/observations.csv"]
     assert b"Failed login attempt" in contents["tables/quoted_lines.csv"]
     assert nbformat.reads(contents["incident.ipynb"].decode(), as_version=4).cells
-
-
-def test_the_policy_is_a_parameter(tmp_path: Path) -> None:
-    """The notebook judges by the policy that is named, not by the one that the project would choose."""
-    plant(tmp_path, "quiet misuse", 0)
-    (tmp_path / "out").mkdir()
-    write = f'report.write_package(investigation, "{tmp_path / "out"}")'
-    run_live(tmp_path, write, project=str(tmp_path), policy="generic")
-    with zipfile.ZipFile(tmp_path / "out" / "evidence.zip") as archive:
-        assert json.loads(archive.read("MANIFEST.json"))["policy"]["name"] == "generic"
 
 
 def test_a_package_that_holds_a_value_is_refused(tmp_path: Path) -> None:
