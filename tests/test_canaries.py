@@ -96,25 +96,42 @@ def _project(folder: Path, seed: str, files: int) -> list[str]:
 
 @pytest.mark.parametrize("batch", range(20))
 def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None:
-    """Artefacts, streams and scratch folders: of 20 projects with 50 env files, or of one with 12."""
+    """Artefacts, streams and scratch folders: of 20 projects with 50 env files, or of one with 12.
+
+    Nor does a value that is given on stdin, which is written nowhere at all.
+    """
     if batch and not long_run:
         pytest.skip("runs with make test-long")
     project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
     for folder in (project, home, scratch):
         folder.mkdir()
     values = _project(project, f"canaries {batch}", FILES if long_run else 12)
+    given = fake_value(f"given on stdin {batch}")
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "audit_lib", "review", "--project", str(project), "--quarter", "2026Q3"]
     command += ["--as-of", "2026-10-01", "--out", str(tmp_path / "out"), "--identities", "full"]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    command += ["--env", "production/given=-"]
+    typed = f"JWT_SECRET_KEY={given}\nAPI_TOKEN={given}\n".encode()
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, input=typed, capture_output=True, check=False
+    )
     assert run.returncode == 0, run.stderr.decode()[:500]
     sealed = json.loads((tmp_path / "out" / "MANIFEST.json").read_text("utf-8"))["seal"]
     assert sealed["values"] > len(values) // 4
+    record = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
+    assert "production/given" in {
+        f"{row['environment']}/{row['service']}" for row in record["sources"] if row["state"] == "read"
+    }
+    values.append(given)
     matcher = Matcher(
         (f"{number} {name}", form) for number, value in enumerate(values) for name, form in encodings(value)
     )
     for place, data in [("stdout", run.stdout), ("stderr", run.stderr), *_files(tmp_path, project)]:
         assert [hit.name for hit in matcher.find(data)] == [], place
+    assert [
+        path for path in project.rglob("*") if path.is_file() and given.encode() in path.read_bytes()
+    ] == []
+    assert list(scratch.iterdir()) == []
 
 
 def _files(folder: Path, project: Path) -> Iterator[tuple[str, bytes]]:

@@ -19,8 +19,6 @@ from audit_lib.__main__ import main
 from audit_lib.cli.verify import report_faults
 from audit_lib.report.publish.reviewed import ARTEFACTS
 from audit_lib.report.publish.seal import SealPlan
-from audit_lib.secrecy import forms
-from tests.support.fakes import fake_value
 from tests.support.paths import GOLDEN, ROOT
 
 
@@ -61,28 +59,6 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     assert manifest["policy"]["sha256"]
     assert str(ROOT) not in text
     assert "/tmp" not in text
-
-
-def test_values_given_on_stdin_are_nowhere(tmp_path: Path) -> None:
-    """A value given with --env …=- is reviewed, and found in no artefact, stream, scratch or home folder."""
-    project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
-    for folder in (project, home, scratch):
-        folder.mkdir()
-    value = fake_value("given on stdin")
-    run = _run(
-        "--project", "project", "--quarter", "2026Q3", "--as-of", "2026-10-01", "--out", "out",
-        "--env", "production/backend=-", "--policy", "paiid",
-        cwd=tmp_path, given=f"JWT_SECRET_KEY={value}\nAPI_TOKEN={value}\n",
-        PYTHONPATH=str(ROOT), HOME=str(home), TMPDIR=str(scratch),
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr
-    assert "production" in (tmp_path / "out" / "report.json").read_text("utf-8")
-    seen = [run.stdout.encode(), run.stderr.encode()]
-    seen += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    for name, form in forms.forms(value):
-        assert not any(form in data for data in seen), name
-    assert list(scratch.iterdir()) == []
-    assert list(project.iterdir()) == []
 
 
 @pytest.mark.parametrize(
