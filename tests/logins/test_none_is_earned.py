@@ -66,7 +66,7 @@ def world(seed: int) -> World:
     people = [f"198.51.{number}.{chance.randrange(1, 250)}" for number in range(12)]
     asks: list[Ask] = []
     for day in range(DAYS):
-        for number in range(60):
+        for number in range(30):
             at = day * DAY + chance.uniform(0, DAY - 60)
             person, route = people[(day + number) % len(people)], chance.choice(ROUTES)
             asks.append((at, person, route, 200))
