@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ def bundled_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in BUNDLED.glob("*.toml")))
 
 
+@cache
 def bundled_policy(name: str) -> Policy:
     """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
     if name not in bundled_names():
