@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.tsa.seasonal import STL
 
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.detections.hour_baseline import marks
@@ -66,6 +65,8 @@ def ours(series: npt.NDArray[np.float64]) -> tuple[Truths, Truths]:
 
 def stl(series: npt.NDArray[np.float64], *, robust: bool, labels: bool) -> tuple[Truths, Truths]:
     """STL's residual beyond three standard deviations; with `labels` as msticpy labels it."""
+    from statsmodels.tsa.seasonal import STL  # over a second, for two tests
+
     fit = STL(series, period=24, seasonal=7, robust=robust).fit()
     z = (fit.resid - fit.resid.mean()) / fit.resid.std()
     if labels:
