@@ -34,11 +34,29 @@ path = "backend/.env"
 """
 
 
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reviewer's key, which the first project makes."""
+    return tmp_path_factory.mktemp("reviewer") / "key"
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that its reviewer has looked at before, under a key of one's own."""
-    monkeypatch.setenv("AUDIT_KEY_FILE", str(tmp_path / "home" / "key"))
-    root = tmp_path / "shop"
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(key_file))
+    return _shop(tmp_path / "shop")
+
+
+@pytest.fixture
+def first(key_file: Path, project: Path, tmp_path: Path) -> Path:
+    """The report.json of the project's first review; the review itself is one for all tests."""
+    kept = key_file.parent / "report"
+    if not kept.exists():
+        _published(_audit(project), kept)
+    return Path(shutil.copytree(kept, tmp_path / "first")) / "report.json"
+
+
+def _shop(root: Path) -> Path:
     (root / "backend").mkdir(parents=True)
     (root / "audit.toml").write_text(AUDIT)
     names = ("API_TOKEN", "JWT_SECRET_KEY")
@@ -114,19 +132,17 @@ def _published(audit: Audit, folder: Path) -> Path:
 
 
 def test_a_chain_that_the_last_report_names_is_missed(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On another machine, which never wrote to the ledger, the last report says how far it went."""
-    report = _published(_audit(project), tmp_path / "report")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
     (project / ".audit" / "ledger" / "ada.jsonl").unlink()
     assert "ledger-entries-lost:ledger" not in _open(_audit(project))
-    assert "ledger-entries-lost:ledger" in _open(_audit(project, previous=report))
+    assert "ledger-entries-lost:ledger" in _open(_audit(project, previous=first))
 
 
-def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, tmp_path: Path) -> None:
+def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, first: Path, tmp_path: Path) -> None:
     """What an insider edits is open in the next review and in the one after it, by the report alone."""
-    first = _published(_audit(project), tmp_path / "first")
     text = (project / "audit.toml").read_text()
     (project / "audit.toml").write_text(text.replace('environment = "production"', "example = true"))
     audit = _audit(project, previous=first)
@@ -143,27 +159,25 @@ def test_a_lowered_rule_is_a_finding_until_it_is_restored(project: Path, tmp_pat
     assert exceptions.loc["rule-lowered:env-file-backend/.env-example", "status"] == "closed"
 
 
-def test_an_edited_previous_report_is_refused(project: Path, tmp_path: Path) -> None:
+def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
-    report = _published(_audit(project), tmp_path / "report")
-    whole = report.read_text()
-    changes = _audit(project, previous=report).tables["changes"]
+    whole = first.read_text()
+    changes = _audit(project, previous=first).tables["changes"]
     # Without a last review it was not known if a rule was lowered; now it is.
     assert changes[changes["change"].ne("same")]["id"].tolist() == ["rule-lowered:rules"]
-    report.write_text(whole.replace('"fail"', '"pass"'))
+    first.write_text(whole.replace('"fail"', '"pass"'))
     with pytest.raises(BadInput, match="was edited: it is not the file"):
-        _audit(project, previous=report)
-    manifest = json.loads((report.parent / MANIFEST).read_text())
-    manifest["files"]["report.json"] = sha256(report.read_bytes()).hexdigest()
-    (report.parent / MANIFEST).write_text(to_json(manifest))
+        _audit(project, previous=first)
+    manifest = json.loads((first.parent / MANIFEST).read_text())
+    manifest["files"]["report.json"] = sha256(first.read_bytes()).hexdigest()
+    (first.parent / MANIFEST).write_text(to_json(manifest))
     with pytest.raises(BadInput, match="its signature does not hold"):
-        _audit(project, previous=report)
-    assert [fault.text.split(":")[0] for fault in report_faults(report.parent)] == ["was edited"]
+        _audit(project, previous=first)
+    assert [fault.text.split(":")[0] for fault in report_faults(first.parent)] == ["was edited"]
 
 
-def test_another_project_s_report_is_refused(project: Path, tmp_path: Path) -> None:
+def test_another_project_s_report_is_refused(project: Path, first: Path) -> None:
     """Comparing with it would call its findings closed."""
-    report = _published(_audit(project), tmp_path / "report")
     (project / "audit.toml").write_text(AUDIT.replace('"shop"', '"other"'))
     with pytest.raises(BadInput, match="is a report of another project than other"):
-        _audit(project, previous=report)
+        _audit(project, previous=first)
