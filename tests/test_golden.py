@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -24,6 +23,7 @@ import pytest
 
 from audit_lib.report.block import APART
 from tests.support.paths import GOLDEN, ROOT
+from tests.support.reproduced import reproduce
 from tests.support.sample_copy import write_sample
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
@@ -71,26 +71,14 @@ def test_the_notebook_replays(tmp_path: Path) -> None:
     assert done.returncode == 0, f"{done.returncode}: {(done.stdout + done.stderr)[:3000]}"
 
 
+@pytest.mark.long
 def test_the_report_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    """What REPERFORM.md says to type gives the committed bytes by another hash seed, zone, locale and home.
+    """A checkout gives the committed bytes by another hash seed, zone, locale and home.
 
-    Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks.
+    In each run tests/test_package.py holds the same of the installed package.
     """
-    home = tmp_path / "home"
-    home.mkdir()
-    environment = os.environ | {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "HOME": str(home)}
-    environment |= {"COLUMNS": "40", "LANG": "C", "PYTHONPATH": str(ROOT)}
-    told = re.search(r"(?m)^CHECKOUT/.+/audit-lib (review .+)$", (GOLDEN / "REPERFORM.md").read_text("utf-8"))
-    assert told is not None
-    command = [sys.executable, "-m", "audit_lib", *shlex.split(told[1]), "--fail-on", "critical"]
-    run = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True)
-    assert run.returncode == 3, run.stderr
-    made = {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()}
-    committed = {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
-    assert sorted(made) == sorted(committed)
-    assert [name for name in sorted(made) if made[name] != committed[name]] == [], "make golden renews it"
-    left = [path for path in home.rglob("*") if path.is_file()]
-    assert [path for path in left if path.parent.name != "locks" or path.stat().st_size] == []
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    reproduce([sys.executable, "-m", "audit_lib"], tmp_path, tmp_path / "home", environment)
 
 
 def _log_lines(sample: Path) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,20 @@ def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
     assert run.stdout == ""
 
 
+def test_a_report_without_a_folder_of_its_own_goes_into_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into reports/PROJECT-QUARTER of the current folder; other files that are there already are kept."""
+    there = tmp_path / "reports" / "sample-2026Q3" / "mine.txt"
+    there.parent.mkdir(parents=True)
+    there.write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke(main, ["review", "--sample"])
+    assert (run.exit_code, run.stdout) == (2, "")
+    assert run.stderr.startswith(f"--out {there.parent}: is a folder with other files")
+    assert there.read_text() == "mine"
+
+
 def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
     """A report about nothing would look like a good one: exit 2, and nothing is published.
 

@@ -1,0 +1,36 @@
+"""Reviews the sample as its report says to, under conditions that must not matter, and compares the bytes."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.paths import GOLDEN
+
+ELSEWHERE = {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "COLUMNS": "40", "LANG": "C"}
+
+
+def reproduce(program: list[str], cwd: Path, home: Path, environment: Mapping[str, str]) -> None:
+    """What REPERFORM.md says to type gives the committed bytes by another hash seed, zone, locale and home.
+
+    Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks.
+    """
+    home.mkdir()
+    told = re.search(r"(?m)^CHECKOUT/.+/audit-lib (review .+)$", (GOLDEN / "REPERFORM.md").read_text("utf-8"))
+    assert told is not None
+    command = [*program, *shlex.split(told[1]), "--fail-on", "critical"]
+    run = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**environment, **ELSEWHERE, "HOME": str(home)},
+        check=False,
+        capture_output=True,
+    )
+    assert run.returncode == 3, run.stderr
+    made = {path.name: path.read_bytes() for path in (cwd / "again").iterdir()}
+    committed = {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
+    assert sorted(made) == sorted(committed)
+    assert [name for name in sorted(made) if made[name] != committed[name]] == [], "make golden renews it"
+    left = [path for path in home.rglob("*") if path.is_file()]
+    assert [path for path in left if path.parent.name != "locks" or path.stat().st_size] == []
