@@ -11,9 +11,30 @@ from pathlib import Path
 import pytest
 
 from audit_lib.cli.verify import report_faults
+from audit_lib.project.samples import remember_sample
+from tests.support.fakes import fake_value
 from tests.support.paths import GOLDEN, ROOT
 
-COMMAND = [sys.executable, "-m", "audit_lib", "review", "--sample", "--out"]
+PERIOD = ("--quarter", "2026Q3", "--as-of", "2026-09-30")
+AUDIT = """name = "small"
+policy = "generic"
+key = "demo"
+
+[[env]]
+environment = "production"
+service = "backend"
+path = ".env"
+"""
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A review of a small project into the folder that follows; its key is that of the committed report."""
+    root = tmp_path_factory.mktemp("small")
+    (root / "audit.toml").write_text(AUDIT)
+    (root / ".env").write_text(f"API_TOKEN={fake_value('small')}\n")
+    remember_sample(root)
+    return [sys.executable, "-m", "audit_lib", "review", "--project", str(root), *PERIOD, "--out"]
 
 
 def _old_report(out: Path) -> dict[str, bytes]:
@@ -40,13 +61,13 @@ def _wait_for(condition, seconds: float = 60) -> bool:
     return bool(found)
 
 
-def test_a_dead_kernel_is_one_line(tmp_path: Path, long_run: bool) -> None:
+def test_a_dead_kernel_is_one_line(command: list[str], tmp_path: Path, long_run: bool) -> None:
     """The kernel killed at any moment: exit 1, or published whole where it had ended its work already."""
     out = tmp_path / "report"
     before = _old_report(out)
     generator = random.Random("kernel")
     for number in range(10 if long_run else 1):
-        with subprocess.Popen([*COMMAND, out], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        with subprocess.Popen([*command, out], cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
             assert _wait_for(lambda run=run: _kernels(run.pid))
             # The first one dies before it answers for the first time.
             time.sleep(number and generator.uniform(0, 2))
@@ -56,13 +77,16 @@ def test_a_dead_kernel_is_one_line(tmp_path: Path, long_run: bool) -> None:
         assert run.returncode in (0, 1), said
         assert run.returncode == 0 or "kernel died" in said, said
         assert "Traceback" not in said
+        if run.returncode == 0:
+            assert report_faults(out) == []
+            before = _content(out)
         assert _content(out) == before
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_no_kernel_outlives_a_killed_review(tmp_path: Path) -> None:
+def test_no_kernel_outlives_a_killed_review(command: list[str], tmp_path: Path) -> None:
     """A kernel holds values: it ends soon after kill -9 of the review that started it."""
-    with subprocess.Popen([*COMMAND, tmp_path / "out"], cwd=ROOT, stdout=subprocess.DEVNULL) as run:
+    with subprocess.Popen([*command, tmp_path / "out"], cwd=ROOT, stdout=subprocess.DEVNULL) as run:
         assert _wait_for(lambda: _kernels(run.pid))
         kernels = _kernels(run.pid)
         run.kill()
@@ -78,7 +102,7 @@ def test_no_kernel_outlives_a_killed_review(tmp_path: Path) -> None:
         (2, "report: cannot be written: Read-only file system"),
     ],
 )
-def test_a_bad_disk_is_one_line(tmp_path: Path, code: int, said: str) -> None:
+def test_a_bad_disk_is_one_line(command: list[str], tmp_path: Path, code: int, said: str) -> None:
     """A small disk that fills up, or that is read-only from the start: one line, the old report stands."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -93,7 +117,7 @@ def test_a_bad_disk_is_one_line(tmp_path: Path, code: int, said: str) -> None:
         else:
             free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
             (disk / "filler").write_bytes(bytes(max(0, free - 16_384)))
-        run = subprocess.run([*COMMAND, out], cwd=ROOT, capture_output=True, text=True, check=False)
+        run = subprocess.run([*command, out], cwd=ROOT, capture_output=True, text=True, check=False)
         assert run.returncode == code, run.stderr
         assert run.stderr.strip().endswith(said)
         assert len(run.stderr.strip().splitlines()) == 1
