@@ -1,12 +1,12 @@
 """An incident from its sources to its explanation: seven kinds, planted in generated projects."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
@@ -17,9 +17,10 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
-from audit_lib.investigation import investigate
+from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
+from audit_lib.logins.requests import Window
 from audit_lib.project import load_project
 from audit_lib.project.instant import instant_of
 from audit_lib.report.incident_tables import timeline_table
@@ -38,6 +39,19 @@ def looked_into(folder: Path, plan: Planted) -> Investigation:
     since, until = INCIDENT - pd.Timedelta(hours=2), AS_OF
     question = Question(since.isoformat(), until.isoformat(), plan.secret)
     return investigate(project, question, AS_OF, keeper_of(project))
+
+
+@pytest.fixture(scope="module")
+def burst(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
+    """The sample in the days of its brute force; nobody writes in it."""
+    project = load_project(write_sample(tmp_path_factory.mktemp("burst") / "sample"))
+    asked = Question("2026-08-19", "2026-08-22")
+    return investigate(project, asked, instant_of(project, ""), keeper_of(project))
+
+
+def days(first: str, last: str) -> Window:
+    """From the start of one day to the end of another."""
+    return Window(parse_instant(f"{first}T00:00:00Z", "since"), parse_instant(last, "until"))
 
 
 def seeds(kind: str) -> list[object]:
@@ -170,27 +184,19 @@ def test_without_logs_ledger_and_repository_nothing_is_claimed(tmp_path: Path) -
     assert tabulate_timeline(found).empty
 
 
-def test_a_secret_that_nobody_named_is_not_in_the_record(tmp_path: Path) -> None:
+def test_a_secret_that_nobody_named_is_not_in_the_record(burst: Investigation) -> None:
     """A brute force is recorded without a secret, though some have leaked; one that is named is told."""
-    write_sample(tmp_path / "sample")
-    project = load_project(tmp_path / "sample")
-    as_of, keeper = instant_of(project, ""), keeper_of(project)
-    asked = Question("2026-08-19", "2026-08-22")
     for secret, told in (("", "not known"), ("API_TOKEN", "API_TOKEN")):
-        found = investigate(project, replace(asked, secret=secret), as_of, keeper)
-        fields = tabulate_record(found).set_index("field")["value"]
+        fields = tabulate_record(seen_through(burst, secret=secret)).set_index("field")["value"]
         assert fields["secret"] == told
         assert (fields["replaced"] == "not known") is (not secret)
 
 
-def test_a_quiet_week_has_no_likely_explanation(tmp_path: Path) -> None:
+def test_a_quiet_week_has_no_likely_explanation(burst: Investigation) -> None:
     """Rare failures in a row, or halves of a pair that differ, are no incident; the last week has one."""
-    write_sample(tmp_path / "sample")
-    project = load_project(tmp_path / "sample")
-    as_of, keeper = instant_of(project, ""), keeper_of(project)
-    quiet = investigate(project, Question("2026-07-22", "2026-07-28"), as_of, keeper)
+    quiet = seen_through(burst, days("2026-07-22", "2026-07-28"))
     assert "likely" not in set(tabulate_explanations(quiet)["verdict"])
-    last = investigate(project, Question(), as_of, keeper)
+    last = investigate(burst.project, Question(), burst.as_of, keeper_of(burst.project))
     best = tabulate_explanations(last).iloc[0]
     assert (best["explanation"], best["verdict"]) == ("variables changed by a deploy", "likely")
 
@@ -222,21 +228,17 @@ def test_the_record_says_when_it_was_discovered_and_revoked_and_by_whom(tmp_path
     assert lines["at"].isna().all()
 
 
-def test_a_deploy_list_is_told_as_far_as_it_reaches(tmp_path: Path) -> None:
+def test_a_deploy_list_is_told_as_far_as_it_reaches(burst: Investigation) -> None:
     """The sample's deploys stand in timeline and record with their lines; outside the list it is unknown."""
-    write_sample(tmp_path / "sample")
-    project = load_project(tmp_path / "sample")
-    as_of, keeper = instant_of(project, ""), keeper_of(project)
-    found = investigate(project, Question("2026-08-19", "2026-08-22"), as_of, keeper)
-    deploys = tabulate_timeline(found)[tabulate_timeline(found)["kind"] == "deploy"]
+    deploys = tabulate_timeline(burst)[tabulate_timeline(burst)["kind"] == "deploy"]
     assert deploys["evidence"].tolist() == [f"evidence/deploys-backend.json:{line}" for line in (6, 5)]
     assert deploys["text"].str.startswith(("failed (build_failed)", "took effect (deactivated)")).all()
-    fields = tabulate_record(found).set_index("field")
+    fields = tabulate_record(burst).set_index("field")
     assert tuple(fields.loc["deploys"]) == (
         "production/backend: 1 failed, 1 took effect",
         "evidence/deploys-backend.json",
     )
-    early = investigate(project, Question("2026-07-01", "2026-07-02"), as_of, keeper)
+    early = seen_through(burst, days("2026-07-01", "2026-07-02"))
     told = tabulate_record(early).set_index("field").loc["deploys", "value"]
     assert told == "production/backend: none; nothing is known before 15 Jul 11:00"
 
