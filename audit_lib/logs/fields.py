@@ -16,6 +16,8 @@ _MONTHS = {
 _ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _CLF = re.compile(rb"(\d\d)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
+_TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
+_SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
 _ASCTIME = re.compile(rb"... (...) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
@@ -32,6 +34,8 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
 
     A time without a zone is one of `zone`: the first of two where the clocks went back.
     """
+    if (counted := _counted_seconds(raw)) is not None:
+        return counted
     if raw[:1].isdigit() and raw[2:3] in b"/- ":
         found = _CLF.match(raw)
         order = (3, 2, 1, 4, 5, 6, 7, 8)
@@ -57,9 +61,18 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     return (instant.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
+def _counted_seconds(raw: bytes) -> int | None:
+    """A time that is a number of seconds: TAI64N as multilog counts it, 10 s ahead of UTC, or since 1970."""
+    if found := _TAI64N.fullmatch(raw):
+        return (int(found[1], 16) - 10) * 1_000_000 + int(found[2], 16) // 1_000
+    if found := _SINCE_1970.fullmatch(raw):
+        return int(found[1]) * 1_000_000 + int(found[2]) * 1_000
+    return None
+
+
 def lacks_zone(raw: bytes) -> bool:
     """Whether a time names no zone of its own, so that its instant rests on what was declared."""
-    return not _ZONED.search(raw)
+    return not _ZONED.search(raw) and _counted_seconds(raw) is None
 
 
 def latest_and_year(zone: ZoneInfo, written: int) -> tuple[int, int]:

@@ -18,14 +18,16 @@ from audit_lib.logs.read_file import read_naively
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
 from audit_lib.project import LogSource, Project
+from tests.support.login_events import LOGIN_STACKS
 from tests.support.stack_logs import STACKS, Stack, visits, written
 from tests.support.sums import told
 
 FORMATS = load_formats()
 MADE = visits(7)
+ALL_STACKS = (*STACKS, *LOGIN_STACKS)
 
 
-@pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in STACKS])
+@pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in ALL_STACKS])
 def test_planted_failures_are_counted_with_client_and_time(stack: Stack, tmp_path: Path) -> None:
     """As many failures as were planted, with client and time if the stack writes them; no line is lost."""
     path = tmp_path / "app.log"
@@ -34,8 +36,9 @@ def test_planted_failures_are_counted_with_client_and_time(stack: Stack, tmp_pat
     read = read_logs(Project("test", tmp_path, log_sources=(LogSource("*.log"),)), None)
     failed = [visit for visit in MADE if visit.failed]
     shown = read.events[read.events["kind"].eq(stack.shows)]
-    if stack.name == "sshd":  # three lines beside each failure are possible failures, counted apart
-        assert read.counts.loc[read.counts["kind"].eq("possible_login_failure"), "count"].sum() == 213
+    if stack.shows == "login_failed":
+        possible = read.counts.loc[read.counts["kind"].eq("possible_login_failure"), "count"].sum()
+        assert possible == stack.beside * len(failed)
     assert len(shown) == len(failed)
     clients = Counter(str(ip_address(visit.client)) if stack.named else "" for visit in failed)
     assert Counter(shown["client"]) == clients
@@ -48,13 +51,13 @@ def test_planted_failures_are_counted_with_client_and_time(stack: Stack, tmp_pat
     assert read.sources.iloc[0][["not_understood", "blank"]].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in STACKS])
+@pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in ALL_STACKS])
 def test_a_stack_is_read_by_the_kernel_alone(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both readers agree on every stack's lines, and none of them is left to the naive one."""
+    """Both readers agree on every stack's lines; only rare ones are left to the naive one."""
     left: list[bytes] = []
     monkeypatch.setattr(worker, "read_line", lambda raw, *plan: left.append(raw) or read_line(raw, *plan))
     plan = Plan(FORMATS, ZoneInfo("UTC"), chunk=1 << 14, written=1_800_000_000_000_000)
     content = "\n".join(written(stack, MADE[:200])).encode()
     fast = told(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan))
     assert fast == told(read_naively(io.BytesIO(content), plan))
-    assert left == []
+    assert bool(left) != stack.kernel

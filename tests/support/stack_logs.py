@@ -60,6 +60,8 @@ class Stack:
     shows: str = "unauthorized"
     timed: bool = True
     named: bool = True  # the client is in the line
+    beside: int = 0  # possible failures beside each failed login
+    kernel: bool = True  # no line of it is left to the naive reader
 
 
 def visits(seed: int, count: int = 1_040, failed: int = 71) -> list[Visit]:
@@ -96,12 +98,13 @@ def _fastapi(visit: Visit) -> str:
     return "      INFO   " + _uvicorn(visit).removeprefix("INFO:     ")
 
 
-def _json(**fields: object) -> str:
+def as_json(**fields: object) -> str:
+    """An object without spaces."""
     return json.dumps(fields, separators=(",", ":"))
 
 
 def _flat(visit: Visit) -> str:
-    return _json(
+    return as_json(
         timestamp=visit.iso, level="info", status=visit.status, client=visit.client, method=visit.method,
         path=visit.path,
     )  # fmt: skip
@@ -111,7 +114,7 @@ def _caddy(visit: Visit) -> str:
     asked = {"remote_ip": visit.client, "remote_port": "5", "client_ip": visit.client, "proto": "HTTP/2.0"}
     asked |= {"method": visit.method, "host": "www.example.com", "uri": visit.path}
     asked |= {"headers": {"User-Agent": [AGENT], "Status": ["200"]}}  # type: ignore[dict-item]
-    return _json(
+    return as_json(
         level="info", ts=visit.at.timestamp(), logger="http.log.access", msg="handled request", request=asked,
         bytes_read=0, user_id="", duration=0.001, size=5, status=visit.status, resp_headers={"Server": ["Caddy"]},
     )  # fmt: skip
@@ -124,7 +127,7 @@ def _pino(visit: Visit) -> str:
         "remoteAddress": visit.client,
         "remotePort": 5,
     }
-    return _json(
+    return as_json(
         level=30, time=int(visit.at.timestamp() * 1000), pid=7, hostname="web1", req=asked,
         res={"statusCode": visit.status, "headers": {"x-powered-by": "Express"}}, responseTime=4,
         msg="request completed",
@@ -133,7 +136,7 @@ def _pino(visit: Visit) -> str:
 
 def _traefik(visit: Visit) -> str:
     host = f"[{visit.client}]" if ":" in visit.client else visit.client
-    return _json(
+    return as_json(
         ClientAddr=f"{host}:5", ClientHost=visit.client, ClientPort="5", DownstreamStatus=visit.status,
         Duration=1, OriginStatus=visit.status, RequestAddr="www.example.com", RequestMethod=visit.method,
         RequestPath=visit.path, RequestProtocol="HTTP/2.0", StartUTC=visit.iso, level="info", msg="",
@@ -142,7 +145,7 @@ def _traefik(visit: Visit) -> str:
 
 
 def _lograge(visit: Visit) -> str:
-    return _json(
+    return as_json(
         method=visit.method, path=visit.path, format="html", controller="SessionsController", action="create",
         status=visit.status, duration=5.12, time=visit.iso, remote_ip=visit.client,
     )  # fmt: skip
@@ -176,7 +179,7 @@ def _sshd(visit: Visit) -> list[str]:
     ]
 
 
-def _when_failed(text: str, otherwise: str) -> Callable[[Visit], list[str]]:
+def when_failed(text: str, otherwise: str) -> Callable[[Visit], list[str]]:
     """One line a visit, with {client} and times in it."""
 
     def lines(visit: Visit) -> list[str]:
@@ -202,7 +205,8 @@ def _iso(visit: Visit) -> str:
     return f"{visit.at:%Y-%m-%dT%H:%M:%S}.000000000Z "
 
 
-def _syslog(name: str) -> Callable[[Visit], str]:
+def syslog(name: str) -> Callable[[Visit], str]:
+    """The short prefix of syslog."""
     return lambda visit: f"{visit.at:%b} {visit.at.day:2} {visit.at:%H:%M:%S} web1 {name}[7]: "
 
 
@@ -227,9 +231,9 @@ STACKS = (
     Stack("JSON, compose", _each(_flat, COMPOSE)),
     Stack(
         "Docker json-file",
-        _each(lambda visit: _json(log=_uvicorn(visit) + "\n", stream="stdout", time=_iso(visit).strip())),
+        _each(lambda visit: as_json(log=_uvicorn(visit) + "\n", stream="stdout", time=_iso(visit).strip())),
     ),
-    Stack("syslog, short", _each(_combined, _syslog("nginx"))),
+    Stack("syslog, short", _each(_combined, syslog("nginx"))),
     Stack("lograge JSON", _each(_lograge)),
     Stack(
         "lograge",
@@ -251,7 +255,7 @@ STACKS = (
     Stack(
         "structlog JSON",
         _each(
-            lambda visit: _json(
+            lambda visit: as_json(
                 event="request_finished",
                 code=7,
                 request=f"{visit.method} {visit.path}",
@@ -267,7 +271,7 @@ STACKS = (
     Stack(
         "journald JSON",
         _each(
-            lambda visit: _json(
+            lambda visit: as_json(
                 __REALTIME_TIMESTAMP=str(int(visit.at.timestamp()) * 1_000_000),
                 PRIORITY="6",
                 _PID="7",
@@ -315,7 +319,7 @@ STACKS = (
     ),
     Stack(
         "Laravel",
-        _when_failed(
+        when_failed(
             "[{at:%Y-%m-%d %H:%M:%S}] production.WARNING: Login failed for x, ip: {client} ",
             "[{at:%Y-%m-%d %H:%M:%S}] production.INFO: orders listed ",
         ),
@@ -323,7 +327,7 @@ STACKS = (
     ),
     Stack(
         "php-fpm through nginx",
-        _when_failed(
+        when_failed(
             '{at:%Y/%m/%d %H:%M:%S} [error] 7#7: *9 FastCGI sent in stderr: "PHP message: Login failed for x" while '
             'reading response header from upstream, client: {client}, server: x, request: "POST /login HTTP/1.1"',
             '{at:%Y/%m/%d %H:%M:%S} [error] 7#7: *9 FastCGI sent in stderr: "PHP message: PHP Notice: x", client: {client}',
@@ -332,7 +336,7 @@ STACKS = (
     ),
     Stack(
         "Spring Boot",
-        _when_failed(
+        when_failed(
             "{at:%Y-%m-%dT%H:%M:%S}.000Z  WARN 1 --- [app] [nio-8080-exec-1] o.s.s.a.event.Listener   : "
             "Authentication failed: Bad credentials",
             "{at:%Y-%m-%dT%H:%M:%S}.000Z  INFO 1 --- [app] [nio-8080-exec-1] c.e.Orders   : orders listed",
@@ -342,12 +346,13 @@ STACKS = (
     ),
     Stack(
         "sshd",
-        lambda visit: [_syslog("sshd")(visit) + line for line in _sshd(visit)],
+        lambda visit: [syslog("sshd")(visit) + line for line in _sshd(visit)],
         shows="login_failed",
+        beside=3,
     ),
     Stack(
         "PostgreSQL",
-        _when_failed(
+        when_failed(
             '{at:%Y-%m-%d %H:%M:%S}.000 UTC [7] x@y FATAL:  password authentication failed for user "x"',
             "{at:%Y-%m-%d %H:%M:%S}.000 UTC [7] LOG:  checkpoint starting: time",
         ),
@@ -426,7 +431,7 @@ STACKS = (
     ),
     Stack(
         "MySQL",
-        _when_failed(
+        when_failed(
             "{at:%Y-%m-%dT%H:%M:%S}.000000Z 8 [Note] [MY-010926] [Server] Access denied for user 'x'@'{client}' "
             "(using password: YES)",
             "{at:%Y-%m-%dT%H:%M:%S}.000000Z 8 [Note] [MY-010914] [Server] Aborted connection 8",
@@ -435,7 +440,7 @@ STACKS = (
     ),
     Stack(
         "MongoDB",
-        _when_failed(
+        when_failed(
             '{{"t":{{"$date":"{at:%Y-%m-%dT%H:%M:%S}.000+00:00"}},"s":"I","c":"ACCESS","id":5286307,"ctx":"conn3",'
             '"msg":"Failed to authenticate","attr":{{"client":"{client}","user":"x","db":"admin"}}}}',
             '{{"t":{{"$date":"{at:%Y-%m-%dT%H:%M:%S}.000+00:00"}},"s":"I","c":"NETWORK","msg":"Connection accepted",'
@@ -445,7 +450,7 @@ STACKS = (
     ),
     Stack(
         "Grafana",
-        _when_failed(
+        when_failed(
             'logger=authn.service t={iso} level=info msg="Failed to authenticate request" client=auth.client.form '
             'remote_addr={client} error="[password-auth.failed] invalid"',
             "logger=cleanup t={iso} level=info msg=done duration=5ms",
@@ -454,7 +459,7 @@ STACKS = (
     ),
     Stack(
         "GitLab",
-        _when_failed(
+        when_failed(
             '{{"severity":"INFO","time":"{iso}","message":"Failed Login: username=x ip={client}"}}',
             '{{"severity":"INFO","time":"{iso}","message":"User created"}}',
         ),
@@ -462,7 +467,7 @@ STACKS = (
     ),
     Stack(
         "Nextcloud",
-        _when_failed(
+        when_failed(
             '{{"reqId":"a","level":2,"time":"{iso}","remoteAddr":"{client}","user":"--","app":"core","method":"POST",'
             '"url":"/login","message":"Login failed: \'x\' (Remote IP: \'{client}\')"}}',
             '{{"reqId":"a","level":1,"time":"{iso}","remoteAddr":"{client}","message":"File scanned"}}',
@@ -471,7 +476,7 @@ STACKS = (
     ),
     Stack(
         "Keycloak",
-        _when_failed(
+        when_failed(
             '{at:%Y-%m-%d %H:%M:%S},000 WARN  [org.keycloak.events] (executor-thread-1) type="LOGIN_ERROR", '
             'realmId="r", clientId="c", userId="null", ipAddress="{client}", error="invalid_user_credentials"',
             "{at:%Y-%m-%d %H:%M:%S},000 INFO  [io.quarkus] (main) Installed features",
@@ -480,7 +485,7 @@ STACKS = (
     ),
     Stack(
         "Vaultwarden",
-        _when_failed(
+        when_failed(
             "[{at:%Y-%m-%d %H:%M:%S}.000][vaultwarden::api::identity][ERROR] Username or password is incorrect. "
             "Try again. IP: {client}. Username: x.",
             "[{at:%Y-%m-%d %H:%M:%S}.000][response][INFO] (get_icon) GET /icons/ => 200 OK",

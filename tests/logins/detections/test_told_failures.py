@@ -10,13 +10,22 @@ from audit_lib.logins.detections.needs import NEEDS
 from tests.support.small_logs import START, Ask, detections, verdicts
 
 EVIL, HOUR = "203.0.113.9", 3600
-TOO_MANY = "maximum authentication attempts exceeded for x from"
+PROVEN = (
+    "Invalid user x from",
+    "maximum authentication attempts exceeded for x from",
+    "Received disconnect from",
+)
+ENDS = {
+    "Failed": " ssh2",
+    "maximum": " ssh2 [preauth]",
+    "Received": ":3: com.jcraft.jsch.JSchException: Auth fail [preauth]",
+}
 VISITS: list[Ask] = [(hour * HOUR, f"198.51.{hour % 9}.7", "/page", 200) for hour in range(24)]
 
 
 def _told(at: float, client: str = EVIL, said: str = "Failed password for x from") -> str:
     instant = iso(START.fromtimestamp(START.timestamp() + at, START.tzinfo))
-    end = {"Failed": " ssh2", "maximum": " ssh2 [preauth]"}.get(said.split(maxsplit=1)[0], "")
+    end = ENDS.get(said.split(maxsplit=1)[0], "")
     return f"{instant} web1 sshd[7]: {said} {client} port 5{end}\n"
 
 
@@ -36,12 +45,12 @@ def test_a_login_that_is_told_and_refused_counts_once(tmp_path: Path) -> None:
     assert verdicts(detections(tmp_path, [*VISITS, *asks, *told], policy="generic"))["A1"] == "unknown"
 
 
-@pytest.mark.parametrize("said", ["Invalid user x from", TOO_MANY])
+@pytest.mark.parametrize("said", PROVEN)
 @pytest.mark.parametrize(("passwords", "count"), [(0, 12), (3, 12), (14, 14)])
 def test_what_sshd_tells_without_a_password_is_a_burst(
     said: str, passwords: int, count: int, tmp_path: Path
 ) -> None:
-    """Twelve unknown users, or too many attempts, count once each, also beside the passwords that failed."""
+    """Twelve unknown users, or sessions that failed, count once each, also beside passwords that failed."""
     told = [_told(HOUR + 4 * number, said=said) for number in range(12)]
     told += [_told(HOUR + 1 + 4 * number) for number in range(passwords)]
     found = detections(tmp_path, [*VISITS, *told], policy="generic").set_index("detection")
