@@ -21,6 +21,7 @@ WRITTEN = {
     "auth0": '{{"date":"2026-11-24T13:50:34Z","type":"fp","description":"Wrong email or password.","ip":"{real}","user_agent":"{name}","user_name":"{name}"}}',
     "vault": '{{"time":"2026-11-24T13:50:34Z","request":{{"path":"auth/userpass/login/{name}","remote_address":"{real}"}},"error":"invalid username or password"}}',
     "windows": '{{"EventTime":"2026-11-24 13:50:34","Message":"An account failed to log on.","TargetUserName":"{name}","IpAddress":"{real}"}}',
+    "windows, XML": "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><EventID>4625</EventID><TimeCreated SystemTime='2026-11-24T13:50:34.9027913Z'/><EventRecordID>7</EventRecordID></System><EventData><Data Name='TargetUserName'>{name}</Data><Data Name='IpAddress'>{real}</Data></EventData></Event>",
     "fortinet": 'date=2026-11-24 time=13:50:34 eventtime=1795528234 user="{name}" srcip={real} action="login" status="failed" msg="Administrator {name} login failed from https({real}) because of invalid user name"',
     "gitea": "2026/11/24 13:50:34 ...ers/web/auth/auth.go:200:SignInPost() [I] Failed authentication attempt for {name} from {real}:39522: user does not exist [uid: 0, name: {name}, keyid: 0]",
     "gitea, by mail": "2026/11/24 13:50:34 ...ers/web/auth/auth.go:200:SignInPost() [W] Failed authentication attempt for {name} from {real}:39522: Email address does not exist [email: {name}]",

@@ -11,6 +11,7 @@ from tests.support.stack_logs import Stack, Visit, as_json, syslog, when_failed
 
 ANONYMOUS = {"pk": 1, "email": "", "username": "AnonymousUser"}
 AUDIT = 'type={type} msg=audit({at}.000:{number}): pid=7 uid=0 auid=4294967295 ses=4294967295 subj=system_u:system_r:sshd_t:s0 msg=\'op={op} acct="x" exe="/usr/sbin/sshd" hostname={client} addr={client} terminal=ssh res={res}\''
+EVENT = "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-Security-Auditing'/><EventID>{id}</EventID><TimeCreated SystemTime='{iso}'/><EventRecordID>7</EventRecordID></System><EventData><Data Name='TargetUserName'>x</Data><Data Name='IpAddress'>{client}</Data></EventData></Event>"
 GRAFANA = "logger=context userId=0 orgId=0 uname= t={iso} level=info msg={text} remote_addr={client} traceID="
 
 
@@ -189,6 +190,11 @@ LOGIN_STACKS = (
     Stack("HashiCorp Vault", _vault, shows="login_failed"),
     _event("Windows", _windows, kernel=False),  # a text of several lines
     _event("Keycloak JSON", _keycloak),
+    _told(
+        "Windows XML",
+        EVENT.format(id=4625, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
+        EVENT.format(id=4634, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
+    ),
     Stack("Linux audit", _audit, shows="login_failed", beside=2, kernel=False),
     Stack("multilog", _tai64n, shows="login_failed", kernel=False),
     Stack("Gitea", _gitea, shows="login_failed"),
