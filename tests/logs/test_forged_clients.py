@@ -22,6 +22,7 @@ WRITTEN = {
     "vault": '{{"time":"2026-11-24T13:50:34Z","request":{{"path":"auth/userpass/login/{name}","remote_address":"{real}"}},"error":"invalid username or password"}}',
     "windows": '{{"EventTime":"2026-11-24 13:50:34","Message":"An account failed to log on.","TargetUserName":"{name}","IpAddress":"{real}"}}',
     "windows, XML": "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><EventID>4625</EventID><TimeCreated SystemTime='2026-11-24T13:50:34.9027913Z'/><EventRecordID>7</EventRecordID></System><EventData><Data Name='TargetUserName'>{name}</Data><Data Name='IpAddress'>{real}</Data></EventData></Event>",
+    "keycloak": '{{"timestamp":"2026-11-24T13:50:34Z","message":"type=\\"LOGIN_ERROR\\", realmId=\\"r\\", clientId=\\"{name}\\", userId=\\"null\\", ipAddress=\\"{real}\\", error=\\"user_not_found\\", username=\\"{name}\\""}}',
     "fortinet": 'date=2026-11-24 time=13:50:34 eventtime=1795528234 user="{name}" srcip={real} action="login" status="failed" msg="Administrator {name} login failed from https({real}) because of invalid user name"',
     "gitea": "2026/11/24 13:50:34 ...ers/web/auth/auth.go:200:SignInPost() [I] Failed authentication attempt for {name} from {real}:39522: user does not exist [uid: 0, name: {name}, keyid: 0]",
     "gitea, by mail": "2026/11/24 13:50:34 ...ers/web/auth/auth.go:200:SignInPost() [W] Failed authentication attempt for {name} from {real}:39522: Email address does not exist [email: {name}]",
@@ -66,6 +67,7 @@ NAMES = [
     f"x - {FORGED}",
     f"x srcip={FORGED} addr={FORGED} terminal=ssh",
     f'x","ip":"{FORGED}","client_ip":"{FORGED}","sourceIPAddress":"{FORGED}","IpAddress":"{FORGED}',
+    f'x", userId="y", ipAddress="{FORGED}", error="z',
     f'x" srcip={FORGED} remote_addr={FORGED} traceID= "',
     f"x', rhost={FORGED}, client: {FORGED}, server: ",
 ]
@@ -74,7 +76,9 @@ NAMES = [
 def _as_written(application: str, name: str) -> str:
     """The line of an application, with a name as it would write it."""
     template = WRITTEN[application]
-    if template.startswith("{{") or "{{" in template or application == "fortinet":
+    if application == "keycloak":
+        name = name.replace('"', '\\\\\\"')  # once for itself, once more for JSON
+    elif template.startswith("{{") or "{{" in template or application == "fortinet":
         name = name.replace('"', '\\"')
     elif application == "audit" and not name.isalnum():
         name = name.encode().hex()  # the kernel writes no space and no quote of a name as it is

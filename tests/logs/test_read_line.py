@@ -11,6 +11,7 @@ from audit_lib.logs.fields import clean_route, mask_email, parse_time
 from audit_lib.logs.formats import SECRET_IN_URL, load_formats
 from audit_lib.logs.line_events import Line
 from audit_lib.logs.read_line import LINE_LIMIT, read_line
+from audit_lib.logs.units import WHOLE
 from tests.support.fakes import fake_value
 
 FORMATS = load_formats()
@@ -74,6 +75,19 @@ def test_a_time_in_front_of_a_request_is_its_time(line: str, expected: str) -> N
     read = _read(line)
     assert [shown.kind for shown in read.events] == ["unauthorized"]
     assert read.at == parse_time(f"{expected}Z".encode(), UTC)
+
+
+COUNTED = [
+    ("@400000006a6f5c42075bca00 INFO: started", "2026-08-02 15:03:20.123456"),
+    ("type=USER_END msg=audit(1785683000.123:7): pid=7 uid=0", "2026-08-02 15:03:20.123"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), COUNTED)
+def test_a_time_that_counts_seconds_is_one_of_every_zone(line: str, expected: str) -> None:
+    """multilog counts from 2^62 on, ten seconds ahead of UTC, the audit from 1970: neither lacks a zone."""
+    read = _read(line, "Asia/Kathmandu")
+    assert (read.at, read.lacks) == (parse_time(f"{expected}Z".encode(), UTC), WHOLE)
 
 
 @pytest.mark.parametrize(
