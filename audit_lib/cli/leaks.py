@@ -2,16 +2,21 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.options import env_option, ledger_option, now, options, policy_option, project_option
-from audit_lib.cli.terminal import progress_bar
+from audit_lib.base.git.above import refuse_part_of_repository
+from audit_lib.cli.options import env_option, ledger_option, options, policy_option, project_option
+from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.git_objects import begin_listing
-from audit_lib.leaks.secret_patterns import begin_rules
+from audit_lib.leaks.last_answer import LastAnswer, last_answer
+from audit_lib.ledger.keys import key_of
 from audit_lib.project import load_project
+from audit_lib.project.policy.load import bundled_names
+from audit_lib.secrecy.guard import scrub_texts
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
 _PATIENCE = 1.0  # seconds without a word; a longer search shows that it works
@@ -113,40 +118,54 @@ def leaks(
         from audit_lib.cli.leaks_staged import report_staged  # noqa: PLC0415  imports what makes tables
 
         sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
+    refuse_part_of_repository(project.root)
     listing = begin_listing(project.root)
-    if patterns:
-        begin_rules(user_cache() / "rules", every_provider=every_provider)
-    # The import of what makes tables takes longer than git, which goes on meanwhile.
-    from audit_lib.cli.leaks_answer import say_leaks  # noqa: PLC0415
-    from audit_lib.cli.leaks_run import printed, search  # noqa: PLC0415
-    from audit_lib.leaks.elsewhere import tabulate_elsewhere  # noqa: PLC0415
-    from audit_lib.leaks.next_step import exit_code  # noqa: PLC0415
+    asked = {"layout": layout, "policy": policy, "places": most, "patterns": patterns}
+    asked |= {"every_provider": every_provider, "fail_on": fail_on}
+    # What is read outside the project may be another the next time, and nothing here would show it.
+    inside = not (env or also or reports or (policy and policy not in bundled_names()))
+    last = last_answer(user_cache(), key_of(project), project, listing, asked) if inside else LastAnswer()
+    answer = None if fresh else last.recall()
+    if answer is None:
+        if patterns:
+            from audit_lib.leaks.secret_patterns import begin_rules  # noqa: PLC0415
 
-    with progress_bar(_WORK, _PATIENCE) as progress:
-        found = search(
-            project,
-            listing,
-            progress,
-            given=env,
-            policy=policy,
-            patterns=patterns,
-            every_provider=every_provider,
-            also=also,
-            reports=reports,
-            fresh=fresh,
-        )
-    elsewhere = tabulate_elsewhere(found.leaks, found.places, now())
-    if layout == "table":
-        say_leaks(found, most, elsewhere)
-    else:
-        click.echo(printed(found, layout, elsewhere), nl=False)
-    if fail_on and (code := exit_code(found.leaks, found.coverage, _stops(fail_on))):
-        sys.exit(code)
+            begin_rules(user_cache() / "rules", every_provider=every_provider)
+        # The import of what makes tables takes longer than git, which goes on meanwhile.
+        from audit_lib.cli.leaks_run import answer_of, search  # noqa: PLC0415
+        from audit_lib.leaks.whole_search import is_lasting  # noqa: PLC0415
+
+        with progress_bar(_WORK, _PATIENCE) as progress:
+            found = search(
+                project,
+                listing,
+                progress,
+                given=env,
+                policy=policy,
+                patterns=patterns,
+                every_provider=every_provider,
+                also=also,
+                reports=reports,
+                fresh=fresh,
+            )
+        answer = answer_of(found, layout, most, _stops(fail_on))
+        if is_lasting(found.coverage):
+            last.keep(scrub_texts(answer))
+    _say(answer)
 
 
-def _stops(fail_on: str) -> tuple[str, ...]:
-    """A class of leaks and all that are more urgent."""
-    return FAIL_ON[: FAIL_ON.index(fail_on) + 1]
+def _say(answer: dict[str, Any]) -> None:
+    """Say what was found, now or the last time, and end with its exit code."""
+    for line in answer["lines"]:
+        say(**line)
+    click.echo(answer["text"], nl=False)
+    if answer["code"]:
+        sys.exit(answer["code"])
+
+
+def _stops(fail_on: str | None) -> tuple[str, ...]:
+    """A class of leaks and all that are more urgent; none for none."""
+    return FAIL_ON[: FAIL_ON.index(fail_on) + 1] if fail_on else ()
 
 
 def _require_outside(also: tuple[Path, ...], root: Path) -> None:

@@ -1,12 +1,13 @@
 """What `leaks` says to a person: how many, each with its places, what was not searched, what to do."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
-from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, say
+from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, TITLE, Style
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.next_step import next_step
 from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOWN, PRODUCTION
@@ -18,23 +19,32 @@ _STATES = ("incomplete", "not searched", "partly", "searched")
 _MOST_NAMES = 4
 
 
-def say_leaks(found: LeakAudit, most: int, elsewhere: pd.DataFrame) -> None:
+Line = dict[str, Any]  # what `say` takes
+
+
+def leak_lines(found: LeakAudit, most: int, elsewhere: pd.DataFrame) -> Iterator[Line]:
     """The answer, then each leak with at most so many places, the most urgent first; never a value."""
     real = found.leaks[~found.leaks["kind"].isin(NO_SECRETS)]
     whole = shows_no_leak(found.coverage)
-    say(_totals(found.leaks, real, whole), *_answer(real, whole))
+    yield _line(_totals(found.leaks, real, whole), *_answer(real, whole))
     since = {(row.leak_id, row.path): _since(row) for row in rows(elsewhere)}
     for leak in rows(found.leaks):
-        _say_leak(leak)
+        yield _leak_line(leak)
         there = found.places[found.places["leak_id"] == leak.leak_id]
         for place in rows(there.head(most)):
-            say(f"{_place(place)}{since.get((place.leak_id, place.path), '')}", indent="    ")
+            yield _line(f"{_place(place)}{since.get((place.leak_id, place.path), '')}", indent="    ")
         if len(there) > most:
-            say(f"and {counted(len(there) - most, 'more place')} (--places {len(there)})", indent="    ")
-    say()
-    _say_coverage(found.coverage)
-    say()
-    say(f" {next_step(found.leaks, found.coverage)}", "do first:")
+            yield _line(
+                f"and {counted(len(there) - most, 'more place')} (--places {len(there)})", indent="    "
+            )
+    yield _line()
+    yield from _coverage_lines(found.coverage)
+    yield _line()
+    yield _line(f" {next_step(found.leaks, found.coverage)}", "do first:")
+
+
+def _line(text: str = "", lead: str = "", style: Style = TITLE, *, indent: str = "") -> Line:
+    return {"text": text, "lead": lead, "style": style, "indent": indent}
 
 
 def _answer(real: pd.DataFrame, whole: bool) -> tuple[str, Any]:
@@ -60,7 +70,7 @@ def _totals(leaks: pd.DataFrame, real: pd.DataFrame, whole: bool) -> str:
     return f": {'; '.join(said)}"
 
 
-def _say_leak(leak: Any) -> None:
+def _leak_line(leak: Any) -> Line:
     kind = "" if leak.kind == "leak" else f" ({leak.kind})"
     there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
     since = "" if leak.first_at is None else f", first {day_words(leak.first_at)} in {leak.first_commit[:12]}"
@@ -69,7 +79,7 @@ def _say_leak(leak: Any) -> None:
     often = counted(leak.occurrences, "occurrence")
     told = f"{_WORDS[leak.force]}{there}{since}, {where}{reach}, {often}, {leak.leak_id}"
     style = FAINT if leak.kind in NO_SECRETS else _STYLES.get(leak.force, FAINT)
-    say(f": {told}", f"{leak.variable}{kind}", style)
+    return _line(f": {told}", f"{leak.variable}{kind}", style)
 
 
 def _place(place: Any) -> str:
@@ -86,7 +96,7 @@ def _since(row: Any) -> str:
     return f"; {row.severity}: there for {days} at least, since {day_words(row.written_at)}"
 
 
-def _say_coverage(coverage: pd.DataFrame) -> None:
+def _coverage_lines(coverage: pd.DataFrame) -> Iterator[Line]:
     """What was searched, by what is the same of it; what was left out comes first."""
     keys = ["state", "part", "reason"]
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
@@ -96,4 +106,4 @@ def _say_coverage(coverage: pd.DataFrame) -> None:
         more = [f"{len(named) - _MOST_NAMES} more"] * (len(named) > _MOST_NAMES)
         names = f" ({', '.join([*named[:_MOST_NAMES], *more])})" if named else ""
         said = f" {count}{part}{names}{f': {reason}' if reason else ''}"
-        say(said, f"{state}:", FAINT if state == "searched" else DOUBT)
+        yield _line(said, f"{state}:", FAINT if state == "searched" else DOUBT)

@@ -1,4 +1,4 @@
-"""Finds a project's leaks and gives them as JSON or SARIF; imported while git lists its objects."""
+"""Finds a project's leaks and gives the answer in its layout; imported while git lists its objects."""
 
 import json
 import sys
@@ -12,9 +12,12 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
 from audit_lib.base.progress import Progress
+from audit_lib.cli.leaks_answer import leak_lines
+from audit_lib.cli.options import now
+from audit_lib.leaks.elsewhere import tabulate_elsewhere
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
-from audit_lib.leaks.next_step import next_step
+from audit_lib.leaks.next_step import exit_code, next_step
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -62,9 +65,16 @@ def search(
     )
 
 
-def printed(found: LeakAudit, layout: str, elsewhere: pd.DataFrame) -> str:
-    """The leaks as json or sarif, never a value."""
-    return _as_sarif(found) if layout == "sarif" else _as_json(found, elsewhere)
+def answer_of(found: LeakAudit, layout: str, most: int, stops: tuple[str, ...]) -> dict[str, Any]:
+    """What the command says, never a value: lines for a person or a text, and the exit code.
+
+    `stops` are the classes of leaks at which a pipeline stops; without one the code is 0.
+    """
+    elsewhere = tabulate_elsewhere(found.leaks, found.places, now())
+    lines = list(leak_lines(found, most, elsewhere)) if layout == "table" else []
+    text = {"json": _as_json, "sarif": _as_sarif}[layout](found, elsewhere) if layout != "table" else ""
+    code = exit_code(found.leaks, found.coverage, stops) if stops else 0
+    return {"lines": lines, "text": text, "code": code}
 
 
 def _as_json(found: LeakAudit, elsewhere: pd.DataFrame) -> str:
@@ -93,7 +103,7 @@ def _record(row: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _as_sarif(found: LeakAudit) -> str:
+def _as_sarif(found: LeakAudit, _: pd.DataFrame) -> str:
     complete = not (found.coverage["state"] == "incomplete").any()
     log = leaks_sarif(found.leaks, found.places, complete=complete)
     return json.dumps(log, indent=2, ensure_ascii=True) + "\n"

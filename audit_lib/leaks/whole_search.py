@@ -17,3 +17,9 @@ def shows_no_leak(coverage: pd.DataFrame) -> bool:
     """Whether no leak found means that there is none: all was searched, and for something."""
     sought = coverage["part"].isin(_SOUGHT) & coverage["state"].eq("searched")
     return searched_whole(coverage) and bool(coverage.loc[sought, "count"].ne(0).fillna(True).any())
+
+
+def is_lasting(coverage: pd.DataFrame) -> bool:
+    """Whether the same search must say the same again: git answered, and nothing failed to be read."""
+    failed = coverage["state"].eq("incomplete") | coverage["reason"].str.contains("cannot be", regex=False)
+    return not failed.any()

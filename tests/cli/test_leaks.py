@@ -14,6 +14,7 @@ from sarif_kit.validate import validation_errors
 
 from audit_lib.__main__ import main
 from audit_lib.cli import leaks as leaks_command
+from audit_lib.cli import leaks_run
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 from tests.support.terminals import on_terminal, plain_lines
@@ -175,6 +176,27 @@ def test_a_repeated_search_gives_the_same(project: Plot, tmp_path: Path) -> None
     assert outputs[0] == outputs[1] == outputs[2]
     held = b"".join(path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file())
     assert not any(value.encode() in held for value in (TOKEN, OLD, DSN))
+
+
+def test_an_unchanged_project_is_not_searched_again(
+    project: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last answer comes back with its exit code; not with --fresh, nor where more is given to search."""
+    key = tmp_path / "key"
+    key.write_text("ab" * 32 + "\n")
+    key.chmod(0o600)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("AUDIT_KEY_FILE", str(key))
+    words = ["leaks", "--project", str(project.root), "--no-patterns", "--fail-on", "in-force"]
+    first = CliRunner().invoke(main, words)
+    monkeypatch.setattr(leaks_run, "search", lambda *_, **__: pytest.fail("searched again"))
+    again = CliRunner().invoke(main, words)
+    assert (again.output, again.exit_code) == (first.output, first.exit_code)
+    assert first.exit_code == 3
+    policy = tmp_path / "own.toml"
+    for more in (["--fresh"], ["--also", str(tmp_path)], ["--policy", str(policy)], ["--places", "1"]):
+        with pytest.raises(pytest.fail.Exception):
+            CliRunner().invoke(main, [*words, *more], catch_exceptions=False)
 
 
 def test_a_terminal_sees_how_far_a_long_search_is(

@@ -10,9 +10,9 @@ from wcwidth import wcswidth
 from audit_lib.__main__ import main
 from audit_lib.base.contracts import LeakCoverage, LeakPlaces, Leaks, LeaksElsewhere, LeakTargets
 from audit_lib.cli import investigate_run, leaks, review
-from audit_lib.cli.leaks_answer import say_leaks
+from audit_lib.cli.leaks_answer import leak_lines
 from audit_lib.cli.review_answer import say_review
-from audit_lib.cli.terminal import progress_bar
+from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.find_leaks import LeakAudit
 from tests.support import made_up_audit as frames
 from tests.support.paths import ROOT
@@ -148,11 +148,13 @@ def test_leaks_claims_no_more_than_was_searched(capsys: pytest.CaptureFixture[st
     empty = LeakTargets.of([]), Leaks.of([]), LeakPlaces.of([])
     whole = frames.leak_coverage()
     parts = whole.assign(state=["searched", "not searched", "searched"], reason=["", "may not be read", ""])
-    say_leaks(LeakAudit(*empty, whole), 3, LeaksElsewhere.of([]))
+    for line in leak_lines(LeakAudit(*empty, whole), 3, LeaksElsewhere.of([])):
+        say(**line)
     assert capsys.readouterr().out.splitlines()[:: 10**6] == [
         "No leak: 0 possible passwords; 0 templates and weak defaults"
     ]
-    say_leaks(LeakAudit(*empty, LeakCoverage.checked(parts)), 3, LeaksElsewhere.of([]))
+    for line in leak_lines(LeakAudit(*empty, LeakCoverage.checked(parts)), 3, LeaksElsewhere.of([])):
+        say(**line)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("No leak was found, but not everything was searched: ")
     assert lines[2] == "not searched: 3 files: may not be read"
