@@ -5,6 +5,7 @@ scanner is taken from the PATH where it is; none asks a provider, each with its 
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -65,10 +66,10 @@ def main() -> None:
         sys.exit("usage: python -m tests.bench.rivals CHECKOUT... (each with meta/ and data/)")
     for checkout in map(Path, sys.argv[1:]):
         labels = list(read_labels(checkout))
-        print(f"\n{checkout.name}\n\n| tool | found | recall | precision | X apart | seconds |")
-        print("|--|--|--|--|--|--|")
-        started = perf_counter()
-        _print("ours", labels, search(checkout / "data"), perf_counter() - started)
+        print(f"\n{checkout.name}\n\n| tool | found | recall | precision | X apart | processor s | wall s |")
+        print("|--|--|--|--|--|--|--|", flush=True)
+        before = _clocks()
+        _print("ours", labels, search(checkout / "data"), _since(before))
         for name in _SCANNERS:
             if shutil.which(name):
                 _print(name, labels, *_scan(name, checkout / "data"))
@@ -76,16 +77,26 @@ def main() -> None:
                 print(f"| {name} | not on the PATH |", flush=True)
 
 
-def _scan(name: str, data: Path) -> tuple[Reports, float]:
+def _clocks() -> tuple[float, float]:
+    """Processor seconds of this process and its children, and seconds on the wall."""
+    return sum(os.times()[:4]), perf_counter()
+
+
+def _since(before: tuple[float, float]) -> tuple[float, float]:
+    work, wall = _clocks()
+    return work - before[0], wall - before[1]
+
+
+def _scan(name: str, data: Path) -> tuple[Reports, tuple[float, float]]:
     """The lines that a scanner reports, and its seconds."""
     words, read = _SCANNERS[name]
     with tempfile.TemporaryDirectory(prefix="rivals-") as folder:
         root, out = Path(folder) / "data", Path(folder) / "report.json"
         shutil.copytree(data, root)
         command = words.replace("OUT", str(out)).split()
-        started = perf_counter()
+        before = _clocks()
         done = subprocess.run(command, cwd=root, capture_output=True, check=False)
-        seconds = perf_counter() - started
+        seconds = _since(before)
         if done.returncode > 1 and not out.exists():
             sys.exit(f"{name} ended with {done.returncode}")
         report = json.loads(out.read_bytes() if out.exists() else done.stdout)
@@ -96,7 +107,7 @@ def _scan(name: str, data: Path) -> tuple[Reports, float]:
         return reports, seconds
 
 
-def _print(name: str, labels: list[Label], reports: Reports, seconds: float) -> None:
+def _print(name: str, labels: list[Label], reports: Reports, seconds: tuple[float, float]) -> None:
     wanted = by_line(label for label in labels if label.is_secret)
     found = sum(bool(label.places & reports.keys()) for label in wanted)
     counts = counted_truths(labels, reports)
@@ -105,7 +116,8 @@ def _print(name: str, labels: list[Label], reports: Reports, seconds: float) -> 
     )
     strict, apart = true / max(true + x + false + none, 1), true / max(true + false + none, 1)
     share = f"{found} of {len(wanted)} | {found / len(wanted):.2f}"
-    print(f"| {name} | {share} | {strict:.2f} | {apart:.2f} | {seconds:.0f} |", flush=True)
+    took = f"{seconds[0]:.0f} | {seconds[1]:.0f}"
+    print(f"| {name} | {share} | {strict:.2f} | {apart:.2f} | {took} |", flush=True)
 
 
 if __name__ == "__main__":
