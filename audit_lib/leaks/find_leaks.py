@@ -10,8 +10,8 @@ import pandas as pd
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.leaks.git_history import Introduction
 from audit_lib.leaks.git_objects import Listing, begin_listing
+from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.scanner_reports import read_reports
@@ -70,7 +70,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
-    walked: dict[str, list[Introduction]] = {}
+    walk = HistoryWalk()
     values: dict[str, str] = {}
     compiled = cache / "rules" if cache else None
     shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
@@ -83,14 +83,14 @@ def find_leaks(
         targets = with_hashes(targets, met.hashes)
         targets = with_patterns(targets, met.shapes, keeper)
         targets, values = with_chosen(targets, met.chosen)
-        walked = met.walked
+        walk = met.walk
         coverage.append(pattern_coverage(met))
     search = search_leaks(
         project,
         keeper,
         targets,
         values=values,
-        walked=walked,
+        walk=walk,
         listing=listing,
         also=also,
         cache=cache,

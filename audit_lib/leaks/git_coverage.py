@@ -28,16 +28,18 @@ def repository_limits(root: Path, lacking: str | None = None) -> list[NotSearche
     return limits
 
 
-def lacking_objects(root: Path) -> str:
-    """How many objects are not there that the history of a ref names; "" if none is missing."""
+def lacking_objects(root: Path, *, walked: bool = False) -> str:
+    """How many objects are not there that the history of a ref names; "" if none is missing.
+
+    If a walk over all commits missed nothing, only refs and commits are asked for.
+    """
     rest, count = b"", 0
+    objects = () if walked else ("--objects", "--no-object-names")
     try:
         # A ref that is broken is left out with a word of complaint.
         with running(root, ("for-each-ref",)) as stream:
             stream.read()
-        with running(
-            root, ("rev-list", "--objects", "--all", "--missing=print", "--no-object-names")
-        ) as stream:
+        with running(root, ("rev-list", "--all", "--missing=print", *objects)) as stream:
             for piece in pieces(stream):
                 *lines, rest = (rest + piece).split(b"\n")
                 count += sum(line.startswith(b"?") for line in lines)

@@ -2,25 +2,27 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch
+from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects, trees
+from audit_lib.leaks.history_walk import HistoryWalk, walk_history
 from audit_lib.leaks.kinds_of_files import is_others
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _SHARE = 1 << 20  # bytes of objects for one thread
+Places = Mapping[str, list[Introduction]]
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
 
@@ -34,9 +36,7 @@ class PatternSearch:
     )  # in files alone: what only the history holds is in use nowhere
     hashes: set[str] = field(default_factory=set)  # fingerprints of hashes of passwords, in files alone
     defaults: int = 0  # values under a password's name that are counted and not listed
-    walked: dict[str, list[Introduction]] = field(
-        default_factory=dict
-    )  # where what was met is, in all history
+    walk: HistoryWalk = field(default_factory=HistoryWalk)  # over all of the history, if it was walked
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)
     failed: str = ""
@@ -56,10 +56,11 @@ def search_pattern_objects(
         return before
     # The names in trees are no texts.
     known = listing.to_read(before)
-    asked = listing.without(trees(root)) if known is None else known
+    of_names = trees(root) if known is None else frozenset()
+    asked = listing.without(of_names) if known is None else known
     missing: list[str] = []
     faults: list[str] = []
-    commits: list[str] = []
+    commits: dict[str, str] = {}  # with the tree of each
     met: list[str] = []
     read = 0
 
@@ -67,22 +68,23 @@ def search_pattern_objects(
         nonlocal read
         for batch in listing.read(root, asked, missing, faults):
             yield from _texts(batch, done)
-            commits.extend(span.oid for span in batch.spans if span.kind == "commit")
+            commits.update((span.oid, _tree(batch, span)) for span in batch.spans if span.kind == "commit")
             read += batch.begun
             progress("shapes in git objects", read, len(asked))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         met = [oid for some in _looked(pool, _shares(texts()), shapes) for oid in some]
     # The path decides what counts, and it is known only now; what was met is read once more.
-    places = _places(root, met, commits, before)
+    if known is None:
+        done.walk = walk_history(root, listing, commits, met, of_names)
+    places = done.walk.places if known is None else _places(root, met, commits, before)
     witnesses = _look_closely(root, shapes, met, places, done)
     done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
     if missing or read < len(asked):
+        done.walk = HistoryWalk()
         return Memory()
-    if known is None:
-        done.walked = places
     bringing = {place.commit for some in places.values() for place in some}
     return Memory(
         listing=listing.digest,
@@ -107,7 +109,7 @@ def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch
 
 
 def _look_closely(
-    root: Path, shapes: Shapes, met: list[str], places: dict[str, list[Introduction]], done: PatternSearch
+    root: Path, shapes: Shapes, met: list[str], places: Places, done: PatternSearch
 ) -> dict[str, str]:
     """Looks into what was met; returns the few objects that together hold all, and what they are."""
     found: set[Shape] = set()
@@ -128,13 +130,19 @@ def _look_closely(
     return witnesses
 
 
-def _places(root: Path, met: list[str], read: list[str], before: Memory) -> dict[str, list[Introduction]]:
+def _places(root: Path, met: list[str], read: Iterable[str], before: Memory) -> Places:
     """Where each object that was met has been put, by the commits read now and those that brought others."""
     new = [oid for oid in read if oid not in before.commits]
     places: dict[str, list[Introduction]] = {oid: [] for oid in met}
     for place in introductions(root, [*new, *before.commits], set(met)) if met else ():
         places[place.oid].append(place)
     return places
+
+
+def _tree(batch: Batch, commit: Span) -> str:
+    """The tree that a commit names in its first line."""
+    start = commit.start + len(b"tree ")
+    return str(batch.data[start : start + len(commit.oid)], "ascii", "replace")
 
 
 def _shares(texts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:

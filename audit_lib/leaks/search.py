@@ -18,7 +18,8 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.held_places import Held, history_state, recalled
-from audit_lib.leaks.place_objects import Placed, Walked, place_objects
+from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.place_objects import Placed, place_objects
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_elsewhere, search_files
@@ -29,6 +30,7 @@ from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 
+NO_WALK = HistoryWalk()
 _OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 
 
@@ -47,7 +49,7 @@ def search_leaks(
     targets: pd.DataFrame,
     *,
     values: Mapping[str, str] = MappingProxyType({}),
-    walked: Walked = MappingProxyType({}),
+    walk: HistoryWalk = NO_WALK,
     listing: "Future[Listing] | None" = None,
     also: tuple[Path, ...] = (),
     cache: Path | None = None,
@@ -56,8 +58,8 @@ def search_leaks(
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
 
-    `values` says of a text that is a target whose value it holds: the sighting is that value's. `walked`
-    has the places of some objects in all of the history, as far as they are known.
+    `values` says of a text that is a target whose value it holds: the sighting is that value's. The `walk`
+    is over all of the history, as far as it has been walked.
 
     The objects are those of the `listing`, where one has been begun. The folders `also` named are searched
     each time: they change all day.
@@ -72,7 +74,7 @@ def search_leaks(
     files = search_files(project.root, search, homes_of(project), scans, progress)
     files.left_out += [NotSearched(name, _OUTSIDE) for name in outside_logs(project)]
     objects, placed, memory = _search_history(
-        project.root, search, scans.memory, listing, walked=walked, progress=progress
+        project.root, search, scans.memory, listing, walk=walk, progress=progress
     )
     scans.store(replace(memory, files=frozenset(files.clean), found=files.known))
     elsewhere = {folder: search_elsewhere(folder, search, progress) for folder in also}
@@ -115,7 +117,7 @@ def _search_history(
     memory: Memory,
     listing: "Future[Listing]",
     *,
-    walked: Walked,
+    walk: HistoryWalk,
     progress: Progress,
 ) -> tuple[ObjectSearch, Placed, Memory]:
     """What the objects hold, its places, and what the next search may believe."""
@@ -128,9 +130,9 @@ def _search_history(
             done = ObjectSearch(listing=listing.result(), left_out=held.left_out, lacking=held.lacking)
             return done, Placed(held.sightings), memory
     with ThreadPoolExecutor(1) as pool:
-        lacking = pool.submit(lacking_objects, root)
-        done = search_objects(root, search, memory, listing, progress)
-        placed = place_objects(root, done, search, memory, walked)
+        lacking = pool.submit(lacking_objects, root, walked=walk.is_whole)
+        done = search_objects(root, search, memory, listing, walk=walk, progress=progress)
+        placed = place_objects(root, done, search, memory, walk.places)
         done.lacking = lacking.result()
     return done, placed, _remember(done, placed, memory, state)
 

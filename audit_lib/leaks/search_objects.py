@@ -17,6 +17,7 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
+from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
@@ -64,18 +65,29 @@ class ObjectSearch:
 
 
 def search_objects(
-    root: Path, search: ExactSearch, memory: Memory, listing: "Future[Listing]", progress: Progress
+    root: Path,
+    search: ExactSearch,
+    memory: Memory,
+    listing: "Future[Listing]",
+    *,
+    walk: HistoryWalk,
+    progress: Progress,
 ) -> ObjectSearch:
-    """Every place of every value in the objects that are not known to hold nothing."""
+    """Every place of every value in the objects that are not known to hold nothing.
+
+    A tree holds nothing but names: one that the walk saw is read only if a name that it saw holds a value.
+    """
     done = ObjectSearch()
     faults: list[str] = []
     try:
         done.listing = listing.result()
         asked = done.listing.to_read(memory)
+        if asked is None and walk.trees and not search.meets(b"\n".join(sorted(walk.paths))):
+            asked = done.listing.without(walk.trees)
         done.asked = done.listing.count if asked is None else len(asked)
         for batch in done.listing.read(root, asked, done.missing, faults):
             _search_batch(batch, search, done)
-            progress("git objects", done.read, done.listing.count)
+            progress("git objects", done.read, done.asked)
         for oid in done.large:
             _search_large(root, oid, search, done)
     except GitFailed as failed:
