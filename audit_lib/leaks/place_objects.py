@@ -1,8 +1,9 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
@@ -33,7 +34,7 @@ _NOWHERE = Introduction("", "", b"")
 class _History:
     """What must be known of the history to place a finding in it, and how to show a path."""
 
-    search: ExactSearch
+    scrub: Callable[[str], str]  # many objects have the same few paths
     places: dict[str, list[Introduction]]  # by blob
     named: dict[bytes, list[Introduction]]  # by a part of the path that is itself a finding
     times: dict[str, CommitTimes]
@@ -69,7 +70,7 @@ def place_objects(
         history = _read_history(root, done, search, memory, walked)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
-        history = _History(search, {}, {}, {}, {}, {}, {}, Refs({}, ""))
+        history = _History(search.scrub, {}, {}, {}, {}, {}, {}, Refs({}, ""))
         return Placed([_sighting(one, history, "git object", one.oid.encode("ascii")) for one in done.found])
     sightings = [sighting for one in done.found for sighting in _places_of(one, history)]
     return Placed(sightings, history.refs.digest, history.reach)
@@ -118,7 +119,14 @@ def _read_history(
     reached = {commit: known[commit] for commit in concerned & set(known)}
     reached |= reach(root, concerned - set(known), clones.result() if clones else ())
     return _History(
-        search, places, named, commit_times(root, concerned), reached, at_head(root), staged(root), refs
+        cache(search.scrub),
+        places,
+        named,
+        commit_times(root, concerned),
+        reached,
+        at_head(root),
+        staged(root),
+        refs,
     )
 
 
@@ -167,8 +175,8 @@ def _sighting(
     in_ref: bool = False,
 ) -> Sighting:
     times = history.times.get(brought_by.commit, CommitTimes(None, None))
-    shown = history.search.scrub(path.decode("utf-8", "surrogateescape"))
-    inside = f"!{history.search.scrub(one.inside)}" if one.inside else ""
+    shown = history.scrub(path.decode("utf-8", "surrogateescape"))
+    inside = f"!{history.scrub(one.inside)}" if one.inside else ""
     return Sighting(
         fingerprint=one.found.fingerprint,
         matched=one.found.matched,
