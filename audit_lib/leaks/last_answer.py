@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -73,7 +74,7 @@ def _state(project: Project, listing: "Future[Listing]") -> str:
         except GitFailed:
             return ""
     program = [audit_lib.__version__, *map(_version, _ENGINES), _files(Path(audit_lib.__file__).parent)]
-    parts = [*program, _files(project.root), history, repr(project)]
+    parts = [*program, _files(project.root), history, _packs(project.root), repr(project)]
     digests = b"".join(sha256(part.encode("utf-8", "surrogateescape")).digest() for part in parts)
     return sha256(digests).hexdigest() if history else ""
 
@@ -84,6 +85,13 @@ def _files(root: Path) -> str:
     walked = walk_files(root, left_out)
     files = [(one.path, one.size_bytes, one.stamp) for one in walked if not one.path.endswith(".pyc")]
     return repr((files, left_out))
+
+
+def _packs(root: Path) -> str:
+    """The names of packs, and of the files beside them that say what is promised and not there."""
+    with suppress(OSError):
+        return repr(sorted(one.name for one in (root / ".git" / "objects" / "pack").iterdir()))
+    return ""
 
 
 def _version(package: str) -> str:

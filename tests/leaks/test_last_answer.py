@@ -55,6 +55,7 @@ CHANGES: dict[str, Callable[[Plot], object]] = {
     "an object that nothing names": lambda plot: plot.git("hash-object", "-w", "--stdin", stdin=b"loose\n"),
     "what is staged": lambda plot: plot.git("rm", "-q", "--cached", "README.md"),
     "the layout": lambda plot: plot.file("audit.toml", 'name = "shop"\n'),
+    "objects that are only promised": lambda plot: plot.file(".git/objects/pack/a.promisor", ""),
     "a history that git cannot read": lambda plot: plot.file(".git/objects/info/alternates", "/elsewhere\n"),
 }
 
