@@ -73,17 +73,18 @@ def _state(project: Project, listing: "Future[Listing]") -> str:
             history = history_state(project.root, listing.result())
         except GitFailed:
             return ""
-    program = [audit_lib.__version__, *map(_version, _ENGINES), _files(Path(audit_lib.__file__).parent)]
+    modules = _files(Path(audit_lib.__file__).parent, but=".pyc")  # Python compiles them as it likes
+    program = [audit_lib.__version__, *map(_version, _ENGINES), modules]
     parts = [*program, _files(project.root), history, _packs(project.root), repr(project)]
     digests = b"".join(sha256(part.encode("utf-8", "surrogateescape")).digest() for part in parts)
     return sha256(digests).hexdigest() if history else ""
 
 
-def _files(root: Path) -> str:
-    """Every file below a folder, by size, times and inode, and what is not one; not what Python compiled."""
+def _files(root: Path, but: str = "") -> str:
+    """Every file below a folder, by size, times and inode, and what is not one; but one kind of name."""
     left_out: list[NotSearched] = []
     walked = walk_files(root, left_out)
-    files = [(one.path, one.size_bytes, one.stamp) for one in walked if not one.path.endswith(".pyc")]
+    files = [(one.path, one.size_bytes, one.stamp) for one in walked if not (but and one.path.endswith(but))]
     return repr((files, left_out))
 
 

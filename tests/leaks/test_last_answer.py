@@ -46,6 +46,7 @@ def _amend(plot: Plot) -> None:
 CHANGES: dict[str, Callable[[Plot], object]] = {
     "a file of the same size": _edit,
     "an env file": lambda plot: plot.file(".env", "PORT=8001\n"),
+    "a compiled file": lambda plot: plot.file("app/__pycache__/settings.cpython-311.pyc", "x"),
     "a new file": lambda plot: plot.file("new.txt", ""),
     "a file that is gone": lambda plot: (plot.root / "logs/app.log").unlink(),
     "a new link": lambda plot: (plot.root / "link").symlink_to("README.md"),
