@@ -1,14 +1,24 @@
 """Passwords that somebody may have chosen, for findings: those in use by name, the others as one."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.contracts import ChosenPasswords, rows
+from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.kinds_of_files import deploys
 from audit_lib.leaks.leaked_secrets import MOST_PLACES, first_places
 
 ELSEWHERE = "tests, examples and documents"
+
+
+def where_in_use(sightings: pd.DataFrame, targets: pd.DataFrame, chosen: Iterable[Chosen]) -> pd.DataFrame:
+    """`Sightings` without those of a default in a test or a document, where it is counted and not listed."""
+    possible = set(targets.loc[targets["kind"] == "possible", "fingerprint"])
+    defaults = possible.intersection(one.fingerprint for one in chosen if one.default)
+    idle = sightings["fingerprint"].isin(defaults) & ~sightings["path"].map(deploys).astype(bool)
+    return sightings[~idle]
 
 
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:

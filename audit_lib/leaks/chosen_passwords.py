@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
-from audit_lib.leaks.kinds_of_files import deploys, is_code, is_generated, is_others, is_translation
+from audit_lib.leaks.kinds_of_files import (
+    deploys,
+    is_code,
+    is_generated,
+    is_others,
+    is_page,
+    is_translation,
+    long_quotes,
+)
 from audit_lib.leaks.looks_chosen import is_default, is_placeholder, is_word, looks_chosen
 from audit_lib.leaks.looks_secret import reads_as_words
 from audit_lib.leaks.secret_patterns import CHOSEN, scanner
@@ -19,14 +27,18 @@ from audit_lib.secrecy.strength import strength_bits
 if TYPE_CHECKING:
     from kingfisher_sdk import Finding
 
+_SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
-_COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*)")
-_NAMES = ("NAME", "NAME2", "NAME3")  # one for each way in which a rule may meet it
+_COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
+_CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
+_NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 _IN_A_CALL = ("chosen-pair", "chosen-call")
+_SETTING = re.compile(r"\.|^[A-Z]+_[A-Z_]+$")  # a constant or a property, and no field or variable
 _NOWHERE = re.compile(r"(?i)(?:^|\.)example\.|\.example$")
+_TEMPLATE = re.compile(r"@[$%{].*")  # a host that is put there later
 
 
 @dataclass(frozen=True, order=True)
@@ -37,6 +49,7 @@ class Chosen:
     text: str  # the fingerprint of that text, which the keeper holds
     name: str
     rule: str
+    default: bool = False  # many choose it: listed only where it may be in use
 
 
 @dataclass
@@ -60,31 +73,35 @@ class _Met:
 def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
     """The passwords that somebody chose in one file of a project; none in what others or programs wrote."""
     found = ChosenInFile()
-    if is_others(path) or is_generated(path) or is_translation(path):
+    if is_others(path) or is_generated(path) or is_page(path) or is_translation(path):
         return found
     in_use, code = deploys(path), is_code(path)
-    for met in _matches(content, scanner(CHOSEN, compiled).scan(content)):
+    for met in _matches(content, scanner(CHOSEN, compiled).scan(content), long_quotes(path)):
         value, end = _value(met, code=code)
         if not value:
             continue
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
-        if is_placeholder(_password(value)) or (is_default(_password(value)) and not deployed):
+        password = _password(value, met.rule)
+        if is_placeholder(password) or (is_default(password) and not deployed):
             found.defaults += 1
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
             keeper.take(value)
         text = keeper.take(met.before + end)
-        found.chosen.add(Chosen(keeper.fingerprint(value), text, met.name, met.rule))
+        default = is_default(password)
+        found.chosen.add(Chosen(keeper.fingerprint(value), text, met.name, met.rule, default))
     return found
 
 
-def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
+def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[bytes, ...]) -> Iterator[_Met]:
     for finding in findings:
         start = finding.location["start_offset"]
         name = next((text for text in map(finding.captures.get, _NAMES) if text), "").strip()
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
         if finding.visible and not finding.is_base64_encoded and first >= 0:
             line = content[content.rfind(b"\n", 0, first) + 1 : first]
+            if _CHOICE.search(line):
+                continue
             if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before = content[first:start]
@@ -95,7 +112,8 @@ def _matches(content: bytes, findings: Iterable["Finding"]) -> Iterator[_Met]:
                 before.decode("utf-8", "replace"),
                 rest.decode("utf-8", "replace").rstrip("\r"),
                 not _COMMENT.match(line),
-                any(line.count(quote) % 2 for quote in (b'"', b"'", b"`")),
+                any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
+                or any(content.count(quote, 0, first) % 2 for quote in long_quotes),
             )
 
 
@@ -105,7 +123,8 @@ def _value(met: _Met, *, code: bool) -> tuple[str, str]:
         value = _WHOLE[met.rule](met.rest)
         return value, value
     value = _beside(met, code=code)
-    a_name = (met.rule in _IN_A_CALL or "!=" in met.before) and is_word(value)
+    called = met.rule in _IN_A_CALL and not _SETTING.search(met.name)
+    a_name = (called or "!=" in met.before) and is_word(value)
     if a_name or not looks_chosen(value, "password" if met.rule in _NAMED else met.name):
         return "", ""
     return value, met.rest[: len(value) + 1]
@@ -113,7 +132,7 @@ def _value(met: _Met, *, code: bool) -> tuple[str, str]:
 
 def _beside(met: _Met, *, code: bool) -> str:
     """The value in quotes, in an element, or without quotes where that makes no name of it."""
-    if quoted := re.search(r"(\\?[\"']|(?<!=)`)$", met.before):
+    if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", met.before):
         return _within(met.rest, quoted[1])
     if met.rule == "chosen-element" and ">" in met.before and not re.match(r"[^<>]+</", met.rest):
         return ""  # a placeholder in a sentence
@@ -135,39 +154,43 @@ def _alone(met: _Met) -> str:
         return ""  # a command, whose output is the value
     ends = r"[\s\"'`&<,;)]|\\[nrt]" if met.in_text else r"[\s\"'`&<]"
     value = re.split(ends, met.rest)[0].rstrip(",;)}*\\")
-    after = re.sub(r"^[,;)}\s]+|(?:^|\s)#.*", "", met.rest[len(value) :])
+    after = re.sub(r"\s#.*", "", met.rest[len(value) :]).strip(",;)} \t")
     colon = met.rule in ("chosen", "chosen-short") and met.before.rstrip(" \t*_").endswith(":")
     return "" if colon and after else value
 
 
 def _url(rest: str) -> str:
     found = re.match(r"[^\s\"'`<>|\\)\]},]+", rest)
-    parts = url_parts(found[0]) if found else None
+    parts = url_parts(_TEMPLATE.sub("@host", found[0])) if found else None
     if not found or not parts or not parts.password or _NOWHERE.search(parts.host):
         return ""
-    return found[0] if looks_chosen(parts.password, "password") else ""
+    return found[0] if looks_chosen(parts.password, "password", _SHORTEST_IN_URL) else ""
 
 
 def _basic(rest: str) -> str:
     found = re.match(r"[A-Za-z0-9+/]+={0,2}", rest)
-    return found[0] if found and _is_login(found[0]) else ""
+    return found[0] if found and _decoded(found[0]) else ""
 
 
 def _login(rest: str) -> str:
     value = re.split(r"[\"'`]", rest)[0]
-    return value if looks_chosen(value.partition(":")[2], "password") else ""
+    user, _, password = value.partition(":")
+    return value if user != "BEGIN" and looks_chosen(password, "password") else ""
 
 
-def _is_login(base64: str) -> bool:
-    """Whether it is a user and a password as RFC 7617 encodes them."""
+def _decoded(base64: str) -> str:
+    """A user, a colon and a password as RFC 7617 encodes them; "" if it is none."""
     try:
         text = b64decode(base64 + "=" * (-len(base64) % 4), validate=True).decode("utf-8")
     except (Error, ValueError):
-        return False
-    return text.isprintable() and ":" in text.strip(":")
+        return ""
+    return text if text.isprintable() and ":" in text.strip(":") else ""
 
 
-def _password(value: str) -> str:
+def _password(value: str, rule: str) -> str:
+    """The password alone: what is asked of it is asked of no user, host or encoding."""
+    if rule in ("basic", "chosen-encoded"):
+        return (_decoded(value) or value).partition(":")[2]
     parts = url_parts(value)
     return parts.password if parts else value
 

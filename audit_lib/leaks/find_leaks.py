@@ -10,6 +10,8 @@ import pandas as pd
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
+from audit_lib.leaks.chosen_in_use import where_in_use
+from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
@@ -70,7 +72,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
-    walk = HistoryWalk()
+    walk, chosen = HistoryWalk(), set[Chosen]()
     values: dict[str, str] = {}
     compiled = cache / "rules" if cache else None
     shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
@@ -82,8 +84,8 @@ def find_leaks(
         met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress, also=also)
         targets = with_hashes(targets, met.hashes)
         targets = with_patterns(targets, met.shapes, keeper)
-        targets, values = with_chosen(targets, met.chosen)
-        walk = met.walk
+        walk, chosen = met.walk, met.chosen
+        targets, values = with_chosen(targets, chosen)
         coverage.append(pattern_coverage(met))
     search = search_leaks(
         project,
@@ -100,7 +102,7 @@ def find_leaks(
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
         "fingerprint"
     )
-    sightings = search.sightings
+    sightings = where_in_use(search.sightings, targets, chosen)
     if reports:
         scrub = strong_search(keeper).scrub
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)

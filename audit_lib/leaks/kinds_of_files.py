@@ -11,7 +11,7 @@ _LOCK = re.compile(
 )
 _GENERATED = re.compile(
     r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
-    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson|html?"
+    r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson"
     r"|pyc|db|sqlite3?)$"
 )
 # Languages in which a text stands in quotes; what does not is a name or a call.
@@ -19,10 +19,15 @@ _CODE = re.compile(
     r"(?i)\.(?:py|pyi|[cm]?jsx?|[cm]?tsx?|vue|svelte|go|java|kts?|scala|groovy|rb|php\d?|cs|fs|vb|c|cc|cpp|cxx|h|hh|hpp|mm?"
     r"|swift|rs|dart|css|s[ac]ss|less|lua|pl|pm|ex|exs|erl|hs|clj|jl|r|sol)$"
 )
+# What begins and ends a text of several lines.
+_LONG_QUOTES = (
+    (re.compile(r"(?i)\.go$"), (b"`",)),
+    (re.compile(r"(?i)\.(?:pyi?|java|kts?|scala|groovy|swift)$"), (b'"""', b"'''")),
+)
 _TRANSLATION = re.compile(r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)")
 _TEST_OR_DOCUMENT = re.compile(
-    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|specs?|e2e|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documentation)/"
-    r"|(?:^|/)test_[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec)\.[a-z]+$)|[._-](?:tests?|specs?|examples?|samples?)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
+    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|testdata|specs?|e2e|fuzz|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documents?|documentation)/"
+    r"|(?:^|/)(?:test_|(?:tests?|examples?|samples?)[.-])[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec)\.[a-z]+$)|[._-](?:tests?|specs?|examples?|samples?|templates?|dist)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
     r"|(?:^|/)(?:readme|changelog|contributing)[^/]*$"
     # what a build starts and throws away
     r"|(?:^|/)\.(?:github|circleci|devcontainer|buildkite)/|(?:^|/)\.(?:gitlab-ci|travis|appveyor|drone)\.ya?ml$"
@@ -44,9 +49,19 @@ def is_generated(path: str) -> bool:
     return _GENERATED.search(path) is not None
 
 
+def is_page(path: str) -> bool:
+    """Whether it is a web page: its words are for people, and what stands beside a name is a label."""
+    return path.lower().endswith((".html", ".htm"))
+
+
 def is_code(path: str) -> bool:
     """Whether a text stands in quotes there, so that what does not is a name."""
     return _CODE.search(path) is not None
+
+
+def long_quotes(path: str) -> tuple[bytes, ...]:
+    """What begins and ends a text of several lines in the language of a file; () if it is not known."""
+    return next((quotes for language, quotes in _LONG_QUOTES if language.search(path)), ())
 
 
 def is_translation(path: str) -> bool:

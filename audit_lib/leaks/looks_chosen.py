@@ -1,6 +1,7 @@
 """Whether a value under a password's name was chosen by somebody, and no generator made it."""
 
 import re
+from urllib.parse import unquote
 
 from audit_lib.leaks.looks_secret import is_of_no_language
 
@@ -22,21 +23,21 @@ _NO_NAME = re.compile(
 )
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
-    r"(?i)your|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
+    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|^(?:token|key)$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
 )
 # What many choose.
 _DEFAULT = re.compile(
     r"(?i)pass|pwd|secret|test|default|admin|root|user|guest|demo|foo|bar|qwert|asdf|abc|letmein|welcome|postgres|mysql|mongo|redis|rabbit"
-    r"|^(.)\1*$|(?:0123|1234|4321|1111)"
+    r"|^(.)\1*$|(?:0123|1234|4321|1111)|^(?:good|bad|wrong|right|short|long|weak|strong|new|old|(?:in)?valid|(?:in)?correct|typo|injected)$"
 )
 # What is no value: types, switches, rules, references, code, paths, addresses.
 _NO_VALUE = re.compile(
     r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
-    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash)\??"
+    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash|compat|files|systemd)\??"
     r"|.*(?:\$\{|\{\{|\{%|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
     r"|\$\w+|@\w+@?|#\{?\w*\}?|%\w+%|:\w+|&\w+;?"
     r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
-    r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[A-Za-z_][\w.]*\(.*|(?:char|varchar)\(.*|arn:.*|vault:.*|ENC\[.*|ENC\(.*|!\w+.*"
+    r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[A-Za-z_][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
@@ -46,16 +47,16 @@ _SHORTEST, _LONGEST = 4, 120
 _SHORTEST_TOKEN = 10
 
 
-def looks_chosen(value: str, name: str) -> bool:
+def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
     """Whether a value may be a password that somebody chose, be it a default."""
-    if not _SHORTEST <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
+    if not shortest <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
         return False
     if (
         _NO_VALUE.fullmatch(value)
         or _VARIABLE.fullmatch(value)
         or _HASH.fullmatch(value)
         or value.strip("\"'`.,;:") == ""
-        or not re.search(r"[A-Za-z0-9]{2}", value)
+        or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
     ):
         return False
     if _NO_NAME.search(name.rpartition(".")[2]):

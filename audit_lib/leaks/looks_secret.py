@@ -14,12 +14,13 @@ WEAKEST_BITS = 35
 _OTHER_NAMES = re.compile(
     r"(?i)-----|sha\d|digest|md5|encoded_?pass|hashed|sealed|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|csrf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
     r"|(?:continuation|request|client|change|page|next|cursor|sync|idempoten\w*)[_-]?(?:token|key)|result_?key|last_?used"
+    r"|(?:prefix|unique|restore)[_-]?key|^x-[\w-]*key-id$|(?:^|[_-])(?:fake|dummy|mock)[_-]"
     r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address|ids?$)"
     r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
-    r"|(?:name|path|file|url|uri|type|ref|min|max|length|expir\w*|ttl|count|policy|field|header|prefix|at|date)$"
+    r"|(?:name|path|file|url|uri|type|ref|min|max|length|expir\w*|ttl|count|policy|field|header|prefix|at|date|supported|alg(?:orithm)?s?)$"
 )
 _WORDS = re.compile(
-    r"(?i)example|dummy-|sample|change|placeholder|insert|replace|secret|password|passwd|default|invalid|redact|"
+    r"(?i)example|dummy-|sample|api-?key|change|placeholder|insert|replace|secret|password|passwd|default|invalid|redact|"
     r"removed|hidden|undefined|development|production|localhost|generate|foobar|hunter2|1234567|abcdefg|a1b2c3|1a2b3c|qwerty|"
     r"deadbeef|\[A-Z|\[a-z|\[0-9|\[\\w|\{\d+[,}]"
 )
@@ -31,22 +32,28 @@ _CODE = re.compile(
     r"[A-Za-z_$][\w$]*(?:(?:\.|::|->)[A-Za-z_$][\w$]*)+"  # an attribute, a property, a module
     r"|.*(?:\$\{|\{\{|%\(|%[dsv]|<|\(\)|\.\.\.|…|\*\*\*|\|\||&&).*"
     r"|[~.]{0,2}/.*|[a-z]+://[^:@]*(?::\d+[^:@]*)?"  # a path, an address
-    r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
+    r"|[\w.-]+\.(?:py|js|ts|tsx|json|ya?ml|toml|pem|key|crt|cer|der|p8|p12|pfx|jks|pub|sec|asc|gpg|xml|txt|md|sh|env|log|html|css|com|org|net|io|dev)"
     r"|[\w$.]+\[\w*\][\w$.\[\]]*"  # an element
     r"|[.+]\s?[$\w(].*\(.*|[.#][a-z]+(?:-[a-z0-9]+)+"  # what is joined to a text, a selector
     r"|(?:[0-9A-Fa-f]{2}:){7,}[0-9A-Fa-f]{2}"  # a fingerprint
     r"|(?:\{[A-Za-z0-9@_-]+\})?\$(?:2[abxy]|1|5|6|y|argon2\w*|P|pbkdf2[\w-]*)\$.*"  # a hash at rest
+    r"|ENC[(\[].*|A[gQ][A-D][A-Za-z0-9+/]{300,}={0,2}"  # what only its key opens: jasypt, a sealed secret
+    r"|(?:MFkwEwYHKoZIzj0|MIGfMA0GCSqGSIb3|MII[BC]IjANBgkqhkiG9w0|MCowBQYDK2VwAyEA).*"  # a public key
     r"|\{(?:S?SHA|S?MD5|SHA-\d+|bcrypt|noop|ldap|pbkdf2|argon2|crypt)[\w@-]*\}.*"
-    r"|sha\d{1,3}[-:].*|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*"
+    r"|(?i:sha\d{1,3}[-:].*)|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*|.*(?:/|%2[fF])aws4_request.*"
     # a version or a range of them, a number, a price, a date
-    r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*[a-z]{0,2}|\d{4}-\d\d-\d\d[T_ ].*"
+    r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*(?:[a-z]{0,2}|-[a-z]{2,8})|\d{4}-\d\d-\d\d[T_ ].*"
     r"|(?i:[a-z]{2,}\d{0,3}(?:[._-](?:[a-z]{2,}\d{0,3}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
-    r"|[0-9a-fA-F]{8,20}"  # the beginning of a hash
+    r"|0x[0-9a-fA-F]+|[0-9a-fA-F]{8,20}"  # the beginning of a hash
 )
 _PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# A UUID, or an identifier of fewer groups.
+_UUID = re.compile(r"[0-9a-fA-F]{4,12}(?:-[0-9a-fA-F]{4,12}){1,4}")
 # What a provider gives as a UUID: a name of something else may hold these words, but does not end in them.
 _HOLDS_UUID = re.compile(r"(?i)(?:secret|token|passw(?:or)?d)(?:[_-]?(?:key|value))?[_-]?\d*$")
+# A key of anything: an entry's, a cache's. A generated one has letters beyond hexadecimal, and many numbers.
+_ANY_KEY = re.compile(r"(?:^|[.])key$")
+_OF_A_GENERATOR = re.compile(r"(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
 _REPEATED = re.compile(r"(.)\1{4}|(..)\2{3}|(...)\3{2}")
 _SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as src or v2
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
@@ -65,13 +72,14 @@ _PAIRS = frozenset(
     )
 )
 _PAIRS_TO_TELL, _LEAST_OF_WORDS = 9, 0.4
+_LONG = 20  # of a value whose name says little
 _SHORTEST_LETTERS = 20  # of a generated value without a digit
 _FEW_DIGITS, _NAMES = 4, 3.5  # at most one sign in four; mean length of a word in the name of a class
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a shape found beside a name is generated, or chosen as a password."""
-    if _OTHER_NAMES.search(name) or looks_made_up(value, markers):
+    if _OTHER_NAMES.search(name) or _is_any_key(name, value) or looks_made_up(value, markers):
         return False
     if _CODE.fullmatch(value) and not value.startswith("eyJ"):
         return False
@@ -81,7 +89,13 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         return False
     if reads_as_words(value) or _is_of_another_script(value):
         return False
-    return strength_bits(value) >= WEAKEST_BITS and _is_varied(value)
+    return strength_bits(unquote(value)) >= WEAKEST_BITS and _is_varied(value)
+
+
+def _is_any_key(name: str, value: str) -> bool:
+    """Whether a name says key and no more, and the value has too few signs of a generator."""
+    generated = len(value) >= _LONG and _OF_A_GENERATOR.fullmatch(value) is not None
+    return _ANY_KEY.search(name) is not None and not generated
 
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:

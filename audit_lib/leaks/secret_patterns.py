@@ -27,16 +27,18 @@ CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_password
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
-VERSION = 6  # raise it when a filter changes, so that caches are not believed
+VERSION = 7  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
 # Shapes that mean something only where people write: generated files are full of them.
 _BY_NAME = (
-    "assignment", "fallback", "operator", "two-lines", "beside", "after", "default", "login", "below",
-    "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret",
+    "assignment", "element", "fallback", "key", "operator", "two-lines", "beside", "after", "default",
+    "login", "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret",
 )  # fmt: skip
+_QUOTED = re.compile(rb"(?i)(?:[\"'`]|&quot;)(?:(?:token|ntlm|negotiate|api-?key|key|oauth) )?$")
+_QUOTE = 16  # bytes in which a value's quote and a scheme are looked for
 _BLOCK = 800  # bytes in which the next line ends
 _LINE_OF_BLOCK = re.compile(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*")
 _BY_BEGINNING = ("provider-token", "webhook")
@@ -120,7 +122,7 @@ class Shapes:
             return _KEYS[rule](value)
         if value.endswith(("...", "…")):
             return ""  # the beginning of one, in a text
-        value = _NEXT_PARAMETER.split(value.strip("\"'`.,:;"))[0]
+        value = _NEXT_PARAMETER.split(value.partition("&quot")[0].strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
             weak = strength_bits(parts.password) < _WEAK_PASSWORD or _NOWHERE.search(parts.host)
@@ -154,7 +156,8 @@ def _in_block(content: bytes, finding: "Finding") -> bool:
 def _in_quotes(content: bytes, finding: "Finding") -> bool:
     """Whether a value begins with a quote, which in code makes it a text; an address stands in one."""
     start = finding.location["start_offset"]
-    return finding.rule_id.endswith(".query") or content[start - 1 : start] in (b'"', b"'", b"`")
+    before = content[max(0, start - _QUOTE) : start]
+    return finding.rule_id.endswith(".query") or _QUOTED.search(before) is not None
 
 
 def _is_name(value: str) -> bool:

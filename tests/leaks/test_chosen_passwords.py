@@ -55,6 +55,18 @@ def listed(text: str, path: str) -> tuple[int, int]:
         ("app/basic.js", "const login = btoa('ann:{v}');\n"),
         ("run_curl.sh", "curl -s -u ann:{v} https://example.org/\n"),
         ("setup.ps1", 'ConvertTo-SecureString -AsPlainText "{v}7" -Force\n'),
+        ("app.yaml", "password: {v} # of the queue\n"),
+        ("app/conf.go", "const conf = `\nauthorization {{\n  user: ann\n  password: {v}\n}}\n`\n"),
+        ("app/conf.py", 'CONF = """\n[mail]\npassword = {v}\n"""\n'),
+        ("app/app.conf", "db_password" + 20 * " " + "= {v}\n"),
+        ("app/main.rs", 'let password = String::from("{v}");\n'),
+        ("app/db.php", "define('DB_PASSWORD', '{v}');\n"),
+        ("app/Main.java", 'System.setProperty("store.password", "{v}");\n'),
+        ("requests.json", '{{"text": "{{\\"password\\":\\"{v}\\"}}"}}\n'),
+        ("a.sql", "CREATE USER ann IDENTIFIED BY {v};\n"),
+        ("b.sql", "CREATE USER ann IDENTIFIED WITH mysql_native_password BY '{v}';\n"),
+        ("c.sql", "SET PASSWORD FOR 'ann'@'db' = PASSWORD('{v}');\n"),
+        ("proxy.sh", 'export PROXY="http://ann:{v}@${{HOST}}:3128"\n'),
     ],
 )
 def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) -> None:
@@ -100,6 +112,13 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("app/form.py", 'credentials["password"] = cleaned["password"]; clean["pw"] != self.d["pw2"]\n'),
         ("README.md", "Replace <PASSWORD> with that of the user. The accounts-password login path.\n"),
         ("app/sql.ts", "run(`UPDATE users SET secret=$value_1, changed=$value_2`)\n"),
+        ("app/Mfa.tsx", 'const id = isPasscode ? "passcode" : "recoveryCode";\n'),
+        ("hooks/merge", "password = config['mail']['password']\n"),
+        ("nsswitch.conf", "passwd:         compat\n"),
+        ("app/mail.go", 'resetPassword = "mails/reset_password"\n'),
+        ("app/calendar.js", "Buffer.from('BEGIN:VCALENDAR')\n"),
+        ("ca.sh", 'openssl x509 -passin "file:secret.txt7"\n'),
+        ("app/urls.json", '{{"password": "%60%7B%7D"}}\n'),
         ("app/css.js", "secret: '#mail-secret-key', 'password' => '--password='.$c['password'],\n"),
     ],
 )
@@ -121,6 +140,12 @@ def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
         ("snap/config", 'KEY_MAIL_PASSWORD="mail-service-password"\n', (0, 1)),
         ("src/main/LoginTests.java", 'String password = "admin";\n', (0, 1)),
         ("postman.json", '{"key": "password",\n "value": "admin"}\n', (0, 1)),
+        ("example.env", "POSTGRES_PASSWORD=admin\n", (0, 1)),
+        ("deploy/.env.template", "POSTGRES_PASSWORD=admin\n", (0, 1)),
+        ("app/client.py", '    >>> Client(client_secret="secret")\n', (0, 1)),
+        ("tests/test_login.py", "login(password='invalid')\n", (0, 1)),
+        ("tests/test_basic.py", "'Authorization': 'Basic dXNlcjpwYXNzd29yZA=='\n", (0, 1)),
+        ("app/basic.py", "'Authorization': 'Basic dXNlcjpzdzByZGZpc2g='\n", (1, 0)),
     ],
 )
 def test_a_default_is_listed_where_it_may_be_in_use(path: str, text: str, found: tuple[int, int]) -> None:
@@ -165,3 +190,14 @@ def test_nothing_of_the_corpora_is_a_password() -> None:
     """Of the texts that hold no secret none is listed."""
     cases = (*labelled.negatives(), *held_out.negatives())
     assert {case.label for case in cases if listed(case.text, case.path)[0]} == set()
+
+
+def test_a_default_in_use_is_not_listed_in_documents(tmp_path: Path) -> None:
+    """There it is counted, whether or not another file deploys it."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("compose.yml", "db:\n  POSTGRES_PASSWORD: admin\n")
+    plot.commit("docs/setup.md", "POSTGRES_PASSWORD: admin\n")
+    found, _ = audit(plot.root, tmp_path)
+    assert set(found.places["path"]) == {"compose.yml"}
+    counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
+    assert list(counted["count"]) == [1]

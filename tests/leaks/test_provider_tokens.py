@@ -37,6 +37,12 @@ KINDS = [
     ("access_token$production${0}${1}", (16, SMALL), (32, HEX)),
     ("https://hooks.slack.com/services/T{0}/B{0}/{1}", (10, LARGE), (24, MIXED)),
     ("AccountKey={0}==", (86, MIXED)),
+    ("phx_{0}", (43, MIXED)),
+    ("sbp_v0_{0}", (40, HEX)),
+    ("PMAT-{0}", (26, LARGE + string.digits)),
+    ("LTAI{0}", (20, MIXED)),
+    ("GR1348941{0}", (20, MIXED)),
+    ("ABIA{0}", (16, LARGE + string.digits)),
     ('{{"kty":"oct", "k":"{0}"}}', (43, MIXED)),
 ]
 

@@ -87,6 +87,47 @@ def test_a_generated_value_is_found_in_code(text: str, shapes: Shapes) -> None:
     assert shapes.look(content.encode(), ("app/Main.scala" if "PSWD" not in text else "app.conf",))
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
+        ("a.json", '{{"tokens": [\n  "{value}",\n  "{value}"\n]}}'),
+        ("a.json", '{{"name": "api_token",\n' + 40 * " " + '"value": "{value}"}}'),
+        ("a.json", '{{"key": "9{value}8z7"}}'),
+        ("a.html", "api_key = &quot;{value}&quot;"),
+        ("a.html", '<a href="https://example.org/?access_token={value}">'),
+        ("strings.xml", '<string name="api_key">{value}</string>'),
+        ("Info.plist", "<key>apiToken</key>\n\t<string>{value}</string>"),
+        ("app/main.go", 'token := []byte("{value}")'),
+        ("app/main.go", "\tToken:" + 20 * " " + '"{value}",'),
+        ("app/main.go", 'http.Get("https://example.org/?a=1&apiToken={value}")'),
+        ("app/main.go", 'const token string = "{value}"'),
+        ("app/main.rs", 'let token = String::from("{value}");'),
+        ("app/main.py", "'Authorization': 'token {value}'"),
+        ("app/main.h", '#define SECRET_KEY "{value}"'),
+        ("secrets.yml", "token: |\n  {value}\n"),
+    ],
+)
+def test_a_generated_value_is_found_in_other_notations(path: str, text: str, shapes: Shapes) -> None:
+    """JSON within a text, lists, pages, elements, conversions, directives, blocks of YAML."""
+    value = fake_value(("notation", 8), 32, string.ascii_letters + string.digits)
+    assert shapes.look(text.format(value=value).encode(), (path,))
+
+
+def test_a_long_token_is_found_whole(shapes: Shapes) -> None:
+    """Some providers' are longer than a line."""
+    value = fake_value("long", 900, string.ascii_letters + string.digits)
+    (found,) = shapes.look(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
+    assert found.fingerprint == shapes.keeper.fingerprint(value)
+
+
+@pytest.mark.parametrize("text", ["pyotp.TOTP('{}')", 'ROTP::TOTP.new("{}")', "authenticator.generate('{}')"])
+def test_the_seed_of_one_time_passwords_is_found(text: str, shapes: Shapes) -> None:
+    """It is base32, beside the name of the method."""
+    seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
+    assert shapes.look(text.format(seed).encode(), ("app/login.py",))
+
+
 def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
     """Lines that go on alike are a certificate or a dump; one alone is a value."""
     lines = [fake_value(("block", n), 40, string.ascii_letters + string.digits) for n in range(3)]
@@ -171,6 +212,19 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
         ("$argon2id$v=19$m=1024,t=2,p=2$bm9uZXNhbHQ", "password"),
         ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
         ("%s/%s/eu-west-1/s3/aws4_request", "Credential"),
+        ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"),
+        ("ed25519-1.sec", "privateKey"),
+        ("v2025.09-nightly", "token"),
+        ("124f983e0e3dcaeba921cfce", "unique_key"),
+        ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"),
+        ("3f8a2c1d-90b7e4d5", "api_key"),
+        ("%60%7B%7D%60%7B%7D", "password"),
+        ("V1001_GOOD_AND_LONG_ENOUGH", "key"),
+        ("0xAb19D82E7f546cC3", "password"),
+        ("ENC(2dfRFqV/cS6TzRd+JyO=)", "secretKey"),
+        ("AgB" + "x7Kq" * 90, "PASSWORD"),
+        ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxX", "key"),
+        ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
     ],
 )
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
