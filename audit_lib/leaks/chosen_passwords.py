@@ -32,11 +32,11 @@ _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold b
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
-_NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5")  # one for each way in which a rule may meet it
+_NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
 _NO_SETTING = ("chosen-pair", "chosen-call", "chosen-element", "chosen-login", "chosen-encoded")
 _IN_A_CALL = ("chosen-pair", "chosen-call")
-_SETTING = re.compile(r"\.|^[A-Z]+_[A-Z_]+$")  # a constant or a property, and no field or variable
+_SETTING = re.compile(r"\.")  # a property, and no field or variable
 _NOWHERE = re.compile(r"(?i)(?:^|\.)example\.|\.example$")
 _TEMPLATE = re.compile(r"@[$%{].*")  # a host that is put there later
 
@@ -81,14 +81,14 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
         if not value:
             continue
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
-        password = _password(value, met.rule)
-        if is_placeholder(password) or (is_default(password) and not deployed):
+        user, password = _login_of(value, met.rule)
+        default = is_default(password) or password == user
+        if is_placeholder(password) or (default and not deployed):
             found.defaults += 1
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
             keeper.take(value)
         text = keeper.take(met.before + end)
-        default = is_default(password)
         found.chosen.add(Chosen(keeper.fingerprint(value), text, met.name, met.rule, default))
     return found
 
@@ -187,12 +187,13 @@ def _decoded(base64: str) -> str:
     return text if text.isprintable() and ":" in text.strip(":") else ""
 
 
-def _password(value: str, rule: str) -> str:
-    """The password alone: what is asked of it is asked of no user, host or encoding."""
+def _login_of(value: str, rule: str) -> tuple[str, str]:
+    """The user, or "", and the password: what is asked of it is asked of no host or encoding."""
     if rule in ("basic", "chosen-encoded"):
-        return (_decoded(value) or value).partition(":")[2]
+        user, _, password = (_decoded(value) or value).partition(":")
+        return user, password
     parts = url_parts(value)
-    return parts.password if parts else value
+    return (parts.user, parts.password) if parts else ("", value)
 
 
 # Rules that say by themselves what is the value.

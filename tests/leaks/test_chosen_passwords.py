@@ -141,6 +141,8 @@ def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
         ("src/main/LoginTests.java", 'String password = "admin";\n', (0, 1)),
         ("postman.json", '{"key": "password",\n "value": "admin"}\n', (0, 1)),
         ("example.env", "POSTGRES_PASSWORD=admin\n", (0, 1)),
+        ("docs/setup.md", "URL=postgresql://app:app@db:5432/app\n", (0, 1)),
+        ("compose.yml", 'entries: ["MAIL_SECRET", "present"]\n', (0, 0)),
         ("deploy/.env.template", "POSTGRES_PASSWORD=admin\n", (0, 1)),
         ("app/client.py", '    >>> Client(client_secret="secret")\n', (0, 1)),
         ("tests/test_login.py", "login(password='invalid')\n", (0, 1)),
