@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,11 @@ def _review(project: Path, out: Path, home: Path) -> "subprocess.CompletedProces
     )
 
 
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(80 << 20), 9)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with traps, links out of it, FIFOs, bombs and a hostile repository."""
@@ -51,7 +57,7 @@ def project(tmp_path: Path) -> Path:
     os.mkfifo(project / ".env")
     os.mkfifo(project / "backend" / "logs" / "fifo.log")
     (project / "backend" / "logs" / "null.log").symlink_to("/dev/zero")
-    (project / "backend" / "logs" / "bomb.log.gz").write_bytes(gzip.compress(bytes(80 << 20), 9))
+    (project / "backend" / "logs" / "bomb.log.gz").write_bytes(_bomb())
     return project
 
 
