@@ -47,8 +47,14 @@ def _symptoms(
     return tabulate_symptoms(found).set_index("symptom")
 
 
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The symptoms of a planted project whose log holds no line of them."""
+    return _symptoms(tmp_path_factory.mktemp("without"), [])
+
+
 @pytest.mark.parametrize("symptom", LINES)
-def test_a_symptom_is_told_from_its_lines(symptom: str, tmp_path: Path) -> None:
+def test_a_symptom_is_told_from_its_lines(symptom: str, without: pd.DataFrame, tmp_path: Path) -> None:
     """It is found with the line that shows it; without that line it is none, or not spoken of.
 
     That nobody was limited shows nothing while the policy declares no limiter.
@@ -56,7 +62,6 @@ def test_a_symptom_is_told_from_its_lines(symptom: str, tmp_path: Path) -> None:
     with_lines = _symptoms(tmp_path / "with", LINES[symptom])
     assert with_lines.loc[symptom, "verdict"] == "found"
     assert "backend/logs/backend.log:" in with_lines.loc[symptom, "evidence"]
-    without = _symptoms(tmp_path / "without", [])
     assert symptom not in without.index or without.loc[symptom, "verdict"] == (
         "unknown" if "limited" in symptom else "none"
     )
