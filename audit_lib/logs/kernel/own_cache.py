@@ -20,7 +20,7 @@ _SOURCES = Path(__file__).parent
 _CONSTANTS = ("templates.py", "units.py")  # beside the kernel
 _LOCK = "making.lock"
 _DIGEST = 32  # bytes before the content
-_KEPT = 4  # of one kind: those of other versions, environments and formats
+_KEPT = 12  # of one kind: those of other versions, environments, formats and checkouts
 
 
 def kept_path(what: str, suffix: str) -> Path:
