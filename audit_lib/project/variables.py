@@ -88,7 +88,8 @@ def code_variables(project: Project, among: Collection[str] = ()) -> dict[str, t
 
 
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
-    """What is read in the first 5,000 code files of at most 1 MB each; `among` as in `code_variables`."""
+    """What is read in the first 5,000 code files of at most 1 MB each; `among` as in `code_variables`, and
+    then it is not looked for reads that name no variable."""
     walk = Walk()
     there = list(files(project.root, walk))
     paths = _code_among(there)
@@ -99,6 +100,7 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
         text = texts.of(path)
         if not among or any(name in text for name in among):
             found += in_code(text, path)
+        if not among:
             dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
             if path.endswith(".py") and may_read(text) and parsed(text) is None:
                 texts.faults.append(Fault(shown(path), "is not Python that can be parsed"))
