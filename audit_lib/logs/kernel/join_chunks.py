@@ -124,7 +124,7 @@ def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     gathered.parts.append(part_of([share], plan.formats, gathered.least))
     del gathered.shares[id(share.worker)]
     rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
-    enough = plan.limit.most // 4 if plan.limit else max(2 * plan.routes, rows[0])
+    enough = plan.limit.most // 2 if plan.limit else max(2 * plan.routes, rows[0])
     if sum(rows[1:] or rows) > enough:
         gathered.parts = [_within(gathered.parts, plan)]
 
