@@ -104,3 +104,12 @@ def test_an_address_in_a_name_is_never_the_client(application: str) -> None:
         if any(event.kind == "login_failed" and event.client == FORGED for event in events)
     ]
     assert forged == []
+
+
+def test_without_quotes_keycloak_proves_no_address() -> None:
+    """The failed login counts, but an address could be part of the client's name: none is taken."""
+    for name in ("shop", f"x, userId=y, ipAddress={FORGED}, error=z"):
+        told = f"type=LOGIN_ERROR, realmId=r, clientId={name}, userId=null, ipAddress={REAL}, error=client_not_found"
+        text = f"2026-11-24 13:50:34,640 WARN  [org.keycloak.events] (executor-thread-1) {told}"
+        events = read_line(text.encode(), FORMATS, ZoneInfo("UTC")).events
+        assert [(event.kind, event.client) for event in events] == [("login_failed", "")]
