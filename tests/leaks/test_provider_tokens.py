@@ -1,5 +1,7 @@
 """Tokens that providers mark by what they begin with: found alone, with no name near them."""
 
+import base64
+import random
 import string
 
 import pytest
@@ -26,6 +28,7 @@ KINDS = [
     ("dapi{0}", (32, HEX)),
     ("hvs.{0}", (90, MIXED)),
     ("NRAK-{0}", (27, LARGE + string.digits)),
+    ("BBDC-M{0}", (43, MIXED)),
     ("{0}-us12", (32, HEX)),
     ("key-{0}", (32, HEX)),
     ("xkeysib-{0}-{1}", (64, HEX), (16, MIXED)),
@@ -74,3 +77,10 @@ def test_a_beginning_with_a_placeholder_is_no_token(shapes: Shapes) -> None:
     """What follows must be generated."""
     text = "glpat-xxxxxxxxxxxxxxxxxxxx\nhf_" + "example" * 5 + "\nkey-" + "0" * 32
     assert not shapes.look(text.encode(), ("a.txt",))
+
+
+def test_base64_of_anything_holds_no_token(shapes: Shapes) -> None:
+    """A beginning is marked by more than chance writes: not by digits in base64, as Bitbucket's."""
+    by_chance = b"+OzA5" + fake_value("by chance", 40, MIXED).encode() + b"/\n"
+    text = base64.encodebytes(random.Random(7).randbytes(300_000)) + by_chance
+    assert not shapes.look(text, ("data.txt",))
