@@ -1,10 +1,10 @@
-"""The steps of a block: what matching it does, one after another, each with where it can begin."""
+"""The steps of a block: what matching it does, one after another."""
 
 from enum import IntEnum
 from typing import NamedTuple
 
 from audit_lib.logs.blocks import Block
-from audit_lib.logs.templates import LEVELS, Part
+from audit_lib.logs.templates import Part
 
 # Captures: each takes two places (from, to); a time and a status are kept as numbers.
 NOTHING, CLIENT, METHOD, PATH, EMAIL, VARIABLE = range(6)
@@ -118,35 +118,3 @@ def steps_of(block: Block, whole: bool) -> tuple[MatchStep, ...]:
     if whole and steps[-1].do not in _TO_THE_END:
         steps.append(MatchStep(Do.LAST))
     return tuple(steps)
-
-
-def first_bytes(steps: tuple[MatchStep, ...]) -> frozenset[int]:
-    """The bytes with which a match can begin."""
-    found: set[int] = set()
-    for step in steps:
-        found |= set(_begins(step))
-        if step.do is not Do.RUN or step.least:
-            return frozenset(found)
-    return frozenset(_ALL)
-
-
-def _begins(step: MatchStep) -> bytes:
-    match step.do:
-        case Do.LITERAL:
-            return step.text[:1]
-        case Do.RUN:
-            return BYTES[step.members]
-        case Do.HEAD:
-            return HEAD_OF[step.members]
-        case Do.TIME | Do.TIME_CLF:
-            return _DIGITS
-        case Do.TIME_ASCTIME | Do.TIME_SYSLOG:
-            return _LETTERS
-        case Do.LEVEL:
-            return bytes({level[0] for level in LEVELS})
-        case Do.STATUS:
-            return b"12345"
-        case Do.ADDRESS:
-            return BYTES[HEXES]
-        case _:
-            return _ALL

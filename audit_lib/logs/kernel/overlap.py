@@ -67,6 +67,16 @@ def is_known_to_its_end(step: MatchStep) -> bool:
     return step.do in (Do.LITERAL, Do.RUN, Do.HEAD, Do.STATUS)
 
 
+def first_of(head: Head) -> int:
+    """The bytes with which a match can begin, as bits; -1 for any."""
+    found = 0
+    for following in head:
+        found |= following.members
+        if not following.run:
+            return found
+    return -1
+
+
 def may_overlap(one: Head, two: Head) -> bool:
     """Whether a text can begin as both say."""
     seen = {(0, 0)}

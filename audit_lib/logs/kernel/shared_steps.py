@@ -5,8 +5,8 @@ from os.path import commonprefix
 
 import numpy as np
 
-from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep, first_bytes
-from audit_lib.logs.kernel.overlap import Head, begun_by, is_known_to_its_end, may_overlap
+from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
+from audit_lib.logs.kernel.overlap import Head, begun_by, first_of, is_known_to_its_end, may_overlap
 
 ENDS_AT = 256  # the place, behind those of all bytes, of the end of the text
 _overlap = lru_cache(maxsize=1 << 16)(may_overlap)
@@ -45,8 +45,8 @@ class Rest:
     @cached_property
     def begins(self) -> np.ndarray:
         """For each byte, and for the end of the text, whether a match can begin with it."""
-        firsts = first_bytes(self.steps)
-        return np.array([byte in firsts or byte == ENDS_AT for byte in range(ENDS_AT + 1)])
+        first = first_of(self.head)
+        return np.array([byte == ENDS_AT or bool(first >> byte & 1) for byte in range(ENDS_AT + 1)])
 
     def divided(self, size: int) -> "Rest":
         """The same with its first text as two steps."""
