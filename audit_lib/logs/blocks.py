@@ -6,6 +6,9 @@ from functools import cached_property
 
 from audit_lib.logs.templates import Part, expression
 
+_ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
+_CHOSEN = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
+
 
 @dataclass(frozen=True)
 class Block:
@@ -32,6 +35,20 @@ class Block:
     def expression(self) -> re.Pattern[bytes]:
         """What the naive reader matches, compiled when it is needed: the fast reader needs few."""
         return re.compile(self.pattern, re.DOTALL) if self.pattern else expression(self.parts, self.whole)
+
+    @cached_property
+    def around_client(self) -> tuple[bytes, bytes]:
+        """What stands before an address and behind it, if a name that its client chose may hold both.
+
+        Empty where no such name stands before the address, or all that follows it is told.
+        """
+        fields = [part.field for part in self.parts]
+        at = next((at for at, field in enumerate(fields) if field in _ADDRESSES), 0)
+        is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
+        if is_closed or _CHOSEN.isdisjoint(fields[:at]):
+            return b"", b""
+        behind = self.parts[at + 1].literal if at + 1 < len(fields) else b""
+        return self.parts[at - 1].literal, behind
 
     @cached_property
     def opens(self) -> bytes:

@@ -160,19 +160,30 @@ class Reader:
         return self.formats.by_first_byte[section][text[:1]]
 
     def match(self, block: Block, text: bytes) -> Match | None:
-        """How a text begins by a block; None also where no calendar has the time that it names."""
+        """How a text begins by a block; None also where no calendar has the time that it names.
+
+        A client may choose a name that holds an address, and what stands around one. So where that stands
+        once more behind the address, the client is not known.
+        """
         found = block.expression.match(text)
         if found is None:
             return None
         fields = found.groupdict()
+        before, behind = block.around_client
+        if before:
+            _, again, rest = text[found.end("client") :].partition(before)
+            fields["client"] = b"" if again and behind in rest else fields["client"]
         if raw := fields.get("yearless"):
             at = None if self.written is None else time_of_last_year(raw, self.zone, self.written)
             return Match(fields, at, found.end(), ZONELESS | YEARLESS)
         if not fields.get("time"):
             return Match(fields, None, found.end(), WHOLE)
         at = parse_time(fields["time"], self.zone)
-        lacks = ZONELESS if lacks_zone(fields["time"]) else WHOLE
-        return None if at is None else Match(fields, at, found.end(), lacks)
+        if at is None:
+            begin, end = found.span("time")
+            # What stands before a time may hold one that no calendar has: behind it may stand another.
+            return self.match(block, text[:begin] + bytes(end - begin) + text[end:]) if begin else None
+        return Match(fields, at, found.end(), ZONELESS if lacks_zone(fields["time"]) else WHOLE)
 
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""

@@ -138,5 +138,5 @@ def test_logins_of_mail_and_files_are_found_as_often_as_measured() -> None:
     """Beside them those of services that fewer applications have: none of the rest is a failed login."""
     labelled, (found, possible), cried = _counted(OTHER_LOGINS)
     assert labelled == (149, 34)
-    assert (found, possible) >= (111, 118)
+    assert (found, possible) >= (114, 121)
     assert cried == 0

@@ -73,6 +73,7 @@ def _row(block: Block, number: int, texts: Literals) -> list[int]:
         int(block.kind == "notice"),
         1 << MESSAGE_KINDS.index(block.kind) if block.once else 0,
         CONTINUES[block.continues],
+        *(number for text in block.around_client for number in (texts.place(text) if text else (0, 0))),
     ]
 
 

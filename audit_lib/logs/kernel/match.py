@@ -5,7 +5,7 @@ import numpy as np
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decision_tree import ENDS_AT, SHAPES, TIMED, WITH_STATUS
 from audit_lib.logs.kernel.digits import NONE, number
-from audit_lib.logs.kernel.match_steps import Do
+from audit_lib.logs.kernel.match_steps import CLIENT, Do
 from audit_lib.logs.kernel.memory import (
     WIDTH,
     byte,
@@ -172,7 +172,7 @@ def first_match(frame, phase, shape, pos, end):
         elif do == Do.ASK:
             return AWAY
         else:
-            matched(frame, caps, word(node, layout.N_TEXT), word(node, layout.N_CAPTURE))
+            matched(frame, caps, word(node, layout.N_TEXT), word(node, layout.N_CAPTURE), end)
             return pos
         step = layout.TRAIL_STEP * word(node, layout.N_DEPTH)
         if after == MISS:
@@ -189,10 +189,23 @@ def first_match(frame, phase, shape, pos, end):
             put(trail, layout.TRAIL_STEP * word(node, layout.N_DEPTH) + layout.T_POS, pos)
 
 
+@jit
+def comes_again(frame, block, pos, end):
+    """Whether what stands before the client of a block, and then what stands behind it, comes once more."""
+    text, size = word(frame, layout.TEXT), word(block, layout.BEHIND_SIZE)
+    pos = find_text(pos, end, text + word(block, layout.BEFORE_AT), word(block, layout.BEFORE_SIZE))
+    if pos == MISS or size == 0:
+        return pos != MISS
+    return find_text(pos, end, text + word(block, layout.BEHIND_AT), size) != MISS
+
+
 @inlined
-def matched(frame, caps, row, left):
+def matched(frame, caps, row, left, end):
     """Keeps the block that matched; what its steps did not leave behind, other blocks may have."""
-    put(caps, layout.BLOCK_AT, word(frame, layout.BLOCKS) + 8 * layout.BLOCK * row)
+    block = word(frame, layout.BLOCKS) + 8 * layout.BLOCK * row
+    put(caps, layout.BLOCK_AT, block)
+    if word(block, layout.BEFORE_SIZE) and comes_again(frame, block, word(caps, layout.C_CLIENT_END), end):
+        left &= ~(1 << CLIENT)
     for capture in range(1, 6):
         if not left >> capture & 1:
             put(caps, 2 * capture, 0)

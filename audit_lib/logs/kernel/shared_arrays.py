@@ -44,7 +44,8 @@ O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, O_FOLLOWS, ONCE = range(7)
 G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(9)
-BLOCK_CONTINUES, BLOCK = 9, 10
+# What stands before the client's address and behind it, where both must not come once more.
+BLOCK_CONTINUES, BEFORE_AT, BEFORE_SIZE, BEHIND_AT, BEHIND_SIZE, BLOCK = range(9, 15)
 # Columns of an answer that bears on a declared login: the number of its message, the statuses, its texts.
 (L_NUMBER, L_LEAST, L_MOST, L_METHOD, L_METHOD_SIZE, L_ROUTE, L_ROUTE_SIZE, L_NAME, L_NAME_SIZE, LOGIN) = (
     range(10)
