@@ -12,7 +12,7 @@ from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, POSSI
 from audit_lib.base.toml_table import TomlTable, shown_name
 from audit_lib.logs.blocks import Block, ByFirstByte
 from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
-from audit_lib.logs.names_and_words import JsonFields, PossibleFailure
+from audit_lib.logs.names_and_words import JsonFields, LoginOutcome, PossibleFailure
 from audit_lib.logs.templates import Part, parse_template
 from audit_lib.project.logins import Login
 
@@ -124,14 +124,15 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
     faults: list[Fault] = []
     top = TomlTable(parse_toml(content, place), place, faults)
     prefixes, bodies, messages = (_blocks(top, section) for section in _SECTIONS)
-    json, query, possible = (_inner(top, section) for section in ("json", "query", "possible"))
-    names = JsonFields(**{field.name: _needed(json, field.name) for field in fields(JsonFields)})
-    named = fields(PossibleFailure) if possible.values else ()  # without the table nothing is possible
-    words = PossibleFailure(**{field.name: _needed(possible, field.name) for field in named})
+    inner = [_inner(top, section) for section in ("json", "query", "possible", "outcome")]
+    json, query, possible, outcome = inner
+    lists = {field.name: _needed(json, field.name) for field in fields(JsonFields) if field.name != "outcome"}
+    names = JsonFields(**lists, outcome=LoginOutcome(**_lists(outcome, LoginOutcome)))
+    words = PossibleFailure(**_lists(possible, PossibleFailure))
     parameters = _needed(query, "secret_parameters")
     if len({block.name for block in messages}) > MOST_MESSAGES:
         top.fault(f"has more than {MOST_MESSAGES} messages")
-    for table in (json, query, possible, top):
+    for table in (*inner, top):
         table.close()
     if faults:
         raise BadInput(faults)
@@ -146,6 +147,11 @@ def _inner(top: TomlTable, key: str) -> TomlTable:
     if values is not None and not isinstance(values, dict):
         top.fault(f"{key} is not a table")
     return TomlTable(values if isinstance(values, dict) else {}, f"{top.place}: {key}", top.faults)
+
+
+def _lists(table: TomlTable, shape: type[PossibleFailure] | type[LoginOutcome]) -> dict[str, tuple[str, ...]]:
+    """The lists of a table that a file may leave out: then it has none, and nothing is seen by them."""
+    return {field.name: _needed(table, field.name) for field in fields(shape) if table.values}
 
 
 def _needed(table: TomlTable, key: str) -> tuple[str, ...]:

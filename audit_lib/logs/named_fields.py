@@ -23,6 +23,7 @@ _ADDRESS = re.compile(ADDRESS)
 _PAIR = re.compile(rb'([A-Za-z_@][A-Za-z0-9_.@-]*+)=(?:"((?:[^"\\]|\\.)*+)"|([^ ]*+))(?= |\Z)', re.DOTALL)
 _TOKEN = re.compile(rb"[^ ]++")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
 _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
@@ -38,6 +39,8 @@ class NamedFields:
     method: bytes = b""
     path: bytes = b""
     level: bool = False
+    is_refused: bool = False
+    is_login: bool = False
 
     @property
     def requested(self) -> bool:
@@ -56,8 +59,8 @@ class _Field(NamedTuple):
     quoted: bool
 
 
-class _Number(str):
-    """A number as it is written."""
+class _Plain(str):
+    """A number, true or false as it is written."""
 
     __slots__ = ()
 
@@ -73,8 +76,8 @@ def json_fields(text: bytes, names: JsonFields, zone: ZoneInfo) -> NamedFields |
             text.decode("utf-8", "replace"),
             strict=False,
             object_pairs_hook=_Object,
-            parse_int=_Number,
-            parse_float=_Number,
+            parse_int=_Plain,
+            parse_float=_Plain,
         )
     except (ValueError, RecursionError):
         return None
@@ -120,9 +123,10 @@ def _named(name: str, depth: int, value: bytes, names: JsonFields, *, quoted: bo
 
 def _walked(record: _Object, names: JsonFields, depth: int) -> Iterator[_Field]:
     """All texts and numbers of an object, without those of objects that hold what a client writes."""
-    for name, value in record if depth < MOST_DEPTH else ():
+    for name, given in record if depth < MOST_DEPTH else ():
+        value = _Plain(str(given).lower()) if isinstance(given, bool) else given
         if isinstance(value, str):
-            quoted = not isinstance(value, _Number)
+            quoted = not isinstance(value, _Plain)
             yield from _named(name, depth + 1, value.encode("utf-8", "replace"), names, quoted=quoted)
         elif isinstance(value, _Object):
             parts = name.split(".")
@@ -145,28 +149,39 @@ def _chosen(found: Iterator[_Field], names: JsonFields, zone: ZoneInfo) -> Named
     for field in found:
         for kind, rank in names.ranks.get(field.name, ()):
             place = (field.depth, rank)
-            if (kind in best and best[kind] <= place) or (value := _fit(kind, field, zone)) is None:
+            if (kind in best and best[kind] <= place) or (value := _fit(kind, field, names, zone)) is None:
                 continue
             best[kind], chosen[kind] = place, value
             if kind == "at":
                 chosen["lacks"] = _lacks(field.value)
+    if chosen.get("is_refused") and chosen.get("is_login"):
+        chosen["text"] = REFUSED_LOGIN
     return NamedFields(**chosen)
 
 
-def _fit(kind: str, field: _Field, zone: ZoneInfo) -> Any:
+def _fit(kind: str, field: _Field, names: JsonFields, zone: ZoneInfo) -> Any:
     """The value as that of a field; None if it cannot be one."""
     value = field.value
+    if kind == "is_refused":
+        return names.outcome.is_refused(value)
+    if not field.quoted and value in (b"true", b"false"):
+        return None
     if kind == "status":
         return int(value) if _STATUS.fullmatch(value) else None
     if kind == "at":
         return _instant(value, zone) if field.quoted else _since_1970(value)
     if kind == "level":
         return True
-    if not field.quoted or not value:
-        return None
+    return _fit_text(kind, value, names) if field.quoted and value else None
+
+
+def _fit_text(kind: str, value: bytes, names: JsonFields) -> Any:
+    """As `_fit`, of a text."""
     if kind == "client":
         last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
         return last if _ADDRESS.fullmatch(strip_port(last, always=False)) else None
+    if kind == "is_login":
+        return names.outcome.is_login(value) or None
     pattern = {"method": _METHOD.fullmatch, "path": _PATH.match}.get(kind)
     return value if pattern is None or pattern(value) else None
 

@@ -3,6 +3,32 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+# Small letters for capitals; what that does to other signs changes no word of letters and spaces.
+SMALL = bytes(value | 0x20 for value in range(256))
+
+
+@dataclass(frozen=True)
+class LoginOutcome:
+    """How the fields of a structured line say that a login was refused. Words are in small letters."""
+
+    ended: tuple[str, ...] = ()  # names of fields that say how something ended
+    refused: tuple[str, ...] = ()  # what they say of a login that failed
+    granted: tuple[str, ...] = ()  # and of another
+    event: tuple[str, ...] = ()  # names of fields that say what it was
+    login: tuple[str, ...] = ()  # words, one of which stands in that
+    examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+
+    def is_refused(self, value: bytes) -> bool | None:
+        """Whether a value says that something was refused; None if it says neither."""
+        small = value.translate(SMALL).decode("latin-1")
+        return True if small in self.refused else False if small in self.granted else None
+
+    def is_login(self, value: bytes) -> bool:
+        """Whether a value speaks of a login."""
+        small = value.translate(SMALL).decode("latin-1")
+        return any(word in small for word in self.login)
+
 
 @dataclass(frozen=True)
 class JsonFields:
@@ -19,6 +45,7 @@ class JsonFields:
     foreign: tuple[str, ...] = ()  # of objects that hold what a client writes
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
+    outcome: LoginOutcome = LoginOutcome()
 
     @cached_property
     def ranks(self) -> dict[str, list[tuple[str, int]]]:
@@ -27,6 +54,9 @@ class JsonFields:
         for kind in ("time", "text", "status", "client", "method", "path", "level"):
             for rank, name in enumerate(getattr(self, kind)):
                 found.setdefault(name, []).append(("at" if kind == "time" else kind, rank))
+        for kind, named in (("is_refused", self.outcome.ended), ("is_login", self.outcome.event)):
+            for rank, name in enumerate(named):
+                found.setdefault(name, []).append((kind, rank))
         return found
 
 

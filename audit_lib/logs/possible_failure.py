@@ -3,11 +3,9 @@
 import re
 
 from audit_lib.logs.fields import clean_client
-from audit_lib.logs.names_and_words import PossibleFailure
+from audit_lib.logs.names_and_words import SMALL, PossibleFailure
 from audit_lib.logs.templates import ADDRESS
 
-# Small letters for capitals; what that does to other signs changes no word of letters and spaces.
-_SMALL = bytes(value | 0x20 for value in range(256))
 _ADDRESS = re.compile(ADDRESS)
 _BETWEEN = b" =:[('\"<@"  # may stand between a word and the address
 _MOST_BETWEEN = 4
@@ -15,7 +13,7 @@ _MOST_BETWEEN = 4
 
 def possible_client(text: bytes, words: PossibleFailure) -> str | None:
     """The client of a possible login failure, "" if it names none; None if the text is none."""
-    small = text.translate(_SMALL)
+    small = text.translate(SMALL)
     if not any(word.encode() in small for word in words.about):
         return None
     if not any(word.encode() in small for word in words.failing):

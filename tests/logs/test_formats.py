@@ -65,6 +65,17 @@ def test_a_possible_failure_is_seen_in_its_examples_alone() -> None:
     assert [line for line in silent if read_line(line.encode(), FORMATS, UTC).events] == []
 
 
+def test_an_outcome_is_a_failed_login_in_its_examples_alone() -> None:
+    """A field that says refused beside one that names a login; what was granted, or is no login, is none."""
+    outcome = FORMATS.json.outcome
+    shown = [read_line(line.encode(), FORMATS, UTC) for line in outcome.examples]
+    found = [(event.kind, event.client) for line in shown for event in line.events]
+    assert found == [("login_failed", "203.0.113.7")] * len(shown)
+    assert all(line.at for line in shown)
+    silent = outcome.counter_examples
+    assert [line for line in silent if read_line(line.encode(), FORMATS, UTC).events] == []
+
+
 def test_every_kind_has_a_line_that_shows_it() -> None:
     """Example lines are known for each kind, so that a guide's searches can be tried on them."""
     lines = written_lines(FORMATS)

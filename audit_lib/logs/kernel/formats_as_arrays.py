@@ -114,9 +114,10 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
 
 
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
-    """The words of possible failures, behind a row with the number of their message."""
-    possible = formats.possible
-    kinds = enumerate((possible.about, possible.failing, possible.before_address))
+    """The words of possible failures and of outcomes, behind a row with the number of the first."""
+    possible, outcome = formats.possible, formats.json.outcome
+    of_texts = possible.about, possible.failing, possible.before_address
+    kinds = enumerate((*of_texts, outcome.refused, outcome.granted, outcome.login))
     words = [[*texts.place(word.encode()), kind] for kind, named in kinds for word in named]
     return [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0, 0], *words]
 
@@ -135,7 +136,7 @@ def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:
     """The names of a structured line's fields as a table by `name_slot`; empty rows have size 0."""
     json = formats.json
     plain = (json.time, json.text, json.status, json.client, json.method, json.path, json.level)
-    lists = (*plain, json.labels, json.foreign)
+    lists = (*plain, json.outcome.ended, json.outcome.event, json.labels, json.foreign)
     assert len(lists) == FIELDS
     table = [[0, 0, 0, 0] for _ in range(NAME_SLOTS)]
     for field, names in enumerate(lists):

@@ -15,6 +15,7 @@ from audit_lib.logs.kernel.json_text import (
     digits_end,
     one_line,
 )
+from audit_lib.logs.kernel.login_outcome import IS_LOGIN, keep_ending, keep_event, put_refused, refused_login
 from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, same, word
 from audit_lib.logs.kernel.runs import LETTERS, address_end, run_end
@@ -60,6 +61,7 @@ def clear(frame):
     found = word(frame, layout.FOUND)
     for field in range(layout.FIELDS):
         put(found, SIZE * field, 0)
+    put(found, SIZE * layout.J_EVENT + 4, 0)
 
 
 @jit
@@ -81,7 +83,7 @@ def name_of(frame, pos, end, value):
         at, dots = stop + 1, dots + 1
     if value.kind == 0:
         return is_foreign | is_listed(frame, last, end), dots
-    if is_foreign or value.kind == OTHER_VALUE:
+    if is_foreign:
         return 0, dots
     rows, text, size = word(frame, layout.NAMES), word(frame, layout.TEXT), end - last
     if size == 0:
@@ -116,7 +118,14 @@ def is_listed(frame, pos, end):
 def keep(frame, field, place, value):
     """Keeps a value if it is the best so far that fits; False where the naive reader decides."""
     row = word(frame, layout.FOUND) + 8 * SIZE * field
+    if field == layout.J_EVENT:
+        keep_event(row, value)
+        return True
     if field >= layout.J_LABELS or (word(row, 0) and word(row, 0) <= place + 1):
+        return True
+    if field == layout.J_ENDED:
+        return keep_ending(frame, row, place, value)
+    if value.kind == OTHER_VALUE:
         return True
     is_text, begin, end, kept = value.kind == TEXT_VALUE, value.begin, value.end, np.int64(0)
     holds = value.holds
@@ -221,7 +230,10 @@ def taken(frame, inner, json):
         put(caps, capture, word(row, 2) if is_seen else 0)
         put(caps, capture + 1, word(row, 3) if is_seen else 0)
     row, size = found + 8 * SIZE * layout.J_TEXT, np.int64(0)
-    if word(row, 0):
+    told = refused_login(frame, found + 8 * SIZE * layout.J_ENDED, found + 8 * SIZE * layout.J_EVENT)
+    if told:
+        size = put_refused(inner) if told == IS_LOGIN else np.int64(AWAY)
+    elif word(row, 0):
         size = np.int64(AWAY)
         if not (json and word(row, 1) & WIDE):
             escaped = word(row, 1) & ESCAPED != 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import find_text
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put_eight, word
+from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put_eight, same, word
 from audit_lib.logs.kernel.runs import address_end, is_alphanumeric
 
 MISS = layout.MISS
@@ -21,6 +21,17 @@ def is_about(frame, pos, end, kind):
             word(rows, row + 2) == kind
             and find_text(pos, end, text + word(rows, row), word(rows, row + 1)) != MISS
         ):
+            return True
+    return False
+
+
+@inlined
+def is_one_of(frame, pos, end, kind):
+    """Whether a text is one of the words of a kind."""
+    rows, text = word(frame, layout.WORDS), word(frame, layout.TEXT)
+    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
+        size = word(rows, row + 1)
+        if word(rows, row + 2) == kind and end - pos == size and same(pos, text + word(rows, row), size):
             return True
     return False
 

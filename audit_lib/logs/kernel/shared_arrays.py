@@ -60,11 +60,12 @@ PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.
 SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
 # Fields of a structured line.
-(J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_LABELS, J_FOREIGN, FIELDS) = range(10)
+(J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_ENDED, J_EVENT) = range(9)
+J_LABELS, J_FOREIGN, FIELDS = range(9, 12)
 MOST_DEPTH = 30  # of objects within objects
 
-# Kinds of the words of possible failures.
-W_ABOUT, W_FAILING, W_BEFORE = range(3)
+# Kinds of words: of possible failures, and of what the fields of a structured line say.
+W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN = range(6)
 
 # Slots of the table of their names.
 NAME_SLOTS = 1024
@@ -86,7 +87,7 @@ class Program(NamedTuple):
     sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row an ending of secret parameters' names: place, length
     logins: Ints  # one row an answer that bears on a declared login, in the order in which they are tried
-    words: Ints  # of possible failures: the message's number first, then one row a word: place, length, kind
+    words: Ints  # the number of possible failures first, then one row a word: place, length, kind
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds

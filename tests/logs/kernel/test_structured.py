@@ -46,6 +46,7 @@ NAMES = [
         "log.level",
     ),
     *("x.y.path", "", ".", "t", "$date", "é"),
+    *("success", "outcome", "result", "event", "action", "event.action", "data.success"),
 ]
 VALUES: list[Any] = [
     *(
@@ -104,6 +105,18 @@ VALUES: list[Any] = [
         'level=warn msg="wrong password"',
         "\b",
         "x" * 70,
+    ),
+    *(
+        False,
+        "failure",
+        "DENIED",
+        "granted",
+        "ok",
+        "user.login",
+        "SignIn",
+        "authen\tticated",
+        'log"in',
+        "x" * 5000 + "login",
     ),
     *(99999999999, 7258118400, 18446744073709551616, "/\ud83d", "a/b", "//", [1, "x", {"status": 401}], []),
 ]
@@ -177,6 +190,8 @@ COMMON = [
     b'time=2026-08-02T10:00:00.123Z level=WARN msg="wrong password" user=x ip=203.0.113.7',
     b"method=POST path=/login format=html controller=SessionsController status=401 duration=5.12",
     b'{"user":"\xc3\xa9","status":401,"path":"/","client":"203.0.113.7"}',
+    b'{"event":"user.login","success":false,"ip":"203.0.113.7","time":"2026-08-02T10:00:00Z"}',
+    b'{"event":"said \\"x\\"","result":"ok","time":"2026-08-02T10:00:00Z"}',
 ]
 
 
