@@ -1,6 +1,7 @@
 """The committed page of the sample as a person sees it: small, folded, sorted and filtered by keyboard."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -41,6 +42,20 @@ def test_folded_it_is_short_and_asks_for_nothing(chromium: Browser, wide: int, t
     assert page.evaluate("document.documentElement.scrollWidth") == wide
     assert asked == [REPORT.as_uri()]
     assert faults == []
+
+
+@pytest.mark.parametrize(("wide", "media"), [(1280, "screen"), (390, "screen"), (760, "print")])
+def test_a_date_of_next_year_covers_nothing(
+    chromium: Browser, wide: int, media: Literal["screen", "print"]
+) -> None:
+    """In the list of what to do first a date with its year stays in its column."""
+    page = _opened(chromium, wide)
+    page.emulate_media(media=media)
+    dates = ".first li .by"
+    page.eval_on_selector_all(dates, "all => all.forEach(one => { one.textContent = '31 Dec 2027' })")
+    beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+    assert page.locator(dates).count() == 5
+    assert page.eval_on_selector_all(dates, beyond) == 0
 
 
 def test_it_is_small() -> None:
