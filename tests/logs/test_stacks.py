@@ -19,12 +19,13 @@ from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
 from audit_lib.project import LogSource, Project
 from tests.support.login_events import LOGIN_STACKS
+from tests.support.server_logins import SERVER_STACKS
 from tests.support.stack_logs import STACKS, Stack, visits, written
 from tests.support.sums import told
 
 FORMATS = load_formats()
 MADE = visits(7)
-ALL_STACKS = (*STACKS, *LOGIN_STACKS)
+ALL_STACKS = (*STACKS, *LOGIN_STACKS, *SERVER_STACKS)
 
 
 @pytest.mark.parametrize("stack", [pytest.param(stack, id=stack.name) for stack in ALL_STACKS])

@@ -177,7 +177,8 @@ def _event(name: str, fields: Callable[[Visit], dict[str, object]], *, kernel: b
     return Stack(name, _failing(fields), shows="login_failed", kernel=kernel)
 
 
-def _told(name: str, failed: str, otherwise: str, *, timed: bool = True, named: bool = True) -> Stack:
+def told_by(name: str, failed: str, otherwise: str, *, timed: bool = True, named: bool = True) -> Stack:
+    """One line a visit, of a login that failed or of something else."""
     return Stack(name, when_failed(failed, otherwise), shows="login_failed", timed=timed, named=named)
 
 
@@ -190,7 +191,7 @@ LOGIN_STACKS = (
     Stack("HashiCorp Vault", _vault, shows="login_failed"),
     _event("Windows", _windows, kernel=False),  # a text of several lines
     _event("Keycloak JSON", _keycloak),
-    _told(
+    told_by(
         "Windows XML",
         EVENT.format(id=4625, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
         EVENT.format(id=4634, client="{client}", iso="{at:%Y-%m-%dT%H:%M:%S}.0000000Z"),
@@ -198,7 +199,7 @@ LOGIN_STACKS = (
     Stack("Linux audit", _audit, shows="login_failed", beside=2, kernel=False),
     Stack("multilog", _tai64n, shows="login_failed", kernel=False),
     Stack("Gitea", _gitea, shows="login_failed"),
-    _told(
+    told_by(
         "Grafana's context",
         GRAFANA.replace(
             "{text}",
@@ -206,31 +207,31 @@ LOGIN_STACKS = (
         ),
         GRAFANA.replace("{text}", 'Unauthorized error="[session.token.rotate] token needs to be rotated"'),
     ),
-    _told(
+    told_by(
         "Fortinet VPN",
         FORTINET
         + 'logdesc="SSL VPN login fail" action="ssl-login-fail" remip={client} user="x" reason="sslvpn_login_unknown_user" msg="SSL user failed to logged in"',
         FORTINET
         + 'logdesc="SSL VPN tunnel up" action="tunnel-up" remip={client} user="x" msg="SSL tunnel established"',
     ),
-    _told(
+    told_by(
         "Fortinet administration",
         FORTINET
         + 'logdesc="Admin login failed" user="x" ui="https({client})" srcip={client} action="login" status="failed" msg="Administrator x login failed from https({client}) because of invalid user name"',
         FORTINET
         + 'logdesc="Admin login" user="x" srcip={client} action="login" status="success" msg="Administrator x logged in successfully from https({client})"',
     ),
-    _told(
+    told_by(
         "Authelia",
         'time="{iso}" level=error msg="Unsuccessful 1FA authentication attempt by user \'x\'" error="user not found" method=POST path=/api/firstfactor remote_ip={client}',
         'time="{iso}" level=info msg="Startup complete"',
     ),
-    _told(
+    told_by(
         "Home Assistant",
         "{at:%Y-%m-%d %H:%M:%S}.000 WARNING (MainThread) [homeassistant.components.http.ban] Login attempt or request with invalid authentication from x.example.com ({client}). Requested URL: '/auth/login_flow/7'. (Mozilla/5.0)",
         "{at:%Y-%m-%d %H:%M:%S}.000 INFO (MainThread) [homeassistant.setup] Setup of domain http took 0.01 seconds",
     ),
-    _told(
+    told_by(
         "Jellyfin",
         '[{at:%Y-%m-%d %H:%M:%S}.000 +00:00] [INF] [33] Jellyfin.Server.Implementations.Users.UserManager: Authentication request for "x" has been denied (IP: "{client}").',
         "[{at:%Y-%m-%d %H:%M:%S}.000 +00:00] [INF] [33] Main: Kestrel is listening on 0.0.0.0",
@@ -247,13 +248,13 @@ LOGIN_STACKS = (
         ],
         shows="login_failed",
     ),
-    _told(
+    told_by(
         "ZoneMinder",
         '{at:%m/%d/%y %H:%M:%S}.393003 web_php[7].ERR [{client}] [Login denied for user "x"] at /usr/share/zoneminder/www/includes/auth.php line 313',
         '{at:%m/%d/%y %H:%M:%S}.393003 web_php[7].INF [{client}] [Login successful for user "x"] at /usr/share/zoneminder/www/includes/auth.php line 86',
         timed=False,
     ),
-    _told(
+    told_by(
         "Jenkins",
         "{at:%Y-%m-%d %H:%M:%S}.000+0000 [id=12]\tINFO\th.s.AuthenticationProcessingFilter2#unsuccessfulAuthentication: Login attempt failed",
         "{at:%Y-%m-%d %H:%M:%S}.000+0000 [id=12]\tINFO\thudson.WebAppMain$3#run: Jenkins is fully up and running",

@@ -49,26 +49,28 @@ def login_told(frame, pos, end, holds):
 
 
 @inlined
-def keep_event(row, value):
-    """Keeps the first event, and how many there are: they are asked only if something was refused."""
-    if value.kind == TEXT_VALUE:
-        if word(row, 4) == 0:
-            put(row, 1, value.holds)
-            put(row, 2, value.begin)
-            put(row, 3, value.end)
-        put(row, 4, word(row, 4) + 1)
+def keep_event(frame, row, value):
+    """Keeps an event, which is asked only if something was refused, and how many there are."""
+    count = word(row, 4)
+    if value.kind == TEXT_VALUE and count < layout.MOST_EVENTS:
+        kept = word(frame, layout.FOUND) + 8 * (layout.EVENTS_AT + 3 * count)
+        put(kept, 0, value.begin)
+        put(kept, 1, value.end)
+        put(kept, 2, value.holds)
+    put(row, 4, count + (value.kind == TEXT_VALUE))
 
 
 @jit
 def refused_login(frame, ended, event):
-    """Of two kept fields whether a login was refused: IS_LOGIN, MAY_BE_LOGIN, or 0.
-
-    If there are more events than the one that is kept, the naive reader looks at them.
-    """
-    if word(ended, 0) == 0 or word(ended, 4) != REFUSED or word(event, 4) == 0:
+    """Of two kept fields whether a login was refused: IS_LOGIN, MAY_BE_LOGIN, or 0."""
+    if word(ended, 0) == 0 or word(ended, 4) != REFUSED:
         return 0
-    told = login_told(frame, word(event, 2), word(event, 3), word(event, 1))
-    return MAY_BE_LOGIN if told == 0 and word(event, 4) > 1 else told
+    count = word(event, 4)
+    told = MAY_BE_LOGIN if count > layout.MOST_EVENTS else 0
+    for place in range(min(count, layout.MOST_EVENTS)):
+        kept = word(frame, layout.FOUND) + 8 * (layout.EVENTS_AT + 3 * place)
+        told = max(told, login_told(frame, word(kept, 0), word(kept, 1), word(kept, 2)))
+    return told
 
 
 @inlined

@@ -119,7 +119,7 @@ def keep(frame, field, place, value):
     """Keeps a value if it is the best so far that fits; False where the naive reader decides."""
     row = word(frame, layout.FOUND) + 8 * SIZE * field
     if field == layout.J_EVENT:
-        keep_event(row, value)
+        keep_event(frame, row, value)
         return True
     if field >= layout.J_LABELS or (word(row, 0) and word(row, 0) <= place + 1):
         return True

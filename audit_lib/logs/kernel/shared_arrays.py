@@ -63,6 +63,10 @@ SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
 (J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_ENDED, J_EVENT) = range(9)
 J_LABELS, J_FOREIGN, FIELDS = range(9, 12)
 MOST_DEPTH = 30  # of objects within objects
+# What is found of a line: five words a field, the objects that are open, three words an event.
+MOST_EVENTS = 6
+EVENTS_AT = 5 * FIELDS + MOST_DEPTH
+FOUND_SIZE = EVENTS_AT + 3 * MOST_EVENTS
 
 # Kinds of words: of possible failures, and of what the fields of a structured line say.
 W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN = range(6)

@@ -46,7 +46,7 @@ class Worker:
             scratch=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             inner=np.zeros(4 * layout.STRING_LIMIT, np.uint8),
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
-            found=np.zeros(5 * layout.FIELDS + layout.MOST_DEPTH, np.int64),
+            found=np.zeros(layout.FOUND_SIZE, np.int64),
             memo=np.zeros(3, np.int64),
             args=np.zeros(16, np.int64),
         )
