@@ -25,6 +25,11 @@ def every(rows: Rows) -> Truths:
     return pd.Series(True, index=rows.index)
 
 
+def has(column: str, word: str) -> Predicate:
+    """Rows with such a word in a column."""
+    return lambda rows: rows[column].eq(word)
+
+
 def held(rows: Rows) -> Truths:
     """Variables that have a value, or may have one: nothing of their place was supplied."""
     return rows["state"].isin(("present", "not supplied"))

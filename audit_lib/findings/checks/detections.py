@@ -1,5 +1,7 @@
 """Checks on what was detected in the logs: attacks, breaks, scans, and what could not be detected."""
 
+from functools import partial
+
 from audit_lib.findings.check import Check, Rows, Truths
 
 GRAVE = ("medium", "high", "critical")
@@ -12,58 +14,47 @@ def _found(rows: Rows, among: tuple[str, ...]) -> Truths:
     return rows["verdict"].eq("found") & rows["severity"].isin(GRAVE) & rows["detection"].isin(among)
 
 
+detection_check = partial(
+    Check,
+    table="detections",
+    severity=lambda rows: rows["severity"],
+    subject="{detection} {subject}",
+    evidence=SEEN,
+    where="{evidence}",
+)
+
 DETECTIONS = (
-    Check(
+    detection_check(
         id="attack-on-logins",
         what="A detection of attacks on logins found an incident of medium severity or worse.",
         why="Somebody may be guessing, or may already have got in.",
-        table="detections",
-        severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, LOGINS),
-        subject="{detection} {subject}",
-        evidence=SEEN,
         remedy="Look at {subject} in the log. If it got in, or may have, rotate what it used; then block it.",
         controls=("NIST AC-7", "NIST SI-4", "ASVS 6.3.1"),
-        where="{evidence}",
     ),
-    Check(
+    detection_check(
         id="change-broke-logins",
         what="After a rotation, a deploy or an unrecorded change, clients fail that succeeded before.",
         why="Users are locked out; the change was incomplete or is on no record.",
-        table="detections",
-        severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, CHANGES),
-        subject="{detection} {subject}",
-        evidence=SEEN,
         remedy="Give each client the current value, and record the change: audit_lib record.",
         controls=("NIST CM-3", "NIST SI-4"),
-        where="{evidence}",
     ),
-    Check(
+    detection_check(
         id="scan-or-flood",
         what="One source scanned for files or routes, or ran into the rate limit again and again.",
         why="Scans come before attacks; a sensitive file that was answered is a leak.",
-        table="detections",
-        severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, ("A12", "A15")),
-        subject="{detection} {subject}",
-        evidence=SEEN,
         remedy="Block the address, and make sure that no such file is served.",
         controls=("NIST SI-4", "NIST AC-7"),
-        where="{evidence}",
     ),
-    Check(
+    detection_check(
         id="unusual-traffic",
         what="Failures or requests do not fit the usual hours, or a stretch of the log is missing.",
         why="Silence can mean an outage, a deleted log or a clock that is wrong.",
-        table="detections",
-        severity=lambda rows: rows["severity"],
         when=lambda rows: _found(rows, ("A13", "A19")),
-        subject="{detection} {subject}",
-        evidence=SEEN,
         remedy="Find out what happened in these hours; if lines are missing, supply the log.",
         controls=("NIST AU-6", "NIST SI-4", "PCI 10.7"),
-        where="{evidence}",
     ),
     Check(
         id="detection-not-applied",

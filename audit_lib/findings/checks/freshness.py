@@ -1,5 +1,7 @@
 """Checks on a secret's age: overdue, due, not known, and evidence that contradicts itself."""
 
+from functools import partial
+
 from audit_lib.findings.check import Check, by_environment, yes
 from audit_lib.findings.line_of import LINE_OF
 
@@ -7,55 +9,47 @@ ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
 AGE = "age: {age}; limit: {max_age_days} days"
 
+age_check = partial(Check, table="freshness", subject="{secret}", where=LINE_OF)
+
 AGES = (
-    Check(
+    age_check(
         id="overdue-secret",
         what="A value is older than its period, even by the youngest age that the evidence allows.",
         why="The longer a value is in force, the more people, copies and logs have seen it.",
-        table="freshness",
         severity=by_environment("high", "medium"),
         when=lambda rows: rows["status"].eq("overdue"),
-        subject="{secret}",
         evidence=AGE + "; overdue since {overdue_from_at} at the latest ({hi_evidence})",
         remedy="Rotate {secret} in {environment}/{service} now and record it: audit_lib record {secret}.",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="due-secret",
         what="A value reaches its period within the warning time.",
         why="A planned rotation breaks less than an urgent one.",
-        table="freshness",
         severity=by_environment("medium", "low"),
         when=lambda rows: rows["status"].eq("due"),
-        subject="{secret}",
         evidence=AGE + "; may be overdue from {possibly_overdue_from_at}",
         remedy="Plan the rotation of {secret} in {environment}/{service} before {possibly_overdue_from_at}.",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="overdue-by-the-period-for-all",
         what="A value keeps its own period but exceeds the one that the guide sets for all secrets.",
         why="The guide states both periods, so a reviewer must see both verdicts.",
-        table="freshness",
         severity=by_environment("medium", "low"),
         # The guide has one period for all and a longer one here: both are shown (docs/rules.md#rule-d3).
         when=lambda rows: rows["strict_status"].eq("overdue") & rows["status"].ne("overdue"),
-        subject="{secret}",
         evidence=AGE + "; the policy's limit for all secrets: {strict_max_age_days} days",
         remedy="Rotate {secret} in {environment}/{service}, or state in the guide which limit applies.",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="unknown-age",
         what="The evidence does not decide whether a value is overdue.",
         why="An age that nobody can show is not a pass; the remedy names the cheapest evidence.",
-        table="freshness",
         severity=by_environment("high", "medium"),
         # Of a place that was not supplied the missing source is the finding.
         unknown_when=lambda rows: rows["status"].eq("unknown") & rows["reason"].ne("not supplied"),
@@ -65,70 +59,57 @@ AGES = (
         evidence="whether these are overdue is not known ({reason_words})",
         remedy="{next_step}",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="evidence-conflict",
         what="Two pieces of evidence about a value's age exclude each other.",
         why="A clock or a record is wrong, so every age drawn from it is in doubt.",
-        table="freshness",
         severity="high",
         when=lambda rows: yes(rows["conflict"]),
-        subject="{secret}",
         evidence="its file is dated before another value was seen in it; used: in place by {hi_at} "
         "({hi_evidence})",
         remedy="Find out which record of {secret} is wrong, and record what is right. Check the clocks.",
         controls=LEDGER,
-        where=LINE_OF,
     ),
-    Check(
+    age_check(
         id="rotation-not-done",
         what="A rotation was recorded, but the value in force was there before it.",
         why="People believe that an old or leaked value is gone, and it is not.",
-        table="freshness",
         severity="critical",
         when=lambda rows: yes(rows["claimed_not_done"]),
-        subject="{secret}",
         evidence="a rotation was recorded, but the current value was seen in place before it",
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
-        where=LINE_OF,
         facts=(
             "period",
             "rotate",
         ),
     ),
-    Check(
+    age_check(
         id="rotated-back",
         what="The value in force was in force before, with another one in between.",
         why="Those who knew the old value can use it again; its true age is the older one.",
-        table="freshness",
         severity="high",
         when=lambda rows: yes(rows["rotated_back"]),
-        subject="{secret}",
         evidence="the current value was in use earlier, with another one between; it is at least "
         "{value_age_days_min} days old",
         remedy="Rotate {secret} in {environment}/{service} to a value that was never in use.",
         controls=("NIST IA-5(1)", "PCI 8.3.7"),
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="unrecorded-rotation",
         what="A value changed, and no rotation was recorded.",
         why="Nobody can say who changed it and why; it may have been somebody who should not.",
-        table="freshness",
         severity=by_environment("medium", "low"),
         when=lambda rows: yes(rows["unrecorded_rotation"]),
-        subject="{secret}",
         evidence="another value was in place before the current one, and no record reports the change",
         remedy="Record who rotated {secret} and why: audit_lib record {secret} --environment {environment}.",
         controls=LEDGER,
-        where=LINE_OF,
         facts=("period",),
     ),
-    Check(
+    age_check(
         id="rotated-apart",
         what="Two secrets that must be rotated together came into force at different times.",
         why="A pair of which one half is old still opens the door, or does not work at all.",
@@ -142,10 +123,9 @@ AGES = (
         unknown_evidence="whether {secret} and {other_secret} came into force together is not known",
         remedy="Rotate both in {environment} together, and take a snapshot just before and just after.",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("pairing", "rotate"),
     ),
-    Check(
+    age_check(
         id="half-done-rotation",
         what="The latest rotation of a secret stopped halfway.",
         why="One half with the old value lets others in or locks your own services out.",
@@ -153,11 +133,9 @@ AGES = (
         severity=by_environment("high", "medium"),
         # An unequal pair is drift, and a record of what did not change is rotation-not-done.
         when=lambda rows: ~rows["half"].isin(("unequal", "claim")),
-        subject="{secret}",
         evidence="{text}",
         remedy="Finish it: audit_lib runbook {secret} --check names what is missing.",
         controls=ROTATION,
-        where=LINE_OF,
         facts=("rotate",),
     ),
 )

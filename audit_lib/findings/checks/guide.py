@@ -1,22 +1,12 @@
 """Checks on the guide's own text: its commands, and what it lacks as a document."""
 
-from collections.abc import Callable
-
-from audit_lib.findings.check import Check, Rows, Truths
+from audit_lib.findings.check import Check, has
 
 DOCUMENT = ("ISO A.5.1", "ISO A.5.37")
 AUTHENTICATORS = ("NIST IA-5", "ISO A.5.17")
 DISCLOSURE = ("NIST IA-5(7)", "ASVS 13.3.1", "CWE-522")
 ROTATION = ("NIST IA-5", "ASVS 13.3.4", "PCI 8.6.3")
 PLACE = "{source}:{line}"
-
-
-def _about(topic: str) -> Callable[[Rows], Truths]:
-    return lambda rows: rows["topic"].eq(topic)
-
-
-def _answer(answer: str) -> Callable[[Rows], Truths]:
-    return lambda rows: rows["answer"].eq(answer)
 
 
 def guide_check(
@@ -38,9 +28,9 @@ def guide_check(
         why=why,
         table="guide_statements",
         severity=severity,
-        about=_about(topic),
-        when=_answer("no"),
-        unknown_when=_answer("unknown"),
+        about=has("topic", topic),
+        when=has("answer", "no"),
+        unknown_when=has("answer", "unknown"),
         subject=subject,
         evidence=evidence,
         remedy=remedy,

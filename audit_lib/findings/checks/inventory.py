@@ -1,20 +1,19 @@
 """Checks of the catalog: what is missing, empty, not listed, without a period, or public by its name."""
 
+from functools import partial
+
 import pandas as pd
 
-from audit_lib.findings.check import Check, Rows, Severity, Truths, by_environment, held
+from audit_lib.findings.check import Check, Rows, Severity, Truths, by_environment, has, held
 
 CATALOG_CONTROLS = ("NIST CM-8", "NIST IA-5", "ISO A.5.9")
 BROWSER = ("NIST IA-5(6)", "ASVS 13.3.1", "CWE-522")
 PLACE = "{source}:{line}"
+MISSING = has("state", "missing")
 
 
 def _required(rows: Rows) -> Truths:
     return rows["demanded"] & rows["required"].isin(("always", "production"))
-
-
-def _missing(rows: Rows) -> Truths:
-    return rows["state"].eq("missing")
 
 
 def _only_listed(rows: Rows) -> Truths:
@@ -43,117 +42,101 @@ def _beside_another(rows: Rows) -> Truths:
     return rows["service"].str.endswith(")")
 
 
+inventory_check = partial(Check, table="inventory", subject="{secret}")
+
 CATALOG = (
-    Check(
+    inventory_check(
         id="two-values-in-one-place",
         what="Two env files of one service set one secret to different values.",
         why="Which of the two is in force depends on what is read last, and a rotation may miss it.",
-        table="inventory",
         severity=by_environment("medium", "low"),
         about=held,
         when=_beside_another,
-        subject="{secret}",
         evidence="{variable} has another value in {source} than in the env file that counts; both are judged",
         remedy="Keep one of the two, or declare the files as two services in audit.toml.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
     ),
-    Check(
+    inventory_check(
         id="missing-secret",
         what="A variable that the policy requires is not in the source that was read.",
         why="The application fails, or falls back to something that nobody reviewed.",
-        table="inventory",
         severity=_own_severity("missing_severity", "high"),
         about=lambda rows: _required(rows) & ~_browser_secret(rows) & ~_only_listed(rows),
-        when=_missing,
-        subject="{secret}",
+        when=MISSING,
         evidence="{variable} is not in {source}, but the policy requires it ({required}). {fallback}",
         remedy="Set {variable} for {environment}/{service}. A new value: {renewal}",
         controls=CATALOG_CONTROLS,
-        where="{source}",
         facts=("required",),
     ),
-    Check(
+    inventory_check(
         id="missing-recommended",
         what="A variable that the policy recommends is not in the source that was read.",
         why="The application runs, but without the protection or feature that the variable gives.",
-        table="inventory",
         severity=_own_severity("missing_severity", "low"),
         about=lambda rows: rows["demanded"] & rows["required"].eq("recommended") & ~_only_listed(rows),
-        when=_missing,
-        subject="{secret}",
+        when=MISSING,
         evidence="{variable} is not in {source}; the policy recommends it. {fallback}",
         remedy="Set {variable} for {environment}/{service}, or accept the finding if it is not used.",
         controls=CATALOG_CONTROLS,
-        where="{source}",
         facts=("required",),
     ),
-    Check(
+    inventory_check(
         id="feature-secret-undecided",
         what="A variable that only one feature needs is missing, and nothing shows if the feature is used.",
         why="An unused feature needs no secret; a used one without its secret may be open to anyone.",
-        table="inventory",
         severity=_own_severity("missing_severity", "low"),
         about=lambda rows: rows["required"].eq("feature"),
-        unknown_when=_missing,
-        subject="{secret}",
+        unknown_when=MISSING,
         evidence="{variable} is not in {source}; it is required only if its feature is used, which is not "
         "known. {fallback}",
         remedy="Set {variable}, or attest that its feature is not used.",
         controls=CATALOG_CONTROLS,
-        where="{source}",
         facts=("required",),
     ),
-    Check(
+    inventory_check(
         id="empty-secret",
         what="A variable is there, but its value is empty.",
         why="An empty secret can switch a protection off, and it hides that the secret is missing.",
-        table="inventory",
         severity=by_environment("critical", "high"),
         about=lambda rows: rows["state"].ne("missing") & ~_only_listed(rows),
         when=lambda rows: rows["state"].eq("empty"),
-        subject="{secret}",
         evidence="{variable} is in {source}, but its value is empty (required: {required})",
         remedy="Set {variable} for {environment}/{service}, or remove the line.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
         facts=("required",),
     ),
-    Check(
+    inventory_check(
         id="not-set",
         what="Settings and optional variables are not set.",
         why="The application has its own defaults for them; the list shows which it relies on.",
-        table="inventory",
         severity="info",
         about=_only_listed,
-        when=lambda rows: rows["state"].eq("empty") | (_missing(rows) & rows["demanded"]),
+        when=lambda rows: rows["state"].eq("empty") | (MISSING(rows) & rows["demanded"]),
         subject="settings",
         evidence="settings and optional variables are not set, so the application's defaults apply",
         remedy="Set those of which the application's default is not what you want; accept the others.",
         controls=CATALOG_CONTROLS,
-        where="{source}",
         covers="{variable}@{environment}/{service}",
         listed=True,
     ),
-    Check(
+    inventory_check(
         id="unlisted-secret",
         what="A variable looks like a secret, but the policy does not list it as one.",
         why="Without a rule its age, format and reuse cannot be judged, so it is never rotated.",
-        table="inventory",
         severity="medium",
         about=lambda rows: rows["state"].isin(("present", "empty")),
         when=lambda rows: rows["kind"].eq("unlisted"),
-        subject="{secret}",
         evidence="{variable} looks like a secret by name or value, but the policy lists none such",
         remedy="Give {variable} a [[secret]] block of kind secret, or remove it from {source}.",
         controls=CATALOG_CONTROLS,
         where=PLACE,
     ),
-    Check(
+    inventory_check(
         id="no-rotation-period",
         what="The guide states no rotation period for a secret that is in use.",
         why="What has no period is never overdue; until one is stated, the policy's default counts.",
-        table="inventory",
         severity="low",
         about=lambda rows: held(rows) & rows["kind"].eq("secret"),
         when=lambda rows: rows["state"].eq("present") & ~rows["period_stated"],
@@ -167,18 +150,16 @@ CATALOG = (
         where=PLACE,
         facts=("entry",),
     ),
-    Check(
+    inventory_check(
         id="public-exposure",
         what="A secret is built into what every browser loads.",
         why="Anyone who opens the page can read it, so it protects nothing.",
-        table="inventory",
         severity=_own_severity("exposure_severity", by_environment("critical", "high")),
         # If the guide itself calls a value harmless in public, nothing is left to decide.
         about=lambda rows: rows["state"].ne("missing") & rows["kind"].isin(("secret", "unlisted")),
         when=lambda rows: (
             _browser_secret(rows) & rows["state"].eq("present") & rows["exposure_severity"].ne("info")
         ),
-        subject="{secret}",
         evidence="{variable} is public: it is built into what every browser loads (the policy says "
         "required: {required})",
         remedy="Move the call behind the backend and rotate {secret}. Until then accept it by name and date.",
@@ -189,20 +170,17 @@ CATALOG = (
             "exposure",
         ),
     ),
-    Check(
+    inventory_check(
         id="public-secret-demanded",
         what="The policy requires a secret in a place that every browser loads, and it is missing.",
         why="Either choice breaks one of two demands; the conflict must be settled, not hidden.",
-        table="inventory",
         severity=_own_severity("missing_severity", "high"),
         about=lambda rows: _browser_secret(rows) & _required(rows),
-        when=_missing,
-        subject="{secret}",
+        when=MISSING,
         evidence="{variable} is missing, but the policy requires it ({required}); setting it would make a "
         "secret public. The two requirements conflict",
         remedy="Fix the guide: serve what needs {secret} from the backend. Do not set it.",
         controls=BROWSER,
-        where="{source}",
         facts=(
             "required",
             "exposure",

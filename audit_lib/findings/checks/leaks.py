@@ -1,54 +1,45 @@
 """Checks on leaks: values found outside their places, and what could not be searched."""
 
+from functools import partial
+
 from audit_lib.findings.check import Check, by_environment
 
 IN_SOURCE = ("NIST IA-5(7)", "CWE-798", "ASVS 13.3.1")
 
+leak_check = partial(
+    Check, table="leaked_secrets", subject="{secret}", covers="{covers}", controls=IN_SOURCE, where="{places}"
+)
+
 LEAKS = (
-    Check(
+    leak_check(
         id="leaked-in-force",
         what="A value that is in force was found where it must not be.",
         why="Whoever can read that place can use the secret now.",
-        table="leaked_secrets",
         severity=by_environment("critical", "high"),
         when=lambda rows: rows["status"].eq("emergency"),
-        subject="{secret}",
-        covers="{covers}",
         evidence="what is in force in {held_by} is where it must not be ({leak_ids}), first seen there "
         "{first_at}; exposed while in use: {exposed}{also}",
         remedy="Rotate {secret} in {held_by} now, then follow the steps of the clean-up.",
-        controls=IN_SOURCE,
-        where="{places}",
     ),
-    Check(
+    leak_check(
         id="leak-undecided",
         what="A value was found where it must not be, and whether it is in force is not known.",
         why="Until that is decided, treat it as in force.",
-        table="leaked_secrets",
         severity="high",
         when=lambda rows: rows["status"].eq("unknown"),
-        subject="{secret}",
-        covers="{covers}",
         evidence="a value of {secret} is where it must not be ({leak_ids}), first seen there {first_at}; "
         "whether it is in force is not known: {reason}{also}",
         remedy="Rotate {secret}, or supply the values in force to show that it was replaced.",
-        controls=IN_SOURCE,
-        where="{places}",
     ),
-    Check(
+    leak_check(
         id="leaked-before",
         what="A value that was replaced was found where it must not be.",
         why="It shows how values leak, and what was possible while it was in force.",
-        table="leaked_secrets",
         severity="low",
         when=lambda rows: rows["status"].eq("historic"),
-        subject="{secret}",
-        covers="{covers}",
         evidence="an earlier value of {secret} is where it must not be ({leak_ids}), first seen there "
         "{first_at}; another value is in force in {held_by}",
         remedy="Make sure that the old value was revoked at its provider. Purge it with the others.",
-        controls=IN_SOURCE,
-        where="{places}",
     ),
     Check(
         id="password-in-file",

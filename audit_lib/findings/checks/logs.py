@@ -1,5 +1,7 @@
 """Checks on the logs: what failed in them, and whether they could be read at all."""
 
+from functools import partial
+
 from audit_lib.findings.check import Check, Rows, Truths, no
 
 # Above this share of a file its counts say little, and it is worse.
@@ -18,182 +20,148 @@ def _many(rows: Rows) -> Truths:
     return rows["not_understood"].gt(rows["lines"] * NOT_UNDERSTOOD).fillna(False).astype(bool)
 
 
+event_check = partial(Check, table="log_events", severity="high", where=PLACE)
+coverage_check = partial(Check, table="log_coverage", subject="logs", where="{places}")
+log_check = partial(Check, table="sources", subject="log lines", controls=QUALITY)
+search_check = partial(
+    Check, table="guide_searches", severity="medium", subject="{pattern}", where="guide line {guide_line}"
+)
+
 LOGS = (
-    Check(
+    event_check(
         id="secret-validation-failed",
         what="The application's own validation found secrets missing when it started.",
         why="It ran without them, or did not run at all.",
-        table="log_events",
-        severity="high",
         when=lambda rows: rows["kind"].eq("secret_validation_failed"),
         subject="start-up",
         evidence="the application's own validation found secrets missing at start-up ({day})",
         remedy="Set what the next lines of the log name, and restart.",
         controls=("NIST CM-6", "NIST SI-4", "ISO A.8.9"),
-        where=PLACE,
     ),
-    Check(
+    event_check(
         id="secret-reported-missing",
         what="The application named a secret as missing when it started.",
         why="It was not set where the application looked, whatever the env files say.",
-        table="log_events",
-        severity="high",
         when=lambda rows: rows["message"].eq(REPORTED_MISSING),
         subject="{subject}",
         evidence="the application reported {subject} as missing at start-up ({day})",
         remedy="Check whether {subject} is missing, a placeholder or too short. Set it and restart.",
         controls=("NIST CM-6", "ISO A.8.9"),
-        where=PLACE,
     ),
-    Check(
+    event_check(
         id="start-up-failed",
         what="The application did not start.",
         why="Until it starts nobody can log in; a wrong secret is a common cause.",
-        table="log_events",
-        severity="high",
         when=lambda rows: rows["kind"].eq("startup_failed"),
         subject="start-up",
         evidence="the application's start-up failed ({day}; {message})",
         remedy="Read the lines before it in {file}.",
         controls=("NIST SI-4", "NIST AU-6"),
-        where=PLACE,
     ),
-    Check(
+    event_check(
         id="database-failure",
         what="The application could not use the database.",
         why="A rotated password that was not updated everywhere looks like this.",
-        table="log_events",
-        severity="high",
         when=lambda rows: rows["kind"].eq("database_failure"),
         subject="database",
         evidence="the database could not be used ({day}; {message})",
         remedy="Check the database's address and password, and who rotated it when.",
         controls=("NIST SI-4", "NIST AU-6"),
-        where=PLACE,
     ),
-    Check(
+    event_check(
         id="value-in-log",
         what="A log line shows a value that may be a secret.",
         why="Logs are copied to places where secrets must not be.",
-        table="log_events",
         severity="critical",
         when=lambda rows: rows["message"].isin(SHOWING_VALUES),
         subject="{message}",
         evidence="a line shows a value that may be a secret ({day}; {message})",
         remedy="Rotate what the line shows, keep values out of messages and URLs, and purge {file}.",
         controls=("ASVS 16.2.5", "CWE-532", "NIST SI-11"),
-        where=PLACE,
     ),
-    Check(
+    coverage_check(
         id="no-logs-read",
         what="Nothing of the quarter was recognised in the logs.",
         why='Attacks cannot be seen without logs; "0 failures" would be false.',
-        table="log_coverage",
         severity="high",
         unknown_when=lambda rows: rows["counted"].eq(0),
-        subject="logs",
         evidence="{why} (log files: {files}, lines: {lines}); failed logins of {quarter} cannot be excluded",
         remedy="Name the logs in audit.toml, or export them from the platform: {remedy}",
         controls=("NIST AU-6", "NIST AU-11", "PCI 10.7"),
-        where="{places}",
     ),
-    Check(
+    coverage_check(
         id="log-gap",
         what="Days of the quarter have no log line that was read.",
         why="What happened on these days is not known.",
-        table="log_coverage",
         severity="medium",
         unknown_when=lambda rows: rows["counted"].gt(0) & rows["days_read"].lt(rows["days"]),
-        subject="logs",
         evidence="only {days_read} of the {days} days of {quarter} have a log line; the others were not read "
         "or not written",
         remedy="Supply the logs of the days that are missing.",
         controls=("NIST AU-11", "ASVS 16.4.1", "PCI 10.5.1"),
-        where="{places}",
     ),
-    Check(
+    coverage_check(
         id="untimed-log-lines",
         what="Requests or messages carry no time of their own.",
         why="They are counted, but no detection that needs time can use them.",
-        table="log_coverage",
         severity="medium",
         when=lambda rows: rows["untimed"].gt(0),
-        subject="logs",
         evidence="{untimed} of {counted} requests and messages have no time of their own",
         remedy="Configure the server's access log to write a time with its zone.",
         controls=("NIST AU-8", "ASVS 16.2.2"),
-        where="{places}",
     ),
-    Check(
+    log_check(
         id="log-text-only",
         what="A log was read, but no request and no known message was seen in it.",
         why="If the application logs failed logins there, none of them was counted.",
-        table="sources",
         severity="medium",
         unknown_when=lambda rows: (
             rows["kind"].eq("log")
             & rows["text_only"].gt(0).fillna(False).astype(bool)
             & (rows["requests"] + rows["messages"]).eq(0).fillna(False).astype(bool)
         ),
-        subject="log lines",
         evidence="{source}: {text_only} of {lines} lines are text only; no request and no message was seen",
         remedy="Add what this log writes about requests and failed logins to a formats file of your own, "
         "or supply the access log of the server in front.",
-        controls=QUALITY,
     ),
-    Check(
+    log_check(
         id="log-not-understood",
         what="Lines of a log were not understood.",
         why="What they say, a failed login perhaps, was not counted.",
-        table="sources",
         severity=lambda rows: _many(rows).map({True: "medium", False: "low"}),
         unknown_when=lambda rows: (
             rows["kind"].eq("log") & rows["not_understood"].gt(0).fillna(False).astype(bool)
         ),
-        subject="log lines",
         evidence="{source}: {not_understood} of {lines} lines were not understood; {reason}",
         remedy="Add the format of these lines to log_formats.toml, with examples.",
-        controls=QUALITY,
     ),
-    Check(
+    search_check(
         id="search-never-matches",
         what="A search that the guide prescribes cannot match what the application writes.",
         why='Its result, nothing, reads like "all is well" and means nothing.',
-        table="guide_searches",
-        severity="medium",
         when=lambda rows: no(rows["can_match"]),
-        subject="{pattern}",
         evidence="the guide's search for `{pattern}` in {path} matches no line that the application can "
         "write ({looks_for} in the logs read: {counted}); a result of `0` proves nothing",
         remedy="Fix the guide. {remedy}",
         controls=("NIST AU-6", "PCI 10.4.1.1"),
-        where="guide line {guide_line}",
     ),
-    Check(
+    search_check(
         id="search-misses-files",
         what="A search that the guide prescribes does not open the files that hold the events.",
         why="Its count is too low, and nobody notices.",
-        table="guide_searches",
-        severity="medium",
         when=lambda rows: rows["can_match"].notna() & rows["reached"].lt(rows["counted"]),
-        subject="{pattern}",
         evidence="the guide's search for `{pattern}` opens only {path}, with {reached} of the {counted} "
         "events that it should find ({looks_for}); the others are in files that it does not open or unpack",
         remedy="Fix the guide. {remedy}",
         controls=("NIST AU-6", "PCI 10.4.1.1"),
-        where="guide line {guide_line}",
     ),
-    Check(
+    search_check(
         id="search-prints-values",
         what="A search that the guide prescribes prints secrets on the terminal.",
         why="Terminals are recorded, shared and scrolled back.",
-        table="guide_searches",
-        severity="medium",
         when=lambda rows: rows["prints_values"],
-        subject="{pattern}",
         evidence="the guide's search for `{pattern}` in {path} prints secrets on the terminal",
         remedy="Fix the guide. {remedy}",
         controls=("ASVS 14.2.1", "CWE-532"),
-        where="guide line {guide_line}",
     ),
 )

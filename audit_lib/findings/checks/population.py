@@ -3,18 +3,19 @@
 Each lists names in two findings at most, one for secrets and one for all else: settings are many.
 """
 
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
 from audit_lib.findings.check import Check, Rows, SeverityOf, Truths
 
-LISTED: dict[str, Any] = {
-    "table": "population",
-    "subject": "{group}",
-    "covers": "{name}@/{service}",
-    "listed": True,
-}
+population_check = partial(
+    Check,
+    table="population",
+    subject="{group}",
+    covers="{name}@/{service}",
+    listed=True,
+)
 INVENTORY = ("NIST CM-8", "CIS 5.5", "ISO A.5.9")
 
 
@@ -33,7 +34,7 @@ def _named_by_another_check(rows: Rows) -> Truths:
 
 
 POPULATION = (
-    Check(
+    population_check(
         id="read-undeclared",
         what="The code reads variables that the policy does not declare.",
         why="Nobody has said what they are, so their age, format and owner are never judged.",
@@ -44,9 +45,8 @@ POPULATION = (
         remedy="Add a [[secret]] block to the policy for each of these {group}; `init` proposes them.",
         controls=INVENTORY,
         where="{read_at}",
-        **LISTED,
     ),
-    Check(
+    population_check(
         id="supplied-undeclared",
         what="Env files, examples, the platform or the ledger know variables that no rule declares.",
         why="What no rule is about may be left over, or be a secret under a name that does not say so.",
@@ -57,9 +57,8 @@ POPULATION = (
         remedy="Declare these {group} in the policy, or remove their lines.",
         controls=INVENTORY,
         where="{held_at}",
-        **LISTED,
     ),
-    Check(
+    population_check(
         id="declared-read-nowhere",
         what="Nothing in the project reads or names a variable that the policy declares.",
         why="It is a candidate for removal: a way in that nobody watches. A library or an image may read it.",
@@ -72,9 +71,8 @@ POPULATION = (
         remedy="Ask the owner if a library or an image reads these {group}. If not, revoke and remove them.",
         controls=INVENTORY,
         where="policy",
-        **LISTED,
     ),
-    Check(
+    population_check(
         id="read-supplied-nowhere",
         what="The code reads variables that no env file and no platform supplies, in any environment.",
         why="The code fails there, or runs on a default that nobody reviewed.",
@@ -87,6 +85,5 @@ POPULATION = (
         remedy="Supply these {group}, or remove what reads them.",
         controls=("NIST CM-8", "NIST CM-6", "ISO A.8.9"),
         where="{read_at}",
-        **LISTED,
     ),
 )

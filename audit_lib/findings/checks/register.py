@@ -1,5 +1,7 @@
 """Checks between two reviews: rules that were lowered, and findings that stay open."""
 
+from functools import partial
+
 import pandas as pd
 
 from audit_lib.findings.check import Check, Rows, Truths, yes
@@ -15,6 +17,8 @@ def _standing(rows: Rows) -> Truths:
 def _by_finding(rows: Rows) -> "pd.Series[str]":
     return rows["severity"].isin(_GRAVE).map({True: "high", False: "medium"})
 
+
+register_check = partial(Check, table="exceptions", covers="{covers}", controls=OVERSIGHT)
 
 REGISTER = (
     Check(
@@ -34,49 +38,40 @@ REGISTER = (
         controls=("NIST CM-3", "NIST CA-7", "ISO A.8.32"),
         where="{subject}",
     ),
-    Check(
+    register_check(
         id="finding-overdue",
         what="A finding has been open for longer than its severity allows, or than somebody promised.",
         why="A finding that nobody closes is a risk that nobody has accepted.",
-        table="exceptions",
         severity=_by_finding,
         about=_standing,
         when=lambda rows: yes(rows["overdue"]),
         subject="{id}",
-        covers="{covers}",
         evidence="open since {opened_at} ({opened_in}), due {due_at}; {why}",
         remedy="Fix it, or accept its risk until a date.",
-        controls=OVERSIGHT,
         where="{id}",
     ),
-    Check(
+    register_check(
         id="closure-contradicted",
         what="Somebody recorded a finding as closed, and the evidence still shows it.",
         why="Whoever reads the record believes that nothing is left to do.",
-        table="exceptions",
         severity=_by_finding,
         when=lambda rows: rows["status"].eq("contradicted"),
         subject="{id}",
-        covers="{covers}",
         evidence="{why}; proof: {proof}",
         remedy="Look at the proof. Fix the finding, then close it again.",
-        controls=OVERSIGHT,
         where="{id}",
     ),
-    Check(
+    register_check(
         id="unassigned-finding",
         what="Nobody was assigned to a severe finding of an earlier review.",
         why="What nobody answers for stays open.",
-        table="exceptions",
         severity="medium",
         about=lambda rows: _standing(rows) & yes(rows["carried"]) & rows["severity"].isin(_GRAVE),
         when=lambda rows: rows["owner"].eq(""),
         subject="earlier findings",
-        covers="{covers}",
         listed=True,
         evidence="nobody is assigned to severe findings of an earlier review",
         remedy="Assign each finding: assign ID --owner WHO.",
-        controls=OVERSIGHT,
         where="ledger",
     ),
 )

@@ -1,5 +1,7 @@
 """Checks on what a variable holds: a placeholder, what others know, or what can be guessed."""
 
+from functools import partial
+
 import pandas as pd
 
 from audit_lib.findings.check import (
@@ -49,46 +51,41 @@ def not_judged(rows: Rows, column: str) -> Truths:
     return present(rows) & rows[column].isna() & known
 
 
+value_check = partial(Check, table="inventory", subject="{secret}", where=PLACE)
+
 VALUES = (
-    Check(
+    value_check(
         id="placeholder-value",
         what="A variable holds a placeholder instead of a value of its own.",
         why="Placeholders are printed in documentation and are the first values that attackers try.",
-        table="inventory",
         severity=_of_placeholders,
         about=held,
         when=lambda rows: present(rows) & yes(rows["placeholder"]),
         unknown_when=lambda rows: rows["kind"].ne("setting") & not_judged(rows, "placeholder"),
-        subject="{secret}",
         evidence="{variable} is a placeholder, not a real value",
         unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
         remedy="Set a real value in {environment}/{service}: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392", "NIST IA-5(1)"),
-        where=PLACE,
         facts=("placeholder",),
     ),
-    Check(
+    value_check(
         id="compromised-value",
         what="A variable equals a value that the policy lists as published.",
         why="A value that was published once is known for ever, whoever published it.",
-        table="inventory",
         severity="critical",
         about=held,
         when=lambda rows: present(rows) & yes(rows["compromised"]),
         unknown_when=lambda rows: not_judged(rows, "compromised"),
-        subject="{secret}",
         evidence="{variable} equals a value that the policy lists as published",
         unknown_evidence="{variable} is present, but was not compared with the values known to be published",
         remedy="Rotate {variable} in {environment}/{service} now; the value is public.",
         controls=("NIST IA-5", "ISO A.5.17", "CWE-798"),
-        where=PLACE,
         facts=("example",),
     ),
-    Check(
+    value_check(
         id="template-in-use",
         what="A variable equals the value in an example file.",
         why="Example files are committed and shared; their values are no secrets.",
-        table="inventory",
         severity=of_defaults("medium"),
         about=lambda rows: held(rows) & rows["kind"].eq("secret"),
         when=lambda rows: own_value(rows) & yes(rows["template"]),
@@ -101,84 +98,70 @@ VALUES = (
         covers="{secret}@{environment}/{service}",
         listed=True,
         controls=("ASVS 13.2.3", "CWE-1392"),
-        where=PLACE,
         facts=("entry",),
     ),
-    Check(
+    value_check(
         id="short-value",
         what="A value is shorter than the minimum that the policy demands.",
         why="Short values can be guessed by trying.",
-        table="inventory",
         severity=by_environment("high", "medium"),
         about=lambda rows: held(rows) & rows["min_length"].notna(),
         when=lambda rows: own_value(rows) & rows["length"].eq("short"),
         unknown_when=lambda rows: present(rows) & rows["length"].eq(""),
-        subject="{secret}",
         evidence="{variable} is shorter than the required {min_length} characters",
         unknown_evidence="{variable} was not measured against the required {min_length} characters",
         remedy="Rotate {variable} to a value of {good_length} characters or more.",
         controls=("NIST IA-5(1)", "PCI 8.3.6", "CWE-521"),
-        where=PLACE,
         facts=("length",),
     ),
-    Check(
+    value_check(
         id="below-good-length",
         what="A value meets the minimum but is shorter than the guide's own generator makes it.",
         why="It was not made by the generator, so nobody knows how random it is.",
-        table="inventory",
         severity="low",
         about=lambda rows: held(rows) & rows["good_length"].notna(),
         when=lambda rows: own_value(rows) & rows["length"].eq("below good"),
-        subject="{secret}",
         evidence="{variable} has at least {min_length} characters, but fewer than the {good_length} that the "
         "guide's own generator makes",
         remedy="At its next rotation, generate {variable} with {good_length} characters.",
         controls=("NIST IA-5(1)", "PCI 8.3.6"),
-        where=PLACE,
         facts=(
             "format",
             "generate",
         ),
     ),
-    Check(
+    value_check(
         id="known-default",
         what="A variable works with a default that everyone knows.",
         why="Nobody needs to guess such a value.",
-        table="inventory",
         severity=of_defaults("low"),
         about=asked("default_ok"),
         when=lambda rows: present(rows) & no(rows["default_ok"]),
-        subject="{secret}",
         evidence="{variable} has a default value that everyone knows",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392"),
-        where=PLACE,
         facts=(
             "example",
             "length",
         ),
     ),
-    Check(
+    value_check(
         id="too-few-classes",
         what="A password lacks a kind of character that the guide demands and is not strong without it.",
         why="It is easier to guess than the guide allows.",
-        table="inventory",
         severity=by_environment("high", "low"),
         about=asked("classes_ok"),
         when=lambda rows: own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
-        subject="{secret}",
         evidence="the {component} of {variable} lacks a class of characters that the guide requires, and is "
         "not strong enough without it: at most {strength_bits} bits",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("NIST IA-5(1)", "CWE-521"),
-        where=PLACE,
         facts=("length",),
     ),
-    Check(
+    value_check(
         id="weak-value",
         what="A value is worth fewer than 80 bits, by an upper estimate.",
         why="It can be found by trying, without any leak.",
-        table="inventory",
         severity=by_environment("critical", "medium"),
         about=lambda rows: held(rows) & rows["kind"].eq("secret"),
         when=lambda rows: (
@@ -188,13 +171,11 @@ VALUES = (
             & rows["strength_bits"].lt(GUESSABLE_BITS)
         ),
         unknown_when=lambda rows: not_judged(rows, "strength_bits"),
-        subject="{secret}",
         evidence="{variable} has a strength of at most {strength_bits} bits; a value below "
         + f"{GUESSABLE_BITS} bits can be guessed",
         unknown_evidence="{variable} is present, but its strength could not be estimated",
         remedy="Rotate {variable} to a generated value; do not invent one.",
         controls=STRENGTH,
-        where=PLACE,
         facts=("generate",),
     ),
 )
