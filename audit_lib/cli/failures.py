@@ -86,9 +86,7 @@ class _By(click.ParamType[tuple[str, ...]]):
     help="Log formats to use instead of the project's or the built-in ones.",
 )
 @click.option(
-    "--scheduler",
-    metavar="ADDR",
-    help="Read on the dask cluster at ADDR (tcp://…). PATHs may then be URLs.",
+    "--scheduler", metavar="ADDR", help="Read on the dask cluster at ADDR (tcp://…). PATHs may then be URLs."
 )
 @click.option(
     "--explain", is_flag=True, help="Say of each line on stdin how it is read, or what came nearest."

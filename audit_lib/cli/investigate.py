@@ -33,9 +33,7 @@ _PATH = click.Path(path_type=Path)
 @click.command()
 @project_option
 @click.option(
-    "--since",
-    default="",
-    help="Start of the window (UTC, default: when the leak was first seen, or 7 days).",
+    "--since", default="", help="Start of the window (UTC, default: when the leak was first seen, or 7 days)."
 )
 @click.option("--until", default="", help="End of the window (UTC, default: --as-of).")
 @click.option("--secret", default="", help="Name of the secret under suspicion, never its value.")

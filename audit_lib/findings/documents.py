@@ -66,11 +66,7 @@ def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
         left_out = f"{counted(ledger.left_out, 'entry', 'entries')} dated after this review left out"
         return row | {"state": "read", "reason": left_out if ledger.left_out else ""}
     remedy = "audit-lib snapshot --project DIR, each week or at each deploy"
-    return row | {
-        "state": "missing",
-        "reason": "has no entry before this review's date",
-        "remedy": remedy,
-    }
+    return row | {"state": "missing", "reason": "has no entry before this review's date", "remedy": remedy}
 
 
 def _git(project: Project) -> dict[str, Any]:

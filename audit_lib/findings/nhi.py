@@ -14,10 +14,7 @@ NHI: dict[str, tuple[str, ...]] = {
         *("tracked-env-file", "unignored-env-file", "open-file-mode", "backup-on-disk", "export-on-disk"),
         *("secret-in-blueprint", "env-file-in-image-context", "unreviewed-baseline", "value-in-log"),
         *("search-prints-values", "leaked-in-force", "leak-undecided", "leaked-before"),
-        *(
-            "password-in-file",
-            "leak-search-incomplete",
-        ),
+        *("password-in-file", "leak-search-incomplete"),
     ),
     "NHI4:2025": (  # insecure authentication
         *("placeholder-value", "template-in-use", "short-value", "below-good-length", "known-default"),

@@ -76,11 +76,7 @@ def due_days(policy: Policy) -> Mapping[str, int]:
 
 
 def tabulate_exceptions(
-    findings: pd.DataFrame,
-    changes: pd.DataFrame,
-    ledger: Ledger,
-    reviews: Reviews,
-    policy: Policy,
+    findings: pd.DataFrame, changes: pd.DataFrame, ledger: Ledger, reviews: Reviews, policy: Policy
 ) -> pd.DataFrame:
     """`Exceptions`: the findings, those of the previous report that are gone, those of the ledger alone.
 

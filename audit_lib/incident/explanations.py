@@ -26,12 +26,7 @@ from audit_lib.incident.ruled_out import (
     BY_PLACES,
     BY_SEARCH,
 )
-from audit_lib.incident.secret_values import (
-    fingerprints,
-    public_twins,
-    unread_places,
-    was_searched_for,
-)
+from audit_lib.incident.secret_values import fingerprints, public_twins, unread_places, was_searched_for
 from audit_lib.incident.stale_clients import explain_stale_client
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.leaks.whole_search import searched_whole

@@ -143,12 +143,7 @@ def leak_places(investigation: Investigation, secret: str = "") -> pd.DataFrame:
     # A value that was rotated since is in no file to search for: its commit is known all the same.
     history = investigation.history
     committed = history.assign(
-        secret=history["name"],
-        in_force="",
-        path=history["file"],
-        place="commit",
-        line=None,
-        encoding="plain",
+        secret=history["name"], in_force="", path=history["file"], place="commit", line=None, encoding="plain"
     )
     seen = set(zip(frame["secret"], frame["commit"], strict=True))
     known = [pair in seen for pair in zip(committed["secret"], committed["commit"], strict=True)]
@@ -165,11 +160,7 @@ def _by(requests: pd.DataFrame, key: str) -> pd.DataFrame:
     good, bad = _split(requests)
     groups = requests.groupby(key, observed=True)
     spans = named(groups.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max")))
-    sums = {
-        "requests": totals(requests, key),
-        "refused": totals(bad, key),
-        "answered": totals(good, key),
-    }
+    sums = {"requests": totals(requests, key), "refused": totals(bad, key), "answered": totals(good, key)}
     frame = pd.DataFrame(sums).join(spans, how="right")
     counts = ["requests", "refused", "answered"]
     frame[counts] = frame[counts].fillna(0).astype("int64")

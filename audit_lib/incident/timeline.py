@@ -22,11 +22,7 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 _SHOWN = ("secret in a url", "value in a validation error")
-_COUNTED = {
-    "refused": "refused",
-    "answered": "answered on protected routes",
-    "requests": "requests",
-}
+_COUNTED = {"refused": "refused", "answered": "answered on protected routes", "requests": "requests"}
 
 
 def tabulate_timeline(investigation: Investigation) -> pd.DataFrame:

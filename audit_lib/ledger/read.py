@@ -37,10 +37,7 @@ class Ledger:
 
 
 def read_ledger(
-    ledger_dir: Path,
-    key: Key | None,
-    as_of: datetime = END_OF_TIME,
-    known: Iterable[tuple[str, str]] = (),
+    ledger_dir: Path, key: Key | None, as_of: datetime = END_OF_TIME, known: Iterable[tuple[str, str]] = ()
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
 

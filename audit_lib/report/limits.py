@@ -151,7 +151,4 @@ def _first_steps(audit: Audit) -> Iterator[tuple[str, str]]:
     )
     yield "what changes this", "a weekly snapshot: the first change between two of them dates the new value"
     yield "the weekly line, for crontab", WEEKLY
-    yield (
-        "or at each rotation",
-        "audit-lib record SECRET --project DIR --environment E, right after it",
-    )
+    yield ("or at each rotation", "audit-lib record SECRET --project DIR --environment E, right after it")

@@ -120,11 +120,7 @@ def _finding(rule: Record, known: set[str], made: _Identifiers) -> dict[str, Any
         "title": f"Rule {rule['rule']}: {rule['verdict']}",
         "description": rule["says"],
         "props": [_prop("relevant-control", control) for control in _controls(rule)],
-        "target": {
-            "type": "objective-id",
-            "target-id": _objective(rule),
-            "status": _STATES[rule["verdict"]],
-        },
+        "target": {"type": "objective-id", "target-id": _objective(rule), "status": _STATES[rule["verdict"]]},
         "related-observations": [{"observation-uuid": made.of(f"observation {rule['rule']}")}],
         "related-risks": risks,
     }

@@ -152,11 +152,7 @@ PASS_NEEDS = (
         ),
         lambda audit: _read(audit, "env file", "export", "given values"),
     ),
-    Need(
-        "a code file, and each of them",
-        ("population",),
-        lambda audit: _side(audit, "code") == "whole",
-    ),
+    Need("a code file, and each of them", ("population",), lambda audit: _side(audit, "code") == "whole"),
     Need(
         "the guide, if audit.toml or the policy has one",
         ("guide_statements",),

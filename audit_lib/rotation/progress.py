@@ -34,11 +34,7 @@ class Progress:
 
 
 def rotation_progress(
-    scope: RotationScope,
-    policy: Policy,
-    read: RotationRead,
-    since: datetime,
-    leaks: LeakAudit | None = None,
+    scope: RotationScope, policy: Policy, read: RotationRead, since: datetime, leaks: LeakAudit | None = None
 ) -> Progress:
     """The progress of a rotation that began at an instant. Steps that leave no evidence have no row.
 

@@ -119,12 +119,7 @@ def _age(pieces: Rows) -> _Age:
 
 def _bounds(pieces: Iterable[Any]) -> list[Bounds]:
     return [
-        Bounds(
-            row.lo_at,
-            row.hi_at,
-            int(row.confidence),
-            f"{row.kind} {row.source}: {row.text}",
-        )
+        Bounds(row.lo_at, row.hi_at, int(row.confidence), f"{row.kind} {row.source}: {row.text}")
         for row in pieces
     ]
 

@@ -176,11 +176,7 @@ def _absent(rule: SecretRule, place: Place, source: str | None) -> dict[str, Any
 
 
 def _present(
-    rule: SecretRule,
-    entry: Entry,
-    policy: Policy,
-    keeper: Keeper,
-    examples: frozenset[str] | None,
+    rule: SecretRule, entry: Entry, policy: Policy, keeper: Keeper, examples: frozenset[str] | None
 ) -> dict[str, Any]:
     place, variable = (entry["environment"], entry["service"]), entry["name"]
     rule = _as_found(rule, entry, policy, keeper)

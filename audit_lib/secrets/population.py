@@ -74,12 +74,7 @@ def _answers(key: Key, sides: Known, doubts: Doubts, readers: set[str]) -> dict[
     read, read_reason = doubts.read(key.name, reads=bool(sides.reads), elsewhere=readers)
     held = bool(sides.env_files or sides.platform)
     supplied, supply_reason = doubts.supplied(key.service, key.name, held=held)
-    return {
-        "read": read,
-        "read_reason": read_reason,
-        "supplied": supplied,
-        "supply_reason": supply_reason,
-    }
+    return {"read": read, "read_reason": read_reason, "supplied": supplied, "supply_reason": supply_reason}
 
 
 def _few(places: Iterable[str]) -> str:

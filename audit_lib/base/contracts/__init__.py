@@ -4,14 +4,7 @@ Times are UTC and end in `_at`; ages end in `_days`. A null says "not known", ne
 No column of any frame holds a secret value: values are in the keeper, frames hold fingerprints.
 """
 
-from audit_lib.base.contracts.base import (
-    FRESHNESS,
-    LINE_STATES,
-    STATUSES,
-    Contract,
-    Instant,
-    rows,
-)
+from audit_lib.base.contracts.base import FRESHNESS, LINE_STATES, STATUSES, Contract, Instant, rows
 from audit_lib.base.contracts.findings import (
     CHANGES,
     Acceptances,

@@ -118,12 +118,7 @@ def _started(
 ) -> "subprocess.Popen[bytes]":
     try:
         process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
+            command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
         )
     except OSError:
         raise GitFailed.at("git", "cannot be run: install git") from None

@@ -81,10 +81,7 @@ AGES = (
         evidence="a rotation was recorded, but the current value was seen in place before it",
         remedy="Rotate {secret} in {environment}/{service}, and find out why the record was made.",
         controls=LEDGER,
-        facts=(
-            "period",
-            "rotate",
-        ),
+        facts=("period", "rotate"),
     ),
     age_check(
         id="rotated-back",

@@ -165,10 +165,7 @@ CATALOG = (
         remedy="Move the call behind the backend and rotate {secret}. Until then accept it by name and date.",
         controls=BROWSER,
         where=PLACE,
-        facts=(
-            "required",
-            "exposure",
-        ),
+        facts=("required", "exposure"),
     ),
     inventory_check(
         id="public-secret-demanded",
@@ -181,9 +178,6 @@ CATALOG = (
         "secret public. The two requirements conflict",
         remedy="Fix the guide: serve what needs {secret} from the backend. Do not set it.",
         controls=BROWSER,
-        facts=(
-            "required",
-            "exposure",
-        ),
+        facts=("required", "exposure"),
     ),
 )

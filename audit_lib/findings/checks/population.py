@@ -10,11 +10,7 @@ import pandas as pd
 from audit_lib.findings.check import Check, Rows, SeverityOf, Truths
 
 population_check = partial(
-    Check,
-    table="population",
-    subject="{group}",
-    covers="{name}@/{service}",
-    listed=True,
+    Check, table="population", subject="{group}", covers="{name}@/{service}", listed=True
 )
 INVENTORY = ("NIST CM-8", "CIS 5.5", "ISO A.5.9")
 

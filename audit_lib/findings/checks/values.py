@@ -125,10 +125,7 @@ VALUES = (
         "guide's own generator makes",
         remedy="At its next rotation, generate {variable} with {good_length} characters.",
         controls=("NIST IA-5(1)", "PCI 8.3.6"),
-        facts=(
-            "format",
-            "generate",
-        ),
+        facts=("format", "generate"),
     ),
     value_check(
         id="known-default",
@@ -140,10 +137,7 @@ VALUES = (
         evidence="{variable} has a default value that everyone knows",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392"),
-        facts=(
-            "example",
-            "length",
-        ),
+        facts=("example", "length"),
     ),
     value_check(
         id="too-few-classes",

@@ -160,10 +160,7 @@ def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
         wide,
         runs(wide, key, rule.seconds("minutes")),
         lambda name, run: alarm(
-            run,
-            f"refused on {run['route'].nunique()} protected routes",
-            rule.severity,
-            **named(key, name),
+            run, f"refused on {run['route'].nunique()} protected routes", rule.severity, **named(key, name)
         ),
     )
 

@@ -129,10 +129,7 @@ def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Alarm]:
     hits = traffic.events[traffic.events["message"].eq(SECRET_IN_URL)]
     return [
         alarm(
-            own,
-            f"the query parameter {parameter} is in the log with its value",
-            rule.severity,
-            subject=route,
+            own, f"the query parameter {parameter} is in the log with its value", rule.severity, subject=route
         )
         for (route, parameter), own in hits.groupby(["route", "subject"], sort=True)
     ]

@@ -169,12 +169,7 @@ def _procedures(guide: Guide, policy: Policy) -> Iterator[Statement]:
         if restart and built:
             reason = "is built into the frontend, and the procedure restarts without a build"
             yield agrees(
-                "rebuild",
-                built[0],
-                restart.number,
-                reason,
-                agreed=bool(_BUILD.search(text)),
-                secret=built[0],
+                "rebuild", built[0], restart.number, reason, agreed=bool(_BUILD.search(text)), secret=built[0]
             )
         revoke = next((line for line in lines if _REVOKE.search(line.text)), None)
         for name in names:

@@ -26,13 +26,7 @@ class Publication(Generic[Content]):
 
 
 def prepare(
-    content: Content,
-    inventory: pd.DataFrame,
-    policy: Policy,
-    project: str,
-    *,
-    keeper: Keeper,
-    artefacts: int,
+    content: Content, inventory: pd.DataFrame, policy: Policy, project: str, *, keeper: Keeper, artefacts: int
 ) -> Publication[Content]:
     """The publication of a content in so many artefacts.
 
