@@ -21,6 +21,7 @@ from audit_lib.report.first_screen import do_first, falls_due, not_known
 from audit_lib.report.frames import frame, frames
 from audit_lib.report.headline import headline
 from audit_lib.report.key_figures import key_figures
+from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.publish.publication import Publication
 from audit_lib.report.publish.reviewed import reviewed
@@ -32,7 +33,6 @@ from audit_lib.report.sections import (
     coverage_tables,
     decisions_tables,
     findings_tables,
-    leaks_tables,
     logins_tables,
     values_tables,
 )

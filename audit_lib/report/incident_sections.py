@@ -37,17 +37,6 @@ from audit_lib.report.pivot_tables import (
 )
 from audit_lib.report.table import Tables, together
 
-__all__ = [
-    "addresses_section",
-    "explanations_section",
-    "exposure_section",
-    "read_section",
-    "record_section",
-    "steps_section",
-    "symptoms_section",
-    "timeline_section",
-]
-
 
 def timeline_section(investigation: Investigation) -> Tables:
     """What happened, in order, with the lines that it cites."""

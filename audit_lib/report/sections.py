@@ -13,7 +13,7 @@ from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
 from audit_lib.report.detection_tables import detections_tables
 from audit_lib.report.failure_tables import failures_tables
-from audit_lib.report.leak_tables import leaks_tables, not_searched
+from audit_lib.report.leak_tables import not_searched
 from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
 from audit_lib.report.register_tables import changes_tables
@@ -26,17 +26,6 @@ from audit_lib.report.rule_tables import rules_tables
 from audit_lib.report.table import Table, Tables, show, together
 
 STATUSES = ("overdue", "unknown", "due", "fresh")
-
-__all__ = [
-    "ages_tables",
-    "auditor_tables",
-    "coverage_tables",
-    "decisions_tables",
-    "findings_tables",
-    "leaks_tables",
-    "logins_tables",
-    "values_tables",
-]
 
 
 def ages_tables(audit: Audit) -> Tables:

@@ -9,10 +9,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.page import page
 from audit_lib.report.review_figures import ages_figure
 from audit_lib.report.review_tables import findings_view
-from audit_lib.report.sections import findings_tables, leaks_tables
+from audit_lib.report.sections import findings_tables
 from audit_lib.report.table import show
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN
