@@ -3,13 +3,15 @@
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from audit_lib.base.bounded_toml import MAX_BYTES
 from audit_lib.base.errors import BadInput, Fault
 
+Made = TypeVar("Made")
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 MOST_TABLES = 2_000  # of one list
 
@@ -153,6 +155,28 @@ class TomlTable:
         """A value as it is, for a table that another module checks."""
         self._taken.add(key)
         return self.values.get(key)
+
+    def filled(
+        self, made: type[Made], among: Mapping[str, Sequence[str]] | None = None, /, **given: Any
+    ) -> Made:
+        """A dataclass of which each field that is not given is read under its own name, by its type.
+
+        A text without a default is needed. `among` has the only words of a field.
+        """
+        for one in fields(made):  # type: ignore[arg-type]  # a dataclass has no type of its own
+            if one.name in given:
+                continue
+            default: Any = None if one.default is MISSING else one.default
+            words = (among or {}).get(one.name, ())
+            if one.type is bool:
+                given[one.name] = self.flag(one.name)
+            elif one.type is int:
+                given[one.name] = self.number(one.name, default)
+            elif one.type is str:
+                given[one.name] = self.text(one.name, default or "", needed=default is None, among=words)
+            else:
+                given[one.name] = self.texts(one.name, words)
+        return made(**given)
 
     def close(self) -> None:
         """Note each key that nothing asked for: a misspelt key would otherwise be silence."""

@@ -34,11 +34,11 @@ class StepTemplate:
     action: str
     text: str
     verify: str
-    breaks: str
-    place: str
-    condition: str  # what must hold of the secret; "" for none
-    each: bool  # once for the secret and for each that changes with it
-    explanation: str
+    breaks: str = ""
+    place: str = ""
+    condition: str = ""  # what must hold of the secret, `if` in the file; "" for none
+    each: bool = False  # once for the secret and for each that changes with it
+    explanation: str = ""
 
     def filled(self, secret: str, words: Mapping[str, str]) -> Step:
         """The step for a secret."""
@@ -61,16 +61,7 @@ def step_templates() -> Mapping[str, tuple[StepTemplate, ...]]:
 
 
 def _template(table: TomlTable) -> StepTemplate:
-    found = StepTemplate(
-        action=table.text("action", needed=True),
-        text=table.text("text", needed=True),
-        verify=table.text("verify", needed=True),
-        breaks=table.text("breaks"),
-        place=table.text("place"),
-        condition=table.text("if", among=CONDITIONS),
-        each=table.flag("each"),
-        explanation=table.text("explanation"),
-    )
+    found = table.filled(StepTemplate, condition=table.text("if", among=CONDITIONS))
     table.close()
     return found
 

@@ -30,13 +30,6 @@ def read_consumers(table: TomlTable) -> tuple[Consumer, ...]:
 
 
 def _consumer(table: TomlTable) -> Consumer:
-    consumer = Consumer(
-        name=table.text("name", needed=True),
-        runtime=table.text("runtime", among=RUNTIMES),
-        refresh=table.text("refresh", among=REFRESHES),
-        verify=table.text("verify"),
-        owner=table.text("owner"),
-        documentation=table.text("documentation"),
-    )
+    consumer = table.filled(Consumer, {"runtime": RUNTIMES, "refresh": REFRESHES})
     table.close()
     return consumer

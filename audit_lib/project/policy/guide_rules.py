@@ -59,20 +59,7 @@ def _read(path: Path) -> tuple[GuideRule, ...]:
 
 
 def _rule(table: TomlTable) -> GuideRule:
-    rule = GuideRule(
-        number=table.text("number", needed=True),
-        says=table.text("says", needed=True),
-        lines=table.text("lines"),
-        checks=table.texts("checks"),
-        secrets=table.texts("secrets"),
-        subjects=table.texts("subjects"),
-        leaks_in=table.texts("leaks_in"),
-        paths=table.texts("paths"),
-        question=table.text("question"),
-        held_by=table.text("held_by"),
-        not_decidable=table.text("not_decidable"),
-        beyond=table.text("beyond"),
-    )
+    rule = table.filled(GuideRule)
     table.close()
     deciders = [name for name in DECIDERS if getattr(rule, name)]
     alone = not {"checks", "leaks_in"} & set(deciders)

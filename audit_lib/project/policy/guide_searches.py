@@ -26,16 +26,7 @@ def read_greps(table: TomlTable) -> tuple[DocumentedGrep, ...]:
 
 
 def _grep(table: TomlTable) -> DocumentedGrep:
-    grep = DocumentedGrep(
-        pattern=table.text("pattern", needed=True),
-        path=table.text("path", needed=True),
-        looks_for=table.text("looks_for", needed=True),
-        kinds=table.texts("kinds"),
-        guide_line=table.number("guide_line", 0, 1) or 0,
-        ignore_case=table.flag("ignore_case"),
-        prints_values=table.flag("prints_values"),
-        remedy=table.text("remedy"),
-    )
+    grep = table.filled(DocumentedGrep, guide_line=table.number("guide_line", 0, 1))
     if not is_expression(from_basic(grep.pattern)):
         table.fault("pattern must be a basic regular expression, as grep reads them")
     if not table.has("guide_line"):

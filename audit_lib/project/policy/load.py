@@ -39,6 +39,15 @@ FACTS = (
 OPTION_TABLES = (
     *("access", "attestations", "detections", "controls", "due_days", "emergency", "platform", "startup"),
 )
+_WORDS = {
+    "required": REQUIREMENTS,
+    "required_in": ENVIRONMENTS,
+    "component": COMPONENTS,
+    "classes": CLASSES,
+    "exposure_severity": SEVERITIES,
+    "restart": ("restart", "rebuild"),
+    "overlap": OVERLAPS,
+}
 Named = TypeVar("Named", SecretRule, Consumer)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -179,47 +188,18 @@ def _secret(table: TomlTable, policy: Policy) -> SecretRule:
     lines = table.numbers_by_name("lines")
     for fact in sorted(set(lines) - set(FACTS)):
         table.fault(f"lines.{shown_name(fact)} must be one of {', '.join(FACTS)}")
-    rule = SecretRule(
+    rule = table.filled(
+        SecretRule,
+        _WORDS,
         name=name,
-        service=table.text("service", needed=True),
         kind=kind,
-        required=table.text("required", "always", among=REQUIREMENTS),
-        title=table.text("title"),
         metadata=read_metadata(table),
-        aliases=table.texts("aliases"),
-        required_in=table.texts("required_in", ENVIRONMENTS),
         missing_severity=table.text("missing_severity", "high" if kind == "secret" else "", among=SEVERITIES),
-        fallback=table.text("fallback"),
-        format=table.text("format"),
-        usual_format=table.text("usual_format"),
-        forbidden_formats=table.texts("forbidden_formats"),
-        component=table.text("component", "whole", among=COMPONENTS),
-        min_length=table.number("min_length", 0) or 0,
-        good_length=table.number("good_length", 0) or 0,
-        classes=table.texts("classes", CLASSES),
-        enough_bits=table.number("enough_bits", 0) or 0,
-        placeholders=table.texts("placeholders"),
-        defaults=table.texts("defaults"),
-        equals=table.texts("equals"),
-        differs=table.texts("differs"),
-        rotates_with=table.texts("rotates_with"),
-        shared=table.flag("shared"),
         expected=table.texts_by_name("expected", ENVIRONMENTS),
         environment_formats=table.texts_by_name("environment_formats", ENVIRONMENTS),
-        public=table.flag("public"),
-        exposure_severity=table.text("exposure_severity", among=SEVERITIES),
         max_age_days=None if exempt else period or policy.default_max_age_days,
         period_stated=period is not None and not exempt,
         strict_max_age_days=None if exempt else policy.strict_max_age_days,
-        consumers=table.texts("consumers"),
-        restart=table.text("restart", among=("restart", "rebuild")),
-        generate=table.text("generate"),
-        obtain=table.text("obtain"),
-        revoke=table.text("revoke"),
-        overlap=table.text("overlap", "unknown", among=OVERLAPS),
-        counterpart=table.text("counterpart"),
-        grace_variable=table.text("grace_variable"),
-        sessions_lost=table.text("sessions_lost"),
         lines=lines,
     )
     if rule.good_length and rule.good_length < rule.min_length:

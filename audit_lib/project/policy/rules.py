@@ -26,7 +26,7 @@ class SecretRule:
     name: str
     service: str
     kind: str  # secret | identifier | setting; only a secret is fingerprinted in reports, sealed and aged
-    required: Requirement
+    required: Requirement = "always"
     title: str = ""
     metadata: SecretMetadata = field(default_factory=SecretMetadata)
     aliases: tuple[str, ...] = ()
