@@ -5,7 +5,6 @@ import pytest
 from audit_lib.base import (
     archives,
     bounded_toml,
-    bounds,
     decompress,
     tar_members,
     toml_table,
@@ -21,7 +20,7 @@ from audit_lib.secrets import env_lines, env_room
 from tests.support.paths import ROOT
 
 STATED = {
-    "any archive": (archives.EXPANDED, archives.MEMBERS, bounds.SECONDS_A_SOURCE),
+    "any archive": (archives.EXPANDED, archives.MEMBERS, archives.SECONDS_A_SOURCE),
     "all archives": (archives.FAIR, archives.SURPLUS),
     "zip": (archives.LARGEST_ZIP, zip_members.ENTRIES),
     "gzip, bzip2, xz": (decompress.STREAMS, decompress.MEMORY),

@@ -23,7 +23,7 @@ def main() -> None:
         log, clone = Path(folder) / "a.log", Path(folder) / "clone"
         log.write_text(3 * LINE)
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        for path in ("docs/review.md", "audit_lib/base/bounds.py"):
+        for path in ("docs/review.md", "audit_lib/base/archives.py"):
             with (clone / path).open("a") as file:
                 file.write("# staged\n")
         subprocess.run(["git", "add", "-u"], cwd=clone, check=True)
