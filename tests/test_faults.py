@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.cli.verify import report_faults
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from tests.support.fakes import fake_value
 from tests.support.paths import GOLDEN, ROOT
 

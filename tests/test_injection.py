@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from tests.support.artefacts import text_of
 from tests.support.browser import browser
 from tests.support.fakes import fake_value

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.how_started import command
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from audit_lib.sample import build_sample
 
 

@@ -18,7 +18,7 @@ from audit_lib.base.contracts import FRESHNESS, STATUSES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS
 from audit_lib.project import load_project
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from audit_lib.sample import AS_OF, build_sample
 from audit_lib.sample.gzip_bytes import packed
 from audit_lib.sample.history import timeline

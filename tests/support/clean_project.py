@@ -15,9 +15,9 @@ from audit_lib.findings.rules_in_force import rules_in_force
 from audit_lib.ledger import Draft, Ledger, all_heads, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project import GivenValues, load_project
+from audit_lib.project.load import remember_sample
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import bundled_policy
-from audit_lib.project.samples import remember_sample
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places

@@ -10,7 +10,7 @@ from typing import Any
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper

@@ -5,7 +5,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from audit_lib.project.samples import remember_sample
+from audit_lib.project.load import remember_sample
 from audit_lib.sample import build_sample
 
 
