@@ -42,7 +42,7 @@ from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.guide import tabulate_guide
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.project.variables import read_code

@@ -16,7 +16,7 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import load_project
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames
 from audit_lib.report.incident_answers import incident_answers

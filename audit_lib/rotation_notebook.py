@@ -9,7 +9,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import load_project
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.publish.publication import Publication, prepare
 from audit_lib.report.rotation_figure import coupling_figure

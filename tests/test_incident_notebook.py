@@ -14,7 +14,7 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.pickers import tables
 from audit_lib.report.pivot_tables import exposure_table

@@ -21,7 +21,7 @@ from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
 from audit_lib.project import Project
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.incident_screen import incident_headline

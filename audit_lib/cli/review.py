@@ -39,7 +39,7 @@ from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
 from audit_lib.project import GivenValues, Project, load_project
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.publish.package import publish
 from audit_lib.report.publish.publication import Publication

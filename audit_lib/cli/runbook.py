@@ -23,7 +23,7 @@ from audit_lib.cli.options import (
     project_option,
 )
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project.instant import instant_of
+from audit_lib.project.load import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.report.rotation_tables import KINDS
 from audit_lib.rotation.half_rotations import LONGEST

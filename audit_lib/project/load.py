@@ -1,12 +1,15 @@
 """Loads one project: by its audit.toml, or by the default layout and what is discovered beside it."""
 
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.reviewer_state import recall, remember
 from audit_lib.base.toml_table import read_text_file
+from audit_lib.project import Project
 from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
 from audit_lib.project.outside import LAYOUT, allowed_folders, given_layout
@@ -80,3 +83,12 @@ def is_configured(root: Path) -> bool:
 
 def _is_there(path: Path) -> bool:
     return path.is_symlink() or path.exists()
+
+
+def instant_of(project: Project, as_of: str) -> datetime:
+    """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
+    if as_of:
+        return parse_instant(as_of, "as_of")
+    if project.pinned_as_of:
+        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
+    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")

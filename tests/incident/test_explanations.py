@@ -15,8 +15,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
-from audit_lib.project.instant import instant_of
-from audit_lib.project.load import remember_sample
+from audit_lib.project.load import instant_of, remember_sample
 from audit_lib.report.incident_screen import incident_stands_out
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 from tests.support.sample_copy import write_sample
