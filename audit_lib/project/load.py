@@ -9,37 +9,16 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.reviewer_state import recall, remember
 from audit_lib.base.toml_table import read_text_file
-from audit_lib.project import Project
 from audit_lib.project.audit_toml import leads_out, read_layout
 from audit_lib.project.discovery import discover
 from audit_lib.project.outside import LAYOUT, allowed_folders, given_layout
 from audit_lib.project.places import Project
 
-_NAME = "samples"
-
-
-def remember_sample(folder: Path) -> bool:
-    """Whether the folder is remembered as a sample; those that are gone are forgotten."""
-    root = folder.resolve()
-    kept = {place: identity for place, identity in recall(_NAME).items() if Path(place).is_dir()}
-    return remember(_NAME, kept | {str(root): _identity(root)})
-
-
-def is_sample(root: Path) -> bool:
-    """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
-    return bool(recall(_NAME).get(str(root)) == _identity(root))
-
-
-def _identity(root: Path) -> str:
-    # A file system gives the inode of a folder that was removed to the next one: it is not enough.
-    facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
-    return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
-
-
 _FOR_SAMPLES = (
     'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
     "remove both, or write the sample anew"
 )
+_SAMPLES = "samples"  # under this name they are remembered
 PLACES = ("audit.toml", ".audit/audit.toml")
 DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
 
@@ -92,3 +71,21 @@ def instant_of(project: Project, as_of: str) -> datetime:
     if project.pinned_as_of:
         return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
     raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+
+
+def remember_sample(folder: Path) -> bool:
+    """Whether the folder is remembered as a sample; those that are gone are forgotten."""
+    root = folder.resolve()
+    kept = {place: identity for place, identity in recall(_SAMPLES).items() if Path(place).is_dir()}
+    return remember(_SAMPLES, kept | {str(root): _identity(root)})
+
+
+def is_sample(root: Path) -> bool:
+    """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
+    return bool(recall(_SAMPLES).get(str(root)) == _identity(root))
+
+
+def _identity(root: Path) -> str:
+    # A file system gives the inode of a folder that was removed to the next one: it is not enough.
+    facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
+    return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"
