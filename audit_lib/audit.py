@@ -10,13 +10,16 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import Changes, Sources
 from audit_lib.base.git.commits import head_of
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.findings.attestations import tabulate_attestations
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
 from audit_lib.findings.last_review import NOT_KNOWN, last_signed, tabulate_sign_offs
-from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
+from audit_lib.findings.ledger_tables import (
+    tabulate_acceptances,
+    tabulate_attestations,
+    tabulate_ledger_faults,
+)
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.previous_report import read_previous
 from audit_lib.findings.register import Reviews, tabulate_exceptions

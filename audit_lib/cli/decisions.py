@@ -29,9 +29,9 @@ from audit_lib.cli.options import (
     writer_option,
 )
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
-from audit_lib.findings.attestations import UNANSWERED, questions_of, tabulate_attestations
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
+from audit_lib.findings.ledger_tables import UNANSWERED, questions_of, tabulate_attestations
 from audit_lib.findings.ownership import QUARTER, recertified_rule
 from audit_lib.ledger import Draft, all_heads, read_ledger
 from audit_lib.ledger.entry import ROLES

@@ -1,12 +1,17 @@
-"""Tables of the ledger that checks judge: what is wrong with its entries, and the decisions on findings."""
+"""Tables of the ledger that checks judge: faults of its entries, decisions on findings, and what people answer for."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Acceptances, LedgerFaults
+from audit_lib.base.contracts import Acceptances, Attestations, LedgerFaults
+from audit_lib.base.errors import BadInput
+from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
+from audit_lib.project.policy import Policy
 
 
 def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
@@ -33,3 +38,53 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
         }
         for id_ in sorted(last)
     )
+
+
+UNANSWERED = ("open", "expired")
+
+
+def questions_of(policy: Policy) -> dict[str, str]:
+    """The question of each rule that only people can answer; `BadInput` if it is not a table of texts."""
+    questions = policy.options.get("attestations", {})
+    if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
+        raise BadInput.at(str(policy.path), "attestations must be a table of rule = question")
+    return questions
+
+
+def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
+    """`Attestations`: each question of the policy, then what was attested without being asked.
+
+    An answer that has run out leaves its question open again (docs/rules.md#attestations).
+    `BadInput` as `questions_of` raises it.
+    """
+    questions = questions_of(policy)
+    answers = {str(entry.body["rule"]): entry.body for entry in ledger.of_kind("attestation")}
+    rows = []
+    for rule in dict.fromkeys([*questions, *sorted(answers)]):
+        answer = answers.get(rule)
+        until = parse_instant(answer["until"], "ledger") if answer else None
+        rows.append(
+            {
+                "rule": rule,
+                "question": questions.get(rule) or _recertified(rule),
+                "status": _status(answer, until, as_of),
+                "by": answer["by"] if answer else "",
+                "reason": answer["reason"] if answer else "",
+                "until_at": until,
+            }
+        )
+    return Attestations.of(rows)
+
+
+def _status(answer: Mapping[str, Any] | None, until: datetime | None, as_of: datetime) -> str:
+    if answer is None or until is None:
+        return "open"
+    if until < as_of:
+        return "expired"
+    return "answered no" if answer.get("answer") == "no" else "attested"
+
+
+def _recertified(rule: str) -> str:
+    """The question behind an answer of an owner; "" of any other that the policy does not ask."""
+    secret = rule.removeprefix(PREFIX)
+    return f"Is {secret} still needed, owned, and limited as the policy says?" if secret != rule else ""

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from audit_lib.findings.attestations import UNANSWERED
 from audit_lib.findings.check import Check
+from audit_lib.findings.ledger_tables import UNANSWERED
 from audit_lib.findings.ownership import PREFIX
 
 INTEGRITY = ("NIST AU-9(3)", "NIST AU-10", "ASVS 16.4.2")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.findings.attestations import tabulate_attestations
+from audit_lib.findings.ledger_tables import tabulate_attestations
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project.policy import Policy
 
