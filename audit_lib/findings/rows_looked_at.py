@@ -1,4 +1,4 @@
-"""Where the value of each row's secret stands, for checks that compare values or judge their age."""
+"""The rows that a check looks at: without settings where it spares them, and with the lines of their secrets."""
 
 from collections import defaultdict
 
@@ -6,6 +6,31 @@ import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.findings.check import Check, Rows, Tables
+from audit_lib.secrets.env_lines import UNKNOWN_VALUES
+
+
+def looked_at(check: Check, tables: Tables) -> Rows:
+    """The rows of a check's table; for one that spares settings, without the files that hold nothing else,
+    and without the settings whose value is not known: what a loader surely alters is told of them, too.
+
+    A line that was not understood may be a secret, and so may what no inventory names.
+    """
+    rows = tables[check.table]
+    if not check.spares_settings:
+        return rows
+    inventory = tables["inventory"]
+    settings = inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
+    if "line" in rows:
+        not_known = rows["faults"].map(lambda faults: set(faults.split(",")) <= set(UNKNOWN_VALUES))
+        return rows[~(_pairs(rows).isin(_pairs(settings)) & not_known.astype(bool))]
+    others = inventory.loc[inventory["kind"].ne("setting"), "source"]
+    bare = rows["source"].isin(settings["source"]) & ~rows["source"].isin(others)
+    return rows[~(bare & rows["not_understood"].eq(0).fillna(False).astype(bool))]
+
+
+def _pairs(rows: Rows) -> "pd.Series[str]":
+    return rows["source"] + ":" + rows["line"].astype(str)
+
 
 LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
