@@ -5,11 +5,10 @@ from dataclasses import replace
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.incident.deploys import deploys_in_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import NEW, suspect
-from audit_lib.incident.record import tabulate_record
+from audit_lib.incident.record import deploys_in_words, tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
