@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import CHANGES, Changes
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.covered import items
 from audit_lib.findings.families import EVERYWHERE, family_of, mildness
@@ -16,6 +17,8 @@ from audit_lib.findings.previous_report import PreviousReport
 from audit_lib.leaks.whole_search import searched_whole
 
 Place = tuple[str, str, str]  # subject, environment, service
+Fault = tuple[str, str, str, str]  # family, subject, environment, service
+Finding = Mapping[Any, Any]  # a row of Findings
 
 _TABLE = {check.id: check.table for check in CHECKS}
 _OF_PLACES = ("inventory", "freshness", "entries", "sources")
@@ -107,11 +110,6 @@ class SeenAgain:
         ages = self.tables["freshness"][self.tables["freshness"]["secret"].eq(secret)]
         before = ages["hi_at"] <= pd.Timestamp(self.previous_as_of)
         return len(ages) > 0 and bool(before.all())
-
-
-Tables = Mapping[str, pd.DataFrame]
-Fault = tuple[str, str, str, str]  # family, subject, environment, service
-Finding = Mapping[Any, Any]  # a row of Findings
 
 
 def compare(previous: PreviousReport, findings: pd.DataFrame, tables: Tables) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Tables of the ledger that checks judge: faults of its entries, decisions on findings, and what people answer for."""
+"""Tables of the ledger that checks judge: faults of entries, decisions on findings, answers to questions."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +12,8 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
+
+UNANSWERED = ("open", "expired")
 
 
 def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
@@ -38,9 +40,6 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
         }
         for id_ in sorted(last)
     )
-
-
-UNANSWERED = ("open", "expired")
 
 
 def questions_of(policy: Policy) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The rows that a check looks at: without settings where it spares them, and with the lines of their secrets."""
+"""The rows that a check looks at: settings left out if it spares them, with the lines of their secrets."""
 
 from collections import defaultdict
 
@@ -7,6 +7,8 @@ import pandas as pd
 from audit_lib.base.contracts import rows
 from audit_lib.findings.check import Check, Rows, Tables
 from audit_lib.secrets.env_lines import UNKNOWN_VALUES
+
+LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
 
 def looked_at(check: Check, tables: Tables) -> Rows:
@@ -30,9 +32,6 @@ def looked_at(check: Check, tables: Tables) -> Rows:
 
 def _pairs(rows: Rows) -> "pd.Series[str]":
     return rows["source"] + ":" + rows["line"].astype(str)
-
-
-LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
 
 def with_lines(check: Check, table: Rows, tables: Tables) -> Rows:
