@@ -10,8 +10,7 @@ import pandas as pd
 from audit_lib.base.contracts import Configuration
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import ignored, is_repository
-from audit_lib.project.configuration.answers import Answer, NotUnderstood, unread
-from audit_lib.project.configuration.baselines import baseline_answers
+from audit_lib.project.configuration.answers import Answer, NotUnderstood, baseline_answers, unread
 from audit_lib.project.configuration.blueprints import blueprint_answers
 from audit_lib.project.configuration.image_builds import Build, builds_images, image_builds
 from audit_lib.project.configuration.image_contexts import image_answers, is_dockerfile
