@@ -9,7 +9,7 @@ from typing import Any
 
 from audit_lib.findings.audit import Audit
 from audit_lib.report.action_groups import FIRST
-from audit_lib.report.action_tables import actions_table, findings_to_close
+from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.block import Block
 from audit_lib.report.first_screen import do_first, falls_due, not_known
 from audit_lib.report.headline import headline

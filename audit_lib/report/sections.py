@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.findings.audit import Audit
-from audit_lib.report.action_tables import actions_table, findings_to_close
+from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
 from audit_lib.report.detection_tables import detections_tables
