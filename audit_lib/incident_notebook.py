@@ -38,11 +38,10 @@ from audit_lib.report.incident_sections import (
     timeline_section,
 )
 from audit_lib.report.incident_tables import read_table, steps_table, where_to_look_table
-from audit_lib.report.log_lines import lines_table
+from audit_lib.report.log_lines import Pointed, lines_table
 from audit_lib.report.notes import note, notes_table
 from audit_lib.report.pickers import pickers
 from audit_lib.report.pivot_frames import Address, Route, Secret
-from audit_lib.report.places import Pointed
 from audit_lib.report.publish.incident_evidence import package, search_package, searched
 from audit_lib.report.rich_table import show
 from audit_lib.report.table import Table

@@ -1,12 +1,33 @@
-"""Shows the lines of logs that a place names, with those around them, without known values."""
+"""The places that somebody points at, and the lines of logs there with those around them, without values."""
 
+import pandas as pd
+
+from audit_lib.base.errors import BadInput
 from audit_lib.logs.quote_lines import AROUND, quote_lines
 from audit_lib.project import Project
-from audit_lib.report.places import Pointed, places
 from audit_lib.report.table import Table, show
 from audit_lib.secrecy import guard
 
+Pointed = str | pd.DataFrame | pd.Series  # a place, rows of a frame, or one row
 MOST_PLACES = 20
+
+
+def places(pointed: Pointed) -> list[str]:
+    """The places, each once: of rows those of their `evidence`, else of their `file` and `line`.
+
+    Raises:
+        BadInput: the rows have no such columns.
+    """
+    if isinstance(pointed, str):
+        return [place for place in pointed.split("; ") if place]
+    rows = pointed.to_frame().T if isinstance(pointed, pd.Series) else pointed
+    if "evidence" in rows:
+        found = [place for text in rows["evidence"].astype("str") for place in text.split("; ")]
+    elif {"file", "line"} <= set(rows):
+        found = [f"{file}:{line}" for file, line in zip(rows["file"], rows["line"], strict=True)]
+    else:
+        raise BadInput.at("place", "must be a place such as backend.log:121, or rows with such places")
+    return [place for place in dict.fromkeys(found) if place]
 
 
 def lines_table(project: Project, pointed: Pointed, around: int = AROUND) -> Table:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from audit_lib.base.in_words import counted
-from audit_lib.report.places import Pointed, places
+from audit_lib.report.log_lines import Pointed, places
 from audit_lib.report.table import Table, show
 
 MOST_PLACES = 5
