@@ -1,9 +1,11 @@
 """What a review publishes: the executed notebook, and what is rendered from it and the audit."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import nbformat
 
+from audit_lib.base.clock import iso
 from audit_lib.findings.audit import Audit
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.findings_sarif import findings_sarif
@@ -11,8 +13,8 @@ from audit_lib.report.json_text import to_json
 from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
 from audit_lib.report.publish.extract_text import texts_of_pdf
-from audit_lib.report.publish.manifest import manifest
 from audit_lib.report.publish.package import Package
+from audit_lib.report.publish.publication import Publication, digested
 from audit_lib.report.publish.reviewed import NOTEBOOK
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.report.reperform import reperform_text
@@ -21,6 +23,40 @@ from audit_lib.report.report_pdf import report_pdf
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.secrecy.signature import EVIDENCE
+
+SCHEMA = "audit_lib/manifest/1"
+_INPUTS = ("source", "kind", "environment", "service", "size_bytes", "sha256", "keyed_digest")
+
+
+def manifest(review: Publication[Audit], files: Mapping[str, str]) -> dict[str, Any]:
+    """The manifest of a review's artefacts, given the SHA-256 of each file but its own.
+
+    A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
+    key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
+    """
+    audit, planned = review.content, review.plan
+    kept = audit.key_origin != "throw-away"
+    return {
+        "schema": SCHEMA,
+        "project": audit.project.name,
+        "quarter": str(audit.quarter),
+        "as_of": iso(audit.as_of),
+        "key": {"key_id": audit.key_id if kept else None, "origin": audit.key_origin},
+        "files": dict(files),
+        "inputs": digested(audit.tables["sources"], _INPUTS),
+        "audit_toml": {"sha256": audit.project.layout_sha256 or None},
+        "policy": {"name": audit.policy.name, "sha256": audit.policy.sha256},
+        "ledger": dict(audit.ledger_heads),
+        "seal": {
+            "values": planned.values,
+            "forms": planned.forms,
+            "runs": planned.runs,
+            "artefacts": planned.artefacts,
+            "hits": 0,
+            "not_searched": list(planned.not_searched),
+            "ordinary": planned.ordinary,
+        },
+    }
 
 
 def calendar(audit: Audit) -> str:
