@@ -18,7 +18,7 @@ from audit_lib.report.leak_tables import leaks_tables
 from audit_lib.report.register_tables import exceptions_table
 from audit_lib.report.review_summary import sign_off
 from audit_lib.report.review_tables import findings_table, freshness_table
-from audit_lib.report.rule_tables import rules_tables
+from audit_lib.report.rule_results import rules_tables
 from audit_lib.report.sections import coverage_tables, decisions_tables
 from audit_lib.report.table import Table, Tables, column_widths, together
 from audit_lib.secrecy import guard

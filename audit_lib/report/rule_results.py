@@ -1,4 +1,4 @@
-"""One row for each rule of the guide: what decides it, on how much, and what came out."""
+"""One row for each rule of the guide: what decides it, on how much, what came out; and their tables."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,16 +6,28 @@ from functools import lru_cache
 import pandas as pd
 
 from audit_lib.base.contracts import RuleResults
+from audit_lib.base.contracts.findings import RULE_VERDICTS
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check
 from audit_lib.findings.checks import CHECKS
 from audit_lib.project.policy.guide_rules import GuideRule, guide_rules
 from audit_lib.report.rule_tallies import Judged, Tally, judge_all, tally
+from audit_lib.report.table import Tables, show, together
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN
 
 NOT_DECIDABLE, NOT_APPLICABLE, HELD, ATTESTED = "not decidable", "not applicable", "held", "attested"
 SEARCH = "a search for each value in every form"
+_MEANING = {
+    "fail": "an exception was found",
+    "unknown": "nothing was found, but not everything could be seen",
+    "pass": "everything of it was seen, without an exception",
+    "attested": "somebody answers for it by name, until a date",
+    "held": "the program itself holds it",
+    "not applicable": "nothing that it is about is there",
+    "not decidable": "nothing that was read can decide it",
+}
 
 
 @lru_cache(maxsize=1)  # page, paper and data show the same
@@ -113,3 +125,24 @@ def _procedure(rule: GuideRule, results: Mapping[str, Judged]) -> str:
     if rule.leaks_in:
         looked.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
     return f"Looked for: {'; '.join(looked)}."
+
+
+def rules_tables(audit: Audit) -> Tables:
+    """How many rules came out how, then each rule: what decides it, on how much, with what exceptions."""
+    results = tabulate_rules(audit)
+    met = [verdict for verdict in RULE_VERDICTS if results["verdict"].eq(verdict).any()]
+    counts = pd.DataFrame(
+        {
+            "verdict": met,
+            "rules": [int(results["verdict"].eq(verdict).sum()) for verdict in met],
+            "meaning": [_MEANING[verdict] for verdict in met],
+        }
+    )
+    rules = results[
+        ["rule", "says", "verdict", "population", "tested", "exceptions", "decided_by", "evidence", "reason"]
+    ]
+    number = counted(len(results), "rule")
+    return together(
+        show(counts, f"How the {number} of the guide came out"),
+        show(rules, "Rule by rule", fold=f"Rule by rule: what decides each of {number}, and on how much"),
+    )

@@ -22,7 +22,7 @@ from audit_lib.report.review_facts import review_facts
 from audit_lib.report.review_summary import sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables
-from audit_lib.report.rule_tables import rules_tables
+from audit_lib.report.rule_results import rules_tables
 from audit_lib.report.table import Table, Tables, show, together
 
 STATUSES = ("overdue", "unknown", "due", "fresh")
