@@ -13,10 +13,9 @@ from audit_lib.report import escape as inert
 from audit_lib.report.focus import Focus
 from audit_lib.report.log_lines import lines_table
 from audit_lib.report.pivot_tables import client_routes_table, client_table, route_table, secret_table
-from audit_lib.report.table import Tables, as_html, show, together
+from audit_lib.report.table import Tables, as_html, is_watched, show, together
 from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.report.timeline_marks import timeline_marks
-from audit_lib.report.watched import is_watched
 
 MOST_CHOICES = 2000  # of a list to choose from; anything else can be typed
 _HINT = "Set since, until, secret and client as parameters; JupyterLab with widgets shows pickers here."

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from IPython.core.getipython import get_ipython
 
 from audit_lib.base.in_words import instant_words, whole_days
 from audit_lib.report import escape as inert
 from audit_lib.report.columns import Column, column, status_words
 from audit_lib.report.html_cell import anchor, html_cell
-from audit_lib.report.watched import is_watched
 from audit_lib.report.word_style import word_style
 
 TEXT_WIDTH = 128
@@ -233,3 +233,9 @@ def _width(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )
+
+
+def is_watched() -> bool:
+    """Whether a front end with a person runs the cell: it names the cell, papermill and nbclient do not."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel is not None and "cellId" in kernel.get_parent().get("metadata", {})
