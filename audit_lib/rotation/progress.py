@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.requests import REFUSED, succeeded
 from audit_lib.project.policy import Policy
-from audit_lib.rotation.callers import answered_again
 from audit_lib.rotation.half_done import HalfDone, half_done
 from audit_lib.rotation.leak_lives import own_processes_check
 from audit_lib.rotation.purged import purged
@@ -18,6 +19,8 @@ from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.scope import RotationScope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
 from audit_lib.rotation.store_changes import StoreChange, store_changes
+
+_BEFORE = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -161,3 +164,33 @@ def _recorded(one: StoreChange, read: RotationRead, since: datetime) -> StepProg
 def _only_claimed(one: StoreChange, place: str) -> str:
     known = "the value did not change" if one.state == NOT_DONE else "no value proves it"
     return f"claimed in {place}, but {known}"
+
+
+def answered_again(environment: str, changes: list[StoreChange], read: RotationRead) -> StepProgress:
+    """By the last dated request of each address on a protected route; undated ones show no order."""
+    bounds = [(one.after, one.by) for one in changes if one.after and one.by and one.state == DONE]
+    if not bounds:
+        return StepProgress("watch", environment, worst_of(changes), "no store is known to have changed")
+    after, by = min(low for low, _ in bounds), max(high for _, high in bounds)
+    logs = read.sources[read.sources["kind"].eq("log") & read.sources["environment"].eq(environment)]
+    asked = read.requests[read.requests["file"].isin(logs["source"]) & read.requests["timed"]]
+    asked = asked[succeeded(asked) | (asked["protected"] & asked["status"].isin(REFUSED))]
+    known = asked[succeeded(asked) & asked["not_after_at"].between(after - _BEFORE, after)]
+    later = asked[asked["not_before_at"].ge(by) & asked["client"].isin(set(known["client"]))]
+    if later.empty:
+        told = "no dated request after the change, by an address that was answered before it"
+        return StepProgress("watch", environment, NOT_KNOWN, told)
+    last = later.drop_duplicates("client", keep="last")
+    refused = last[~succeeded(last)]
+    if len(refused):
+        first = refused.iloc[0]
+        many = counted(len(refused), "address", "addresses")
+        told = f"{many} of {len(last)} last refused after the change ({first['file']}:{first['line']})"
+        return StepProgress("watch", environment, NOT_DONE, told)
+    many = counted(len(last), "address", "addresses")
+    return StepProgress("watch", environment, DONE, f"{many} that came back: each was last answered")
+
+
+def worst_of(changes: list[StoreChange]) -> str:
+    """Not known if whether a store changed is not known, else not done."""
+    return NOT_KNOWN if any(one.state == NOT_KNOWN for one in changes) else NOT_DONE
