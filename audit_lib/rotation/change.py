@@ -1,25 +1,29 @@
 """A rotation in env files: a variable and its twins get a new value, the ledger both fingerprints."""
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
+from audit_lib.base.files import sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.secret_place import SecretPlace
 from audit_lib.project import EnvSource, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.edit_env import Change, current_value, with_value
-from audit_lib.rotation.replace_file import replace_file
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.value_rules import hold
 
 # The password of a URL, from the colon behind the user to the @ before the host.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")
+SUFFIX = ".audit-lib-new"
 
 
 @dataclass(frozen=True)
@@ -164,3 +168,39 @@ def _password_of(rule: SecretRule, new: str) -> Change:
 
 def _fingerprint(keeper: Keeper, value: str, rule: SecretRule) -> str:
     return hold(keeper, keeper.take(value), rule.component).part
+
+
+def replace_file(path: Path, expected: bytes, content: bytes) -> None:
+    """The file has the new content, its mode and, as far as the system allows, its owner.
+
+    No copy of the old content is made. The new one is written to `NAME.audit-lib-new` beside it first, for
+    its owner alone, and is removed if anything fails; what an earlier crash left there is overwritten.
+
+    `BadInput` if the file holds other bytes than expected by now, or cannot be written.
+    """
+    beside = path.with_name(path.name + SUFFIX)
+    try:
+        facts = path.stat()
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            _write(handle, content, facts)
+            if path.read_bytes() != expected:
+                raise BadInput.at(path.name, "was changed meanwhile: nothing was written")
+            beside.replace(path)
+        finally:
+            with suppress(FileNotFoundError):
+                beside.unlink()
+        sync_folder(path.parent)
+    except OSError as error:
+        raise BadInput.at(path.name, f"cannot be written ({error.strerror})") from None
+
+
+def _write(handle: int, content: bytes, facts: os.stat_result) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        if hasattr(os, "fchmod"):
+            with suppress(PermissionError):
+                os.fchown(file.fileno(), facts.st_uid, facts.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(facts.st_mode))
+        file.flush()
+        os.fsync(file.fileno())

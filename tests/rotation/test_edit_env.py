@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from audit_lib.base.errors import BadInput
+from audit_lib.rotation.change import SUFFIX, replace_file
 from audit_lib.rotation.edit_env import with_value
-from audit_lib.rotation.replace_file import SUFFIX, replace_file
 from audit_lib.secrets.env_lines import decoded
 from audit_lib.secrets.loaders import READERS
 from tests.support.fakes import fake_value
@@ -111,7 +111,7 @@ def test_only_this_value_changes(
 CRASH = """
 import os, sys
 from pathlib import Path
-import audit_lib.rotation.replace_file as module
+import audit_lib.rotation.change as module
 steps, last = 0, int(sys.argv[2])
 def count(frame, event, arg):
     global steps
