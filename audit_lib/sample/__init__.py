@@ -16,8 +16,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.rotation.trigger_lists import read_lists
-from audit_lib.sample.configuration import configuration_files
-from audit_lib.sample.deploys import DEPLOYS, deploy_list
+from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
 from audit_lib.sample.history import HeldVariable, midnight, timeline

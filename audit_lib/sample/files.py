@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from audit_lib.sample.deploys import DEPLOYS
+from audit_lib.sample.configuration import DEPLOYS
 from audit_lib.sample.history import PUBLISHED
 from audit_lib.sample.values import ALPHANUMERIC, drawn
 

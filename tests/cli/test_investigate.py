@@ -18,7 +18,7 @@ from audit_lib.incident.first_steps import steps
 from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.report.publish.incident_evidence import ARTEFACTS
-from audit_lib.sample.deploys import DEPLOYS
+from audit_lib.sample.configuration import DEPLOYS
 from tests.support.browser import browser
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
