@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,18 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
+from audit_lib.base.contracts import rows
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.progress import Progress
-from audit_lib.cli.leaks_answer import leak_lines
 from audit_lib.cli.options import now
+from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, TITLE, Style
 from audit_lib.leaks.elsewhere import tabulate_elsewhere
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.next_step import exit_code, next_step
+from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOWN, PRODUCTION
+from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -26,6 +31,14 @@ from audit_lib.report.sarif import leaks_sarif
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.given_values import parse_env_options
 from audit_lib.secrets.inventory import tabulate_inventory
+
+_STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
+_WORDS = {IN_FORCE: "IN FORCE", NOT_KNOWN: "not known to be in force", NOT_IN_FORCE: "not in force"}
+_STATES = ("incomplete", "not searched", "partly", "searched")
+_MOST_NAMES = 4
+
+
+Line = dict[str, Any]  # what `say` takes
 
 
 def search(
@@ -107,3 +120,90 @@ def _as_sarif(found: LeakAudit, _: pd.DataFrame) -> str:
     complete = not (found.coverage["state"] == "incomplete").any()
     log = leaks_sarif(found.leaks, found.places, complete=complete)
     return json.dumps(log, indent=2, ensure_ascii=True) + "\n"
+
+
+def leak_lines(found: LeakAudit, most: int, elsewhere: pd.DataFrame) -> Iterator[Line]:
+    """The answer, then each leak with at most so many places, the most urgent first; never a value."""
+    real = found.leaks[~found.leaks["kind"].isin(NO_SECRETS)]
+    whole = shows_no_leak(found.coverage)
+    yield _line(_totals(found.leaks, real, whole), *_answer(real, whole))
+    since = {(row.leak_id, row.path): _since(row) for row in rows(elsewhere)}
+    for leak in rows(found.leaks):
+        yield _leak_line(leak)
+        there = found.places[found.places["leak_id"] == leak.leak_id]
+        for place in rows(there.head(most)):
+            yield _line(f"{_place(place)}{since.get((place.leak_id, place.path), '')}", indent="    ")
+        if len(there) > most:
+            yield _line(
+                f"and {counted(len(there) - most, 'more place')} (--places {len(there)})", indent="    "
+            )
+    yield _line()
+    yield from _coverage_lines(found.coverage)
+    yield _line()
+    yield _line(f" {next_step(found.leaks, found.coverage)}", "do first:")
+
+
+def _line(text: str = "", lead: str = "", style: Style = TITLE, *, indent: str = "") -> Line:
+    return {"text": text, "lead": lead, "style": style, "indent": indent}
+
+
+def _answer(real: pd.DataFrame, whole: bool) -> tuple[str, Any]:
+    if len(real):
+        return counted(len(real), "leak"), BAD
+    return ("No leak", GOOD) if whole else ("No leak was found, but not everything was searched", DOUBT)
+
+
+def _totals(leaks: pd.DataFrame, real: pd.DataFrame, whole: bool) -> str:
+    force = real["force"].eq(IN_FORCE)
+    there = force & real["in_force"].str.split(",").map(lambda places: PRODUCTION in places)
+    doubt = int(real["force"].eq(NOT_KNOWN).sum())
+    chosen = int(leaks["kind"].eq("possible").sum())
+    hashes = int(leaks["kind"].eq("hash").sum())
+    others = len(leaks) - len(real) - chosen - hashes
+    said = [
+        f"{int(there.sum())} in force in production, {int((force & ~there).sum())} in force elsewhere, "
+        f"{doubt} not known to be in force, {len(real) - int(force.sum()) - doubt} not in force"
+    ] * bool(len(real))
+    said.append(counted(chosen, "possible password"))
+    said += [f"{counted(hashes, 'hash', 'hashes')} of passwords"] * bool(hashes)
+    said.append(counted(others, "template or weak default", "templates and weak defaults"))
+    return f": {'; '.join(said)}"
+
+
+def _leak_line(leak: Any) -> Line:
+    kind = "" if leak.kind == "leak" else f" ({leak.kind})"
+    there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
+    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)} in {leak.first_commit[:12]}"
+    where = "at HEAD" if leak.at_head else "not at HEAD"
+    reach = "" if leak.reachable else ", not reachable by a ref"
+    often = counted(leak.occurrences, "occurrence")
+    told = f"{_WORDS[leak.force]}{there}{since}, {where}{reach}, {often}, {leak.leak_id}"
+    style = FAINT if leak.kind in NO_SECRETS else _STYLES.get(leak.force, FAINT)
+    return _line(f": {told}", f"{leak.variable}{kind}", style)
+
+
+def _place(place: Any) -> str:
+    line = "" if place.line is None else f":{place.line}"
+    commit = f" {place.commit[:12]}" if place.commit else ""
+    return f"{place.place}{commit} {place.path}{line} ({place.encoding})"
+
+
+def _since(row: Any) -> str:
+    """For how long a value has been in a file outside the project, and how grave that is."""
+    if row.written_at is None:
+        return f"; {row.severity}: since when is not known"
+    days = counted(int(row.days_min), "day")
+    return f"; {row.severity}: there for {days} at least, since {day_words(row.written_at)}"
+
+
+def _coverage_lines(coverage: pd.DataFrame) -> Iterator[Line]:
+    """What was searched, by what is the same of it; what was left out comes first."""
+    keys = ["state", "part", "reason"]
+    ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
+    for (state, part, reason), group in ordered.groupby(keys, sort=False):
+        count = "" if group["count"].isna().all() else f"{group['count'].sum():,} "
+        named = [place for place in group["place"] if place not in ("", ".")]
+        more = [f"{len(named) - _MOST_NAMES} more"] * (len(named) > _MOST_NAMES)
+        names = f" ({', '.join([*named[:_MOST_NAMES], *more])})" if named else ""
+        said = f" {count}{part}{names}{f': {reason}' if reason else ''}"
+        yield _line(said, f"{state}:", FAINT if state == "searched" else DOUBT)
