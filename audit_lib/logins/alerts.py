@@ -1,19 +1,117 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pandas as pd
 
+from audit_lib.base.clock import iso
 from audit_lib.base.contracts import Alerts
+from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
+from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.alarm import dense, places, seconds_of
+from audit_lib.logins.detections.certain_messages import POSSIBLE_LOGINS
+from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import told_failures
-from audit_lib.logins.quiet import NEEDS, Watched
+from audit_lib.logins.detections.traffic import kinds_met
+from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone, unread
+from audit_lib.logins.proposals import propose
 from audit_lib.logs.log_read import LogRead
 from audit_lib.project import LogSource
-from audit_lib.project.policy.alerts import LOGINS, AlertRule
+from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The logs over the time that is watched, both ends inclusive, and the policy that they are read by."""
+
+    log_sources: tuple[LogSource, ...]
+    logs: LogRead
+    policy: DetectionPolicy
+    since: datetime
+    until: datetime
+
+
+def every_log_read(rule: AlertRule, watched: Watched) -> str:
+    """Each log was read to its end. The log that is missing would tell."""
+    return next(unread(watched.logs.sources), "")
+
+
+def every_line_understood(rule: AlertRule, watched: Watched) -> str:
+    """Each line of the logs was understood. A format for the others would tell."""
+    lines = int(watched.logs.sources["not_understood"].sum())
+    return f"lines of the logs that were not understood: {lines:,}" if lines else ""
+
+
+def every_instance(rule: AlertRule, watched: Watched) -> str:
+    """How many instances write each log is declared. `instances` in audit.toml would tell."""
+    return undeclared_instances(watched.log_sources)
+
+
+def known_hours(rule: AlertRule, watched: Watched) -> str:
+    """Each time has a zone, its own or a declared one. `time_zone` in audit.toml would tell."""
+    return undeclared_zone(watched.logs.sources)
+
+
+def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
+    """A line with a time since then. A log that is newer, or has times would tell."""
+    minutes, events = watched.logs.minutes["minute_at"], watched.logs.events["at"]
+    asked = minutes.between(watched.since - timedelta(minutes=1), watched.until).any()
+    if asked or events.between(watched.since, watched.until).any():
+        return ""
+    return f"no log line since {iso(watched.since)} has a time"
+
+
+def declared_failure(rule: AlertRule, watched: Watched) -> str:
+    """Of failed logins: what one looks like is declared ([detections.failure], [[logins]]), on each route."""
+    if not set(rule.kinds) & set(LOGINS):
+        return ""
+    policy, counts = watched.policy, watched.logs.counts
+    asked = propose(counts, policy.logins, policy.failed_statuses)
+    return undeclared_failure(policy, counts, asked, has_failed(policy.added_logins, counts))
+
+
+def certain_logins(rule: AlertRule, watched: Watched) -> str:
+    """Of failed logins: no message may tell of one in words that no format knows. A format would tell."""
+    said = watched.logs.events
+    possible = said["kind"].eq(POSSIBLE) & said["status"].isna() & said["not_after_at"].ge(watched.since)
+    if not set(rule.kinds) & set(LOGINS) or not possible.any():
+        return ""
+    return f"{POSSIBLE_LOGINS}: {int(possible.sum()):,}"
+
+
+def a_request(rule: AlertRule, watched: Watched) -> str:
+    """Of requests: one was answered with 2xx. The application's own log of each request would tell."""
+    if not set(rule.kinds) & set(REQUESTS):
+        return ""
+    status = watched.logs.counts["status"]
+    if status.between(200, 299).fillna(False).any():
+        return ""
+    if status.isna().all():
+        return "no request was recognised in the logs"
+    return "no request was answered with 2xx: the logs may be another application's"
+
+
+def known_wording(rule: AlertRule, watched: Watched) -> str:
+    """Of messages: one of the kind was met, or known_messages of the policy names it."""
+    said = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
+    return unknown_wording(said, kinds_met(watched.logs.events), watched.policy) if said else ""
+
+
+NEEDS: tuple[Callable[[AlertRule, Watched], str], ...] = (
+    every_log_read,
+    every_line_understood,
+    a_line_of_the_time,
+    declared_failure,
+    certain_logins,
+    a_request,
+    known_wording,
+    every_instance,
+    known_hours,
+)
 
 
 def evaluate(
