@@ -11,8 +11,7 @@ from audit_lib.leaks.urgency import NO_SECRETS, PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block
-from audit_lib.report.bursts import bursts
-from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS
+from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, bursts
 from audit_lib.report.headline import losses
 from audit_lib.report.verdict import judged
 

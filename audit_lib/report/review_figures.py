@@ -10,10 +10,9 @@ from audit_lib.base.in_words import counted, day_words, whole_days
 from audit_lib.findings.audit import Audit
 from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.report import escape as inert
-from audit_lib.report.bursts import bursts
 from audit_lib.report.colours import COLOURS
 from audit_lib.report.columns import status_words
-from audit_lib.report.days_of_quarter import day_of, days, refused_in, stretches, undated
+from audit_lib.report.days_of_quarter import bursts, day_of, days, refused_in, stretches, undated
 from audit_lib.report.review_tables import PRESSING, age_text, by_pressing, place
 from audit_lib.report.svg import MONO, Axes, Figure, bar, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
