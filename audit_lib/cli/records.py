@@ -31,8 +31,7 @@ from audit_lib.leaks.removal import search_removed
 from audit_lib.ledger import Draft, Ledger, read_ledger
 from audit_lib.ledger.keys import keeper_of, key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.ledger.secret_place import SecretPlace
-from audit_lib.ledger.tenures import tenures
+from audit_lib.ledger.tenures import SecretPlace, tenures
 from audit_lib.rotation.store_changes import present_stays
 from audit_lib.secrecy.keeper import Key
 from audit_lib.secrets.ledger_observations import Links

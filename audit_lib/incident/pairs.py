@@ -11,8 +11,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.secret_values import held_throughout
-from audit_lib.ledger.secret_place import SecretPlace
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.tenures import SecretPlace, Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, within
 
 

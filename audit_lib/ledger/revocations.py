@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger.read import Ledger
-from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import SecretPlace
 
 
 @dataclass(frozen=True)

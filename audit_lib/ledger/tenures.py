@@ -3,12 +3,22 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger.entry import Entry
 from audit_lib.ledger.read import Ledger
-from audit_lib.ledger.secret_place import SecretPlace
+
+
+class SecretPlace(NamedTuple):
+    """A secret in one environment of one service."""
+
+    secret: str
+    environment: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.secret}, {self.environment}/{self.service}"
 
 
 @dataclass(frozen=True)

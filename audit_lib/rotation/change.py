@@ -13,7 +13,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import sync_folder
 from audit_lib.ledger import Draft
-from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.project import EnvSource, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.edit_env import Change, current_value, with_value

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Schedule, rows
 from audit_lib.base.in_words import day_words
-from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import SecretPlace
 
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit_lib.base.in_words import instant_words
-from audit_lib.ledger.secret_place import SecretPlace
+from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.secrets.age_interval import CONFIDENCE, EPS, SAME_TIME
 from audit_lib.secrets.ledger_observations import Observation, Observations, ObservedSeries, Stint
 

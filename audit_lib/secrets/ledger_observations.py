@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.secret_place import SecretPlace
-from audit_lib.ledger.tenures import loader_in
+from audit_lib.ledger.tenures import SecretPlace, loader_in
 from audit_lib.secrets.age_interval import SAME_TIME
 
 GIVEN = "--env"  # how the source of given values begins

@@ -9,8 +9,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.secret_place import SecretPlace
-from audit_lib.ledger.tenures import loader_in
+from audit_lib.ledger.tenures import SecretPlace, loader_in
 from audit_lib.secrets.age_interval import CLOCK_SLACK
 from audit_lib.secrets.evidence_rows import Row, piece
 from audit_lib.secrets.ledger_observations import Observation, Observations
