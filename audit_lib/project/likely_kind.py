@@ -33,6 +33,14 @@ _SHAPES = {
     "generated": values.looks_generated,
     "plain": values.is_plain,
 }
+# The server's own variable, its clients' and their addresses hold one password, each by its own name.
+FAMILIES = (
+    words("DB DATABASE SQL POSTGRES POSTGRESQL PG PGPASSWORD MYSQL MARIADB MSSQL"),
+    words("MONGO MONGODB"),
+    words("REDIS VALKEY CACHE KEYDB"),
+    words("RABBITMQ AMQP BROKER CELERY"),
+    words("S3 MINIO AWS"),
+)
 
 
 def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
@@ -72,3 +80,9 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     # An env file can hold thousands of names: they are compared with one expression.
     return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
+
+
+def of_one_store(one: str, other: str) -> bool:
+    """Whether two names are of one kind of store: POSTGRES_PASSWORD and DATABASE_URL are."""
+    first, second = set(one.upper().split("_")), set(other.upper().split("_"))
+    return any(first & family and second & family for family in FAMILIES)

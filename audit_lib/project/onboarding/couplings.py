@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from audit_lib.project.discovery import files
+from audit_lib.project.likely_kind import of_one_store
 from audit_lib.project.onboarding.values_at_hand import AtHand
 from audit_lib.project.places import Project
-from audit_lib.project.stores import of_one_store
 from audit_lib.project.variables import text_of
 from audit_lib.project.variables_in_text import is_deployment
 
