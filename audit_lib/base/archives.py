@@ -12,8 +12,7 @@ from typing import BinaryIO, cast
 
 import zstandard
 
-from audit_lib.base.decompress import DECOMPRESSED, PIECE, PieceReader
-from audit_lib.base.packed_bytes import PackedBytes
+from audit_lib.base.decompress import DECOMPRESSED, PIECE, PackedBytes, PieceReader
 from audit_lib.base.tar_members import tar_members
 from audit_lib.base.zip_members import ENTRIES, is_too_long, zip_members
 

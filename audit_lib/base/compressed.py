@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from audit_lib.base.packed_bytes import PackedBytes
+from audit_lib.base.decompress import PackedBytes
 
 # Logs shrink to a fiftieth at best; what grows further from a small file was made to fill a disk or a memory.
 BOMB_RATIO = 250

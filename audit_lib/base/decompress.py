@@ -17,6 +17,24 @@ _AHEAD = 16 << 10
 _LZMA_HEAD = 9  # bytes of a zip's lzma member before its data: version, size of properties, properties
 
 
+class PackedBytes(io.RawIOBase):
+    """A file whose bytes are counted as they are taken."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.taken = 0
+
+    def readable(self) -> bool:
+        """True: it is only read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """How many bytes were read into the buffer."""
+        count = int(self._file.readinto(buffer) or 0)  # type: ignore[attr-defined]
+        self.taken += count
+        return count
+
+
 class PieceReader(io.RawIOBase):
     """Pieces as a file to read from."""
 
