@@ -60,7 +60,6 @@ from audit_lib.base.contracts.logs import (
     LogEvents,
     LogMinutes,
 )
-from audit_lib.base.contracts.population import SIDES, Ownership, Population, PopulationSides
 from audit_lib.base.contracts.rotations import (
     HalfRotations,
     LeakLives,
@@ -69,7 +68,16 @@ from audit_lib.base.contracts.rotations import (
     Schedule,
     Triggers,
 )
-from audit_lib.base.contracts.secrets import Drift, Evidence, Freshness, Inventory
+from audit_lib.base.contracts.secrets import (
+    SIDES,
+    Drift,
+    Evidence,
+    Freshness,
+    Inventory,
+    Ownership,
+    Population,
+    PopulationSides,
+)
 
 __all__ = [
     "CHANGES",
