@@ -18,7 +18,7 @@ from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
 from audit_lib.report.register_tables import changes_tables
 from audit_lib.report.report_json import values_by_place
-from audit_lib.report.review_facts import review_facts
+from audit_lib.report.review_record import review_facts
 from audit_lib.report.review_summary import sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.base import contracts
-from audit_lib.report.review_facts import review_facts
-from audit_lib.report.review_record import review_record
+from audit_lib.report.review_record import review_facts, review_record
 from tests.support.made_up_audit import audit, filled
 
 
