@@ -14,7 +14,7 @@ from audit_lib.findings.checks.detections import GRAVE
 FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.
-WORDS = {
+BURST_WORDS = {
     "A10": "everyone at once",
     "A12": "one address, to the rate limit",
     "A11": "after an unrecorded change",
@@ -25,7 +25,7 @@ WORDS = {
     "A6": "many routes",
     "A13": "at an unusual hour",
 }
-COLUMNS = ["day", "refused", "what", "detection"]
+BURST_COLUMNS = ["day", "refused", "what", "detection"]
 
 
 def message_kinds(log_counts: pd.DataFrame) -> list[str]:
@@ -92,19 +92,19 @@ def bursts(audit: Audit) -> pd.DataFrame:
     refused = refused_in(table)
     found = audit.tables["detections"]
     grave = found["verdict"].eq("found") & found["severity"].isin(GRAVE) & found["first_at"].notna()
-    told = found[grave & found["detection"].isin(WORDS)]
+    told = found[grave & found["detection"].isin(BURST_WORDS)]
     named: dict[str, Any] = {}
-    for row in sorted(rows(told), key=lambda row: (list(WORDS).index(row.detection), row.first_at)):
+    for row in sorted(rows(told), key=lambda row: (list(BURST_WORDS).index(row.detection), row.first_at)):
         day = f"{row.first_at:%Y-%m-%d}"
         if refused.get(day, 0):
             named.setdefault(day, row)
     found_on = [(day, refused[day], _what(row, found), row.detection) for day, row in sorted(named.items())]
-    return pd.DataFrame(found_on, columns=COLUMNS).astype({"refused": "int64"})
+    return pd.DataFrame(found_on, columns=BURST_COLUMNS).astype({"refused": "int64"})
 
 
 def _what(row: Any, found: pd.DataFrame) -> str:
     """`one address, within a short time`; after a deploy if one was seen on that day."""
-    words = WORDS[row.detection]
+    words = BURST_WORDS[row.detection]
     if row.detection == "A1" and row.subject != "all sources":
         return f"one address, {words}"
     deployed = found["detection"].eq("A9") & found["subject"].eq("deploy") & found["verdict"].eq("found")

@@ -14,7 +14,7 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Ledger
-from audit_lib.logins import quiet
+from audit_lib.logins import alerts
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detections import detection_policy, needs
 from audit_lib.logs.formats import load_formats
@@ -231,7 +231,7 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
 def test_alerts_are_quiet_if_all_is_seen(tmp_path: Path) -> None:
     """With what each needs, alerts of requests, of failed logins and of messages are quiet."""
     assert set(_states(tmp_path, QUIET, {}).values()) == {"quiet"}
-    assert {need.__name__ for need in quiet.NEEDS} == set(BLIND)
+    assert {need.__name__ for need in alerts.NEEDS} == set(BLIND)
 
 
 NOT_THERE: dict[str, Callable[[Ask], Ask]] = {

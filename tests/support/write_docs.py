@@ -14,7 +14,7 @@ from audit_lib.__main__ import main as program
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
-from audit_lib.logins import quiet
+from audit_lib.logins import alerts
 from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.detections.needs import NEEDS
 from audit_lib.project.policy import bundled_policy
@@ -86,7 +86,7 @@ def _needs() -> Iterator[str]:
         yield f"| {detection_name(id_)} | {'; '.join(_words(need) for need in needs)} |\n"
     yield from _preconditions(dict.fromkeys(need for needs in NEEDS.values() for need in needs))
     yield "\n## What quiet needs\n\nWithout any of these an alert on logs that did not fire is `unknown`.\n"
-    yield from _preconditions(dict.fromkeys(quiet.NEEDS))
+    yield from _preconditions(dict.fromkeys(alerts.NEEDS))
     yield "\n## What unlikely needs\n\nWithout all of one way an explanation is `unknown`, not `unlikely`.\n"
     yield "\n| explanation | must have been seen |\n|--|--|\n"
     for name, ways in UNLIKELY_NEEDS.items():
