@@ -33,7 +33,7 @@ def tar_members(file: BinaryIO) -> Iterator[tuple[str, Iterator[bytes]]]:
             _pass_sparse_map(file, head)
         if extended and size <= LONGEST_HEADER:
             said = b"".join(_content(file, left))
-            names |= _pax(said) if kind in _PAX else _long_name(kind, said)
+            names |= _pax(said) if kind in _PAX else {"path" if kind == b"L" else "linkpath": _text(said)}
             yield "", iter((said,))
         else:
             name = names.get("path") or _name(head)
@@ -94,10 +94,6 @@ def _name(head: bytes) -> str:
 
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
-def _long_name(kind: bytes, said: bytes) -> dict[str, str]:
-    return {"path" if kind == b"L" else "linkpath": _text(said)}
 
 
 def _pax(said: bytes) -> dict[str, str]:

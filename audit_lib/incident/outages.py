@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
@@ -95,8 +94,4 @@ def in_words(investigation: Investigation, outage: Outage) -> str:
 def _deploys(investigation: Investigation) -> list[DeployNear]:
     deploys = investigation.deploys
     done = deploys[deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()]
-    return [_near(row) for row in rows(done)]
-
-
-def _near(row: Any) -> DeployNear:
-    return DeployNear(row.began_at, row.ended_at, row.trigger, row.evidence)
+    return [DeployNear(row.began_at, row.ended_at, row.trigger, row.evidence) for row in rows(done)]

@@ -86,7 +86,7 @@ def sealed_line(
 def parse_line(line: bytes, place: str) -> tuple[Entry | None, list[Fault]]:
     """The entry of a line without its newline, or every fault of the line; never an exception."""
     try:
-        content = _load(line)
+        content = json.loads(line.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
         canonical = _canonical(content) == line
     except (ValueError, RecursionError, MemoryError):
         return None, [Fault(place, "is not JSON in the form that this tool writes")]
@@ -144,10 +144,6 @@ def _mac(key: Key, content: Mapping[str, Any]) -> str:
 def _canonical(content: Any) -> bytes:
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return text.encode("ascii")
-
-
-def _load(line: bytes) -> Any:
-    return json.loads(line.decode("ascii"), object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class _Setting:
 def _change(setting: _Setting, new: str, keeper: Keeper) -> FileChange:
     rule, source, loaders = setting.rule, setting.source, setting.loaders
     part = rule.component == "password" and "://" not in new
-    change = _password_of(rule, new) if part else _whole(new)
+    change = _password_of(rule, new) if part else (lambda _: new)
     return FileChange(
         place=SecretPlace(rule.name, source.environment, source.service),
         source=source.path,
@@ -144,10 +144,6 @@ def _change(setting: _Setting, new: str, keeper: Keeper) -> FileChange:
         previous=_fingerprint(keeper, setting.value, rule) if setting.value else None,
         fingerprint=_fingerprint(keeper, change(setting.value or ""), rule),
     )
-
-
-def _whole(new: str) -> Change:
-    return lambda _: new
 
 
 def _password_of(rule: SecretRule, new: str) -> Change:

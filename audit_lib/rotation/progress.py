@@ -51,7 +51,7 @@ def rotation_progress(
         here = scope.within(environment)
         mine = [one for one in changes if one.store.place.environment == environment]
         starts = [one for one in refreshes if one.place.startswith(f"{environment}/")]
-        steps += [_replaced(one) for one in mine]
+        steps += [StepProgress("replace", str(one.store), one.state, one.why) for one in mine]
         steps += starts
         if scope.overlap != "yes" and _asked(scope, policy):
             steps.append(answered_again(environment, mine, read))
@@ -99,10 +99,6 @@ def _snapshot(changes: tuple[StoreChange, ...], read: RotationRead, since: datet
     if changes and all(one.state == DONE for one in changes):
         return StepProgress("snapshot", "", DONE, "not needed: each record saw the old value itself")
     return StepProgress("snapshot", "", NOT_DONE, "the ledger has none since then and before a change")
-
-
-def _replaced(one: StoreChange) -> StepProgress:
-    return StepProgress("replace", str(one.store), one.state, one.why)
 
 
 def _retired(environment: str, mine: list[StoreChange], read: RotationRead) -> StepProgress:

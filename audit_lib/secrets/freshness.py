@@ -88,7 +88,11 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "hi_evidence": age.hi_label,
         "next_evidence": _next(item, status, reason, age, as_of),
         "conflict": bool(age.tenure.dropped),
-        **_flags(pieces),
+        **{
+            "claimed_not_done": any(_not_done(row, pieces) for row in _recorded(pieces)),
+            "rotated_back": bool(pieces["return"]),
+            "unrecorded_rotation": _unrecorded(pieces),
+        },
         "evidence_left_out": len(pieces["left out"]),
     }
 
@@ -148,14 +152,6 @@ def _exempt(item: Any, pieces: Rows) -> str:
     if is_made_up(item.template, item.strength_bits):
         return "an example's value: no secret is in force"
     return "placeholder: no secret is in force" if item.placeholder else ""
-
-
-def _flags(pieces: Rows) -> dict[str, bool]:
-    return {
-        "claimed_not_done": any(_not_done(row, pieces) for row in _recorded(pieces)),
-        "rotated_back": bool(pieces["return"]),
-        "unrecorded_rotation": _unrecorded(pieces),
-    }
 
 
 def _recorded(pieces: Rows) -> list[Any]:

@@ -75,12 +75,8 @@ class Detected:
     doubt: str = ""
 
 
-def _of_traffic(find: Callable[[Traffic, Rule], list[Alarm]]) -> Find:
-    return lambda parts, rule: find(parts.traffic, rule)
-
-
 def _one(id_: str, find: Callable[[Traffic, Rule], list[Alarm]], *, explained: bool = False) -> Detection:
-    return Detection(id_, _of_traffic(find), explained)
+    return Detection(id_, (lambda parts, rule: find(parts.traffic, rule)), explained)
 
 
 DETECTIONS: tuple[Detection, ...] = (

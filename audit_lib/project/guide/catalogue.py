@@ -129,20 +129,16 @@ def _list(guide: Guide, title: str, listed: Iterable[str], names: list[str]) -> 
     if len({name for name in names for one in words if _is_of(name, one)}) < min(SMALLEST, len(names)):
         return
     for name in names:
-        with_it = {name} | _twins(guide, name)
+        with_it = {name} | {
+            other
+            for line in guide.lines
+            if name in line.subjects and _SAME.search(line.text)
+            for other in line.names
+        }
         agreed = any(_is_of(one, word) for one in with_it for word in words)
         topic = "validation" if title == "validation" else "list"
         reason = f"is not in the {title}"
         yield agrees(topic, title, guide.entries[name].number, reason, agreed=agreed, secret=name)
-
-
-def _twins(guide: Guide, name: str) -> set[str]:
-    return {
-        other
-        for line in guide.lines
-        if name in line.subjects and _SAME.search(line.text)
-        for other in line.names
-    }
 
 
 def _unlisted(guide: Guide) -> Iterator[Statement]:

@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from audit_lib.project.discovery import files
 from audit_lib.project.likely_kind import of_one_store
@@ -60,9 +59,5 @@ def _set_from_another(project: Project) -> Iterator[tuple[str, Coupling]]:
 def _texts(project: Project) -> list[str]:
     """The env files, then the deployment and shell files of the project."""
     sources = [source.path for source in project.env_sources if not source.backup]
-    found = (path for path in files(project.root) if _may_set(path))
+    found = (path for path in files(project.root) if is_deployment(path) or path.suffix == ".sh")
     return [*sources, *[str(path) for path, _ in zip(found, range(MOST_FILES), strict=False)]]
-
-
-def _may_set(path: PurePosixPath) -> bool:
-    return is_deployment(path) or path.suffix == ".sh"

@@ -1,7 +1,6 @@
 """What an investigation publishes: the executed notebook, its page, and the evidence package."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import nbformat
 
@@ -9,7 +8,6 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.report.page import page
 from audit_lib.report.publish.incident_evidence import manifest_head, package
 from audit_lib.report.publish.package import Package
-from audit_lib.report.publish.publication import Publication
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.signature import EVIDENCE
@@ -24,13 +22,9 @@ def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Map
     }
 
 
-def _manifest(made: Publication[Investigation], files: Mapping[str, str]) -> dict[str, Any]:
-    return manifest_head(made.content) | {"files": dict(files)}
-
-
 INCIDENT = Package(
     notebook=source_notebook("incident_investigation.ipynb"),
     warm_up="import audit_lib.incident_notebook",
     files=_files,
-    manifest=_manifest,
+    manifest=lambda made, files: manifest_head(made.content) | {"files": dict(files)},
 )
