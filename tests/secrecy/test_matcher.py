@@ -7,8 +7,9 @@ import pytest
 
 from audit_lib.secrecy import matcher
 from audit_lib.secrecy.hyperscan_scan import HyperscanScan
-from audit_lib.secrecy.matcher import Hit, Matcher, SparingScan
+from audit_lib.secrecy.matcher import Hit, Matcher
 from audit_lib.secrecy.numpy_scan import NumpyScan
+from audit_lib.secrecy.sparing_scan import SparingScan
 
 
 @pytest.fixture(autouse=True, params=[SparingScan, HyperscanScan, NumpyScan])
