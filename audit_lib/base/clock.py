@@ -61,9 +61,6 @@ class Quarter:
         return f"{self.year}Q{self.number}"
 
 
-_SUCH = "2026-09-30 or 2026-09-30T12:00:00Z"
-
-
 def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     """The UTC instant that an ISO 8601 text names; `BadInput` for anything else.
 
