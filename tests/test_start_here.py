@@ -12,9 +12,9 @@ from audit_lib.audit import run_audit
 from audit_lib.logs.formats import BUNDLED, parse_formats
 from audit_lib.project import load_project
 from audit_lib.project.policy import load_policy
-from audit_lib.report.publish.run_notebook import run_notebook
 from audit_lib.report.table import Table, as_text
 from tests.support.paths import ROOT
+from tests.support.run_notebook import run_notebook
 from tests.support.sample_copy import write_sample
 
 NOTEBOOK = ROOT / "notebooks" / "start_here.ipynb"

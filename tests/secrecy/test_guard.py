@@ -11,12 +11,12 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
-from audit_lib.report.publish.run_notebook import run_notebook
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.kernel_pipe import Handoff
 from audit_lib.secrecy.scrub import MARK
 from tests.support.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
 from tests.support.paths import ROOT
+from tests.support.run_notebook import run_notebook
 
 
 def _check(text: str) -> None:

@@ -15,33 +15,11 @@ from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.report.publish.jupyter_kernel import OwnEngine, OwnKernel
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.report.publish.source_notebooks import published_notebook
 from audit_lib.secrecy.guard import forbid_core_dumps, scrub
 from audit_lib.secrecy.kernel_pipe import Handoff, channel
 
 CELL_TIMEOUT = 600  # seconds
 _ENGINE = "audit_lib"
-
-
-def run_notebook(
-    source: Path,
-    parameters: Mapping[str, object],
-    *,
-    handoff: Handoff | None = None,
-    cell_timeout: int = CELL_TIMEOUT,
-) -> nbformat.NotebookNode:
-    """The executed notebook, normalised (`normalise`); nothing is written.
-
-    Args:
-        handoff: what the kernel gets through an inherited pipe (handoff.py).
-
-    Raises:
-        BadInput: a parameter that the notebook does not have, or that looks like a secret; or what the
-            notebook itself refused.
-        AuditError: a cell failed, took longer than `cell_timeout` seconds, or the kernel died.
-    """
-    with started(source, parameters, cell_timeout=cell_timeout) as finish:
-        return finish(handoff)
 
 
 @contextmanager
@@ -53,10 +31,16 @@ def started(
     cell_timeout: int = CELL_TIMEOUT,
     progress: Progress = quiet,
 ) -> Iterator[Callable[[Handoff | None], nbformat.NotebookNode]]:
-    """A function that runs the notebook as `run_notebook` does, in a kernel that is started at once.
+    """A function that gives the executed notebook, normalised (`normalise`), once it is told the hand-over.
 
-    The kernel runs the `warm_up` code, such as an import, while the caller still makes the hand-over.
-    If the function is never called, the kernel is stopped at the end of the block.
+    The kernel is started at once, and runs the `warm_up` code, such as an import, while the caller still makes
+    the hand-over, which it gets through an inherited pipe (kernel_pipe.py). If the function is never called,
+    the kernel is stopped at the end of the block. Nothing is written.
+
+    Raises:
+        BadInput: a parameter that the notebook does not have, or that looks like a secret; or what the
+            notebook itself refused.
+        AuditError: a cell failed, took longer than `cell_timeout` seconds, or the kernel died.
     """
     check_parameters(source, parameters)
     forbid_core_dumps()
@@ -65,7 +49,7 @@ def started(
         kernel = OwnKernel(scratch, pipe.reader, warm_up)
         running = threads.submit(
             papermill.execute_notebook,
-            published_notebook(source),
+            _published(source),
             None,
             parameters=dict(parameters),
             engine_name=_ENGINE,
@@ -92,6 +76,13 @@ def started(
             if not running.done():
                 kernel.stop()
                 running.exception()
+
+
+def _published(path: Path) -> nbformat.NotebookNode:
+    """A notebook without the cells that are for a person in JupyterLab alone, tagged `lab`."""
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "lab" not in cell.metadata.get("tags", [])]
+    return notebook
 
 
 def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:

@@ -6,10 +6,11 @@ import nbformat
 import pytest
 
 from audit_lib.base.errors import AuditError, BadInput
-from audit_lib.report.publish.run_notebook import check_parameters, run_notebook
+from audit_lib.report.publish.run_notebook import check_parameters
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.canary import PASSWORD, SECRET, disclosed, notebook
+from tests.support.run_notebook import run_notebook
 
 
 def _saved(folder: Path, *cells: str) -> Path:
