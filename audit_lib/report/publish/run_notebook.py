@@ -33,7 +33,7 @@ def started(
 ) -> Iterator[Callable[[Handoff | None], nbformat.NotebookNode]]:
     """A function that gives the executed notebook, normalised (`normalise`), once it is told the hand-over.
 
-    The kernel is started at once, and runs the `warm_up` code, such as an import, while the caller still makes
+    The kernel is started at once, and runs the `warm_up` code, such as an import, while the caller makes
     the hand-over, which it gets through an inherited pipe (kernel_pipe.py). If the function is never called,
     the kernel is stopped at the end of the block. Nothing is written.
 
