@@ -18,71 +18,40 @@ from audit_lib.opening import current_instant, open_guarded, project_folder, ref
 from audit_lib.project import load_project
 from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
-from audit_lib.report.frames import frame, frames
-from audit_lib.report.incident_answers import incident_answers
+from audit_lib.report.frames import frame as frame, frames as frames
+from audit_lib.report.incident_answers import incident_answers as incident_answers
 from audit_lib.report.incident_screen import (
-    incident_explanations,
-    incident_headline,
-    incident_not_known,
-    incident_stands_out,
-    incident_steps,
+    incident_explanations as incident_explanations,
+    incident_headline as incident_headline,
+    incident_not_known as incident_not_known,
+    incident_stands_out as incident_stands_out,
+    incident_steps as incident_steps,
 )
 from audit_lib.report.incident_sections import (
-    addresses_section,
-    explanations_section,
-    exposure_section,
-    read_section,
-    record_section,
-    steps_section,
-    symptoms_section,
-    timeline_section,
+    addresses_section as addresses_section,
+    explanations_section as explanations_section,
+    exposure_section as exposure_section,
+    read_section as read_section,
+    record_section as record_section,
+    steps_section as steps_section,
+    symptoms_section as symptoms_section,
+    timeline_section as timeline_section,
 )
-from audit_lib.report.incident_tables import read_table, steps_table, where_to_look_table
+from audit_lib.report.incident_tables import (
+    read_table as read_table,
+    steps_table as steps_table,
+    where_to_look_table as where_to_look_table,
+)
 from audit_lib.report.log_lines import Pointed, lines_table
-from audit_lib.report.notes import note, notes_table
-from audit_lib.report.pickers import pickers
+from audit_lib.report.notes import note as note, notes_table as notes_table
+from audit_lib.report.pickers import pickers as pickers
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.publish.incident_evidence import package, search_package, searched
-from audit_lib.report.rich_table import show
+from audit_lib.report.rich_table import show as show
 from audit_lib.report.table import Table
-from audit_lib.report.timeline_figure import timeline_figure
-from audit_lib.secrecy import guard
-from audit_lib.secrecy import kernel_pipe as handoff
+from audit_lib.report.timeline_figure import timeline_figure as timeline_figure
+from audit_lib.secrecy import guard, kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
-
-__all__ = [
-    "address",
-    "addresses_section",
-    "explanations_section",
-    "exposure_section",
-    "focus",
-    "frame",
-    "frames",
-    "incident_answers",
-    "incident_explanations",
-    "incident_headline",
-    "incident_not_known",
-    "incident_stands_out",
-    "incident_steps",
-    "lines",
-    "note",
-    "notes_table",
-    "open_investigation",
-    "pickers",
-    "read_section",
-    "read_table",
-    "record_section",
-    "route",
-    "secret",
-    "show",
-    "steps_section",
-    "steps_table",
-    "symptoms_section",
-    "timeline_figure",
-    "timeline_section",
-    "where_to_look_table",
-    "write_package",
-]
 
 # Of the investigations opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []

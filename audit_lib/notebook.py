@@ -17,52 +17,28 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.given_logs import with_logs
 from audit_lib.opening import open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import Project, load_project
-from audit_lib.report.first_screen import do_first, falls_due, not_known
-from audit_lib.report.frames import frame, frames
-from audit_lib.report.headline import headline
-from audit_lib.report.key_figures import key_figures
-from audit_lib.report.leak_tables import leaks_tables
+from audit_lib.report.first_screen import do_first as do_first, falls_due as falls_due, not_known as not_known
+from audit_lib.report.frames import frame as frame, frames as frames
+from audit_lib.report.headline import headline as headline
+from audit_lib.report.key_figures import key_figures as key_figures
+from audit_lib.report.leak_tables import leaks_tables as leaks_tables
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.publish.publication import Publication
 from audit_lib.report.publish.reviewed import reviewed
-from audit_lib.report.review_figures import ages_figure, refused_figure
-from audit_lib.report.rich_table import show
+from audit_lib.report.review_figures import ages_figure as ages_figure, refused_figure as refused_figure
+from audit_lib.report.rich_table import show as show
 from audit_lib.report.sections import (
-    ages_tables,
-    auditor_tables,
-    coverage_tables,
-    decisions_tables,
-    findings_tables,
-    logins_tables,
-    values_tables,
+    ages_tables as ages_tables,
+    auditor_tables as auditor_tables,
+    coverage_tables as coverage_tables,
+    decisions_tables as decisions_tables,
+    findings_tables as findings_tables,
+    logins_tables as logins_tables,
+    values_tables as values_tables,
 )
-from audit_lib.report.table import Table
-from audit_lib.report.table import show as table
+from audit_lib.report.table import Table, show as table
 from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.identities import MODES
-
-__all__ = [
-    "ages_figure",
-    "ages_tables",
-    "auditor_tables",
-    "coverage_tables",
-    "decisions_tables",
-    "do_first",
-    "falls_due",
-    "findings_tables",
-    "frame",
-    "frames",
-    "guard_project",
-    "headline",
-    "key_figures",
-    "leaks_tables",
-    "logins_tables",
-    "not_known",
-    "open_audit",
-    "refused_figure",
-    "show",
-    "values_tables",
-]
 
 
 def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line

@@ -12,11 +12,13 @@ from audit_lib.project import load_project
 from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.publish.publication import Publication, prepare
-from audit_lib.report.rotation_figure import coupling_figure
-from audit_lib.report.rotation_tables import effects_table, progress_tables, runbook_table
+from audit_lib.report.rotation_figure import coupling_figure as coupling_figure
+from audit_lib.report.rotation_tables import (
+    effects_table as effects_table,
+    progress_tables as progress_tables,
+    runbook_table as runbook_table,
+)
 from audit_lib.rotation.plan import RotationPlan, plan_rotation
-
-__all__ = ["coupling_figure", "effects_table", "open_rotation", "progress_tables", "runbook_table"]
 
 
 def open_rotation(

@@ -15,8 +15,7 @@ import numpy as np
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
-from audit_lib.cli.terminal import BAD, TITLE, say, shortened
-from audit_lib.cli.terminal import columns as columns_of
+from audit_lib.cli.terminal import BAD, TITLE, columns as columns_of, say, shortened
 from audit_lib.logs.file_counts import KINDS, Columns, LogSums, day_text, no_sums, renamed, summed
 from audit_lib.logs.group_limit import OTHER_CLIENTS
 from audit_lib.logs.units import Ints

@@ -9,8 +9,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.cli.options import ledger_option, options, project_option
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
-from audit_lib.ledger.whose import candidates
-from audit_lib.ledger.whose import whose as answer
+from audit_lib.ledger.whose import candidates, whose as answer
 from audit_lib.project import load_project
 from audit_lib.secrecy import guard
 

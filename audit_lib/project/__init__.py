@@ -1,31 +1,16 @@
 """What is audited, and against what: audit.toml, the policy, a first one."""
 
-from audit_lib.project.load import load_project
+from audit_lib.project.load import load_project as load_project
 from audit_lib.project.places import (
-    ALIASES,
-    ENVIRONMENTS,
-    LOADERS,
-    DeploySource,
-    EnvSource,
-    EvidenceSource,
-    GivenValues,
-    LogSource,
-    Project,
-    StoreDate,
-    environment_name,
+    ALIASES as ALIASES,
+    ENVIRONMENTS as ENVIRONMENTS,
+    LOADERS as LOADERS,
+    DeploySource as DeploySource,
+    EnvSource as EnvSource,
+    EvidenceSource as EvidenceSource,
+    GivenValues as GivenValues,
+    LogSource as LogSource,
+    Project as Project,
+    StoreDate as StoreDate,
+    environment_name as environment_name,
 )
-
-__all__ = [
-    "ALIASES",
-    "ENVIRONMENTS",
-    "LOADERS",
-    "DeploySource",
-    "EnvSource",
-    "EvidenceSource",
-    "GivenValues",
-    "LogSource",
-    "Project",
-    "StoreDate",
-    "environment_name",
-    "load_project",
-]

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.report import escape as inert
-from audit_lib.report import table as own
+from audit_lib.report import escape as inert, table as own
 from audit_lib.report.table import Table, is_watched
 
 _MOST_BYTES = 1 << 22  # of a table in the browser; beyond it its first rows are shown, and it says so

@@ -12,8 +12,7 @@ try:
     from audit_lib.secrecy.hyperscan_scan import HyperscanGate as Gate
     from audit_lib.secrecy.sparing_scan import SparingScan as Scan
 except ImportError:  # a machine that hyperscan has no wheel for
-    from audit_lib.secrecy.numpy_scan import NumpyScan as Scan  # type: ignore[assignment]
-    from audit_lib.secrecy.numpy_scan import PlainGate as Gate  # type: ignore[assignment]
+    from audit_lib.secrecy.numpy_scan import NumpyScan as Scan, PlainGate as Gate  # type: ignore[assignment]
 
 __all__ = ["Gate", "Hit", "Matcher", "Scan", "value_matcher"]
 

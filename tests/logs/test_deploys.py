@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logs.deploy_entries import parse_deploys

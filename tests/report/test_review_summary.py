@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from audit_lib.report import failure_tables as failures
-from audit_lib.report import limits
-from audit_lib.report import review_summary as summary
+from audit_lib.report import failure_tables as failures, limits, review_summary as summary
 from audit_lib.report.table import Table
 from tests.support import made_up_audit as frames
 

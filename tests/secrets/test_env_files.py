@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from audit_lib.project import EnvSource, GivenValues, Project, load_project
 from audit_lib.project.policy import Policy, SecretRule

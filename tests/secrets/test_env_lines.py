@@ -4,8 +4,7 @@ import io
 import string
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from audit_lib.secrets.env_lines import EnvLine, is_binary, looks_like_value, parse_env
 from audit_lib.secrets.loaders import READERS

@@ -11,32 +11,28 @@ from audit_lib.base.bounded_glob import matches_glob
 from audit_lib.base.contracts import Detections
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.logins.detections import after_a_change as followers
-from audit_lib.logins.detections import gaps_and_clocks as clocks
-from audit_lib.logins.detections import hour_of_week as baseline
-from audit_lib.logins.detections import many_sources as crowds
-from audit_lib.logins.detections import one_source, rotations, successes
-from audit_lib.logins.detections import outages_and_steps as breaks
-from audit_lib.logins.detections import scans_and_errors as surfaces
+from audit_lib.logins.detections import (
+    after_a_change as followers,
+    gaps_and_clocks as clocks,
+    hour_of_week as baseline,
+    many_sources as crowds,
+    one_source,
+    outages_and_steps as breaks,
+    rotations,
+    scans_and_errors as surfaces,
+    successes,
+)
 from audit_lib.logins.detections.alarm import MOST, Alarm
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.detections.needs import NEEDS, cannot_apply, proves_nothing
 from audit_lib.logins.detections.preconditions import own_routes
 from audit_lib.logins.detections.rotations import Causes
-from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule, detection_policy
-from audit_lib.logins.detections.traffic import Traffic, gather
-
-__all__ = [
-    "DETECTIONS",
-    "Detected",
-    "Detection",
-    "DetectionPolicy",
-    "Traffic",
-    "detect",
-    "detection_policy",
-    "gather",
-    "tabulate",
-]
+from audit_lib.logins.detections.thresholds import (
+    DetectionPolicy as DetectionPolicy,
+    Rule,
+    detection_policy as detection_policy,
+)
+from audit_lib.logins.detections.traffic import Traffic as Traffic, gather as gather
 
 
 @dataclass(frozen=True)

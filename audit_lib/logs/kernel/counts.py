@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from audit_lib.logs.kernel import packed_words
-from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel import packed_words, shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import is_failure
 from audit_lib.logs.kernel.line import nothing
