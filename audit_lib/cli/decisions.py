@@ -13,21 +13,10 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
 from audit_lib.base.made_with import made_with
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import (
-    by_option,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    reason_option,
-    until_instant,
-    until_option,
-    writer_name,
-    writer_option,
-)
+from audit_lib.cli.options import now, until_instant, writer_name
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
@@ -44,7 +33,7 @@ from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS
 
 @click.command()
 @click.argument("finding", metavar="ID")
-@options(project_option, by_option, reason_option, until_option, ledger_option, writer_option)
+@options.several(options.project, options.by, options.reason, options.until, options.ledger, options.writer)
 def accept(finding: str, folder: Path, **given: Any) -> None:
     """Accept the risk of one finding until a date.
 
@@ -57,11 +46,11 @@ def accept(finding: str, folder: Path, **given: Any) -> None:
 
 @click.command()
 @click.argument("finding", metavar="ID")
-@options(project_option, by_option)
+@options.several(options.project, options.by)
 @click.option("--owner", required=True, help="Who answers for the finding.")
 @click.option("--due", default="", help="When it will be fixed, such as 2026-12-31 (default: by severity).")
 @click.option("--ticket", default="", help="The ticket or issue that it is followed in.")
-@options(ledger_option, writer_option)
+@options.several(options.ledger, options.writer)
 def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
     """Assign a finding to who answers for it.
 
@@ -76,9 +65,9 @@ def assign(finding: str, folder: Path, due: str, **given: Any) -> None:
 
 @click.command()
 @click.argument("finding", metavar="ID")
-@options(project_option, by_option)
+@options.several(options.project, options.by)
 @click.option("--proof", required=True, help="What shows that it is fixed, such as a commit or a ticket.")
-@options(ledger_option, writer_option)
+@options.several(options.ledger, options.writer)
 def close(finding: str, folder: Path, **given: Any) -> None:
     """Record that a finding was fixed, and what proves it.
 
@@ -91,12 +80,12 @@ def close(finding: str, folder: Path, **given: Any) -> None:
 
 @click.command()
 @click.argument("rule", required=False)
-@options(project_option, by_option)
+@options.several(options.project, options.by)
 @click.option("--reason", default="", help="What you looked at.")
 @click.option("--until", default="", help="When your answer expires, such as 2026-12-31.")
 @click.option("--no", is_flag=True, help="The rule is not met: it fails until you answer otherwise.")
 @click.option("--missing", is_flag=True, help="List the questions that nobody has answered yet.")
-@options(policy_option, ledger_option, writer_option)
+@options.several(options.policy, options.ledger, options.writer)
 def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str, **given: Any) -> None:
     """Confirm that a RULE is met which no file can prove.
 
@@ -131,10 +120,10 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
 
 @click.command()
 @click.argument("report", metavar="DIR", type=click.Path(path_type=Path))
-@options(project_option, by_option)
+@options.several(options.project, options.by)
 @click.option("--role", type=click.Choice(ROLES), default="reviewed", show_default=True, help="What you did.")
 @click.option("--reason", default="", help="A remark of yours.")
-@options(ledger_option, writer_option)
+@options.several(options.ledger, options.writer)
 def signoff(report: Path, folder: Path, **given: Any) -> None:
     """Sign the report in DIR: record its digest in the ledger.
 

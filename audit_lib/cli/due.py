@@ -11,16 +11,9 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
+from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import (
-    as_of_option,
-    env_option,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-)
+from audit_lib.cli.options import now
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_read import nothing_read
 from audit_lib.project.load import instant_of
@@ -33,12 +26,12 @@ MOST_DAYS = 3650
 
 
 @click.command()
-@options(project_option)
+@options.several(options.project)
 @click.option("--within", default="14d", show_default=True, help="How far to look ahead, in days.")
 @click.option(
     "--calendar", type=click.Path(path_type=Path), help="Also write all dates to this iCalendar file."
 )
-@options(env_option, policy_option, ledger_option, as_of_option)
+@options.several(options.env, options.policy, options.ledger, options.as_of)
 def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     """List the secrets that fall due within some days.
 

@@ -10,9 +10,10 @@ from click.core import ParameterSource
 from audit_lib.base.clock import parse_instant, since_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.cli import options
 from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures, summary
 from audit_lib.cli.log_files import openable, read_paths, read_remotely
-from audit_lib.cli.options import log_option, now
+from audit_lib.cli.options import now
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.group_limit import OTHER_CLIENTS, GroupLimit
@@ -75,7 +76,7 @@ class _By(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Format of the output.",
 )
-@log_option
+@options.log
 @click.option("--since", default="", help="Count from here on, such as 30m, 7d or 2026-09-30T12:00Z.")
 @click.option("--until", default="", help="Count until here, such as 2026-09-30 (that day included).")
 @click.option("--time-zone", default="UTC", show_default=True, help="Time zone for timestamps without one.")

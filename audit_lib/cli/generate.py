@@ -10,19 +10,10 @@ import click
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import nearest
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import (
-    by_option,
-    environment_of,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    writer_name,
-    writer_option,
-)
+from audit_lib.cli.options import environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
@@ -34,7 +25,7 @@ from audit_lib.secrecy.keeper import Keeper
 
 @click.command()
 @click.argument("secret")
-@options(project_option)
+@options.several(options.project)
 @click.option("--into", type=click.Path(path_type=Path), help="Replace it in this env file, and its twins.")
 @click.option("--given", is_flag=True, help="Enter a value that its provider issued: by stdin or a prompt.")
 @click.option("--fd", type=click.IntRange(0), help="Write the value to this open file descriptor.")
@@ -42,9 +33,9 @@ from audit_lib.secrecy.keeper import Keeper
 @click.option(
     "--environment", default="production", show_default=True, help="Whose rules hold, without --into."
 )
-@by_option
-@options(*rotation_options)
-@options(policy_option, ledger_option, writer_option)
+@options.by
+@options.several(*rotation_options)
+@options.several(options.policy, options.ledger, options.writer)
 def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None:
     """Make a new value for SECRET by the policy's rule.
 

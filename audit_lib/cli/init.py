@@ -10,7 +10,7 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import GitFailed, tracked
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
-from audit_lib.cli.options import ledger_option, options, project_option
+from audit_lib.cli import options
 from audit_lib.ledger.keys import key_file, made_key_of
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.proposals import Proposal, propose
@@ -29,7 +29,7 @@ from audit_lib.secrets.loaders.choose import loaders_of
 
 
 @click.command()
-@options(project_option, ledger_option)
+@options.several(options.project, options.ledger)
 def init(folder: Path, ledger: Path | None) -> None:
     """Create the key, and a first audit.toml and policy.toml.
 

@@ -9,17 +9,8 @@ import click
 
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import AuditError
-from audit_lib.cli.options import (
-    as_of_option,
-    env_option,
-    file_name,
-    ledger_option,
-    log_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-)
+from audit_lib.cli import options
+from audit_lib.cli.options import file_name, now
 from audit_lib.cli.terminal import say
 from audit_lib.incident.first_steps import Step, steps
 from audit_lib.project import Project, load_project
@@ -31,7 +22,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@project_option
+@options.project
 @click.option(
     "--since", default="", help="Start of the window (UTC, default: when the leak was first seen, or 7 days)."
 )
@@ -39,9 +30,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--secret", default="", help="Name of the secret under suspicion, never its value.")
 @click.option("--client", default="", help="Address to look at.")
 @click.option("--discovered", default="", help="When it was first seen (UTC), for the record.")
-@as_of_option
+@options.as_of
 @click.option("--out", type=_PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
-@options(policy_option, env_option, log_option, ledger_option)
+@options.several(options.policy, options.env, options.log, options.ledger)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     """Print first steps at once, then investigate and publish.
 

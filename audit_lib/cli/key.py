@@ -10,18 +10,10 @@ import click
 from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import (
-    env_option,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    writer_name,
-    writer_option,
-)
+from audit_lib.cli.options import now, writer_name
 from audit_lib.cli.snapshot import fingerprints, take_snapshot
 from audit_lib.ledger import Draft, all_heads, current_key_ids
 from audit_lib.ledger.keys import export_key, key_of, keys_at_hand, open_export, store_key
@@ -35,7 +27,7 @@ def key() -> None:
 
 
 @key.command("export")
-@options(project_option, ledger_option)
+@options.several(options.project, options.ledger)
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
 def export(folder: Path, ledger: Path | None, out: Path | None) -> None:
     """Write the project's key, encrypted with a passphrase.
@@ -72,7 +64,7 @@ def import_(file: Path) -> None:
 
 
 @key.command()
-@options(project_option, env_option, policy_option, ledger_option, writer_option)
+@options.several(options.project, options.env, options.policy, options.ledger, options.writer)
 def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, writer: str) -> None:
     """Continue under a new key, with fingerprints linked.
 
@@ -94,7 +86,7 @@ def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None,
 
 
 @key.command()
-@options(project_option, ledger_option, writer_option)
+@options.several(options.project, options.ledger, options.writer)
 def lost(folder: Path, ledger: Path | None, writer: str) -> None:
     """Report the key lost and continue under a new one.
 

@@ -9,7 +9,7 @@ import click
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.above import refuse_part_of_repository
-from audit_lib.cli.options import env_option, ledger_option, options, policy_option, project_option
+from audit_lib.cli import options
 from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.last_answer import LastAnswer, last_answer
@@ -40,7 +40,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
 
 
 @click.command(help=_HELP)
-@options(project_option)
+@options.several(options.project)
 @click.option(
     "--format",
     "layout",
@@ -49,7 +49,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     show_default=True,
     help="Format of the output.",
 )
-@options(env_option, policy_option, ledger_option)
+@options.several(options.env, options.policy, options.ledger)
 @click.option(
     "--places", "most", default=3, show_default=True, help="Places shown for each leak in the table."
 )

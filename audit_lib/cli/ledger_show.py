@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from audit_lib.base.in_words import counted, instant_words
+from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import ledger_option, options, project_option
 from audit_lib.ledger import Entry, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.report import escape as inert
@@ -43,9 +43,9 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("about", metavar="[ID]", default="")
-@options(project_option)
+@options.several(options.project)
 @click.option("--kind", type=click.Choice(tuple(SHOWN)), help="Only entries of this kind.")
-@ledger_option
+@options.ledger
 def show(about: str, folder: Path, kind: str | None, ledger: Path | None) -> None:
     """List what people recorded, accepted, attested, assigned and closed.
 

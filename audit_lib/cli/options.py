@@ -16,7 +16,7 @@ from audit_lib.project import environment_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-project_option = click.option(
+project = click.option(
     "--project",
     "folder",
     type=click.Path(path_type=Path),
@@ -24,7 +24,7 @@ project_option = click.option(
     show_default=True,
     help="The application's folder.",
 )
-env_option = click.option(
+env = click.option(
     "--env",
     "env",
     multiple=True,
@@ -32,34 +32,34 @@ env_option = click.option(
     help="Values that only a platform holds: a file, stdin (-), the process environment or AWS Secrets "
     "Manager. Never stored. A store's export of dates is read, too.",
 )
-log_option = click.option(
+log = click.option(
     "--log",
     "logs",
     multiple=True,
     metavar="ENVIRONMENT/SERVICE=PATH|-",
     help="A log beside those of audit.toml: a file, or stdin (-). May be packed.",
 )
-policy_option = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
-ledger_option = click.option(
+policy = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
+ledger = click.option(
     "--ledger", type=click.Path(path_type=Path), help="The ledger's folder, if not .audit/ledger."
 )
-as_of_option = click.option(
+as_of = click.option(
     "--as-of", default="", help="Review as of this date (UTC, default: now). Later evidence is left out."
 )
-scheduler_option = click.option(
+scheduler = click.option(
     "--scheduler", default="", metavar="ADDR", help="Read logs on the dask cluster at ADDR (tcp://…)."
 )
-writer_option = click.option("--writer", default="", help="Name of your ledger chain (default: USER-HOST).")
-by_option = click.option("--by", default="", help="Who decided (default: the writer).")
-until_option = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")
-reason_option = click.option("--reason", required=True, help="Why you decided so.")
+writer = click.option("--writer", default="", help="Name of your ledger chain (default: USER-HOST).")
+by = click.option("--by", default="", help="Who decided (default: the writer).")
+until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")
+reason = click.option("--reason", required=True, help="Why you decided so.")
 
 
-def options(*several: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def several(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator for several options, in the order given."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed(several):
+        for option in reversed(options):
             command = option(command)
         return command
 

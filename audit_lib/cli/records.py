@@ -12,19 +12,10 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import (
-    env_option,
-    environment_of,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    writer_name,
-    writer_option,
-)
+from audit_lib.cli.options import environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.cli.snapshot import tables_in_place
 from audit_lib.leaks.removal import search_removed
@@ -45,7 +36,7 @@ SHOWN = 5  # places of a value that is still there
 
 @click.command()
 @click.argument("secret")
-@options(project_option)
+@options.several(options.project)
 @click.option("--environment", required=True, help="One of development, staging and production.")
 @click.option("--service", default="", help="Which service, if more than one has the secret.")
 @click.option(
@@ -67,8 +58,8 @@ SHOWN = 5  # places of a value that is still there
     "time_zone (audit.toml, default: UTC).",
 )
 @click.option("--by", default="", help="Who did it (default: the writer).")
-@options(*rotation_options)
-@options(env_option, policy_option, ledger_option, writer_option)
+@options.several(*rotation_options)
+@options.several(options.env, options.policy, options.ledger, options.writer)
 def record(secret: str, folder: Path, environment: str, service: str, claimed: str, **given: Any) -> None:
     """Record that SECRET was rotated, revoked or purged.
 

@@ -15,21 +15,10 @@ from audit_lib.base.clock import Quarter, iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, with_given_logs
-from audit_lib.cli.options import (
-    as_of_option,
-    env_option,
-    file_name,
-    ledger_option,
-    log_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    scheduler_option,
-    writer_name,
-)
+from audit_lib.cli.options import file_name, now, writer_name
 from audit_lib.cli.review_answer import say_review
 from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
@@ -69,12 +58,12 @@ WORK = {
 
 
 @click.command()
-@project_option
+@options.project
 @click.option("--sample", is_flag=True, help="Review the bundled sample, built on the spot.")
 @click.option(
     "--quarter", default="", help="Such as 2026Q3 (default: the last one that was over at --as-of)."
 )
-@as_of_option
+@options.as_of
 @click.option("--out", type=_PATH, help="The report's folder (default: reports/PROJECT-QUARTER).")
 @click.option("--previous", type=_PATH, help="The last review's report.json, to compare with.")
 @click.option(
@@ -92,8 +81,8 @@ WORK = {
     show_default=True,
     help="How to show addresses and names: as networks and labels, or in full.",
 )
-@options(policy_option, env_option, log_option, ledger_option)
-@scheduler_option
+@options.several(options.policy, options.env, options.log, options.ledger)
+@options.scheduler
 @click.option("--snapshot", is_flag=True, help="Append a snapshot to the ledger first.")
 @click.pass_context
 def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, **given: Any) -> None:

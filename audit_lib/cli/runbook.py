@@ -11,17 +11,9 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted
+from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import (
-    as_of_option,
-    env_option,
-    environment_of,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-)
+from audit_lib.cli.options import environment_of, now
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project.load import instant_of
 from audit_lib.report import escape as inert
@@ -37,7 +29,7 @@ LEFT = 3
 
 @click.command()
 @click.argument("secret")
-@options(project_option)
+@options.several(options.project)
 @click.option("--compromised", is_flag=True, help="The order for a value that others have.")
 @click.option("--grace", is_flag=True, help="The order if old and new value are both accepted for a while.")
 @click.option("--environment", default="", help="Only this environment.")
@@ -45,7 +37,7 @@ LEFT = 3
 @click.option(
     "--since", default="", help="With --check: when the rotation began (UTC, default: 14 days ago)."
 )
-@options(env_option, policy_option, ledger_option, as_of_option)
+@options.several(options.env, options.policy, options.ledger, options.as_of)
 def runbook(secret: str, folder: Path, *, compromised: bool, environment: str, **given: Any) -> None:
     """Print the ordered steps to rotate SECRET in this project.
 

@@ -8,7 +8,7 @@ import click
 
 from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.in_words import counted
-from audit_lib.cli.options import env_option, options, policy_option, project_option
+from audit_lib.cli import options
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report import escape as inert
@@ -18,7 +18,7 @@ from audit_lib.secrets.given_values import parse_env_options
 
 
 @click.command()
-@options(project_option, env_option, policy_option)
+@options.several(options.project, options.env, options.policy)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 def seal(folder: Path, env: tuple[str, ...], policy: str, paths: tuple[Path, ...]) -> None:
     """Search notebooks, pages and folders for known values.

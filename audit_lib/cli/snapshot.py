@@ -12,18 +12,10 @@ from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
+from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import (
-    env_option,
-    ledger_option,
-    now,
-    options,
-    policy_option,
-    project_option,
-    writer_name,
-    writer_option,
-)
+from audit_lib.cli.options import now, writer_name
 from audit_lib.cli.terminal import DOUBT, GOOD, say
 from audit_lib.ledger import Draft, Entry, Ledger, read_ledger
 from audit_lib.ledger.keys import key_file, key_of, made_key_of
@@ -39,7 +31,7 @@ MOST_NAMES = 5
 
 
 @click.command()
-@options(project_option, env_option, policy_option, ledger_option, writer_option)
+@options.several(options.project, options.env, options.policy, options.ledger, options.writer)
 @click.option("--fewer", is_flag=True, help="Accept that places of your last snapshot have no values now.")
 def snapshot(
     folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None, *, writer: str, fewer: bool

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.options import environment_of, options, policy_option, project_option
+from audit_lib.cli import options
+from audit_lib.cli.options import environment_of
 from audit_lib.project import Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
@@ -20,7 +21,7 @@ FAILS = 3
 
 
 @click.command()
-@options(project_option, policy_option)
+@options.several(options.project, options.policy)
 @click.option(
     "--environment",
     default="",

@@ -11,7 +11,7 @@ import click
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted, instant_words
-from audit_lib.cli.options import ledger_option
+from audit_lib.cli import options
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.report.json_text import to_json
@@ -24,7 +24,7 @@ BREAK = 3
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@ledger_option
+@options.ledger
 @click.pass_context
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
     """Check that a report or a ledger is unchanged.

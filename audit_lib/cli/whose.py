@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from audit_lib.base.errors import BadInput
-from audit_lib.cli.options import ledger_option, options, project_option
+from audit_lib.cli import options
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates, whose as answer
@@ -17,7 +17,7 @@ LONGEST = 64 * 1024
 
 
 @click.command()
-@options(project_option, ledger_option)
+@options.several(options.project, options.ledger)
 def whose(folder: Path, ledger: Path | None) -> None:
     """Find out whose secret a string is.
 
