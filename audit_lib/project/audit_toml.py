@@ -9,20 +9,11 @@ from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import TomlTable, read_text_file
+from audit_lib.project import places
 from audit_lib.project.logins import read_logins
-from audit_lib.project.places import (
-    ENVIRONMENTS,
-    LOADERS,
-    DeploySource,
-    EnvSource,
-    EvidenceSource,
-    LogSource,
-    Project,
-    environment_name,
-)
 
 
-def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) -> Project:
+def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) -> places.Project:
     """The project that a layout file describes; `BadInput` with every fault of the file.
 
     Of an assumed layout links are no fault: nobody named them, and reading refuses them one by one.
@@ -30,7 +21,7 @@ def read_layout(path: Path, root: Path, place: str, *, assumed: bool = False) ->
     faults: list[Fault] = []
     table = TomlTable(parse_toml(read_text_file(path, place), place), place, faults)
     zone = _zone(table, "")
-    project = Project(
+    project = places.Project(
         name=_name(table, root),
         root=root,
         policy=_policy_name(table),
@@ -76,7 +67,7 @@ def path_fault(text: str, *, absolute: bool = False) -> str:
     return "leads out of the project with .." if ".." in PurePosixPath(text).parts else ""
 
 
-def link_faults(project: Project, place: str) -> list[Fault]:
+def link_faults(project: places.Project, place: str) -> list[Fault]:
     """A fault for each path that a symbolic link leads out of the project, up to a pattern's wildcard."""
     sources = [source.path for source in project.env_sources]
     patterns = [source.pattern for source in project.log_sources if not source.pattern.startswith("/")]
@@ -138,31 +129,31 @@ def _policy_name(table: TomlTable) -> str:
 
 def _environments(table: TomlTable) -> tuple[str, ...]:
     if not table.has("environments"):
-        return ENVIRONMENTS
-    names = tuple(environment_name(text) for text in table.texts("environments"))
+        return places.ENVIRONMENTS
+    names = tuple(places.environment_name(text) for text in table.texts("environments"))
     if not names or "" in names or len(set(names)) < len(names):
-        table.fault(f"environments must be some of {', '.join(ENVIRONMENTS)} (or dev, prod)")
-    return tuple(name for name in ENVIRONMENTS if name in names)
+        table.fault(f"environments must be some of {', '.join(places.ENVIRONMENTS)} (or dev, prod)")
+    return tuple(name for name in places.ENVIRONMENTS if name in names)
 
 
 def _environment(table: TomlTable, *, needed: bool) -> str:
     text = table.text("environment", needed=needed)
-    name = environment_name(text)
+    name = places.environment_name(text)
     if text and not name:
-        table.fault(f"environment must be one of {', '.join(ENVIRONMENTS)} (or dev, prod)")
+        table.fault(f"environment must be one of {', '.join(places.ENVIRONMENTS)} (or dev, prod)")
     return name
 
 
-def _env_source(table: TomlTable) -> EnvSource:
+def _env_source(table: TomlTable) -> places.EnvSource:
     example = table.flag("example")
-    source = EnvSource(
+    source = places.EnvSource(
         environment=_environment(table, needed=not example),
         service=_service(table, needed=True),
         path=_path(table, "path", needed=True),
         example=example,
         backup=table.flag("backup"),
         export=table.flag("export"),
-        loader=table.text("loader", among=LOADERS),
+        loader=table.text("loader", among=places.LOADERS),
     )
     if source.example + source.backup + source.export > 1:
         table.fault("must be only one of example, backup and export")
@@ -172,9 +163,9 @@ def _env_source(table: TomlTable) -> EnvSource:
     return source
 
 
-def _log_source(table: TomlTable, zone: str) -> LogSource:
+def _log_source(table: TomlTable, zone: str) -> places.LogSource:
     zone = _zone(table, zone)
-    source = LogSource(
+    source = places.LogSource(
         pattern=_path(table, "pattern", needed=True, absolute=True),
         service=_service(table),
         environment=_environment(table, needed=False),
@@ -186,8 +177,8 @@ def _log_source(table: TomlTable, zone: str) -> LogSource:
     return source
 
 
-def _deploy_source(table: TomlTable) -> DeploySource:
-    source = DeploySource(
+def _deploy_source(table: TomlTable) -> places.DeploySource:
+    source = places.DeploySource(
         pattern=_path(table, "pattern", needed=True),
         service=_service(table),
         environment=_environment(table, needed=False),
@@ -196,8 +187,8 @@ def _deploy_source(table: TomlTable) -> DeploySource:
     return source
 
 
-def _evidence_source(table: TomlTable) -> EvidenceSource:
-    source = EvidenceSource(
+def _evidence_source(table: TomlTable) -> places.EvidenceSource:
+    source = places.EvidenceSource(
         pattern=_path(table, "pattern", needed=True),
         service=_service(table, needed=True),
         environment=_environment(table, needed=True),
@@ -244,7 +235,7 @@ def _exports(table: TomlTable) -> tuple[str, ...]:
     return tuple(PurePosixPath(text).as_posix() for text in exports)
 
 
-def _double_faults(project: Project, place: str) -> list[Fault]:
+def _double_faults(project: places.Project, place: str) -> list[Fault]:
     paths = [source.path for source in project.env_sources if source.path]
     patterns = [source.pattern for source in project.log_sources if source.pattern]
     lists = [source.pattern for source in project.deploy_sources if source.pattern]

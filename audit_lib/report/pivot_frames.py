@@ -5,18 +5,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from audit_lib.base.contracts import Uses, rows
+from audit_lib.incident import pivots
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows, tabulate_uses
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.pivots import (
-    client_facts,
-    client_routes,
-    leak_places,
-    neighbours,
-    pivot,
-    route_clients,
-    secret_facts,
-    secrets_then,
-)
 from audit_lib.incident.timeline import tabulate_lane, tabulate_secret
 from audit_lib.investigation import seen_through
 from audit_lib.logins.requests import Window
@@ -31,7 +22,7 @@ class Address:
 
     def facts(self) -> pd.DataFrame:
         """One row for each thing known of it: `fact`, `value`."""
-        return client_facts(self.seen, self.name)
+        return pivots.client_facts(self.seen, self.name)
 
     def requests(self) -> pd.DataFrame:
         """Its `Requests`, in all logs."""
@@ -39,15 +30,15 @@ class Address:
 
     def routes(self) -> pd.DataFrame:
         """One row for each route that it asked for, in all logs."""
-        return client_routes(self.seen, self.name)
+        return pivots.client_routes(self.seen, self.name)
 
     def neighbours(self) -> pd.DataFrame:
         """One row for each other address of its /24 or /64, in all logs."""
-        return neighbours(self.seen, self.name)
+        return pivots.neighbours(self.seen, self.name)
 
     def others(self) -> pd.DataFrame:
         """One row for each other address on its routes, in the window."""
-        return pivot(self.seen, self.name)
+        return pivots.pivot(self.seen, self.name)
 
     def timeline(self) -> pd.DataFrame:
         """Its requests in the window, by time, as rows like `Timeline`'s."""
@@ -58,8 +49,8 @@ class Address:
         mine = self.requests()
         first, last = mine["not_before_at"].min(), mine["not_after_at"].max()
         if pd.isna(first) or pd.isna(last):
-            return secrets_then(self.seen, self.seen.window).iloc[:0]
-        return secrets_then(self.seen, Window(first, last))
+            return pivots.secrets_then(self.seen, self.seen.window).iloc[:0]
+        return pivots.secrets_then(self.seen, Window(first, last))
 
 
 @dataclass(frozen=True)
@@ -71,11 +62,11 @@ class Secret:
 
     def places(self) -> pd.DataFrame:
         """One row for each place of it: state, age, leaks."""
-        return secret_facts(self.seen, self.seen.freshness, self.name)
+        return pivots.secret_facts(self.seen, self.seen.freshness, self.name)
 
     def leaks(self) -> pd.DataFrame:
         """One row for each place at which a value of it was found outside of its home."""
-        return leak_places(self.seen, self.name)
+        return pivots.leak_places(self.seen, self.name)
 
     def exposure(self) -> pd.DataFrame:
         """`ExposureWindows` of it."""
@@ -104,7 +95,7 @@ class Route:
 
     def clients(self) -> pd.DataFrame:
         """One row for each address that asked for it, in the window."""
-        return route_clients(self.seen, self.name)
+        return pivots.route_clients(self.seen, self.name)
 
     def requests(self) -> pd.DataFrame:
         """Its `Requests`, in all logs."""

@@ -6,25 +6,9 @@ import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
-from audit_lib.incident.exposure_windows import (
-    span,
-    tabulate_couplings,
-    tabulate_exposure_windows,
-    tabulate_uses,
-)
+from audit_lib.incident import exposure_windows, pivots
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import lacks_history
-from audit_lib.incident.pivots import (
-    client_facts,
-    client_routes,
-    leak_places,
-    neighbours,
-    pivot,
-    route_clients,
-    secret_facts,
-    secrets_then,
-    suspect,
-)
 from audit_lib.incident.record import windows_concerned
 from audit_lib.logins.clients import NOT_KNOWN
 from audit_lib.logins.detections.callers import is_known
@@ -42,7 +26,7 @@ MOST_SECRETS = 3
 
 def exposure_table(investigation: Investigation) -> Table:
     """From when until when each value could be used by others."""
-    frame = tabulate_exposure_windows(investigation).drop(columns="fingerprint")
+    frame = exposure_windows.tabulate_exposure_windows(investigation).drop(columns="fingerprint")
     empty = "no secret is named, and none is known to have leaked"
     shown = with_brief_instants(frame, investigation.as_of, ends_earliest_at="ends at the earliest")
     shown.loc[frame["open"], ["ends at the earliest", "ends"]] = ""
@@ -62,13 +46,13 @@ def uses_table(investigation: Investigation) -> Table:
 
 def exposed_uses(investigation: Investigation) -> pd.DataFrame:
     """`Uses` of the first exposure window; if there is none, of the window that is looked at."""
-    return tabulate_uses(investigation, _exposed(investigation)[1])
+    return exposure_windows.tabulate_uses(investigation, _exposed(investigation)[1])
 
 
 def _exposed(investigation: Investigation) -> tuple[str, Window]:
     """The first exposure window and its secret, "" if there is none."""
     for row in rows(windows_concerned(investigation)):
-        return str(row.secret), span(row, investigation.as_of)
+        return str(row.secret), exposure_windows.span(row, investigation.as_of)
     return "", investigation.window
 
 
@@ -89,10 +73,10 @@ def lives_table(investigation: Investigation) -> Table:
 
 def couplings_table(investigation: Investigation) -> Table:
     """What else the rotation of the secret touches."""
-    leaked = list(dict.fromkeys(tabulate_exposure_windows(investigation)["secret"]))
+    leaked = list(dict.fromkeys(exposure_windows.tabulate_exposure_windows(investigation)["secret"]))
     secrets = [investigation.secret] if investigation.secret else leaked
-    frames = [tabulate_couplings(investigation, secret) for secret in secrets[:MOST_SECRETS]]
-    frame = pd.concat(frames) if frames else tabulate_couplings(investigation, "")
+    frames = [exposure_windows.tabulate_couplings(investigation, secret) for secret in secrets[:MOST_SECRETS]]
+    frame = pd.concat(frames) if frames else exposure_windows.tabulate_couplings(investigation, "")
     left = secrets[MOST_SECRETS:]
     note = f"And {counted(len(left), 'more secret')}, with `--secret`: {', '.join(left)}." if left else ""
     empty = "nothing that the policy or an equal value shows"
@@ -101,7 +85,7 @@ def couplings_table(investigation: Investigation) -> Table:
 
 def leaks_table(investigation: Investigation) -> Table:
     """Where values were found outside their homes."""
-    frame = leak_places(investigation, investigation.secret)
+    frame = pivots.leak_places(investigation, investigation.secret)
     columns = ["secret", "in_force", "place", "path", "line", "commit", "encoding"]
     left = len(frame) - MOST_ROWS
     note = f"{left:,} more places: `leaks` lists all." if left > 0 else ""
@@ -126,49 +110,49 @@ def clients_table(investigation: Investigation) -> Table:
 def client_table(investigation: Investigation, client: str = "") -> Table:
     """What is known of an address."""
     chosen = _chosen(investigation, client)
-    return show(client_facts(investigation, chosen), f"Address {chosen}")
+    return show(pivots.client_facts(investigation, chosen), f"Address {chosen}")
 
 
 def client_routes_table(investigation: Investigation, client: str = "") -> Table:
     """What an address asked for."""
     chosen = _chosen(investigation, client)
-    return _shown(investigation, client_routes(investigation, chosen), f"Routes of {chosen}")
+    return _shown(investigation, pivots.client_routes(investigation, chosen), f"Routes of {chosen}")
 
 
 def neighbours_table(investigation: Investigation, client: str = "") -> Table:
     """Who else comes from the same network."""
     chosen = _chosen(investigation, client)
-    return _shown(investigation, neighbours(investigation, chosen), f"Neighbours of {chosen}")
+    return _shown(investigation, pivots.neighbours(investigation, chosen), f"Neighbours of {chosen}")
 
 
 def pivot_table(investigation: Investigation, client: str = "") -> Table:
     """Who else asked for the same routes in the window."""
     chosen = _chosen(investigation, client)
-    return _shown(investigation, pivot(investigation, chosen), f"Others on the routes of {chosen}")
+    return _shown(investigation, pivots.pivot(investigation, chosen), f"Others on the routes of {chosen}")
 
 
 def secrets_then_table(investigation: Investigation) -> Table:
     """Which values may have been in force in the window."""
-    found = secrets_then(investigation, investigation.window)
+    found = pivots.secrets_then(investigation, investigation.window)
     shown = with_brief_instants(found, investigation.as_of)
     return show(shown, "In force in the window, by the ledger", whole=found)
 
 
 def secret_table(investigation: Investigation, secret: str = "") -> Table:
     """What is known of a secret."""
-    leaked = list(tabulate_exposure_windows(investigation)["secret"])
+    leaked = list(exposure_windows.tabulate_exposure_windows(investigation)["secret"])
     chosen = secret or investigation.secret or (leaked[0] if leaked else "")
-    found = secret_facts(investigation, investigation.freshness, chosen)
+    found = pivots.secret_facts(investigation, investigation.freshness, chosen)
     return show(found, f"Secret {chosen or '(none named)'}")
 
 
 def route_table(investigation: Investigation, route: str) -> Table:
     """Who asked for a route in the window."""
-    return _shown(investigation, route_clients(investigation, route), f"Route {route}")
+    return _shown(investigation, pivots.route_clients(investigation, route), f"Route {route}")
 
 
 def _chosen(investigation: Investigation, client: str) -> str:
-    return client or investigation.client or suspect(investigation)
+    return client or investigation.client or pivots.suspect(investigation)
 
 
 def _shown(investigation: Investigation, frame: pd.DataFrame, title: str) -> Table:

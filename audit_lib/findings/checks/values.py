@@ -4,45 +4,34 @@ from functools import partial
 
 import pandas as pd
 
-from audit_lib.findings.check import (
-    DEVELOPMENT,
-    Check,
-    Rows,
-    Truths,
-    asked,
-    by_environment,
-    held,
-    no,
-    of_defaults,
-    yes,
-)
+from audit_lib.findings import check
 from audit_lib.secrecy.value_questions import GUESSABLE_BITS
 
 STRENGTH = ("NIST IA-5(1)", "ASVS 11.2.3", "ISO A.5.17")
 PLACE = "{source}:{line}"
 
 
-def present(rows: Rows) -> Truths:
+def present(rows: check.Rows) -> check.Truths:
     """Variables that have a value."""
     return rows["state"].eq("present")
 
 
-def own_value(rows: Rows) -> Truths:
+def own_value(rows: check.Rows) -> check.Truths:
     """Variables with a value that nobody else knows.
 
     A placeholder or a published value is short and malformed, too: one fault, one finding.
     """
-    public = yes(rows["compromised"]) | no(rows["default_ok"])
-    return present(rows) & no(rows["placeholder"]) & ~public
+    public = check.yes(rows["compromised"]) | check.no(rows["default_ok"])
+    return present(rows) & check.no(rows["placeholder"]) & ~public
 
 
-def _of_placeholders(rows: Rows) -> pd.Series:
+def _of_placeholders(rows: check.Rows) -> pd.Series:
     """In development the placeholder that the example itself shows is meant to be there."""
-    usual = by_environment("critical", "high")(rows)
-    return usual.mask(rows["environment"].isin(DEVELOPMENT) & yes(rows["template"]), "info")
+    usual = check.by_environment("critical", "high")(rows)
+    return usual.mask(rows["environment"].isin(check.DEVELOPMENT) & check.yes(rows["template"]), "info")
 
 
-def not_judged(rows: Rows, column: str) -> Truths:
+def not_judged(rows: check.Rows, column: str) -> check.Truths:
     """Variables with a value of which the question in a column has no answer.
 
     Of a value that is not known one finding is enough: that it was not compared with the placeholders.
@@ -51,7 +40,7 @@ def not_judged(rows: Rows, column: str) -> Truths:
     return present(rows) & rows[column].isna() & known
 
 
-value_check = partial(Check, table="inventory", subject="{secret}", where=PLACE)
+value_check = partial(check.Check, table="inventory", subject="{secret}", where=PLACE)
 
 VALUES = (
     value_check(
@@ -59,8 +48,8 @@ VALUES = (
         what="A variable holds a placeholder instead of a value of its own.",
         why="Placeholders are printed in documentation and are the first values that attackers try.",
         severity=_of_placeholders,
-        about=held,
-        when=lambda rows: present(rows) & yes(rows["placeholder"]),
+        about=check.held,
+        when=lambda rows: present(rows) & check.yes(rows["placeholder"]),
         unknown_when=lambda rows: rows["kind"].ne("setting") & not_judged(rows, "placeholder"),
         evidence="{variable} is a placeholder, not a real value",
         unknown_evidence="{variable} is present, but its value was not compared with the placeholders",
@@ -73,8 +62,8 @@ VALUES = (
         what="A variable equals a value that the policy lists as published.",
         why="A value that was published once is known for ever, whoever published it.",
         severity="critical",
-        about=held,
-        when=lambda rows: present(rows) & yes(rows["compromised"]),
+        about=check.held,
+        when=lambda rows: present(rows) & check.yes(rows["compromised"]),
         unknown_when=lambda rows: not_judged(rows, "compromised"),
         evidence="{variable} equals a value that the policy lists as published",
         unknown_evidence="{variable} is present, but was not compared with the values known to be published",
@@ -86,9 +75,9 @@ VALUES = (
         id="template-in-use",
         what="A variable equals the value in an example file.",
         why="Example files are committed and shared; their values are no secrets.",
-        severity=of_defaults("medium"),
-        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
-        when=lambda rows: own_value(rows) & yes(rows["template"]),
+        severity=check.of_defaults("medium"),
+        about=lambda rows: check.held(rows) & rows["kind"].eq("secret"),
+        when=lambda rows: own_value(rows) & check.yes(rows["template"]),
         unknown_when=lambda rows: not_judged(rows, "template"),
         subject="secrets of {environment}",
         unknown_subject="secrets",
@@ -104,8 +93,8 @@ VALUES = (
         id="short-value",
         what="A value is shorter than the minimum that the policy demands.",
         why="Short values can be guessed by trying.",
-        severity=by_environment("high", "medium"),
-        about=lambda rows: held(rows) & rows["min_length"].notna(),
+        severity=check.by_environment("high", "medium"),
+        about=lambda rows: check.held(rows) & rows["min_length"].notna(),
         when=lambda rows: own_value(rows) & rows["length"].eq("short"),
         unknown_when=lambda rows: present(rows) & rows["length"].eq(""),
         evidence="{variable} is shorter than the required {min_length} characters",
@@ -119,7 +108,7 @@ VALUES = (
         what="A value meets the minimum but is shorter than the guide's own generator makes it.",
         why="It was not made by the generator, so nobody knows how random it is.",
         severity="low",
-        about=lambda rows: held(rows) & rows["good_length"].notna(),
+        about=lambda rows: check.held(rows) & rows["good_length"].notna(),
         when=lambda rows: own_value(rows) & rows["length"].eq("below good"),
         evidence="{variable} has at least {min_length} characters, but fewer than the {good_length} that the "
         "guide's own generator makes",
@@ -131,9 +120,9 @@ VALUES = (
         id="known-default",
         what="A variable works with a default that everyone knows.",
         why="Nobody needs to guess such a value.",
-        severity=of_defaults("low"),
-        about=asked("default_ok"),
-        when=lambda rows: present(rows) & no(rows["default_ok"]),
+        severity=check.of_defaults("low"),
+        about=check.asked("default_ok"),
+        when=lambda rows: present(rows) & check.no(rows["default_ok"]),
         evidence="{variable} has a default value that everyone knows",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
         controls=("ASVS 13.2.3", "CWE-1392"),
@@ -143,9 +132,9 @@ VALUES = (
         id="too-few-classes",
         what="A password lacks a kind of character that the guide demands and is not strong without it.",
         why="It is easier to guess than the guide allows.",
-        severity=by_environment("high", "low"),
-        about=asked("classes_ok"),
-        when=lambda rows: own_value(rows) & no(rows["classes_ok"]) & rows["length"].ne("short"),
+        severity=check.by_environment("high", "low"),
+        about=check.asked("classes_ok"),
+        when=lambda rows: own_value(rows) & check.no(rows["classes_ok"]) & rows["length"].ne("short"),
         evidence="the {component} of {variable} lacks a class of characters that the guide requires, and is "
         "not strong enough without it: at most {strength_bits} bits",
         remedy="Rotate {variable} in {environment}/{service}. A new value: {renewal}",
@@ -156,11 +145,11 @@ VALUES = (
         id="weak-value",
         what="A value is worth fewer than 80 bits, by an upper estimate.",
         why="It can be found by trying, without any leak.",
-        severity=by_environment("critical", "medium"),
-        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
+        severity=check.by_environment("critical", "medium"),
+        about=lambda rows: check.held(rows) & rows["kind"].eq("secret"),
         when=lambda rows: (
             own_value(rows)
-            & ~yes(rows["template"])
+            & ~check.yes(rows["template"])
             & rows["length"].ne("short")
             & rows["strength_bits"].lt(GUESSABLE_BITS)
         ),
