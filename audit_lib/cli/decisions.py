@@ -176,18 +176,21 @@ def _refuse_other_ids(finding: str) -> None:
 def _record(folder: Path, draft: Draft, given: dict[str, Any], at: datetime, said: str) -> None:
     """Record what is said of one finding; `BadInput` if the last record of the kind says the same."""
     context = opened(folder, given["ledger"])
-    refuse_values(context, texts_of(given) | {"ID": draft.body["id"]})
+    project = context.project
+    about = read_ledger(project.ledger_dir, key_of(project)).of_kind(draft.kind)
+    last = next((one for one in reversed(about) if one.body["id"] == draft.body["id"]), None)
+    if last is not None and last.body == {**draft.body, "by": given["by"] or writer_name(given["writer"])}:
+        raise BadInput.at("ID", f"has this {draft.kind} already ({last.place})")
+    click.echo(f"{_append(context, draft, given, at)}: {said}")
+
+
+def _append(context: Opened, draft: Draft, given: dict[str, Any], at: datetime) -> str:
+    """The place of what was appended in the name of who decided; `BadInput` if it holds a value."""
+    told = {name.upper(): draft.body[name] for name in ("id", "rule", "answer") if name in draft.body}
+    refuse_values(context, texts_of(given) | told)
     project, writer = context.project, writer_name(given["writer"])
-    body = {**draft.body, "by": given["by"] or writer}
-    about = [
-        entry
-        for entry in read_ledger(project.ledger_dir, key_of(project)).of_kind(draft.kind)
-        if entry.body["id"] == body["id"]
-    ]
-    if about and about[-1].body == body:
-        raise BadInput.at("ID", f"has this {draft.kind} already ({about[-1].place})")
-    entry = write_entry(project.ledger_dir, key_of(project), Draft(draft.kind, body), at, writer)
-    click.echo(f"{entry.place}: {said}")
+    draft = Draft(draft.kind, {**draft.body, "by": given["by"] or writer})
+    return write_entry(project.ledger_dir, key_of(project), draft, at, writer).place
 
 
 def _kept(report: Path) -> dict[str, Any]:
@@ -201,14 +204,9 @@ def _kept(report: Path) -> dict[str, Any]:
 
 def _decide(folder: Path, kind: str, what: dict[str, Any], given: dict[str, Any]) -> None:
     at = now()
-    until = until_instant(given["until"], at)
-    context = opened(folder, given["ledger"])
-    refuse_values(context, texts_of(given) | {name.upper(): text for name, text in what.items()})
-    writer = writer_name(given["writer"])
-    body = what | {"by": given["by"] or writer, "reason": given["reason"], "until": iso(until)}
-    project = context.project
-    entry = write_entry(project.ledger_dir, key_of(project), Draft(kind, body), at, writer)
-    click.echo(f"{entry.place}: {kind} until {iso(until)}")
+    until = iso(until_instant(given["until"], at))
+    draft = Draft(kind, what | {"reason": given["reason"], "until": until})
+    click.echo(f"{_append(opened(folder, given['ledger']), draft, given, at)}: {kind} until {until}")
 
 
 def _unanswered(context: Opened, at: datetime) -> list[tuple[str, str]]:

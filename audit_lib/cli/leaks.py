@@ -50,9 +50,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     help="Format of the output.",
 )
 @options.several(options.env, options.policy, options.ledger)
-@click.option(
-    "--places", "most", default=3, show_default=True, help="Places shown for each leak in the table."
-)
+@click.option("--places", default=3, show_default=True, help="Places shown for each leak in the table.")
 @click.option(
     "--patterns/--no-patterns",
     default=True,
@@ -90,27 +88,14 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     is_flag=True,
     help="Search only what is staged for the next commit; exit with 3 if it has a secret.",
 )
-def leaks(
-    *,
-    folder: Path,
-    layout: str,
-    env: tuple[str, ...],
-    policy: str,
-    ledger: Path | None,
-    most: int,
-    patterns: bool,
-    every_provider: bool,
-    fresh: bool,
-    also: tuple[Path, ...],
-    reports: tuple[Path, ...],
-    fail_on: str | None,
-    staged: bool,
-) -> None:
+def leaks(*, folder: Path, ledger: Path | None, staged: bool, fail_on: str | None, **given: Any) -> None:
     """Find leaked secrets."""
     project = load_project(folder, ledger)
-    _require_outside(also, project.root)
+    _require_outside(given["also"], project.root)
+    env, policy, patterns = given["env"], given["policy"], given["patterns"]
     if staged:
-        if every_provider or layout != "table" or also or reports or fail_on:
+        beside = given["every_provider"] or given["layout"] != "table" or given["also"] or given["reports"]
+        if beside or fail_on:
             raise BadInput.at(
                 "--staged",
                 "cannot be combined with --every-provider, --format, --also, --import or --fail-on",
@@ -120,35 +105,24 @@ def leaks(
         sys.exit(report_staged(project, given=env, policy=policy, patterns=patterns))
     refuse_part_of_repository(project.root)
     listing = begin_listing(project.root)
-    asked = {"layout": layout, "policy": policy, "places": most, "patterns": patterns}
-    asked |= {"every_provider": every_provider, "fail_on": fail_on}
+    asked = {name: given[name] for name in ("layout", "policy", "places", "patterns", "every_provider")}
     # What is read outside the project may be another the next time, and nothing here would show it.
-    inside = not (env or also or reports or (policy and policy not in bundled_names()))
-    last = last_answer(user_cache(), key_of(project), project, listing, asked) if inside else LastAnswer()
-    answer = None if fresh else last.recall()
+    outside = env or given["also"] or given["reports"] or (policy and policy not in bundled_names())
+    asked |= {"fail_on": fail_on}
+    last = LastAnswer() if outside else last_answer(user_cache(), key_of(project), project, listing, asked)
+    answer = None if given["fresh"] else last.recall()
     if answer is None:
         if patterns:
             from audit_lib.leaks.secret_patterns import begin_rules  # noqa: PLC0415
 
-            begin_rules(user_cache() / "rules", every_provider=every_provider)
+            begin_rules(user_cache() / "rules", every_provider=given["every_provider"])
         # The import of what makes tables takes longer than git, which goes on meanwhile.
         from audit_lib.cli.leaks_run import answer_of, search  # noqa: PLC0415
         from audit_lib.leaks.whole_search import is_lasting  # noqa: PLC0415
 
         with progress_bar(_WORK, _PATIENCE) as progress:
-            found = search(
-                project,
-                listing,
-                progress,
-                given=env,
-                policy=policy,
-                patterns=patterns,
-                every_provider=every_provider,
-                also=also,
-                reports=reports,
-                fresh=fresh,
-            )
-        answer = answer_of(found, layout, most, _stops(fail_on))
+            found = search(project, listing, progress, given)
+        answer = answer_of(found, given["layout"], given["places"], _stops(fail_on))
         if is_lasting(found.coverage):
             last.keep(scrub_texts(answer))
     _say(answer)

@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -42,40 +41,18 @@ Line = dict[str, Any]  # what `say` takes
 
 
 def search(
-    project: Project,
-    listing: "Future[Listing]",
-    progress: Progress,
-    *,
-    given: tuple[str, ...],
-    policy: str,
-    patterns: bool,
-    every_provider: bool,
-    also: tuple[Path, ...],
-    reports: tuple[Path, ...],
-    fresh: bool,
+    project: Project, listing: "Future[Listing]", progress: Progress, given: Mapping[str, Any]
 ) -> LeakAudit:
-    """What leaked of the values in the project's env files and in `given`, as `find_leaks` says."""
+    """What leaked of the values in the project's env files and in `--env`, as `find_leaks` says."""
     keeper = keeper_of(project)
-    rules = choose_policy(project, policy)
-    values = parse_env_options(given, sys.stdin.buffer)
+    rules = choose_policy(project, given["policy"])
+    values = parse_env_options(given["env"], sys.stdin.buffer)
     sources, entries = read_env_sources(project, values, keeper, rules)
     inventory = tabulate_inventory(entries, rules, project, keeper, sources)
     guard_values(keeper, inventory, rules, project)
-    return find_leaks(
-        project,
-        keeper,
-        rules,
-        entries,
-        inventory,
-        also=also,
-        reports=reports,
-        patterns=patterns,
-        every_provider=every_provider,
-        listing=listing,
-        cache=user_cache(),
-        fresh=fresh,
-        progress=progress,
-    )
+    asked = {name: given[name] for name in ("also", "reports", "patterns", "every_provider", "fresh")}
+    asked |= {"listing": listing, "cache": user_cache(), "progress": progress}
+    return find_leaks(project, keeper, rules, entries, inventory, **asked)
 
 
 def answer_of(found: LeakAudit, layout: str, most: int, stops: tuple[str, ...]) -> dict[str, Any]:
