@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.findings.audit import Audit
-from audit_lib.report.publish.seal import Sealing, plan, seal
+from audit_lib.report.publish.seal import plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
 from audit_lib.secrecy import guard
 from tests.report.publish.test_seal import VALUE, _known
@@ -137,4 +137,4 @@ def test_the_seal_reads_it(tmp_path: Path) -> None:
     keeper, classes = _known()
     (tmp_path / "report.pdf").write_bytes(_pdf(f"NAME_{VALUE}"))
     with pytest.raises(Refused, match=r"report\.pdf"):
-        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
+        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))

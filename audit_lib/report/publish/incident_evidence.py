@@ -25,7 +25,7 @@ from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.evidence_zip import packed
 from audit_lib.report.publish.publication import Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.report.publish.seal import Sealing, seal
+from audit_lib.report.publish.seal import seal
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.scrub import MARK
@@ -90,7 +90,7 @@ def search_package(content: bytes, investigation: Investigation, keeper: Keeper)
     made = searched(investigation, keeper, artefacts=1)
     with scratch_folder("audit-package-") as folder:
         (folder / EVIDENCE).write_bytes(content)
-        seal(folder, Sealing(keeper, made.classes, made.plan))
+        seal(folder, keeper, made.classes, made.plan)
 
 
 def _package_manifest(investigation: Investigation, contents: Mapping[str, bytes]) -> dict[str, Any]:

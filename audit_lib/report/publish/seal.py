@@ -5,8 +5,8 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from audit_lib.secrecy.matcher import Hit, Matcher
 from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrecy.spelled import SpelledSearch
 
+SHOWN = 20  # hits
 _Find = Callable[[bytes], list[Hit]]
 
 
 @dataclass(frozen=True)
 class SealPlan:
-    """What is searched for, in how many artefacts."""
+    """What is searched for, in how many artefacts; of a search that was done also what it found."""
 
     values: int
     forms: int
@@ -32,6 +33,7 @@ class SealPlan:
     artefacts: int
     not_searched: tuple[str, ...]
     ordinary: int = 0  # other values that are not searched for
+    hits: tuple[str, ...] = ()  # places, never values
 
     def statement(self) -> str:
         """What the report says: true of a published copy and of a run by hand alike."""
@@ -54,27 +56,6 @@ class SealPlan:
         )
 
 
-@dataclass(frozen=True)
-class Sealing:
-    """Everything that a seal needs, made before the artefacts are."""
-
-    keeper: Keeper
-    classes: Classes
-    plan: SealPlan
-
-
-@dataclass(frozen=True)
-class SealResult:
-    """What a search found; `hits` are places, never values."""
-
-    values: int
-    forms: int
-    runs: int
-    artefacts: int
-    hits: tuple[str, ...]
-    not_searched: tuple[str, ...]
-
-
 def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """What will be searched for, to be stated in the artefacts themselves.
 
@@ -83,11 +64,7 @@ def plan(keeper: Keeper, classes: Classes, artefacts: int) -> SealPlan:
     """
     if missing := sum(name not in keeper for name in classes.sealed | classes.whole):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")
-    patterns = _Patterns.of(keeper, classes)
-    values = len(classes.sealed | classes.whole)
-    return SealPlan(
-        values, patterns.forms, len(patterns.runs), artefacts, classes.not_searched, classes.ordinary
-    )
+    return _planned(_Patterns.of(keeper, classes), classes, artefacts)
 
 
 @dataclass(frozen=True)
@@ -127,7 +104,12 @@ class _Patterns:
         return lambda data: sorted([*matcher.find(data), *self.spelled.find(data)])
 
 
-def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
+def _planned(patterns: _Patterns, classes: Classes, artefacts: int) -> SealPlan:
+    values, runs = len(classes.sealed | classes.whole), len(patterns.runs)
+    return SealPlan(values, patterns.forms, runs, artefacts, classes.not_searched, classes.ordinary)
+
+
+def search(folder: Path, keeper: Keeper, classes: Classes) -> SealPlan:
     """What is in the files of a folder, their names and all that is packed in them.
 
     Raises:
@@ -139,7 +121,7 @@ def search(folder: Path, keeper: Keeper, classes: Classes) -> SealResult:
     return search_files({path.relative_to(folder).as_posix(): path for path in paths}, keeper, classes)
 
 
-def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealResult:
+def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) -> SealPlan:
     """What is in files, in the names that they have here, and in all that is packed in them.
 
     Raises:
@@ -155,10 +137,7 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         data = path.read_bytes()
         hits += _in_file(f"artefact {number}" if named else name, data, find, searched)
         searched.add(sha256(data).digest())
-    values = len(classes.sealed | classes.whole)
-    return SealResult(
-        values, patterns.forms, len(patterns.runs), len(files), tuple(hits), classes.not_searched
-    )
+    return replace(_planned(patterns, classes, len(files)), hits=tuple(hits))
 
 
 def _in_file(name: str, data: bytes, find: _Find, searched: Collection[bytes]) -> list[str]:
@@ -173,26 +152,20 @@ def _in_file(name: str, data: bytes, find: _Find, searched: Collection[bytes]) -
     return found
 
 
-def seal(folder: Path, sealing: Sealing) -> SealResult:
+def seal(folder: Path, keeper: Keeper, classes: Classes, planned: SealPlan) -> SealPlan:
     """The result of a search without a hit, which is what the plan in the artefacts said.
 
     Raises:
         Refused: a value is in an artefact, one cannot be searched, or the plan said something else.
     """
-    result = search(folder, sealing.keeper, sealing.classes)
-    planned = sealing.plan
+    result = search(folder, keeper, classes)
     if result.hits:
         raise Refused("\n".join(_shortened(result.hits)) + "\nnothing was published")
-    if (result.values, result.forms, result.runs, result.artefacts) != (
-        planned.values,
-        planned.forms,
-        planned.runs,
-        planned.artefacts,
-    ):
+    if result != planned:
         raise Refused("the seal searched for something other than the report states; nothing was published")
     return result
 
 
-def _shortened(hits: Iterable[str], most: int = 20) -> list[str]:
-    hits = list(hits)
-    return hits[:most] + ([f"and {len(hits) - most} more"] if len(hits) > most else [])
+def _shortened(hits: tuple[str, ...]) -> list[str]:
+    more = len(hits) - SHOWN
+    return [*hits[:SHOWN], *([f"and {more} more"] if more > 0 else [])]

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
-from audit_lib.report.publish.seal import Sealing, plan, seal, search
+from audit_lib.report.publish.seal import plan, seal, search
 from audit_lib.report.publish.value_classes import Classes, classify
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -119,7 +119,7 @@ def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
     keeper, classes = _known()
     (tmp_path / name).write_bytes(HIDDEN[name](value))
     with pytest.raises(Refused, match=name) as raised:
-        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
+        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
     assert not any(form in str(raised.value).encode() for _, form in forms(value))
 
 
@@ -202,7 +202,7 @@ def test_a_policy_does_not_say_what_is_searched_for(
     classes = classify(keeper, _inventory(keeper, {"value": value} | called), "")
     (tmp_path / "a.txt").write_text(f"a line with {value} in it")
     with pytest.raises(Refused, match=r"of a value|a value as plain"):
-        seal(tmp_path, Sealing(keeper, classes, plan(keeper, classes, 1)))
+        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
 
 
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_the_statement_is_verified(tmp_path: Path) -> None:
     planned = plan(keeper, classes, 2)
     (tmp_path / "a.txt").write_text(planned.statement())
     with pytest.raises(Refused, match="something other"):
-        seal(tmp_path, Sealing(keeper, classes, planned))
+        seal(tmp_path, keeper, classes, planned)
     (tmp_path / "b.txt").write_text("b")
-    result = seal(tmp_path, Sealing(keeper, classes, planned))
+    result = seal(tmp_path, keeper, classes, planned)
     assert (result.values, result.artefacts, result.hits) == (2, 2, ())
     assert f"{result.forms} forms" in planned.statement()
