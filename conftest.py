@@ -8,7 +8,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from audit_lib.base.errors import BadInput
-from audit_lib.report.publish.replay import check_code
+from tests.support.replay import check_code
 
 ROOT = Path(__file__).parent
 

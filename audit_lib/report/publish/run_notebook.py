@@ -15,6 +15,7 @@ from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.report.publish.jupyter_kernel import OwnEngine, OwnKernel
 from audit_lib.report.publish.scratch import scratch_folder
+from audit_lib.report.publish.source_notebooks import published_notebook
 from audit_lib.secrecy.guard import forbid_core_dumps, scrub
 from audit_lib.secrecy.kernel_pipe import Handoff, channel
 
@@ -49,7 +50,7 @@ def started(
         kernel = OwnKernel(scratch, pipe.reader, warm_up)
         running = threads.submit(
             papermill.execute_notebook,
-            _published(source),
+            published_notebook(source),
             None,
             parameters=dict(parameters),
             engine_name=_ENGINE,
@@ -76,13 +77,6 @@ def started(
             if not running.done():
                 kernel.stop()
                 running.exception()
-
-
-def _published(path: Path) -> nbformat.NotebookNode:
-    """A notebook without the cells that are for a person in JupyterLab alone, tagged `lab`."""
-    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
-    notebook.cells = [cell for cell in notebook.cells if "lab" not in cell.metadata.get("tags", [])]
-    return notebook
 
 
 def check_parameters(source: Path, parameters: Mapping[str, object]) -> None:

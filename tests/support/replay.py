@@ -1,0 +1,78 @@
+"""Says where a report's code differs from its source notebook's, before anybody runs it again.
+
+nbval executes what a report holds. A report that came from elsewhere may hold anything, so its code
+cells must be the source notebook's, apart from one cell of parameters that sets names to plain values.
+"""
+
+import ast
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.report.publish.source_notebooks import published_notebook
+
+INJECTED = "injected-parameters"
+
+
+def check_code(report: Path, source: Path) -> None:
+    """Raise `BadInput` with every place where the report would run something else than its source."""
+    cells, expected = _code(report, partial(nbformat.read, as_version=4)), _code(source, published_notebook)
+    injected = [cell for cell in cells if INJECTED in _tags(cell)]
+    own = [cell for cell in cells if INJECTED not in _tags(cell)]
+    faults = [
+        Fault(f"{report.name}, code cell {number}", f"differs from {source.name}")
+        for number, (cell, wanted) in enumerate(zip(own, expected, strict=False), start=1)
+        if cell.source != wanted.source
+    ]
+    if len(own) != len(expected):
+        faults.append(Fault(report.name, f"has {len(own)} code cells, {source.name} has {len(expected)}"))
+    if len(injected) > 1:
+        faults.append(Fault(report.name, f"has {len(injected)} cells of injected parameters"))
+    names = {
+        name for cell in expected if "parameters" in _tags(cell) for name in _assigned(cell.source) or ()
+    }
+    for cell in injected:
+        assigned = _assigned(cell.source)
+        if assigned is None:
+            faults.append(
+                Fault(f"{report.name}, injected parameters", "do more than set names to plain values")
+            )
+        elif unknown := sorted(assigned - names):
+            text = f"sets {', '.join(unknown)}, which {source.name} does not have"
+            faults.append(Fault(f"{report.name}, injected parameters", text))
+    if faults:
+        raise BadInput(faults)
+
+
+def _code(path: Path, read: Callable[..., nbformat.NotebookNode]) -> list[Any]:
+    try:
+        notebook = read(path)
+    except (OSError, ValueError, nbformat.ValidationError):
+        raise BadInput.at(path.name, "is not a notebook that can be read") from None
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _tags(cell: Any) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+def _assigned(source: str) -> set[str] | None:
+    """The names that a cell sets to literals; None if it does anything else."""
+    names = set()
+    try:
+        for statement in ast.parse(source).body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    ast.literal_eval(value)
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    ast.literal_eval(value)
+                case _:
+                    return None
+            names.add(name)
+    except (SyntaxError, ValueError):
+        return None
+    return names

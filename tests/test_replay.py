@@ -1,0 +1,75 @@
+"""A report is run again only if its code is the source notebook's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from audit_lib.base.errors import BadInput
+from tests.support.canary import notebook
+from tests.support.paths import ROOT
+from tests.support.replay import check_code
+
+
+def _injected(source: str) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": ["injected-parameters"]})
+
+
+def _pair(folder: Path, *changes: object) -> tuple[Path, Path]:
+    source, report = notebook("print(project)", "1 + 1"), notebook("print(project)", "1 + 1")
+    for change in changes:
+        change(report.cells)  # type: ignore[operator]
+    nbformat.write(source, folder / "source.ipynb")
+    nbformat.write(report, folder / "report.ipynb")
+    return folder / "report.ipynb", folder / "source.ipynb"
+
+
+def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
+    """Injected parameters with plain values, outputs and markdown do not count."""
+    report, source = _pair(
+        tmp_path,
+        lambda cells: cells.insert(1, _injected("# Parameters\nproject = '/srv/a'\n")),
+        lambda cells: cells.append(new_markdown_cell("said")),
+    )
+    check_code(report, source)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda cells: cells.append(new_code_cell("import os")), "has 4 code cells"),
+        (lambda cells: cells.pop(), "has 2 code cells"),
+        (lambda cells: cells[2].update(source="1 + 2"), "code cell 3: differs"),
+        (
+            lambda cells: cells.insert(1, _injected("project = __import__('os').system('true')")),
+            "more than set names",
+        ),
+        (lambda cells: cells.insert(1, _injected("print = 1")), "sets print, which"),
+        (lambda cells: cells.extend([_injected("project = ''"), _injected("")]), "2 cells of injected"),
+        (lambda cells: cells.insert(1, _injected("import os")), "more than set names"),
+    ],
+)
+def test_other_code_is_refused(tmp_path: Path, change: object, fault: str) -> None:
+    """A cell more, a cell less, another cell, and parameters that do something."""
+    with pytest.raises(BadInput, match=fault):
+        check_code(*_pair(tmp_path, change))
+
+
+def test_nbval_does_not_run_a_changed_report(tmp_path: Path) -> None:
+    """pytest refuses the report before any of its cells is executed."""
+    reports = ROOT / "reports" / f"changed-{tmp_path.name}"
+    touched = tmp_path / "touched"
+    reports.mkdir(parents=True)
+    try:
+        nbformat.write(notebook(f"open({str(touched)!r}, 'w')"), reports / "quarterly_review.ipynb")
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", str(reports)]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert run.returncode != 0
+        assert "quarterly_review.ipynb" in run.stdout + run.stderr
+        assert not touched.exists()
+    finally:
+        (reports / "quarterly_review.ipynb").unlink()
+        reports.rmdir()
