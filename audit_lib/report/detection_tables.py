@@ -27,18 +27,12 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
     found = detections[detections["verdict"].eq("found")]
     rank = found["severity"].map({severity: -place for place, severity in enumerate(SEVERITIES)})
     rows = found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
-    view = pd.DataFrame(
-        {
-            "severity": rows["severity"],
-            "detection": rows["detection"].map(detection_name),
-            "subject": rows["subject"],
-            "what": rows["classification"],
-            "count": rows["count"],
-            "first_at": rows["first_at"],
-            "last_at": rows["last_at"],
-            "lines": rows["evidence"].map(_few),
-        }
+    view = rows.assign(
+        detection=rows["detection"].map(detection_name),
+        what=rows["classification"],
+        lines=rows["evidence"].map(_few),
     )
+    view = view[["severity", "detection", "subject", "what", "count", "first_at", "last_at", "lines"]]
     left = len(view) - MOST_ROWS
     note = f"{counted(left, 'more row')} in {rest}" if left > 0 else ""
     shown, title, empty = view.head(MOST_ROWS), "Detected in the logs", "nothing was detected"

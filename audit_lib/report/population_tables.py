@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
-
 from audit_lib.base.contracts import rows as contract_rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
@@ -28,16 +26,9 @@ def population_tables(audit: Audit) -> Tables:
 def _sides(audit: Audit) -> Table:
     """One row for each side."""
     rows = audit.tables["population_sides"]
-    frame = pd.DataFrame(
-        {
-            "who": rows["side"].map(_SIDES),
-            "variables": rows["names"],
-            "secrets": rows["secrets"],
-            "known to no other": rows["alone"],
-            "seen": rows["seen"],
-            "by": rows["reason"],
-        }
-    )
+    names = {"side": "who", "names": "variables", "alone": "known to no other", "reason": "by"}
+    frame = rows.assign(side=rows["side"].map(_SIDES)).rename(columns=names)
+    frame = frame[["who", "variables", "secrets", "known to no other", "seen", "by"]]
     population = audit.tables["population"]
     total = counted(len(population), "variable")
     secrets = counted(int(population["kind"].eq("secret").sum()), "secret")
@@ -48,17 +39,14 @@ def _variables(audit: Audit) -> Table:
     """One row for each variable of each service; report.json has the places."""
     rows = audit.tables["population"]
     remark = (rows["read_reason"] + "; " + rows["supply_reason"]).str.strip("; ")
-    frame = pd.DataFrame(
-        {
-            "variable": rows["name"],
-            "service": rows["service"],
-            "kind": rows["kind"],
-            "known to": [_known_to(row) for row in contract_rows(rows)],
-            "is read": rows["read"].map(status_words),
-            "supplied": rows["supplied"].map(status_words),
-            "remark": remark.mask(rows["last_use"].ne(""), "last use " + rows["last_use"]),
-        }
-    )
+    names = {"name": "variable", "known": "known to", "read": "is read"}
+    frame = rows.assign(
+        known=[_known_to(row) for row in contract_rows(rows)],
+        read=rows["read"].map(status_words),
+        supplied=rows["supplied"].map(status_words),
+        remark=remark.mask(rows["last_use"].ne(""), "last use " + rows["last_use"]),
+    ).rename(columns=names)
+    frame = frame[["variable", "service", "kind", "known to", "is read", "supplied", "remark"]]
     fold = f"Variable by variable: who knows each of {counted(len(rows), 'variable')}"
     return show(frame, "Variable by variable", fold=fold, empty="no side knows a variable")
 

@@ -1,7 +1,5 @@
 """What became of findings and of rules since the last review, and the register of exceptions."""
 
-import pandas as pd
-
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import BUNDLED_POLICY, IN_PROJECT, OUTSIDE, origin_of
@@ -39,23 +37,14 @@ def rule_changes_table(audit: Audit) -> Table:
 def exceptions_table(audit: Audit) -> Table:
     """The register: each finding with its status, since when, due when, by whom, and what closed it."""
     rows = audit.tables["exceptions"]
-    view = pd.DataFrame(
-        {
-            "severity": rows["severity"],
-            "status": rows["status"],
-            "finding": rows["check"].str.replace("-", " ") + ": " + rows["subject"],
-            "place": place(rows),
-            "opened in": rows["opened_in"],
-            "due_at": rows["due_at"],
-            "overdue": rows["overdue"].map({True: "yes", False: ""}),
-            "owner": rows["owner"],
-            "ticket": rows["ticket"],
-            "accepted_until_at": rows["accepted_until_at"],
-            "proof": rows["proof"],
-            "closed by": rows["closed_by"],
-            "why": rows["why"],
-        }
+    view = rows.assign(
+        finding=rows["check"].str.replace("-", " ") + ": " + rows["subject"],
+        place=place(rows),
+        overdue=rows["overdue"].map({True: "yes", False: ""}),
     )
+    when = ["opened_in", "due_at", "overdue"]
+    whose = ["owner", "ticket", "accepted_until_at", "proof", "closed_by", "why"]
+    view = view[["severity", "status", "finding", "place", *when, *whose]]
     overdue = int(rows["overdue"].sum())
     title = "Register of exceptions"
     fold = f"{title}: {counted(len(rows), 'finding')}, {overdue} overdue"

@@ -54,15 +54,8 @@ def changes_table(audit: Audit) -> Table:
     changes = audit.tables["changes"]
     same = int(changes["change"].eq("same").sum())
     rows = changes[changes["change"] != "same"]
-    view = pd.DataFrame(
-        {
-            "change": rows["change"],
-            "subject": rows["subject"],
-            "place": place(rows),
-            "was": _fault_words(rows, "was"),
-            "now": _fault_words(rows, "now"),
-        }
-    )
+    view = rows.assign(place=place(rows), was=_fault_words(rows, "was"), now=_fault_words(rows, "now"))
+    view = view[["change", "subject", "place", "was", "now"]]
     note = f"{counted(same, 'fault')} as before: `changes` of report.json lists them." if same else ""
     empty = "no previous report was given, or nothing changed"
     return show(view, "Changes since the previous report", note, empty=empty)

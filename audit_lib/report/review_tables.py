@@ -45,18 +45,13 @@ def freshness_view(audit: Audit) -> pd.DataFrame:
     rows = by_pressing(audit.tables["freshness"])
     year = audit.as_of.year
     dates = {name: _days(rows[f"{name}_at"], year) for name in ("overdue_from", "possibly_overdue_from")}
-    view = pd.DataFrame(
-        {
-            "secret": rows["secret"],
-            "place": place(rows),
-            "status": rows["status"],
-            "age": age_text(rows),
-            "max_age_days": rows["max_age_days"],
-            "overdue": _overdue(dates["possibly_overdue_from"], dates["overdue_from"]),
-            "why": rows.apply(_why, axis=1) if len(rows) else pd.Series(dtype="str"),
-            "next_evidence": rows["next_evidence"],
-        }
+    view = rows.assign(
+        place=place(rows),
+        age=age_text(rows),
+        overdue=_overdue(dates["possibly_overdue_from"], dates["overdue_from"]),
+        why=rows.apply(_why, axis=1) if len(rows) else pd.Series(dtype="str"),
     )
+    view = view[["secret", "place", "status", "age", "max_age_days", "overdue", "why", "next_evidence"]]
     return view[rows["status"] != "exempt"].reset_index(drop=True)
 
 
@@ -119,23 +114,25 @@ def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     rows = by_severity(audit.tables["findings"])
     rows = rows[rows["status"].isin(statuses)] if statuses else rows
     lines = rows["guide_lines"].where(rows["guide_lines"] == "", "guide " + rows["guide_lines"])
-    view = {
-        "id": rows["id"],
-        "severity": rows["severity"],
-        "status": rows["status"],
-        "check": rows["check"],
-        "subject": rows["subject"],
-        "place": place(rows),
-        "evidence": rows["evidence"],
-        "remedy": rows["remedy"],
-        "where": rows["where"].mask(rows["where"] == place(rows), ""),
-        "control": (rows["controls"] + "; " + lines).str.strip("; "),
-        "accepted_by": rows["accepted_by"],
-        "accepted_until_at": rows["accepted_until_at"],
-    }
-    same = ["status"] if len(statuses) == 1 else []
-    idle = [] if "accepted" in statuses else ["accepted_by", "accepted_until_at"]
-    return pd.DataFrame(view).drop(columns=[*same, *idle]).reset_index(drop=True)
+    view = rows.assign(
+        place=place(rows),
+        where=rows["where"].mask(rows["where"] == place(rows), ""),
+        control=(rows["controls"] + "; " + lines).str.strip("; "),
+    )
+    about = [
+        "id",
+        "severity",
+        "status",
+        "check",
+        "subject",
+        "place",
+        "evidence",
+        "remedy",
+        "where",
+        "control",
+    ]
+    shown = [*about, *(["accepted_by", "accepted_until_at"] if "accepted" in statuses else [])]
+    return view[[name for name in shown if name != "status" or len(statuses) != 1]].reset_index(drop=True)
 
 
 def by_severity(findings: pd.DataFrame) -> pd.DataFrame:

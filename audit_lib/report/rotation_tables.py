@@ -16,20 +16,10 @@ KINDS = {
 def rotations_tables(audit: Audit) -> Tables:
     """The rotations of the quarter, then those that were left half done."""
     done = audit.tables["rotations"]
-    view = pd.DataFrame(
-        {
-            "secret": done["secret"],
-            "place": done["environment"] + "/" + done["service"],
-            "after_at": done["after_at"],
-            "by_at": done["by_at"],
-            "by": done["by"],
-            "approved by": done["approved_by"],
-            "ticket": done["ticket"],
-            "trigger": done["trigger"],
-            "days from trigger to done": _spans(done),
-            "proof": done["proof"],
-        }
-    )
+    view = done.assign(place=done["environment"] + "/" + done["service"], days=_spans(done))
+    view = view.rename(columns={"days": "days from trigger to done"})
+    who = ["by", "approved_by", "ticket", "trigger", "days from trigger to done", "proof"]
+    view = view[["secret", "place", "after_at", "by_at", *who]]
     note = "Proved: the ledger saw another value before. Claimed: only a record says so."
     halves = audit.tables["half_rotations"][["secret", "text"]].rename(columns={"text": "left half done"})
     return together(
