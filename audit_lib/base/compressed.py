@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 import zstandard
 
 from audit_lib.base.decompress import PackedBytes
+from audit_lib.base.files import ByteReader
 
 # Logs shrink to a fiftieth at best; what grows further from a small file was made to fill a disk or a memory.
 BOMB_RATIO = 250
@@ -24,15 +25,12 @@ class Bomb(Exception):
     """A compressed log grows beyond every honest ratio."""
 
 
-class _Guarded(io.RawIOBase):
+class _Guarded(ByteReader):
     """Unpacked bytes, up to the ratio that is a bomb's."""
 
     def __init__(self, file: io.BufferedIOBase, packed: PackedBytes) -> None:
         self._file, self._packed, self._given = file, packed, 0
         self._fault: Exception | None = None
-
-    def readable(self) -> bool:
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         if self._fault:
@@ -51,7 +49,7 @@ class _Guarded(io.RawIOBase):
         return len(data)
 
 
-class _Transcoded(io.RawIOBase):
+class _Transcoded(ByteReader):
     """UTF-16 as UTF-8; what is not a character becomes U+FFFD."""
 
     def __init__(self, file: BinaryIO, encoding: str) -> None:
@@ -59,9 +57,6 @@ class _Transcoded(io.RawIOBase):
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self._left = b""
         self._ended = False
-
-    def readable(self) -> bool:
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         while not self._left and not self._ended:
@@ -93,17 +88,13 @@ def unpacked(file: BinaryIO) -> "io.BufferedReader[Any]":
     return source
 
 
-class Stream(io.RawIOBase):
+class Stream(ByteReader):
     """The unpacked bytes of a log; they end where a packed stream is damaged: `broken` names the fault."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = unpacked(file)
         self.packed = not isinstance(self._file.raw, PackedBytes)
         self.broken = ""
-
-    def readable(self) -> bool:
-        """It is read."""
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """How many bytes were put into the buffer; 0 at the end. `Bomb` for a bomb."""

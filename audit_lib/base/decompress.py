@@ -9,6 +9,8 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
+from audit_lib.base.files import ByteReader
+
 PIECE = 8 << 20  # bytes handed on at a time
 STREAMS = 100_000  # compressed streams that follow each other in one file
 MEMORY = 1 << 28  # bytes that a decompressor may take for its window
@@ -17,16 +19,12 @@ _AHEAD = 16 << 10
 _LZMA_HEAD = 9  # bytes of a zip's lzma member before its data: version, size of properties, properties
 
 
-class PackedBytes(io.RawIOBase):
+class PackedBytes(ByteReader):
     """A file whose bytes are counted as they are taken."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.taken = 0
-
-    def readable(self) -> bool:
-        """True: it is only read."""
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """How many bytes were read into the buffer."""
@@ -35,16 +33,12 @@ class PackedBytes(io.RawIOBase):
         return count
 
 
-class PieceReader(io.RawIOBase):
+class PieceReader(ByteReader):
     """Pieces as a file to read from."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._held = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Up to a buffer of the pieces; 0 at their end."""

@@ -63,7 +63,15 @@ class SourceBytes:
         return sha256(self.content).hexdigest()
 
 
-class _HashedFile(io.RawIOBase):
+class ByteReader(io.RawIOBase):
+    """Bytes that are only read, each time some."""
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+
+class _HashedFile(ByteReader):
     """A descriptor's bytes up to the size it had when opened, hashed as they are read."""
 
     def __init__(self, descriptor: int, size: int, place: str) -> None:
@@ -71,9 +79,6 @@ class _HashedFile(io.RawIOBase):
         self._left = size
         self._place = place
         self.digest = sha256()
-
-    def readable(self) -> bool:
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         try:

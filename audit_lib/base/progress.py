@@ -1,8 +1,9 @@
 """How far a long work is: a function that is told what is done, how much, and of how much."""
 
-import io
 from collections.abc import Callable
 from typing import BinaryIO
+
+from audit_lib.base.files import ByteReader
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many; 0 of what is not known
 
@@ -11,15 +12,11 @@ def quiet(what: str, done: int, of: int) -> None:
     """Reports no progress."""
 
 
-class Watched(io.RawIOBase):
+class Watched(ByteReader):
     """A file that reports how many bytes of it were read, each time it is read from."""
 
     def __init__(self, file: BinaryIO, read: Callable[[int], object]) -> None:
         self._file, self._read = file, read
-
-    def readable(self) -> bool:
-        """True: this file is for reading."""
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """How many bytes were put into the buffer."""

@@ -11,6 +11,7 @@ from subprocess import Popen
 from tempfile import TemporaryFile
 from time import sleep
 
+from audit_lib.base.files import ByteReader
 from audit_lib.base.git.child import Watchdog
 from audit_lib.base.git.commands import GitFailed, git_process
 
@@ -52,14 +53,11 @@ def running(root: Path, args: tuple[str, ...], lines: Iterable[str] = ()) -> Ite
             feeder.join()
 
 
-class _Heard(io.RawIOBase):
+class _Heard(ByteReader):
     """A child's output; each read is a sign of its life."""
 
     def __init__(self, output: io.RawIOBase, watchdog: Watchdog) -> None:
         self._output, self._watchdog = output, watchdog
-
-    def readable(self) -> bool:
-        return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         # However long the last piece was searched: from here on it is git that is waited for.
