@@ -14,7 +14,6 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 class UrlParts:
     """The decoded components of a connection URL; "" if it names none."""
 
-    scheme: str
     user: str
     password: str = field(repr=False)
     host: str
@@ -41,4 +40,4 @@ def url_parts(value: str) -> UrlParts | None:
     path, _, query = re.split("[/#]", rest, maxsplit=1)[-1].partition("?") if "/" in rest else ("", "", "")
     password = password or parse_qs(query).get("password", [""])[0]
     host = re.sub(r":\d*$", "", address).strip("[]").lower()
-    return UrlParts(found[1].lower(), unquote(user), unquote(password), host, unquote(path), agree)
+    return UrlParts(unquote(user), unquote(password), host, unquote(path), agree)

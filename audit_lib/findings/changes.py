@@ -16,7 +16,6 @@ from audit_lib.findings.families import EVERYWHERE, family_of, mildness
 from audit_lib.findings.previous_report import PreviousReport
 from audit_lib.leaks.whole_search import searched_whole
 
-Place = tuple[str, str, str]  # subject, environment, service
 Fault = tuple[str, str, str, str]  # family, subject, environment, service
 Finding = Mapping[Any, Any]  # a row of Findings
 

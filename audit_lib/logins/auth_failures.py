@@ -19,14 +19,6 @@ _NO_REASON = "missing, wrong, garbled, expired or old-key token: the log does no
 NOTHING_READ = "nothing was read"
 
 
-def by_day(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row for each day in order: requests, each kind of failure, `untimed` among all of it.
-
-    A null day holds what came before the first date of its file.
-    """
-    return _wide(counts, ["day"])
-
-
 def by_client(counts: pd.DataFrame) -> pd.DataFrame:
     """One row for each client, most failures first: requests, and what failed by kind."""
     return _most_first(_wide(counts[counts["client"] != ""], ["client"]), ["client"])
@@ -48,12 +40,6 @@ def login_answers(counts: pd.DataFrame, logins: tuple[str, ...]) -> pd.DataFrame
     keys = ["method", "route", "status"]
     table = forms.groupby(keys, as_index=False, sort=True)[["count", "untimed"]].sum()
     return table.sort_values(["count", *keys], ascending=[False, True, True, True], kind="stable")
-
-
-def by_status(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row for each status of requests, in order, with `count` and `untimed`."""
-    requests = counts[counts["status"].notna()]
-    return requests.groupby("status", as_index=False, sort=True)[["count", "untimed"]].sum()
 
 
 def by_kind(counts: pd.DataFrame) -> pd.DataFrame:

@@ -33,7 +33,6 @@ class _Age:
     lo_label: str
     hi_label: str
     tenure: Agreement
-    reused: bool  # the value was surely seen before its tenure began
 
 
 def tabulate_freshness(
@@ -107,7 +106,7 @@ def _age(pieces: Rows) -> _Age:
     if tenure.dropped:
         lo_at, lo_label = None, ""
     if hi_at is None:
-        return _Age(lo_at, hi_at, lo_label, hi_label, tenure, reused=False)
+        return _Age(lo_at, hi_at, lo_label, hi_label, tenure)
     before = [one for one in _bounds(pieces["return"] + pieces["sighting"]) if one.hi_at is not None]
     earliest = min(before, key=lambda one: (one.hi_at, one.label), default=None)
     if earliest is not None and earliest.hi_at is not None and earliest.hi_at < hi_at:
@@ -118,7 +117,7 @@ def _age(pieces: Rows) -> _Age:
         # In use before: how long is bounded only as far as that earlier use is.
         oldest = min(surely, key=lambda one: (one.lo_at is not None, one.lo_at or one.hi_at, one.label))
         lo_at, lo_label = oldest.lo_at, oldest.label if oldest.lo_at is not None else ""
-    return _Age(lo_at, hi_at, lo_label, hi_label, tenure, reused=bool(surely))
+    return _Age(lo_at, hi_at, lo_label, hi_label, tenure)
 
 
 def _bounds(pieces: Iterable[Any]) -> list[Bounds]:

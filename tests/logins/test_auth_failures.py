@@ -37,17 +37,6 @@ def _rows(table: pd.DataFrame, *columns: str) -> list[list[object]]:
     return table[list(columns)].astype(object).where(table[list(columns)].notna(), None).to_numpy().tolist()
 
 
-def test_a_day_shows_requests_beside_failures(log: LogRead) -> None:
-    """One row a day, with what carries no time of its own; the row without a day is last."""
-    assert _rows(
-        auth_failures.by_day(log.counts), "day", "requests", "failures", "login_failed", "untimed"
-    ) == [
-        ["2026-08-01", 3, 1, 1, 3],
-        ["2026-08-02", 2, 2, 0, 0],
-        [None, 1, 1, 0, 1],
-    ]
-
-
 def test_clients_and_routes_come_with_most_failures_first(log: LogRead) -> None:
     """The order is total: failures, requests, then the name."""
     assert _rows(auth_failures.by_client(log.counts), "client", "requests", "failures", "forbidden") == [
@@ -63,7 +52,7 @@ def test_clients_and_routes_come_with_most_failures_first(log: LogRead) -> None:
 
 
 def test_kinds_are_all_listed_also_those_that_never_occurred(log: LogRead) -> None:
-    """A kind with no line reads 0, not absent; statuses are those that were seen."""
+    """A kind with no line reads 0, not absent."""
     kinds = dict(_rows(auth_failures.by_kind(log.counts), "kind", "count"))
     assert (kinds["unauthorized"], kinds["rate_limited"], kinds["jwt_invalid"], kinds["other"]) == (
         2,
@@ -71,12 +60,6 @@ def test_kinds_are_all_listed_also_those_that_never_occurred(log: LogRead) -> No
         0,
         2,
     )
-    assert _rows(auth_failures.by_status(log.counts), "status", "count") == [
-        [200, 2],
-        [401, 2],
-        [403, 1],
-        [429, 1],
-    ]
 
 
 def test_what_the_log_cannot_tell_apart_is_said(log: LogRead) -> None:
@@ -103,7 +86,7 @@ def test_a_quarter_without_logs_is_not_no_failures(tmp_path: Path, content: byte
     """Where nothing was read the totals say so, and every table stands with no row."""
     read = _read(tmp_path, content)
     assert auth_failures.totals(read.sources, read.counts)["total"].iloc[0].startswith(said)
-    assert auth_failures.by_day(read.counts).empty
+    assert auth_failures.by_route(read.counts).empty
     assert auth_failures.by_client(read.counts).empty
 
 

@@ -11,7 +11,6 @@ NOT_UNDERSTOOD = 0.05
 REPORTED_MISSING = "required secret missing"
 SHOWING_VALUES = ("value in a validation error", "secret in a url")
 
-REVIEW = ("NIST AU-6", "PCI 10.4.1", "ASVS 16.3.1")
 QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
 PLACE = "{file}:{line}"
 
