@@ -49,7 +49,7 @@ from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.project.variables import read_code
-from audit_lib.rotation.half_rotations import tabulate_half_rotations
+from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations

@@ -18,7 +18,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.project.load import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.report.rotation_tables import KINDS
-from audit_lib.rotation.half_rotations import LONGEST
+from audit_lib.rotation.half_done import LONGEST
 from audit_lib.rotation.plan import RotationPlan, plan_rotation
 from audit_lib.rotation.progress import Progress
 from audit_lib.rotation.runbook import RunbookStep
