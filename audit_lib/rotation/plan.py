@@ -13,8 +13,8 @@ from audit_lib.project import GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.effects import Effects, expected_effects
 from audit_lib.rotation.half_done import LONGEST
+from audit_lib.rotation.leak_lives import leaked_of
 from audit_lib.rotation.progress import Progress, rotation_progress
-from audit_lib.rotation.purged import leaked_of
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.runbook import RunbookStep, runbook_steps
 from audit_lib.rotation.runbook_words import common_words

@@ -12,8 +12,7 @@ from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import REFUSED, succeeded
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.half_done import HalfDone, half_done
-from audit_lib.rotation.leak_lives import own_processes_check
-from audit_lib.rotation.purged import purged
+from audit_lib.rotation.leak_lives import own_processes_check, purged
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.scope import RotationScope
