@@ -10,8 +10,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.child import bound_memory, bounded_answer, program
-from audit_lib.base.git.linked import led_to, repository_naming
-from audit_lib.base.git.sound import unsound
+from audit_lib.base.git.sound import led_to, repository_naming, unsound
 
 PLUMBING = (
     "blame",
