@@ -17,9 +17,8 @@ from audit_lib.base.toml_table import TomlTable, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.logins import read_logins
 from audit_lib.project.policy.alerts import read_alerts
-from audit_lib.project.policy.consumers import Consumer, read_consumers
+from audit_lib.project.policy.consumers import Consumer, metadata_by_name, read_consumers, read_metadata
 from audit_lib.project.policy.guide_searches import read_greps
-from audit_lib.project.policy.metadata import metadata_by_name, read_metadata
 from audit_lib.project.policy.rules import (
     CLASSES,
     COMPONENTS,

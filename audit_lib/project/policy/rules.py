@@ -6,9 +6,8 @@ from pathlib import Path
 
 from audit_lib.project.logins import Login
 from audit_lib.project.policy.alerts import AlertRule
-from audit_lib.project.policy.consumers import Consumer
+from audit_lib.project.policy.consumers import Consumer, SecretMetadata
 from audit_lib.project.policy.guide_searches import DocumentedGrep
-from audit_lib.project.policy.metadata import SecretMetadata
 
 Requirement = str  # always | production | recommended | feature | optional
 
