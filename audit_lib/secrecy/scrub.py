@@ -7,8 +7,7 @@ from typing import Any
 
 from audit_lib.secrecy.forms import WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
-from audit_lib.secrecy.packed import unpacked
-from audit_lib.secrecy.readings import readings
+from audit_lib.secrecy.readings import readings, unpacked
 from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
