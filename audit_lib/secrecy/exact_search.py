@@ -11,10 +11,9 @@ from hashlib import sha256
 from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, Matcher, value_matcher
-from audit_lib.secrecy.readings import readings, unpacked
+from audit_lib.secrecy.readings import before_joining, join_lines, readings, unpacked
 from audit_lib.secrecy.spelled import SpelledSearch, spelled_search
 from audit_lib.secrecy.strength import strength_bits
-from audit_lib.secrecy.wrapped_lines import before_joining, join_lines
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 3

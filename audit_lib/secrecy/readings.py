@@ -4,12 +4,16 @@ import html
 import re
 import zlib
 from base64 import b64decode
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from urllib.parse import unquote
 
 from audit_lib.secrecy.matcher import Gate
 
+# What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
+# The number of signs is bounded, so that a file of blanks costs no more than any other.
+_LINE_BREAK = re.compile(rb"""[ \t"',]{0,8}(?:\\r)?(?:\r?\n|\\n)[ \t>#*"'|,]{0,64}""")
 _START = b"H4sI"  # gzip's first three bytes
 _RUN = re.compile(rb"H4sI(?:[A-Za-z0-9+/_-]|\\?[\r\n][ \t]*|\\[rn])*={0,2}")
 _PLAIN = bytes.maketrans(b"-_", b"+/")
@@ -17,6 +21,25 @@ _LARGEST = 1 << 22  # bytes, of what is unpacked
 _LAYERS = 3
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+
+
+def join_lines(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The content without its line breaks; pairs of a position in it and how much was left out before it."""
+    parts, breaks = [], []
+    end = left_out = 0
+    for found in _LINE_BREAK.finditer(data):
+        parts.append(data[end : found.start()])
+        left_out += found.end() - found.start()
+        end = found.end()
+        breaks.append((end - left_out, left_out))
+    parts.append(data[end:])
+    return b"".join(parts), breaks
+
+
+def before_joining(position: int, breaks: list[tuple[int, int]]) -> int:
+    """A position in the joined content as it was before."""
+    index = bisect_right(breaks, position, key=lambda pair: pair[0])
+    return position + (breaks[index - 1][1] if index else 0)
 
 
 def unpacked(data: bytes) -> Iterator[tuple[int, int, bytes]]:
