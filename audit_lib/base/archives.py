@@ -16,7 +16,7 @@ from audit_lib.base.decompress import DECOMPRESSED, PIECE, PackedBytes, PieceRea
 from audit_lib.base.tar_members import tar_members
 from audit_lib.base.zip_members import ENTRIES, is_too_long, zip_members
 
-SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included
+SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included (docs/bounds.md)
 LARGEST_ZIP = 64 << 20  # a zip is read from its end, so it is held whole
 EXPANDED = 1 << 30  # bytes taken out of one archive: more is a bomb or a dump, and is said
 FAIR = 50  # logs shrink to a fiftieth at best: what grows further was made to, and has …

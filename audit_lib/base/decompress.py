@@ -20,7 +20,7 @@ _LZMA_HEAD = 9  # bytes of a zip's lzma member before its data: version, size of
 
 
 class PackedBytes(ByteReader):
-    """A file whose bytes are counted as they are taken."""
+    """A file whose bytes are counted as they are taken, so that what they grow to can be bounded."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

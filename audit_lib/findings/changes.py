@@ -1,4 +1,7 @@
-"""What changed since the previous report: worse, new, no longer known, better, ended, or the same."""
+"""What changed since the previous report: worse, new, no longer known, better, ended, or the same.
+
+A fault has only ended if this review saw what would show it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

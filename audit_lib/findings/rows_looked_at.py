@@ -1,4 +1,7 @@
-"""The rows that a check looks at: settings left out if it spares them, with the lines of their secrets."""
+"""The rows that a check looks at: settings left out if it spares them, with the lines of their secrets.
+
+A file or a line without a secret has none to lose.
+"""
 
 from collections import defaultdict
 

@@ -1,4 +1,8 @@
-"""Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
+"""Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason.
+
+The first sentence of each function in NEEDS is one precondition of "quiet", the next what would tell
+(docs/detections.md#what-quiet-needs); it returns why it is not met, and "" if it is.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Loads one project: by its audit.toml, or by the default layout and what is discovered beside it."""
+"""Loads one project: by its audit.toml, or by the default layout and what is discovered beside it.
+
+Only folders that this program wrote as samples may use the public key and a pinned date.
+"""
 
 from dataclasses import replace
 from datetime import datetime

@@ -23,7 +23,7 @@ COLOURS = {
 
 @cache
 def word_style() -> str:
-    """The rules of page.css for words, with the light colours written out."""
+    """The rules of page.css for words, with the light colours, for a front end without the page's style."""
     css = files("audit_lib.report").joinpath("page.css").read_text("utf-8")
     rules = "".join(line for line in css.splitlines() if line.startswith(".word"))
     plain = re.sub(r"var\(--(\w+)\)", lambda found: COLOURS.get(found[1], "#fff"), rules)

@@ -1,4 +1,4 @@
-"""The quarter day by day: requests, refusals by kind, messages, and the days without a log line."""
+"""The quarter day by day: requests, refusals by kind, messages, bursts, and the days without a log line."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

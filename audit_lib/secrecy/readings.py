@@ -1,4 +1,4 @@
-"""What a text says once it is unescaped: a request may hold a value in several layers of escapes."""
+"""What a text says once it is unescaped, unpacked and unwrapped: a value may be under several layers."""
 
 import html
 import re

@@ -1,6 +1,9 @@
-"""Whether a repository's folder holds plain files alone, of which nothing leads elsewhere, waits or is lost.
+"""Whether a repository's folder is sound, and which one a linked worktree or a submodule has outside it.
 
-git follows a link and waits for a FIFO wherever it meets one, and leaves out a pack that has no index.
+Sound is a folder of plain files alone, of which nothing leads elsewhere, waits or is lost: git follows a link
+and waits for a FIFO wherever it meets one, and leaves out a pack that has no index. A .git file comes with a
+project and may name any repository. Only who may write to a repository makes it name a worktree, as `git
+worktree add` and `git submodule` do.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""The policy's [[consumer]]: what reads a secret, and how it comes to use a new value."""
+"""What a policy says around a secret: what reads it ([[consumer]]), who answers for it, why it is as it is.
+
+Source: the OWASP Secrets Management Cheat Sheet, 2.11, on the metadata of a secret as an asset.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
