@@ -4,13 +4,12 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from audit_lib import __version__
 from audit_lib.base.contracts import rows
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.report import escape as inert
-from audit_lib.report.sarif import MOST_LOCATIONS, SCHEMA
+from audit_lib.report.sarif import MOST_LOCATIONS, sarif_log
 
 # GitHub ranks a rule by this number: above 9.0 is critical, from 7.0 high, from 4.0 medium.
 _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0", "info": "0.5"}
@@ -26,19 +25,9 @@ def findings_sarif(audit: Audit) -> dict[str, Any]:
     findings, files = audit.tables["findings"], _files(audit)
     worst = findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
     checks = [check for check in CHECKS if check.id in worst]
-    driver = {
-        "name": "audit_lib",
-        "version": __version__,
-        "rules": [_rule(check, worst[check.id]) for check in checks],
-    }
     number = {check.id: index for index, check in enumerate(checks)}
-    run = {
-        "tool": {"driver": driver},
-        "invocations": [{"executionSuccessful": True}],
-        "columnKind": "unicodeCodePoints",
-        "results": [_result(one, number[one.check], _locations(one.where, files)) for one in rows(findings)],
-    }
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    results = [_result(one, number[one.check], _locations(one.where, files)) for one in rows(findings)]
+    return sarif_log([_rule(check, worst[check.id]) for check in checks], results)
 
 
 def _rule(check: Check, severity: str) -> dict[str, Any]:

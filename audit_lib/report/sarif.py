@@ -44,13 +44,13 @@ def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) ->
     """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
     by_leak = {key: group.to_dict("records") for key, group in places.groupby("leak_id", sort=False)}
     results = [_result(leak, by_leak.get(leak["leak_id"], [])) for leak in leaks.to_dict("records")]
-    driver = {
-        "name": "audit_lib",
-        "version": __version__,
-        "rules": [_rule(kind, text) for kind, text in _RULES.items()],
-    }
+    return sarif_log([_rule(kind, text) for kind, text in _RULES.items()], results, complete=complete)
+
+
+def sarif_log(rules: list[Any], results: list[Any], *, complete: bool = True) -> dict[str, Any]:
+    """A SARIF log of one run of this program."""
     run = {
-        "tool": {"driver": driver},
+        "tool": {"driver": {"name": "audit_lib", "version": __version__, "rules": rules}},
         "invocations": [{"executionSuccessful": complete}],
         "columnKind": "unicodeCodePoints",
         "results": results,
