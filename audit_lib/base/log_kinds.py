@@ -9,16 +9,9 @@ POSSIBLE = "possible_login_failure"  # said in words that no format knows, or be
 BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
-    "login_failed",
-    "jwt_invalid",
-    "csrf_blocked",
-    "database_failure",
-    "secret_validation_failed",
-    "startup_failed",
-    "validation_error",
-    POSSIBLE,
-    NOTICE,
-)
+    "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",
+    "startup_failed", "validation_error", POSSIBLE, NOTICE,
+)  # fmt: skip
 
 _WORDS = {
     "unauthorized": "401 unauthorized",

@@ -5,26 +5,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "leak": ("leaked-in-force", "leak-undecided", "leaked-before"),
     "age": ("overdue-secret", "due-secret", "overdue-by-the-period-for-all", "unknown-age"),
     "presence": (
-        "missing-secret",
-        "empty-secret",
-        "public-secret-demanded",
-        "missing-recommended",
-        "feature-secret-undecided",
-        "not-set",
+        "missing-secret", "empty-secret", "public-secret-demanded", "missing-recommended",
+        "feature-secret-undecided", "not-set",
     ),
     "strength": (
-        "compromised-value",
-        "placeholder-value",
-        "template-in-use",
-        "known-default",
-        "weak-value",
-        "short-value",
-        "too-few-classes",
-        "below-good-length",
+        "compromised-value", "placeholder-value", "template-in-use", "known-default", "weak-value",
+        "short-value", "too-few-classes", "below-good-length",
     ),
     "format": ("forbidden-format", "wrong-format", "unusual-format"),
     "source": ("source-missing", "source-not-read"),
-}
+}  # fmt: skip
 EVERYWHERE = ("leak",)  # what leaked is known to everyone, in whichever place it is in force
 _FAMILY_OF = {check: family for family, checks in FAMILIES.items() for check in checks}
 

@@ -11,17 +11,9 @@ from audit_lib.ledger import Draft, Entry
 
 KINDS_LEFT_OUT = ("setting",)
 PAIR = (
-    "secret",
-    "environment",
-    "service",
-    "other_secret",
-    "other_environment",
-    "other_service",
-    "component",
-    "relation",
-    "expected",
-    "why",
-)
+    "secret", "environment", "service", "other_secret", "other_environment", "other_service", "component",
+    "relation", "expected", "why",
+)  # fmt: skip
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame, drift: pd.DataFrame) -> Draft:

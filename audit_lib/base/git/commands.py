@@ -13,20 +13,9 @@ from audit_lib.base.git.child import bound_memory, bounded_answer, program
 from audit_lib.base.git.sound import led_to, repository_naming, unsound
 
 PLUMBING = (
-    "blame",
-    "cat-file",
-    "check-ignore",
-    "count-objects",
-    "diff-tree",
-    "for-each-ref",
-    "fsck",
-    "ls-files",
-    "ls-tree",
-    "reflog",
-    "rev-list",
-    "rev-parse",
-    "show-ref",
-)
+    "blame", "cat-file", "check-ignore", "count-objects", "diff-tree", "for-each-ref", "fsck", "ls-files",
+    "ls-tree", "reflog", "rev-list", "rev-parse", "show-ref",
+)  # fmt: skip
 # Each of these makes plumbing run a program that the repository's configuration names.
 _RUNS_PROGRAMS = ("--textconv", "--filters", "--ext-diff", "--show-signature")
 _OVERRIDES = (

@@ -21,12 +21,7 @@ _TIMES = ("seconds", "minutes", "hours", "days", "days_before", "hours_before")
 # The thresholds that each detection reads; a policy states all of them or leaves the detection out.
 LIMITS: Mapping[str, tuple[str, ...]] = {
     "A1": (
-        "failures",
-        "minutes",
-        "capacity",
-        "leak_seconds",
-        "high_per_minute",
-        "told_failures",
+        "failures", "minutes", "capacity", "leak_seconds", "high_per_minute", "told_failures",
         "told_minutes",
     ),
     "A2": ("capacity", "leak_seconds"),
@@ -48,7 +43,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "A18": ("restarts", "minutes"),
     "A19": ("minutes", "expected", "jump_minutes"),
     "A20": ("failures", "ratio", "p", "first_hour", "last_hour", "steady_hours"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

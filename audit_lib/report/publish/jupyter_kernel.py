@@ -17,16 +17,8 @@ from audit_lib.secrecy.kernel_pipe import HANDOFF
 
 # What a kernel needs of our own environment; everything else may hold a secret.
 _KEPT = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "SYSTEMROOT",
-    "VIRTUAL_ENV",
-    "AUDIT_KEY_FILE",
-    LAYOUT,
-)
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "AUDIT_KEY_FILE", LAYOUT,
+)  # fmt: skip
 
 
 def kernel_environment(scratch: Path) -> dict[str, str]:

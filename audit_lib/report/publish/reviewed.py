@@ -10,19 +10,9 @@ from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
-    NOTEBOOK,
-    "report.html",
-    "report.pdf",
-    "owner.md",
-    "report.json",
-    "findings.csv",
-    "exceptions.csv",
-    "findings.sarif",
-    "calendar.ics",
-    "REPERFORM.md",
-    MANIFEST,
-    EVIDENCE,
-)
+    NOTEBOOK, "report.html", "report.pdf", "owner.md", "report.json", "findings.csv", "exceptions.csv",
+    "findings.sarif", "calendar.ics", "REPERFORM.md", MANIFEST, EVIDENCE,
+)  # fmt: skip
 
 
 def reviewed(audit: Audit, keeper: Keeper, parameters: Mapping[str, str]) -> Publication[Audit]:
