@@ -123,19 +123,18 @@ def _troubles(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
     yield _database(investigation, events)
     yield _short_value(events, investigation)
     limited = events[events["status"] == 429]
-    yield _row(
-        "limits",
-        "requests are rate limited",
-        "found" if len(limited) else "none",
-        f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
-        if len(limited)
-        else "no 429 was logged; without a limiter, that proves nothing",
-        evidence=_first(limited),
-    )
+    text = "no 429 was logged; without a limiter, that proves nothing"
+    if len(limited):
+        text = f"{len(limited)} answers of 429 from {limited['client'].nunique()} addresses"
+    yield _logged("limits", "requests are rate limited", limited, text)
 
 
-def _first(events: pd.DataFrame) -> str:
-    return f"{events.iloc[0]['file']}:{events.iloc[0]['line']}" if len(events) else ""
+def _logged(key: str, symptom: str, events: pd.DataFrame, diagnosis: str, remedy: str = "") -> dict[str, Any]:
+    """The row of a symptom that is found if lines of the logs show it."""
+    if not len(events):
+        return _row(key, symptom, "none", diagnosis, remedy=remedy)
+    first = f"{events.iloc[0]['file']}:{events.iloc[0]['line']}"
+    return _row(key, symptom, "found", diagnosis, evidence=first, remedy=remedy)
 
 
 def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
@@ -148,27 +147,18 @@ def _failed_start(investigation: Investigation, events: pd.DataFrame) -> dict[st
         said = [f"{row.state}{_faults(row)} in {row.environment}/{row.service}" for row in rows(homes)]
         states.append(f"{name}: {', '.join(said) or 'not in any env file that was read'}")
     text = "; ".join(states) or ("it did not name any" if len(failed) else "no start failed in the window")
-    return _row(
-        "failed_start",
-        "the start-up validation failed",
-        "found" if len(failed) else "none",
-        text,
-        evidence=_first(failed),
-        remedy="set what is missing, then restart",
-    )
+    remedy = "set what is missing, then restart"
+    return _logged("failed_start", "the start-up validation failed", failed, text, remedy)
 
 
 def _faults(row: Any) -> str:
-    words = [
-        word
-        for word, holds in (
-            ("placeholder", row.placeholder is True),
-            ("too short", row.length == "short"),
-            ("wrong format", row.format_ok is False),
-        )
-        if holds
-    ]
-    return f" ({', '.join(words)})" if words else ""
+    faults = {
+        "placeholder": row.placeholder is True,
+        "too short": row.length == "short",
+        "wrong format": row.format_ok is False,
+    }
+    words = ", ".join(word for word, holds in faults.items() if holds)
+    return f" ({words})" if words else ""
 
 
 def _unauthorized(investigation: Investigation) -> dict[str, Any]:
@@ -207,16 +197,11 @@ def _sessions(investigation: Investigation, events: pd.DataFrame) -> dict[str, A
         for row in rows(investigation.inventory[investigation.inventory["secret"] == rule.name])
         if row.state in ("missing", "empty")
     ]
-    count = len(invalid) + len(refresh)
+    failed = pd.concat([invalid, refresh])
     text = "; ".join([*changed, *unset]) or "no change of a signing key is known in the window"
-    return _row(
-        "sessions",
-        "tokens are invalid after a deployment",
-        "found" if count else "none",
-        f"{count} such failures; {text}",
-        evidence=_first(pd.concat([invalid, refresh])),
-        remedy="after a rotation of the key this is expected: users log in again",
-    )
+    text = f"{len(failed)} such failures; {text}"
+    remedy = "after a rotation of the key this is expected: users log in again"
+    return _logged("sessions", "tokens are invalid after a deployment", failed, text, remedy)
 
 
 def _database(investigation: Investigation, events: pd.DataFrame) -> dict[str, Any]:
@@ -232,14 +217,9 @@ def _database(investigation: Investigation, events: pd.DataFrame) -> dict[str, A
         if row.url_ok is False or row.format_ok is False
     ]
     text = "; ".join(bad) or "the connection strings that were read are well formed"
-    return _row(
-        "database",
-        "the database cannot be used",
-        "found" if len(failed) else "none",
-        f"{len(failed)} failures; {text}",
-        evidence=_first(failed),
-        remedy="percent-encode the password; check host, network and the role's password",
-    )
+    remedy = "percent-encode the password; check host, network and the role's password"
+    text = f"{len(failed)} failures; {text}"
+    return _logged("database", "the database cannot be used", failed, text, remedy)
 
 
 def _short_value(events: pd.DataFrame, investigation: Investigation) -> dict[str, Any]:
@@ -250,11 +230,5 @@ def _short_value(events: pd.DataFrame, investigation: Investigation) -> dict[str
         for row in rows(investigation.inventory[investigation.inventory["length"] == "short"])
     ]
     text = f"too short: {', '.join(short)}" if short else "no value that was read is too short"
-    return _row(
-        "validation",
-        "a value fails its validation",
-        "found" if len(failed) else "none",
-        text,
-        evidence=_first(failed),
-        remedy="make a longer one; the log line shows the refused value",
-    )
+    remedy = "make a longer one; the log line shows the refused value"
+    return _logged("validation", "a value fails its validation", failed, text, remedy)
