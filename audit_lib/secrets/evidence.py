@@ -126,47 +126,28 @@ def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetim
     homes = [SecretPlace(row.secret, row.environment, row.service) for row in rows(held)]
     names = {(row.variable, row.environment, row.service): row.secret for row in rows(held)}
     for one in dates:
+        kind, lo, hi = one.date.kind, one.date.lo_at, one.date.hi_at
         wanted = names.get((one.date.secret, one.environment, one.service), one.date.secret)
+        role = "claim" if kind == "E15" else "bound"
+        role, text = role if hi <= as_of + EPS[kind] else "left out", f"{one.date.text} {instant_words(hi)}"
         for home in homes:
             if home[1:] == (one.environment, one.service) and wanted in ("", home.secret):
-                role = "claim" if one.date.kind == "E15" else "bound"
-                yield piece(
-                    home,
-                    one.date.kind,
-                    role if one.date.hi_at <= as_of + EPS[one.date.kind] else "left out",
-                    lo=one.date.lo_at,
-                    hi=one.date.hi_at,
-                    source=one.source,
-                    observed_at=one.date.hi_at,
-                    text=f"{one.date.text} {instant_words(one.date.hi_at)}",
-                )
+                yield piece(home, kind, role, lo=lo, hi=hi, source=one.source, text=text)
 
 
 def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:
     """One row for each ledger entry dated after as_of that bears on a place; only counted."""
-    wanted = {seen.place: seen for seen in values}
+    wanted = {seen.place for seen in values}
     for entry in ledger.later:
-        bodies = (
-            entry.body["secrets"]
-            if entry.kind == "snapshot"
-            else [entry.body]
-            if entry.kind == "rotation"
-            else []
-        )
+        if entry.kind not in ("snapshot", "rotation"):
+            continue
+        kind, bodies = ("E2", entry.body["secrets"]) if entry.kind == "snapshot" else ("E8", [entry.body])
+        text = f"dated {instant_words(entry.at)}"
         for place in sorted(
-            {SecretPlace(row["secret"], row["environment"], row["service"]) for row in bodies}
+            {SecretPlace(one["secret"], one["environment"], one["service"]) for one in bodies}
         ):
             if place in wanted:
-                yield piece(
-                    place,
-                    "E2" if entry.kind == "snapshot" else "E8",
-                    "left out",
-                    lo=None,
-                    hi=entry.at,
-                    source=entry.place,
-                    observed_at=entry.at,
-                    text=f"dated {instant_words(entry.at)}",
-                )
+                yield piece(place, kind, "left out", hi=entry.at, source=entry.place, text=text)
 
 
 def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

@@ -40,9 +40,12 @@ class EvidenceInputs:
 
 
 def piece(
-    place: SecretPlace, kind: str, role: str, *, lo: datetime | None, hi: datetime | None, **rest: Any
+    place: SecretPlace, kind: str, role: str, *, lo: datetime | None = None, hi: datetime | None, **rest: Any
 ) -> Row:
-    """A row of `Evidence`, with both bounds widened by the clock uncertainty of its kind."""
+    """A row of `Evidence`, with both bounds widened by the clock uncertainty of its kind.
+
+    It was observed at its upper bound, unless `observed_at` says when.
+    """
     return {
         **place._asdict(),
         "kind": kind,
@@ -52,8 +55,14 @@ def piece(
         "hi_at": None if hi is None else hi + EPS[kind],
         "confidence": CONFIDENCE[kind],
         "fingerprint": None,
+        "observed_at": hi,
         **rest,
     }
+
+
+def value_piece(seen: PresentValue, kind: str, role: str, **told: Any) -> Row:
+    """A `piece` about the value that a place has."""
+    return piece(seen.place, kind, role, fingerprint=seen.fingerprint, **told)
 
 
 def of_stint(
@@ -70,15 +79,15 @@ def of_stint(
     where = "" if chain.place == seen.place else f" as {chain.place}"
     earlier = f"; {_seen_before(before)}" if before else ""
     text = f"first seen{where} {instant_words(stint.first.at)}{earlier}"
-    base = {"source": stint.first.entry, "observed_at": stint.first.at, "fingerprint": seen.fingerprint}
-    yield piece(seen.place, kind, role, lo=lo, hi=stint.first.at, text=text, **base)
+    base = {"source": stint.first.entry, "observed_at": stint.first.at}
+    yield value_piece(seen, kind, role, lo=lo, hi=stint.first.at, text=text, **base)
     written = stint.modified_at
     if written is not None and FIRST_ENV_FILES <= written < stint.first.at:
         told = role_of_file_time(written, lo, returned) if role == "bound" else role
         since = None if told == "bound" else _in_file_before(before, written)
         text = f"its file{where} was last modified {instant_words(written)}, as seen then"
         text += f"; {_seen_before(since)}" if since else ""
-        yield piece(seen.place, "E3", told, lo=since.at if since else None, hi=written, text=text, **base)
+        yield value_piece(seen, "E3", told, lo=since.at if since else None, hi=written, text=text, **base)
 
 
 def _in_file_before(before: Observation | None, written: datetime) -> Observation | None:
@@ -113,21 +122,9 @@ def of_file_time(
     text = f"last modified {instant_words(written)}, so the value was in place by then"
     text += f"; {_seen_before(since)}" if since else ""
     if written < FIRST_ENV_FILES:
-        role, text = (
-            "claim",
-            f"its file is dated {instant_words(written)}, a time that tools for images and archives set",
-        )
-    return piece(
-        seen.place,
-        "E3",
-        role,
-        lo=since.at if since else None,
-        hi=written,
-        source=source,
-        observed_at=written,
-        fingerprint=seen.fingerprint,
-        text=text,
-    )
+        role = "claim"
+        text = f"its file is dated {instant_words(written)}, a time that tools for images and archives set"
+    return value_piece(seen, "E3", role, lo=since.at if since else None, hi=written, source=source, text=text)
 
 
 def of_commit(seen: PresentValue, row: Row, role: str) -> Row:
@@ -140,14 +137,6 @@ def of_commit(seen: PresentValue, row: Row, role: str) -> Row:
     hi: datetime = row["committed_at"]
     if row["parents_at"] is not None:
         hi = max(hi, row["parents_at"])
-    return piece(
-        seen.place,
-        "E5",
-        role,
-        lo=None,
-        hi=hi,
-        source=f"{row['file']} {row['commit'][:12]}",
-        observed_at=hi,
-        fingerprint=seen.fingerprint,
-        text=f"commit {row['commit'][:12]} of {instant_words(hi)} added it to {row['file']}",
-    )
+    commit, file = row["commit"][:12], row["file"]
+    text = f"commit {commit} of {instant_words(hi)} added it to {file}"
+    return value_piece(seen, "E5", role, hi=hi, source=f"{file} {commit}", text=text)

@@ -79,17 +79,10 @@ def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datet
         if not own.empty:
             last = own.sort_values(["at", "file", "line"], kind="stable").iloc[-1]
             at = last["at"].to_pydatetime()
-            yield piece(
-                SecretPlace(row.secret, row.environment, row.service),
-                "E21",
-                "claim",
-                lo=at,
-                hi=at,
-                clock="effective",
-                source=f"{last['file']}:{last['line']}",
-                observed_at=at,
-                text=f"not set when the application started {instant_words(at)}: {row.fallback}",
-            )
+            place = SecretPlace(row.secret, row.environment, row.service)
+            text = f"not set when the application started {instant_words(at)}: {row.fallback}"
+            told = {"clock": "effective", "source": f"{last['file']}:{last['line']}", "text": text}
+            yield piece(place, "E21", "claim", lo=at, hi=at, **told)
 
 
 def _recorded(
@@ -107,16 +100,9 @@ def _recorded(
     if kind == "E8" and lo is None and value and not _ever_changed(observations, place, value):
         lo = hi  # no change was seen that it could tell of: it claims one just now
     when = f"done by {instant_words(hi)}" if lo is None else f"on or after {instant_words(lo)}"
-    return piece(
-        place,
-        kind,
-        "claim" if (lo or hi) <= as_of else "left out",
-        lo=lo,
-        hi=None if kind == "E9" else hi,
-        source=entry.place,
-        observed_at=entry.at,
-        text=f"a rotation {when} was recorded {what}",
-    )
+    role = "claim" if (lo or hi) <= as_of else "left out"
+    told = {"source": entry.place, "observed_at": entry.at, "text": f"a rotation {when} was recorded {what}"}
+    return piece(place, kind, role, lo=lo, hi=None if kind == "E9" else hi, **told)
 
 
 def _seen_since(at: datetime, observations: Observations, place: SecretPlace, value: str) -> bool:
@@ -137,16 +123,8 @@ def _logged(log_events: pd.DataFrame, places: set[SecretPlace], as_of: datetime)
         by_name.setdefault(place.secret, []).append(place)
     said = log_events["message"].isin(ROTATION_MESSAGES) & log_events["at"].notna()
     for event in rows(log_events[said]):
-        at = event.at
+        at, source = event.at, f"{event.file}:{event.line}"
+        role, text = "claim" if at <= as_of else "left out", f"a log line of {instant_words(at)} reports it"
         # A log line does not say in which environment: it is a claim for each where the secret is known.
         for place in by_name.get(event.subject, []):
-            yield piece(
-                place,
-                "E20",
-                "claim" if at <= as_of else "left out",
-                lo=at,
-                hi=at,
-                source=f"{event.file}:{event.line}",
-                observed_at=at,
-                text=f"a log line of {instant_words(at)} reports it",
-            )
+            yield piece(place, "E20", role, lo=at, hi=at, source=source, text=text)

@@ -19,7 +19,7 @@ from audit_lib.secrets.evidence_rows import (
     of_commit,
     of_file_time,
     of_stint,
-    piece,
+    value_piece,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,17 +77,9 @@ def _in_files(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
             before = sight_before(other, known)
             yield of_file_time(seen, other.modified_at, other.source, "sighting", before)
     for source, written in known.backups.get(seen.fingerprint, []):
-        yield piece(
-            seen.place,
-            "E4",
-            "sighting" if written <= known.as_of else "left out",
-            lo=None,
-            hi=written,
-            source=source,
-            observed_at=written,
-            fingerprint=seen.fingerprint,
-            text=f"a copy of {instant_words(written)} has it",
-        )
+        role = "sighting" if written <= known.as_of else "left out"
+        text = f"a copy of {instant_words(written)} has it"
+        yield value_piece(seen, "E4", role, hi=written, source=source, text=text)
 
 
 def _in_commits(seen: PresentValue, known: EvidenceInputs) -> Iterator[Row]:
@@ -104,17 +96,9 @@ def self_dated(seen: PresentValue, known: EvidenceInputs, keeper: Keeper) -> Ite
     issued = issued_at(keeper, seen.fingerprint)
     if issued is not None:
         role = "sighting" if issued <= known.as_of else "left out"
-        yield piece(
-            seen.place,
-            "E19",
-            role,
-            lo=issued,
-            hi=issued,
-            source=seen.source,
-            observed_at=known.as_of,
-            fingerprint=seen.fingerprint,
-            text=f"the value itself contains its date of issue, {instant_words(issued)}",
-        )
+        text = f"the value itself contains its date of issue, {instant_words(issued)}"
+        told = {"source": seen.source, "observed_at": known.as_of, "text": text}
+        yield value_piece(seen, "E19", role, lo=issued, hi=issued, **told)
 
 
 def backups(
