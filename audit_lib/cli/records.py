@@ -133,7 +133,7 @@ def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft
 
 def _refuse_unchanged(row: Any, ledger: Ledger) -> None:
     """`BadInput` if the value in place was seen before, and no change to it awaits a record."""
-    home = SecretPlace(row.secret, row.environment, row.service)
+    home = SecretPlace.of(row)
     seen = seen_already(ledger, home, row.source, row.fingerprint)
     if seen is not None:
         told = f"{seen.entry} saw this value at {iso(seen.at)}, and nothing shows a rotation since"
@@ -150,7 +150,7 @@ def _revoked(row: Any, which: str, context: Opened, key: Key) -> str:
         raise BadInput.at("--revoked", "needs to know the current value: supply it with --env")
     ledger = read_ledger(context.project.ledger_dir, key)
     links, keys = Links(ledger), {entry.place: entry.key_id for entry in ledger.entries}
-    home = SecretPlace(row.secret, row.environment, row.service)
+    home = SecretPlace.of(row)
     stays = [stay for stay in tenures(ledger) if stay.home == home]
     seen = [links.now(stay.fingerprint, keys[stay.last.place]) for stay in stays]
     others = [one for one in seen if not links.same(one, row.fingerprint or "")]

@@ -58,7 +58,7 @@ def equal_throughout(investigation: Investigation) -> bool:
     }
     halves = [
         (
-            SecretPlace(row.secret, row.environment, row.service),
+            SecretPlace.of(row),
             SecretPlace(row.other_secret, row.other_environment, row.other_service),
         )
         for row in rows(_paired(investigation))

@@ -42,7 +42,7 @@ def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     """Every record of a revocation, in order of recording."""
     return tuple(
         Revocation(
-            SecretPlace(entry.body["secret"], entry.body["environment"], entry.body["service"]),
+            SecretPlace.named_in(entry.body),
             entry.body["fingerprint"],
             parse_instant(entry.body["claimed_at"], entry.place),
             entry.body["day_only"],

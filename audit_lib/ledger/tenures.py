@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.ledger.entry import Entry
@@ -19,6 +19,16 @@ class SecretPlace(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.secret}, {self.environment}/{self.service}"
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """The place of a row that has these three columns, such as one of the inventory."""
+        return cls(row.secret, row.environment, row.service)
+
+    @classmethod
+    def named_in(cls, body: Mapping[str, Any]) -> Self:
+        """The place that an entry of the ledger, or a part of one, is about."""
+        return cls(body["secret"], body["environment"], body["service"])
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,9 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
         for home, sight in _sights(entry):
             looks.setdefault(home, []).append(sight)
         if entry.kind == "rotation":
-            claims.setdefault(_home(entry.body), []).append((entry.body["fingerprint"], _claim(entry)))
+            claims.setdefault(SecretPlace.named_in(entry.body), []).append(
+                (entry.body["fingerprint"], _claim(entry))
+            )
     return tuple(
         replace(stay, claim=_claimed(stay, claims.get(home, [])))
         for home in sorted(looks)
@@ -86,23 +98,25 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
 def _sights(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
     if entry.kind == "rotation" and entry.body["fingerprint"]:
         for seen in filter(None, (entry.body.get("previous"), entry.body["fingerprint"])):
-            yield _home(entry.body), SnapshotLook(entry.at, entry.place, seen, loader_in(entry.body))
+            yield (
+                SecretPlace.named_in(entry.body),
+                SnapshotLook(entry.at, entry.place, seen, loader_in(entry.body)),
+            )
     if entry.kind != "snapshot":
         return
     whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}
     for row in entry.body["secrets"]:
         here = (row["environment"], row["service"])
         if row["fingerprint"] or (row["state"] in ("empty", "missing") and here in whole):
-            yield _home(row), SnapshotLook(entry.at, entry.place, row["fingerprint"], loader_in(row))
+            yield (
+                SecretPlace.named_in(row),
+                SnapshotLook(entry.at, entry.place, row["fingerprint"], loader_in(row)),
+            )
 
 
 def loader_in(row: Mapping[str, Any]) -> str:
     """Whose reading an entry records; before entries said so, env files were read as python-dotenv does."""
     return str(row.get("loader", "" if str(row.get("source", "")).startswith("--env") else "python-dotenv"))
-
-
-def _home(row: Mapping[str, Any]) -> SecretPlace:
-    return SecretPlace(row["secret"], row["environment"], row["service"])
 
 
 def _claim(entry: Entry) -> RotationClaim:

@@ -24,7 +24,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", f"Rotations of {project}")
     for row in rows(schedule):
-        place = SecretPlace(row.secret, row.environment, row.service)
+        place = SecretPlace.of(row)
         limit = f"The policy's limit is {row.max_age_days} days."
         events = (
             ("Rotate", row.advised_at, f"It may be overdue from {_day(row.possible_at)}. {limit}"),

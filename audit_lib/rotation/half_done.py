@@ -8,6 +8,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import HalfRotations
 from audit_lib.ledger import Ledger
+from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
@@ -57,7 +58,7 @@ def half_done(
 
 def _tells(body: object, one: StoreChange, at: datetime, since: datetime) -> bool:
     assert isinstance(body, dict)
-    return at >= since and (body["secret"], body["environment"], body["service"]) == one.store.place
+    return at >= since and SecretPlace.named_in(body) == one.store.place
 
 
 def _pair(environment: str, here: Sequence[StoreChange]) -> Iterator[HalfDone]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
-from audit_lib.ledger.tenures import Tenure
+from audit_lib.ledger.tenures import SecretPlace, Tenure
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import REFUSED, succeeded
 from audit_lib.project.policy import Policy
@@ -143,8 +143,7 @@ def _recorded(one: StoreChange, read: RotationRead, since: datetime) -> StepProg
     mine = [
         entry
         for entry in read.ledger.of_kind("rotation")
-        if entry.at >= since
-        and (entry.body["secret"], entry.body["environment"], entry.body["service"]) == one.store.place
+        if entry.at >= since and SecretPlace.named_in(entry.body) == one.store.place
     ]
     place = str(one.store)
     if not mine:

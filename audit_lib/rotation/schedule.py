@@ -46,7 +46,7 @@ def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFra
 
 def due_words(row: Any, as_of: datetime) -> str:
     """One row of `Schedule` as a sentence."""
-    place = SecretPlace(row.secret, row.environment, row.service)
+    place = SecretPlace.of(row)
     if row.possible_at is None:
         return f"{place}: its age is not known, so it may be overdue already"
     if row.provable_at is not None and row.provable_at <= as_of:

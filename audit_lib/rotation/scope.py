@@ -112,7 +112,7 @@ def _stores(names: set[str], inventory: pd.DataFrame) -> Iterable[Store]:
     # What is set nowhere yet can be set where it is expected.
     for row in rows(mine if here.empty else here):
         yield Store(
-            place=SecretPlace(row.secret, row.environment, row.service),
+            place=SecretPlace.of(row),
             source=row.source,
             platform=row.source in platforms or row.state == "not supplied",
             fingerprint=row.fingerprint,

@@ -62,7 +62,7 @@ def collect_evidence(
         tenure = list(_tenure(seen, known))
         found += tenure + list(sightings(seen, known, earliest(tenure)))
         found += self_dated(seen, known, keeper)
-    places = {SecretPlace(row.secret, row.environment, row.service) for row in rows(inventory)}
+    places = {SecretPlace.of(row) for row in rows(inventory)}
     in_force = {seen.place: seen.fingerprint for seen in values}
     found += claims_of(ledger, known.observations, log_events, in_force, places=places, as_of=as_of)
     found += effective_of(inventory, log_events, as_of)
@@ -75,7 +75,7 @@ def collect_evidence(
 
 def _loaders(inventory: pd.DataFrame) -> dict[SecretPlace, str]:
     present = rows(inventory[inventory["state"] == "present"])
-    return {SecretPlace(row.secret, row.environment, row.service): row.loader for row in present}
+    return {SecretPlace.of(row): row.loader for row in present}
 
 
 def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[PresentValue]:
@@ -84,7 +84,7 @@ def present_values(inventory: pd.DataFrame, sources: pd.DataFrame) -> Iterator[P
     written = {(row.source, row.environment): row.modified_at for row in files}
     for row in rows(inventory[inventory["state"] == "present"]):
         if row.fingerprint is not None:
-            place = SecretPlace(row.secret, row.environment, row.service)
+            place = SecretPlace.of(row)
             at = written.get((row.source, row.environment)) if row.origin in FILES else None
             yield PresentValue(place, row.variable, row.source, row.component, row.fingerprint, at)
 
@@ -123,7 +123,7 @@ def _committed(seen: PresentValue, known: EvidenceInputs, lo: datetime | None) -
 def _stored(dates: Iterable[DatedPlace], inventory: pd.DataFrame, as_of: datetime) -> Iterator[Row]:
     """E13, E14, E15: what a store says of the value that a place has, also if nobody supplied the value."""
     held = inventory[inventory["state"].isin(("present", "not supplied"))]
-    homes = [SecretPlace(row.secret, row.environment, row.service) for row in rows(held)]
+    homes = [SecretPlace.of(row) for row in rows(held)]
     names = {(row.variable, row.environment, row.service): row.secret for row in rows(held)}
     for one in dates:
         kind, lo, hi = one.date.kind, one.date.lo_at, one.date.hi_at
@@ -143,9 +143,7 @@ def _later(values: Iterable[PresentValue], ledger: Ledger) -> Iterator[Row]:
             continue
         kind, bodies = ("E2", entry.body["secrets"]) if entry.kind == "snapshot" else ("E8", [entry.body])
         text = f"dated {instant_words(entry.at)}"
-        for place in sorted(
-            {SecretPlace(one["secret"], one["environment"], one["service"]) for one in bodies}
-        ):
+        for place in sorted({SecretPlace.named_in(one) for one in bodies}):
             if place in wanted:
                 yield piece(place, kind, "left out", hi=entry.at, source=entry.place, text=text)
 

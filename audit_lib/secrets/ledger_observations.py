@@ -212,7 +212,7 @@ def _seen(
 def _chain(entry: Entry, row: Mapping[str, Any]) -> ObservedSeries:
     source = str(row.get("source", ""))
     writer = "" if source.startswith(GIVEN) else entry.writer
-    return ObservedSeries(SecretPlace(row["secret"], row["environment"], row["service"]), source, writer)
+    return ObservedSeries(SecretPlace.named_in(row), source, writer)
 
 
 def _observation(

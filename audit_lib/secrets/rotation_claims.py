@@ -32,7 +32,7 @@ def claims_of(
 ) -> Iterator[Row]:
     """E8 (recorded with the value in force), E9 (with another), E10 (with none) and E20 (logged)."""
     for entry in ledger.of_kind("rotation"):
-        place = SecretPlace(entry.body["secret"], entry.body["environment"], entry.body["service"])
+        place = SecretPlace.named_in(entry.body)
         if place in places:
             yield _recorded(entry, place, observations, in_force.get(place), as_of)
     yield from _logged(log_events, places, as_of)
@@ -44,11 +44,8 @@ def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: s
     Recorded without a date, a rotation to such a value would be one that nothing shows.
     """
     observations = Observations(ledger)
-    recorded = [
-        entry.at
-        for entry in ledger.of_kind("rotation")
-        if tuple(entry.body[name] for name in ("secret", "environment", "service")) == place
-    ]
+    entries = ledger.of_kind("rotation")
+    recorded = [entry.at for entry in entries if SecretPlace.named_in(entry.body) == place]
     newest: Observation | None = None
     for chain in observations.of_place(place, source):
         stints = observations.stints(chain, fingerprint)
@@ -79,7 +76,7 @@ def effective_of(inventory: pd.DataFrame, log_events: pd.DataFrame, as_of: datet
         if not own.empty:
             last = own.sort_values(["at", "file", "line"], kind="stable").iloc[-1]
             at = last["at"].to_pydatetime()
-            place = SecretPlace(row.secret, row.environment, row.service)
+            place = SecretPlace.of(row)
             text = f"not set when the application started {instant_words(at)}: {row.fallback}"
             told = {"clock": "effective", "source": f"{last['file']}:{last['line']}", "text": text}
             yield piece(place, "E21", "claim", lo=at, hi=at, **told)
