@@ -31,6 +31,7 @@ _SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
+_OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
 _NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
@@ -68,6 +69,7 @@ class _Met:
     rest: str  # the line from the value on
     in_force: bool  # it is in no comment
     in_text: bool  # its name stands in a text in code
+    in_expression: bool  # its name stands in an expression of a template
 
 
 def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
@@ -114,6 +116,7 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
                 not _COMMENT.match(line),
                 any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
                 or any(content.count(quote, 0, first) % 2 for quote in long_quotes),
+                max(map(line.rfind, _OPENS)) > max(map(line.rfind, _CLOSES)),
             )
 
 
@@ -137,7 +140,7 @@ def _beside(met: _Met, *, code: bool) -> str:
     if met.rule == "chosen-element" and ">" in met.before and not re.match(r"[^<>]+</", met.rest):
         return ""  # a placeholder in a sentence
     in_text = met.in_text and not re.search(r"[\"'`]", met.before)
-    return "" if code and not in_text else _alone(met)
+    return "" if met.in_expression or (code and not in_text) else _alone(met)
 
 
 def _within(rest: str, quote: str) -> str:

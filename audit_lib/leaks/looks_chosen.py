@@ -34,8 +34,8 @@ _DEFAULT = re.compile(
 _NO_VALUE = re.compile(
     r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
     r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash|compat|files|systemd)\??"
-    r"|.*(?:\$\{|\{\{|\{%|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
-    r"|\$\w+|@\w+@?|#\{?\w*\}?|%\w+%|:\w+|&\w+;?"
+    r"|.*(?:[$#%@~]\{|\{\{|\{%|<%|\[\[|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
+    r"|\$\w+(?::\w+|[.\[].*)?|@\w+@?|#\w*|#/.*|%\w+%|:\w+|&\w+;?|__\w+__"
     r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
     r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[A-Za-z_][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"

@@ -27,7 +27,7 @@ CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_password
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
-VERSION = 7  # raise it when a filter changes, so that caches are not believed
+VERSION = 8  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")

@@ -120,6 +120,14 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("ca.sh", 'openssl x509 -passin "file:secret.txt7"\n'),
         ("app/urls.json", '{{"password": "%60%7B%7D"}}\n'),
         ("app/css.js", "secret: '#mail-secret-key', 'password' => '--password='.$c['password'],\n"),
+        (
+            "chart/pod.tpl",
+            "{{{{- $dbPassword := index . 2 -}}}}\n{{{{ range $name, $secret := .Values.all }}}}\n",
+        ),
+        ("role/app.j2", "{{% set queue_password = app__queue_password %}}\n<% my_password = options %>\n"),
+        ("app/mapper.xml", "password = #{{row.password,jdbcType=VARCHAR}}, secret_key = @{{item.key}}\n"),
+        ("app/api.yaml", 'password: "#/components/schemas/Login"\nsecret: "__MAIL_SECRET__"\n'),
+        ("run.ps1", "my_password = $env:MAIL_PASSWORD\nmy_pwd = $mail.password\n"),
     ],
 )
 def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
