@@ -128,7 +128,8 @@ def _value(met: _Met, *, code: bool) -> tuple[str, str]:
     value = _beside(met, code=code)
     called = met.rule in _IN_A_CALL and not _SETTING.search(met.name)
     a_name = (called or "!=" in met.before) and is_word(value)
-    if a_name or not looks_chosen(value, "password" if met.rule in _NAMED else met.name):
+    name = f"{met.name} password" if met.rule in _NAMED else met.name
+    if a_name or not looks_chosen(value, name):
         return "", ""
     return value, met.rest[: len(value) + 1]
 

@@ -19,7 +19,10 @@ _CREDENTIAL = re.compile(
 )
 _NO_NAME = re.compile(
     r"(?i)^(?:reset|forgot|forget|show|hide|has|is|no|need|use|with|allow|require|change|update|check|verify|validate|get|set|enter|bypass|compass|by)"
-    r"[_-]?pass|no[_-]?pass|(?:^|[^a-z])(?:bypass|compass|trespass|surpass|encompass)$|public|csrf|xsrf|header|field|type|hash|sha\d|md5|fake|dummy|mock|invalid|wrong|bad|required|incorrect|missing|expired|weak"
+    r"[_-]?pass|^no[_-]|no[_-]?pass|(?:^|[^a-z])(?:bypass|compass|trespass|surpass|encompass)$|public|csrf|xsrf|websocket|header|field|type|hash|sha\d|md5|fake|dummy|mock|invalid|wrong|bad|required|incorrect|missing|expired|weak"
+    r"|(?:method|algorithm|alg|version|scheme|format|status|expir\w*|ids?|url|uri|path|file|name|count|size|length|policy)$"
+    # the name of an object that holds it
+    r"|(?:from|existing|tls|pull|ingress|external)_?secret|secret_?ref"
 )
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
@@ -37,7 +40,9 @@ _NO_VALUE = re.compile(
     r"|.*(?:[$#%@~]\{|\{\{|\{%|<%|\[\[|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
     r"|\$\w+(?::\w+|[.\[].*)?|@\w+@?|#\w*|#/.*|%\w+%|:\w+|&\w+;?|__\w+__"
     r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
-    r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[A-Za-z_][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
+    r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[a-z-]+(?:\.[a-z-]+)+|(?-i:[A-Z][a-z]\w+(?::[A-Z][a-z]\w+)+)|[a-z]+(?:\|[a-z]+)+"
+    r"|(?:hmac[_-]?)?sha-?\d{1,3}(?:with[a-z]+)?|(?:hs|rs|es|ps)(?:256|384|512)|aes[-_]?\d{3}(?:[-_][a-z]{3})?|ed25519|sha\d{1,3}:.*"
+    r"|[A-Za-z_][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret

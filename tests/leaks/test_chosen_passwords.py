@@ -120,6 +120,13 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("ca.sh", 'openssl x509 -passin "file:secret.txt7"\n'),
         ("app/urls.json", '{{"password": "%60%7B%7D"}}\n'),
         ("app/css.js", "secret: '#mail-secret-key', 'password' => '--password='.$c['password'],\n"),
+        ("chart/values.yaml", "existingSecret: mail-login\ntlsSecret: shop-cert\n"),
+        (".woodpecker.yml", "from_secret: mail_login\n"),
+        ("run.sh", "systemctl --no-ask-password suspend now\n"),
+        ("app/Sign.java", 'SIGNATURE_V4_METHOD = "PlainSum256"; SECRET = "HmacSHA256"\n'),
+        ("app/settings.py", "CLIENT_SECRET = 'slack.client-id'\n"),
+        ("app/Host.cs", 'Password = "Mail:Login"\n'),
+        ("app/api.ts", "let password: 'string|null'\n"),
         (
             "chart/pod.tpl",
             "{{{{- $dbPassword := index . 2 -}}}}\n{{{{ range $name, $secret := .Values.all }}}}\n",
