@@ -18,7 +18,7 @@ from audit_lib.leaks.kinds_of_files import (
     is_translation,
     long_quotes,
 )
-from audit_lib.leaks.looks_chosen import is_default, is_placeholder, is_word, looks_chosen
+from audit_lib.leaks.looks_chosen import is_default, is_named_after, is_placeholder, is_word, looks_chosen
 from audit_lib.leaks.looks_secret import reads_as_words
 from audit_lib.leaks.secret_patterns import CHOSEN, scanner
 from audit_lib.secrecy.keeper import Keeper
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
+_NEAR = 160  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
@@ -67,6 +68,7 @@ class _Met:
     rule: str
     before: str  # from the name on
     rest: str  # the line from the value on
+    near: str  # what is around it, where its user may be named
     in_force: bool  # it is in no comment
     in_text: bool  # its name stands in a text in code
     in_expression: bool  # its name stands in an expression of a template
@@ -84,7 +86,9 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
             continue
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
         user, password = _login_of(value, met.rule)
-        default = is_default(password) or password == user
+        default = (
+            is_default(password) or password == user or is_named_after(password, met.name, path, met.near)
+        )
         if is_placeholder(password) or (default and not deployed):
             found.defaults += 1
             continue
@@ -113,6 +117,7 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
                 finding.rule_id.rpartition(".")[2],
                 before.decode("utf-8", "replace"),
                 rest.decode("utf-8", "replace").rstrip("\r"),
+                content[max(0, first - _NEAR) : start + _NEAR].decode("utf-8", "replace"),
                 not _COMMENT.match(line),
                 any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
                 or any(content.count(quote, 0, first) % 2 for quote in long_quotes),

@@ -48,6 +48,12 @@ _NO_VALUE = re.compile(
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
 # A hash at rest, or an identifier.
 _HASH = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# A user, and what ends its name.
+_USER = (
+    r"(?:user\w*|login|name|account|uid|owner|role|db|database|\s-u)"
+    r"[\"'`\]]{0,2}\s{0,3}(?:=>|[:=,])?\s{0,3}[\"'`]?"
+)
+_SHORTEST_NAME = 3
 _SHORTEST, _LONGEST = 4, 120
 _SHORTEST_TOKEN = 10
 
@@ -87,6 +93,14 @@ def is_word(value: str) -> bool:
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose."""
     return _DEFAULT.search(value) is not None
+
+
+def is_named_after(value: str, name: str, path: str, near: str) -> bool:
+    """Whether a chosen value is its user, or the product that its name, file or folder is called by."""
+    core = re.sub(r"[\W\d_]+$", "", value)
+    words = (part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", f"{name} {path}"))
+    user = re.search(_USER + re.escape(value) + r"(?![\w-])", near, re.IGNORECASE)
+    return len(core) >= _SHORTEST_NAME and is_word(core) and (user is not None or core.lower() in words)
 
 
 def is_placeholder(value: str) -> bool:

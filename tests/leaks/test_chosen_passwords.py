@@ -163,6 +163,12 @@ def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
         ("tests/test_login.py", "login(password='invalid')\n", (0, 1)),
         ("tests/test_basic.py", "'Authorization': 'Basic dXNlcjpwYXNzd29yZA=='\n", (0, 1)),
         ("app/basic.py", "'Authorization': 'Basic dXNlcjpzdzByZGZpc2g='\n", (1, 0)),
+        ("docs/setup.md", "user: zelmira\npassword: zelmira\n", (0, 1)),
+        ("docs/setup.md", "curl -d 'username=zelmira&password=zelmira&scope=all'\n", (0, 1)),
+        ("docs/setup.md", "CREATE USER 'zelmira'@'db' IDENTIFIED BY 'zelmira';\n", (0, 1)),
+        ("app/users.sql", "CREATE USER 'zelmira'@'db' IDENTIFIED BY 'zelmira';\n", (1, 0)),
+        ("joomla/README.md", "ADMIN_PASSWORD: joomla@2\nJOOMLA_PASSWORD: joomla\n", (0, 2)),
+        ("docs/setup.md", "user: zelmira\npassword: zelmirax\n", (1, 0)),
     ],
 )
 def test_a_default_is_listed_where_it_may_be_in_use(path: str, text: str, found: tuple[int, int]) -> None:
