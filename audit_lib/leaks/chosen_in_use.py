@@ -1,6 +1,6 @@
 """Passwords that somebody may have chosen, for findings: those in use by name, the others as one."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
@@ -13,12 +13,18 @@ from audit_lib.leaks.leaked_secrets import MOST_PLACES, first_places
 ELSEWHERE = "tests, examples and documents"
 
 
-def where_in_use(sightings: pd.DataFrame, targets: pd.DataFrame, chosen: Iterable[Chosen]) -> pd.DataFrame:
-    """`Sightings` without those of a default in a test or a document, where it is counted and not listed."""
+def where_in_use(
+    sightings: pd.DataFrame,
+    targets: pd.DataFrame,
+    chosen: Iterable[Chosen],
+    counted: Collection[tuple[str, int]],
+) -> pd.DataFrame:
+    """`Sightings` without those of a default in a test, a document or a comment: counted and not listed."""
     possible = set(targets.loc[targets["kind"] == "possible", "fingerprint"])
     defaults = possible.intersection(one.fingerprint for one in chosen if one.default)
-    idle = sightings["fingerprint"].isin(defaults) & ~sightings["path"].map(deploys).astype(bool)
-    return sightings[~idle]
+    there = pd.Series(zip(sightings["path"], sightings["line"], strict=True), sightings.index, dtype=object)
+    idle = ~sightings["path"].map(deploys).astype(bool) | there.isin(set(counted))
+    return sightings[~(idle & sightings["fingerprint"].isin(defaults))]
 
 
 def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:

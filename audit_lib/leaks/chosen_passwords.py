@@ -56,16 +56,17 @@ class Chosen:
 
 @dataclass
 class ChosenInFile:
-    """What one file holds, and how many values that are defaults where nothing is in use."""
+    """What one file holds, and the line of each value that is a default where nothing is in use."""
 
     chosen: set[Chosen] = field(default_factory=set)
-    defaults: int = 0
+    idle: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Met:
     name: str
     rule: str
+    line: int
     before: str  # from the name on
     rest: str  # the line from the value on
     near: str  # what is around it, where its user may be named
@@ -90,7 +91,7 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
             is_default(password) or password == user or is_named_after(password, met.name, path, met.near)
         )
         if is_placeholder(password) or (default and not deployed):
-            found.defaults += 1
+            found.idle.append(met.line)
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
             keeper.take(value)
@@ -115,6 +116,7 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
             yield _Met(
                 name,
                 finding.rule_id.rpartition(".")[2],
+                content.count(b"\n", 0, start) + 1,
                 before.decode("utf-8", "replace"),
                 rest.decode("utf-8", "replace").rstrip("\r"),
                 content[max(0, first - _NEAR) : start + _NEAR].decode("utf-8", "replace"),

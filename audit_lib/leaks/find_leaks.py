@@ -72,7 +72,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
-    walk, chosen = HistoryWalk(), set[Chosen]()
+    walk, chosen, counted = HistoryWalk(), set[Chosen](), list[tuple[str, int]]()
     values: dict[str, str] = {}
     compiled = cache / "rules" if cache else None
     shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
@@ -84,7 +84,7 @@ def find_leaks(
         met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress, also=also)
         targets = with_hashes(targets, met.hashes)
         targets = with_patterns(targets, met.shapes, keeper)
-        walk, chosen = met.walk, met.chosen
+        walk, chosen, counted = met.walk, met.chosen, met.idle
         targets, values = with_chosen(targets, chosen)
         coverage.append(pattern_coverage(met))
     search = search_leaks(
@@ -102,7 +102,7 @@ def find_leaks(
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
         "fingerprint"
     )
-    sightings = where_in_use(search.sightings, targets, chosen)
+    sightings = where_in_use(search.sightings, targets, chosen, counted)
     if reports:
         scrub = strong_search(keeper).scrub
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)

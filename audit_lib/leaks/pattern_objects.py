@@ -35,7 +35,8 @@ class PatternSearch:
         default_factory=set
     )  # in files alone: what only the history holds is in use nowhere
     hashes: set[str] = field(default_factory=set)  # fingerprints of hashes of passwords, in files alone
-    defaults: int = 0  # values under a password's name that are counted and not listed
+    # where values are under a password's name that are counted and not listed: path and line
+    idle: list[tuple[str, int]] = field(default_factory=list)
     walk: HistoryWalk = field(default_factory=HistoryWalk)  # over all of the history, if it was walked
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)

@@ -82,8 +82,8 @@ def _search_files(
                     done.shapes |= met
                     done.hashes |= hashes
                     done.chosen |= in_file.chosen
-                    done.defaults += in_file.defaults
-                    if not (met or in_file.chosen or in_file.defaults or hashes):
+                    done.idle += [(one.path, line) for line in in_file.idle]
+                    if not (met or in_file.chosen or in_file.idle or hashes):
                         clean.add(one.state)
     return clean - {""}
 

@@ -110,13 +110,13 @@ def pattern_coverage(met: PatternSearch) -> pd.DataFrame:
     parts: list[dict[str, Any]] = [
         {"part": "patterns", "place": ".", "state": state, "count": None, "reason": met.failed}
     ]
-    if met.defaults:
+    if met.idle:
         parts.append(
             {
                 "part": "patterns",
                 "place": "files",
                 "state": "partly",
-                "count": met.defaults,
+                "count": len(met.idle),
                 "reason": "values under a password's name are placeholders, or defaults in a comment, a "
                 "test, an example or a document: counted, not listed",
             }

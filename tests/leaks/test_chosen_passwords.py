@@ -19,7 +19,7 @@ SMALL = string.ascii_lowercase
 def listed(text: str, path: str) -> tuple[int, int]:
     """How many values of a file are listed, and how many counted only."""
     found = chosen_in_file(text.encode(), path, Keeper(Key(b"k" * 32, "file")), None)
-    return len({one.fingerprint for one in found.chosen}), found.defaults
+    return len({one.fingerprint for one in found.chosen}), len(found.idle)
 
 
 @pytest.mark.parametrize(
@@ -215,12 +215,14 @@ def test_nothing_of_the_corpora_is_a_password() -> None:
     assert {case.label for case in cases if listed(case.text, case.path)[0]} == set()
 
 
-def test_a_default_in_use_is_not_listed_in_documents(tmp_path: Path) -> None:
+def test_a_default_in_use_is_not_listed_in_documents_and_comments(tmp_path: Path) -> None:
     """There it is counted, whether or not another file deploys it."""
     plot = new_plot(tmp_path / "repo")
-    plot.commit("compose.yml", "db:\n  POSTGRES_PASSWORD: admin\n")
+    plot.commit("compose.yml", "db:\n  POSTGRES_PASSWORD: admin\n  # POSTGRES_PASSWORD: admin\n")
     plot.commit("docs/setup.md", "POSTGRES_PASSWORD: admin\n")
     found, _ = audit(plot.root, tmp_path)
+    on_disk = found.places[found.places["place"] == "working tree"]
+    assert set(zip(on_disk["path"], on_disk["line"], strict=True)) == {("compose.yml", 2)}
     assert set(found.places["path"]) == {"compose.yml"}
     counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
-    assert list(counted["count"]) == [1]
+    assert list(counted["count"]) == [2]
