@@ -10,7 +10,7 @@ _LOCK = re.compile(
     r"(?i)(?:^|/)(?:[\w.-]*[.-]lock(?:\.json|\.yaml)?|[\w-]*lock\.(?:json|ya?ml)|go\.sum|npm-shrinkwrap\.json)$"
 )
 _GENERATED = re.compile(
-    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|_*snapshots?_*)/"
+    r"(?i)(?:^|/)(?:\.next|dist|build|out|coverage|__pycache__|\.[a-z]+_cache|\.?cache|[_.]*snapshots?_*)/"
     r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson"
     r"|pyc|db|sqlite3?)$"
 )
@@ -26,11 +26,17 @@ _LONG_QUOTES = (
 )
 _TRANSLATION = re.compile(r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)")
 _TEST_OR_DOCUMENT = re.compile(
-    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|testdata|specs?|e2e|fuzz|fixtures?|mocks?|__mocks__|examples?|samples?|demos?|docs?|documents?|documentation)/"
-    r"|(?:^|/)(?:test_|(?:tests?|examples?|samples?)[.-])[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec)\.[a-z]+$)|[._-](?:tests?|specs?|examples?|samples?|templates?|dist)(?:\.[^/]*)?$|\.(?:md|mdx|rst|adoc|txt|http)$"
+    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|test(?:data|ing|kit|utils?|helpers?|[_-][\w.-]+)|t|specs?|e2e|cypress|fuzz|bench(?:marks?)?|fixtures?|_*mocks?_*|stubs?)/"
+    r"|(?:^|/)(?:examples?|samples?|demos?|quickstarts?|tutorials?|docs?|documents?|documentation)/"
+    r"|(?:^|/)(?:test_|conftest\.|(?:tests?|examples?|samples?)[.-])[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec|IT)\.[a-z]+$)|[._-](?:tests?|specs?|stories|examples?|samples?|templates?|dist)(?:\.[^/]*)?$"
+    r"|\.(?:md|mdx|markdown|rst|rdoc|adoc|asciidoc|txt|http|rest|feature|bats|robot)$"
     r"|(?:^|/)(?:readme|changelog|contributing)[^/]*$"
+    # what describes an interface
+    r"|(?:^|/)(?:openapi|swagger)[^/]*\.(?:json|ya?ml)$|schema\.json$|\.postman_collection\.json$"
     # what a build starts and throws away
-    r"|(?:^|/)\.(?:github|circleci|devcontainer|buildkite)/|(?:^|/)\.(?:gitlab-ci|travis|appveyor|drone)\.ya?ml$"
+    r"|(?:^|/)\.(?:github|circleci|devcontainer|buildkite|semaphore|woodpecker|gitea|forgejo)/|(?:^|/)\.?ci/"
+    r"|(?:^|/)\.(?:gitlab-ci|travis|appveyor|drone|woodpecker|cirrus)\.ya?ml$"
+    r"|(?:^|/)(?:azure-pipelines|bitbucket-pipelines|cloudbuild|buildspec|appveyor|wercker)[^/]*\.ya?ml$|(?:^|/)Jenkinsfile[^/]*$"
 )
 
 
