@@ -78,7 +78,7 @@ class _Met:
 def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | None) -> ChosenInFile:
     """The passwords that somebody chose in one file of a project; none in what others or programs wrote."""
     found = ChosenInFile()
-    if is_others(path) or is_generated(path) or is_page(path) or is_translation(path):
+    if is_others(path) or is_generated(path, content) or is_page(path) or is_translation(path):
         return found
     in_use, code = deploys(path), is_code(path)
     for met in _matches(content, scanner(CHOSEN, compiled).scan(content), long_quotes(path)):

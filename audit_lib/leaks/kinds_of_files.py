@@ -14,6 +14,9 @@ _GENERATED = re.compile(
     r"|[.-](?:bundle|chunk)\.js$|\.(?:min\.js|min\.css|map|svg|snap|po|csv|tsv|geojson"
     r"|pyc|db|sqlite3?)$"
 )
+# A script or style that is packed has lines which nobody writes.
+_SCRIPT = re.compile(r"(?i)\.(?:[cm]?js|css)$")
+_PACKED, _LONGEST_LINE = 10_000, 500
 # Languages in which a text stands in quotes; what does not is a name or a call.
 _CODE = re.compile(
     r"(?i)\.(?:py|pyi|[cm]?jsx?|[cm]?tsx?|vue|svelte|go|java|kts?|scala|groovy|rb|php\d?|cs|fs|vb|c|cc|cpp|cxx|h|hh|hpp|mm?"
@@ -50,9 +53,10 @@ def is_others(path: str) -> bool:
     return is_installed(path) or _LOCK.search(path) is not None
 
 
-def is_generated(path: str) -> bool:
-    """Whether a program wrote the file: only what is unmistakable counts there."""
-    return _GENERATED.search(path) is not None
+def is_generated(path: str, content: bytes = b"") -> bool:
+    """Whether a program wrote the file, or packed a script: only what is unmistakable counts there."""
+    packed = len(content) > _PACKED and content.count(b"\n") * _LONGEST_LINE < len(content)
+    return _GENERATED.search(path) is not None or (packed and _SCRIPT.search(path) is not None)
 
 
 def is_page(path: str) -> bool:

@@ -120,7 +120,7 @@ def _look_closely(
             paths = [place.path.decode("utf-8", "replace") for place in places.get(oid, ())]
             if paths and all(map(is_others, paths)):
                 continue
-            generated, code = kind_of(paths)
+            generated, code = kind_of(paths, content)
             here = shapes.look_as(content, generated, code)
             if here:
                 done.marked.add(oid)

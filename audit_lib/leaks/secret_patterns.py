@@ -90,7 +90,7 @@ class Shapes:
         """
         if paths and all(map(is_others, paths)):
             return set()
-        return self.look_as(content, *kind_of(paths))
+        return self.look_as(content, *kind_of(paths, content))
 
     def look_as(self, content: bytes, generated: bool, code: bool) -> set[Shape]:
         """As `look`, in a content of which it is known whether it is generated, and whether it is code."""
@@ -135,9 +135,9 @@ class Shapes:
         return "" if made_up or (by_name and not looks_secret(value, name, self._markers)) else value
 
 
-def kind_of(paths: Collection[str]) -> tuple[bool, bool]:
+def kind_of(paths: Collection[str], content: bytes) -> tuple[bool, bool]:
     """Whether what was at these paths is written by a program or a translator, and whether it is code."""
-    generated = bool(paths) and all(is_generated(path) or is_translation(path) for path in paths)
+    generated = bool(paths) and all(is_generated(path, content) or is_translation(path) for path in paths)
     return generated, bool(paths) and all(map(is_code, paths))
 
 

@@ -40,6 +40,14 @@ def test_what_is_nothing_of_it_may_be_in_use(path: str) -> None:
     assert deploys(path)
 
 
+def test_a_packed_script_is_generated() -> None:
+    """Nobody writes lines of thousands of signs; a script with a long one among others is written."""
+    packed = b"a=1;" * 4000 + b"\n"
+    assert is_generated("static/app.js", packed)
+    assert not is_generated("static/app.js", packed + b"call();\n" * 100)
+    assert not is_generated("static/app.json", packed)
+
+
 def test_what_a_test_writes_is_generated() -> None:
     """Snapshots are written by a program, in hidden folders, too."""
     assert is_generated("app/.snapshots/login.json")
