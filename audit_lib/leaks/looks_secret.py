@@ -17,8 +17,14 @@ _OTHER_NAMES = re.compile(
     r"|(?:prefix|unique|restore)[_-]?key|^x-[\w-]*key-id$|(?:^|[_-])(?:fake|dummy|mock)[_-]"
     r"|primary|foreign|sort_?key|partition|max_?token|token_?(?:type|url|uri|count|limit|name|expir|ttl|address|ids?$)"
     r"|tokeni[sz]|key_?(?:name|word|code|ref|vault|path|file|board|size|length|type|press|down|up)|secret_?(?:name|ref)"
+    r"|badge|identifiers?$|version$|(?:^|[_-])(?:apt|gpg|pgp|recv)[_-]key(?:[_-]?id)?s?$"
+    r"|(?-i:(?:^|[.])(?:get|find|has|is|remove|delete|load)[A-Z_]\w*$)"  # what is asked for
     r"|(?:name|path|file|url|uri|type|ref|min|max|length|expir\w*|ttl|count|policy|field|header|prefix|at|date|supported|alg(?:orithm)?s?)$"
 )
+# Words that begin or end like a key.
+_NO_KEY = re.compile(r"(?i)key(?:cloak|board|int|frame|note|stone|space|gen)|(?:mon|tur|don|hoc|joc|whis)key")
+_SECRET = re.compile(r"(?i)secret|token|pass|pwd|key|credential|salt|ticket")
+_OPENPGP = re.compile(r"[0-9A-F]{40}")  # the fingerprint of a public key
 _WORDS = re.compile(
     r"(?i)example|dummy-|sample|api-?key|change|placeholder|insert|replace|secret|password|passwd|default|invalid|redact|"
     r"removed|hidden|undefined|development|production|localhost|generate|foobar|hunter2|1234567|abcdefg|a1b2c3|1a2b3c|qwerty|"
@@ -40,17 +46,18 @@ _CODE = re.compile(
     r"|ENC[(\[].*|A[gQ][A-D][A-Za-z0-9+/]{300,}={0,2}"  # what only its key opens: jasypt, a sealed secret
     r"|(?:MFkwEwYHKoZIzj0|MIGfMA0GCSqGSIb3|MII[BC]IjANBgkqhkiG9w0|MCowBQYDK2VwAyEA).*"  # a public key
     r"|\{(?:S?SHA|S?MD5|SHA-\d+|bcrypt|noop|ldap|pbkdf2|argon2|crypt)[\w@-]*\}.*"
-    r"|(?i:sha\d{1,3}[-:].*)|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*|.*(?:/|%2[fF])aws4_request.*"
+    r"|(?i:sha\d{1,3}[-:].*)|ssh-(?:rsa|ed25519).*|AAAA[BC]3NzaC1.*|urn:.*|.*(?:/|%2[fF])(?:aws|goog)4_request.*"
     # a version or a range of them, a number, a price, a date
-    r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*(?:[a-z]{0,2}|-[a-z]{2,8})|\d{4}-\d\d-\d\d[T_ ].*"
+    r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*(?:[a-z]{0,2}|-(?:[a-z]{2,8}|SNAPSHOT))|\d{4}-\d\d-\d\d[T_ ].*"
     r"|(?i:[a-z]{2,}\d{0,3}(?:[._-](?:[a-z]{2,}\d{0,3}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
+    r"|(?=.*:.*:)[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}"  # an address
     r"|0x[0-9a-fA-F]+|[0-9a-fA-F]{8,20}"  # the beginning of a hash
 )
 _PATH = re.compile(r"@?[\w.-]+/[\w./-]*[a-z]{3,}[\w./-]*")  # or a package, with a word in it
 # A UUID, or an identifier of fewer groups.
 _UUID = re.compile(r"[0-9a-fA-F]{4,12}(?:-[0-9a-fA-F]{4,12}){1,4}")
 # What a provider gives as a UUID: a name of something else may hold these words, but does not end in them.
-_HOLDS_UUID = re.compile(r"(?i)(?:secret|token|passw(?:or)?d)(?:[_-]?(?:key|value))?[_-]?\d*$")
+_HOLDS_UUID = re.compile(r"(?i)(?:secret|token|[a-z_-]passw(?:or)?d)(?:[_-]?(?:key|value))?[_-]?\d*$")
 # A key of anything: an entry's, a cache's. A generated one has letters beyond hexadecimal, and many numbers.
 _ANY_KEY = re.compile(r"(?:^|[.])key$")
 _OF_A_GENERATOR = re.compile(r"(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
@@ -79,17 +86,29 @@ _FEW_DIGITS, _NAMES = 4, 3.5  # at most one sign in four; mean length of a word 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a shape found beside a name is generated, or chosen as a password."""
-    if _OTHER_NAMES.search(name) or _is_any_key(name, value) or looks_made_up(value, markers):
+    if names_no_secret(name) or _is_any_key(name, value) or looks_made_up(value, markers):
         return False
     if _CODE.fullmatch(value) and not value.startswith("eyJ"):
         return False
     if _PATH.fullmatch(value) and _mean_word(value) >= _SHORTEST_WORDS:
         return False
-    if _UUID.fullmatch(value) and not _HOLDS_UUID.search(name):
+    if _is_identifier(name, value):
         return False
     if reads_as_words(value) or _is_of_another_script(value):
         return False
     return strength_bits(unquote(value)) >= WEAKEST_BITS and _is_varied(value)
+
+
+def _is_identifier(name: str, value: str) -> bool:
+    """Whether a value is a UUID that no provider gives as a secret, or names a public key."""
+    uuid = _UUID.fullmatch(value) and not _HOLDS_UUID.search(name)
+    return bool(uuid or (_OPENPGP.fullmatch(value) and name.lower().endswith("key_id")))
+
+
+def names_no_secret(name: str) -> bool:
+    """Whether a name holds a word such as token or key, and is that of something else."""
+    said = _NO_KEY.sub("", name)
+    return _OTHER_NAMES.search(name) is not None or (said != name and not _SECRET.search(said))
 
 
 def _is_any_key(name: str, value: str) -> bool:
