@@ -33,6 +33,8 @@ _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes
 _NEAR = 160  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
+_JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what completes a text
+_OPEN_ENDS = tuple("-_:=/.")
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
 _NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
@@ -156,7 +158,8 @@ def _within(rest: str, quote: str) -> str:
     end = rest.find(quote)
     while len(quote) == 1 and end > 0 and rest[end - 1] == "\\":
         end = rest.find(quote, end + 1)
-    return rest[:end] if end > 0 else ""
+    begun = rest[end - 1 : end] in _OPEN_ENDS and _JOINED.match(rest, end + len(quote))
+    return rest[:end] if end > 0 and not begun else ""
 
 
 def _alone(met: _Met) -> str:

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote
 
-from audit_lib.leaks.looks_secret import is_of_no_language
+from audit_lib.leaks.looks_secret import is_of_no_language, names_no_secret
 
 # What a password's name ends in, and names of which a chosen value is one only if it has signs of two kinds.
 _PASSWORD = re.compile(
@@ -24,6 +24,8 @@ _NO_NAME = re.compile(
     # the name of an object that holds it
     r"|(?:from|existing|tls|pull|ingress|external)_?secret|secret_?ref"
 )
+# Of what a constant is the name.
+_FIELD = re.compile(r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner")
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
     r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|^(?:token|key)$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
@@ -60,20 +62,14 @@ _SHORTEST_TOKEN = 10
 
 def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
     """Whether a value may be a password that somebody chose, be it a default."""
-    if not shortest <= len(value) <= _LONGEST or not value.isascii() or re.search(r"\s", value):
-        return False
-    if (
-        _NO_VALUE.fullmatch(value)
-        or _VARIABLE.fullmatch(value)
-        or _HASH.fullmatch(value)
-        or value.strip("\"'`.,;:") == ""
-        or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
-    ):
+    if not shortest <= len(value) <= _LONGEST or _is_no_value(value):
         return False
     if _NO_NAME.search(name.rpartition(".")[2]):
         return False
     if _PASSWORD.search(name):
-        return _plain(value) != _plain(name)
+        return _plain(value) != _plain(name) and not _is_of_a_field(value, name)
+    if names_no_secret(name):
+        return False
     if _CREDENTIAL.search(name) and is_of_no_language(value):
         return True
     mixed = re.search(r"[A-Za-z]", value) and re.search(r"\d.*\d", value)
@@ -83,6 +79,19 @@ def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
         and re.fullmatch(r"[A-Za-z0-9%]+={0,2}", value)
         and len(value) >= _SHORTEST_TOKEN
     )
+
+
+def _is_no_value(value: str) -> bool:
+    """Whether a text is a type, code, a path, a name, a hash or no word at all."""
+    if not value.isascii() or re.search(r"\s", value) or value.strip("\"'`.,;:") == "":
+        return True
+    kinds = (_NO_VALUE, _VARIABLE, _HASH)
+    return any(kind.fullmatch(value) for kind in kinds) or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
+
+
+def _is_of_a_field(value: str, name: str) -> bool:
+    """Whether a constant says how a parameter or an option is called: its name ends in its value."""
+    return _FIELD.search(name) is not None and _plain(name).endswith(_plain(value))
 
 
 def is_word(value: str) -> bool:

@@ -127,6 +127,9 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("app/settings.py", "CLIENT_SECRET = 'slack.client-id'\n"),
         ("app/Host.cs", 'Password = "Mail:Login"\n'),
         ("app/api.ts", "let password: 'string|null'\n"),
+        ("app/Names.java", 'PARAM_PASSWORD = "password"; OwnerPassword = "password";\n'),
+        ("app/api.go", 'Password: "valid-" + made(), Secret: "near-" + other,\n'),
+        ("app/list.ts", "cacheKey: 'qx7v2rm9kw4t', csrf_token: 'qx7v2rm9kw4t'\n"),
         (
             "chart/pod.tpl",
             "{{{{- $dbPassword := index . 2 -}}}}\n{{{{ range $name, $secret := .Values.all }}}}\n",
