@@ -28,11 +28,18 @@ _NO_NAME = re.compile(
 _FIELD = re.compile(r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner")
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
-    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|^(?:token|key)$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
+    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
+    r"|(?:un|not[_-]?)(?:used|needed|set|known)$|irrelevant|does[_-]?nt?[_-]?(?:not[_-]?)?matter|whatever|^ignored?$"
+    # the same in other languages
+    r"|(?:dein|ihr|euer|votre|ton|sua?|seu|tuo?|twoje|uw|jouw)[_-]?(?:pass|kennw|mot|mdp|clave|contra|senha|token|has[lł]|wacht|schl)"
+    r"|change[zr]|cambia|cambie|aendern|ersetz|remplac|reemplaz|substitu|hier[_-]|[_-](?:hier|ici|aqui)$"
+    r"|^(?:token|key)$|[a-z][_-]?(?:password|key|token)\d{0,3}$|^[<\[{]"
 )
 # What many choose.
 _DEFAULT = re.compile(
     r"(?i)pass|pwd|secret|test|default|admin|root|user|guest|demo|foo|bar|qwert|asdf|abc|letmein|welcome|postgres|mysql|mongo|redis|rabbit"
+    r"|kennwort|senha|contrasen|mot_?de_?passe|wachtwoord|heslo|haslo|parola|salasana|sifre"  # password
+    r"|p[a@4][s5$]{2}w|s[e3]cr[e3]t|[a@]dm[i1]n|zxcv|1q2w|q1w2|1qaz|qazwsx|azerty|\b(?:baz|qux|quux|spam|hello|lorem|hoge)\b"
     r"|^(.)\1*$|(?:0123|1234|4321|1111)|^(?:good|bad|wrong|right|short|long|weak|strong|new|old|(?:in)?valid|(?:in)?correct|typo|injected)$"
 )
 # What is no value: types, switches, rules, references, code, paths, addresses.
