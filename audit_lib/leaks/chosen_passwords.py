@@ -20,6 +20,7 @@ from audit_lib.leaks.kinds_of_files import (
 )
 from audit_lib.leaks.looks_chosen import is_default, is_named_after, is_placeholder, is_word, looks_chosen
 from audit_lib.leaks.looks_secret import reads_as_words
+from audit_lib.leaks.published_samples import is_published
 from audit_lib.leaks.secret_patterns import CHOSEN, scanner
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
@@ -92,7 +93,7 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
         default = (
             is_default(password) or password == user or is_named_after(password, met.name, path, met.near)
         )
-        if is_placeholder(password) or (default and not deployed):
+        if is_placeholder(password) or is_published(value) or (default and not deployed):
             found.idle.append(met.line)
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:

@@ -6,6 +6,7 @@ from collections import Counter
 from math import log2
 from urllib.parse import unquote
 
+from audit_lib.leaks.published_samples import is_published
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import strength_bits
 
@@ -119,7 +120,7 @@ def _is_any_key(name: str, value: str) -> bool:
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
-    words = _WORDS.search(value) or _ALONE.search(value)
+    words = _WORDS.search(value) or _ALONE.search(value) or is_published(value)
     if words or _REPEATED.search(value) or values.is_placeholder(value, markers) or len(set(value)) < 5:
         return True
     mixed = all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
