@@ -42,6 +42,8 @@ _QUOTE = 16  # bytes in which a value's quote and a scheme are looked for
 _BLOCK = 800  # bytes in which the next line ends
 _LINE_OF_BLOCK = re.compile(rb"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*")
 _BY_BEGINNING = ("provider-token", "webhook")
+_DATA = 40  # signs of base64 before a token, which a picture or a file has
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*")
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
 
 
@@ -105,8 +107,8 @@ class Shapes:
         for finding in scanner(SHAPES, self.compiled, every_provider=self._every_provider).scan(content):
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
-            block = rule == "below" and _in_block(content, finding)
-            if not finding.visible or (generated and by_name) or block:
+            within = (_in_block if rule == "below" else _in_data)(content, finding)
+            if not finding.visible or (generated and by_name) or within:
                 continue
             name = finding.captures.get("NAME", "").strip()
             value = self._judged(finding.secret, name, rule, by_name)
@@ -151,6 +153,14 @@ def _in_block(content: bytes, finding: "Finding") -> bool:
     start = finding.location["start_offset"]
     after = content[start + len(finding.secret) : start + _BLOCK].split(b"\n", 2)
     return len(after) > 1 and _LINE_OF_BLOCK.fullmatch(after[1]) is not None
+
+
+def _in_data(content: bytes, finding: "Finding") -> bool:
+    """Whether a value is in the midst of base64: what looks like a token is by chance in any picture."""
+    start = finding.location["start_offset"]
+    before = _BASE64.match(content[max(0, start - _DATA) : start][::-1])
+    signs = b"" if not before or finding.is_base64_encoded else before[0]
+    return len(signs) == _DATA and all(re.search(kind, signs) for kind in (b"[a-z]", b"[A-Z]", b"[0-9]"))
 
 
 def _in_quotes(content: bytes, finding: "Finding") -> bool:

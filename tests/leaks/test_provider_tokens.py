@@ -79,6 +79,13 @@ def test_a_beginning_with_a_placeholder_is_no_token(shapes: Shapes) -> None:
     assert not shapes.look(text.encode(), ("a.txt",))
 
 
+def test_a_token_within_base64_is_none(shapes: Shapes) -> None:
+    """A picture in a notebook has what any token begins with; behind a path it is one."""
+    token, data = "AK" + "IA" + fake_value("in data", 16, LARGE), fake_value("around", 60, MIXED)
+    assert not shapes.look(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
+    assert shapes.look(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))
+
+
 def test_base64_of_anything_holds_no_token(shapes: Shapes) -> None:
     """A beginning is marked by more than chance writes: not by digits in base64, as Bitbucket's."""
     by_chance = b"+OzA5" + fake_value("by chance", 40, MIXED).encode() + b"/\n"
