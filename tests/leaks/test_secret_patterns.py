@@ -140,6 +140,7 @@ def test_a_block_below_a_name_is_no_value(shapes: Shapes) -> None:
     "text",
     [
         'author = "{value}"\n',
+        '"a key or file.\\u003c/p\\u003e\\u003cp{value}"\n',
         "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{value}\n",
         'authorization_response="https://i.example/?code=hello-{value}"\n',
     ],
