@@ -35,6 +35,7 @@ _NEAR = 160  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what completes a text
+_NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
 _OPEN_ENDS = tuple("-_:=/.")
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
 _NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
@@ -164,14 +165,14 @@ def _within(rest: str, quote: str) -> str:
 
 
 def _alone(met: _Met) -> str:
-    """A value without quotes; after a colon it is one only if nothing follows it on its line."""
+    """A value without quotes; after a colon or a space it is one only if nothing follows it on its line."""
     if met.before.endswith("`"):
         return ""  # a command, whose output is the value
     ends = r"[\s\"'`&<,;)]|\\[nrt]" if met.in_text else r"[\s\"'`&<]"
-    value = re.split(ends, met.rest)[0].rstrip(",;)}*\\")
-    after = re.sub(r"\s#.*", "", met.rest[len(value) :]).strip(",;)} \t")
-    colon = met.rule in ("chosen", "chosen-short") and met.before.rstrip(" \t*_").endswith(":")
-    return "" if colon and after else value
+    value = _NEXT.split(re.split(ends, met.rest)[0])[0].rstrip(",;)}*\\")
+    after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", met.rest[len(value) :]).strip(",;)} \t")
+    whole = met.rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", met.before)
+    return "" if whole and after else value
 
 
 def _url(rest: str) -> str:

@@ -24,11 +24,15 @@ _NO_NAME = re.compile(
     # the name of an object that holds it
     r"|(?:from|existing|tls|pull|ingress|external)_?secret|secret_?ref"
 )
+# What holds a secret in a cluster, by its name.
+_OBJECT = re.compile(
+    r"[a-z0-9.]+(?:-[a-z0-9.]+)*-(?:tls|certs?|licen[cs]e|credentials|creds|config|secrets|root|node)"
+)
 # Of what a constant is the name.
 _FIELD = re.compile(r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner")
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
-    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
+    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|(?-i:^[A-Z_]*(?:SECRET|PASSWORD|TOKEN|KEY)$)|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
     r"|(?:un|not[_-]?)(?:used|needed|set|known)$|irrelevant|does[_-]?nt?[_-]?(?:not[_-]?)?matter|whatever|^ignored?$"
     # the same in other languages
     r"|(?:dein|ihr|euer|votre|ton|sua?|seu|tuo?|twoje|uw|jouw)[_-]?(?:pass|kennw|mot|mdp|clave|contra|senha|token|has[lł]|wacht|schl)"
@@ -74,7 +78,7 @@ def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
     if _NO_NAME.search(name.rpartition(".")[2]):
         return False
     if _PASSWORD.search(name):
-        return _plain(value) != _plain(name) and not _is_of_a_field(value, name)
+        return not _names_itself(value, name) and not _is_of_a_field(value, name)
     if names_no_secret(name):
         return False
     if _CREDENTIAL.search(name) and is_of_no_language(value):
@@ -86,6 +90,13 @@ def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
         and re.fullmatch(r"[A-Za-z0-9%]+={0,2}", value)
         and len(value) >= _SHORTEST_TOKEN
     )
+
+
+def _names_itself(value: str, name: str) -> bool:
+    """Whether a value is its own name, or that of the object which holds it."""
+    if name.lower().endswith("secret") and _OBJECT.fullmatch(value):
+        return True
+    return _plain(name) in (_plain(value), f"{_plain(value)}key")
 
 
 def _is_no_value(value: str) -> bool:

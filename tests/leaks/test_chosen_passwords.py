@@ -93,6 +93,14 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
     assert listed("password = current_password_of_user\n", "a.py") == (0, 0)
 
 
+def test_a_value_ends_where_the_next_begins() -> None:
+    """Several settings may stand on one line, with commas between them; a comment may follow."""
+    keeper, word = Keeper(Key(b"k" * 32, "file")), fake_value("next", 6, SMALL)
+    for text in ("redis: addr=:6379,password={},pool=10,idle=5\n", "my_password = {} ; of the queue\n"):
+        (found,) = chosen_in_file(text.format(word).encode(), "app.conf", keeper, None).chosen
+        assert found.fingerprint == keeper.fingerprint(word)
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
@@ -127,6 +135,11 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
         ("app/settings.py", "CLIENT_SECRET = 'slack.client-id'\n"),
         ("app/Host.cs", 'Password = "Mail:Login"\n'),
         ("app/api.ts", "let password: 'string|null'\n"),
+        (
+            "values.yaml",
+            "certSecret: shop-mail-tls\nlicense.secret: shop-license\nclientSecretKey: clientSecret\n",
+        ),
+        ("app/rails.conf", "my_password = root_entry unless root_entry.empty\n"),
         ("app/Names.java", 'PARAM_PASSWORD = "password"; OwnerPassword = "password";\n'),
         ("app/api.go", 'Password: "valid-" + made(), Secret: "near-" + other,\n'),
         ("app/list.ts", "cacheKey: 'qx7v2rm9kw4t', csrf_token: 'qx7v2rm9kw4t'\n"),
@@ -170,6 +183,7 @@ def test_what_is_no_password_is_left_alone(path: str, text: str) -> None:
         ("compose.yml", "DB_PASSWORD: fill_me_in\nMAIL_PASSWORD: not-used\n", (0, 2)),
         ("docs/setup.md", "DB_PASSWORD: kennwort\nMAIL_PASSWORD: s3cr3t\nA_PASSWORD: 1q2w3e\n", (0, 3)),
         ("compose.yml", "DB_PASSWORD: kennwort\nMAIL_PASSWORD: s3cr3t\n", (2, 0)),
+        ("app/settings.json", '{"accessKeySecret": "SECRET", "db_password": "PASSWORD"}\n', (0, 2)),
         ("docs/setup.md", "user: zelmira\npassword: zelmira\n", (0, 1)),
         ("docs/setup.md", "curl -d 'username=zelmira&password=zelmira&scope=all'\n", (0, 1)),
         ("docs/setup.md", "CREATE USER 'zelmira'@'db' IDENTIFIED BY 'zelmira';\n", (0, 1)),
