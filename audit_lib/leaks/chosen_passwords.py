@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SHORTEST_IN_URL = 3
 _WORTH_SEALING = 40  # bits; a weaker value is a word, which a report may hold by chance
 _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes and its end are looked for
-_NEAR = 160  # bytes in which the user of a password is named
+_NEAR = 200  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what completes a text
@@ -70,10 +70,9 @@ class ChosenInFile:
 class _Met:
     name: str
     rule: str
-    line: int
+    start: int  # of the value
     before: str  # from the name on
     rest: str  # the line from the value on
-    near: str  # what is around it, where its user may be named
     in_force: bool  # it is in no comment
     in_text: bool  # its name stands in a text in code
     in_expression: bool  # its name stands in an expression of a template
@@ -91,11 +90,10 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
             continue
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
         user, password = _login_of(value, met.rule)
-        default = (
-            is_default(password) or password == user or is_named_after(password, met.name, path, met.near)
-        )
+        near = content[max(0, met.start - _NEAR) : met.start + _NEAR].decode("utf-8", "replace")
+        default = is_default(password) or password == user or is_named_after(password, met.name, path, near)
         if is_placeholder(password) or is_published(value) or (default and not deployed):
-            found.idle.append(met.line)
+            found.idle.append(content.count(b"\n", 0, met.start) + 1)
             continue
         if not is_default(value) and not reads_as_words(value) and strength_bits(value) >= _WORTH_SEALING:
             keeper.take(value)
@@ -120,10 +118,9 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
             yield _Met(
                 name,
                 finding.rule_id.rpartition(".")[2],
-                content.count(b"\n", 0, start) + 1,
+                start,
                 before.decode("utf-8", "replace"),
                 rest.decode("utf-8", "replace").rstrip("\r"),
-                content[max(0, first - _NEAR) : start + _NEAR].decode("utf-8", "replace"),
                 not _COMMENT.match(line),
                 any(line.count(quote) % 2 for quote in (b'"', b"'", b"`"))
                 or any(content.count(quote, 0, first) % 2 for quote in long_quotes),

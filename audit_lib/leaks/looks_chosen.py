@@ -61,10 +61,9 @@ _NO_VALUE = re.compile(
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
 # A hash at rest, or an identifier.
 _HASH = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-# A user, and what ends its name.
-_USER = (
-    r"(?:user\w*|login|name|account|uid|owner|role|db|database|\s-u)"
-    r"[\"'`\]]{0,2}\s{0,3}(?:=>|[:=,])?\s{0,3}[\"'`]?"
+_USER = re.compile(
+    r"(?i)(?:user\w*|login|name|account|uid|owner|role|db|database|\s-u)"
+    r"[\"'`\]]{0,2}\s{0,3}(?:=>|[:=,])?\s{0,3}[\"'`]?([\w.@-]+)"
 )
 _SHORTEST_NAME = 3
 _SHORTEST, _LONGEST = 4, 120
@@ -125,9 +124,11 @@ def is_default(value: str) -> bool:
 def is_named_after(value: str, name: str, path: str, near: str) -> bool:
     """Whether a chosen value is its user, or the product that its name, file or folder is called by."""
     core = re.sub(r"[\W\d_]+$", "", value)
+    if len(core) < _SHORTEST_NAME or not is_word(core):
+        return False
     words = (part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", f"{name} {path}"))
-    user = re.search(_USER + re.escape(value) + r"(?![\w-])", near, re.IGNORECASE)
-    return len(core) >= _SHORTEST_NAME and is_word(core) and (user is not None or core.lower() in words)
+    users = (user.lower() for user in _USER.findall(near))
+    return core.lower() in words or value.lower() in users
 
 
 def is_placeholder(value: str) -> bool:
