@@ -35,6 +35,7 @@ _NEAR = 200  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
 _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what completes a text
+_PAIR = re.compile(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]")  # the next name and value of a mapping
 _NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
 _OPEN_ENDS = tuple("-_:=/.")
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
@@ -169,7 +170,7 @@ def _alone(met: _Met) -> str:
     value = _NEXT.split(re.split(ends, met.rest)[0])[0].rstrip(",;)}*\\")
     after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", met.rest[len(value) :]).strip(",;)} \t")
     whole = met.rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", met.before)
-    return "" if whole and after else value
+    return "" if whole and after and not _PAIR.match(after) else value
 
 
 def _url(rest: str) -> str:

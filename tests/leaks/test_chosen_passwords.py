@@ -96,7 +96,11 @@ def test_a_value_in_quotes_goes_to_its_quote() -> None:
 def test_a_value_ends_where_the_next_begins() -> None:
     """Several settings may stand on one line, with commas between them; a comment may follow."""
     keeper, word = Keeper(Key(b"k" * 32, "file")), fake_value("next", 6, SMALL)
-    for text in ("redis: addr=:6379,password={},pool=10,idle=5\n", "my_password = {} ; of the queue\n"):
+    for text in (
+        "redis: addr=:6379,password={},pool=10,idle=5\n",
+        "my_password = {} ; of the queue\n",
+        "{{user = ann, password = {}, port = 1}}\n",
+    ):
         (found,) = chosen_in_file(text.format(word).encode(), "app.conf", keeper, None).chosen
         assert found.fingerprint == keeper.fingerprint(word)
 
