@@ -16,7 +16,16 @@ from audit_lib.base.how_started import command
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.log_kinds import MESSAGE_KINDS, NOTICE, POSSIBLE
 from audit_lib.cli.terminal import BAD, TITLE, columns as columns_of, say, shortened
-from audit_lib.logs.file_counts import KINDS, Columns, LogSums, day_text, no_sums, renamed, summed
+from audit_lib.logs.file_counts import (
+    KINDS,
+    Columns,
+    LogSums,
+    day_text,
+    distinct_in,
+    no_sums,
+    renamed,
+    summed,
+)
 from audit_lib.logs.group_limit import OTHER_CLIENTS
 from audit_lib.logs.units import Ints
 from audit_lib.report import escape as inert
@@ -98,15 +107,30 @@ def _cells(
         "client": names.__getitem__,
         "route": names.__getitem__,
     }
-    few = lru_cache(maxsize=1 << 14)  # there may be a million addresses
-    cells = [few(partial(_cell, text.get(name, int), shown)) for name in columns]
+    cells = [
+        _known_cells(table[name], text[name], shown) if name in text else _counted_cells(shown)
+        for name in columns
+    ]
     for start in range(0, len(table["count"]), _SLICE):
-        part = [table[name][start : start + _SLICE].tolist() for name in columns]
-        yield from zip(*map(map, cells, part), strict=True)
+        part = [table[name][start : start + _SLICE] for name in columns]
+        yield from zip(*(of(numbers) for of, numbers in zip(cells, part, strict=True)), strict=True)
 
 
-def _cell(text: Callable[[int], Any], shown: Callable[[Any], Any], number: int) -> Any:
-    return shown(text(number))
+def _known_cells(
+    column: Ints, text: Callable[[int], Any], shown: Callable[[Any], Any]
+) -> Callable[[Ints], list[Any]]:
+    """The cells of numbers of a column, each of which is made once, beforehand."""
+    distinct = distinct_in(column)
+    cells = np.empty(int(np.max(column, initial=0)) + 1, object)
+    for number in distinct.tolist():
+        cells[number] = shown(text(number))
+    return lambda numbers: cells[numbers].tolist()
+
+
+def _counted_cells(shown: Callable[[Any], Any]) -> Callable[[Ints], list[Any]]:
+    """The cells of counts, most of which are low."""
+    cell = lru_cache(maxsize=1 << 14)(shown)
+    return lambda numbers: list(map(cell, numbers.tolist()))
 
 
 def _in_csv(value: Any) -> str:

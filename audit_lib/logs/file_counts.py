@@ -202,6 +202,13 @@ def _dense(numbers: Ints) -> tuple[Ints, int]:
     return places.astype(np.int64), len(distinct)
 
 
+def distinct_in(numbers: Ints) -> Ints:
+    """The numbers of a column in order, each once; none is below 0, or much above how many there are."""
+    found = np.zeros(int(np.max(numbers, initial=-1)) + 1, np.bool_)
+    found[numbers] = True
+    return np.flatnonzero(found)
+
+
 def _least(lines: Ints, starts: Ints) -> Ints:
     """The lowest line of each group, of which each begins at a place; 0, which is none, if no row has one."""
     least = np.minimum.reduceat(np.where(lines > 0, lines, _NO_LINE), starts)

@@ -15,6 +15,7 @@ from audit_lib.logs.file_counts import (
     NAMED,
     Columns,
     LogSums,
+    distinct_in,
     renamed,
     summed,
 )
@@ -133,7 +134,7 @@ def told(requests: int, most: int) -> str:
 def _routes(part: LogSums, budget: int) -> frozenset[str]:
     """The routes of one budget that have a name."""
     own = part.groups["route"][budget_of(part.groups["status"]) == budget]
-    return frozenset(part.names[number] for number in np.unique(own).tolist()) - {"", OTHER_ROUTES}
+    return frozenset(part.names[number] for number in distinct_in(own).tolist()) - {"", OTHER_ROUTES}
 
 
 def _folded(part: LogSums, kept: Sequence[frozenset[str]]) -> LogSums:
