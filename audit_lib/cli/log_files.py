@@ -46,7 +46,8 @@ def read_paths(paths: Sequence[str], plan: Plan) -> list[LogSums]:
     with progress_bar({"bytes of logs": 1}, _PATIENCE) as progress:
         more = adding_up(progress, "bytes of logs", total)
         for path in paths:
-            read = [_joined([*read, _sums(path, plan, total, more)], plan)]
+            read.append(_sums(path, plan, total, more))
+            read = [_joined(read, plan)] if len(read) > 1 else read
     return read
 
 

@@ -4,20 +4,22 @@ Which are kept follows from their hashes alone, as for routes (`route_limit.py`)
 of its rows. So the result is the same however a file is split.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.logs.file_counts import BY_GROUP, LogSums, summed
-from audit_lib.logs.route_limit import Flags, hashes, merged, without_unused
+from audit_lib.logs.file_counts import BY_GROUP, LogSums, distinct_in, summed
+from audit_lib.logs.route_limit import Flags, Hashes, hashes, merged, without_unused
 
 MOST_GROUPS = 400_000  # with their names they take as much memory as all else that reads a log
 NAME_COST = 3  # a name takes as much memory as so many groups
 OTHER_CLIENTS = "(other addresses)"
 _SUMMED = ("lines", "request_lines", "message_lines", "text_only", "not_understood", "blank", "dated")
 _ALL = 1 << 64
+_OTHERS = {"route": OTHER_ROUTES, "client": OTHER_CLIENTS}
+Rule = Callable[[bytes], str]
 
 
 @dataclass
@@ -33,20 +35,33 @@ class GroupLimit:
     def within(self, sums: LogSums) -> LogSums:
         """The same sums, with no more groups than may be."""
         routes = len(sums.groups["count"])
-        sums = self._folded(sums, "route", OTHER_ROUTES, np.ones(routes, np.bool_), self.most // 2)
+        sums = self._folded(sums, "route", np.ones(routes, np.bool_), self.most // 2)
         names, route = np.array(sums.names, object), sums.groups["route"]
         plain = np.isin(route, np.flatnonzero((names == "") | (names == OTHER_ROUTES)))
-        return self._folded(sums, "client", OTHER_CLIENTS, plain, self.most)
+        return self._folded(sums, "client", plain, self.most)
 
-    def _folded(self, sums: LogSums, column: str, other: str, rows: Flags, most: int) -> LogSums:
+    def bounded(self, column: str, rule: Rule) -> Rule:
+        """The rule for names of a column; those that cannot stay any more have the name of the others."""
+        last, other = self._last[column], _OTHERS[column]
+        if last == _ALL:
+            return rule
+
+        def bounded(raw: bytes) -> str:
+            name = rule(raw)
+            return name if name in ("", other) or int(_hashes([name])[0]) <= last else other
+
+        return bounded
+
+    def _folded(self, sums: LogSums, column: str, rows: Flags, most: int) -> LogSums:
         """The sums without those of a column that have more than the most groups among the `rows`."""
-        numbers = sums.groups[column]
-        cost = np.count_nonzero(rows) + NAME_COST * len(np.unique(numbers))
+        numbers, other = sums.groups[column], _OTHERS[column]
+        distinct = distinct_in(numbers)
+        cost = np.count_nonzero(rows) + NAME_COST * len(distinct)
         if cost <= self.most and self._last[column] == _ALL:
             return sums
-        named = (one for one in np.unique(numbers).tolist() if sums.names[one] not in ("", other))
+        named = (one for one in distinct.tolist() if sums.names[one] not in ("", other))
         used = np.array([*named], np.int64)
-        found = hashes(sums.names[one].encode("utf-8", "surrogatepass") for one in used.tolist())
+        found = _hashes(sums.names[one] for one in used.tolist())
         order = np.argsort(found, kind="stable")
         each = np.bincount(numbers[rows], minlength=len(sums.names))[used[order]] + NAME_COST
         kept = int(np.searchsorted(np.cumsum(each), most, side="right"))
@@ -60,6 +75,10 @@ class GroupLimit:
         names = sums.names if place < len(sums.names) else (*sums.names, other)
         groups = sums.groups | {column: np.where(stays[numbers], numbers, place)}
         return without_unused(replace(sums, names=names, groups=summed(groups, *BY_GROUP)))
+
+
+def _hashes(names: Iterable[str]) -> Hashes:
+    return hashes(name.encode("utf-8", "surrogatepass") for name in names)
 
 
 def joined(parts: Sequence[LogSums]) -> LogSums:

@@ -10,6 +10,7 @@ from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.fields import clean_client, clean_method, mask_email, name_route
 from audit_lib.logs.file_counts import KINDS, NAMED, Columns, Names
 from audit_lib.logs.formats import CLOCK_SET_BACK, SECRET_IN_URL, LogFormats
+from audit_lib.logs.group_limit import GroupLimit
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.packed_words import (
     day_in,
@@ -25,6 +26,7 @@ from audit_lib.logs.kernel.packed_words import (
     status_in,
     two_in_one,
     untimed_in,
+    untimed_word,
     upper_in,
 )
 from audit_lib.logs.units import NONE, Ints
@@ -35,10 +37,15 @@ _KINDS_OF_OWN = ("other", "other", DECLARED, NOTICE, NOTICE)
 
 
 class NamedTexts:
-    """A worker's strings, which become names by the rule of the field that they are used in."""
+    """A worker's strings, which become names by the rule of the field that they are used in.
 
-    def __init__(self, texts: list[bytes], names: Names) -> None:
+    Beyond a limit names of clients and routes are what it says of them; events keep theirs.
+    """
+
+    def __init__(self, texts: list[bytes], names: Names, limit: GroupLimit | None = None) -> None:
         self._texts, self._names = texts, names
+        self.client = limit.bounded("client", clean_client) if limit else clean_client
+        self.route = limit.bounded("route", name_route) if limit else name_route
         self._known: dict[Callable[[bytes], str], Ints] = {}
 
     def named(self, numbers: Ints, rule: Callable[[bytes], str]) -> Ints:
@@ -83,7 +90,7 @@ def named_moments(rows: Ints, texts: NamedTexts, formats: LogFormats) -> Ints:
 
 
 def _named_pair(two: Ints, texts: NamedTexts) -> Ints:
-    return two_in_one(texts.named(upper_in(two), clean_client), texts.named(lower_in(two), name_route))
+    return two_in_one(texts.named(upper_in(two), texts.client), texts.named(lower_in(two), texts.route))
 
 
 _OF_BOTH: dict[str, Callable[[Ints], Ints]] = {
@@ -107,6 +114,23 @@ OF_MOMENT = _OF_BOTH | {
     "declared": lambda rows: declared_in(rows[:, layout.G_ONE]),
     "method": lambda rows: minute_method_in(rows[:, layout.G_ONE]),
 }
+
+
+def group_rows(groups: Columns) -> Ints:
+    """Columns of BY_GROUP as rows again, those without a time apart, so that `OF_GROUP` gives them back."""
+    two, untimed = two_in_one(groups["client"], groups["route"]), groups["untimed"]
+    none = np.zeros_like(untimed)
+    one = group_word(groups["day"], none, groups["status"], groups["kind"], groups["method"])
+    timed = np.column_stack([one, two, groups["count"] - untimed, groups["line"]])
+    others = np.column_stack([one | untimed_word(1), two, untimed, groups["untimed_line"]])
+    return np.concatenate([rows[rows[:, layout.G_COUNT] > 0] for rows in (timed, others)])
+
+
+def moment_rows(moments: Columns) -> Ints:
+    """The same of columns of BY_MOMENT."""
+    one = minute_word(moments["minute"], moments["declared"], moments["status"], moments["method"])
+    two = two_in_one(moments["client"], moments["route"])
+    return np.column_stack([one, two, moments["count"], moments["line"]])
 
 
 def _kinds(formats: LogFormats) -> Ints:

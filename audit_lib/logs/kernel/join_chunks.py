@@ -7,14 +7,15 @@ import numpy as np
 
 from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.count_lines import Period
-from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names, no_sums
+from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunk_read import ChunkRead
 from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
+from audit_lib.logs.kernel.file_tables import FileTables
 from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in, untimed_word
-from audit_lib.logs.kernel.worker_counts import Share, head_rows, part_of
+from audit_lib.logs.kernel.worker_counts import Share, head_rows
 from audit_lib.logs.read_options import Plan
-from audit_lib.logs.route_limit import BUDGETS, Least, folded, merged
+from audit_lib.logs.route_limit import BUDGETS, Least
 from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, YEARLESS, ZONELESS, Ints
 
 
@@ -68,7 +69,7 @@ class _Carried:
 class _Gathered:
     """What the chunks gave so far, beside what their workers hold.
 
-    `texts` number the strings of `events`; `parts` are what workers counted before they began afresh,
+    `texts` number the strings of `events`; `tables` hold what workers counted before they began afresh,
     and `least` say which routes of it could stay.
     """
 
@@ -81,7 +82,7 @@ class _Gathered:
     texts: dict[bytes, int] = field(default_factory=lambda: {b"": 0})
     steps: int = 0
     shares: dict[int, Share] = field(default_factory=dict)
-    parts: list[LogSums] = field(default_factory=list)
+    tables: FileTables = field(default_factory=FileTables)
     least: list[Least] = field(default_factory=list)
 
 
@@ -112,7 +113,7 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
         if len(placed):
             gathered.events.append(share.own(placed, gathered.texts))
         _carry(read, carried, gathered, held)
-        many = plan.limit is not None and share.has_many(plan.limit.most // 4)
+        many = plan.limit is not None and share.has_many(plan.limit.most)
         if many or share.is_full(plan.routes) or not share.worker.reads_on:
             _let_go(gathered, share, plan)
             share.worker.restart()
@@ -121,18 +122,8 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
 
 def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
-    gathered.parts.append(part_of([share], plan.formats, gathered.least))
     del gathered.shares[id(share.worker)]
-    rows = [len(part.groups["count"]) + len(part.names) for part in gathered.parts]
-    enough = plan.limit.most // 2 if plan.limit else max(2 * plan.routes, rows[0])
-    if sum(rows[1:] or rows) > enough:
-        gathered.parts = [_within(gathered.parts, plan)]
-
-
-def _within(parts: list[LogSums], plan: Plan) -> LogSums:
-    """The parts of a file as one, within the budgets of routes and of groups."""
-    whole = folded([merged(parts)], plan.routes)[0]
-    return plan.limit.within(whole) if plan.limit else whole
+    gathered.tables.add(share.rows(gathered.tables.names, plan, gathered.least), plan)
 
 
 def _counted_once(
@@ -201,11 +192,8 @@ def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     state, formats = gathered.state, plan.formats
     shares = list(gathered.shares.values())
     gathered.shares.clear()
-    if gathered.parts:
-        gathered.parts += [part_of([share], formats, gathered.least) for share in shares]
-    elif shares:
-        gathered.parts = [part_of(shares, formats, gathered.least)]
-    whole = _within(gathered.parts, plan) if gathered.parts else no_sums()
+    taken = (shares.pop().rows(gathered.tables.names, plan, gathered.least) for _ in range(len(shares)))
+    whole = gathered.tables.sums(taken, plan)
     names = Names(whole.names)
     rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
     events = decode_events(rows, NamedTexts(list(gathered.texts), names), formats)

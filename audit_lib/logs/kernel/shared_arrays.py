@@ -58,7 +58,8 @@ T_POS, T_OTHER, TRAIL_STEP = range(3)
 # The choices that are made by a tree.
 PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.
-SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK = range(6)
+SCAN, TAKE, SIGHT, NUMBER_OF, POUR, RELINK = range(6)
+MOST_ARGS = 16  # numbers for one call
 # Fields of a structured line.
 (J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_ENDED, J_EVENT) = range(9)
 J_LABELS, J_FOREIGN, FIELDS = range(9, 12)
@@ -136,7 +137,6 @@ class Work(NamedTuple):
     cleaned: Bytes  # a line without NULs and colours
     found: Ints  # its fields, and the objects within it that are open
     memo: Ints  # the date that was read last: see times.py
-    args: Ints  # numbers for one call
 
 
 # The order in which arrays stand in a worker's frame: their addresses, then their lengths.

@@ -5,6 +5,9 @@ import numpy as np
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, prefetch, put, put_byte, same, word
 
+ROW = 8 * layout.GROUP  # bytes of a group
+AHEAD = 8  # rows whose places are fetched before they are needed
+
 
 @inlined
 def mixed(one, two):
@@ -61,10 +64,10 @@ def slot_of(frame, table, one, two):
 def row_of(frame, table, slot, one, two):
     """The row of a key, searched from a slot on, or the empty one that it can take."""
     rows, mask = word(frame, table), word(frame, layout.ARRAYS + table) // layout.GROUP - 1
-    row = rows + 8 * layout.GROUP * slot
+    row = rows + ROW * slot
     while word(row, layout.G_COUNT) and (word(row, layout.G_ONE) != one or word(row, layout.G_TWO) != two):
         slot = (slot + 1) & mask
-        row = rows + 8 * layout.GROUP * slot
+        row = rows + ROW * slot
     return row
 
 
@@ -76,7 +79,7 @@ def add(frame, table, one, two, mark):
     next line is read; at the end of a call `add_waiting` adds the last one.
     """
     state, slot = word(frame, layout.STATE), slot_of(frame, table, one, two)
-    prefetch(word(frame, table) + 8 * layout.GROUP * slot)
+    prefetch(word(frame, table) + ROW * slot)
     add_waiting(frame)
     put(state, layout.W_TABLE, table)
     put(state, layout.W_SLOT, slot)
@@ -105,15 +108,26 @@ def add_waiting(frame):
 
 
 @jit
-def refill(frame):
-    """Copies the groups into those that stand in the place of the heads."""
-    rows = word(frame, layout.GROUPS)
-    for old in range(rows, rows + 8 * word(frame, layout.ARRAYS + layout.GROUPS), 8 * layout.GROUP):
-        if word(old, layout.G_COUNT):
-            one, two = word(old, layout.G_ONE), word(old, layout.G_TWO)
-            new = row_of(frame, layout.HEADS, slot_of(frame, layout.HEADS, one, two), one, two)
-            for place in range(layout.GROUP):
-                put(new, place, word(old, place))
+def pour(frame, rows, count):
+    """Adds so many rows to the groups: counts are added up, and of two marks the lesser stays."""
+    size = word(frame, layout.GROUPS + 1)
+    end = rows + ROW * count
+    for row in range(rows, end, ROW):
+        ahead = min(row + AHEAD * ROW, end - ROW)
+        one, two = word(ahead, layout.G_ONE), word(ahead, layout.G_TWO)
+        prefetch(word(frame, layout.GROUPS) + ROW * slot_of(frame, layout.GROUPS, one, two))
+        if word(row, layout.G_COUNT) == 0:
+            continue
+        one, two = word(row, layout.G_ONE), word(row, layout.G_TWO)
+        kept = row_of(frame, layout.GROUPS, slot_of(frame, layout.GROUPS, one, two), one, two)
+        before = word(kept, layout.G_COUNT)
+        if before == 0:
+            put(kept, layout.G_ONE, one)
+            put(kept, layout.G_TWO, two)
+            put(size, 0, word(size, 0) + 1)
+        if before == 0 or word(row, layout.G_MARK) < word(kept, layout.G_MARK):
+            put(kept, layout.G_MARK, word(row, layout.G_MARK))
+        put(kept, layout.G_COUNT, before + word(row, layout.G_COUNT))
 
 
 @jit

@@ -1,13 +1,12 @@
 """The fast reader: chunks of a log through the compiled kernel in threads; the same sums as the naive one."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
@@ -16,6 +15,7 @@ from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunk_read import ChunkRead, Filled
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
 from audit_lib.logs.kernel.formats_as_arrays import settings_of
+from audit_lib.logs.kernel.frame import Frame
 from audit_lib.logs.kernel.kept_formats import program_of
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
@@ -33,7 +33,7 @@ class Worker:
     reads_on = True
 
     def __init__(self, plan: Plan, entry: Entry) -> None:
-        self.plan, self._entry = plan, entry
+        self.plan = plan
         self._formats, self._program = plan.formats, program_of(plan.formats, plan.zone.key)
         self.tables = layout.new_tables()
         self._work = Work(
@@ -48,11 +48,9 @@ class Worker:
             cleaned=np.zeros(2 * layout.STRING_LIMIT, np.uint8),
             found=np.zeros(layout.FOUND_SIZE, np.int64),
             memo=np.zeros(3, np.int64),
-            args=np.zeros(16, np.int64),
         )
         self._buffer = np.zeros(1, np.uint8)
-        self._frame = np.zeros(layout.FRAME, np.int64)
-        self._frame_at = self._frame.ctypes.data
+        self._frame = Frame(entry)
         self._chunks = 0
         self._link_all()
 
@@ -78,9 +76,9 @@ class Worker:
         self._chunks += 1
         self.tables = self.tables._replace(head=layout.new_groups(256))
         self._buffer = buffer
-        self._link(layout.BUFFER, [buffer])
-        self._link(layout.HEADS, self.tables.head)
-        pos = self._call(layout.SCAN, begin, end)
+        self._frame.link(layout.BUFFER, [buffer])
+        self._frame.link(layout.HEADS, self.tables.head)
+        pos = self._frame.call(layout.SCAN, begin, end)
         while state[layout.WHY] != layout.DONE:
             if state[layout.WHY] == layout.GROW:
                 self._grow()
@@ -89,7 +87,7 @@ class Worker:
                 raw = buffer[pos:stop].tobytes()
                 self._take(read_line(raw, formats, self.plan.zone, self.plan.written))
                 pos = stop
-            pos = self._call(layout.SCAN, pos, end)
+            pos = self._frame.call(layout.SCAN, pos, end)
         return self._chunk()
 
     def _chunk(self) -> ChunkRead:
@@ -102,18 +100,8 @@ class Worker:
             self._work.events[: state[layout.EVENTS]].copy(),
         )
 
-    def _call(self, task: int, *args: int) -> int:
-        self._work.args[: len(args)] = args
-        return self._entry(self._frame_at, task)
-
     def _link_all(self) -> None:
-        self._link(layout.BUFFER, layout.arrays(self._buffer, self._program, self.tables, self._work))
-
-    def _link(self, first: int, arrays: Sequence[NDArray[Any]]) -> None:
-        """Tells the kernel where arrays lie, from a place of the frame on."""
-        for place, array in enumerate(arrays, first):
-            self._frame[place] = array.ctypes.data
-            self._frame[layout.ARRAYS + place] = array.size
+        self._frame.link(layout.BUFFER, layout.arrays(self._buffer, self._program, self.tables, self._work))
 
     def _grow(self) -> None:
         """Room for one line more in every table."""
@@ -133,8 +121,7 @@ class Worker:
         if 4 * (groups.size[0] + 4) < 3 * len(groups.rows):
             return groups
         larger = layout.new_groups(2 * len(groups.rows))
-        larger.size[:] = groups.size
-        self._linked(self.tables._replace(groups=groups, head=larger), layout.REFILL)
+        self._frame.pour(groups.rows, larger)
         return larger
 
     def _roomy_strings(self, strings: Strings) -> Strings:
@@ -142,28 +129,23 @@ class Worker:
         slots, starts, arena, size = strings
         if count + 8 >= len(slots) // 2:
             slots = np.zeros(2 * len(slots), np.int64)
-            self._linked(self.tables._replace(strings=strings._replace(slots=slots)), layout.RELINK)
+            self._frame.link(layout.SLOTS, [slots])
+            self._frame.call(layout.RELINK)
             starts = np.concatenate([starts, np.zeros(len(slots) // 2 + 8 - len(starts), np.int64)])
         if starts[count + 1] + layout.STRING_ROOM >= len(arena):
             arena = np.concatenate([arena, np.zeros(len(arena), np.uint8)])
         return Strings(slots, starts, arena, size)
 
-    def _linked(self, tables: CountTables, task: int) -> None:
-        kept, self.tables = self.tables, tables
-        self._link_all()
-        self._call(task)
-        self.tables = kept
-
     def _take(self, line: Line) -> None:
         """Counts a line that the naive reader has read."""
         at = NONE if line.at is None else line.at
         place = layout.REQUESTS + LOG_LINE_STATES.index(line.state)
-        self._call(layout.TAKE, at, line.record, place, line.continues)
+        self._frame.call(layout.TAKE, at, line.record, place, line.continues)
         self._work.state[layout.NO_ZONE] |= line.lacks & ZONELESS
         self._work.state[layout.NO_YEAR] |= line.lacks & YEARLESS
         for event in line.events:
             self._grow()
-            self._call(layout.SIGHT, at, *self._shown(event))
+            self._frame.call(layout.SIGHT, at, *self._shown(event))
 
     def _shown(self, event: LogEvent) -> tuple[int, ...]:
         message = self.plan.formats.message_numbers.get(event.message, -1) + 1
@@ -185,9 +167,9 @@ class Worker:
     def _number(self, text: str) -> int:
         encoded = text.encode()
         content = np.frombuffer(encoded + bytes(layout.SLACK), np.uint8)
-        self._frame[layout.BUFFER] = content.ctypes.data
-        number = self._call(layout.NUMBER_OF, len(encoded))
-        self._frame[layout.BUFFER] = self._buffer.ctypes.data
+        self._frame.link(layout.BUFFER, [content])
+        number = self._frame.call(layout.NUMBER_OF, len(encoded))
+        self._frame.link(layout.BUFFER, [self._buffer])
         return number
 
 

@@ -1,15 +1,15 @@
 """What one worker counted of a file, until it is put with the rest: rows of keys, events by their texts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, LogSums, Names, no_sums, summed_lazily
-from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.file_counts import Names
+from audit_lib.logs.group_limit import NAME_COST
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunk_read import ChunkRead, Counted
-from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, NamedTexts, named_groups, named_moments
+from audit_lib.logs.kernel.decode import NamedTexts, named_groups, named_moments
 from audit_lib.logs.kernel.limit_routes import combined, thinned
 from audit_lib.logs.kernel.packed_words import (
     day_in,
@@ -24,6 +24,7 @@ from audit_lib.logs.kernel.packed_words import (
     upper_in,
 )
 from audit_lib.logs.kernel.shared_arrays import rows_in
+from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Least
 from audit_lib.logs.units import Ints
 
@@ -53,8 +54,10 @@ class Share:
             self._enough = max(_MANY_ROWS, 2 * len(self.extra[0]))
 
     def has_many(self, most: int) -> bool:
-        """Whether so many groups were counted that they are to be taken now."""
-        return int(self.worker.tables.groups.size[0]) + sum(map(len, self.extra)) > most
+        """Whether so many groups were counted, with their names, that they are to be taken now."""
+        strings, groups, *_ = self.worker.tables
+        names = NAME_COST * int(strings.size[0])
+        return names + int(groups.size[0]) + sum(map(len, self.extra)) > most
 
     def is_full(self, most: int) -> bool:
         """Whether so many routes differ that they are to be folded now."""
@@ -93,7 +96,7 @@ class Share:
         rows[:, layout.G_MARK] = np.array(self.begun, np.int64)[upper_in(marks)] + lower_in(marks)
         return rows
 
-    def rows(self, names: Names, formats: LogFormats, least: Sequence[Least]) -> tuple[Ints, Ints]:
+    def rows(self, names: Names, plan: Plan, least: Sequence[Least]) -> tuple[Ints, Ints]:
         """The rows of groups and moments that were counted, by names; `least` as in `thinned`."""
         tables = self.worker.tables
         groups, minutes = (self._in_file(rows_in(table)) for table in (tables.groups, tables.minutes))
@@ -101,26 +104,8 @@ class Share:
             groups = np.concatenate([groups, *self.extra])
         strings = layout.texts(tables.strings)
         groups, minutes = thinned(groups, minutes, strings, least)
-        texts = NamedTexts(strings, names)
-        return named_groups(groups, texts, formats), named_moments(minutes, texts, formats)
-
-
-def part_of(shares: list[Share], formats: LogFormats, least: Sequence[Least]) -> LogSums:
-    """What the shares hold, as sums that have no lines and no events yet; no share is left.
-
-    Tables, rows and columns of millions of groups are never held together: each makes room for the next.
-    """
-    names, parts = Names(), []
-    while shares:
-        parts.append(shares.pop().rows(names, formats, least))
-    groups, moments = (np.concatenate(rows) for rows in zip(*parts, strict=True))
-    del parts
-    return replace(
-        no_sums(),
-        names=names.all(),
-        groups=summed_lazily(lambda name: OF_GROUP[name](groups), *BY_GROUP),
-        moments=summed_lazily(lambda name: OF_MOMENT[name](moments), *BY_MOMENT),
-    )
+        texts = NamedTexts(strings, names, plan.limit)
+        return named_groups(groups, texts, plan.formats), named_moments(minutes, texts, plan.formats)
 
 
 def head_rows(read: ChunkRead, day: int, lines: int) -> Ints:

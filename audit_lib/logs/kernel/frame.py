@@ -1,0 +1,39 @@
+"""A frame: the address and the size of each array that the compiled entry works on, for one caller."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.load_code import Entry
+from audit_lib.logs.kernel.shared_arrays import Groups
+from audit_lib.logs.units import Ints
+
+
+class Frame:
+    """What the entry is given. Whoever links an array holds it: the frame knows where it lies, no more."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._places = np.zeros(layout.FRAME, np.int64)
+        self._args = np.zeros(layout.MOST_ARGS, np.int64)
+        self._at = self._places.ctypes.data
+        self.link(layout.ARGS, [self._args])
+
+    def link(self, first: int, arrays: Sequence[NDArray[Any]]) -> None:
+        """Tells the kernel where arrays lie, from a place of the frame on."""
+        for place, array in enumerate(arrays, first):
+            self._places[place] = array.ctypes.data
+            self._places[layout.ARRAYS + place] = array.size
+
+    def call(self, task: int, *args: int) -> int:
+        """Does one task with some numbers; what it returns."""
+        self._args[: len(args)] = args
+        return self._entry(self._at, task)
+
+    def pour(self, rows: Ints, groups: Groups) -> None:
+        """Adds rows to groups that have room for them, which are linked in place of others."""
+        self.link(layout.GROUPS, groups)
+        self.call(layout.POUR, rows.ctypes.data, len(rows))
