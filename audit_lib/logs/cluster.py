@@ -13,6 +13,7 @@ from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.kernel.chunk_read import ChunkRead
 from audit_lib.logs.kernel.chunks import after_last_line, buffer_size, fill
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
+from audit_lib.logs.kernel.load_code import NotCompiled
 from audit_lib.logs.kernel.worker import read_once
 from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_file import read_to_end
@@ -76,6 +77,8 @@ def _gathered(url: str, whole: bool, tasks: list[Any], plan: Plan) -> LogSums:
         return settled(reduce_chunks(_results(tasks), plan), plan.formats.logins, plan.wanted)
     except OSError as error:
         raise BadInput.at(url, f"cannot be read by a worker ({type(error).__name__})") from None
+    except NotCompiled as error:
+        raise BadInput.at("--scheduler", f"what workers count cannot be joined here ({error})") from None
 
 
 def _results(tasks: list[Any]) -> Iterator[ChunkRead]:

@@ -165,24 +165,17 @@ def _columns(rows: Sequence[tuple[int, ...]], names: Sequence[str]) -> Columns:
 
 def summed(columns: Columns, by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()) -> Columns:
     """One row for each group of the columns `by`, in their order: sums of `values`, the first of `lines`."""
-    return summed_lazily(columns.__getitem__, by, values, lines)
-
-
-def summed_lazily(
-    column: Callable[[str], Ints], by: Sequence[str], values: Sequence[str], lines: Sequence[str] = ()
-) -> Columns:
-    """The same from columns that are made one after another, so that they are never held together."""
-    key = _key(map(column, by))
+    key = _key(map(columns.__getitem__, by))
     order = np.argsort(key)
     key = key[order]
     starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
     del key
     firsts = order[starts]
-    groups = {name: column(name)[firsts] for name in by}
+    groups = {name: columns[name][firsts] for name in by}
     if not len(starts):
-        return groups | {name: column(name) for name in (*values, *lines)}
-    sums = {name: np.add.reduceat(column(name)[order], starts) for name in values}
-    return groups | sums | {name: _least(column(name)[order], starts) for name in lines}
+        return groups | {name: columns[name] for name in (*values, *lines)}
+    sums = {name: np.add.reduceat(columns[name][order], starts) for name in values}
+    return groups | sums | {name: _least(columns[name][order], starts) for name in lines}
 
 
 def _key(columns: Iterable[Ints]) -> Ints:

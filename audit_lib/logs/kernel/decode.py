@@ -26,7 +26,6 @@ from audit_lib.logs.kernel.packed_words import (
     status_in,
     two_in_one,
     untimed_in,
-    untimed_word,
     upper_in,
 )
 from audit_lib.logs.units import NONE, Ints
@@ -96,17 +95,17 @@ def _named_pair(two: Ints, texts: NamedTexts) -> Ints:
 _OF_BOTH: dict[str, Callable[[Ints], Ints]] = {
     "client": lambda rows: upper_in(rows[:, layout.G_TWO]),
     "route": lambda rows: lower_in(rows[:, layout.G_TWO]),
-    "count": lambda rows: rows[:, layout.G_COUNT],
-    "line": lambda rows: rows[:, layout.G_MARK],
+    "count": lambda rows: rows[:, layout.G_COUNT].copy(),
+    "line": lambda rows: rows[:, layout.G_MARK].copy(),
 }
-# How the columns of BY_GROUP and BY_MOMENT are taken out of named rows, with their lines in the file.
+# How the columns of BY_GROUP and BY_MOMENT are taken out of rows of a file, by names.
 OF_GROUP = _OF_BOTH | {
     "day": lambda rows: day_in(rows[:, layout.G_ONE]),
     "kind": lambda rows: message_in(rows[:, layout.G_ONE]),
     "status": lambda rows: status_in(rows[:, layout.G_ONE]),
     "method": lambda rows: method_in(rows[:, layout.G_ONE]),
-    "untimed": lambda rows: rows[:, layout.G_COUNT] * untimed_in(rows[:, layout.G_ONE]),
-    "untimed_line": lambda rows: rows[:, layout.G_MARK] * untimed_in(rows[:, layout.G_ONE]),
+    "untimed": lambda rows: rows[:, layout.G_UNTIMED].copy(),
+    "untimed_line": lambda rows: rows[:, layout.G_UNTIMED_MARK].copy(),
 }
 OF_MOMENT = _OF_BOTH | {
     "minute": lambda rows: minute_in(rows[:, layout.G_ONE]),
@@ -117,20 +116,21 @@ OF_MOMENT = _OF_BOTH | {
 
 
 def group_rows(groups: Columns) -> Ints:
-    """Columns of BY_GROUP as rows again, those without a time apart, so that `OF_GROUP` gives them back."""
-    two, untimed = two_in_one(groups["client"], groups["route"]), groups["untimed"]
-    none = np.zeros_like(untimed)
+    """Columns of BY_GROUP as rows again."""
+    none = np.zeros_like(groups["day"])
     one = group_word(groups["day"], none, groups["status"], groups["kind"], groups["method"])
-    timed = np.column_stack([one, two, groups["count"] - untimed, groups["line"]])
-    others = np.column_stack([one | untimed_word(1), two, untimed, groups["untimed_line"]])
-    return np.concatenate([rows[rows[:, layout.G_COUNT] > 0] for rows in (timed, others)])
+    return _rows(one, groups, groups["untimed"], groups["untimed_line"])
 
 
 def moment_rows(moments: Columns) -> Ints:
-    """The same of columns of BY_MOMENT."""
+    """Columns of BY_MOMENT as rows again."""
     one = minute_word(moments["minute"], moments["declared"], moments["status"], moments["method"])
-    two = two_in_one(moments["client"], moments["route"])
-    return np.column_stack([one, two, moments["count"], moments["line"]])
+    return _rows(one, moments, *[np.zeros_like(one)] * 2)
+
+
+def _rows(one: Ints, columns: Columns, *untimed: Ints) -> Ints:
+    two = two_in_one(columns["client"], columns["route"])
+    return np.column_stack([one, two, columns["count"], columns["line"], *untimed])
 
 
 def _kinds(formats: LogFormats) -> Ints:

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.load_code import Entry
-from audit_lib.logs.kernel.shared_arrays import Groups
-from audit_lib.logs.units import Ints
 
 
 class Frame:
@@ -32,8 +30,3 @@ class Frame:
         """Does one task with some numbers; what it returns."""
         self._args[: len(args)] = args
         return self._entry(self._at, task)
-
-    def pour(self, rows: Ints, groups: Groups) -> None:
-        """Adds rows to groups that have room for them, which are linked in place of others."""
-        self.link(layout.GROUPS, groups)
-        self.call(layout.POUR, rows.ctypes.data, len(rows))

@@ -113,7 +113,8 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
         if len(placed):
             gathered.events.append(share.own(placed, gathered.texts))
         _carry(read, carried, gathered, held)
-        many = plan.limit is not None and share.has_many(plan.limit.most)
+        # Taken later they would be fewer rows, but the tables of the workers take memory, too.
+        many = plan.limit is not None and share.has_many(plan.limit.most // 2)
         if many or share.is_full(plan.routes) or not share.worker.reads_on:
             _let_go(gathered, share, plan)
             share.worker.restart()
@@ -123,7 +124,9 @@ def _gathered(reads: Iterable[ChunkRead], plan: Plan) -> _Gathered:
 def _let_go(gathered: _Gathered, share: Share, plan: Plan) -> None:
     """Takes what a worker counted, so that its tables never hold many more routes than are kept."""
     del gathered.shares[id(share.worker)]
-    gathered.tables.add(share.rows(gathered.tables.names, plan, gathered.least), plan)
+    tables = gathered.tables
+    tables.add(*share.rows(tables.names, plan, gathered.least))
+    tables.fold(plan)
 
 
 def _counted_once(
@@ -190,10 +193,10 @@ def _carry(read: ChunkRead, carried: _Carried, gathered: _Gathered, held: bool) 
 
 def _sums(gathered: _Gathered, plan: Plan) -> LogSums:
     state, formats = gathered.state, plan.formats
-    shares = list(gathered.shares.values())
-    gathered.shares.clear()
-    taken = (shares.pop().rows(gathered.tables.names, plan, gathered.least) for _ in range(len(shares)))
-    whole = gathered.tables.sums(taken, plan)
+    tables = gathered.tables
+    while gathered.shares:
+        tables.add(*gathered.shares.popitem()[1].rows(tables.names, plan, gathered.least))
+    whole = tables.sums(plan)
     names = Names(whole.names)
     rows = np.concatenate(gathered.events or [np.zeros((0, layout.EVENT), np.int64)])
     events = decode_events(rows, NamedTexts(list(gathered.texts), names), formats)

@@ -25,7 +25,7 @@ from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, wor
 from audit_lib.logs.kernel.named_fields import ASIDE
 from audit_lib.logs.kernel.pair_line import has_pairs, read_pairs
 from audit_lib.logs.kernel.raw_line import line_at, shape_of, tidy
-from audit_lib.logs.kernel.tables import add_waiting, number_of, pour, relink
+from audit_lib.logs.kernel.tables import add_waiting, gather, number_of, refill, relink
 from audit_lib.logs.kernel.times import MISS
 from audit_lib.logs.units import LINE_LIMIT
 
@@ -223,8 +223,10 @@ def entry(frame, task):
         add_waiting(frame)
     elif task == layout.NUMBER_OF:
         return number_of(frame, buffer, buffer + word(args, 0))
-    elif task == layout.POUR:
-        pour(frame, word(args, 0), word(args, 1))
+    elif task == layout.REFILL:
+        refill(frame, word(args, 0), word(args, 1))
     elif task == layout.RELINK:
         relink(frame)
+    elif task == layout.GATHER:
+        return gather(frame, word(args, 0), word(args, 1), word(args, 2), word(args, 3))
     return 0

@@ -40,8 +40,9 @@ LATEST, YEAR = 8, 9  # a time without a year is one of this year or the last, an
 # and stands before the first of the chunk, or continues a record that was open.
 E_LINE, E_AT, E_BEFORE, E_AFTER, E_ONE, E_TWO, E_SUBJECT, E_ONCE, EVENT = range(9)
 O_BIT, O_ONE, O_TWO, O_ROW, O_LINE, O_FOLLOWS, ONCE = range(7)
-# Columns of a group.
+# Columns of a group. One of a file has lines with and without a time together: these are counted again.
 G_ONE, G_TWO, G_COUNT, G_MARK, GROUP = range(5)
+G_UNTIMED, G_UNTIMED_MARK, FILE_GROUP = range(4, 7)
 # Columns of a block: what a match means.
 (RECORD, REQUEST, METHOD_AT, METHOD_TO, FIXED_STATUS, PORT, NUMBER, NOTICE, REPEAT) = range(9)
 # What stands before the client's address and behind it, where both must not come once more.
@@ -58,7 +59,7 @@ T_POS, T_OTHER, TRAIL_STEP = range(3)
 # The choices that are made by a tree.
 PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 # What the entry is asked to do.
-SCAN, TAKE, SIGHT, NUMBER_OF, POUR, RELINK = range(6)
+SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK, GATHER = range(7)
 MOST_ARGS = 16  # numbers for one call
 # Fields of a structured line.
 (J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_ENDED, J_EVENT) = range(9)
@@ -161,9 +162,9 @@ def new_strings(capacity: int = 1 << 12, arena: int = 1 << 17) -> Strings:
     return Strings(np.zeros(capacity, np.int64), starts, np.zeros(arena, np.uint8), np.zeros(1, np.int64))
 
 
-def new_groups(capacity: int = 1 << 12) -> Groups:
+def new_groups(capacity: int = 1 << 12, width: int = GROUP) -> Groups:
     """Room for three quarters as many groups as `capacity`, a power of two."""
-    return Groups(np.zeros((capacity, GROUP), np.int64), np.zeros(1, np.int64))
+    return Groups(np.zeros((capacity, width), np.int64), np.zeros(1, np.int64))
 
 
 def new_tables() -> CountTables:

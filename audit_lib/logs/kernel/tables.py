@@ -5,7 +5,7 @@ import numpy as np
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, prefetch, put, put_byte, same, word
 
-ROW = 8 * layout.GROUP  # bytes of a group
+ROW, FILE_ROW = 8 * layout.GROUP, 8 * layout.FILE_GROUP  # bytes of a group
 AHEAD = 8  # rows whose places are fetched before they are needed
 
 
@@ -60,15 +60,21 @@ def slot_of(frame, table, one, two):
     return mixed(one, two) & (word(frame, layout.ARRAYS + table) // layout.GROUP - 1)
 
 
-@jit
-def row_of(frame, table, slot, one, two):
-    """The row of a key, searched from a slot on, or the empty one that it can take."""
-    rows, mask = word(frame, table), word(frame, layout.ARRAYS + table) // layout.GROUP - 1
-    row = rows + ROW * slot
+@inlined
+def row_in(rows, mask, size, slot, one, two):
+    """The row of a key among rows of a size, searched from a slot on, or the empty one that it can take."""
+    row = rows + size * slot
     while word(row, layout.G_COUNT) and (word(row, layout.G_ONE) != one or word(row, layout.G_TWO) != two):
         slot = (slot + 1) & mask
-        row = rows + ROW * slot
+        row = rows + size * slot
     return row
+
+
+@jit
+def row_of(frame, table, slot, one, two):
+    """The row of a key in a table of a worker."""
+    mask = word(frame, layout.ARRAYS + table) // layout.GROUP - 1
+    return row_in(word(frame, table), mask, ROW, slot, one, two)
 
 
 @inlined
@@ -108,26 +114,57 @@ def add_waiting(frame):
 
 
 @jit
-def pour(frame, rows, count):
-    """Adds so many rows to the groups: counts are added up, and of two marks the lesser stays."""
-    size = word(frame, layout.GROUPS + 1)
-    end = rows + ROW * count
-    for row in range(rows, end, ROW):
-        ahead = min(row + AHEAD * ROW, end - ROW)
-        one, two = word(ahead, layout.G_ONE), word(ahead, layout.G_TWO)
-        prefetch(word(frame, layout.GROUPS) + ROW * slot_of(frame, layout.GROUPS, one, two))
+def refill(frame, rows, count):
+    """Copies so many rows, each of another key, into the groups, which are empty."""
+    for old in range(rows, rows + ROW * count, ROW):
+        if word(old, layout.G_COUNT):
+            one, two = word(old, layout.G_ONE), word(old, layout.G_TWO)
+            new = row_of(frame, layout.GROUPS, slot_of(frame, layout.GROUPS, one, two), one, two)
+            for place in range(layout.GROUP):
+                put(new, place, word(old, place))
+            size = word(frame, layout.GROUPS + 1)
+            put(size, 0, word(size, 0) + 1)
+
+
+@jit
+def gather(frame, rows, count, width, untimed):
+    """Adds so many rows to the groups of a file, until these are full; how many were added.
+
+    Rows of a worker have a bit in their first word where their lines have no time (`untimed`; 0: none has),
+    those of a file count them apart.
+    """
+    groups, size = word(frame, layout.GROUPS), word(frame, layout.GROUPS + 1)
+    mask = word(frame, layout.ARRAYS + layout.GROUPS) // layout.FILE_GROUP - 1
+    step, end = 8 * width, rows + 8 * width * count
+    for row in range(rows, end, step):
+        ahead = min(row + AHEAD * step, end - step)
+        soon = mixed(word(ahead, layout.G_ONE) & ~untimed, word(ahead, layout.G_TWO)) & mask
+        prefetch(groups + FILE_ROW * soon)
+        if 4 * (word(size, 0) + 1) >= 3 * mask:
+            return (row - rows) // step
         if word(row, layout.G_COUNT) == 0:
             continue
-        one, two = word(row, layout.G_ONE), word(row, layout.G_TWO)
-        kept = row_of(frame, layout.GROUPS, slot_of(frame, layout.GROUPS, one, two), one, two)
-        before = word(kept, layout.G_COUNT)
-        if before == 0:
+        one, two = word(row, layout.G_ONE) & ~untimed, word(row, layout.G_TWO)
+        kept = row_in(groups, mask, FILE_ROW, mixed(one, two) & mask, one, two)
+        if word(kept, layout.G_COUNT) == 0:
             put(kept, layout.G_ONE, one)
             put(kept, layout.G_TWO, two)
             put(size, 0, word(size, 0) + 1)
-        if before == 0 or word(row, layout.G_MARK) < word(kept, layout.G_MARK):
-            put(kept, layout.G_MARK, word(row, layout.G_MARK))
-        put(kept, layout.G_COUNT, before + word(row, layout.G_COUNT))
+        add_lines(kept + 8 * layout.G_COUNT, row + 8 * layout.G_COUNT)
+        if width == layout.FILE_GROUP:
+            add_lines(kept + 8 * layout.G_UNTIMED, row + 8 * layout.G_UNTIMED)
+        elif one != word(row, layout.G_ONE):
+            add_lines(kept + 8 * layout.G_UNTIMED, row + 8 * layout.G_COUNT)
+    return count
+
+
+@inlined
+def add_lines(kept, more):
+    """Adds a count with its first line to another: of both lines the first stays."""
+    before, count = word(kept, 0), word(more, 0)
+    if count and (before == 0 or word(more, 1) < word(kept, 1)):
+        put(kept, 1, word(more, 1))
+    put(kept, 0, before + count)
 
 
 @jit

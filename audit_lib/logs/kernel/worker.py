@@ -121,7 +121,8 @@ class Worker:
         if 4 * (groups.size[0] + 4) < 3 * len(groups.rows):
             return groups
         larger = layout.new_groups(2 * len(groups.rows))
-        self._frame.pour(groups.rows, larger)
+        self._frame.link(layout.GROUPS, larger)
+        self._frame.call(layout.REFILL, groups.rows.ctypes.data, len(groups.rows))
         return larger
 
     def _roomy_strings(self, strings: Strings) -> Strings:
