@@ -51,9 +51,9 @@ class Block:
         return self.parts[at - 1].literal, behind
 
     @cached_property
-    def opens(self) -> bytes:
-        """The first byte of all that it matches; empty where it may be any."""
-        return self.literal[:1] if self.pattern else self.parts[0].literal[:1]
+    def begins(self) -> bytes:
+        """The bytes with which all that it matches begins; empty where any may."""
+        return self.literal[:1] if self.pattern else self.parts[0].begins
 
 
 class ByFirstByte(dict[bytes, tuple[Block, ...]]):
@@ -64,5 +64,5 @@ class ByFirstByte(dict[bytes, tuple[Block, ...]]):
         self._blocks = blocks
 
     def __missing__(self, byte: bytes) -> tuple[Block, ...]:
-        self[byte] = tuple(one for one in self._blocks if one.opens in (b"", byte))
+        self[byte] = tuple(one for one in self._blocks if not one.begins or byte in one.begins)
         return self[byte]

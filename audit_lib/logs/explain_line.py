@@ -33,10 +33,10 @@ class _Traced(naive.Reader):
     matched: list[str] = field(default_factory=list)
     left: list[bytes] = field(default_factory=list)
 
-    def match(self, block: Block, text: bytes) -> naive.Match | None:
-        found = super().match(block, text)
+    def match(self, section: str, text: bytes) -> naive.Match | None:
+        found = super().match(section, text)
         if found is not None:
-            self.matched.append(block.name)
+            self.matched.append(found.block.name)
         self.left[:] = [text]
         return found
 

@@ -63,9 +63,10 @@ class LogFormats:
 
     @cached_property
     def by_first_byte(self) -> dict[str, ByFirstByte]:
-        """The prefixes, bodies and messages that stand at the beginning, each by the first byte."""
+        """What stands at a beginning, by the first byte: prefixes, those behind another, bodies, messages."""
         return {
             "prefixes": ByFirstByte(self.prefixes),
+            "inner prefixes": ByFirstByte(tuple(one for one in self.prefixes if not one.outer)),
             "bodies": ByFirstByte(self.bodies),
             "messages": ByFirstByte(tuple(one for one in self.messages if not one.anywhere)),
         }

@@ -82,6 +82,7 @@ def read_line(raw: bytes, formats: LogFormats, zone: ZoneInfo, written: int | No
 class Match(NamedTuple):
     """What a block took of a text: its fields, its time, and where it ends."""
 
+    block: Block
     fields: dict[str, bytes]
     at: int | None
     end: int
@@ -143,23 +144,24 @@ class Reader:
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
         understood, continues = head.understood, 0
-        for block in self._beginning("bodies", text):
-            found = self.match(block, text)
-            if found is None:
-                continue
+        if found := self.match("bodies", text):
+            block = found.block
             if block.status or "status" in found.fields:
                 events = request_of_block(block, found.fields, self.formats)
                 at, lacks = head.then(found.at, found.lacks)
                 return replace(shown_line(at, True, events), lacks=lacks)
             understood, continues = True, 0 if head.structures else CONTINUES[block.continues]
-            break
         line = shown_line(head.at, head.record, self._messages(text, head), understood=understood)
         return replace(line, continues=continues, lacks=head.lacks)
 
-    def _beginning(self, section: str, text: bytes) -> tuple[Block, ...]:
-        return self.formats.by_first_byte[section][text[:1]]
+    def match(self, section: str, text: bytes) -> Match | None:
+        """What the first block of a section that matches takes of a text."""
+        for block in self.formats.by_first_byte[section][text[:1]]:
+            if taken := self._taken(block, text):
+                return taken
+        return None
 
-    def match(self, block: Block, text: bytes) -> Match | None:
+    def _taken(self, block: Block, text: bytes) -> Match | None:
         """How a text begins by a block; None also where no calendar has the time that it names.
 
         A client may choose a name that holds an address, and what stands around one. So where that stands
@@ -175,43 +177,39 @@ class Reader:
             fields["client"] = b"" if again and behind in rest else fields["client"]
         if raw := fields.get("yearless"):
             at = None if self.written is None else time_of_last_year(raw, self.zone, self.written)
-            return Match(fields, at, found.end(), ZONELESS | YEARLESS)
+            return Match(block, fields, at, found.end(), ZONELESS | YEARLESS)
         if not fields.get("time"):
-            return Match(fields, None, found.end(), WHOLE)
+            return Match(block, fields, None, found.end(), WHOLE)
         at = parse_time(fields["time"], self.zone)
         if at is None:
             begin, end = found.span("time")
             # What stands before a time may hold one that no calendar has: behind it may stand another.
-            return self.match(block, text[:begin] + bytes(end - begin) + text[end:]) if begin else None
-        return Match(fields, at, found.end(), ZONELESS if lacks_zone(fields["time"]) else WHOLE)
+            return self._taken(block, text[:begin] + bytes(end - begin) + text[end:]) if begin else None
+        lacks = ZONELESS if lacks_zone(fields["time"]) else WHOLE
+        return Match(block, fields, at, found.end(), lacks)
 
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""
-        for depth in range(_PREFIXES):
-            for block in self._beginning("prefixes", text):
-                found = None if block.outer and depth else self.match(block, text)
-                if found is None:
-                    continue
-                logged = strip_port(found.fields.get("client") or b"", always=False)
-                client = clean_client(logged) if logged else None
-                text = text[found.end :]
-                # What uvicorn writes before "Traceback" belongs to the record that failed.
-                record = block.record and not text.startswith(b"Traceback")
-                at, lacks = head.then(found.at, found.lacks)
-                client = client if head.client is None else head.client
-                head = Head(at, head.record or record, client, True, head.structures, lacks)
+        for section in ("prefixes", *("inner prefixes",) * (_PREFIXES - 1)):
+            found = self.match(section, text)
+            if found is None:
                 break
-            else:
-                break
+            logged = strip_port(found.fields.get("client") or b"", always=False)
+            client = clean_client(logged) if logged else None
+            text = text[found.end :]
+            # What uvicorn writes before "Traceback" belongs to the record that failed.
+            record = found.block.record and not text.startswith(b"Traceback")
+            at, lacks = head.then(found.at, found.lacks)
+            client = client if head.client is None else head.client
+            head = Head(at, head.record or record, client, True, head.structures, lacks)
         return text, head
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
         start = _SYMBOLS.match(text)
         text = text[start.end() :] if start else text
-        for block in self._beginning("messages", text):
-            if found := self.match(block, text):
-                return (message_of_block(block, found.fields, head.client or ""),)
+        if found := self.match("messages", text):
+            return (message_of_block(found.block, found.fields, head.client or ""),)
         client = possible_client(text, self.formats.possible)
         if client is None:
             return ()

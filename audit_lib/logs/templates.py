@@ -51,6 +51,22 @@ FIELDS: dict[str, bytes] = {
     "rest": rb"",
     "end": rb"\Z",
 }
+# With which bytes a field begins, where not any may: most formats begin with a time.
+_DIGITS, _CAPITALS, _SMALL = (bytes(range(ord(first), ord(last) + 1)) for first, last in ("09", "AZ", "az"))
+_LETTERS = _CAPITALS + _SMALL
+BEGINS: dict[str, bytes] = {
+    **dict.fromkeys(("time", "time:clf", "digits"), _DIGITS),
+    **dict.fromkeys(("time:asctime", "time:syslog", "variable"), _CAPITALS),
+    **dict.fromkeys(("host", "client:port"), _DIGITS + _LETTERS + b".:_-"),
+    "level": bytes(level[0] for level in LEVELS),
+    "sp": b" ",
+    "word": bytes(set(range(256)) - set(b' []"')),
+    "name": _DIGITS + _LETTERS + b"_./-",
+    "dotted": _LETTERS + b"_",
+    "client": b"0123456789ABCDEFabcdef:.",
+    "method": _LETTERS,
+    "status": b"12345",
+}
 _FIELD = re.compile(r"\{([a-z:]+)\}")
 
 
@@ -60,6 +76,11 @@ class Part:
 
     field: str = ""
     literal: bytes = b""
+
+    @property
+    def begins(self) -> bytes:
+        """The bytes with which all that it takes begins; empty where any may, or none."""
+        return self.literal[:1] or BEGINS.get(self.field, b"")
 
 
 def parse_template(template: str) -> tuple[Part, ...]:

@@ -1,5 +1,6 @@
 """The formats as data: every block keeps its examples, and a broken file tells all its faults."""
 
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from audit_lib.logs.formats import MOST_MESSAGES, load_formats
 from audit_lib.logs.named_fields import json_fields
 from audit_lib.logs.project_formats import project_formats
 from audit_lib.logs.read_line import read_line
+from audit_lib.logs.templates import BEGINS, FIELDS, LEVELS
 from audit_lib.project import Project
 from tests.support.own_formats import OWN_FORMATS
 
@@ -21,6 +23,25 @@ FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
 HEADS = [pytest.param(block, id=block.name) for block in (*FORMATS.prefixes, *FORMATS.bodies)]
 MESSAGES = [pytest.param(block, id=block.name) for block in FORMATS.messages]
+# What each field that has first bytes of its own takes.
+TAKEN = {
+    "time": (b"2026-09-01 06:00:00", b"2026/09/01T06:00:00.5Z"),
+    "time:clf": (b"01/Sep/2026:06:00:00 +0000",),
+    "time:asctime": (b"Tue Sep  1 06:00:00 2026",),
+    "time:syslog": (b"Sep  1 06:00:00",),
+    "level": LEVELS,
+    "sp": (b" ",),
+    "digits": (b"7",),
+    "word": (b"a",),
+    "name": (b"a",),
+    "dotted": (b"a",),
+    "client": (b"203.0.113.7", b"2001:db8::7", b"::1", b".:1:1"),
+    "host": (b"a",),
+    "client:port": (b"a",),
+    "method": (b"GET",),
+    "status": (b"401",),
+    "variable": (b"API_TOKEN",),
+}
 
 
 def _matches(block: Block, line: str) -> bool:
@@ -48,6 +69,17 @@ def test_a_message_is_seen_in_its_examples_alone(block: Block) -> None:
 
     assert [line for line in block.examples if (block.kind, block.name) not in shown(line)] == []
     assert [line for line in block.counter_examples if (block.kind, block.name) in shown(line)] == []
+
+
+@pytest.mark.parametrize("field", BEGINS)
+def test_a_field_takes_nothing_that_begins_otherwise(field: str) -> None:
+    """A block is tried only where its first field can begin: no text with another first byte is one."""
+    taking = re.compile(FIELDS[field])
+    assert all(map(taking.fullmatch, TAKEN[field]))
+    tried = [
+        bytes([byte]) + rest for byte in range(256) for text in TAKEN[field] for rest in (text, text[1:])
+    ]
+    assert {text[0] for text in tried if taking.match(text)} <= set(BEGINS[field])
 
 
 def test_json_fields_take_their_examples() -> None:
