@@ -4,17 +4,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audit_lib.base.contracts import rows
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.rows_looked_at import looked_at
 from audit_lib.project.policy.guide_rules import GuideRule
-from audit_lib.report.verdict import PASS_NEEDS
+from audit_lib.report.verdict import PASS_NEEDS, Need
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
 EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")
@@ -49,14 +52,15 @@ class Judged:
 
 def judge_all(audit: Audit) -> dict[str, Judged]:
     """Each check by its id, applied once."""
-    return {check.id: _judged(check, audit) for check in CHECKS}
+    untold = {name: _untold(audit.tables[name]) for name in {check.table for check in CHECKS}}
+    return {check.id: _judged(check, audit, untold[check.table]) for check in CHECKS}
 
 
-def _judged(check: Check, audit: Audit) -> Judged:
+def _judged(check: Check, audit: Audit, untold: "pd.Series[bool]") -> Judged:
     rows = looked_at(check, audit.tables)
     about = check.about(rows).astype(bool)
     fault, unknown = judged(check, rows)
-    silent = about & ~fault & _untold(rows)
+    silent = about & ~fault & untold.loc[rows.index]
     table = audit.tables[check.table].index
     return Judged(check, *(_whole(truths, table) for truths in (about, fault, unknown | silent)))
 
@@ -107,20 +111,32 @@ def _add_table(made: Tally, checks: list[Judged], rows: pd.DataFrame, rule: Guid
 
 def _unmet(table: str, audit: Audit) -> list[str]:
     """What must have been seen of a table before anything on it can pass, and was not."""
-    needs = (need for need in PASS_NEEDS if table in need.tables)
-    return [f"not seen: {need.words}" for need in needs if not need.holds(audit)]
+    return [f"not seen: {need.words}" for need in _not_seen(audit) if table in need.tables]
+
+
+@lru_cache(maxsize=1)
+def _not_seen(audit: Audit) -> tuple[Need, ...]:
+    return tuple(need for need in PASS_NEEDS if not need.holds(audit))
 
 
 def _findings(audit: Audit, rule: GuideRule) -> list[str]:
     """The ids of the open and unknown findings of its checks, on its secrets, the first few."""
+    secrets, subjects = set(rule.secrets), rule.subjects
+    return _first(
+        [
+            one.id
+            for one in _open_or_unknown(audit)
+            if one.check in rule.checks
+            and not (secrets and secrets.isdisjoint(_NAME.findall(f"{one.subject};{one.covers}")))
+            and not (subjects and one.subject not in subjects)
+        ]
+    )
+
+
+@lru_cache(maxsize=1)
+def _open_or_unknown(audit: Audit) -> tuple[Any, ...]:
     findings = audit.tables["findings"]
-    found = findings[findings["check"].isin(rule.checks) & findings["status"].isin(("open", "unknown"))]
-    if rule.secrets:
-        text, secrets = found["subject"] + ";" + found["covers"], set(rule.secrets)
-        found = found[text.map(lambda words: not secrets.isdisjoint(_NAME.findall(words))).astype(bool)]
-    if rule.subjects:
-        found = found[found["subject"].isin(rule.subjects)]
-    return _first(found["id"].tolist())
+    return tuple(rows(findings[findings["status"].isin(("open", "unknown"))]))
 
 
 def _first(ids: list[str]) -> list[str]:
