@@ -13,6 +13,7 @@ import pytest
 from audit_lib.secrecy.matcher import Matcher
 from tests.support.encodings import encodings
 from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
 FILES = 50  # env files a project
@@ -105,6 +106,7 @@ def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None
     project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
     for folder in (project, home, scratch):
         folder.mkdir()
+    with_rules(home)
     values = _project(project, f"canaries {batch}", FILES if long_run else 12)
     given = fake_value(f"given on stdin {batch}")
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}

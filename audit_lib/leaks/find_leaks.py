@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.above import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
@@ -57,7 +58,8 @@ def find_leaks(
 ) -> LeakAudit:
     """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
 
-    A cache folder, outside the project, remembers what held nothing; without one nothing is written.
+    A cache folder, outside the project, remembers what held nothing; without one nothing is remembered but
+    the rules, as they were compiled.
     `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
     then searched for like a value that was given. The objects are those of the `listing`, by default
     those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
@@ -74,8 +76,7 @@ def find_leaks(
     coverage = []
     walk, chosen, counted = HistoryWalk(), set[Chosen](), list[tuple[str, int]]()
     values: dict[str, str] = {}
-    compiled = cache / "rules" if cache else None
-    shapes = Shapes(keeper, policy.placeholders, compiled, every_provider=every_provider)
+    shapes = Shapes(keeper, policy.placeholders, user_cache() / "rules", every_provider=every_provider)
     reported = read_reports(reports, project.root, shapes)
     targets = with_patterns(targets, reported_shapes(reported), keeper)
     if patterns:

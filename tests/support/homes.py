@@ -1,15 +1,27 @@
-"""Homes of other users, whose log reader need not be compiled once more: that takes over ten seconds."""
+"""Homes of other users, for whom need not be compiled once more what this process's user has compiled."""
 
 import shutil
 from pathlib import Path
 
 from audit_lib.base.cache_folder import user_cache
+from audit_lib.leaks.secret_patterns import CHOSEN, SHAPES, scanner
 from audit_lib.logs.kernel.load_code import load_entry
 
 
 def with_log_reader(home: Path) -> Path:
-    """The home folder, made if it is not there, with what this process's user has compiled."""
+    """The home folder, made if it is not there, with the log reader: it takes over ten seconds."""
     load_entry()
-    compiled = home / ".cache" / user_cache().name / "kernel"
-    shutil.copytree(user_cache() / "kernel", compiled, dirs_exist_ok=True)
+    return _with("kernel", home)
+
+
+def with_rules(home: Path) -> Path:
+    """The home folder, made if it is not there, with the rules of the search for leaks: they take two."""
+    for rules in (SHAPES, CHOSEN):
+        scanner(rules, user_cache() / "rules")
+    return _with("rules", home)
+
+
+def _with(compiled: str, home: Path) -> Path:
+    cache = home / ".cache" / user_cache().name / compiled
+    shutil.copytree(user_cache() / compiled, cache, dirs_exist_ok=True)
     return home

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.base.cache_folder import user_cache
+
 
 @contextmanager
 def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
@@ -23,6 +25,7 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
     token = secrets.token_hex(16)
     names = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     environment = os.environ | {name: str(scratch / name.lower()) for name in names}
+    environment["XDG_CACHE_HOME"] = str(user_cache().parent)
     # Cells out of sight are otherwise taken out of the page, and no test finds them.
     settings = scratch / "jupyter_config_dir/lab/user-settings/@jupyterlab/notebook-extension"
     settings.mkdir(parents=True)
