@@ -3,29 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from audit_lib.__main__ import main
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.cli.leaks_staged import _policy
-from audit_lib.leaks.secret_patterns import SHAPES, compile_rules
 from audit_lib.project import load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.planter import Plot, new_plot, shell
 
 TOKEN, OLD = fake_value("staged token"), fake_value("staged old")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Rules are compiled once on a machine, and so for all commands here."""
-    folder = tmp_path_factory.mktemp("caches")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        compile_rules(SHAPES, folder / "audit_lib" / "rules", builtins=False)
-        yield
 
 
 @pytest.fixture
@@ -38,26 +29,32 @@ def plot(tmp_path: Path) -> Plot:
 
 
 def _environment(plot: Plot) -> dict[str, str]:
+    """That of a user of one's own, for whom the rules are compiled."""
     home = plot.root.parent / "home"
     home.mkdir(exist_ok=True)
-    own = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
-    return {name: os.environ[name] for name in ("PATH", "XDG_CACHE_HOME")} | own
+    own = {"HOME": str(home), "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(user_cache().parent)}
+    return {"PATH": os.environ["PATH"]} | own
 
 
-def _audit(plot: Plot, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-P", "-m", "audit_lib", *words]
-    done = subprocess.run(
-        command, cwd=plot.root, env=_environment(plot), capture_output=True, text=True, check=False
-    )
+def _audit(plot: Plot, *words: str, **more: str) -> Result:
+    """A command of that user who stands in the repository, in this process."""
+    environment = _environment(plot) | more
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(plot.root)
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
+        for name, text in environment.items():
+            patch.setenv(name, text)
+        done = CliRunner().invoke(main, words)
     for value in (TOKEN, OLD):
-        assert value[:12] not in done.stdout + done.stderr
+        assert value[:12] not in done.output
     return done
 
 
 def _hits(plot: Plot) -> list[str]:
     """The lines of the hook; its exit code is 3 exactly if there are any."""
     done = _audit(plot, "leaks", "--staged")
-    assert done.returncode == (3 if done.stdout else 0), done.stderr
+    assert done.exit_code == (3 if done.stdout else 0), done.stderr
     return done.stdout.splitlines()
 
 
@@ -128,7 +125,7 @@ def test_before_the_first_commit_all_is_staged(tmp_path: Path) -> None:
 def test_a_value_that_only_the_ledger_knows_is_found(plot: Plot) -> None:
     """After a rotation the earlier value is in no file: its fingerprint finds it as a word of a text."""
     plot.file("backend/.env", f"API_TOKEN={OLD}\n")
-    assert _audit(plot, "snapshot", "--project", ".").returncode == 0
+    assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
     plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
     plot.file("notes.md", f"x\nfetch('/api?token={OLD}', 1)\nold=\"{OLD}\";\nBearer {OLD},\n{OLD[:-1]}\n")
     plot.file("a.bin", b"\0" + OLD.encode())
@@ -143,24 +140,24 @@ def test_a_value_that_only_the_ledger_knows_is_found(plot: Plot) -> None:
 def test_what_only_an_earlier_key_saw_is_said(plot: Plot) -> None:
     """After a change of key a value retired before cannot be compared: that is said, and it is not found."""
     plot.file("backend/.env", f"API_TOKEN={OLD}\n")
-    assert _audit(plot, "snapshot", "--project", ".").returncode == 0
+    assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
     plot.file("backend/.env", f"API_TOKEN={TOKEN}\n")
-    assert _audit(plot, "key", "change", "--project", ".").returncode == 0
+    assert _audit(plot, "key", "change", "--project", ".").exit_code == 0
     plot.file("notes.md", f"{OLD}\n")
     plot.git("add", "notes.md")
     done = _audit(plot, "leaks", "--staged")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
     assert "values that it saw only under an earlier key cannot be compared" in done.stderr
 
 
 def test_without_the_ledger_s_key_env_files_are_searched_for(plot: Plot) -> None:
     """A colleague who has no key is told so, and a value of an env file is found all the same."""
-    assert _audit(plot, "snapshot", "--project", ".").returncode == 0
+    assert _audit(plot, "snapshot", "--project", ".").exit_code == 0
     (plot.root.parent / "home" / ".config" / "audit_lib" / "key").unlink()
     plot.file("a.txt", TOKEN)
     plot.git("add", "a.txt")
     done = _audit(plot, "leaks", "--staged")
-    assert (done.returncode, done.stdout) == (3, "a.txt:1: API_TOKEN, in force in development\n")
+    assert (done.exit_code, done.stdout) == (3, "a.txt:1: API_TOKEN, in force in development\n")
     assert "only values of env files are searched for" in done.stderr
 
 
@@ -168,7 +165,7 @@ def test_with_nothing_to_search_by_it_says_so(plot: Plot) -> None:
     """No env file and no ledger: the commit goes on, and nothing is called clean."""
     (plot.root / "backend/.env").unlink()
     done = _audit(plot, "leaks", "--staged")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.exit_code, done.stdout) == (0, "")
     assert "no value is known" in done.stderr
 
 
@@ -202,12 +199,8 @@ def test_an_index_elsewhere_is_not_believed(plot: Plot, tmp_path: Path) -> None:
     """An index file outside the repository is exit 2: what it stages is not known."""
     other = tmp_path / "index"
     other.write_bytes((plot.root / ".git/index").read_bytes())
-    command = [sys.executable, "-P", "-m", "audit_lib", "leaks", "--staged"]
-    environment = _environment(plot) | {"GIT_INDEX_FILE": str(other)}
-    done = subprocess.run(
-        command, cwd=plot.root, env=environment, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (2, "GIT_INDEX_FILE: is not a file of this repository\n")
+    done = _audit(plot, "leaks", "--staged", GIT_INDEX_FILE=str(other))
+    assert (done.exit_code, done.stderr) == (2, "GIT_INDEX_FILE: is not a file of this repository\n")
 
 
 def test_the_hook_works_in_a_worktree_and_in_a_submodule(plot: Plot, tmp_path: Path) -> None:
@@ -238,5 +231,5 @@ def test_a_git_file_that_its_repository_does_not_name_leads_nowhere(
     stranger.file(".git", f"gitdir: {plot.root}/.git{repository}\n")
     stranger.file("backend/.env", f"API_TOKEN={TOKEN}\n")
     done = _audit(stranger, "leaks", "--staged")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == ".git: leads out of the project, and nothing is read there\n"
