@@ -195,7 +195,7 @@ PLACES: dict[str, Kind] = {
     "source map": lambda p, v: p.file("frontend/.next/static/main.js.map", f'{{"s":["k=\\"{v}\\""]}}'),
     "notebook output": lambda p, v: p.commit("n.ipynb", f'{{"outputs":[{{"text":["key {v}\\n"]}}]}}'),
     "large file": lambda p, v: p.file("large.bin", b"\0" * 16_777_200 + v.encode() + b"\1" * 9_000_000),
-    "large blob": lambda p, v: p.commit("blob.bin", b"\0" * 8_388_540 + v.encode() + b"\1" * 20_000_000),
+    "large blob": lambda p, v: p.commit("blob.bin", b"\0" * 8_388_540 + v.encode() + b"\1" * 5_000_000),
     "commit message left behind": lambda p, v: p.file(".git/SQUASH_MSG", v),
     "staged, not committed": _staged,
 }  # fmt: skip
