@@ -1,8 +1,10 @@
 """A kernel of our own: little environment, encrypted transport, a silent terminal, cells on command."""
 
 import os
+import shutil
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,6 +14,7 @@ from jupyter_client.manager import AsyncKernelManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.project.outside import LAYOUT
 from audit_lib.secrecy.kernel_pipe import HANDOFF
 
@@ -42,6 +45,25 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
         "TZ": "UTC",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
+
+
+@contextmanager
+def _known_fonts(folder: Path) -> Iterator[None]:
+    """Within it, matplotlib has the list of fonts that an earlier kernel took half a second to make."""
+    kept = user_cache() / "matplotlib"
+    _copy_lists(kept, folder)
+    yield
+    _copy_lists(folder, kept)
+
+
+def _copy_lists(source: Path, target: Path) -> None:
+    with suppress(OSError):
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in source.glob("fontlist-*.json"):
+            if not (target / path.name).exists():
+                part = target / f"{path.name}.{os.getpid()}"
+                shutil.copyfile(path, part)
+                part.replace(target / path.name)
 
 
 class OwnKernel:
@@ -114,9 +136,10 @@ class OwnEngine(Engine):  # type: ignore[misc]
             ipython_hist_file=":memory:",
             on_cell_complete=lambda cell, cell_index: progress("notebook", cell_index + 1, cells),
         )
-        with Path(os.devnull).open("w") as nowhere:
+        environment = kernel_environment(kernel.scratch) | {HANDOFF: str(kernel.reader)}
+        with Path(os.devnull).open("w") as nowhere, _known_fonts(Path(environment["MPLCONFIGDIR"])):
             client.execute(
-                env=kernel_environment(kernel.scratch) | {HANDOFF: str(kernel.reader)},
+                env=environment,
                 cwd=str(kernel.scratch),
                 pass_fds=(kernel.reader,),
                 stdout=nowhere.fileno(),

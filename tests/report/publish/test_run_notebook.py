@@ -84,3 +84,19 @@ def test_a_failed_run_is_one_line(tmp_path: Path, cell: str, kind: type[AuditErr
         run_notebook(_saved(tmp_path, cell), {}, cell_timeout=3)
     assert "\n" not in str(raised.value)
     assert disclosed(str(raised.value)) == []
+
+
+def test_the_list_of_fonts_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first kernel's list is kept and given to the next one; no other settings of that folder are."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = run_notebook(_saved(tmp_path, "import matplotlib.font_manager"), {})
+    kept = tmp_path / "audit_lib" / "matplotlib"
+    (listed,) = kept.iterdir()
+    assert made.cells[-1].outputs == []
+    listed.write_text(listed.read_text("utf-8").replace('"default_size": null', '"default_size": 7'), "utf-8")
+    (kept / "matplotlibrc").write_text("figure.dpi: 7")
+    code = (
+        "import matplotlib.font_manager as m; print(m.fontManager.default_size, m.mpl.rcParams['figure.dpi'])"
+    )
+    executed = run_notebook(_saved(tmp_path, code), {})
+    assert executed.cells[-1].outputs[0].text == "7 100.0\n"
