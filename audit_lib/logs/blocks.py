@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from audit_lib.logs.templates import Part, expression
+from audit_lib.logs.templates import DATE_SIGNS, Part, expression
 
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _CHOSEN = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
@@ -55,14 +55,28 @@ class Block:
         """The bytes with which all that it matches begins; empty where any may."""
         return self.literal[:1] if self.pattern else self.parts[0].begins
 
+    @cached_property
+    def dated(self) -> bool:
+        """Whether all that it matches begins with a year and one of DATE_SIGNS."""
+        return not self.pattern and self.parts[0].field == "time"
 
-class ByFirstByte(dict[bytes, tuple[Block, ...]]):
-    """The blocks that may match a text, in their order, by its first byte; found when first asked for."""
+
+class ByBeginning(dict[bytes, tuple[Block, ...]]):
+    """The blocks that may match a text, in their order, by how it begins; found when first asked for."""
 
     def __init__(self, blocks: tuple[Block, ...]) -> None:
         super().__init__()
         self._blocks = blocks
 
-    def __missing__(self, byte: bytes) -> tuple[Block, ...]:
-        self[byte] = tuple(one for one in self._blocks if not one.begins or byte in one.begins)
-        return self[byte]
+    def of(self, text: bytes) -> tuple[Block, ...]:
+        """By the first byte, and by the fifth where most formats would have the sign of a date."""
+        return self[text[:1] + text[4:5] if text[:1].isdigit() else text[:1]]
+
+    def __missing__(self, key: bytes) -> tuple[Block, ...]:
+        first, fifth = key[:1], key[1:]
+        self[key] = tuple(
+            one
+            for one in self._blocks
+            if (not one.begins or first in one.begins) and not (one.dated and fifth not in DATE_SIGNS)
+        )
+        return self[key]

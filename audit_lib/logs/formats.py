@@ -10,7 +10,7 @@ from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, MOST_LOGINS, POSSIBLE, REQUEST_KINDS
 from audit_lib.base.toml_table import TomlTable, shown_name
-from audit_lib.logs.blocks import Block, ByFirstByte
+from audit_lib.logs.blocks import Block, ByBeginning
 from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.names_and_words import JsonFields, LoginOutcome, PossibleFailure
 from audit_lib.logs.templates import Part, parse_template
@@ -62,13 +62,13 @@ class LogFormats:
         )
 
     @cached_property
-    def by_first_byte(self) -> dict[str, ByFirstByte]:
-        """What stands at a beginning, by the first byte: prefixes, those behind another, bodies, messages."""
+    def by_beginning(self) -> dict[str, ByBeginning]:
+        """What stands at a beginning, by how it begins: prefixes, those behind another, bodies, messages."""
         return {
-            "prefixes": ByFirstByte(self.prefixes),
-            "inner prefixes": ByFirstByte(tuple(one for one in self.prefixes if not one.outer)),
-            "bodies": ByFirstByte(self.bodies),
-            "messages": ByFirstByte(tuple(one for one in self.messages if not one.anywhere)),
+            "prefixes": ByBeginning(self.prefixes),
+            "inner prefixes": ByBeginning(tuple(one for one in self.prefixes if not one.outer)),
+            "bodies": ByBeginning(self.bodies),
+            "messages": ByBeginning(tuple(one for one in self.messages if not one.anywhere)),
         }
 
     @cached_property

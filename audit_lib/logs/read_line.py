@@ -156,7 +156,7 @@ class Reader:
 
     def match(self, section: str, text: bytes) -> Match | None:
         """What the first block of a section that matches takes of a text."""
-        for block in self.formats.by_first_byte[section][text[:1]]:
+        for block in self.formats.by_beginning[section].of(text):
             if taken := self._taken(block, text):
                 return taken
         return None

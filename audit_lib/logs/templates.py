@@ -23,6 +23,7 @@ ADDRESS = (
     rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
     rb"(?:%[0-9A-Za-z]++)?+)"
 )
+DATE_SIGNS = b"-/"  # of a date that begins with its year
 FIELDS: dict[str, bytes] = {
     "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d(?:[T ]| - )" + _CLOCK + _PART + _ZONE + rb")",
     "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"

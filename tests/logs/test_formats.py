@@ -82,6 +82,13 @@ def test_a_field_takes_nothing_that_begins_otherwise(field: str) -> None:
     assert {text[0] for text in tried if taking.match(text)} <= set(BEGINS[field])
 
 
+def test_a_date_has_one_of_its_signs_behind_the_year() -> None:
+    """A block that begins with such a date is tried only where its sign stands: no other makes a date."""
+    tried = [text[:4] + bytes([byte]) + text[5:] for text in TAKEN["time"] for byte in range(256)]
+    tried += [text.translate(bytes.maketrans(b"-/", bytes([byte]) * 2)) for text in tried for byte in b".:_ "]
+    assert {text[4:5] for text in tried if re.match(FIELDS["time"], text)} == {b"-", b"/"}
+
+
 def test_json_fields_take_their_examples() -> None:
     """A structured line gives its time; what is no object gives nothing."""
     assert all(json_fields(line.encode(), FORMATS.json, UTC).at for line in FORMATS.json.examples)
