@@ -1,6 +1,8 @@
 """The text of what is published, as a reader sees it."""
 
+import io
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,6 +17,11 @@ def text_of(path: Path) -> str:
             return "\n".join(text_of(inner) for inner in sorted(Path(folder).rglob("*")) if inner.is_file())
     if path.suffix != ".pdf":
         return path.read_text("utf-8")
-    reader = PdfReader(path)
+    return _text_of_pdf(path.read_bytes())
+
+
+@lru_cache(maxsize=1)  # an archive has it once more
+def _text_of_pdf(content: bytes) -> str:
+    reader = PdfReader(io.BytesIO(content))
     facts = map(str, (reader.metadata or {}).values())
     return "\n".join((*(page.extract_text() for page in reader.pages), *facts))
