@@ -2,6 +2,7 @@
 
 import io
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,6 +61,15 @@ def test_what_is_kept_is_whole_and_the_same_for_every_split(clients: int, routes
     for size in (997, 20_011):
         plan = _plan(most, chunk=size)
         assert _shown(reduce_chunks(read_chunks(io.BytesIO(content), plan), plan)) == _shown(few)
+
+
+@pytest.mark.parametrize("wanted", [Wanted(method=False, events=False, minutes=False), Wanted(*[False] * 5)])
+def test_what_is_not_wanted_brings_no_limit_nearer(wanted: Wanted) -> None:
+    """A small file gives the same rows before the fast reader is compiled and after."""
+    content = _log(200, 60)
+    plans = [replace(_plan(400), wanted=wanted, limit=GroupLimit(400)) for _ in range(2)]
+    fast = reduce_chunks(read_chunks(io.BytesIO(content), plans[0]), plans[0])
+    assert _shown(fast) == _shown(read_naively(io.BytesIO(content), plans[1]))
 
 
 def test_files_share_the_limit() -> None:
