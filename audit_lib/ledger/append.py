@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -43,13 +43,16 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
                 f"ledger {writer}",
                 f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer",
             )
-        anchor = anchor_of(ledger_dir, key, draft, at, writer)
-        seal = partial(sealed_line, key, at=at, writer=writer, project=anchor.project, heads=anchor.heads)
-        if torn:
-            os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
-            repair = Draft("repair", torn_facts(torn))
-            last = _write(handle, seal(last, repair), writer)
-        return _write(handle, seal(last, draft), writer)
+        # Two chains that begin at once would each begin a ledger, and name two projects.
+        begins = last is None or last.key_id != key.key_id
+        with _locked(ledger_dir / ".ledger.lock") if begins else nullcontext():
+            anchor = anchor_of(ledger_dir, key, draft, at, writer)
+            seal = partial(sealed_line, key, at=at, writer=writer, project=anchor.project, heads=anchor.heads)
+            if torn:
+                os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
+                repair = Draft("repair", torn_facts(torn))
+                last = _write(handle, seal(last, repair), writer)
+            return _write(handle, seal(last, draft), writer)
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -73,24 +76,36 @@ def _write(handle: int, line: bytes, writer: str) -> Entry:
 @contextmanager
 def _chain_file(ledger_dir: Path, writer: str) -> Iterator[int]:
     """The open chain, locked against every other process for as long as it is open."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
-
     path = ledger_dir / f"{writer}.jsonl"
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     try:
         ledger_dir.mkdir(parents=True, exist_ok=True)
         _ignore_locks(ledger_dir / ".gitignore")
-        with FileLock(ledger_dir / f"{writer}.lock", timeout=LOCK_SECONDS):
+        with _locked(ledger_dir / f"{writer}.lock"):
             handle = os.open(path, flags, 0o644)
             try:
                 sync_folder(ledger_dir)
                 yield handle
             finally:
                 os.close(handle)
-    except Timeout:
-        raise BadInput.at(str(path), f"has been locked by another process for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Within it no other process holds the lock."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  most commands only read
+
+    lock = FileLock(path, timeout=LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BadInput.at(str(path), f"has been held by another process for {LOCK_SECONDS} s") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _ignore_locks(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from click.testing import CliRunner
@@ -84,6 +86,23 @@ def test_two_writers_lose_nothing(tmp_path: Path, writers: tuple[str, str], long
     chain = next(tmp_path.glob("*.jsonl"))
     chain.write_bytes(b"".join(chain.read_bytes().splitlines(keepends=True)[1:]))
     assert CliRunner().invoke(verify, [str(tmp_path)]).exit_code == BREAK
+
+
+def test_writers_that_begin_at_once_begin_one_ledger(tmp_path: Path) -> None:
+    """Who writes first names the project; the first entries of all others are of the same."""
+    writers = ("alice", "bob", "carol", "dave")
+    for turn in range(25):
+        folder, gate = tmp_path / str(turn), Barrier(len(writers))
+
+        def begin(writer: str, folder: Path = folder, gate: Barrier = gate) -> None:
+            gate.wait()
+            append(folder, KEY, decision(1), days(1), writer)
+
+        with ThreadPoolExecutor(len(writers)) as pool:
+            list(pool.map(begin, writers))
+        ledger = read_ledger(folder, KEY)
+        assert ledger.faults == ()
+        assert sorted(entry.writer for entry in ledger.of_kind("acceptance")) == sorted(writers)
 
 
 def test_a_kill_between_appends_loses_nothing(tmp_path: Path, long_run: bool) -> None:
