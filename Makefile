@@ -4,8 +4,9 @@ PROJECT ?=
 QUARTER ?=
 BIN     := .venv/bin
 UV      := uv==0.13.9
+# Three workers on two cores: one runs while another waits for a kernel, a browser or the disk.
 # Tests that need nbval start it themselves: its import takes over a second in each process.
-PYTEST  := $(BIN)/python -m pytest -n 2 -p no:nbval
+PYTEST  := $(BIN)/python -m pytest -n 3 -p no:nbval
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev review test test-long coverage lab bench golden docs picture lint lock
