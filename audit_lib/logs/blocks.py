@@ -51,6 +51,15 @@ class Block:
         return self.parts[at - 1].literal, behind
 
     @cached_property
+    def around_time(self) -> tuple[re.Pattern[bytes], re.Pattern[bytes]] | None:
+        """What stands before the text that a time is sought behind, and from its end on; None if none is."""
+        fields = [part.field for part in self.parts]
+        at = max((at for at, field in enumerate(fields[:-1]) if field == "text"), default=len(fields))
+        if not any(field.startswith("time") for field in fields[at:]):
+            return None
+        return expression(self.parts[:at], whole=False), expression(self.parts[at + 1 :], self.whole)
+
+    @cached_property
     def begins(self) -> bytes:
         """The bytes with which all that it matches begins; empty where any may."""
         return self.literal[:1] if self.pattern else self.parts[0].begins

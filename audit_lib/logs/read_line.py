@@ -182,11 +182,25 @@ class Reader:
             return Match(block, fields, None, found.end(), WHOLE)
         at = parse_time(fields["time"], self.zone)
         if at is None:
-            begin, end = found.span("time")
-            # What stands before a time may hold one that no calendar has: behind it may stand another.
-            return self._taken(block, text[:begin] + bytes(end - begin) + text[end:]) if begin else None
+            later = self._without_false_times(block, text)
+            return self._taken(block, later) if later else None
         lacks = ZONELESS if lacks_zone(fields["time"]) else WHOLE
         return Match(block, fields, at, found.end(), lacks)
+
+    def _without_false_times(self, block: Block, text: bytes) -> bytes | None:
+        """The text without what stands before the first place of a time that a calendar has, if there is one.
+
+        A text before a time may hold times that none has: so it ends where the fast reader ends it.
+        """
+        if block.around_time is None:
+            return None
+        before, behind = block.around_time
+        head = before.match(text)
+        begin = head.end() if head else 0
+        place = behind.search(text, begin)
+        while place and parse_time(place["time"], self.zone) is None:
+            place = behind.search(text, place.start() + 1)
+        return text[:begin] + bytes(place.start() - begin) + text[place.start() :] if place else None
 
     def _behind_prefixes(self, text: bytes, head: Head) -> tuple[bytes, Head]:
         """Takes prefixes off a text as long as one matches."""

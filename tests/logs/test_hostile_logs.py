@@ -1,13 +1,24 @@
 """Whatever bytes a log holds, reading raises nothing and each line ends in one state."""
 
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.kernel.join_chunks import reduce_chunks
+from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.read_file import read_naively
+from audit_lib.logs.read_line import read_line
+from audit_lib.logs.read_options import Plan
 from audit_lib.project import LogSource, Project
+from tests.support.sums import told
 
+FORMATS = load_formats()
 PIECES = st.sampled_from(
     [
         b"\n", b"\r\n", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\x1b[31m", b"{", b'"', b"[",
@@ -30,3 +41,33 @@ def test_any_bytes_are_read_line_by_line(content: bytes) -> None:
         assert row["lines"] == row["read"] + row["not_understood"] + row["blank"]
     if not content.startswith((b"\x1f\x8b", b"BZh", b"\xff\xfe", b"\xfe\xff", b"\x28\xb5", b"\xfd7z")):
         assert row["lines"] == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
+
+
+FALSE_TIMES = {
+    "a request": (
+        '203.0.113.7 - x [{}] "GET / HTTP/1.1" 401 9',
+        "99/Aug/2026:10:00:00 +0000",
+        "02/Aug/2026:10:00:00 +0000",
+    ),
+    "a logon of Windows": (
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><EventID>4625</EventID>"
+        "<TimeCreated SystemTime='{}'/><EventRecordID>7</EventRecordID>",
+        "2026-02-30T10:00:00",
+        "2026-08-02T10:00:00",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FALSE_TIMES)
+def test_thousands_of_false_times_hide_no_time_and_end_nothing(name: str) -> None:
+    """Before its time a line may hold many that no calendar has; both readers find the one that is true."""
+    line, false, true = FALSE_TIMES[name]
+    start, end = line.split("{}")
+    mark = start[-14:] if "Event" in start else start[-2:]
+    for last in (true, false):
+        raw = (start + mark.join([*[false] * 5_000, last]) + end).encode()
+        read = read_line(raw, FORMATS, ZoneInfo("UTC"))
+        assert (read.at is not None) == (last == true)
+        plan = Plan(FORMATS, ZoneInfo("UTC"))
+        fast = told(reduce_chunks(read_chunks(BytesIO(raw), plan), plan))
+        assert fast == told(read_naively(BytesIO(raw), plan))
