@@ -4,32 +4,31 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from audit_lib.logs.blocks import Block
-from audit_lib.logs.templates import Part
+from audit_lib.logs.templates import BEGINS, Part
 
 # Captures: each takes two places (from, to); a time and a status are kept as numbers.
 NOTHING, CLIENT, METHOD, PATH, EMAIL, VARIABLE = range(6)
 
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_DIGITS = b"0123456789"
 _ALL = bytes(range(256))
 
 # The classes of bytes that fields take, by number; the kernel has a search for each.
 SP, DIGITS, WORD, NAME, DOTTED, PEER, CLIENTS, LETTERS, ROUTE, EMAILS, VARIABLES, HEXES = range(12)
+# Of most fields all bytes are those that it may begin with.
 BYTES: dict[int, bytes] = {
-    SP: b" ",
-    DIGITS: _DIGITS,
-    WORD: bytes(set(_ALL) - set(b' []"')),
-    NAME: _LETTERS + _DIGITS + b"_./-",
-    DOTTED: _LETTERS + _DIGITS + b"_.",
+    SP: BEGINS["sp"],
+    DIGITS: BEGINS["digits"],
+    WORD: BEGINS["word"],
+    NAME: BEGINS["name"],
+    DOTTED: BEGINS["dotted"] + BEGINS["digits"] + b".",
     PEER: bytes(set(_ALL) - set(b' "')),
-    CLIENTS: _LETTERS + _DIGITS + b".:_-",
-    LETTERS: _LETTERS,
+    CLIENTS: BEGINS["host"],
+    LETTERS: BEGINS["method"],
     ROUTE: bytes(set(_ALL) - set(b' ":')),
     EMAILS: bytes(set(_ALL) - set(b" ")),
-    VARIABLES: _LETTERS[:26] + _DIGITS + b"_",
-    HEXES: b"abcdefABCDEF" + _DIGITS + b".:",
+    VARIABLES: BEGINS["variable"] + BEGINS["digits"] + b"_",
+    HEXES: BEGINS["client"],
 }
-HEAD_OF = {DOTTED: _LETTERS + b"_", VARIABLES: _LETTERS[:26]}
+HEAD_OF = {DOTTED: BEGINS["dotted"], VARIABLES: BEGINS["variable"]}
 
 
 class Do(IntEnum):

@@ -10,9 +10,9 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from audit_lib.logs.kernel.match_steps import BYTES, HEAD_OF, HEXES, Do, MatchStep
-from audit_lib.logs.templates import LEVELS
+from audit_lib.logs.templates import BEGINS, LEVELS
 
-_CAPITALS, _SMALL, _DIGITS = (bytes(range(*ends)) for ends in ((65, 91), (97, 123), (48, 58)))
+_CAPITALS, _SMALL, _DIGITS = BEGINS["variable"], bytes(range(97, 123)), BEGINS["digits"]
 _NAME = (_CAPITALS, _SMALL, _SMALL)
 _DATE = (*(_DIGITS,) * 4, b"-/", _DIGITS, _DIGITS, b"-/", _DIGITS, _DIGITS, b"T ")
 _CLF = (_DIGITS, _DIGITS, b"/- ", *_NAME, b"/- ", *(_DIGITS,) * 4, b": ")
@@ -22,7 +22,7 @@ _TIMES = {
     Do.TIME_SYSLOG: (*_NAME, b" "),
     Do.TIME_ASCTIME: (*_NAME, b" ", *_NAME, b" "),
 }
-_LEVELS = (bytes({level[0] for level in LEVELS}), *(_CAPITALS,) * (min(map(len, LEVELS)) - 1))
+_LEVELS = (BEGINS["level"], *(_CAPITALS,) * (min(map(len, LEVELS)) - 1))
 
 
 class Bytes(NamedTuple):
@@ -51,7 +51,7 @@ def begun_by(step: MatchStep) -> Head:
         case Do.RUN:
             sets = [BYTES[step.members]] * step.least
         case Do.STATUS:
-            sets = [b"12345", _DIGITS, _DIGITS]
+            sets = [BEGINS["status"], _DIGITS, _DIGITS]
         case Do.ADDRESS:
             sets = [BYTES[HEXES]]
         case Do.LEVEL:
