@@ -41,20 +41,26 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
         box = cell.locator("input[list]").first
         box.fill(ELSEWHERE)
         box.press("Enter")
-        cell.get_by_text("Nothing of what is chosen is in the window").wait_for(timeout=20_000)
-        cell.get_by_role("button", name="Go there").click()
-        cell.locator('rect.mark[data-lane="this address"]').first.wait_for(timeout=20_000)
+        cell.get_by_text("Nothing of what is chosen is in the window").wait_for(timeout=60_000)
+        marks = cell.locator('rect.mark[data-lane="this address"]')
+        marks.first.wait_for(state="detached", timeout=60_000)  # else what follows reads the drawing before
+        go = cell.get_by_role("button", name="Go there")
+        go.click()
+        marks.first.wait_for(timeout=60_000)
+        go.wait_for(state="hidden", timeout=60_000)  # what lies below has moved up
 
         until = cell.locator("input[type=text]").nth(1)
         before = until.input_value()
         drawing = cell.locator("svg[aria-label^=Timeline]")
-        drawing.hover(position={"x": 200, "y": 30}, force=True)
+        drawing.hover(position={"x": 200, "y": 30})
         page.mouse.down()
-        drawing.hover(position={"x": 400, "y": 30}, force=True)
+        drawing.hover(position={"x": 400, "y": 30})
         page.mouse.up()
-        page.wait_for_function("([node, was]) => node.value < was", arg=[until.element_handle(), before])
+        page.wait_for_function(
+            "([node, was]) => node.value < was", arg=[until.element_handle(), before], timeout=60_000
+        )
         cell.locator('rect.mark[data-lane="refused"]').first.click()
-        cell.locator('th:has-text("cited")').wait_for(timeout=20_000)
+        cell.locator('th:has-text("cited")').wait_for(timeout=60_000)
 
         page.locator('.jp-CodeCell:has-text("report.steps_section") .cm-content').click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
