@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.logs.kernel.look_ahead import NEXT, Look, best_class, divided
 from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
 from audit_lib.logs.kernel.shared_arrays import MESSAGE, MISS, NODE
 from audit_lib.logs.kernel.shared_steps import ENDS_AT, Blocks, Rest, fails_behind, fails_with, share_step
@@ -68,7 +69,7 @@ class Tree:
                     continue
                 given = ~0 if phase == MESSAGE else shape
                 able = tuple(block for block in blocks if not _needs(block.steps) & ~given)
-                rows.append(self._choices(able, _Way(0, 0, MISS))[:ENDS_AT])
+                rows.append(self._choices(able, _Way(0, 0, MISS), NEXT, Look())[:ENDS_AT])
         self.roots = np.array(rows, np.int64)
 
     def nodes(self) -> Ints:
@@ -83,25 +84,34 @@ class Tree:
         """The address of the node that is tried first behind a step."""
         if len({block.step for block in blocks}) < _MANY:
             return self._chain(blocks, way)
-        key = "switch", blocks, way
+        return self._switch(blocks, way, NEXT, Look())
+
+    def _switch(self, blocks: Blocks, way: _Way, behind: int, look: Look) -> int:
+        """The address of a node that chooses by a byte: the next one, or the one behind all of a class."""
+        key = blocks, way, behind, look
         if key not in self._known:
             place, switch = len(self._rows), len(self._switches)
             self._known[key] = _address(place)
-            at = (ENDS_AT + 1) * switch
-            self._rows.append([Do.SWITCH, at, 0, 0, 0, 0, 0, MISS, way.end, MISS, way.depth])
+            do, at = Do.SWITCH if behind == NEXT else Do.AHEAD, (ENDS_AT + 1) * switch
+            self._rows.append([do, at, behind, 0, 0, 0, 0, MISS, way.end, MISS, way.depth])
             self._switches.append([])
-            self._switches[switch] = self._choices(blocks, way)
+            self._switches[switch] = self._choices(blocks, way, behind, look)
         return self._known[key]
 
-    def _choices(self, blocks: Blocks, way: _Way) -> list[int]:
-        """For each next byte, and for the end of the text, the first node of the blocks that can go on so."""
-        begins = np.array([block.begins for block in blocks], np.bool_).reshape(-1, ENDS_AT + 1)
-        _, kinds, places = np.unique(begins, axis=1, return_index=True, return_inverse=True)
-        chosen = []
-        for kind in kinds.tolist():
-            fitting = tuple(block for block in blocks if block.begins[kind])
-            chosen.append(self._chain(fitting, way))
-        return [chosen[place] for place in places.reshape(-1).tolist()]
+    def _choices(self, blocks: Blocks, way: _Way, behind: int, look: Look) -> list[int]:
+        """For each byte, and for the end of the text, the first node of the blocks that can go on so."""
+        chosen = [MISS] * (ENDS_AT + 1)
+        for found, fitting in divided(blocks, behind):
+            node = self._look_ahead(fitting, way, look.told(behind, found))
+            for byte in range(ENDS_AT + 1):
+                if found >> byte & 1:
+                    chosen[byte] = node
+        return chosen
+
+    def _look_ahead(self, blocks: Blocks, way: _Way, look: Look) -> int:
+        """The address of the first node of blocks; if many begin alike, what follows a class divides them."""
+        behind = best_class(blocks, look)
+        return self._chain(blocks, way) if behind is None else self._switch(blocks, way, behind, look)
 
     def _chain(self, blocks: Blocks, way: _Way) -> int:
         """The address of the first node of blocks that are tried one after another."""

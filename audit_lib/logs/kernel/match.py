@@ -117,8 +117,9 @@ def first_match(frame, phase, shape, pos, end):
     put(trail, layout.T_POS, pos)
     while True:
         do, after = word(node, layout.N_DO), MISS
-        if do == Do.SWITCH:
-            next_ = word(switches, word(node, layout.N_TEXT) + (byte(pos) if pos < end else ENDS_AT))
+        if do >= Do.SWITCH:
+            at = pos if do == Do.SWITCH else run_end(word(node, layout.N_SIZE), pos, end)
+            next_ = word(switches, word(node, layout.N_TEXT) + (byte(at) if at < end else ENDS_AT))
             if next_ != MISS:
                 node = nodes + next_
                 continue

@@ -54,6 +54,7 @@ class Do(IntEnum):
     AGAIN = 17  # goes to the next place of the text that was sought
     ADDRESS = 18  # takes an address, without a port
     SWITCH = 19  # chooses by the next byte among those that can begin with it
+    AHEAD = 20  # chooses by the byte behind all bytes of a class
 
 
 class MatchStep(NamedTuple):

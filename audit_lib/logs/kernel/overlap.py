@@ -36,7 +36,8 @@ Head = tuple[Bytes, ...]
 
 
 @cache
-def _bits(members: bytes) -> int:
+def bits_of(members: bytes) -> int:
+    """A set of bytes as the bits of a number."""
     return sum(1 << byte for byte in set(members))
 
 
@@ -52,14 +53,14 @@ def begun_by(step: MatchStep) -> Head:
             sets = [BYTES[step.members]] * step.least
         case Do.STATUS:
             sets = [BEGINS["status"], _DIGITS, _DIGITS]
-        case Do.ADDRESS:
-            sets = [BYTES[HEXES]]
         case Do.LEVEL:
             sets = [*_LEVELS]
         case _:
             sets = [*_TIMES.get(step.do, ())]
-    run = (Bytes(_bits(BYTES[step.members]), run=True),) if step.do in (Do.RUN, Do.HEAD) else ()
-    return (*(Bytes(_bits(members)) for members in sets), *run)
+    if step.do is Do.ADDRESS:  # before its first mark it has nothing but digits
+        return Bytes(bits_of(bytes(set(BYTES[HEXES]) - set(b".:"))), run=True), Bytes(bits_of(b".:"))
+    run = (Bytes(bits_of(BYTES[step.members]), run=True),) if step.do in (Do.RUN, Do.HEAD) else ()
+    return (*(Bytes(bits_of(members)) for members in sets), *run)
 
 
 def is_known_to_its_end(step: MatchStep) -> bool:
@@ -91,6 +92,24 @@ def may_overlap(one: Head, two: Head) -> bool:
                     seen.add((after, then))
                     places.append((after, then))
     return False
+
+
+@lru_cache(maxsize=1 << 15)
+def behind_run(head: Head, members: int) -> int:
+    """The bytes, as bits, that may stand behind all bytes of a class where a match begins with one.
+
+    Bit 256 is for the end of the text.
+    """
+    run, found = bits_of(BYTES[members]), 0
+    places = [after for first, after in _ways(head, 0) if first & run]
+    seen = set(places)
+    while places:
+        for following, after in _ways(head, places.pop()):
+            found |= following & ~run
+            if following & run and after not in seen:
+                seen.add(after)
+                places.append(after)
+    return found
 
 
 def _ways(head: Head, place: int) -> Iterator[tuple[int, int]]:

@@ -3,8 +3,6 @@
 from functools import cached_property, lru_cache
 from os.path import commonprefix
 
-import numpy as np
-
 from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
 from audit_lib.logs.kernel.overlap import Head, begun_by, first_of, is_known_to_its_end, may_overlap
 
@@ -43,10 +41,9 @@ class Rest:
         return begun + self.behind.head if is_known_to_its_end(self.steps[0]) else begun
 
     @cached_property
-    def begins(self) -> np.ndarray:
-        """For each byte, and for the end of the text, whether a match can begin with it."""
-        first = first_of(self.head)
-        return np.array([byte == ENDS_AT or bool(first >> byte & 1) for byte in range(ENDS_AT + 1)])
+    def begins(self) -> int:
+        """The bytes with which a match can begin, as bits; that of ENDS_AT for the end of the text."""
+        return first_of(self.head)
 
     def divided(self, size: int) -> "Rest":
         """The same with its first text as two steps."""
