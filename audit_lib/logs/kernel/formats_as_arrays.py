@@ -17,6 +17,7 @@ from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import (
     BLOCK,
     FIELDS,
+    HEAD_OF_WORD,
     LOGIN,
     LOGIN_NUMBER,
     MOVED_NUMBER,
@@ -103,7 +104,7 @@ def compile_formats(formats: LogFormats) -> Program:
         np.array(sought, np.int64).reshape(-1, 2),
         np.array(parameters, np.int64).reshape(-1, 2),
         np.array(logins, np.int64).reshape(-1, LOGIN),
-        np.array(words, np.int64).reshape(-1, 3),
+        np.array(words, np.int64).reshape(-1, 2),
         np.array(names, np.int64).reshape(-1, 4),
         *zone_offsets("UTC"),
     )
@@ -114,12 +115,20 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
 
 
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
-    """The words of possible failures and of outcomes, behind a row with the number of the first."""
+    """The words of each kind, and what these begin with: where the rows of a kind begin and end, then the rows.
+
+    The first row of all has the number of the message of a possible failure.
+    """
     possible, outcome = formats.possible, formats.json.outcome
     of_texts = possible.about, possible.failing, possible.before_address
-    kinds = enumerate((*of_texts, outcome.refused, outcome.granted, outcome.login))
-    words = [[*texts.place(word.encode()), kind] for kind, named in kinds for word in named]
-    return [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0, 0], *words]
+    kinds = [*of_texts, outcome.refused, outcome.granted, outcome.login]
+    kinds += [tuple(dict.fromkeys(word[:HEAD_OF_WORD] for word in words)) for words in kinds]
+    bounds, rows = [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0]], list[list[int]]()
+    for words in kinds:
+        begin = 1 + len(kinds) + len(rows)
+        bounds.append([begin, begin + len(words)])
+        rows += [[*texts.place(word.encode())] for word in words]
+    return [*bounds, *rows]
 
 
 def _logins(texts: Literals, formats: LogFormats) -> list[list[int]]:

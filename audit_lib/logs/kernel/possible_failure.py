@@ -4,23 +4,51 @@ import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import find_text
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put_eight, same, word
+from audit_lib.logs.kernel.memory import WIDTH, byte, eight, inlined, jit, marks_equal, put_eight, same, word
 from audit_lib.logs.kernel.runs import address_end, is_alphanumeric
 
 MISS = layout.MISS
 MOST_BETWEEN = 4
+ROW = 16  # bytes of a word's row: its place and length
 _SMALL = np.int64(0x2020202020202020)
+
+
+@inlined
+def words_of(frame, kind):
+    """Where the rows of the words of a kind begin and end."""
+    rows = word(frame, layout.WORDS)
+    return rows + ROW * word(rows, 2 * kind + 2), rows + ROW * word(rows, 2 * kind + 3)
+
+
+@jit
+def may_be_about(frame, pos, end, kind):
+    """Whether the head of one of the words of a kind stands in a text; most texts have none."""
+    begin, stop = words_of(frame, layout.W_KINDS + kind)
+    text = word(frame, layout.TEXT)
+    while pos < end:
+        marks = np.int64(0)
+        for row in range(begin, stop, ROW):
+            head, last = text + word(row, 0), word(row, 1) - 1
+            second = min(last, 1)
+            marks |= (
+                marks_equal(pos, byte(head))
+                & marks_equal(pos + second, byte(head + second))
+                & marks_equal(pos + last, byte(head + last))
+            )
+        if marks:
+            return True
+        pos += WIDTH
+    return False
 
 
 @inlined
 def is_about(frame, pos, end, kind):
     """Whether one of the words of a kind stands in a text."""
-    rows, text = word(frame, layout.WORDS), word(frame, layout.TEXT)
-    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
-        if (
-            word(rows, row + 2) == kind
-            and find_text(pos, end, text + word(rows, row), word(rows, row + 1)) != MISS
-        ):
+    if not may_be_about(frame, pos, end, kind):
+        return False
+    begin, stop = words_of(frame, kind)
+    for row in range(begin, stop, ROW):
+        if find_text(pos, end, word(frame, layout.TEXT) + word(row, 0), word(row, 1)) != MISS:
             return True
     return False
 
@@ -28,10 +56,10 @@ def is_about(frame, pos, end, kind):
 @inlined
 def is_one_of(frame, pos, end, kind):
     """Whether a text is one of the words of a kind."""
-    rows, text = word(frame, layout.WORDS), word(frame, layout.TEXT)
-    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
-        size = word(rows, row + 1)
-        if word(rows, row + 2) == kind and end - pos == size and same(pos, text + word(rows, row), size):
+    begin, stop = words_of(frame, kind)
+    for row in range(begin, stop, ROW):
+        size = word(row, 1)
+        if end - pos == size and same(pos, word(frame, layout.TEXT) + word(row, 0), size):
             return True
     return False
 
@@ -58,12 +86,13 @@ def possible_number(frame, pos, end):
 @jit
 def client_span(frame, pos, end):
     """Where the address stands that follows the first of the words that stand before one."""
-    rows, text, small = word(frame, layout.WORDS), word(frame, layout.TEXT), word(frame, layout.SCRATCH)
+    text, small = word(frame, layout.TEXT), word(frame, layout.SCRATCH)
     stop = small + end - pos
-    for row in range(3, word(frame, layout.ARRAYS + layout.WORDS), 3):
-        at, size = small, word(rows, row + 1)
-        while word(rows, row + 2) == layout.W_BEFORE:
-            after = find_text(at, stop, text + word(rows, row), size)
+    first, last = words_of(frame, layout.W_BEFORE)
+    for row in range(first, last, ROW):
+        at, size = small, word(row, 1)
+        while True:
+            after = find_text(at, stop, text + word(row, 0), size)
             if after == MISS:
                 break
             begin = after - size

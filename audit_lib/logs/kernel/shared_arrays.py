@@ -71,7 +71,8 @@ EVENTS_AT = 5 * FIELDS + MOST_DEPTH
 FOUND_SIZE = EVENTS_AT + 3 * MOST_EVENTS
 
 # Kinds of words: of possible failures, and of what the fields of a structured line say.
-W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN = range(6)
+W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN, W_KINDS = range(7)
+HEAD_OF_WORD = 3  # so many bytes of each are sought together with those of the others
 
 # Slots of the table of their names.
 NAME_SLOTS = 1024
@@ -93,7 +94,7 @@ class Program(NamedTuple):
     sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row an ending of secret parameters' names: place, length
     logins: Ints  # one row an answer that bears on a declared login, in the order in which they are tried
-    words: Ints  # the number of possible failures first, then one row a word: place, length, kind
+    words: Ints  # one row a kind: where its words begin and end; the same of what they begin with; one row a word
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds
