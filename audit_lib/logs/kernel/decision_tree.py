@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audit_lib.logs.kernel.look_ahead import NEXT, Look, best_class, divided
+from audit_lib.logs.kernel.look_ahead import NEXT, Look, best_class, divided, places_of
 from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
+from audit_lib.logs.kernel.overlap import ENDS_AT
 from audit_lib.logs.kernel.shared_arrays import MESSAGE, MISS, NODE
-from audit_lib.logs.kernel.shared_steps import ENDS_AT, Blocks, Rest, fails_behind, fails_with, share_step
+from audit_lib.logs.kernel.shared_steps import Blocks, Rest, fails_behind, fails_with, share_step
 from audit_lib.logs.units import Ints
 
 _WORD = 8  # bytes
@@ -59,7 +60,7 @@ class Tree:
     def __init__(self, phases: Sequence[Sequence[Rest]], texts: Literals) -> None:
         self._texts = texts
         self._rows: list[list[int]] = []
-        self._switches: list[list[int]] = []
+        self._switches: list[int] = []
         self._known: dict[tuple[object, ...], int] = {}  # nodes by what they decide
         rows: list[list[int]] = []
         for phase, blocks in enumerate(phases):
@@ -77,8 +78,8 @@ class Tree:
         return np.array(self._rows, np.int64).reshape(-1, NODE)
 
     def switches(self) -> Ints:
-        """One row a switch: for each next byte, and for the end of the text, the next node or MISS."""
-        return np.array(self._switches, np.int64).reshape(-1, ENDS_AT + 1)
+        """For each switch and for what it may find the next node, or MISS."""
+        return np.array(self._switches, np.int64)
 
     def _first_of(self, blocks: Blocks, way: _Way) -> int:
         """The address of the node that is tried first behind a step."""
@@ -90,22 +91,24 @@ class Tree:
         """The address of a node that chooses by a byte: the next one, or the one behind all of a class."""
         key = blocks, way, behind, look
         if key not in self._known:
-            place, switch = len(self._rows), len(self._switches)
-            self._known[key] = _address(place)
-            do, at = Do.SWITCH if behind == NEXT else Do.AHEAD, (ENDS_AT + 1) * switch
-            self._rows.append([do, at, behind, 0, 0, 0, 0, MISS, way.end, MISS, way.depth])
-            self._switches.append([])
-            self._switches[switch] = self._choices(blocks, way, behind, look)
+            self._known[key] = _address(len(self._rows))
+            do, at = Do.SWITCH if behind == NEXT else Do.AHEAD, len(self._switches)
+            self._rows.append([do, at, behind, 0, 0, MISS, way.end, MISS])
+            self._switches += [MISS] * places_of(behind)
+            self._switches[at : at + places_of(behind)] = self._choices(blocks, way, behind, look)
         return self._known[key]
 
     def _choices(self, blocks: Blocks, way: _Way, behind: int, look: Look) -> list[int]:
-        """For each byte, and for the end of the text, the first node of the blocks that can go on so."""
-        chosen = [MISS] * (ENDS_AT + 1)
+        """For each byte, and for the end of the text, the first node of the blocks that can go on so.
+
+        Behind a class the same once more for what follows spaces there.
+        """
+        chosen = [MISS] * places_of(behind)
         for found, fitting in divided(blocks, behind):
             node = self._look_ahead(fitting, way, look.told(behind, found))
-            for byte in range(ENDS_AT + 1):
-                if found >> byte & 1:
-                    chosen[byte] = node
+            for place in range(len(chosen)):
+                if found >> place & 1:
+                    chosen[place] = node
         return chosen
 
     def _look_ahead(self, blocks: Blocks, way: _Way, look: Look) -> int:
@@ -129,7 +132,7 @@ class Tree:
         """The node of the first block's next step, with all that can share it, and what follows it."""
         row, step = blocks[0].row, blocks[0].step
         if step is None:
-            return [Do.MATCHED, row, 0, 0, way.left, 0, 0, MISS, MISS, MISS, way.depth]
+            return [Do.MATCHED, row, way.depth, 0, way.left, MISS, MISS, MISS]
         sharing, others = share_step(blocks)
         step = sharing[0].steps[0]
         following = tuple(block.behind for block in sharing)
@@ -142,8 +145,8 @@ class Tree:
             next_ = MISS if step.do is Do.ASK else self._first_of(following, behind)
         text, size = self._texts.place(step.text) if step.text else (step.members, step.least)
         shown = step.text[:_WORD]
-        head, mask = _number(shown), _number(b"\xff" * len(shown))
-        return [step.do, text, size, step.most, step.capture, head, mask, next_, fail, other, way.depth]
+        head, mask = (_number(shown), _number(b"\xff" * len(shown))) if shown else (step.most, step.capture)
+        return [step.do, text, size, head, mask, next_, fail, other]
 
     def _sought(self, step: MatchStep, following: Blocks, way: _Way) -> int:
         """The node that follows a text that was found; if none of them matches, the text is sought again."""
@@ -151,7 +154,7 @@ class Tree:
         self._rows.append([0] * NODE)
         next_ = self._first_of(following, way._replace(end=_address(place)))
         text, size = self._texts.place(step.text)
-        self._rows[place] = [Do.AGAIN, text, size, 0, 0, 0, 0, next_, MISS, MISS, way.depth]
+        self._rows[place] = [Do.AGAIN, text, size, 0, 0, next_, MISS, MISS]
         return next_
 
 

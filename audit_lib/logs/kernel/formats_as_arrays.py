@@ -115,9 +115,9 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
 
 
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
-    """The words of each kind, and what these begin with: where the rows of a kind begin and end, then the rows.
+    """Where the rows of each kind's words begin and end, the same of what these begin with, then all rows.
 
-    The first row of all has the number of the message of a possible failure.
+    Before them stands the number of the message of a possible failure.
     """
     possible, outcome = formats.possible, formats.json.outcome
     of_texts = possible.about, possible.failing, possible.before_address

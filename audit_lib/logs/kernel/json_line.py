@@ -5,7 +5,7 @@ import numpy as np
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE, skip_space, text_at, value_end
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, jit, put, word
+from audit_lib.logs.kernel.memory import apart, byte, put, stay_apart, word
 from audit_lib.logs.kernel.named_fields import SIZE, Value, clear, name_of, nowhere, taken
 
 MOST_DEPTH = layout.MOST_DEPTH
@@ -13,9 +13,10 @@ MOST_DEPTH = layout.MOST_DEPTH
 _DEPTH, _LIST, _PASSED = 2, 2, 1
 
 
-@jit
+@apart
 def read_fields(frame, begin, end, inner):
     """The fields of an object, of objects within it, too; its text goes to `inner`."""
+    stay_apart()
     clear(frame)
     opened = word(frame, layout.FOUND) + 8 * SIZE * layout.FIELDS
     put(opened, 0, 0)

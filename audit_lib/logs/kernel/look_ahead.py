@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from audit_lib.logs.kernel.match_steps import BYTES, MatchStep
-from audit_lib.logs.kernel.overlap import behind_run, bits_of
-from audit_lib.logs.kernel.shared_steps import ENDS_AT, Blocks, Rest
+from audit_lib.logs.kernel.overlap import BEHIND_SPACES, behind_run, bits_of
+from audit_lib.logs.kernel.shared_steps import Blocks, Rest
 
 NEXT = -1  # instead of a class: the next byte itself
-_LIKELY = b"      ::..,--/=[]()\"'|;_a1"  # what stands behind words, the frequent ones more than once
-_ALL = (1 << (ENDS_AT + 1)) - 1
+# What stands behind words, the frequent ones more than once: a sign, or spaces and what follows them.
+_LIKELY: tuple[int, ...] = (*b"::..,-/=[]()\"'|;_a1", *(BEHIND_SPACES + byte for byte in b'aaaaA11-["(/|<:'))
 _WORTH = 2  # so many ways to go on must be ruled out in the mean: to look ahead costs about one
 
 
@@ -27,6 +27,11 @@ class Look(NamedTuple):
         taken = bits_of(BYTES[members])
         ends_so = (not bits_of(BYTES[other]) & ~taken and not found & taken for other, found in self.classes)
         return not self.first & ~taken and not any(ends_so)
+
+
+def places_of(behind: int) -> int:
+    """How many different things may be found next, or behind a class."""
+    return BEHIND_SPACES if behind == NEXT else 2 * BEHIND_SPACES
 
 
 def bytes_at(block: Rest, behind: int) -> int:
@@ -49,13 +54,14 @@ def _ways_left(blocks: Blocks, members: int) -> float:
     ways: dict[MatchStep | None, int] = {}
     for block in blocks:
         ways[block.step] = ways.get(block.step, 0) | bytes_at(block, members)
-    likely = [byte for byte in _LIKELY if byte not in BYTES[members]]
-    return sum(bits >> byte & 1 for bits in ways.values() for byte in likely) / max(len(likely), 1)
+    likely = [place for place in _LIKELY if not bits_of(BYTES[members]) >> place & 1]
+    left = [bits >> place & 1 for bits in ways.values() for place in likely]
+    return sum(left) / len(likely)
 
 
 def divided(blocks: Blocks, behind: int) -> list[tuple[int, Blocks]]:
-    """The bytes that may be found, as bits, by the blocks that can go on so."""
-    parts: list[tuple[int, Blocks]] = [(_ALL, ())]
+    """What may be found, as bits, by the blocks that can go on so."""
+    parts: list[tuple[int, Blocks]] = [((1 << places_of(behind)) - 1, ())]
     for block in blocks:
         bits = bytes_at(block, behind)
         within = [(part & bits, (*fitting, block)) for part, fitting in parts]

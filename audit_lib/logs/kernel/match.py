@@ -3,9 +3,9 @@
 import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decision_tree import ENDS_AT, SHAPES, TIMED, WITH_STATUS
+from audit_lib.logs.kernel.decision_tree import SHAPES, TIMED, WITH_STATUS
 from audit_lib.logs.kernel.digits import NONE, number
-from audit_lib.logs.kernel.match_steps import CLIENT, Do
+from audit_lib.logs.kernel.match_steps import CLIENT, SP, Do
 from audit_lib.logs.kernel.memory import (
     WIDTH,
     byte,
@@ -18,6 +18,7 @@ from audit_lib.logs.kernel.memory import (
     same,
     word,
 )
+from audit_lib.logs.kernel.overlap import BEHIND_SPACES, ENDS_AT
 from audit_lib.logs.kernel.runs import address_end, head_end, run_end
 from audit_lib.logs.kernel.times import MISS, asctime, clf_time, iso_time, syslog_time
 from audit_lib.logs.templates import LEVELS
@@ -115,11 +116,16 @@ def first_match(frame, phase, shape, pos, end):
     caps, trail, nodes = word(frame, layout.CAPTURES), word(frame, layout.TRAIL), word(frame, layout.NODES)
     text, node, switches = word(frame, layout.TEXT), nodes + root, word(frame, layout.SWITCHES)
     put(trail, layout.T_POS, pos)
+    step = 0
     while True:
         do, after = word(node, layout.N_DO), MISS
         if do >= Do.SWITCH:
-            at = pos if do == Do.SWITCH else run_end(word(node, layout.N_SIZE), pos, end)
-            next_ = word(switches, word(node, layout.N_TEXT) + (byte(at) if at < end else ENDS_AT))
+            at, found = pos, word(node, layout.N_TEXT)
+            if do == Do.AHEAD:
+                at = run_end(word(node, layout.N_SIZE), pos, end)
+                if at < end and byte(at) == 32:
+                    at, found = run_end(SP, at, end), found + BEHIND_SPACES
+            next_ = word(switches, found + (byte(at) if at < end else ENDS_AT))
             if next_ != MISS:
                 node = nodes + next_
                 continue
@@ -175,7 +181,6 @@ def first_match(frame, phase, shape, pos, end):
         else:
             matched(frame, caps, word(node, layout.N_TEXT), word(node, layout.N_CAPTURE), end)
             return pos
-        step = layout.TRAIL_STEP * word(node, layout.N_DEPTH)
         if after == MISS:
             next_ = word(node, layout.N_FAIL)
             while next_ == MISS and step:
@@ -187,7 +192,8 @@ def first_match(frame, phase, shape, pos, end):
         else:
             put(trail, step + layout.T_OTHER, word(node, layout.N_OTHER))
             node, pos = nodes + word(node, layout.N_NEXT), after
-            put(trail, layout.TRAIL_STEP * word(node, layout.N_DEPTH) + layout.T_POS, pos)
+            step += 0 if do == Do.AGAIN else layout.TRAIL_STEP
+            put(trail, step + layout.T_POS, pos)
 
 
 @jit

@@ -15,12 +15,17 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-jit = njit(boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
+_OPTIONS = {
+    "boundscheck": False,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+jit = njit(**_OPTIONS)
 # For what is called for every byte or block: a call would cost more than what it does.
-inlined = njit(
-    boundscheck=False, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
-)
+inlined = njit(**_OPTIONS, forceinline=True)
+# For what would leave its callers too few registers; it calls `stay_apart` first.
+apart = njit(**_OPTIONS, forceinline=False)
 
 _INT = types.int64
 WIDTH = 32  # so many bytes are looked at together, where nothing else is said
@@ -130,6 +135,17 @@ def prefetch(typingctx, at):
         return context.get_dummy_value()
 
     return types.void(_INT), code
+
+
+@_in_python(lambda: None)
+def stay_apart(typingctx):
+    """Keeps the function that calls it from being copied into its callers, for which numba has no option."""
+
+    def code(context, builder, signature, arguments):
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), code
 
 
 def marks_of(members, size):

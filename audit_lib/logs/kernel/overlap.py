@@ -24,6 +24,10 @@ _TIMES = {
 }
 _LEVELS = (BEGINS["level"], *(_CAPITALS,) * (min(map(len, LEVELS)) - 1))
 
+ENDS_AT = 256  # the place, behind those of all bytes, of the end of the text
+BEHIND_SPACES = ENDS_AT + 1  # so many more for a byte behind spaces
+_SPACE = 1 << 32
+
 
 class Bytes(NamedTuple):
     """One byte of a set, or (`run`) all bytes of it that follow; sets are bits of a number."""
@@ -96,20 +100,34 @@ def may_overlap(one: Head, two: Head) -> bool:
 
 @lru_cache(maxsize=1 << 15)
 def behind_run(head: Head, members: int) -> int:
-    """The bytes, as bits, that may stand behind all bytes of a class where a match begins with one.
+    """What may stand behind all bytes of a class where a match begins with one, as bits.
 
-    Bit 256 is for the end of the text.
+    It is a byte, ENDS_AT for the end of the text; or behind spaces what follows them, by BEHIND_SPACES more.
     """
-    run, found = bits_of(BYTES[members]), 0
-    places = [after for first, after in _ways(head, 0) if first & run]
-    seen = set(places)
-    while places:
-        for following, after in _ways(head, places.pop()):
-            found |= following & ~run
-            if following & run and after not in seen:
+    run = bits_of(BYTES[members])
+    places = _past(head, {0}, run)
+    beside = _next(head, places) & ~run & ~_SPACE
+    return beside | (_next(head, _past(head, places, _SPACE & ~run)) & ~_SPACE) << BEHIND_SPACES
+
+
+def _past(head: Head, places: set[int], members: int) -> set[int]:
+    """Where a match may stand when at least one byte of a set was taken, from these places on."""
+    seen, waiting = set[int](), [*places]
+    while waiting:
+        for following, after in _ways(head, waiting.pop()):
+            if following & members and after not in seen:
                 seen.add(after)
-                places.append(after)
-    return found
+                waiting.append(after)
+    return seen
+
+
+def _next(head: Head, places: set[int]) -> int:
+    """The bytes that may follow at one of these places."""
+    found = 0
+    for place in places:
+        for following, _ in _ways(head, place):
+            found |= following
+    return found & (1 << BEHIND_SPACES) - 1
 
 
 def _ways(head: Head, place: int) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit
+from audit_lib.logs.kernel.memory import apart, byte, find_byte, inlined, jit, stay_apart
 from audit_lib.logs.kernel.named_fields import Value, clear, name_of, nowhere, taken
 from audit_lib.logs.kernel.runs import is_alphanumeric
 
@@ -60,9 +60,10 @@ def has_pairs(pos, end):
     return name_end(next_token(value_of(equals + 1, end)[3], end), end) >= 0
 
 
-@jit
+@apart
 def read_pairs(frame, pos, end, inner):
     """The fields of all pairs of a text; its own text goes to `inner`."""
+    stay_apart()
     clear(frame)
     while pos < end:
         equals = name_end(pos, end)

@@ -52,8 +52,9 @@ BLOCK_CONTINUES, BEFORE_AT, BEFORE_SIZE, BEHIND_AT, BEHIND_SIZE, BLOCK = range(9
     range(10)
 )
 # Columns of a node: what to do, with what, and where to go on. N_HEAD and N_MASK are the first eight bytes of
-# its text, N_NEXT, N_FAIL and N_OTHER places within the nodes, N_DEPTH how many steps stand before it.
-(N_DO, N_TEXT, N_SIZE, N_MOST, N_CAPTURE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_OTHER, N_DEPTH, NODE) = range(12)
+# its text (steps without one have other numbers there), N_NEXT, N_FAIL and N_OTHER places within the nodes.
+(N_DO, N_TEXT, N_SIZE, N_HEAD, N_MASK, N_NEXT, N_FAIL, N_OTHER, NODE) = range(9)
+N_MOST, N_CAPTURE = N_HEAD, N_MASK
 # The trail holds for each step of the way where it began, and the node to come back to if nothing follows.
 T_POS, T_OTHER, TRAIL_STEP = range(3)
 # The choices that are made by a tree.
@@ -89,12 +90,12 @@ class Program(NamedTuple):
     text: Bytes  # all literals
     nodes: Ints  # the decision tree: one row a step, see decision_tree.py
     roots: Ints  # for each phase and first byte where in the nodes the choice begins, or MISS
-    switches: Ints  # for each switch of the tree and next byte the same
+    switches: Ints  # for each switch of the tree and what it may find the same
     blocks: Ints  # one row a block: what a match means
     sought: Ints  # one row a text that is sought anywhere: place, length
     parameters: Ints  # one row an ending of secret parameters' names: place, length
     logins: Ints  # one row an answer that bears on a declared login, in the order in which they are tried
-    words: Ints  # one row a kind: where its words begin and end; the same of what they begin with; one row a word
+    words: Ints  # of each kind where its words begin and end (formats_as_arrays), then one row a word
     names: Ints  # a table of names of a structured line: field, rank, place, length
     zone_from: Ints  # wall-clock seconds from which an offset holds
     zone_offset: Ints  # seconds

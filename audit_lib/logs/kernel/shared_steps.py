@@ -6,7 +6,6 @@ from os.path import commonprefix
 from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
 from audit_lib.logs.kernel.overlap import Head, begun_by, first_of, is_known_to_its_end, may_overlap
 
-ENDS_AT = 256  # the place, behind those of all bytes, of the end of the text
 _overlap = lru_cache(maxsize=1 << 16)(may_overlap)
 
 

@@ -19,6 +19,7 @@ from audit_lib.logs.kernel.frame import Frame
 from audit_lib.logs.kernel.kept_formats import program_of
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.load_code import Entry, load_entry
+from audit_lib.logs.kernel.match_steps import Do
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
 from audit_lib.logs.line_events import Line, LogEvent
 from audit_lib.logs.read_line import read_line
@@ -176,7 +177,8 @@ class Worker:
 
 def _trail(program: Program) -> Ints:
     """Room for the way through the tree of the formats."""
-    steps = int(np.max(program.nodes[:, layout.N_DEPTH], initial=0)) + 2
+    nodes = program.nodes
+    steps = int(np.max(nodes[nodes[:, layout.N_DO] == Do.MATCHED, layout.N_SIZE], initial=0)) + 2
     return np.zeros(layout.TRAIL_STEP * steps, np.int64)
 
 
