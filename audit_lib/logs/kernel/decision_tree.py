@@ -106,8 +106,8 @@ class Tree:
         chosen = [MISS] * places_of(behind)
         for found, fitting in divided(blocks, behind):
             node = self._look_ahead(fitting, way, look.told(behind, found))
-            for place in range(len(chosen)):
-                if found >> place & 1:
+            for place, bit in enumerate(bin(found)[:1:-1]):
+                if bit == "1":
                     chosen[place] = node
         return chosen
 

@@ -7,8 +7,8 @@ from audit_lib.logs.kernel.overlap import BEHIND_SPACES, behind_run, bits_of
 from audit_lib.logs.kernel.shared_steps import Blocks, Rest
 
 NEXT = -1  # instead of a class: the next byte itself
-# What stands behind words, the frequent ones more than once: a sign, or spaces and what follows them.
-_LIKELY: tuple[int, ...] = (*b"::..,-/=[]()\"'|;_a1", *(BEHIND_SPACES + byte for byte in b'aaaaA11-["(/|<:'))
+# What often stands behind a word: a sign, or spaces and what follows them.
+_LIKELY = bits_of(b":.,-/=[]()\"'|;_a1") | bits_of(b'aA1-["(/|<:') << BEHIND_SPACES
 _WORTH = 2  # so many ways to go on must be ruled out in the mean: to look ahead costs about one
 
 
@@ -54,9 +54,8 @@ def _ways_left(blocks: Blocks, members: int) -> float:
     ways: dict[MatchStep | None, int] = {}
     for block in blocks:
         ways[block.step] = ways.get(block.step, 0) | bytes_at(block, members)
-    likely = [place for place in _LIKELY if not bits_of(BYTES[members]) >> place & 1]
-    left = [bits >> place & 1 for bits in ways.values() for place in likely]
-    return sum(left) / len(likely)
+    likely = _LIKELY & ~bits_of(BYTES[members])
+    return sum((bits & likely).bit_count() for bits in ways.values()) / likely.bit_count()
 
 
 def divided(blocks: Blocks, behind: int) -> list[tuple[int, Blocks]]:
