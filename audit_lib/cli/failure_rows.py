@@ -186,7 +186,7 @@ def _with_share(records: list[tuple[Any, ...]], place: int) -> list[tuple[Any, .
 def answer(sums: Sequence[LogSums]) -> str:
     """How many requests were refused, of how many, and how many messages report a failure, in a sentence."""
     counts = dict.fromkeys(KINDS, 0)
-    days = [int(day) for part in sums for day in np.unique(part.groups["day"]) if day]
+    days = [day for part in sums for day in distinct_in(part.groups["day"]).tolist() if day]
     for part in sums:
         for number, kind in enumerate(KINDS):
             counts[kind] += int(part.groups["count"][part.groups["kind"] == number].sum())
