@@ -1,7 +1,8 @@
-"""Lines that other projects label as failed logins, beside our formats: CrowdSec's hub and Wazuh's rules.
+"""Lines that other projects label as failed logins, beside our formats.
 
 Not part of the other benchmarks, since it reads clones of which nothing is kept here:
-python -m tests.bench.labelled_logins [--hub HUB] [--wazuh WAZUH] [--each]
+python -m tests.bench.labelled_logins [--hub HUB] [--wazuh WAZUH] [--sshguard SSHGUARD] [--beats BEATS]
+    [--intakes INTAKES] [--panther PANTHER] [--each] [--false]
 """
 
 import argparse
@@ -12,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import yaml
 
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logins.detections.told_failures import PROVEN_BY_SSH
@@ -39,6 +43,13 @@ _HUB_FAILURES = re.compile(
 )
 _WAZUH_FAILURES = frozenset(
     ("authentication_failed", "authentication_failures", "win_authentication_failed", "invalid_login")
+)
+# SSHGuard's numbers of services at which people log in; the others are scans, relays and refused requests.
+_SSHGUARD_LOGINS = range(100, 110), range(200, 350), range(380, 400), range(500, 800)
+# How Panther's tests name a line of a failed login; a name of several lines or of no failure names another.
+_PANTHER_FAILURES = re.compile(
+    r"(failed|unsuccessful|invalid) .*(log-?in|sign-?in|auth)|(log-?in|sign-?in|authentication) fail",
+    re.IGNORECASE,
 )
 _ASSERTED = re.compile(
     r'results\["[^"]+"\]\["([^"]+)"\]\[(\d+)\]\.Evt\.(\w+\["\w+"\]) == (".*")$', re.MULTILINE
@@ -73,25 +84,27 @@ class Labelled:
 
 
 def main() -> None:
-    """Prints a row for each project, and with `--each` a line for each failure that is not one here."""
+    """Prints a row for each project, and if asked for a line for each that is read otherwise."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hub", type=Path, help="a clone of github.com/crowdsecurity/hub")
-    parser.add_argument("--wazuh", type=Path, help="a clone of github.com/wazuh/wazuh, 4.14")
+    for name, (of_what, _) in PROJECTS.items():
+        parser.add_argument(f"--{name}", type=Path, help=f"a clone of {of_what}")
     parser.add_argument("--each", action="store_true", help="show each failure that is not read as one")
+    parser.add_argument("--false", action="store_true", help="show each other line that is read as one")
     given = parser.parse_args()
     print("", "labelled lines", *OUTCOMES, "of the others failed logins", "", sep=" | ")
-    for name, folder, read in (("CrowdSec", given.hub, of_hub), ("Wazuh", given.wazuh, of_wazuh)):
+    for name, (_, read) in PROJECTS.items():
+        folder = vars(given)[name]
         if folder is None:
             continue
         lines = list(dict.fromkeys(read(folder)))
         counts = Counter((one.is_failure, one.outcome) for one in lines)
         failures, others = (sum(one.is_failure is what for one in lines) for what in (True, False))
         cells = [counts[True, outcome] for outcome in OUTCOMES]
-        print(
-            "", f"{name}: {failures}", *cells, f"{counts[False, 'failed login']} of {others}", "", sep=" | "
-        )
-        for one in lines if given.each else ():
-            if one.is_failure and one.outcome not in OUTCOMES[:2]:
+        false = counts[False, "failed login"] + counts[False, "another client"]
+        print("", f"{name}: {failures}", *cells, f"{false} of {others}", "", sep=" | ")
+        for one in lines:
+            is_read = one.outcome in OUTCOMES[:2] if one.is_failure else one.outcome not in OUTCOMES[:3:2]
+            if (given.each if one.is_failure else given.false) and not is_read:
                 print(one.outcome, one.label, one.line[:200], sep="\t")
 
 
@@ -129,6 +142,77 @@ def of_wazuh(wazuh: Path) -> Iterator[Labelled]:
                 failed = not _WAZUH_FAILURES.isdisjoint(groups.get(found[1], ()))
                 yield from (Labelled(f"{path.stem} {found[1]}", failed, "", line) for line in lines)
                 lines = []
+
+
+def of_sshguard(sshguard: Path) -> Iterator[Labelled]:
+    """What its parser's tests expect: three lines each, a log line, service and address, a mark."""
+    text = (sshguard / "src/parser/tests.txt").read_text("utf-8", "replace")
+    lines = [line for line in text.splitlines() if line and not re.match(r"#|\*$", line)]
+    for line, expected in zip(lines, [*lines[1:], ""], strict=True):
+        told = re.match(r"(\d{3}) (\S+) [46] \d+$", expected)
+        if told and int(told[1]) not in range(350, 380):
+            failed = any(int(told[1]) in services for services in _SSHGUARD_LOGINS)
+            yield Labelled(told[1], failed, told[2], line)
+
+
+def of_beats(beats: Path) -> Iterator[Labelled]:
+    """What the tests of Filebeat's modules expect of each line."""
+    for path in sorted(beats.glob("**/*-expected.json")):
+        log = path.with_name(path.name.removesuffix("-expected.json"))
+        raw = log.read_bytes() if log.is_file() else b""
+        for event in json.loads(path.read_bytes()) if raw else ():
+            at = event.get("log.offset")
+            if at is not None:
+                line = raw[at:].partition(b"\n")[0].decode("utf-8", "replace")
+                label = path.relative_to(beats).as_posix()
+                yield _of_ecs(label, {name: event.get(name) for name in _ECS}, line)
+
+
+def of_intakes(intakes: Path) -> Iterator[Labelled]:
+    """What the tests of SEKOIA's formats expect of each line; an object of several lines is one here."""
+    for path in sorted(intakes.glob("**/tests/*.json")):
+        test = json.loads(path.read_bytes())
+        line, expected = test["input"].get("message"), test["expected"]
+        if not isinstance(line, str):
+            continue
+        if "\n" in line.strip() and line.lstrip().startswith("{"):
+            line = json.dumps(json.loads(line), ensure_ascii=False)
+        flat = {name: (expected.get(name.split(".")[0]) or {}).get(name.split(".")[1]) for name in _ECS}
+        yield _of_ecs(path.relative_to(intakes).as_posix(), flat, line)
+
+
+_ECS = ("event.category", "event.outcome", "source.ip", "client.ip")
+
+
+def _of_ecs(label: str, fields: dict[str, Any], line: str) -> Labelled:
+    """A line by the fields of Elastic's common schema."""
+    category, outcome, *clients = (_first(fields[name]) if "ip" in name else fields[name] for name in _ECS)
+    failed = outcome == "failure" and "authentication" in (category or ())
+    return Labelled(label, failed, clients[0] or clients[1] or "", line)
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def of_panther(panther: Path) -> Iterator[Labelled]:
+    """The lines of its rules' tests, by what each test is called."""
+    for path in sorted(panther.glob("rules/**/*.yml")):
+        for test in yaml.safe_load(path.read_text("utf-8")).get("Tests") or ():
+            if isinstance(test.get("Log"), dict):
+                failed = bool(_PANTHER_FAILURES.search(str(test.get("Name"))))
+                line = json.dumps(test["Log"], default=str)
+                yield Labelled(f"{path.stem}: {test.get('Name')}", failed, "", line)
+
+
+PROJECTS = {
+    "hub": ("github.com/crowdsecurity/hub", of_hub),
+    "wazuh": ("github.com/wazuh/wazuh, 4.14", of_wazuh),
+    "sshguard": ("github.com/SSHGuard/sshguard", of_sshguard),
+    "beats": ("github.com/elastic/beats, whose tests lie beside their logs", of_beats),
+    "intakes": ("github.com/SEKOIA-IO/intake-formats", of_intakes),
+    "panther": ("github.com/panther-labs/panther-analysis", of_panther),
+}
 
 
 if __name__ == "__main__":
