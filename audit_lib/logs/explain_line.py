@@ -10,6 +10,7 @@ from audit_lib.logs import read_line as naive
 from audit_lib.logs.blocks import Block
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.line_events import Line
+from audit_lib.logs.line_head import Head
 from audit_lib.logs.templates import Part, expression
 from audit_lib.logs.units import LINE_LIMIT
 
@@ -48,7 +49,7 @@ def explained(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> Explained:
         return Explained(line, ())
     text = naive.bare(raw)
     traced = _Traced(formats, zone, None)
-    traced.read(text, naive.Head())
+    traced.read(text, Head())
     names = (*traced.matched, *(event.message for event in line.events if event.message))
     blocks = (*formats.bodies, *formats.messages)
     if line.state == "not understood":

@@ -14,11 +14,12 @@ _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
 _ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
-_CLF = re.compile(rb"(\d\d)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
+_CLF = re.compile(rb"(\d\d?)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
 _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
 _ASCTIME = re.compile(rb"... (...) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
+_DATED = re.compile(rb"(...) ([ \d]?\d) (\d{4}) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _WORDS = re.compile(rb"[a-z_-]*")
@@ -36,12 +37,14 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted
-    if raw[:1].isdigit() and raw[2:3] in b"/- ":
+    if raw[:1].isdigit() and (raw[2:3] in b"/- " or raw[1:2] in b"/- "):
         found = _CLF.match(raw)
         order = (3, 2, 1, 4, 5, 6, 7, 8)
     elif raw[:1].isdigit():
         found = _ISO.match(raw)
         order = (1, 2, 3, 4, 5, 6, 7, 8)
+    elif found := _DATED.match(raw):
+        order = (3, 1, 2, 4, 5, 6, 7, 0)
     else:
         found = _ASCTIME.match(raw)
         order = (7, 1, 2, 3, 4, 5, 6, 0)
@@ -121,11 +124,14 @@ def clean_client(raw: bytes) -> str:
 
 
 def strip_port(raw: bytes, always: bool) -> bytes:
-    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes."""
+    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes.
+
+    It does so, too, where an address of four numbers stands before it: ::ffff:203.0.113.7:443.
+    """
     if raw.startswith(b"[") and b"]" in raw:
         return raw[1 : raw.rindex(b"]")]
     host, colon, port = raw.rpartition(b":")
-    if colon and port.isdigit() and (always or b":" not in host):
+    if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
         return host
     return raw
 

@@ -155,9 +155,12 @@ def _lists(table: TomlTable, shape: type[PossibleFailure] | type[LoginOutcome]) 
     return {field.name: _needed(table, field.name) for field in fields(shape) if table.values}
 
 
+_MAY_LACK = ("cause", "wrapper", "records", "aside", "failed")  # a file of an older version has none of them
+
+
 def _needed(table: TomlTable, key: str) -> tuple[str, ...]:
     """A list of texts that must not be empty."""
-    if not table.values.get(key):
+    if not table.values.get(key) and key not in _MAY_LACK:
         table.fault(f"has no {key}")
     return table.texts(key)
 

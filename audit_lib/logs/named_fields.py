@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ _STATUS = re.compile(rb"[1-5]\d\d")
 _METHOD = re.compile(rb"[A-Za-z]{1,16}")
 _PATH = re.compile(rb"/|[A-Za-z]+://")
 _ADDRESS = re.compile(ADDRESS)
+_REQUEST = re.compile(rb"(?:HTTP: )?([A-Z]{3,16}) ((?:/|[A-Za-z]+://)[^ ]*+)(?: HTTP/[0-9.]++)?")
 _PAIR = re.compile(rb'([A-Za-z_@][A-Za-z0-9_.@-]*+)=(?:"((?:[^"\\]|\\.)*+)"|([^ ]*+))(?= |\Z)', re.DOTALL)
 _TOKEN = re.compile(rb"[^ ]++")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -39,8 +40,11 @@ class NamedFields:
     method: bytes = b""
     path: bytes = b""
     level: bool = False
-    is_refused: bool = False
+    is_refused: bool | None = None
     is_login: bool = False
+    is_failed: bool = False
+    cause: bytes = b""
+    records: tuple["NamedFields", ...] = ()
 
     @property
     def requested(self) -> bool:
@@ -81,7 +85,27 @@ def json_fields(text: bytes, names: JsonFields, zone: ZoneInfo) -> NamedFields |
         )
     except (ValueError, RecursionError):
         return None
-    return _chosen(_walked(record, names, 0), names, zone) if isinstance(record, _Object) else None
+    return _object_fields(record, names, zone) if isinstance(record, _Object) else None
+
+
+def _object_fields(record: _Object, names: JsonFields, zone: ZoneInfo) -> NamedFields:
+    """The fields of an object; of the one that it wraps if it names none itself, and of its records."""
+    fields = _chosen(_walked(record, names, 0), names, zone)
+    nested = [(name, value) for name, value in record if isinstance(value, list)]
+    for name, value in nested:
+        if name in names.wrapper and isinstance(value, _Object) and fields == NamedFields():
+            fields = _chosen(_walked(value, names, 0), names, zone)
+    found = [each for name, value in nested if name in names.records for each in _objects(value)]
+    within = names.within_records if found else names
+    records = tuple(_chosen(_walked(each, within, 0), within, zone) for each in found)
+    return replace(fields, records=records) if records else fields
+
+
+def _objects(value: Any) -> list[_Object]:
+    """The objects of a list; an object stands for a list of one."""
+    if isinstance(value, _Object):
+        return [value]
+    return [each for each in value if isinstance(each, _Object)] if isinstance(value, list) else []
 
 
 def pair_fields(text: bytes, names: JsonFields, zone: ZoneInfo) -> NamedFields | None:
@@ -154,8 +178,12 @@ def _chosen(found: Iterator[_Field], names: JsonFields, zone: ZoneInfo) -> Named
             best[kind], chosen[kind] = place, value
             if kind == "at":
                 chosen["lacks"] = _lacks(field.value)
-    if chosen.get("is_refused") and chosen.get("is_login"):
+    ended = chosen.get("is_refused")
+    if (ended and chosen.get("is_login")) or (ended is not False and chosen.get("is_failed")):
         chosen["text"] = REFUSED_LOGIN
+    if "status" in chosen and "path" not in chosen and "method" not in chosen:
+        told = _REQUEST.fullmatch(chosen.get("text", b""))
+        chosen |= {"method": told[1], "path": told[2]} if told else {}
     return NamedFields(**chosen)
 
 
@@ -180,8 +208,8 @@ def _fit_text(kind: str, value: bytes, names: JsonFields) -> Any:
     if kind == "client":
         last = value.rpartition(b",")[2].strip(b" ")  # of a list, the one that the nearest proxy has seen
         return last if _ADDRESS.fullmatch(strip_port(last, always=False)) else None
-    if kind == "is_login":
-        return names.outcome.is_login(value) or None
+    if kind in ("is_login", "is_failed"):
+        return getattr(names.outcome, kind)(value) or None
     pattern = {"method": _METHOD.fullmatch, "path": _PATH.match}.get(kind)
     return value if pattern is None or pattern(value) else None
 

@@ -1,10 +1,15 @@
 """By which names a structured line's fields are known, and by which words a possible login failure."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+from audit_lib.logs.units import LONGEST_NAME
 
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
 SMALL = bytes(value | 0x20 for value in range(256))
+_NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,%d}" % LONGEST_NAME)  # of an event; what has other signs is none
+_SIGNS = b" ._:/()-"
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,8 @@ class LoginOutcome:
     granted: tuple[str, ...] = ()  # and of another
     event: tuple[str, ...] = ()  # names of fields that say what it was
     login: tuple[str, ...] = ()  # words, one of which stands in that
+    aside: tuple[str, ...] = ()  # and of which none does: what is done about logins
+    failed: tuple[str, ...] = ()  # ends of an event's name, without its signs, that say both
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
 
@@ -27,7 +34,13 @@ class LoginOutcome:
     def is_login(self, value: bytes) -> bool:
         """Whether a value speaks of a login."""
         small = value.translate(SMALL).decode("latin-1")
-        return any(word in small for word in self.login)
+        return any(word in small for word in self.login) and not any(word in small for word in self.aside)
+
+    def is_failed(self, value: bytes) -> bool:
+        """Whether the name of an event says by itself that a login failed, as user.login_failed does."""
+        if not _NAME.fullmatch(value):
+            return False
+        return value.translate(SMALL, _SIGNS).decode("latin-1").endswith(self.failed)
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,11 @@ class JsonFields:
     method: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
     level: tuple[str, ...] = ()
+    cause: tuple[str, ...] = ()  # of what stands behind a text and says why
     labels: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()  # of objects that hold what a client writes
+    wrapper: tuple[str, ...] = ()  # of those among them that may be all that a line is
+    records: tuple[str, ...] = ()  # of lists of objects, each of which is a line of its own
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
     outcome: LoginOutcome = LoginOutcome()
@@ -51,13 +67,19 @@ class JsonFields:
     def ranks(self) -> dict[str, list[tuple[str, int]]]:
         """For each name the fields that it may be, by NamedFields, and its place among their names."""
         found: dict[str, list[tuple[str, int]]] = {}
-        for kind in ("time", "text", "status", "client", "method", "path", "level"):
+        for kind in ("time", "text", "status", "client", "method", "path", "level", "cause"):
             for rank, name in enumerate(getattr(self, kind)):
                 found.setdefault(name, []).append(("at" if kind == "time" else kind, rank))
-        for kind, named in (("is_refused", self.outcome.ended), ("is_login", self.outcome.event)):
+        ended, event = self.outcome.ended, self.outcome.event
+        for kind, named in (("is_refused", ended), ("is_login", event), ("is_failed", event)):
             for rank, name in enumerate(named):
                 found.setdefault(name, []).append((kind, rank))
         return found
+
+    @cached_property
+    def within_records(self) -> "JsonFields":
+        """The names of a record's fields: what its `name` says is an event, since a record is one."""
+        return replace(self, outcome=replace(self.outcome, event=(*self.outcome.event, "name")))
 
 
 @dataclass(frozen=True)

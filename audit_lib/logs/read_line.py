@@ -21,31 +21,16 @@ from audit_lib.logs.line_events import (
     shown_line,
     without_repeats,
 )
-from audit_lib.logs.named_fields import NamedFields, json_fields, pair_fields
+from audit_lib.logs.line_head import Head
+from audit_lib.logs.named_fields import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
 from audit_lib.logs.possible_failure import possible_client
-from audit_lib.logs.units import LINE_LIMIT, WHOLE, YEARLESS, ZONELESS
+from audit_lib.logs.units import LINE_LIMIT, LONGEST_CAUSE, MINUTE, WHOLE, YEARLESS, ZONELESS
 
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"[^0-9A-Za-z\[(]*+")
 _SPACE = b" \t\v\f"
-
-
-@dataclass(frozen=True)
-class Head:
-    """What stood before a text: the first time and the first client of it hold."""
-
-    at: int | None = None
-    record: bool = False
-    client: str | None = None  # "" where it was logged as none
-    understood: bool = False
-    structures: int = 0
-    lacks: int = WHOLE  # of its time
-
-    def then(self, at: int | None, lacks: int) -> tuple[int | None, int]:
-        """The time, and what it lacks, if another one follows: the first holds."""
-        return (self.at, self.lacks) if self.at is not None or at is None else (at, self.lacks | lacks)
 
 
 def bare(raw: bytes) -> bytes:
@@ -110,7 +95,7 @@ class Reader:
             return self._plain(text, head)
         if fields.requested or fields.text or _is_object(text):
             return self._structured(fields, head)
-        return self._plain(text, self._behind(fields, head))
+        return self._plain(text, head.behind(fields))
 
     def _fields(self, text: bytes) -> NamedFields | None:
         read = json_fields if _is_object(text) else pair_fields
@@ -118,7 +103,7 @@ class Reader:
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
-        within = self._behind(fields, head)
+        within = head.behind(fields)
         at, record = within.at, within.record
         if fields.requested:
             events = request_of_fields(fields, head.client or "", self.formats)
@@ -130,16 +115,31 @@ class Reader:
             at = line.at if at is None else at
             record = record or line.record
             seen.update(dict.fromkeys(line.events))
-        return replace(shown_line(at, record, without_repeats(seen)), lacks=within.lacks)
+        events = without_repeats(seen) or self._cause(fields, within)
+        if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
+            return self._records(fields, within)
+        return replace(shown_line(at, record, events), lacks=within.lacks)
 
-    def _behind(self, fields: NamedFields, head: Head) -> Head:
-        """What stands before the text of a structured line."""
-        client = head.client
-        if client is None and fields.client:
-            client = clean_client(strip_port(fields.client, always=False))
-        record = head.record or (fields.level and not fields.text.startswith(b"Traceback"))
-        at, lacks = head.then(fields.at, fields.lacks)
-        return Head(at, record, client, True, head.structures + 1, lacks)
+    def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
+        """What is said behind a text that tells nothing: a failed login if that text refuses a client."""
+        is_told = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > LONGEST_CAUSE
+        cause = b"" if is_told else fields.cause.partition(b"\n")[0]
+        if possible_client(cause, self.formats.possible) is None:
+            return ()
+        if head.client and self.formats.json.outcome.is_refused(fields.text):
+            return self._messages(REFUSED_LOGIN, head)
+        return (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=head.client or ""),)
+
+    def _records(self, fields: NamedFields, head: Head) -> Line:
+        """The records of a line that is nothing else. If their times are not of one minute, it has none."""
+        lines = [self._structured(each, head) for each in fields.records]
+        events = tuple(event for line in lines for event in line.events)
+        times = [line.at for line in lines if line.at is not None]
+        at = min(times) if times and max(times) - min(times) < MINUTE else None
+        lacks = head.lacks
+        for line in lines:
+            lacks |= line.lacks
+        return replace(shown_line(at, True, events), lacks=lacks)
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""

@@ -29,7 +29,9 @@ FIELDS: dict[str, bytes] = {
     "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"
     + _CLOCK
     + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",
+    "time:short": rb"(?P<time>\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]" + _CLOCK + rb"(?![0-9.]))",
     "time:asctime": rb"(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb"(?:\.\d{1,9}+)?+ \d{4})",
+    "time:dated": rb"(?P<time>[A-Z][a-z]{2} [ \d]?\d \d{4} " + _CLOCK + rb"(?:\.\d{1,9}+)?+)",
     "time:syslog": rb"(?P<yearless>[A-Z][a-z]{2} [ \d]?\d " + _CLOCK + rb")",
     "level": rb"(?>" + b"|".join(sorted(LEVELS, reverse=True)) + rb")(?![A-Z])",
     "sp": rb" ++",
@@ -56,8 +58,8 @@ FIELDS: dict[str, bytes] = {
 _DIGITS, _CAPITALS, _SMALL = (bytes(range(ord(first), ord(last) + 1)) for first, last in ("09", "AZ", "az"))
 _LETTERS = _CAPITALS + _SMALL
 BEGINS: dict[str, bytes] = {
-    **dict.fromkeys(("time", "time:clf", "digits"), _DIGITS),
-    **dict.fromkeys(("time:asctime", "time:syslog", "variable"), _CAPITALS),
+    **dict.fromkeys(("time", "time:clf", "time:short", "digits"), _DIGITS),
+    **dict.fromkeys(("time:asctime", "time:dated", "time:syslog", "variable"), _CAPITALS),
     **dict.fromkeys(("host", "client:port"), _DIGITS + _LETTERS + b".:_-"),
     "level": bytes(level[0] for level in LEVELS),
     "sp": b" ",
@@ -119,7 +121,8 @@ def expression(parts: tuple[Part, ...], whole: bool) -> re.Pattern[bytes]:
     pieces: list[bytes] = []
     open_text = False
     texts = [place for place, part in enumerate(parts[:-1]) if part.field == "text"]
-    for place, (part, following) in enumerate(zip(parts, [*parts[1:], Part()], strict=True)):
+    followed = zip(parts, [*parts[1:], Part()], strict=True) if parts else ()
+    for place, (part, following) in enumerate(followed):
         if part.field == "text":
             open_text = True
             continue

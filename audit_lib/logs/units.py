@@ -18,6 +18,8 @@ MINUTE = 60_000_000
 MOST_STEPS = 100  # of a clock, in a file: one whose lines are in no order would have as many as lines
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
 LINE_LIMIT = 1 << 20
+# Of a structured line: bytes of an event's name, and of what stands behind a text. Longer ones tell nothing.
+LONGEST_NAME, LONGEST_CAUSE = 64, 600
 
 
 def micros_of(at: datetime) -> int:

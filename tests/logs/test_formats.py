@@ -27,6 +27,8 @@ MESSAGES = [pytest.param(block, id=block.name) for block in FORMATS.messages]
 TAKEN = {
     "time": (b"2026-09-01 06:00:00", b"2026/09/01T06:00:00.5Z"),
     "time:clf": (b"01/Sep/2026:06:00:00 +0000",),
+    "time:short": (b"1/Sep/2026 06:00:00",),
+    "time:dated": (b"Sep  1 2026 06:00:00", b"Sep 01 2026 06:00:00.5"),
     "time:asctime": (b"Tue Sep  1 06:00:00 2026",),
     "time:syslog": (b"Sep  1 06:00:00",),
     "level": LEVELS,

@@ -8,11 +8,12 @@ import pytest
 
 from audit_lib.logs.count_lines import day_of
 from audit_lib.logs.fields import clean_route, mask_email, parse_time
-from audit_lib.logs.formats import SECRET_IN_URL, load_formats
+from audit_lib.logs.formats import SECRET_IN_URL, load_formats, parse_formats
 from audit_lib.logs.line_events import Line
 from audit_lib.logs.read_line import LINE_LIMIT, read_line
 from audit_lib.logs.units import WHOLE
 from tests.support.fakes import fake_value
+from tests.support.own_formats import OWN_FORMATS
 
 FORMATS = load_formats()
 UTC = ZoneInfo("UTC")
@@ -313,3 +314,49 @@ def test_the_naive_reader_stands_on_its_own() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
+
+
+def _said(line: str) -> tuple[list[tuple[str, str]], bool]:
+    read = read_line(line.encode(), FORMATS, UTC)
+    return [(event.kind, event.client) for event in read.events], read.at is not None
+
+
+def test_a_reason_behind_a_text_counts_only_if_that_refuses_a_client() -> None:
+    """An application's own login elsewhere that failed is a possible failure, however it is worded."""
+    line = '{"time":"2026-11-24T13:50:34Z","msg":"%s","error":"password authentication failed"%s}'
+    client = ',"remote_ip":"203.0.113.7"'
+    assert _said(line % ("Unauthorized", client))[0] == [("login_failed", "203.0.113.7")]
+    assert _said(line % ("Unauthorized", ""))[0] == [("possible_login_failure", "")]
+    assert _said(line % ("no database", client))[0] == [("possible_login_failure", "203.0.113.7")]
+    assert (
+        _said(line.replace("password auth", "pass").replace("failed", "gone") % ("no page", client))[0] == []
+    )
+
+
+def test_each_record_of_a_line_counts_and_none_has_a_time_that_is_not_its_own() -> None:
+    """Records of one minute have the first one's time; of more they are counted without one."""
+    record = (
+        '{"eventTime":"2026-11-24T13:%s:00Z","sourceIPAddress":"203.0.113.%d","eventName":"login.failed"}'
+    )
+    near = '{"Records":[' + ",".join((record % ("50", 7), record % ("50", 8), record % ("50", 7))) + "]}"
+    clients = ["203.0.113.7", "203.0.113.8", "203.0.113.7"]
+    assert _said(near) == ([("login_failed", client) for client in clients], True)
+    far = '{"Records":[' + record % ("50", 7) + "," + record % ("53", 8) + "]}"
+    assert _said(far) == ([("login_failed", client) for client in clients[:2]], False)
+    assert _said('{"message":"seen",' + near[1:]) == ([], False)
+
+
+def test_what_a_client_writes_is_a_line_only_if_nothing_stands_beside_it() -> None:
+    """An object named data is read if the line is nothing else, and not beside a time, a text or a level."""
+    inner = '"data":{"event":"user.login","success":false,"ip":"203.0.113.7","time":"2026-11-24T13:50:34Z"}}'
+    assert _said('{"log_id":"7",' + inner) == ([("login_failed", "203.0.113.7")], True)
+    assert _said('{"level":"info",' + inner)[0] == []
+    assert _said('{"message":"got",' + inner)[0] == []
+
+
+def test_a_format_may_begin_with_any_text_before_its_time() -> None:
+    """Where a calendar has not the first time behind that text, the next one is taken."""
+    own = OWN_FORMATS.replace('template = "[{time}] "', 'template = "{text}[{time}] "')
+    line = b"a [2026-13-01T10:00:00Z] b [2026-11-24T10:00:00Z] started"
+    read = read_line(line, parse_formats(own.encode(), "own.toml"), UTC)
+    assert (read.at, [event.kind for event in read.events]) == (1_795_514_400_000_000, ["notice"])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audit_lib.logs.kernel.look_ahead import NEXT, Look, best_class, divided, places_of
-from audit_lib.logs.kernel.match_steps import NOTHING, Do, MatchStep
+from audit_lib.logs.kernel.match_steps import NOTHING, TIMES, Do, MatchStep
 from audit_lib.logs.kernel.overlap import ENDS_AT
 from audit_lib.logs.kernel.shared_arrays import MESSAGE, MISS, NODE
 from audit_lib.logs.kernel.shared_steps import Blocks, Rest, fails_behind, fails_with, share_step
@@ -175,7 +175,7 @@ def _number(text: bytes) -> int:
 
 def _left(step: MatchStep) -> int:
     """The bit of what a step leaves behind."""
-    if step.do in (Do.TIME, Do.TIME_CLF, Do.TIME_ASCTIME, Do.TIME_SYSLOG):
+    if step.do in TIMES:
         return TIMED
     if step.do is Do.STATUS:
         return WITH_STATUS

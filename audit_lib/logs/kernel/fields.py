@@ -34,9 +34,19 @@ def host_of(pos, end, always):
         at -= 1
     if at < end and at > pos and byte(at - 1) == 58:
         host = at - 1
-        if always or find_byte(pos, host, 58) == host:
+        if always or find_byte(pos, host, 58) == host or ends_with_a_point(pos, host):
             return pos, host
     return pos, end
+
+
+@inlined
+def ends_with_a_point(pos, end):
+    """Whether a point stands in what follows the last colon of an address."""
+    while end > pos and byte(end - 1) != 58:
+        end -= 1
+        if byte(end) == 46:
+            return True
+    return False
 
 
 @inlined

@@ -25,6 +25,7 @@ from audit_lib.logs.kernel.shared_arrays import (
     SENT_NUMBER,
     SLACK,
     Program,
+    end_slot,
     name_slot,
 )
 from audit_lib.logs.kernel.shared_steps import Rest
@@ -117,18 +118,29 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
     """Where the rows of each kind's words begin and end, the same of what these begin with, then all rows.
 
-    Before them stands the number of the message of a possible failure.
+    Before them stand the number of the message of a possible failure and the ends of names of failed
+    logins: few other names have one.
     """
     possible, outcome = formats.possible, formats.json.outcome
     of_texts = possible.about, possible.failing, possible.before_address
-    kinds = [*of_texts, outcome.refused, outcome.granted, outcome.login]
+    kinds = [*of_texts, outcome.refused, outcome.granted, outcome.login, outcome.aside, outcome.failed]
     kinds += [tuple(dict.fromkeys(word[:HEAD_OF_WORD] for word in words)) for words in kinds]
-    bounds, rows = [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0]], list[list[int]]()
+    first = [formats.message_numbers[POSSIBLE_FAILURE] + 1, _ends(outcome.failed)]
+    bounds, rows = [first], list[list[int]]()
     for words in kinds:
         begin = 1 + len(kinds) + len(rows)
         bounds.append([begin, begin + len(words)])
         rows += [[*texts.place(word.encode())] for word in words]
     return [*bounds, *rows]
+
+
+def _ends(failed: Sequence[str]) -> int:
+    """A bit for the last three letters of each word, as the number that 64 bits are in an array."""
+    ends = {word.encode()[-3:] for word in failed}
+    if any(len(end) < 3 for end in ends):
+        return -1
+    bits = sum({1 << end_slot(*end) for end in ends})
+    return bits - (1 << 64) if bits >> 63 else bits
 
 
 def _logins(texts: Literals, formats: LogFormats) -> list[list[int]]:
@@ -144,8 +156,9 @@ def _logins(texts: Literals, formats: LogFormats) -> list[list[int]]:
 def _names(texts: Literals, formats: LogFormats) -> list[list[int]]:
     """The names of a structured line's fields as a table by `name_slot`; empty rows have size 0."""
     json = formats.json
-    plain = (json.time, json.text, json.status, json.client, json.method, json.path, json.level)
-    lists = (*plain, json.outcome.ended, json.outcome.event, json.labels, json.foreign)
+    plain = (json.time, json.text, json.status, json.client, json.method, json.path, json.level, json.cause)
+    outer = (json.labels, json.foreign, json.wrapper, json.records)
+    lists = (*plain, json.outcome.ended, json.outcome.event, *outer)
     assert len(lists) == FIELDS
     table = [[0, 0, 0, 0] for _ in range(NAME_SLOTS)]
     for field, names in enumerate(lists):

@@ -4,9 +4,10 @@ import numpy as np
 
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE, skip_space, text_at, value_end
+from audit_lib.logs.kernel.line_fields import nowhere, taken
 from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import apart, byte, put, stay_apart, word
-from audit_lib.logs.kernel.named_fields import SIZE, Value, clear, name_of, nowhere, taken
+from audit_lib.logs.kernel.named_fields import RECORDS, SIZE, WRAPPER, Value, clear, name_of
 
 MOST_DEPTH = layout.MOST_DEPTH
 # Of each object or list that is open: its depth by names, whether it is a list, and one that is passed over.
@@ -49,8 +50,10 @@ def read_fields(frame, begin, end, inner):
             if byte(pos) == 123 or byte(pos) == 91:
                 more, dots = name_of(frame, name, name_end, Value(0, 0, pos, pos, depth))
                 is_list = byte(pos) == 91
-                if more & 2 and is_list and not top & _PASSED:
+                if (more & 2 and is_list and not top & _PASSED) or (more & RECORDS and level == 0):
                     return nowhere()
+                if more & WRAPPER and level == 0:
+                    put(word(frame, layout.FOUND), SIZE * layout.J_WRAPPER, 1)
                 passed = top & _PASSED or more & 1 or is_list or top & _LIST
                 level, depth = level + 1, depth + dots + 1
                 if level >= MOST_DEPTH or depth >= MOST_DEPTH:

@@ -20,7 +20,7 @@ from audit_lib.logs.kernel.memory import (
 )
 from audit_lib.logs.kernel.overlap import BEHIND_SPACES, ENDS_AT
 from audit_lib.logs.kernel.runs import address_end, head_end, run_end
-from audit_lib.logs.kernel.times import MISS, asctime, clf_time, iso_time, syslog_time
+from audit_lib.logs.kernel.times import MISS, asctime, clf_time, dated_time, iso_time, short_time, syslog_time
 from audit_lib.logs.templates import LEVELS
 
 AWAY = np.int64(layout.AWAY)
@@ -154,6 +154,10 @@ def first_match(frame, phase, shape, pos, end):
             after = timed(caps, clf_time(frame, pos, end))
         elif do == Do.TIME_ASCTIME:
             after = timed(caps, asctime(frame, pos, end))
+        elif do == Do.TIME_SHORT:
+            after = timed(caps, short_time(frame, pos, end))
+        elif do == Do.TIME_DATED:
+            after = timed(caps, dated_time(frame, pos, end))
         elif do == Do.TIME_SYSLOG:
             after = timed(caps, syslog_time(frame, pos, end))
         elif do == Do.LEVEL:

@@ -53,8 +53,10 @@ class Do(IntEnum):
     SEEK = 16  # as FIND; if what follows does not match, goes on to the next place
     AGAIN = 17  # goes to the next place of the text that was sought
     ADDRESS = 18  # takes an address, without a port
-    SWITCH = 19  # chooses by the next byte among those that can begin with it
-    AHEAD = 20  # chooses by the byte behind all bytes of a class
+    TIME_DATED = 19
+    TIME_SHORT = 20
+    SWITCH = 21  # chooses by the next byte among those that can begin with it
+    AHEAD = 22  # chooses by the byte behind all bytes of a class
 
 
 class MatchStep(NamedTuple):
@@ -72,6 +74,8 @@ _STEPS = {
     "time": MatchStep(Do.TIME),
     "time:clf": MatchStep(Do.TIME_CLF),
     "time:asctime": MatchStep(Do.TIME_ASCTIME),
+    "time:dated": MatchStep(Do.TIME_DATED),
+    "time:short": MatchStep(Do.TIME_SHORT),
     "time:syslog": MatchStep(Do.TIME_SYSLOG),
     "level": MatchStep(Do.LEVEL),
     "sp": MatchStep(Do.RUN, members=SP, least=1),
@@ -93,6 +97,7 @@ _STEPS = {
     "rest": MatchStep(Do.REST),
     "end": MatchStep(Do.LAST),
 }
+TIMES = (Do.TIME, Do.TIME_CLF, Do.TIME_SHORT, Do.TIME_ASCTIME, Do.TIME_DATED, Do.TIME_SYSLOG)
 _TO_THE_END = (Do.ALL, Do.REST, Do.LAST, Do.ENDS)
 
 

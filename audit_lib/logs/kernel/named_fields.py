@@ -7,39 +7,18 @@ import numpy as np
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE, number
 from audit_lib.logs.kernel.fields import host_of
-from audit_lib.logs.kernel.json_text import (
-    ESCAPED,
-    OTHER_VALUE,
-    TEXT_VALUE,
-    WIDE,
-    digits_end,
-    one_line,
-)
-from audit_lib.logs.kernel.login_outcome import IS_LOGIN, keep_ending, keep_event, put_refused, refused_login
+from audit_lib.logs.kernel.json_text import OTHER_VALUE, TEXT_VALUE, digits_end
+from audit_lib.logs.kernel.login_outcome import keep_ending, keep_event
 from audit_lib.logs.kernel.match import AWAY
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, same, word
 from audit_lib.logs.kernel.runs import LETTERS, address_end, run_end
 from audit_lib.logs.kernel.times import WHOLE, clf_time, iso_time
+from audit_lib.logs.kernel.told_request import is_path
 
-ASIDE = np.int64(-(1 << 61))  # as an instant: the naive reader decides
 LATEST = 7_258_118_400_000_000  # the year 2200
 SIZE = 5  # words a field: see `found` in `clear`
-_CAPTURED = (
-    (layout.J_CLIENT, layout.C_CLIENT),
-    (layout.J_METHOD, layout.C_METHOD),
-    (layout.J_PATH, layout.C_PATH),
-)
+FOREIGN, LABELS, WRAPPER, RECORDS = 1, 2, 4, 8  # what else a name may be
 slot_of = jit(layout.name_slot)
-
-
-class Fields(NamedTuple):
-    """What a structured line names: client, method and path are in the captures, the text in a buffer."""
-
-    at: int
-    lacks: int  # of the time
-    status: int
-    size: int
-    level: bool
 
 
 class Value(NamedTuple):
@@ -61,12 +40,13 @@ def clear(frame):
     found = word(frame, layout.FOUND)
     for field in range(layout.FIELDS):
         put(found, SIZE * field, 0)
+    put(found, SIZE * layout.J_EVENT + 1, 0)
     put(found, SIZE * layout.J_EVENT + 4, 0)
 
 
 @jit
 def name_of(frame, pos, end, value):
-    """Keeps a value for each field that its name may be. Returns what else the name is: 1 foreign, 2 labels.
+    """Keeps a value for each field that its name may be. Returns what else the name is: FOREIGN, LABELS, …
 
     With a value whose kind is 0 nothing is kept. AWAY where the naive reader decides.
     """
@@ -79,10 +59,11 @@ def name_of(frame, pos, end, value):
         stop = at
         while byte(stop) != 46:
             stop += 1
-        is_foreign |= is_listed(frame, at, stop) & 1
+        is_foreign |= is_listed(frame, at, stop) & FOREIGN
         at, dots = stop + 1, dots + 1
     if value.kind == 0:
-        return is_foreign | is_listed(frame, last, end), dots
+        listed = is_foreign | is_listed(frame, last, end)
+        return (listed & ~(WRAPPER | RECORDS) if dots else listed), dots
     if is_foreign:
         return 0, dots
     rows, text, size = word(frame, layout.NAMES), word(frame, layout.TEXT), end - last
@@ -101,7 +82,7 @@ def name_of(frame, pos, end, value):
 
 @inlined
 def is_listed(frame, pos, end):
-    """Whether a name is one of foreign objects (1) or of labels (2)."""
+    """What else a name is: of foreign objects, of labels, of a line within, of records."""
     rows, text, size, listed = word(frame, layout.NAMES), word(frame, layout.TEXT), end - pos, 0
     if size == 0:
         return 0
@@ -109,7 +90,9 @@ def is_listed(frame, pos, end):
     while word(rows + 32 * slot, 3):
         row = rows + 32 * slot
         if word(row, 3) == size and same(pos, text + word(row, 2), size):
-            listed |= (word(row, 0) == layout.J_FOREIGN) | (word(row, 0) == layout.J_LABELS) << 1
+            field = word(row, 0)
+            listed |= (field == layout.J_FOREIGN) | (field == layout.J_LABELS) << 1
+            listed |= (field == layout.J_WRAPPER) << 2 | (field == layout.J_RECORDS) << 3
         slot = (slot + 1) & (layout.NAME_SLOTS - 1)
     return listed
 
@@ -129,7 +112,7 @@ def keep(frame, field, place, value):
         return True
     is_text, begin, end, kept = value.kind == TEXT_VALUE, value.begin, value.end, np.int64(0)
     holds = value.holds
-    if field == layout.J_TEXT:
+    if field == layout.J_TEXT or field == layout.J_CAUSE:
         if not is_text or end == begin:
             return True
     elif field != layout.J_LEVEL:
@@ -183,14 +166,6 @@ def past_spaces(pos, end):
     return end
 
 
-@inlined
-def is_path(pos, end):
-    """Whether a path begins with a slash or a scheme."""
-    at = run_end(LETTERS, pos, end)
-    scheme = at > pos and end - at >= 3 and byte(at) == 58 and byte(at + 1) == 47 and byte(at + 2) == 47
-    return byte(pos) == 47 or scheme
-
-
 @jit
 def instant_of(frame, pos, end, is_text):
     """The instant that a value names, or NONE, and what it lacks."""
@@ -218,37 +193,3 @@ def instant_of(frame, pos, end, is_text):
     else:
         at = number(pos, size if size <= 17 else size - 3)
     return (np.int64(at) if at < LATEST else NONE), WHOLE
-
-
-@jit
-def taken(frame, inner, json):
-    """The fields in the form that a line is counted in; the text goes to `inner`."""
-    found, caps = word(frame, layout.FOUND), word(frame, layout.CAPTURES)
-    for field, capture in _CAPTURED:
-        row = found + 8 * SIZE * field
-        is_seen = word(row, 0) != 0
-        put(caps, capture, word(row, 2) if is_seen else 0)
-        put(caps, capture + 1, word(row, 3) if is_seen else 0)
-    row, size = found + 8 * SIZE * layout.J_TEXT, np.int64(0)
-    told = refused_login(frame, found + 8 * SIZE * layout.J_ENDED, found + 8 * SIZE * layout.J_EVENT)
-    if told:
-        size = put_refused(inner) if told == IS_LOGIN else np.int64(AWAY)
-    elif word(row, 0):
-        size = np.int64(AWAY)
-        if not (json and word(row, 1) & WIDE):
-            escaped = word(row, 1) & ESCAPED != 0
-            size = np.int64(one_line(word(row, 2), word(row, 3), inner, escaped, json))
-    time, status = found + 8 * SIZE * layout.J_TIME, found + 8 * SIZE * layout.J_STATUS
-    return Fields(
-        word(time, 4) if word(time, 0) else NONE,
-        word(time, 1) if word(time, 0) else WHOLE,
-        word(status, 4) if word(status, 0) else np.int64(0),
-        size,
-        word(found + 8 * SIZE * layout.J_LEVEL, 0) != 0,
-    )
-
-
-@inlined
-def nowhere():
-    """What stands for a line that the naive reader decides on."""
-    return Fields(ASIDE, WHOLE, np.int64(0), np.int64(0), False)

@@ -15,11 +15,13 @@ from audit_lib.logs.templates import BEGINS, LEVELS
 _CAPITALS, _SMALL, _DIGITS = BEGINS["variable"], bytes(range(97, 123)), BEGINS["digits"]
 _NAME = (_CAPITALS, _SMALL, _SMALL)
 _DATE = (*(_DIGITS,) * 4, b"-/", _DIGITS, _DIGITS, b"-/", _DIGITS, _DIGITS, b"T ")
-_CLF = (_DIGITS, _DIGITS, b"/- ", *_NAME, b"/- ", *(_DIGITS,) * 4, b": ")
+_SHORT = (_DIGITS, b"/- ", *_NAME, b"/- ", *(_DIGITS,) * 4, b": ")
 _TIMES = {
     Do.TIME: _DATE,
-    Do.TIME_CLF: _CLF,
+    Do.TIME_CLF: (_DIGITS, *_SHORT),
+    Do.TIME_SHORT: _SHORT,
     Do.TIME_SYSLOG: (*_NAME, b" "),
+    Do.TIME_DATED: (*_NAME, b" "),
     Do.TIME_ASCTIME: (*_NAME, b" ", *_NAME, b" "),
 }
 _LEVELS = (BEGINS["level"], *(_CAPITALS,) * (min(map(len, LEVELS)) - 1))

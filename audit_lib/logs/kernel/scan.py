@@ -20,9 +20,9 @@ from audit_lib.logs.kernel.line import (
     read_request,
     requested,
 )
+from audit_lib.logs.kernel.line_fields import ASIDE
 from audit_lib.logs.kernel.match import AWAY, first_match, shows_anywhere
 from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
-from audit_lib.logs.kernel.named_fields import ASIDE
 from audit_lib.logs.kernel.pair_line import has_pairs, read_pairs
 from audit_lib.logs.kernel.raw_line import line_at, shape_of, tidy
 from audit_lib.logs.kernel.tables import add_waiting, gather, number_of, refill, relink
@@ -115,7 +115,7 @@ def read_line(frame, raw, raw_end, shape):
     """
     caps, inner = word(frame, layout.CAPTURES), word(frame, layout.INNER)
     pos, end, at, client = raw, raw_end, NONE, np.int64(0)
-    record, understood, depth = False, False, 0
+    record, understood, depth, cause = False, False, 0, False
     while True:
         if not is_object(pos, end):
             shape = shape_of(pos, end) if depth else shape
@@ -137,7 +137,7 @@ def read_line(frame, raw, raw_end, shape):
         if at == NONE and fields.at != NONE:
             at = fields.at
             keep_lacks(frame, fields.lacks)
-        depth, understood = depth + 1, True
+        depth, understood, cause = depth + 1, True, cause or fields.cause
         path, path_end = word(caps, layout.C_PATH), word(caps, layout.C_PATH_END)
         method, method_end = word(caps, layout.C_METHOD), word(caps, layout.C_METHOD_END)
         host, host_end = word(caps, layout.C_CLIENT), word(caps, layout.C_CLIENT_END)
@@ -157,7 +157,7 @@ def read_line(frame, raw, raw_end, shape):
         if fields.size == 0 and not json:  # pairs without a text of their own: a message may be written so
             break
         pos, end = to, to + fields.size
-    return read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, depth > 0)
+    return read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, depth > 0, cause)
 
 
 @inlined
@@ -176,8 +176,11 @@ def count_request(frame, at):
 
 
 @inlined
-def read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, structured):
-    """A text behind its prefixes, whose time, record and client are given, and the raw line."""
+def read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, client, structured, cause):
+    """A text behind its prefixes, whose time, record and client are given, and the raw line.
+
+    If it shows nothing and what stands behind it may, the naive reader decides.
+    """
     after = first_match(frame, layout.BODY, shape, pos, end)
     if after == AWAY:
         return False
@@ -189,7 +192,7 @@ def read_text(frame, shape, pos, end, raw, raw_end, at, record, understood, clie
         if word(word(word(frame, layout.CAPTURES), layout.BLOCK_AT), layout.REQUEST):
             return count_request(frame, at)
     shown = read_message(frame, shape, pos, end, client)
-    if shown.status == AWAY or shows_anywhere(frame, raw, raw_end):
+    if shown.status == AWAY or (cause and not shown.message) or shows_anywhere(frame, raw, raw_end):
         return False
     place = layout.MESSAGES if shown.message else layout.TEXT_ONLY if understood else layout.UNKNOWN
     end_line(frame, at, record, place, continues)

@@ -63,8 +63,9 @@ PREFIX, INNER_PREFIX, BODY, MESSAGE = range(4)
 SCAN, TAKE, SIGHT, NUMBER_OF, REFILL, RELINK, GATHER = range(7)
 MOST_ARGS = 16  # numbers for one call
 # Fields of a structured line.
-(J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_ENDED, J_EVENT) = range(9)
-J_LABELS, J_FOREIGN, FIELDS = range(9, 12)
+(J_TIME, J_TEXT, J_STATUS, J_CLIENT, J_METHOD, J_PATH, J_LEVEL, J_CAUSE, J_ENDED, J_EVENT) = range(10)
+# Names of lists of labels, and of objects: those that hold what a client writes, a line, or lines.
+J_LABELS, J_FOREIGN, J_WRAPPER, J_RECORDS, FIELDS = range(10, 15)
 MOST_DEPTH = 30  # of objects within objects
 # What is found of a line: five words a field, the objects that are open, three words an event.
 MOST_EVENTS = 6
@@ -72,7 +73,7 @@ EVENTS_AT = 5 * FIELDS + MOST_DEPTH
 FOUND_SIZE = EVENTS_AT + 3 * MOST_EVENTS
 
 # Kinds of words: of possible failures, and of what the fields of a structured line say.
-W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN, W_KINDS = range(7)
+W_ABOUT, W_FAILING, W_BEFORE, W_REFUSED, W_GRANTED, W_LOGIN, W_ASIDE, W_FAILED, W_KINDS = range(9)
 HEAD_OF_WORD = 3  # so many bytes of each are sought together with those of the others
 
 # Slots of the table of their names.
@@ -82,6 +83,11 @@ NAME_SLOTS = 1024
 def name_slot(size: int, first: int, last: int) -> int:
     """Where the search for a name begins, by its size, first and last byte; compiled, too."""
     return (size * 131 + first * 31 + last) & (NAME_SLOTS - 1)
+
+
+def end_slot(third: int, second: int, last: int) -> int:
+    """The bit of the three letters that end a name, in small letters; compiled, too."""
+    return (third * 31 + second * 7 + last) & 63
 
 
 class Program(NamedTuple):

@@ -133,17 +133,34 @@ def iso_time(frame, pos, end):
 @jit
 def clf_time(frame, pos, end):
     """24/Nov/2026:13:50:34 +0000."""
-    mark, between = byte(pos + 2), byte(pos + 11)
-    if end - pos < 20 or byte(pos + 6) != mark or (between != 58 and between != 32):
-        return no_time()
-    if mark != 47 and mark != 45 and mark != 32:
-        return no_time()
-    midnight, clock = seconds(number(pos + 7, 4), month(pos + 3), number(pos, 2)), clock_of(pos + 12)
-    if midnight == NONE or clock < 0:
+    wall = clf_seconds(pos, 2, end)
+    if wall == NONE:
         return no_time()
     at, micros = fraction(pos + 20, end, False)
     at, offset = zone_of(at, end, False)
-    return Time(at, instant(frame, midnight + clock, micros, offset), lacks_zone(offset))
+    return Time(at, instant(frame, wall, micros, offset), lacks_zone(offset))
+
+
+@jit
+def clf_seconds(pos, digits, end):
+    """Seconds since 1970 at 24/Nov/2026:13:50:34, whose day has so many digits; NONE for another shape."""
+    day = pos + digits
+    mark, between = byte(day), byte(day + 9)
+    if end - day < 18 or byte(day + 4) != mark or (between != 58 and between != 32):
+        return NONE
+    if mark != 47 and mark != 45 and mark != 32:
+        return NONE
+    midnight, clock = seconds(number(day + 5, 4), month(day + 1), number(pos, digits)), clock_of(day + 10)
+    return NONE if midnight == NONE or clock < 0 else midnight + clock
+
+
+@jit
+def short_time(frame, pos, end):
+    """4/Nov/2026:13:50:34, without a fraction or a zone behind it."""
+    wall, after = clf_seconds(pos, 1, end), pos + 19
+    if wall == NONE or (after < end and (48 <= byte(after) <= 57 or byte(after) == 46)):
+        return no_time()
+    return Time(after, instant(frame, wall, 0, NONE), _ZONELESS)
 
 
 @jit
@@ -160,6 +177,26 @@ def asctime(frame, pos, end):
     if midnight == NONE or clock < 0:
         return no_time()
     return Time(at + 5, instant(frame, midnight + clock, micros, NONE), _ZONELESS)
+
+
+@jit
+def dated_time(frame, pos, end):
+    """Nov 24 2026 13:50:34, as devices write it that tell the year."""
+    day = day_of_month(pos + 4)
+    year = pos + 7 - (byte(pos + 5) == 32)
+    if (
+        end - year < 13
+        or not is_name(pos)
+        or byte(pos + 3) != 32
+        or byte(year - 1) != 32
+        or byte(year + 4) != 32
+    ):
+        return no_time()
+    midnight, clock = seconds(number(year, 4), month(pos), day), clock_of(year + 5)
+    if midnight == NONE or clock < 0:
+        return no_time()
+    at, micros = fraction(year + 13, end, False)
+    return Time(at, instant(frame, midnight + clock, micros, NONE), _ZONELESS)
 
 
 @jit

@@ -47,6 +47,7 @@ NAMES = [
     ),
     *("x.y.path", "", ".", "t", "$date", "é"),
     *("success", "outcome", "result", "event", "action", "event.action", "data.success"),
+    *("type", "error", "err", "data", "payload", "events", "Records", "x.events", "code", "name"),
 ]
 VALUES: list[Any] = [
     *(
@@ -118,6 +119,34 @@ VALUES: list[Any] = [
         'log"in',
         "x" * 5000 + "login",
     ),
+    *(
+        "login_failed",
+        "UserLoginFailed",
+        "User login failed(SSH)",
+        'login_failed"',
+        "login\\failed",
+        "x" * 60 + "login_failed",
+        "login_failed_count",
+        "UpdateLoginSettings",
+        "Unauthorized",
+        "authentication failed",
+        "password rejected\nfor x",
+        "x" * 595 + " password failed",
+        4625,
+        "GET /a HTTP/1.1",
+        "HTTP: POST /login",
+        "GET /a b",
+        "PUT https://h.example/x",
+        "::ffff:203.0.113.7:443",
+    ),
+    *(
+        [{"type": "login", "name": "login_failure"}, 7],
+        [
+            {"time": "2026-08-02T10:00:00Z", "event": "login_failed"},
+            {"time": "2026-08-02T10:09:00Z", "msg": "x"},
+        ],
+        {"type": "login_failed", "ip": "203.0.113.7", "time": "2026-08-02T10:00:00Z"},
+    ),
     *(99999999999, 7258118400, 18446744073709551616, "/\ud83d", "a/b", "//", [1, "x", {"status": 401}], []),
 ]
 
@@ -134,6 +163,7 @@ def _json(rng: random.Random) -> str:
     text = json.dumps(
         _object(rng, 3), ensure_ascii=rng.random() < 0.5, separators=rng.choice([(",", ":"), (", ", ": ")])
     )
+    text = text.replace("_fail", rng.choice(["_fail", "\\u005ffail"]))  # an escape that nobody needs
     return text.replace("\\ud83d", "x") if "\ud83d" in text else text
 
 
@@ -192,6 +222,9 @@ COMMON = [
     b'{"user":"\xc3\xa9","status":401,"path":"/","client":"203.0.113.7"}',
     b'{"event":"user.login","success":false,"ip":"203.0.113.7","time":"2026-08-02T10:00:00Z"}',
     b'{"event":"said \\"x\\"","result":"ok","time":"2026-08-02T10:00:00Z"}',
+    b'{"type":"user.login.failed","ip":"203.0.113.7","time":"2026-08-02T10:00:00Z"}',
+    b'time=2026-08-02T10:00:00Z level=warning msg="HTTP: POST http://x/i" httpStatus=401 ip=203.0.113.7',
+    b'{"level":"error","msg":"no page","error":"connection reset by \\"peer\\"","ip":"203.0.113.7"}',
 ]
 
 
