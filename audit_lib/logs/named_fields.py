@@ -13,6 +13,7 @@ from audit_lib.logs.templates import ADDRESS, FIELDS
 from audit_lib.logs.units import WHOLE, ZONELESS
 
 MOST_DEPTH = 30  # objects within objects; a line with more is not understood
+MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
 _TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _LATEST = 7_258_118_400_000_000  # the year 2200
@@ -88,14 +89,19 @@ def json_fields(text: bytes, names: JsonFields, zone: ZoneInfo) -> NamedFields |
     return _object_fields(record, names, zone) if isinstance(record, _Object) else None
 
 
-def _object_fields(record: _Object, names: JsonFields, zone: ZoneInfo) -> NamedFields:
-    """The fields of an object; of the one that it wraps if it names none itself, and of its records."""
+def _object_fields(record: _Object, names: JsonFields, zone: ZoneInfo) -> NamedFields | None:
+    """The fields of an object; of the one that it wraps if it names none itself, and of its records.
+
+    None if it has more records than a line can hold.
+    """
     fields = _chosen(_walked(record, names, 0), names, zone)
     nested = [(name, value) for name, value in record if isinstance(value, list)]
     for name, value in nested:
         if name in names.wrapper and isinstance(value, _Object) and fields == NamedFields():
             fields = _chosen(_walked(value, names, 0), names, zone)
     found = [each for name, value in nested if name in names.records for each in _objects(value)]
+    if len(found) > MOST_RECORDS:
+        return None
     within = names.within_records if found else names
     records = tuple(_chosen(_walked(each, within, 0), within, zone) for each in found)
     return replace(fields, records=records) if records else fields

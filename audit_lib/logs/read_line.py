@@ -109,7 +109,7 @@ class Reader:
             events = request_of_fields(fields, head.client or "", self.formats)
             return replace(shown_line(at, True, events), lacks=within.lacks)
         seen = dict[LogEvent, None]()
-        for piece in fields.text.split(b"\n"):
+        for piece in fields.text.split(b"\n") if fields.text else ():
             line = self.read(bare(piece), within)
             within = replace(within, lacks=within.lacks | line.lacks)
             at = line.at if at is None else at
