@@ -24,6 +24,7 @@ from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.audit import Audit
+from audit_lib.findings.previous_report import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
@@ -104,6 +105,7 @@ def review(ctx: click.Context, /, folder: Path, sample: bool, out: Path | None, 
             raise BadInput.at("the current folder", NOTHING)
         context = Opened(project, choose_policy(project, given["policy"]), values)
         refuse_values(context, {"--out": out, "--previous": given["previous"], "--ledger": given["ledger"]})
+        _try_out(project, given["previous"], given["scheduler"])
         if given["snapshot"]:
             _snapshot(project, values, given["policy"])
         parameters = _parameters(project, None if sample else folder, given)
@@ -125,6 +127,16 @@ def _check_options(named: bool, sample: bool, given: dict[str, Any]) -> None:
         faults.append(Fault("--new-only", "needs --fail-on and --previous, the report.json to compare with"))
     if faults:
         raise BadInput(faults)
+
+
+def _try_out(project: Project, previous: Path | None, scheduler: str) -> None:
+    """`BadInput` before anything is written or a kernel started, which takes seconds."""
+    if previous:
+        read_previous(previous, project.name, keeper_of(project).key)
+    if scheduler:
+        from audit_lib.logs.cluster import connect  # noqa: PLC0415  takes a second to import
+
+        connect(scheduler).close()
 
 
 def _holds_anything(project: Project) -> bool:

@@ -40,13 +40,17 @@ def read_on_cluster(urls: Sequence[str], plan: Plan, scheduler: str, size: int =
     worker.
     """
     places = [url if "://" in url else str(Path(url).resolve()) for url in urls]
-    try:
-        client: Any = Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, TimeoutError):
-        raise BadInput.at("--scheduler", f"no scheduler answers at {scheduler}") from None
-    with client:
+    with connect(scheduler) as client:
         work = [_submitted(client, place, plan, size) for place in places]
         return [_gathered(place, *each, plan) for place, each in zip(places, work, strict=True)]
+
+
+def connect(scheduler: str) -> Any:
+    """A client of the cluster, to be closed; `BadInput` where no scheduler answers."""
+    try:
+        return Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, TimeoutError):
+        raise BadInput.at("--scheduler", f"no scheduler answers at {scheduler}") from None
 
 
 def open_url(url: str) -> BinaryIO:

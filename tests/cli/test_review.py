@@ -17,6 +17,8 @@ from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.cli.verify import report_faults
+from audit_lib.logs import cluster
+from audit_lib.report.publish import run_notebook
 from audit_lib.report.publish.reviewed import ARTEFACTS
 from audit_lib.report.publish.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT
@@ -61,6 +63,10 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     assert "/tmp" not in text
 
 
+def _no_kernel(*_: object) -> None:
+    pytest.fail("a kernel was started")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -77,8 +83,9 @@ def test_the_manifest_names_inputs_without_what_could_be_guessed() -> None:
     ],
     ids=" ".join,
 )
-def test_bad_input_is_one_line(arguments: list[str], said: str) -> None:
-    """Exit 2, one line a fault on stderr, no traceback, nothing published."""
+def test_bad_input_is_one_line(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 2, one line a fault on stderr, no traceback, nothing published; no kernel was started for it."""
+    monkeypatch.setattr(run_notebook, "OwnKernel", _no_kernel)
     run = CliRunner().invoke(main, ["review", *arguments])
     assert run.exit_code == 2, run.output
     assert said in run.stderr
@@ -144,9 +151,9 @@ def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
     """With --scheduler workers read the logs: all artefacts and nothing else, and the bytes are the committed
     ones; what to open is said."""
     out = tmp_path / "there"
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        run = _run("--sample", "--out", out, "--scheduler", cluster.scheduler_address)
-        with Client(cluster.scheduler_address, set_as_default=False) as client:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local:
+        run = _run("--sample", "--out", out, "--scheduler", local.scheduler_address)
+        with Client(local.scheduler_address, set_as_default=False) as client:
             read = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.task_prefixes))
     assert (run.returncode, run.stderr, bool(read)) == (0, "", True)
     made = {path.name: path.read_bytes() for path in out.iterdir()}
@@ -157,8 +164,10 @@ def test_a_cluster_publishes_the_same_report_whole(tmp_path: Path) -> None:
     assert "does not exist; to supply it: " in run.stdout
 
 
-def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path) -> None:
-    """The command ends with 2, and nothing is published."""
+def test_a_scheduler_that_does_not_answer_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command ends with 2 before a kernel is started, and nothing is published."""
+    monkeypatch.setattr(run_notebook, "OwnKernel", _no_kernel)
+    monkeypatch.setattr(cluster, "_PATIENCE_SECONDS", 1)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
