@@ -4,6 +4,7 @@ import base64
 import re
 from hashlib import sha256
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import nbformat
 import pytest
@@ -145,3 +146,11 @@ def test_a_mark_of_somebody_s_own_stands_for_nothing() -> None:
     own = new_output("display_data", data={"text/html": '<p>mine<i data-table="7"></i></p>'})
     made = page(new_notebook(cells=[new_code_cell("1", outputs=[own])]), "mine")
     assert "<p>mine</p>" in made
+
+
+def test_a_dark_page_differs_in_colours_alone() -> None:
+    """What is seen of the layout in one scheme holds in the other: only the variables of colours differ."""
+    css = files("audit_lib.report").joinpath("page.css").read_text("utf-8")
+    colours = r"(?:--[a-z]+:#[0-9a-f]{6};?)+"
+    assert len(re.findall(rf"@media\(prefers-color-scheme:dark\){{:root{{{colours}}}}}", css)) == 1
+    assert css.count("prefers-color-scheme") == 1

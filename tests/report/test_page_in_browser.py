@@ -113,10 +113,20 @@ def test_a_link_opens_what_it_leads_to(chromium: Browser) -> None:
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="npm ci of tests/loaders into .cache/npm is needed")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("wide", [1280, 390])
-def test_axe_finds_nothing(chromium: Browser, scheme: str, wide: int) -> None:
-    """No violation, folded and with every fold open."""
+@pytest.mark.parametrize(
+    ("wide", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.long),
+        pytest.param(390, "light", marks=pytest.mark.long),
+    ],
+)
+def test_axe_finds_nothing(chromium: Browser, wide: int, scheme: str) -> None:
+    """No violation, folded and with every fold open.
+
+    Each width and each scheme once: widths move and hide, schemes colour (test_page.py).
+    """
     viewport = {"width": wide, "height": 900}
     context = chromium.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
     page = context.new_page()
