@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 import audit_lib
 from audit_lib.__main__ import main
 from tests.support.fakes import fake_value
+from tests.support.homes import with_rules
 from tests.support.hostile import booby_trap
 from tests.support.paths import ROOT
 from tests.support.reproduced import reproduce
@@ -143,7 +144,6 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(bin_: Path, *words: str, cwd: Path, home: Path) -> "subprocess.CompletedProcess[str]":
     """The console script as its user types it, in a home of its own."""
-    home.mkdir(exist_ok=True)
     environment = {"HOME": str(home), "PATH": f"{bin_}:/usr/bin:/bin"}
     done = subprocess.run(
         ["audit-lib", *words],
@@ -165,7 +165,7 @@ def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: 
     (project / "backend").mkdir(parents=True)
     (project / "backend" / ".env").write_text(f"JWT_SECRET_KEY={fake_value('inside')}\n")
     booby_trap(project, sprung)
-    _run(installed, "leaks", "--project", ".", cwd=project, home=tmp_path / "home")
+    _run(installed, "leaks", "--project", ".", cwd=project, home=with_rules(tmp_path / "home"))
     reproduce(["audit-lib"], project, tmp_path / "another home", {"PATH": f"{installed}:/usr/bin:/bin"})
     assert not sprung.exists(), sprung.read_text()
     code = "import audit_lib, sys; sys.stdout.write(audit_lib.__file__)"

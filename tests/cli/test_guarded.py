@@ -9,6 +9,7 @@ import pytest
 
 from audit_lib.__main__ import COMMANDS
 from tests.support.fakes import fake_value
+from tests.support.homes import with_rules
 from tests.support.paths import ROOT
 
 TOKEN = fake_value("every command")
@@ -64,8 +65,9 @@ def test_leaks_says_no_value_in_a_path(tmp_path: Path, layout: str) -> None:
     (tmp_path / ".env").write_text(f"API_TOKEN={TOKEN}\n")
     (tmp_path / f"a-{spelled}").write_text(TOKEN)
     command = [sys.executable, "-m", "audit_lib", "leaks", "--project", str(tmp_path), "--format", layout]
-    home = {"HOME": str(tmp_path.parent), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=home, capture_output=True, text=True, check=False)
+    home = with_rules(tmp_path.parent / "home")
+    environment = {"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "API_TOKEN" in done.stdout
     assert spelled not in done.stdout + done.stderr
