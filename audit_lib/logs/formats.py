@@ -39,6 +39,10 @@ class LogFormats:
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
     logins: tuple[Login, ...] = ()
 
+    def __hash__(self) -> int:
+        # What is made of formats is kept by them, and a hash of all they hold takes longer than a small log.
+        return hash((self.declared_statuses, self.logins, self.secret_parameters, len(self.messages)))
+
     def kind_of(self, status: int) -> str:
         """The kind of a request with this status; that of no failure is "other"."""
         return REQUEST_KINDS.get(status, DECLARED if status in self.declared_statuses else "other")
