@@ -90,7 +90,7 @@ def test_no_kernel_outlives_a_killed_review(command: list[str], tmp_path: Path) 
         assert _wait_for(lambda: _kernels(run.pid))
         kernels = _kernels(run.pid)
         run.kill()
-    assert _wait_for(lambda: not any(Path(f"/proc/{number}/exe").exists() for number in kernels), 30)
+    assert _wait_for(lambda: not any(Path(f"/proc/{number}/exe").exists() for number in kernels))
 
 
 @pytest.mark.long

@@ -19,7 +19,7 @@ from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project.load import remember_sample
 from tests.support.artefacts import text_of
-from tests.support.browser import browser
+from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, OTHER, payloads
 
@@ -144,7 +144,7 @@ def _commit(project: Path, messages: list[str]) -> None:
 def test_the_page_is_dead_in_a_real_browser(attacked: Path, listener: ThreadingHTTPServer) -> None:
     """Opened in Chromium, the report makes no request, runs nothing and holds no element of an attacker's."""
     with browser() as chromium:
-        page = chromium.new_page()
+        page = new_page(chromium)
         dialogs: list[str] = []
         page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
         page.goto((attacked / "report.html").as_uri(), wait_until="load")

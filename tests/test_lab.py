@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.support.browser import browser
+from tests.support.browser import browser, new_page
 from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
 from tests.support.sample_copy import write_sample
@@ -28,11 +28,11 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
         parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
     nbformat.write(notebook, work / "incident.ipynb")
     with browser() as chromium, jupyterlab(work, tmp_path) as address:
-        page, asked = chromium.new_page(viewport={"width": 1400, "height": 1200}), list[str]()
+        page, asked = new_page(chromium, viewport={"width": 1400, "height": 1200}), list[str]()
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address.format(name="incident.ipynb"))
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
-        page.locator("#jp-main-statusbar", has_text="Idle").wait_for(timeout=60_000)
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         cell = page.locator('.jp-CodeCell:has-text("report.pickers")')
@@ -41,13 +41,13 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
         box = cell.locator("input[list]").first
         box.fill(ELSEWHERE)
         box.press("Enter")
-        cell.get_by_text("Nothing of what is chosen is in the window").wait_for(timeout=60_000)
+        cell.get_by_text("Nothing of what is chosen is in the window").wait_for()
         marks = cell.locator('rect.mark[data-lane="this address"]')
-        marks.first.wait_for(state="detached", timeout=60_000)  # else what follows reads the drawing before
+        marks.first.wait_for(state="detached")  # else what follows reads the drawing before
         go = cell.get_by_role("button", name="Go there")
         go.click()
-        marks.first.wait_for(timeout=60_000)
-        go.wait_for(state="hidden", timeout=60_000)  # what lies below has moved up
+        marks.first.wait_for()
+        go.wait_for(state="hidden")  # what lies below has moved up
 
         until = cell.locator("input[type=text]").nth(1)
         before = until.input_value()
@@ -60,13 +60,13 @@ def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.Mon
             "([node, was]) => node.value < was", arg=[until.element_handle(), before], timeout=60_000
         )
         cell.locator('rect.mark[data-lane="refused"]').first.click()
-        cell.locator('th:has-text("cited")').wait_for(timeout=60_000)
+        cell.locator('th:has-text("cited")').wait_for()
 
         page.locator('.jp-CodeCell:has-text("report.steps_section") .cm-content').click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run Selected Cell and All Below", exact=True).click()
         below = page.locator('.jp-CodeCell:has-text("report.addresses_section")')
-        below.locator(f'caption:has-text("Address {ELSEWHERE}")').wait_for(timeout=60_000)
+        below.locator(f'caption:has-text("Address {ELSEWHERE}")').wait_for()
         page.screenshot(path=str(tmp_path / "lab.png"))
         assert (tmp_path / "lab.png").stat().st_size > 10_000
         here = address.split("/lab")[0].removeprefix("http")

@@ -22,7 +22,7 @@ finally:
 def test_a_command_that_hangs_is_ended() -> None:
     """It ends with 2 and one line, and what is open is closed."""
     done = subprocess.run(
-        [sys.executable, "-c", HANG], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", HANG], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stdout) == (2, "cleaned up\n")
     assert done.stderr == "stopped after 360 minutes (AUDIT_MINUTES): what was left is not known\n"

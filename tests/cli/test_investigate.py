@@ -19,7 +19,7 @@ from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.report.publish.incident_evidence import ARTEFACTS
 from audit_lib.sample.configuration import DEPLOYS
-from tests.support.browser import browser
+from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads
@@ -96,7 +96,7 @@ def test_a_deploy_list_that_is_not_whole_is_told(published: tuple[Path, str]) ->
 def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> None:
     """At 400 px what stands out, and where it leaked, need no scrolling: a card a row."""
     with browser() as chromium:
-        page = chromium.new_page(viewport={"width": 400, "height": 900})
+        page = new_page(chromium, viewport={"width": 400, "height": 900})
         page.goto((published[0] / "incident.html").as_uri())
         for title in ("What stands out", "Places of the leak", "What to do", "In force in the window"):
             table = page.locator("table", has=page.locator("caption", has_text=title))
@@ -108,7 +108,7 @@ def test_on_a_phone_tables_of_text_fit_the_page(published: tuple[Path, str]) -> 
 def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> None:
     """Commit messages of a deploy list are shown as text: in Chromium nothing lives, nothing is asked."""
     with browser() as chromium:
-        page = chromium.new_page()
+        page = new_page(chromium)
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto((published[0] / "incident.html").as_uri())

@@ -75,7 +75,7 @@ def test_a_bare_client_sees_no_value_in_any_message(tmp_path: Path) -> None:
             client.history(raw=True, output=True, n=50, hist_access_type="tail"),
             client.execute("", user_expressions={"value": "SECRET"}),
         ):
-            heard.append(_text(client._recv_reply(request, timeout=30)))
+            heard.append(_text(client._recv_reply(request, timeout=60)))
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

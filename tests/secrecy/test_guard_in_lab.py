@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from audit_lib.secrecy.scrub import MARK
-from tests.support.browser import browser
+from tests.support.browser import browser, new_page
 from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.lab import jupyterlab
 from tests.support.paths import ROOT
@@ -22,14 +22,14 @@ def test_page_file_and_checkpoint_hold_no_value(tmp_path: Path, monkeypatch: pyt
         cell.metadata["tags"] = ["raises-exception"]  # "Run All Cells" goes on behind it
     nbformat.write(canary, work / "canary.ipynb")
     with browser() as chromium, jupyterlab(work, tmp_path) as address:
-        page = chromium.new_page()
+        page = new_page(chromium)
         page.goto(address.format(name="canary.ipynb"))
-        page.locator("#jp-main-statusbar", has_text="Idle").wait_for(timeout=60_000)
+        page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
-        page.locator(".jp-OutputArea-output pre", has_text="the end").wait_for(timeout=60_000)
+        page.locator(".jp-OutputArea-output pre", has_text="the end").wait_for()
         page.keyboard.press("Control+s")
-        page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached", timeout=20_000)
+        page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
         shown = page.content() + page.locator("body").inner_text()
         page.screenshot(path=str(tmp_path / "lab.png"))
     saved = [path.read_text("utf-8") for path in work.rglob("*.ipynb")]

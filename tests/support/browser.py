@@ -4,11 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PATIENCE = 60_000  # milliseconds for what takes one second on a machine at rest
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -27,6 +29,13 @@ def browser() -> Iterator[Browser]:
         reason = "there is no Chromium: apt install chromium"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        chromium = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=PATIENCE)
         yield chromium
         chromium.close()
+
+
+def new_page(chromium: Browser, **options: Any) -> Page:
+    """A page in a context of its own, in which every wait may take long."""
+    context = chromium.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    return context.new_page()

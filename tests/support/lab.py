@@ -40,7 +40,7 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/lab/tree/{{name}}?token={token}"
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def _wait(address: str, server: "subprocess.Popen[bytes]", seconds: float = 60) -> None:

@@ -162,7 +162,7 @@ def test_another_users_lock_of_a_folder_holds_nobody_up(tmp_path: Path) -> None:
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     os.close(handle)
