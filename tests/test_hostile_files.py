@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.homes import with_rules
 from tests.support.hostile_files import CASES
 
 PROCESSOR_SECONDS = 40  # of a command as a whole, its start and all its sources; a hang takes for ever
@@ -42,7 +43,8 @@ for project in projects:
 
 def _ended(command: str, projects: list[Path], home: Path) -> Iterator[tuple[int, int]]:
     """How each project ended: exit code and peak of memory in KB; nothing may say "internal"."""
-    homes = {"HOME": str(home), "AUDIT_KEY_FILE": str(home / "key"), "XDG_CACHE_HOME": str(home / "cache")}
+    cache = with_rules(home) / ".cache"
+    homes = {"HOME": str(home), "AUDIT_KEY_FILE": str(home / "key"), "XDG_CACHE_HOME": str(cache)}
     limits = (str(PROCESSOR_SECONDS), str(MEMORY))
     run = subprocess.run(
         [sys.executable, "-P", "-c", EACH, command, *limits, *map(str, projects)],
