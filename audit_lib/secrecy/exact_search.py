@@ -104,7 +104,8 @@ class ExactSearch:
 
     def meets(self, data: bytes) -> list[int]:
         """The places that are worth a look; quick, for content that mostly holds nothing."""
-        return [*(hit.start for hit in self._hits(data)), *(place.start for place in self._packed(data))]
+        hits = [*self._matcher.find(data, MOST_PLACES), *self._spelled.sift(data)]
+        return [*(hit.start for hit in hits), *(place.start for place in self._packed(data))]
 
     def look(self, data: bytes) -> list[Found]:
         """Each occurrence of each value in one content, once, by position."""

@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import random
+import re
+import string
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +14,7 @@ from audit_lib.secrecy import spelled
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.hyperscan_scan import HyperscanGate
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.numbers_in_row import any_text
 from audit_lib.secrecy.numpy_scan import PlainGate
 from audit_lib.secrecy.scrub import MARK, Scrubber
 from audit_lib.secrecy.spelled import SpelledSearch
@@ -44,7 +47,7 @@ WAYS: dict[str, Callable[[bytes], str]] = {
 @pytest.fixture(params=[HyperscanGate, PlainGate])
 def gate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to find what is worth a look."""
-    made = request.param(spelled._GATES)
+    made = request.param(any_text())
     monkeypatch.setattr(spelled, "_gate", lambda: made)
 
 
@@ -59,6 +62,22 @@ def test_a_spelled_value_is_found(way: str, value: str) -> None:
     assert set(data[: hit[0]].decode()[451:] + data[hit[1] :].decode()[:-451]) <= set(
         '\\x_%=u0&#;<>Buffer ,"[]{}typdata:\n '
     )
+
+
+ALPHABETS = ["0123456789abcdef", string.ascii_uppercase + string.digits, string.digits, "NOPQ", "~é€", "!#/"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_quick_look_misses_no_value(way: str) -> None:
+    """Of whatever characters the values are, by themselves or among others: 8 in a row will do."""
+    dice = random.Random(f"quick look {way}")
+    made = ["".join(dice.choices(some, k=size)) for some in ALPHABETS for size in (8, 9, 20, 64)]
+    values = [value for value in (*made, TOKEN, PASSWORD) if re.search(r"[ -~]{8}", value)]
+    together = SpelledSearch([(value, value) for value in values])
+    for value in values:
+        data = f"20 40 be\n{WAYS[way](value.encode())}\nde ad 99".encode()
+        for search in (SpelledSearch([(value, value)]), together):
+            assert search.sift(data) == search.find(data) != []
 
 
 @pytest.mark.usefixtures("gate")
