@@ -67,6 +67,17 @@ def test_each_kind_is_found_alone(shapes: Shapes) -> None:
     assert missed == []
 
 
+def test_a_token_of_each_length_is_found(shapes: Shapes) -> None:
+    """Facebook's for an app, whose lengths the rules name one by one; none that is shorter or longer."""
+    found = {
+        (app, size)
+        for app in range(10, 21)
+        for size in range(24, 31)
+        if shapes.look(_made("{0}|{1}", (app, "123456789"), (size, MIXED)).encode(), ("a.html",))
+    }
+    assert found == {(app, size) for app in range(12, 19) for size in range(26, 29)}
+
+
 def test_tokens_on_lines_one_after_the_other_are_all_found(shapes: Shapes) -> None:
     """The end of one line is the beginning of the next."""
     lines = "\n".join("glpat-" + fake_value(n, 20, MIXED) for n in range(5))
