@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -81,6 +81,10 @@ class Shapes:
         options = f"{VERSION} {version(ENGINE)} {self._every_provider} {self._markers}"
         return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
 
+    @cached_property
+    def _scanner(self) -> "Scanner":
+        return scanner(SHAPES, self.compiled, every_provider=self._every_provider)
+
     def meets(self, content: bytes) -> bool:
         """Whether anything in a content looks like a secret, wherever the content may be."""
         return bool(self._met(content))
@@ -104,7 +108,7 @@ class Shapes:
     ) -> set[tuple[str, str, str]]:
         """Values with their names and rules."""
         met = set()
-        for finding in scanner(SHAPES, self.compiled, every_provider=self._every_provider).scan(content):
+        for finding in self._scanner.scan(content):
             rule = finding.rule_id.rpartition(".")[2]
             by_name = rule in _BY_NAME or "generic" in rule
             within = (_in_block if rule == "below" else _in_data)(content, finding)
