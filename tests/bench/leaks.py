@@ -34,7 +34,10 @@ TARGETS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: wall and processor time in seconds, memory of all its processes in MB, what it found."""
+    """One run: wall and processor time in seconds, memory of all its processes in MB, what it found.
+
+    Of memory that several share, such as a pack that two of them read, each has its share (PSS).
+    """
 
     wall: float
     cpu: float
@@ -149,12 +152,17 @@ def measured(command: list[str], folder: Path, environment: Mapping[str, str] = 
     while process.poll() is None:
         with suppress(psutil.Error):
             family = [process, *process.children(recursive=True)]
-            largest = max(largest, sum(one.memory_info().rss for one in family))
+            largest = max(largest, sum(_memory(one, process) for one in family))
         sleep(0.05)
     wall, after = perf_counter() - started, os.times()
     assert process.returncode == 0
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Measured(wall, cpu, largest / 1e6, _found(process.stdout.read()))
+
+
+def _memory(one: psutil.Process, process: psutil.Process) -> int:
+    """None for a child that runs no program of its own yet: until then its memory is its parent's."""
+    return 0 if one != process and one.cmdline() == process.cmdline() else one.memory_full_info().pss
 
 
 def _found(output: str) -> int:
