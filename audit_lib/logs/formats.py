@@ -76,6 +76,11 @@ class LogFormats:
         }
 
     @cached_property
+    def sought(self) -> tuple[Block, ...]:
+        """The messages that are sought anywhere in a line."""
+        return tuple(block for block in self.messages if block.anywhere)
+
+    @cached_property
     def login_answers(self) -> tuple[LoginAnswer, ...]:
         """The requests that bear on the declared logins, in the order in which they are tried."""
         return answers_of(self.logins, {*REQUEST_KINDS, *self.declared_statuses})

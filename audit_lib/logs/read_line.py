@@ -157,19 +157,17 @@ class Reader:
     def match(self, section: str, text: bytes) -> Match | None:
         """What the first block of a section that matches takes of a text."""
         for block in self.formats.by_beginning[section].of(text):
-            if taken := self._taken(block, text):
+            found = block.expression.match(text)  # here, since most of many blocks do not match
+            if found and (taken := self._taken(block, text, found)):
                 return taken
         return None
 
-    def _taken(self, block: Block, text: bytes) -> Match | None:
+    def _taken(self, block: Block, text: bytes, found: re.Match[bytes]) -> Match | None:
         """How a text begins by a block; None also where no calendar has the time that it names.
 
         A client may choose a name that holds an address, and what stands around one. So where that stands
         once more behind the address, the client is not known.
         """
-        found = block.expression.match(text)
-        if found is None:
-            return None
         fields = found.groupdict()
         before, behind = block.around_client
         if before:
@@ -183,7 +181,8 @@ class Reader:
         at = parse_time(fields["time"], self.zone)
         if at is None:
             later = self._without_false_times(block, text)
-            return self._taken(block, later) if later else None
+            then = block.expression.match(later) if later else None
+            return self._taken(block, later, then) if later and then else None
         lacks = ZONELESS if lacks_zone(fields["time"]) else WHOLE
         return Match(block, fields, at, found.end(), lacks)
 
@@ -235,5 +234,5 @@ def _is_object(text: bytes) -> bool:
 
 
 def _anywhere(text: bytes, formats: LogFormats) -> tuple[LogEvent, ...]:
-    blocks = (block for block in formats.messages if block.anywhere)
-    return tuple(LogEvent(block.kind, block.name) for block in blocks if block.parts[0].literal in text)
+    found = (block for block in formats.sought if block.parts[0].literal in text)
+    return tuple(LogEvent(block.kind, block.name) for block in found)

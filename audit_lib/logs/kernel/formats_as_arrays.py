@@ -91,7 +91,7 @@ def compile_formats(formats: LogFormats) -> Program:
     places = formats.message_numbers
     blocks = [_row(block, 0, texts) for block in (*formats.prefixes, *formats.bodies)]
     blocks += [_row(block, places[block.name], texts) for block in at_begin]
-    sought = [texts.place(block.parts[0].literal) for block in formats.messages if block.anywhere]
+    sought = [texts.place(block.parts[0].literal) for block in formats.sought]
     # The kernel only asks which lines the naive reader has to look at: what follows a `*` is enough.
     endings = dict.fromkeys(name.lstrip("*").encode() for name in formats.secret_parameters)
     parameters = [texts.place(name) for name in endings]
