@@ -106,9 +106,12 @@ def entry(line: int, name: str, value: str) -> EnvLine:
 
 def looks_like_value(text: str) -> bool:
     """Whether a text in a name's place is more likely a secret: it must not be shown."""
-    if len(text) < 20:
+    if len(text) < 12:
         return False
     lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+    if len(text) < 20:  # of so few characters many are names, such as oauth2ClientSecret
+        many = 2 * upper > lower or len(re.findall("[0-9]+", text)) > 1
+        return digits > 0 and lower > 0 and upper > 0 and many
     if digits:
         # A name is of one case, or of short words between its underscores.
         return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= 20

@@ -140,6 +140,9 @@ def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
         "AzureWebJobsStorageConnectionString",
         "ConnectionStrings__DefaultConnection",
         "spring.datasource.password",
+        "oauth2ClientSecret",
+        "AzureAd2ClientId",
+        "STRIPE_V2_KEY",
     ],
 )
 def test_ordinary_names_do_not_look_like_values(name: str) -> None:
@@ -153,6 +156,14 @@ def test_ordinary_names_do_not_look_like_values(name: str) -> None:
 def test_generated_values_do_not_look_like_names(alphabet: str) -> None:
     """Of 300 values each in hexadecimal, base32 and letters alone, none passes for a name."""
     assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
+
+
+def test_the_beginning_of_a_value_hardly_passes_for_a_name() -> None:
+    """Of 300 beginnings of generated values, at most one in ten with a digit passes for a name."""
+    cut = [fake_value(f"cut {seed}", 12 + seed % 8) for seed in range(300)]
+    mixed = [text for text in cut if any(character.isdigit() for character in text)]
+    assert len(mixed) > 200
+    assert sum(not looks_like_value(text) for text in mixed) <= len(mixed) / 10
 
 
 # Whatever means something to the parser, kinds of white space, and what no encoding should hold.
