@@ -24,7 +24,8 @@ _OPTIONS = {
 jit = njit(**_OPTIONS)
 # For what is called for every byte or block: a call would cost more than what it does.
 inlined = njit(**_OPTIONS, forceinline=True)
-# For what would leave its callers too few registers; it calls `stay_apart` first.
+# For what would leave its callers too few registers; it calls `stay_apart` first. numba hands `forceinline`
+# on to all that an inlined function calls, unless that says otherwise.
 apart = njit(**_OPTIONS, forceinline=False)
 
 _INT = types.int64
