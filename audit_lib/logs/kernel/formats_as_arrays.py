@@ -25,7 +25,6 @@ from audit_lib.logs.kernel.shared_arrays import (
     SENT_NUMBER,
     SLACK,
     Program,
-    end_slot,
     name_slot,
 )
 from audit_lib.logs.kernel.shared_steps import Rest
@@ -118,29 +117,18 @@ def _numbered(blocks: Sequence[Block], row: int, *, whole: bool = False) -> list
 def _words(texts: Literals, formats: LogFormats) -> list[list[int]]:
     """Where the rows of each kind's words begin and end, the same of what these begin with, then all rows.
 
-    Before them stand the number of the message of a possible failure and the ends of names of failed
-    logins: few other names have one.
+    Before them stands the number of the message of a possible failure.
     """
     possible, outcome = formats.possible, formats.json.outcome
     of_texts = possible.about, possible.failing, possible.before_address
     kinds = [*of_texts, outcome.refused, outcome.granted, outcome.login, outcome.aside, outcome.failed]
     kinds += [tuple(dict.fromkeys(word[:HEAD_OF_WORD] for word in words)) for words in kinds]
-    first = [formats.message_numbers[POSSIBLE_FAILURE] + 1, _ends(outcome.failed)]
-    bounds, rows = [first], list[list[int]]()
+    bounds, rows = [[formats.message_numbers[POSSIBLE_FAILURE] + 1, 0]], list[list[int]]()
     for words in kinds:
         begin = 1 + len(kinds) + len(rows)
         bounds.append([begin, begin + len(words)])
         rows += [[*texts.place(word.encode())] for word in words]
     return [*bounds, *rows]
-
-
-def _ends(failed: Sequence[str]) -> int:
-    """A bit for the last three letters of each word, as the number that 64 bits are in an array."""
-    ends = {word.encode()[-3:] for word in failed}
-    if any(len(end) < 3 for end in ends):
-        return -1
-    bits = sum({1 << end_slot(*end) for end in ends})
-    return bits - (1 << 64) if bits >> 63 else bits
 
 
 def _logins(texts: Literals, formats: LogFormats) -> list[list[int]]:

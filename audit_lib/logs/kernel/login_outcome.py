@@ -13,7 +13,6 @@ from audit_lib.logs.units import LONGEST_CAUSE, LONGEST_NAME
 REFUSED, GRANTED = 1, 2  # how something ended
 MAY_BE_LOGIN, IS_LOGIN = 1, 2  # what an event is
 _ESCAPE = 6  # bytes that an escape takes at most
-bit_of = jit(layout.end_slot)
 _LONGEST = 16  # bytes of a word of how something ended, without escapes
 # What the naive reader takes for the text of a login that was refused, in two words.
 _BEGINS, _ENDS = (int.from_bytes(REFUSED_LOGIN[at : at + 8], "little") for at in (0, 8))
@@ -60,30 +59,13 @@ def failed_name(frame, pos, end, holds):
     """What the name of an event says of a failed login by itself: IS_LOGIN, MAY_BE_LOGIN, or 0."""
     if holds & ESCAPED:
         return MAY_BE_LOGIN if end - pos <= _ESCAPE * LONGEST_NAME and is_odd(pos, end) else 0
-    if end - pos > LONGEST_NAME or not may_end_a_name(frame, pos, end):
+    if end - pos > LONGEST_NAME:
         return 0
     begin, stop = words_of(frame, layout.W_FAILED)
     for row in range(begin, stop, ROW):
         if ends_with(pos, end, word(frame, layout.TEXT) + word(row, 0), word(row, 1)):
             return IS_LOGIN if is_name(pos, end) else 0
     return 0
-
-
-@inlined
-def may_end_a_name(frame, pos, end):
-    """Whether the last three letters are those of a word of failed names, or of few others."""
-    last, second, third, at = 0, 0, 0, end
-    while at > pos and third == 0:
-        at -= 1
-        if is_alphanumeric(byte(at)):
-            letter = byte(at) | 0x20
-            if last == 0:
-                last = letter
-            elif second == 0:
-                second = letter
-            else:
-                third = letter
-    return word(word(frame, layout.WORDS), 1) >> bit_of(third, second, last) & 1 != 0
 
 
 @inlined

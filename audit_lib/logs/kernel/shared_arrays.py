@@ -85,11 +85,6 @@ def name_slot(size: int, first: int, last: int) -> int:
     return (size * 131 + first * 31 + last) & (NAME_SLOTS - 1)
 
 
-def end_slot(third: int, second: int, last: int) -> int:
-    """The bit of the three letters that end a name, in small letters; compiled, too."""
-    return (third * 31 + second * 7 + last) & 63
-
-
 class Program(NamedTuple):
     """What the kernel knows of formats."""
 
