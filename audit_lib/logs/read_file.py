@@ -12,12 +12,13 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from audit_lib.base.compiled.load_code import NotCompiled, is_at_hand, load_entry
 from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.count_lines import raw_lines, tally_lines
 from audit_lib.logs.file_counts import BY_GROUP, NAMED, LogSums, summed, sums_of
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
-from audit_lib.logs.kernel.load_code import NotCompiled, is_at_hand, load_entry
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_options import Plan, Wanted
@@ -59,7 +60,7 @@ def read_log(file: BinaryIO, plan: Plan, total: int = 0, fast_from: int = FAST_F
 def _read(file: BinaryIO, plan: Plan, total: int, fast_from: int) -> LogSums:
     first = _read_up_to(file, fast_from)
     enough = len(first) >= fast_from
-    if enough and total < COMPILE_FROM and not is_at_hand():
+    if enough and total < COMPILE_FROM and not is_at_hand(LOG_KERNEL):
         first += _read_up_to(file, COMPILE_FROM - len(first))
         enough = len(first) >= COMPILE_FROM
     if not enough:
@@ -74,7 +75,7 @@ def _read(file: BinaryIO, plan: Plan, total: int, fast_from: int) -> LogSums:
 def _is_compiled() -> bool:
     """Whether the fast reader is there; where it is not, that is said once."""
     try:
-        load_entry()
+        load_entry(LOG_KERNEL)
     except NotCompiled as error:
         print(f"the fast log reader cannot be compiled here ({error}): reading slowly", file=sys.stderr)
         return False

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import inlined, jit, put, word
 from audit_lib.logs.kernel import packed_words, shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import is_failure
 from audit_lib.logs.kernel.line import nothing
-from audit_lib.logs.kernel.memory import inlined, jit, put, word
 from audit_lib.logs.kernel.tables import add
 from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, lowest
+from audit_lib.base.compiled.memory import byte, eight, inlined, jit, lowest
 from audit_lib.logs.units import NONE as NO_TIME
 
 NONE = np.int64(NO_TIME)

@@ -1,7 +1,7 @@
 """Compiled rules of fields, as in log_fields.py: client without port, route without identifiers."""
 
+from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.logs.kernel.tables import number_of
 
 WIDTH = 32  # so many bytes are looked at together

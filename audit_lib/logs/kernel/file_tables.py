@@ -5,11 +5,12 @@ from itertools import chain
 
 import numpy as np
 
+from audit_lib.base.compiled.load_code import load_entry
 from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, LogSums, Names, no_sums
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decode import OF_GROUP, OF_MOMENT, group_rows, moment_rows
 from audit_lib.logs.kernel.frame import Frame
-from audit_lib.logs.kernel.load_code import load_entry
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 from audit_lib.logs.kernel.packed_words import untimed_word
 from audit_lib.logs.kernel.shared_arrays import Groups, rows_in
 from audit_lib.logs.read_options import Plan
@@ -27,7 +28,7 @@ class FileTables:
 
     def add(self, groups: Ints, moments: Ints) -> None:
         """Adds rows of a worker, by names."""
-        frame = Frame(load_entry())
+        frame = Frame(load_entry(LOG_KERNEL))
         self._groups = _gathered(frame, groups, self._groups, untimed_word(1))
         self._moments = _gathered(frame, moments, self._moments, 0)
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audit_lib.base.compiled.load_code import Entry
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.load_code import Entry
 
 
 class Frame:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import apart, byte, put, stay_apart, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE, skip_space, text_at, value_end
 from audit_lib.logs.kernel.line_fields import nowhere, taken
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import apart, byte, put, stay_apart, word
 from audit_lib.logs.kernel.named_fields import RECORDS, SIZE, WRAPPER, Value, clear, name_of
 
 MOST_DEPTH = layout.MOST_DEPTH

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, eight, inlined, jit, lowest, marks_of, put_byte, put_eight
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, lowest, marks_of, put_byte, put_eight
 from audit_lib.logs.kernel.raw_line import cleaned
 
 # Kinds of values. A text may hold escapes or bytes beyond ASCII.

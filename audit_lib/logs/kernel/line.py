@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.fields import (
@@ -16,7 +17,6 @@ from audit_lib.logs.kernel.fields import (
 )
 from audit_lib.logs.kernel.login_answer import login_number
 from audit_lib.logs.kernel.match import AWAY, first_match
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel.possible_failure import client_span, possible_number
 from audit_lib.logs.kernel.tables import number_of
 from audit_lib.logs.kernel.times import MISS

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import inlined, jit, put, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE
 from audit_lib.logs.kernel.json_text import ESCAPED, WIDE, one_line
 from audit_lib.logs.kernel.login_outcome import IS_LOGIN, may_tell, put_refused, refused_login
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import inlined, jit, put, word
 from audit_lib.logs.kernel.named_fields import SIZE
 from audit_lib.logs.kernel.times import WHOLE
 from audit_lib.logs.kernel.told_request import keep_told_request

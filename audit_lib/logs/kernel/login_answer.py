@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.fields import collapse_route, ends_with, path_begin, query_at
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, word
 from audit_lib.logs.kernel.tables import number_of
 
 

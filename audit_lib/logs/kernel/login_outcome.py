@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, inlined, jit, put, put_eight, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE
-from audit_lib.logs.kernel.memory import byte, inlined, jit, put, put_eight, word
 from audit_lib.logs.kernel.possible_failure import ROW, in_small_letters, is_about, is_one_of, words_of
 from audit_lib.logs.kernel.runs import is_alphanumeric
 from audit_lib.logs.named_fields import REFUSED_LOGIN

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.decision_tree import SHAPES, TIMED, WITH_STATUS
-from audit_lib.logs.kernel.digits import NONE, number
-from audit_lib.logs.kernel.match_steps import CLIENT, SP, Do
-from audit_lib.logs.kernel.memory import (
+from audit_lib.base.compiled.memory import (
     WIDTH,
     byte,
     eight,
@@ -18,6 +14,10 @@ from audit_lib.logs.kernel.memory import (
     same,
     word,
 )
+from audit_lib.logs.kernel import shared_arrays as layout
+from audit_lib.logs.kernel.decision_tree import SHAPES, TIMED, WITH_STATUS
+from audit_lib.logs.kernel.digits import NONE, number
+from audit_lib.logs.kernel.match_steps import CLIENT, SP, Do
 from audit_lib.logs.kernel.overlap import BEHIND_SPACES, ENDS_AT
 from audit_lib.logs.kernel.runs import address_end, head_end, run_end
 from audit_lib.logs.kernel.times import MISS, asctime, clf_time, dated_time, iso_time, short_time, syslog_time

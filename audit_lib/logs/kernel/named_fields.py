@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, put, same, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import NONE, number
 from audit_lib.logs.kernel.fields import host_of
 from audit_lib.logs.kernel.json_text import OTHER_VALUE, TEXT_VALUE, digits_end
 from audit_lib.logs.kernel.login_outcome import keep_ending, keep_event
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, same, word
 from audit_lib.logs.kernel.runs import LETTERS, address_end, run_end
 from audit_lib.logs.kernel.times import WHOLE, clf_time, iso_time
 from audit_lib.logs.kernel.told_request import is_path

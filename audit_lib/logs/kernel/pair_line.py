@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import apart, byte, find_byte, inlined, jit, stay_apart
 from audit_lib.logs.kernel.json_text import ESCAPED, TEXT_VALUE
 from audit_lib.logs.kernel.line_fields import nowhere, taken
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import apart, byte, find_byte, inlined, jit, stay_apart
 from audit_lib.logs.kernel.named_fields import Value, clear, name_of
 from audit_lib.logs.kernel.runs import is_alphanumeric
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import (
+    WIDTH,
+    byte,
+    eight,
+    inlined,
+    jit,
+    marks_equal,
+    put_eight,
+    same,
+    word,
+)
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import find_text
-from audit_lib.logs.kernel.memory import WIDTH, byte, eight, inlined, jit, marks_equal, put_eight, same, word
 from audit_lib.logs.kernel.runs import address_end, is_alphanumeric
 
 MISS = layout.MISS

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.decision_tree import HAS_BRACKET, HAS_QUOTE
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 
 WIDTH = 64  # so many bytes are looked at together
 line_feeds, oddities = marks_of(b"\n", WIDTH), marks_of(b"\0\x1b\r", WIDTH)

@@ -1,5 +1,6 @@
 """Compiled searches for what a field takes: all bytes of a class, a name, an address."""
 
+from audit_lib.base.compiled.memory import WIDTH, byte, inlined, jit, lowest, marks_of
 from audit_lib.logs.kernel.match_steps import (
     BYTES,
     CLIENTS,
@@ -15,7 +16,6 @@ from audit_lib.logs.kernel.match_steps import (
     VARIABLES,
     WORD,
 )
-from audit_lib.logs.kernel.memory import WIDTH, byte, inlined, jit, lowest, marks_of
 from audit_lib.logs.kernel.shared_arrays import MISS
 
 

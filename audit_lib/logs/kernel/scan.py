@@ -6,6 +6,7 @@ line for which a table has no room; the caller sees to it and calls again. So it
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.counts import end_line, sight
 from audit_lib.logs.kernel.digits import NONE
@@ -22,7 +23,6 @@ from audit_lib.logs.kernel.line import (
 )
 from audit_lib.logs.kernel.line_fields import ASIDE
 from audit_lib.logs.kernel.match import AWAY, first_match, shows_anywhere
-from audit_lib.logs.kernel.memory import byte, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel.pair_line import has_pairs, read_pairs
 from audit_lib.logs.kernel.raw_line import line_at, shape_of, tidy
 from audit_lib.logs.kernel.tables import add_waiting, gather, number_of, refill, relink

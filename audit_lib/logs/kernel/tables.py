@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, eight, inlined, jit, prefetch, put, put_byte, same, word
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, prefetch, put, put_byte, same, word
 
 ROW, FILE_ROW = 8 * layout.GROUP, 8 * layout.FILE_GROUP  # bytes of a group
 AHEAD = 8  # rows whose places are fetched before they are needed

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audit_lib.base.compiled.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs import units
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.digits import (
@@ -16,7 +17,6 @@ from audit_lib.logs.kernel.digits import (
     number,
     seconds,
 )
-from audit_lib.logs.kernel.memory import byte, eight, inlined, jit, put, word
 from audit_lib.logs.kernel.runs import is_alphanumeric
 
 MISS = np.int64(layout.MISS)

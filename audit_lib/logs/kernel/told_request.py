@@ -1,8 +1,8 @@
 """Compiled: the request that the text of a structured line is, if no field names its method and path."""
 
+from audit_lib.base.compiled.memory import byte, eight, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.match import AWAY
-from audit_lib.logs.kernel.memory import byte, eight, find_byte, inlined, jit, put, word
 from audit_lib.logs.kernel.runs import LETTERS, run_end
 
 _BEFORE = b"HTTP: "  # may stand before the method, and the version behind the path

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from audit_lib.base.compiled.load_code import Entry, load_entry
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, NOTICE
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
@@ -18,7 +19,7 @@ from audit_lib.logs.kernel.formats_as_arrays import settings_of
 from audit_lib.logs.kernel.frame import Frame
 from audit_lib.logs.kernel.kept_formats import program_of
 from audit_lib.logs.kernel.limit_routes import thin
-from audit_lib.logs.kernel.load_code import Entry, load_entry
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 from audit_lib.logs.kernel.match_steps import Do
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
 from audit_lib.logs.line_events import Line, LogEvent
@@ -184,7 +185,7 @@ def _trail(program: Program) -> Ints:
 
 def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
     """One chunk, with tables of its own that can be sent elsewhere: of routes no more than may be kept."""
-    worker = Worker(plan, load_entry())
+    worker = Worker(plan, load_entry(LOG_KERNEL))
     read = worker.read(buffer, 0, size, plan.formats)
     tables, head = thin(worker.tables, read.head, read.events, read.onces, plan.routes)
     return replace(read, worker=Filled(tables), head=head)
@@ -192,7 +193,7 @@ def read_once(buffer: Bytes, size: int, plan: Plan) -> ChunkRead:
 
 def read_chunks(file: BinaryIO, plan: Plan) -> Iterator[ChunkRead]:
     """Every chunk of a stream, in order, read by as many threads as the plan says."""
-    entry, columns = load_entry(), DeclaredColumns(plan.formats)
+    entry, columns = load_entry(LOG_KERNEL), DeclaredColumns(plan.formats)
     idle = deque(Worker(plan, entry) for _ in range(plan.threads))
     # Of each thread one, and those of the chunk that waits and of the one that is being read.
     free = deque(np.empty(buffer_size(plan.chunk), np.uint8) for _ in range(plan.threads + 2))

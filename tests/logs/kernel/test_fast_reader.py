@@ -388,7 +388,7 @@ def test_many_small_logs_are_worth_the_compilation(
 ) -> None:
     """A file below the limit is read fast where the kernel lies ready, or where all files are beyond it."""
     used: list[bool] = []
-    monkeypatch.setattr(log_reader, "is_at_hand", lambda: at_hand)
+    monkeypatch.setattr(log_reader, "is_at_hand", lambda _: at_hand)
     monkeypatch.setattr(log_reader, "_is_compiled", lambda: used.append(True) or True)
     plan = Plan(FORMATS, UTC)
     assert told(read_log(io.BytesIO(SMALL), plan, total, fast_from=len(SMALL))) == _naive(SMALL)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from audit_lib.logs.kernel import own_cache
+from audit_lib.base.compiled import own_cache
 
 
 def _keep(path: Path, content: bytes) -> bytes:

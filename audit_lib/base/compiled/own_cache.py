@@ -1,4 +1,4 @@
-"""What the kernel keeps between runs: its code and the tree of formats, where this user alone could write.
+"""What compiled functions keep between runs, such as their code, where this user alone could write.
 
 Whoever could write them could run anything as the user, so a file or folder that others may write, and a
 link, are passed over.
@@ -16,16 +16,14 @@ from pathlib import Path
 
 from audit_lib.base.cache_folder import user_cache
 
-_SOURCES = Path(__file__).parent
-_CONSTANTS = ("templates.py", "units.py")  # beside the kernel
 _LOCK = "making.lock"
 _DIGEST = 32  # bytes before the content
-_KEPT = 12  # of one kind: those of other versions, environments, formats and checkouts
+_KEPT = 16  # of one kind: those of other versions, environments, formats and checkouts
 
 
-def kept_path(what: str, suffix: str) -> Path:
+def kept_path(what: str, suffix: str, sources: tuple[Path, ...]) -> Path:
     """Where the content of one kind lies that was made of `what`, by these sources and versions."""
-    digest = sha256(_versions())
+    digest = sha256(_versions(sources))
     digest.update(what.encode("utf-8", "surrogatepass"))
     return user_cache() / "kernel" / f"{digest.hexdigest()[:32]}{suffix}"
 
@@ -78,13 +76,13 @@ def _keep(path: Path, content: bytes) -> bytes:
 
 
 @cache
-def _versions() -> bytes:
-    """A digest of the sources and of what compiles them."""
+def _versions(sources: tuple[Path, ...]) -> bytes:
+    """A digest of the sources, of this folder's, and of what compiles them."""
     digest = sha256(sys.version.encode())
     # What these files say is the version, and reading them takes less than asking for the metadata.
     for name, place in (("numba", "_version.py"), ("llvmlite", "_version.py"), ("numpy", "version.py")):
         digest.update(_beside(name).joinpath(place).read_bytes())
-    for path in (*sorted(_SOURCES.glob("*.py")), *(_SOURCES.parent / name for name in _CONSTANTS)):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), *sources):
         digest.update(path.read_bytes())
     return digest.digest()
 

@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from audit_lib.logs.kernel import load_code as native
+from audit_lib.base.compiled import load_code as native
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 
 
 def test_where_nothing_can_be_compiled_logs_are_read_slowly(tmp_path: Path) -> None:
@@ -34,12 +35,13 @@ def test_where_nothing_can_be_compiled_logs_are_read_slowly(tmp_path: Path) -> N
 
 def test_counting_imports_neither_numba_nor_pandas() -> None:
     """What takes long to import is not imported to count."""
-    native.load_entry()
+    native.load_entry(LOG_KERNEL)
     code = """
 import sys
 from audit_lib.cli.failures import failures
-from audit_lib.logs.kernel.load_code import load_entry
-load_entry()
+from audit_lib.base.compiled.load_code import load_entry
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
+load_entry(LOG_KERNEL)
 print(sorted({"numba", "pandas", "pandera", "scipy", "distributed"} & set(sys.modules)))
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,1 @@
+"""Functions that numba compiles once a machine, how they are written, kept and loaded."""
