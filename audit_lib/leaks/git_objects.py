@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import filterfalse
+from operator import itemgetter
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
@@ -25,11 +26,32 @@ class Listing:
 
     digest: str  # of the list: the same objects in the same packs give the same
     ids: bytes  # of all objects, one a line, in the order in which git reads them
+    root: Path
 
     @cached_property
     def count(self) -> int:
         """How many objects there are."""
         return self.ids.count(b"\n")
+
+    @cached_property
+    def _by_path(self) -> dict[str, int]:
+        """Where each object stands that a path leads to, if they are put in the order of their paths."""
+        args = ("rev-list", "--objects", "--all", "--reflog", "--missing=print")
+        try:
+            with running(self.root, args) as stream:
+                lines = b"".join(pieces(stream)).split(b"\n")
+        except GitFailed:
+            return {}
+        named = ((path, oid) for oid, _, path in (line.partition(b" ") for line in lines) if path)
+        ordered = sorted(named, key=itemgetter(0))
+        return {oid.decode("ascii"): place for place, (_, oid) in enumerate(ordered)}
+
+    def by_path(self, oids: Iterable[str]) -> list[str]:
+        """The objects in the order of their paths: the versions of a file side by side, the newest first.
+
+        Those that no ref leads to come first. If git cannot follow the history, they are as they were.
+        """
+        return sorted(oids, key=lambda oid: self._by_path.get(oid, -1))
 
     def to_read(self, memory: Memory) -> list[str] | None:
         """The objects that are new to a memory or marked in it; None for all."""
@@ -83,7 +105,7 @@ def list_objects(root: Path) -> Listing:
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
     with running(root, ("cat-file", *every)) as stream:
         listed = b"".join(pieces(stream))
-    return Listing(sha256(listed).hexdigest(), listed)
+    return Listing(sha256(listed).hexdigest(), listed, root)
 
 
 def trees(root: Path) -> frozenset[str]:

@@ -2,16 +2,18 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit_lib.base.ahead import ahead
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, text_of
+from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects, trees
@@ -22,6 +24,10 @@ from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _SHARE = 1 << 20  # bytes of objects for one thread
+_MOST_PLACED = 500_000  # objects, of which all places are kept: a value may be in any of them
+_REACH = 250  # bytes; what a rule spans beyond the lines of a change, and the lines that it begins or ends in
+# Of rules that span more: private keys, and defaults of variables behind whatever else is said of them.
+_ENDLESS = (b"PRIVATE KEY", b"PuTTY-User-Key", b'"kty"', b'variable "')
 Places = Mapping[str, list[Introduction]]
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
@@ -58,7 +64,9 @@ def search_pattern_objects(
     # The names in trees are no texts.
     known = listing.to_read(before)
     of_names = trees(root) if known is None else frozenset()
-    asked = listing.without(of_names) if known is None else known
+    asked = listing.by_path(listing.without(of_names)) if known is None else known
+    # How far the rules of kingfisher's own reach nobody here knows.
+    compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(asked))
     missing: list[str] = []
     faults: list[str] = []
     commits: dict[str, str] = {}  # with the tree of each
@@ -74,12 +82,18 @@ def search_pattern_objects(
             progress("shapes in git objects", read, len(asked))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        met = [oid for some in _looked(pool, _shares(texts()), shapes) for oid in some]
+        looked = _looked(pool, ahead(_shares(compared.changes(texts())), SHARES), shapes)
+        met = [change.oid for change, holds in holding(looked, shapes.meets) if holds]
     # The path decides what counts, and it is known only now; what was met is read once more.
     if known is None:
-        done.walk = walk_history(root, listing, commits, met, of_names)
-    places = done.walk.places if known is None else _places(root, met, commits, before)
-    witnesses = _look_closely(root, shapes, met, places, done)
+        asked_for = met if listing.count > _MOST_PLACED else None
+        done.walk = walk_history(root, listing, commits, asked_for, of_names)
+        places: Places = done.walk.places(met)
+    else:
+        places = _places(root, met, commits, before)
+    again = (text for batch in read_objects(root, met) for text in _texts(batch, PatternSearch()))
+    changes = compared.another().changes(again if met else ())
+    witnesses = _look_closely(changes, shapes, places, done)
     done.failed = "; ".join(dict.fromkeys(faults))
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
@@ -96,6 +110,10 @@ def search_pattern_objects(
     )
 
 
+def _is_endless(content: bytes) -> bool:
+    return any(mark in content for mark in _ENDLESS)
+
+
 def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch) -> bool:
     """Finds by the witnesses of the last search all that it found; False if one cannot be read."""
     missing: list[str] = []
@@ -110,23 +128,29 @@ def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch
 
 
 def _look_closely(
-    root: Path, shapes: Shapes, met: list[str], places: Places, done: PatternSearch
+    changes: Iterable[Change], shapes: Shapes, places: Places, done: PatternSearch
 ) -> dict[str, str]:
-    """Looks into what was met; returns the few objects that together hold all, and what they are."""
+    """Looks into what was met; returns the few objects that together hold all, and what they are.
+
+    Of a version of the same kind as the one before only the changes are looked into: the rest was.
+    """
     found: set[Shape] = set()
     witnesses = dict.fromkeys(done.marked, "00")  # what was too large is to be said again
-    for batch in read_objects(root, met) if met else ():
-        for oid, content in _texts(batch, PatternSearch()):
-            paths = [place.path.decode("utf-8", "replace") for place in places.get(oid, ())]
-            if paths and all(map(is_others, paths)):
-                continue
-            generated, code = kind_of(paths, content)
-            here = shapes.look_as(content, generated, code)
-            if here:
-                done.marked.add(oid)
-            if not here <= found:
-                witnesses[oid] = f"{generated:d}{code:d}"
-                found |= here
+    before, held = None, False
+    for change in changes:
+        paths = [place.path.decode("utf-8", "replace") for place in places.get(change.oid, ())]
+        if paths and all(map(is_others, paths)):
+            before = None
+            continue
+        kind = generated, code = kind_of(paths, change.content)
+        is_next = change.before is not None and kind == before
+        here = shapes.look_as(change.new if is_next else change.content, *kind)
+        before, held = kind, bool(here) or (is_next and held)
+        if held:
+            done.marked.add(change.oid)
+        if not here <= found:
+            witnesses[change.oid] = f"{generated:d}{code:d}"
+            found |= here
     done.shapes |= found
     return witnesses
 
@@ -146,13 +170,13 @@ def _tree(batch: Batch, commit: Span) -> str:
     return str(batch.data[start : start + len(commit.oid)], "ascii", "replace")
 
 
-def _shares(texts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    """Texts to search at a time: enough to outweigh what it costs to hand them to a thread."""
-    some: list[tuple[str, bytes]] = []
+def _shares(changes: Iterable[Change]) -> Generator[list[Change]]:
+    """Contents to search at a time: enough to outweigh what it costs to hand them to a thread."""
+    some: list[Change] = []
     size = 0
-    for oid, text in texts:
-        some.append((oid, text))
-        size += len(text)
+    for change in changes:
+        some.append(change)
+        size += len(change.content)
         if size >= _SHARE:
             yield some
             some, size = [], 0
@@ -160,15 +184,20 @@ def _shares(texts: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, byte
 
 
 def _looked(
-    pool: ThreadPoolExecutor, shares: Iterable[list[tuple[str, bytes]]], shapes: Shapes
-) -> Iterator[list[str]]:
-    """The ids of texts in which something looks like a secret, a few shares at a time."""
-    waiting: deque[Future[list[str]]] = deque()
+    pool: ThreadPoolExecutor, shares: Iterable[list[Change]], shapes: Shapes
+) -> Iterator[tuple[Change, bool]]:
+    """With each change whether something in it looks like a secret, a few shares at a time."""
+
+    def look(share: list[Change]) -> list[tuple[Change, bool]]:
+        return [(change, shapes.meets(change.new)) for change in share]
+
+    waiting: deque[Future[list[tuple[Change, bool]]]] = deque()
     for share in shares:
-        waiting.append(pool.submit(lambda some: [oid for oid, text in some if shapes.meets(text)], share))
+        waiting.append(pool.submit(look, share))
         if len(waiting) > SHARES:
-            yield waiting.popleft().result()
-    yield from (one.result() for one in waiting)
+            yield from waiting.popleft().result()
+    for one in waiting:
+        yield from one.result()
 
 
 def _texts(batch: Batch, done: PatternSearch) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,6 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,12 +21,12 @@ from audit_lib.leaks.git_history import (
     read_refs,
     staged,
 )
+from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search_objects import InObject, ObjectSearch
 from audit_lib.leaks.sightings import Sighting
 from audit_lib.secrecy.exact_search import ExactSearch
 
-Walked = Mapping[str, list[Introduction]]  # places of objects in all of the history
 _NOWHERE = Introduction("", "", b"")
 
 
@@ -58,16 +58,16 @@ def place_objects(
     done: ObjectSearch,
     search: ExactSearch,
     memory: Memory,
-    walked: Walked,
+    walk: HistoryWalk,
 ) -> Placed:
     """Everything that was found in objects, in its places; what git says is missing goes to `done.failed`.
 
-    The history is not walked again for objects that are `walked`.
+    The history is not walked again for what the `walk` has seen.
     """
     if not done.found:
         return Placed([])
     try:
-        history = _read_history(root, done, search, memory, walked)
+        history = _read_history(root, done, search, memory, walk)
     except GitFailed as failed:
         done.failed = done.failed or str(failed)
         history = _History(search.scrub, {}, {}, {}, {}, {}, {}, Refs({}, ""))
@@ -90,17 +90,17 @@ def _read_history(
     done: ObjectSearch,
     search: ExactSearch,
     memory: Memory,
-    walked: Walked,
+    walk: HistoryWalk,
 ) -> _History:
     """Walks new commits and those that brought something; the others still bring nothing."""
     blobs = {one.oid for one in done.found if one.kind == "blob"}
     names = {one.name for one in done.found if one.kind == "tree" and one.name}
     new = [oid for oid in done.commits if oid not in memory.commits]
-    places = {oid: walked[oid] for oid in blobs.intersection(walked)}
+    places = walk.places(blobs)
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}
     concerned |= {place.commit for known in places.values() for place in known}
-    blobs -= set(places)
+    blobs = set() if walk.of_all else blobs - set(places)
     walks = bool(blobs or names)
     with ThreadPoolExecutor(1) as pool:
         # It needs nothing of the walk, and takes half as long.

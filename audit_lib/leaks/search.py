@@ -132,7 +132,7 @@ def _search_history(
     with ThreadPoolExecutor(1) as pool:
         lacking = pool.submit(lacking_objects, root, walked=walk.is_whole)
         done = search_objects(root, search, memory, listing, walk=walk, progress=progress)
-        placed = place_objects(root, done, search, memory, walk.places)
+        placed = place_objects(root, done, search, memory, walk)
         done.lacking = lacking.result()
     return done, placed, _remember(done, placed, memory, state)
 

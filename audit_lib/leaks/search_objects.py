@@ -1,25 +1,29 @@
 """Searches every object of a git repository for known values, inside archives too."""
 
 import io
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from audit_lib.base.ahead import ahead
 from audit_lib.base.archives import HEAD, Expansion, Member, archive_kind, unpack
 from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch, Span
+from audit_lib.base.git.objects import Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
+from audit_lib.leaks.changed_parts import comparison
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.object_sieve import Compared, ObjectSieve
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
+
+_AHEAD = 3  # batches of objects that wait to be searched
 
 
 class FoundInMember(Protocol):
@@ -82,11 +86,14 @@ def search_objects(
     try:
         done.listing = listing.result()
         asked = done.listing.to_read(memory)
-        if asked is None and walk.trees and not search.meets(b"\n".join(sorted(walk.paths))):
-            asked = done.listing.without(walk.trees)
-        done.asked = done.listing.count if asked is None else len(asked)
-        for batch in done.listing.read(root, asked, done.missing, faults):
-            _search_batch(batch, search, done)
+        if asked is None:
+            named = walk.trees and not search.meets(b"\n".join(sorted(walk.paths)))
+            asked = done.listing.by_path(done.listing.without(walk.trees if named else ()))
+        done.asked = len(asked)
+        sieve = ObjectSieve(search, comparison(search.reach, search.is_endless, len(asked)))
+        batches = done.listing.read(root, asked, done.missing, faults)
+        for batch in ahead(sieve.compared(batches), _AHEAD):
+            _search_batch(batch, sieve, done)
             progress("git objects", done.read, done.asked)
         for oid in done.large:
             _search_large(root, oid, search, done)
@@ -105,43 +112,27 @@ def search_objects(
 def search_named(root: Path, oids: Iterable[str], search: ExactSearch) -> ObjectSearch:
     """As `search_objects`, in the objects named alone. Raises `GitFailed` where git failed."""
     done = ObjectSearch()
-    for batch in read_objects(root, oids, done.missing):
-        _search_batch(batch, search, done)
+    sieve = ObjectSieve(search, comparison(search.reach, search.is_endless, 0))
+    for batch in sieve.compared(read_objects(root, oids, done.missing)):
+        _search_batch(batch, sieve, done)
     for oid in done.large:
         _search_large(root, oid, search, done)
     done.left_out += [NotSearched(f"git object {oid}", "cannot be read") for oid in done.missing]
     return done
 
 
-def _search_batch(batch: Batch, search: ExactSearch, done: ObjectSearch) -> None:
+def _search_batch(batch: Compared, sieve: ObjectSieve, done: ObjectSearch) -> None:
     """Looks into each object once, though git may give it again after it failed; large ones are put off."""
-    done.commits += [span.oid for span in batch.spans if span.kind == "commit"]
+    done.commits += batch.commits
     done.read += batch.begun
-    for span in dict.fromkeys(_worth_a_look(search, batch)):
+    for span, content in sieve.worth_a_look(batch):
         if not span.whole:
             done.large[span.oid] = None
         elif span.oid not in done.looked:
             done.looked.add(span.oid)
-            _look(span, batch.content(span), search, done)
+            _look(span, content, sieve.search, done)
 
 
-def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
-    """The objects of a batch that hold anything searched for, could be an archive, or point elsewhere."""
-    starts = [span.start for span in batch.spans]
-    for at in search.meets(cast(bytes, batch.data)):
-        yield batch.spans[bisect_right(starts, at) - 1]
-    data = batch.data
-    for span in batch.spans:
-        start = span.start
-        if span.kind == "blob" and (
-            bytes(data[start : start + 2]) in _BEGINNINGS
-            or bytes(data[start + 257 : start + 262]) == b"ustar"
-        ):
-            yield span
-
-
-# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
-_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 

@@ -71,19 +71,19 @@ class Shapes:
         self.keeper = keeper
         self._markers = markers
         self.compiled = compiled
-        self._every_provider = every_provider
+        self.every_provider = every_provider
         # The versions of a file hold the same values again and again.
         self._judged = lru_cache(maxsize=100_000)(self._value)
 
     @property
     def digest(self) -> str:
         """Names the rules and filters: with others, contents are searched anew."""
-        options = f"{VERSION} {version(ENGINE)} {self._every_provider} {self._markers}"
+        options = f"{VERSION} {version(ENGINE)} {self.every_provider} {self._markers}"
         return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
 
     @cached_property
     def _scanner(self) -> "Scanner":
-        return scanner(SHAPES, self.compiled, every_provider=self._every_provider)
+        return scanner(SHAPES, self.compiled, every_provider=self.every_provider)
 
     def meets(self, content: bytes) -> bool:
         """Whether anything in a content looks like a secret, wherever the content may be."""

@@ -1,27 +1,35 @@
 """Searches content for known values: in every form, shortened, wrapped, and weak ones beside their name."""
 
 import hmac
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 
 from audit_lib.secrecy.forms import forms, shortened, wrapped_pieces
+from audit_lib.secrecy.found_places import (
+    NAMED,
+    SHORTENED,
+    WRAPPED,
+    Place,
+    apart,
+    by_form,
+    ends_there,
+    outside,
+)
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, Matcher, value_matcher
 from audit_lib.secrecy.readings import before_joining, join_lines, readings, unpacked
-from audit_lib.secrecy.spelled import SpelledSearch, spelled_search
+from audit_lib.secrecy.spelled import RUN, SpelledSearch, spelled_search
 from audit_lib.secrecy.strength import strength_bits
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 3
 STRONG_BITS = 40
 MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
-_SHORTENED, _WRAPPED, _NAMED = "shortened", "wrapped", "beside its name"
 _SPELLED, _PACKED = "byte by byte", "gzip in base64"
-_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b'": "', b'":"', b"': '", b" = ", b' = "', b" = '")
 
 
@@ -73,15 +81,15 @@ class ExactSearch:
             for form, content in forms(value):
                 yield f"{fingerprint} {form}", content
             for content in () if fingerprint in self._whole else shortened(value):
-                yield f"{fingerprint} {_SHORTENED}", content
+                yield f"{fingerprint} {SHORTENED}", content
             for content in wrapped_pieces(value):
-                yield f"{fingerprint} {_WRAPPED}", content
+                yield f"{fingerprint} {WRAPPED}", content
         if fingerprint in self._texts:
-            yield f"{fingerprint} {_NAMED}", value.encode("utf-8", "surrogatepass")
+            yield f"{fingerprint} {NAMED}", value.encode("utf-8", "surrogatepass")
         for name in self._weak.get(fingerprint, ()):
             for between in _BETWEEN:
                 yield (
-                    f"{fingerprint} {_NAMED}",
+                    f"{fingerprint} {NAMED}",
                     name.encode() + between + value.encode("utf-8", "surrogatepass"),
                 )
 
@@ -89,6 +97,15 @@ class ExactSearch:
     def forms(self) -> int:
         """How many byte strings are searched for."""
         return len(self._matcher) + len(self._spelled)
+
+    @property
+    def reach(self) -> int:
+        """How many bytes beyond its line a place worth a look can go, if nothing there `is_endless`."""
+        return max(self._matcher.across_lines, RUN)
+
+    def is_endless(self, data: bytes) -> bool:
+        """Whether a content has what goes on for any length: bytes spelled as numbers, a packed text."""
+        return self._spelled.has_run(data) or next(unpacked(data), None) is not None
 
     @property
     def digest(self) -> str:
@@ -103,17 +120,17 @@ class ExactSearch:
         return hmac.digest(self._key, "\n".join(parts).encode(), sha256).hex()
 
     def meets(self, data: bytes) -> list[int]:
-        """The places that are worth a look; quick, for content that mostly holds nothing."""
-        hits = [*self._matcher.find(data, MOST_PLACES), *self._spelled.sift(data)]
+        """The places that are worth a look, every one; quick, for content that mostly holds nothing."""
+        hits = chain(self._matcher.hits(data), self._spelled.sift(data))
         return [*(hit.start for hit in hits), *(place.start for place in self._packed(data))]
 
     def look(self, data: bytes) -> list[Found]:
         """Each occurrence of each value in one content, once, by position."""
-        by_form = _by_form(self._hits(data))
-        exact = _apart([*by_form["exact"], *self._packed(data)])
-        found = [*exact, *_outside(by_form[_SHORTENED], exact)]
-        found += [hit for hit in by_form[_NAMED] if _ends_there(data, hit)]
-        if _outside(by_form[_WRAPPED], exact):
+        forms_met = by_form(self._hits(data))
+        exact = apart([*forms_met["exact"], *self._packed(data)])
+        found = [*exact, *outside(forms_met[SHORTENED], exact)]
+        found += [hit for hit in forms_met[NAMED] if ends_there(data, hit)]
+        if outside(forms_met[WRAPPED], exact):
             found += self._look_wrapped(data, exact)
         return _with_lines(data, found)
 
@@ -140,7 +157,7 @@ class ExactSearch:
         """A path, an author or a message without the values that it may itself hold."""
         data = text.encode("utf-8", "surrogateescape")
         spans: list[list[int]] = []
-        found = [(hit.start, hit.end) for hit in self._hits(data) if not hit.name.endswith(_WRAPPED)]
+        found = [(hit.start, hit.end) for hit in self._hits(data) if not hit.name.endswith(WRAPPED)]
         for start, end in sorted([*found, *((place.start, place.end) for place in self._packed(data))]):
             if spans and start <= spans[-1][1]:
                 spans[-1][1] = max(spans[-1][1], end)
@@ -166,21 +183,21 @@ class ExactSearch:
     def _hits(self, data: bytes) -> list[Hit]:
         return [*self._matcher.find(data, MOST_PLACES), *self._spelled.find(data)]
 
-    def _packed(self, data: bytes) -> list["_Place"]:
+    def _packed(self, data: bytes) -> list["Place"]:
         return [
-            _Place(start, end, hit.fingerprint, f"{hit.encoding}, {_PACKED}", "exact")
+            Place(start, end, hit.fingerprint, f"{hit.encoding}, {_PACKED}", "exact")
             for start, end, inside in unpacked(data)
-            for hit in _apart(_by_form(self._matcher.find(inside, MOST_PLACES))["exact"])
+            for hit in apart(by_form(self._matcher.find(inside, MOST_PLACES))["exact"])
         ]
 
-    def _look_wrapped(self, data: bytes, exact: list["_Place"]) -> list["_Place"]:
+    def _look_wrapped(self, data: bytes, exact: list["Place"]) -> list["Place"]:
         joined, breaks = join_lines(data)
         places = []
-        for hit in _apart(_by_form(self._matcher.find(joined, MOST_PLACES))["exact"]):
+        for hit in apart(by_form(self._matcher.find(joined, MOST_PLACES))["exact"]):
             start, end = before_joining(hit.start, breaks), before_joining(hit.end - 1, breaks) + 1
             if "base64" in hit.encoding:
                 places.append(replace(hit, start=start, end=end, encoding=f"{hit.encoding}, wrapped"))
-        return _outside(places, exact)
+        return outside(places, exact)
 
 
 def crowded(found: Iterable[Found]) -> bool:
@@ -198,58 +215,7 @@ def strong_search(keeper: Keeper) -> ExactSearch:
     return ExactSearch(keeper, strong, {})
 
 
-@dataclass(frozen=True)
-class _Place:
-    start: int
-    end: int
-    fingerprint: str
-    encoding: str
-    matched: str
-
-
-def _by_form(hits: list[Hit]) -> dict[str, list[_Place]]:
-    """The hits as places: exact ones of any encoding, shortened, wrapped, and those beside a name."""
-    places: dict[str, list[_Place]] = {"exact": [], _SHORTENED: [], _WRAPPED: [], _NAMED: []}
-    for hit in hits:
-        fingerprint, form = hit.name.split(" ", 1)
-        matched = "truncated" if form == _SHORTENED else "exact"
-        encoding = "plain" if form in (_SHORTENED, _NAMED) else form
-        places[form if form in places else "exact"].append(
-            _Place(hit.start, hit.end, fingerprint, encoding, matched)
-        )
-    return places
-
-
-def _apart(places: list[_Place]) -> list[_Place]:
-    """Without those that overlap one of the same value before them: UTF-16 reads in both byte orders."""
-    ends: dict[str, int] = {}
-    kept = []
-    for place in sorted(places, key=lambda place: (place.start, -place.end)):
-        if place.start >= ends.get(place.fingerprint, 0):
-            ends[place.fingerprint] = place.end
-            kept.append(place)
-    return kept
-
-
-def _outside(places: list[_Place], exact: list[_Place]) -> list[_Place]:
-    """Those that overlap no exact place of the same value, themselves apart."""
-    whole: dict[str, list[_Place]] = {}
-    for place in exact:
-        whole.setdefault(place.fingerprint, []).append(place)
-    kept = []
-    for place in _apart(places):
-        near = whole.get(place.fingerprint, [])
-        before = bisect_right(near, place.end - 1, key=lambda other: other.start)
-        if before == 0 or near[before - 1].end <= place.start:
-            kept.append(place)
-    return kept
-
-
-def _ends_there(data: bytes, place: _Place) -> bool:
-    return place.end >= len(data) or not {data[place.end - 1], data[place.end]} <= _WORD
-
-
-def _with_lines(data: bytes, places: list[_Place]) -> list[Found]:
+def _with_lines(data: bytes, places: list[Place]) -> list[Found]:
     found = []
     line, counted = 1, 0
     for place in sorted(places, key=lambda place: (place.start, place.fingerprint, place.encoding)):

@@ -44,6 +44,7 @@ class Matcher:
                 names[form][name] = None
         self._names = {form: tuple(names[form]) for form in sorted(names)}
         self.longest = max(map(len, self._names), default=0)
+        self.across_lines = max((len(form) for form in self._names if b"\n" in form), default=0)
         # By its part, and by offset and length there: the beginnings that decide, and the forms.
         self._by_part: dict[bytes, _Group] = {}
         part_of = _least_run if len(self._names) > _MANY else _head
@@ -62,9 +63,10 @@ class Matcher:
 
         Of a pattern longer than `Scan.longest` its beginning suffices; `end` says how far it goes on equal.
         """
-        return sorted(set(self._hits(data, most)))
+        return sorted(set(self.hits(data, most)))
 
-    def _hits(self, data: bytes, most: int) -> Iterator[Hit]:
+    def hits(self, data: bytes, most: int = sys.maxsize) -> Iterator[Hit]:
+        """As `find`, in no order and some twice, but not held all at once."""
         counts: Counter[bytes] = Counter()
         for number, part_end in self._scan.ends(data) if self._scan else ():
             part = self._parts[number]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.leaks import pattern_objects
 from audit_lib.leaks.git_objects import list_objects, trees
 from audit_lib.leaks.history_walk import HistoryWalk, walk_history
 from tests.leaks.test_search_patterns import audit
@@ -116,3 +117,20 @@ def test_a_ref_to_nothing_is_said(ref: str, tmp_path: Path) -> None:
     found, _ = audit(plot.root, tmp_path)
     reasons = set(found.coverage["reason"])
     assert any("cannot follow to the end" in one or "lacks" in one for one in reasons)
+
+
+def test_of_a_large_history_only_asked_places_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that stands in other objects, too, is placed alike whether the walk kept all places or not."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("elsewhere")
+    plot.commit("a.py", f"API_TOKEN = '{value}'\n")
+    plot.commit("b.txt", f"see {value}\n")
+    plot.git("rm", "-q", "a.py", "b.txt")
+    plot.git("commit", "-q", "-m", "Remove")
+    kept, _ = audit(plot.root, tmp_path / "kept")
+    monkeypatch.setattr(pattern_objects, "_MOST_PLACED", 0)
+    asked, _ = audit(plot.root, tmp_path / "asked")
+    assert list(kept.places["path"]) == ["a.py", "b.txt"]
+    assert asked.places.equals(kept.places)

@@ -251,3 +251,18 @@ def test_folders_without_end_are_said(tmp_path: Path) -> None:
         found, keeper = search(root, {"A_SECRET": value}, tmp_path)
     assert met(found, keeper, value)["path"].tolist() == ["notes.txt"]
     assert any("is deeper than" in str(row) for row in found.coverage.to_dict("records"))
+
+
+def test_each_of_many_small_objects_is_found(tmp_path: Path) -> None:
+    """However many contents that are read together hold a value, none is passed over."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("many small")
+    for number in range(1_500):
+        (plot.root / f"{number}.txt").write_text(f"{value} {number}\n")
+    plot.git("add", "-A")
+    plot.git("commit", "-qm", "Many")
+    plot.git("repack", "-adq")
+    found, keeper = search(plot.root, {"V": value}, tmp_path)
+    assert met(found, keeper, value)["place"].value_counts().to_dict() == {
+        "commit": 1_500, "working tree": 1_500,
+    }  # fmt: skip
