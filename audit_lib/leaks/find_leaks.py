@@ -14,7 +14,7 @@ from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.chosen_in_use import where_in_use
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_objects import Listing, begin_listing
-from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.scanner_reports import read_reports
@@ -74,7 +74,7 @@ def find_leaks(
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     coverage = []
-    walk, chosen, counted = HistoryWalk(), set[Chosen](), list[tuple[str, int]]()
+    walk, chosen, counted = LazyWalk(project.root, listing), set[Chosen](), list[tuple[str, int]]()
     values: dict[str, str] = {}
     shapes = Shapes(keeper, policy.placeholders, user_cache() / "rules", every_provider=every_provider)
     reported = read_reports(reports, project.root, shapes)
@@ -82,10 +82,12 @@ def find_leaks(
     if patterns:
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         homes = homes_of(project)
-        met = search_patterns(project.root, shapes, homes, listing, cache=scans, progress=progress, also=also)
+        met = search_patterns(
+            project.root, shapes, homes, listing, walk=walk, cache=scans, progress=progress, also=also
+        )
         targets = with_hashes(targets, met.hashes)
         targets = with_patterns(targets, met.shapes, keeper)
-        walk, chosen, counted = met.walk, met.chosen, met.idle
+        chosen, counted = met.chosen, met.idle
         targets, values = with_chosen(targets, chosen)
         coverage.append(pattern_coverage(met))
     search = search_leaks(

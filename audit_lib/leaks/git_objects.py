@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import filterfalse
-from operator import itemgetter
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
@@ -17,6 +16,7 @@ from audit_lib.base.git.sound import unsound
 from audit_lib.leaks.scan_cache import Memory, packed
 
 _TREE = re.compile(r"^tree ([0-9a-f]+)$", re.MULTILINE)
+_COMMIT = re.compile(r"^commit ([0-9a-f]+)$", re.MULTILINE)
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 
 
@@ -26,32 +26,15 @@ class Listing:
 
     digest: str  # of the list: the same objects in the same packs give the same
     ids: bytes  # of all objects, one a line, in the order in which git reads them
-    root: Path
 
     @cached_property
     def count(self) -> int:
         """How many objects there are."""
         return self.ids.count(b"\n")
 
-    @cached_property
-    def _by_path(self) -> dict[str, int]:
-        """Where each object stands that a path leads to, if they are put in the order of their paths."""
-        args = ("rev-list", "--objects", "--all", "--reflog", "--missing=print")
-        try:
-            with running(self.root, args) as stream:
-                lines = b"".join(pieces(stream)).split(b"\n")
-        except GitFailed:
-            return {}
-        named = ((path, oid) for oid, _, path in (line.partition(b" ") for line in lines) if path)
-        ordered = sorted(named, key=itemgetter(0))
-        return {oid.decode("ascii"): place for place, (_, oid) in enumerate(ordered)}
-
-    def by_path(self, oids: Iterable[str]) -> list[str]:
-        """The objects in the order of their paths: the versions of a file side by side, the newest first.
-
-        Those that no ref leads to come first. If git cannot follow the history, they are as they were.
-        """
-        return sorted(oids, key=lambda oid: self._by_path.get(oid, -1))
+    def is_new(self, memory: Memory) -> bool:
+        """Whether a memory knows nothing of any object, so that all are to be read."""
+        return self.digest != memory.listing and not memory.clean
 
     def to_read(self, memory: Memory) -> list[str] | None:
         """The objects that are new to a memory or marked in it; None for all."""
@@ -105,18 +88,23 @@ def list_objects(root: Path) -> Listing:
     every = ("--batch-all-objects", "--batch-check=%(objectname)", "--unordered", "--buffer")
     with running(root, ("cat-file", *every)) as stream:
         listed = b"".join(pieces(stream))
-    return Listing(sha256(listed).hexdigest(), listed, root)
+    return Listing(sha256(listed).hexdigest(), listed)
 
 
-def trees(root: Path) -> frozenset[str]:
-    """The trees among all objects; none if git cannot say."""
+@dataclass(frozen=True)
+class Kinds:
+    """The trees among all objects, and the commits, in the order in which git reads them."""
+
+    trees: frozenset[str] = frozenset()
+    commits: tuple[str, ...] = ()
+
+
+def kinds_of_objects(root: Path) -> Kinds:
+    """What kind each object is. Raises `GitFailed`."""
     every = ("--batch-all-objects", "--batch-check=%(objecttype) %(objectname)", "--unordered", "--buffer")
-    try:
-        with running(root, ("cat-file", *every)) as stream:
-            listed = b"".join(pieces(stream)).decode("ascii")
-    except GitFailed:
-        return frozenset()
-    return frozenset(_TREE.findall(listed))
+    with running(root, ("cat-file", *every)) as stream:
+        listed = b"".join(pieces(stream)).decode("ascii")
+    return Kinds(frozenset(_TREE.findall(listed)), tuple(_COMMIT.findall(listed)))
 
 
 def begin_listing(root: Path) -> "Future[Listing]":

@@ -9,22 +9,21 @@ from pathlib import Path
 
 from audit_lib.base.ahead import ahead
 from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch, Span
+from audit_lib.base.git.objects import Batch
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
-from audit_lib.leaks.git_objects import Listing, read_objects, trees
-from audit_lib.leaks.history_walk import HistoryWalk, walk_history
+from audit_lib.leaks.git_objects import Listing, read_objects
+from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.kinds_of_files import is_others
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _SHARE = 1 << 20  # bytes of objects for one thread
-_MOST_PLACED = 500_000  # objects, of which all places are kept: a value may be in any of them
 _REACH = 250  # bytes; what a rule spans beyond the lines of a change, and the lines that it begins or ends in
 # Of rules that span more: private keys, and defaults of variables behind whatever else is said of them.
 _ENDLESS = (b"PRIVATE KEY", b"PuTTY-User-Key", b'"kty"', b'variable "')
@@ -43,7 +42,6 @@ class PatternSearch:
     hashes: set[str] = field(default_factory=set)  # fingerprints of hashes of passwords, in files alone
     # where values are under a password's name that are counted and not listed: path and line
     idle: list[tuple[str, int]] = field(default_factory=list)
-    walk: HistoryWalk = field(default_factory=HistoryWalk)  # over all of the history, if it was walked
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)
     failed: str = ""
@@ -56,20 +54,22 @@ def search_pattern_objects(
     done: PatternSearch,
     *,
     before: Memory,
+    walk: LazyWalk,
     progress: Progress,
 ) -> Memory:
     """Searches new objects; returns what may be believed next time."""
     if listing.digest == before.listing and _found_again(root, shapes, before, done):
         return before
-    # The names in trees are no texts.
-    known = listing.to_read(before)
-    of_names = trees(root) if known is None else frozenset()
-    asked = listing.by_path(listing.without(of_names)) if known is None else known
+    walked = walk.result() if listing.is_new(before) else None
+    asked = listing.to_read(before)
+    if asked is None:
+        # The names in trees are no texts.
+        asked = walked.by_path(listing.without(walked.every_tree)) if walked else listing.without(())
     # How far the rules of kingfisher's own reach nobody here knows.
     compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(asked))
     missing: list[str] = []
     faults: list[str] = []
-    commits: dict[str, str] = {}  # with the tree of each
+    commits: list[str] = []
     met: list[str] = []
     read = 0
 
@@ -77,20 +77,15 @@ def search_pattern_objects(
         nonlocal read
         for batch in listing.read(root, asked, missing, faults):
             yield from _texts(batch, done)
-            commits.update((span.oid, _tree(batch, span)) for span in batch.spans if span.kind == "commit")
+            commits.extend(span.oid for span in batch.spans if span.kind == "commit")
             read += batch.begun
             progress("shapes in git objects", read, len(asked))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looked = _looked(pool, ahead(_shares(compared.changes(texts())), SHARES), shapes)
         met = [change.oid for change, holds in holding(looked, shapes.meets) if holds]
-    # The path decides what counts, and it is known only now; what was met is read once more.
-    if known is None:
-        asked_for = met if listing.count > _MOST_PLACED else None
-        done.walk = walk_history(root, listing, commits, asked_for, of_names)
-        places: Places = done.walk.places(met)
-    else:
-        places = _places(root, met, commits, before)
+    # The path decides what counts; what was met is read once more.
+    places = walked.places(met) if walked else _places(root, met, commits, before)
     again = (text for batch in read_objects(root, met) for text in _texts(batch, PatternSearch()))
     changes = compared.another().changes(again if met else ())
     witnesses = _look_closely(changes, shapes, places, done)
@@ -98,7 +93,6 @@ def search_pattern_objects(
     if missing:
         done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
     if missing or read < len(asked):
-        done.walk = HistoryWalk()
         return Memory()
     bringing = {place.commit for some in places.values() for place in some}
     return Memory(
@@ -162,12 +156,6 @@ def _places(root: Path, met: list[str], read: Iterable[str], before: Memory) -> 
     for place in introductions(root, [*new, *before.commits], set(met)) if met else ():
         places[place.oid].append(place)
     return places
-
-
-def _tree(batch: Batch, commit: Span) -> str:
-    """The tree that a commit names in its first line."""
-    start = commit.start + len(b"tree ")
-    return str(batch.data[start : start + len(commit.oid)], "ascii", "replace")
 
 
 def _shares(changes: Iterable[Change]) -> Generator[list[Change]]:

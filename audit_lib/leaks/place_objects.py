@@ -100,7 +100,7 @@ def _read_history(
     named: dict[bytes, list[Introduction]] = {name: [] for name in names}
     concerned = {one.oid for one in done.found if one.kind == "commit"}
     concerned |= {place.commit for known in places.values() for place in known}
-    blobs = set() if walk.of_all else blobs - set(places)
+    blobs = set() if walk.files else blobs
     walks = bool(blobs or names)
     with ThreadPoolExecutor(1) as pool:
         # It needs nothing of the walk, and takes half as long.

@@ -18,7 +18,7 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.held_places import Held, history_state, recalled
-from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.history_walk import HistoryWalk, LazyWalk
 from audit_lib.leaks.place_objects import Placed, place_objects
 from audit_lib.leaks.private_keys import PRIVATE_KEY
 from audit_lib.leaks.scan_cache import Memory, ScanCache
@@ -30,7 +30,6 @@ from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 
-NO_WALK = HistoryWalk()
 _OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 
 
@@ -40,7 +39,7 @@ class LeakSearch:
 
     sightings: pd.DataFrame
     coverage: pd.DataFrame
-    new_objects: int  # how many were not known to hold nothing
+    new_objects: int  # how many were read, since they were not known to hold nothing
 
 
 def search_leaks(
@@ -49,7 +48,7 @@ def search_leaks(
     targets: pd.DataFrame,
     *,
     values: Mapping[str, str] = MappingProxyType({}),
-    walk: HistoryWalk = NO_WALK,
+    walk: LazyWalk | None = None,
     listing: "Future[Listing] | None" = None,
     also: tuple[Path, ...] = (),
     cache: Path | None = None,
@@ -58,17 +57,17 @@ def search_leaks(
 ) -> LeakSearch:
     """Every place of every target (LeakTargets) in the project, in every form.
 
-    `values` says of a text that is a target whose value it holds: the sighting is that value's. The `walk`
-    is over all of the history, as far as it has been walked.
+    `values` says of a text that is a target whose value it holds: the sighting is that value's.
 
-    The objects are those of the `listing`, where one has been begun. The folders `also` named are searched
-    each time: they change all day.
+    The objects are those of the `listing`, if one was begun, and so it is with the `walk`. The folders
+    `also` named are searched each time: they change all day.
 
     A cache folder remembers contents that held nothing: it holds no value, and
     with `fresh` it is not believed.
     A repository that cannot be read is a row "incomplete" of the coverage, never an error.
     """
     listing = listing or begin_listing(project.root)
+    walk = walk or LazyWalk(project.root, listing)
     search = _search_for(keeper, targets)
     scans = ScanCache(cache, keeper.key, project.root, "values", search.digest, believe=not fresh)
     files = search_files(project.root, search, homes_of(project), scans, progress)
@@ -117,22 +116,24 @@ def _search_history(
     memory: Memory,
     listing: "Future[Listing]",
     *,
-    walk: HistoryWalk,
+    walk: LazyWalk,
     progress: Progress,
 ) -> tuple[ObjectSearch, Placed, Memory]:
     """What the objects hold, its places, and what the next search may believe."""
     if not os.path.lexists(root / ".git"):
         return ObjectSearch(), Placed([]), Memory()
-    done, state = ObjectSearch(), ""
+    done, state, walked = ObjectSearch(), "", HistoryWalk()
     with suppress(GitFailed):  # what fails here fails again in the search, which says so
         state = history_state(root, listing.result())
         if held := recalled(memory.held, state):
             done = ObjectSearch(listing=listing.result(), left_out=held.left_out, lacking=held.lacking)
             return done, Placed(held.sightings), memory
+        if listing.result().is_new(memory):
+            walked = walk.result() or walked
     with ThreadPoolExecutor(1) as pool:
-        lacking = pool.submit(lacking_objects, root, walked=walk.is_whole)
-        done = search_objects(root, search, memory, listing, walk=walk, progress=progress)
-        placed = place_objects(root, done, search, memory, walk)
+        lacking = pool.submit(lacking_objects, root, walked=walked.is_whole)
+        done = search_objects(root, search, memory, listing, walk=walked, progress=progress)
+        placed = place_objects(root, done, search, memory, walked)
         done.lacking = lacking.result()
     return done, placed, _remember(done, placed, memory, state)
 

@@ -88,7 +88,7 @@ def search_objects(
         asked = done.listing.to_read(memory)
         if asked is None:
             named = walk.trees and not search.meets(b"\n".join(sorted(walk.paths)))
-            asked = done.listing.by_path(done.listing.without(walk.trees if named else ()))
+            asked = walk.by_path(done.listing.without(walk.trees if named else ()))
         done.asked = len(asked)
         sieve = ObjectSieve(search, comparison(search.reach, search.is_endless, len(asked)))
         batches = done.listing.read(root, asked, done.missing, faults)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
 from audit_lib.leaks.git_objects import Listing
+from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.kinds_of_files import is_installed
 from audit_lib.leaks.password_hashes import password_hashes
 from audit_lib.leaks.pattern_objects import SHARES, TOO_LARGE, PatternSearch, search_pattern_objects
@@ -28,6 +30,7 @@ def search_patterns(
     homes: Collection[str],
     listing: "Future[Listing]",
     *,
+    walk: LazyWalk,
     cache: ScanCache,
     progress: Progress,
     also: tuple[Path, ...] = (),
@@ -41,15 +44,19 @@ def search_patterns(
     if not is_available():
         return PatternSearch(failed=_NO_SCANNER)
     done = PatternSearch()
+    has_history = os.path.lexists(root / ".git")
+    with suppress(GitFailed):  # what fails here fails again below
+        if has_history and listing.result().is_new(cache.memory):
+            walk.begin()
     clean = _search_files(root, shapes, homes, cache, done)
     for folder in also:
         for read in _read_files(folder, (), None, done, set()):
             done.shapes |= shapes.look(read.content, (read.path,))
     memory = Memory()
-    if os.path.lexists(root / ".git"):
+    if has_history:
         try:
             memory = search_pattern_objects(
-                root, shapes, listing.result(), done, before=cache.memory, progress=progress
+                root, shapes, listing.result(), done, before=cache.memory, walk=walk, progress=progress
             )
         except GitFailed as failed:
             done.failed = str(failed)

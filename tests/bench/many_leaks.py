@@ -1,9 +1,12 @@
 """Leak search on a repository of many commits and leaks, beside grep over its diffs, in pairs of one run.
 
 Usage: python -m tests.bench.many_leaks [COMMITS [PAIRS]]
+       python -m tests.bench.many_leaks CLONE [PAIRS]   of a real project, whole: a clone over file://
 """
 
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +15,7 @@ from audit_lib.leaks.secret_patterns import CHOSEN, SHAPES, compile_rules
 from tests.bench.history import expanded_bytes, make_many_commits
 from tests.bench.leaks import Measured, leaks, measured
 from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
 
 LEAKS, KNOWN = 70, 20  # those in an env file; patterns find the others
 GUIDE = "git log -p --all | grep -iEc 'api_token|tradier|alpaca'"
@@ -23,8 +27,12 @@ TARGETS = {
 
 
 def main() -> None:
-    """Make the repository, measure in pairs, print a table of ratios."""
-    commits, pairs = int((sys.argv[1:2] or ["15000"])[0]), int((sys.argv[2:3] or ["3"])[0])
+    """Make the repository or take a clone, measure in pairs, print a table of ratios."""
+    subject, pairs = (sys.argv[1:2] or ["15000"])[0], int((sys.argv[2:3] or ["3"])[0])
+    if not subject.isdecimal():
+        measure_clone(Path(subject), pairs)
+        return
+    commits = int(subject)
     with tempfile.TemporaryDirectory(prefix="many-leaks-") as folder:
         root = Path(folder) / "repo"
         lines = [f'SERVICE_{number}_API_TOKEN = "{fake_value(("many", number))}"' for number in range(LEAKS)]
@@ -32,15 +40,35 @@ def main() -> None:
         known = (line.replace(" = ", "=").replace('"', "") for line in lines[:KNOWN])
         (root / ".env").write_text("".join(f"{line}\n" for line in known))
         print(f"history: {commits:,} commits, {expanded_bytes(root) / 1e9:.2f} GB expanded, {LEAKS} leaks")
-        (Path(folder) / "key").write_text("ab" * 32 + "\n")
-        (Path(folder) / "key").chmod(0o600)
+        _make_key(Path(folder))
+        runs = [measure(root, Path(folder) / f"cache{number}") for number in range(pairs)]
+    for run in runs:
+        assert run["first"].found == run["unchanged"].found == LEAKS
+        assert run["first, exact alone"].found == KNOWN
+    print_ratios(runs)
+
+
+def measure_clone(root: Path, pairs: int) -> None:
+    """As it is: what leaked there, and how many there are, is not known beforehand."""
+    counted = ("rev-list", "--all", "--count")
+    commits = int(subprocess.run(["git", *counted], cwd=root, capture_output=True, check=True).stdout)
+    print(f"{root.name}: {commits:,} commits, {expanded_bytes(root) / 1e9:.2f} GB expanded")
+    with tempfile.TemporaryDirectory(prefix="many-leaks-") as folder:
+        _make_key(Path(folder))
         print_ratios([measure(root, Path(folder) / f"cache{number}") for number in range(pairs)])
+
+
+def _make_key(folder: Path) -> None:
+    (folder / "key").write_text("ab" * 32 + "\n")
+    (folder / "key").chmod(0o600)
 
 
 def measure(root: Path, cache: Path) -> dict[str, Measured]:
     """One run of each, one after the other, so that what else the machine does falls on all."""
+    # Rules and comparison are compiled once on a machine, whatever is audited.
+    for own in ("all", "exact"):
+        _compile_comparison(cache / own)
     for rules in (SHAPES, CHOSEN):
-        # They are compiled once on a machine, whatever is audited; without patterns there are none.
         compile_rules(rules, cache / "all" / "audit_lib" / "rules", builtins=False)
     runs = {
         "first": leaks(root, cache / "all", "--patterns"),
@@ -50,9 +78,13 @@ def measure(root: Path, cache: Path) -> dict[str, Measured]:
     }
     for name, run in runs.items():
         print(f"{name}: {run}", flush=True)
-    assert runs["first"].found == runs["unchanged"].found == LEAKS
-    assert runs["first, exact alone"].found == KNOWN
     return runs
+
+
+def _compile_comparison(cache: Path) -> None:
+    code = "from audit_lib.leaks.changed_parts import *; load_entry(COMPARE)"
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
 
 
 def print_ratios(runs: list[dict[str, Measured]]) -> None:

@@ -9,15 +9,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from audit_lib.base.compiled.load_code import load_entry
-from audit_lib.base.progress import quiet
 from audit_lib.leaks import changed_parts, pattern_objects
 from audit_lib.leaks.changed_parts import COMPARE, Comparison, comparison, holding
 from audit_lib.leaks.git_objects import list_objects
-from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_objects
+from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_search import search
+from tests.leaks.test_search_patterns import searched
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 
@@ -142,7 +142,7 @@ def _found(plot: Plot, known: dict[str, str], cache: Path) -> tuple[object, ...]
     done = PatternSearch()
     shapes = Shapes(Keeper(Key(b"k" * 32, "file")), ())
     listing = list_objects(plot.root)
-    memory = search_pattern_objects(plot.root, shapes, listing, done, before=Memory(), progress=quiet)
+    memory = searched(plot, shapes, listing, done, Memory())
     found, _ = search(plot.root, known, cache)
     tables = [frame.to_dict("records") for frame in (found.sightings, found.coverage)]
     return {shape.fingerprint for shape in done.shapes}, memory.marked, *tables

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks import pattern_objects
-from audit_lib.leaks.git_objects import list_objects, trees
+from audit_lib.leaks.git_objects import kinds_of_objects, list_objects
 from audit_lib.leaks.history_walk import HistoryWalk, walk_history
 from tests.leaks.test_search_patterns import audit
 from tests.support.fakes import fake_value
@@ -23,13 +22,7 @@ def _tree(plot: Plot, name: str, content: bytes = b"x\n") -> str:
 
 
 def _walk(plot: Plot) -> HistoryWalk:
-    listing = list_objects(plot.root)
-    kinds = plot.git(
-        "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)"
-    ).splitlines()
-    commits = [line.split()[1] for line in kinds if line.startswith("commit")]
-    own = {commit: plot.git("rev-parse", f"{commit}^{{tree}}") for commit in commits}
-    return walk_history(plot.root, listing, own, (), trees(plot.root))
+    return walk_history(plot.root, list_objects(plot.root))
 
 
 def _removed(plot: Plot, name: str) -> None:
@@ -79,7 +72,7 @@ def test_every_name_is_seen(tmp_path: Path) -> None:
     plot.commit("a/b/d.txt", "x\n")
     for number, hide in enumerate(PLACES.values()):
         hide(plot, f"name {number}")
-    walk, every = _walk(plot), trees(plot.root)
+    walk, every = _walk(plot), kinds_of_objects(plot.root).trees
     left = every - walk.trees
     assert len(left) == 1
     names = {line for one in every for line in plot.git("ls-tree", "--name-only", one).splitlines()}
@@ -119,18 +112,29 @@ def test_a_ref_to_nothing_is_said(ref: str, tmp_path: Path) -> None:
     assert any("cannot follow to the end" in one or "lacks" in one for one in reasons)
 
 
-def test_of_a_large_history_only_asked_places_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A value that stands in other objects, too, is placed alike whether the walk kept all places or not."""
+def test_places_are_those_of_all_files(tmp_path: Path) -> None:
+    """Each commit that put a file at a path is a place of it; folders and submodules have none."""
     plot = new_plot(tmp_path / "repo")
-    value = fake_value("elsewhere")
-    plot.commit("a.py", f"API_TOKEN = '{value}'\n")
-    plot.commit("b.txt", f"see {value}\n")
-    plot.git("rm", "-q", "a.py", "b.txt")
-    plot.git("commit", "-q", "-m", "Remove")
-    kept, _ = audit(plot.root, tmp_path / "kept")
-    monkeypatch.setattr(pattern_objects, "_MOST_PLACED", 0)
-    asked, _ = audit(plot.root, tmp_path / "asked")
-    assert list(kept.places["path"]) == ["a.py", "b.txt"]
-    assert asked.places.equals(kept.places)
+    first = plot.commit("a/b.txt", "same\n")
+    second = plot.commit("c.txt", "same\n")
+    plot.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},inner")
+    plot.git("commit", "-q", "-m", "Inner")
+    walk = _walk(plot)
+    oid, folder = (plot.git("rev-parse", f"HEAD:{path}") for path in ("c.txt", "a"))
+    places = walk.places([oid, folder, "1" * 40])
+    assert {(place.commit, place.path) for place in places[oid]} == {(first, b"a/b.txt"), (second, b"c.txt")}
+    assert set(places) == {oid}
+
+
+def test_versions_of_a_file_are_side_by_side(tmp_path: Path) -> None:
+    """Objects are put in the order of their paths; what was at none comes first."""
+    plot = new_plot(tmp_path / "repo")
+    versions: dict[str, list[str]] = {"a.txt": [], "b.txt": []}
+    for number in range(3):
+        for path, oids in versions.items():
+            plot.commit(path, f"{path} {number}\n")
+            oids.append(plot.git("rev-parse", f"HEAD:{path}"))
+    loose = _blob(plot, b"at no path\n")
+    ordered = _walk(plot).by_path([*versions["b.txt"], loose, *versions["a.txt"]])
+    assert ordered[0] == loose
+    assert set(ordered[1:4]) == set(versions["a.txt"])

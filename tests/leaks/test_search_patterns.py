@@ -1,5 +1,6 @@
 """The search for what nobody gave: history, messages and files, by shape and then by value."""
 
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from audit_lib.base.contracts import EnvEntries, Inventory
 from audit_lib.leaks.binary_texts import LARGEST
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.git_objects import list_objects
+from audit_lib.leaks.git_objects import Listing, list_objects
+from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search import quiet
@@ -120,6 +122,14 @@ def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.coverage, second.coverage)
 
 
+def searched(plot: Plot, shapes: Shapes, listing: Listing, done: PatternSearch, before: Memory) -> Memory:
+    """What a search of the objects by pattern leaves behind."""
+    listed: Future[Listing] = Future()
+    listed.set_result(listing)
+    walk = LazyWalk(plot.root, listed)
+    return search_pattern_objects(plot.root, shapes, listing, done, before=before, walk=walk, progress=quiet)
+
+
 def test_few_objects_bear_witness_to_all_that_was_found(tmp_path: Path) -> None:
     """Of an unchanged history one object for each secret is read again; if one is lost, all are."""
     plot = new_plot(tmp_path / "repo")
@@ -132,12 +142,12 @@ def test_few_objects_bear_witness_to_all_that_was_found(tmp_path: Path) -> None:
     shapes = Shapes(keeper, ())
     listing = list_objects(plot.root)
     first, again, lost = PatternSearch(), PatternSearch(), PatternSearch()
-    memory = search_pattern_objects(plot.root, shapes, listing, first, before=Memory(), progress=quiet)
+    memory = searched(plot, shapes, listing, first, Memory())
     values = {shape.fingerprint for shape in first.shapes}
     assert (len(memory.marked), len(memory.witnesses), len(values)) == (5, 2, 2)
-    assert memory == search_pattern_objects(plot.root, shapes, listing, again, before=memory, progress=quiet)
+    assert memory == searched(plot, shapes, listing, again, memory)
     strange = replace(memory, witnesses={"0" * 40: "00"})
-    search_pattern_objects(plot.root, shapes, listing, lost, before=strange, progress=quiet)
+    searched(plot, shapes, listing, lost, strange)
     assert first.shapes == again.shapes == lost.shapes
 
 
