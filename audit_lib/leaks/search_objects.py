@@ -90,7 +90,7 @@ def search_objects(
             named = walk.trees and not search.meets(b"\n".join(sorted(walk.paths)))
             asked = walk.by_path(done.listing.without(walk.trees if named else ()))
         done.asked = len(asked)
-        sieve = ObjectSieve(search, comparison(search.reach, search.is_endless, len(asked)))
+        sieve = ObjectSieve(search, comparison(search.reach, search.farther, len(asked)))
         batches = done.listing.read(root, asked, done.missing, faults)
         for batch in ahead(sieve.compared(batches), _AHEAD):
             _search_batch(batch, sieve, done)
@@ -112,7 +112,7 @@ def search_objects(
 def search_named(root: Path, oids: Iterable[str], search: ExactSearch) -> ObjectSearch:
     """As `search_objects`, in the objects named alone. Raises `GitFailed` where git failed."""
     done = ObjectSearch()
-    sieve = ObjectSieve(search, comparison(search.reach, search.is_endless, 0))
+    sieve = ObjectSieve(search, comparison(search.reach, search.farther, 0))
     for batch in sieve.compared(read_objects(root, oids, done.missing)):
         _search_batch(batch, sieve, done)
     for oid in done.large:

@@ -1,6 +1,7 @@
 """Searches content for known values: in every form, shortened, wrapped, and weak ones beside their name."""
 
 import hmac
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -100,12 +101,17 @@ class ExactSearch:
 
     @property
     def reach(self) -> int:
-        """How many bytes beyond its line a place worth a look can go, if nothing there `is_endless`."""
+        """How many bytes beyond its line a place worth a look can go, but for what goes `farther`."""
         return max(self._matcher.across_lines, RUN)
 
-    def is_endless(self, data: bytes) -> bool:
-        """Whether a content has what goes on for any length: bytes spelled as numbers, a packed text."""
-        return self._spelled.has_run(data) or next(unpacked(data), None) is not None
+    def farther(self, data: bytes) -> int:
+        """How far it can go with what stands in a content: bytes that are spelled, or a packed text.
+
+        0 if there is neither; what is packed has any length.
+        """
+        if next(unpacked(data), None):
+            return sys.maxsize
+        return self._spelled.reach if self._spelled.has_run(data) else 0
 
     @property
     def digest(self) -> str:

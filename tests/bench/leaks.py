@@ -146,18 +146,21 @@ def git_log(root: Path, folder: Path) -> Measured:
 
 def measured(command: list[str], folder: Path, environment: Mapping[str, str] = os.environ) -> Measured:
     """Runs a command; its children's memory counts with its own, sampled while it runs."""
-    before, started = os.times(), perf_counter()
-    process = psutil.Popen(command, cwd=folder, env=dict(environment), stdout=subprocess.PIPE, text=True)
-    largest = 0
-    while process.poll() is None:
-        with suppress(psutil.Error):
-            family = [process, *process.children(recursive=True)]
-            largest = max(largest, sum(_memory(one, process) for one in family))
-        sleep(0.05)
-    wall, after = perf_counter() - started, os.times()
-    assert process.returncode == 0
+    with tempfile.TemporaryFile("w+") as output:
+        before, started = os.times(), perf_counter()
+        process = psutil.Popen(command, cwd=folder, env=dict(environment), stdout=output)
+        largest = 0
+        while process.poll() is None:
+            with suppress(psutil.Error):
+                family = [process, *process.children(recursive=True)]
+                largest = max(largest, sum(_memory(one, process) for one in family))
+            sleep(0.05)
+        wall, after = perf_counter() - started, os.times()
+        assert process.returncode == 0
+        output.seek(0)
+        found = _found(output.read())
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Measured(wall, cpu, largest / 1e6, _found(process.stdout.read()))
+    return Measured(wall, cpu, largest / 1e6, found)
 
 
 def _memory(one: psutil.Process, process: psutil.Process) -> int:

@@ -18,7 +18,7 @@ from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
 LEAKS, KNOWN = 70, 20  # those in an env file; patterns find the others
-GUIDE = "git log -p --all | grep -iEc 'api_token|tradier|alpaca'"
+GUIDE = "git log -p --all | grep -iEc 'api_token|tradier|alpaca' || true"  # grep fails where nothing is
 TARGETS = {
     ("unchanged", "first"): 0.1,
     ("first", "git log -p --all | grep -E"): 0.5,
