@@ -20,16 +20,19 @@ _PACKED, _LONGEST_LINE = 10_000, 500
 # Languages in which a text stands in quotes; what does not is a name or a call.
 _CODE = re.compile(
     r"(?i)\.(?:py|pyi|[cm]?jsx?|[cm]?tsx?|vue|svelte|go|java|kts?|scala|groovy|rb|php\d?|cs|fs|vb|c|cc|cpp|cxx|h|hh|hpp|mm?"
-    r"|swift|rs|dart|css|s[ac]ss|less|lua|pl|pm|ex|exs|erl|hs|clj|jl|r|sol)$"
+    r"|swift|rs|dart|css|s[ac]ss|less|lua|pl|pm|gradle|pp|coffee|twig|ejs|ex|exs|erl|hs|clj|jl|r|sol)$"
 )
 # What begins and ends a text of several lines.
 _LONG_QUOTES = (
     (re.compile(r"(?i)\.go$"), (b"`",)),
     (re.compile(r"(?i)\.(?:pyi?|java|kts?|scala|groovy|swift)$"), (b'"""', b"'''")),
 )
-_TRANSLATION = re.compile(r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)")
+_TRANSLATION = re.compile(
+    r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)"
+    r"|(?:^|/)(?:messages|labels|strings)_[a-z]{2}(?:_[a-z]{2,4})?\.properties$"
+)
 _TEST_OR_DOCUMENT = re.compile(
-    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|test(?:data|ing|kit|utils?|helpers?|[_-][\w.-]+)|t|specs?|e2e|cypress|fuzz|bench(?:marks?)?|fixtures?|_*mocks?_*|stubs?)/"
+    r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|test(?:data|ing|kit|utils?|helpers?|cases?|suites?|[_-][\w.-]+)|t|specs?|e2e|cypress|fuzz|conformance|bench(?:marks?)?|fixtures?|_*mocks?_*|stubs?)/"
     r"|(?:^|/)(?:examples?|samples?|demos?|quickstarts?|tutorials?|docs?|documents?|documentation)/"
     r"|(?:^|/)(?:test_|conftest\.|(?:tests?|examples?|samples?)[.-])[^/]*$|(?-i:[a-z0-9](?:Tests?|Spec|IT)\.[a-z]+$)|[._-](?:tests?|specs?|stories|examples?|samples?|templates?|dist)(?:\.[^/]*)?$"
     r"|\.(?:md|mdx|markdown|rst|rdoc|adoc|asciidoc|txt|http|rest|feature|bats|robot)$"

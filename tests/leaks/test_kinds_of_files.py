@@ -10,6 +10,8 @@ from audit_lib.leaks.kinds_of_files import deploys, is_generated
     [
         "app/test-helpers/login.py",
         "app/testing/login.py",
+        "app/testcases/login.conf",
+        "app/conformance/login.go",
         "t/login.t",
         "conf/stub/app.yml",
         "bench/load.py",
