@@ -16,16 +16,19 @@ _PUBLISHED = frozenset(
       cf4d418ed3de 687da00b09c8 73f71af093fd eab7452d7d0f
     RFC 6749, OAuth 2.0:
       ca7459e2b267 584b27d64ebc e9974c507d2a 53f5da0aaa93 6c96130f130a 00cf4c781dc3 a35b81a7d792
-      ed8462e1cfbe
+      ed8462e1cfbe 2c31d647d566
     RFC 6750, bearer tokens; OpenID Connect Core:
-      b8e148545b13 3e6099e82cea ad71fb416553 9e309cccd311 92212b05a8b8
+      eb2c458da976 b8e148545b13 3e6099e82cea ad71fb416553 9e309cccd311 92212b05a8b8
     RFC 7636, PKCE; RFC 7515, JSON Web Signature:
       13d31e961a1a 0d299b1eb548 8b1b17a9740c
     RFC 6455, WebSocket:
       15cef4b629cc 24b6d840b1df 507e2ce3c522
+    RFC 7009, revocation; RFC 7591, registration:
+      ea9bdfd02c0c 90fd21a668f4 79498a1f0067 1c556b6c806e
     RFC 5849 and OAuth Core 1.0:
       cb87c87e4a13 649e1f5c769e 4c20e6f5cc11 6aa14267d949 bb9b1163338b 293257ab6495 80f8b7c904d4
-      2ff8b0fb93ac c20fbc2b9618 b87dad10a32a 128e8e99b7b9
+      1984d686fff0 6afe0524f7d3 4bed31c8d172 b258c27f4721 5586407997f5 065f56c02519 84235dbe7773
+      e0abbf844f8b d9a350d2f2ae 2ff8b0fb93ac c20fbc2b9618 b87dad10a32a 128e8e99b7b9
     RFC 4226 and 6238, one-time passwords, and the key URI format:
       549c9390539e b62ad8b3465e 8be5d113c087
     Twitter, how to sign a request:

@@ -3,6 +3,8 @@
 import json
 from base64 import b64encode, urlsafe_b64encode
 
+import pytest
+
 from audit_lib.leaks.chosen_passwords import chosen_in_file
 from audit_lib.leaks.published_samples import is_published
 from audit_lib.leaks.secret_patterns import Shapes
@@ -30,6 +32,13 @@ def test_a_seed_of_a_standard_is_a_sample() -> None:
     """RFC 4226 spells its seed in digits, applications in base32."""
     assert is_published("GEZDGNBVGY3TQOJQ" * 2)
     assert not is_published("GEZDGNBVGY3TQOJQ" * 3)
+
+
+@pytest.mark.parametrize("value", ["A3ddj3w", "45ghiukldjahdnhzdauz", "74KNZJeDHnMBp0EMJ9ZHt%2FXKycU%3D"])
+def test_a_password_a_token_and_a_signature_of_a_standard_are_samples(value: str) -> None:
+    """RFC 6749, 7009 and 5849 show them."""
+    assert is_published(value)
+    assert not is_published(value[::-1])
 
 
 def test_a_token_of_a_sample_person_is_no_secret() -> None:
