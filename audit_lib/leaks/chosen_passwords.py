@@ -20,6 +20,7 @@ from audit_lib.leaks.kinds_of_files import (
 )
 from audit_lib.leaks.looks_chosen import is_default, is_named_after, is_placeholder, is_word, looks_chosen
 from audit_lib.leaks.looks_secret import reads_as_words
+from audit_lib.leaks.public_addresses import in_public_address
 from audit_lib.leaks.published_samples import is_published
 from audit_lib.leaks.secret_patterns import CHOSEN, scanner
 from audit_lib.secrecy.keeper import Keeper
@@ -110,7 +111,7 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
         if finding.visible and not finding.is_base64_encoded and first >= 0:
             line = content[content.rfind(b"\n", 0, first) + 1 : first]
-            if _CHOICE.search(line):
+            if _CHOICE.search(line) or in_public_address(content, start):
                 continue
             if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text

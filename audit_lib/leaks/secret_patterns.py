@@ -16,6 +16,7 @@ from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_translation
 from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
 from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
+from audit_lib.leaks.public_addresses import in_public_address
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
@@ -27,7 +28,7 @@ CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_password
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
-VERSION = 8  # raise it when a filter changes, so that caches are not believed
+VERSION = 9  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
@@ -160,8 +161,13 @@ def _in_block(content: bytes, finding: "Finding") -> bool:
 
 
 def _in_data(content: bytes, finding: "Finding") -> bool:
-    """Whether a value is in the midst of base64: what looks like a token is by chance in any picture."""
+    """Whether a value is in the midst of base64: what looks like a token is by chance in any picture.
+
+    Also whether it is in an address that anybody may see.
+    """
     start = finding.location["start_offset"]
+    if in_public_address(content, start):
+        return True
     before = _BASE64.match(content[max(0, start - _DATA) : start][::-1])
     signs = b"" if not before or finding.is_base64_encoded else before[0]
     return len(signs) == _DATA and all(re.search(kind, signs) for kind in (b"[a-z]", b"[A-Z]", b"[0-9]"))
