@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
+from audit_lib.leaks.comments import in_comment
 from audit_lib.leaks.kinds_of_files import (
     deploys,
     is_code,
@@ -18,7 +19,14 @@ from audit_lib.leaks.kinds_of_files import (
     is_translation,
     long_quotes,
 )
-from audit_lib.leaks.looks_chosen import is_default, is_named_after, is_placeholder, is_word, looks_chosen
+from audit_lib.leaks.looks_chosen import (
+    is_default,
+    is_named_after,
+    is_placeholder,
+    is_word,
+    looks_chosen,
+    stands_for_a_secret,
+)
 from audit_lib.leaks.looks_secret import reads_as_words
 from audit_lib.leaks.public_addresses import in_public_address
 from audit_lib.leaks.published_samples import is_published
@@ -39,6 +47,8 @@ _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what comple
 _PAIR = re.compile(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]")  # the next name and value of a mapping
 _NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
 _OPEN_ENDS = tuple("-_:=/.")
+_BOUND = re.compile(rb"(?:^|\s)(?:v-bind)?[:\[]$")  # an attribute whose value is code
+_COLUMN = re.compile(r"`\s?=\s?`$")  # compared with another in a query
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
 _NAMES = ("NAME", "NAME2", "NAME3", "NAME4", "NAME5", "NAME6")  # one for each way in which a rule may meet it
 _NAMED = ("chosen-argument", "chosen-login")  # what stands before says that it is a password
@@ -94,6 +104,8 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
         user, password = _login_of(value, met.rule)
         near = content[max(0, met.start - _NEAR) : met.start + _NEAR].decode("utf-8", "replace")
         default = is_default(password) or password == user or is_named_after(password, met.name, path, near)
+        default = default or (met.rule not in (*_WHOLE, *_NAMED) and stands_for_a_secret(password, met.name))
+        deployed = deployed and not (default and in_comment(content, met.start, path))
         if is_placeholder(password) or is_published(value) or (default and not deployed):
             found.idle.append(content.count(b"\n", 0, met.start) + 1)
             continue
@@ -116,6 +128,8 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
             if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before = content[first:start]
+            if _BOUND.search(line) and before.endswith((b'="', b"='")):
+                continue
             rest = content[start : start + _AFTER].partition(b"\n")[0]
             yield _Met(
                 name,
@@ -135,6 +149,8 @@ def _value(met: _Met, *, code: bool) -> tuple[str, str]:
     if met.rule in _WHOLE:
         value = _WHOLE[met.rule](met.rest)
         return value, value
+    if _COLUMN.search(met.before) or (met.rule == "chosen-pair" and met.before.startswith(f"{met.name}`")):
+        return "", ""
     value = _beside(met, code=code)
     called = met.rule in _IN_A_CALL and not _SETTING.search(met.name)
     a_name = (called or "!=" in met.before) and is_word(value)

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote
 
-from audit_lib.leaks.looks_secret import is_of_no_language, names_no_secret
+from audit_lib.leaks.looks_secret import is_of_no_language, is_patterned, names_no_secret, reads_as_words
 
 # What a password's name ends in, and names of which a chosen value is one only if it has signs of two kinds.
 _PASSWORD = re.compile(
@@ -11,6 +11,8 @@ _PASSWORD = re.compile(
     r"(?:[_-]?\d|[_-]?(?:confirm|confirmation|again|repeat|value|default|text))?$"
     r"|(?:^|[_.-]|db|user|ssl|smtp|ftp|mail|root|admin|my|sql|pg|redis|ldap|proxy|login|key|trust|store)pass\d?$"
 )
+# A key of anything, and what a database gives as one.
+_KEY, _ID = re.compile(r"(?i)(?:^|[.])key$"), re.compile(r"[0-9a-f]+")
 _TOKEN = re.compile(r"(?i)token|key$|secret|ticket|verifier|signature|credentials?$|auth$")
 # Keys and tokens that can be nothing but credentials.
 _CREDENTIAL = re.compile(
@@ -29,7 +31,9 @@ _OBJECT = re.compile(
     r"[a-z0-9.]+(?:-[a-z0-9.]+)*-(?:tls|certs?|licen[cs]e|credentials|creds|config|secrets|root|node)"
 )
 # Of what a constant is the name.
-_FIELD = re.compile(r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner")
+_FIELD = re.compile(
+    r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner|^name_|kind|resource|req(?:uest)?"
+)
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
     r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|(?-i:^[A-Z_]*(?:SECRET|PASSWORD|TOKEN|KEY)$)|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
@@ -49,13 +53,14 @@ _DEFAULT = re.compile(
 # What is no value: types, switches, rules, references, code, paths, addresses.
 _NO_VALUE = re.compile(
     r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
-    r"|self|this|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash|compat|files|systemd)\??"
+    r"|self|this|undef|option|flag|argument|parameter|prompt|and|for|with|will|must|should|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash|compat|files|systemd)\??"
     r"|.*(?:[$#%@~]\{|\{\{|\{%|<%|\[\[|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
-    r"|\$\w+(?::\w+|[.\[].*)?|@\w+@?|#\w*|#/.*|%\w+%|:\w+|&\w+;?|__\w+__"
+    r"|\$\w+(?::\w+|[.\[].*|\$)?|\$\w+(?:\[\w+\])?[:@/.-]\$.*|\$[a-z][\w-]*\$.+\$.*|\*[0-9A-F]{40}|@(?:\w+|[\w.-]+@)|#\w*|#/.*|%\w+%|%[a-z][a-z_-]+|:\w+|&\w+;?|__\w+__"
     r"|(?:https?|file|ftp)://.*|[~.]{0,2}/.*|.*\.(?:py|js|ts|json|ya?ml|toml|pem|key|crt|txt|md|env|html|vue|php|com|org|net)"
     r"|[A-Za-z_]+\d?(?:\.[A-Za-z_]+\d?)+|[a-z-]+(?:\.[a-z-]+)+|(?-i:[A-Z][a-z]\w+(?::[A-Z][a-z]\w+)+)|[a-z]+(?:\|[a-z]+)+"
     r"|(?:hmac[_-]?)?sha-?\d{1,3}(?:with[a-z]+)?|(?:hs|rs|es|ps)(?:256|384|512)|aes[-_]?\d{3}(?:[-_][a-z]{3})?|ed25519|sha\d{1,3}:.*"
-    r"|[A-Za-z_][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
+    r"|\([\w.]*|[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}|(?:\\+u[0-9a-f]{4})+|[\w-]{1,14}\.{2,}[\w-]{1,14}"
+    r"|[A-Za-z_$][\w.]*(?:\(.*|\[(?:[^\]\s]*\].*)?)|[a-z]+(?:/[a-z_-]+)+|(?:char|varchar)\(.*|arn:.*|vault:.*|(?:file|env|fd):.*|0x[0-9a-f]+|ENC\[.*|ENC\(.*|!\w+.*"
     r"|\$?(?:2[aby]|1|5|6|argon2\w*|pbkdf2\w*)\$.*|\{[A-Za-z0-9]+\}.*|pbkdf2.*"
 )
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")  # the name of a secret
@@ -65,6 +70,10 @@ _USER = re.compile(
     r"(?i)(?:user\w*|login|name|account|uid|owner|role|db|database|\s-u)"
     r"[\"'`\]]{0,2}\s{0,3}(?:=>|[:=,])?\s{0,3}[\"'`]?([\w.@-]+)"
 )
+_SEVERAL_WORDS = re.compile(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+")
+# Names of what people remember, which may be short.
+_OF_A_PERSON = re.compile(r"(?i)pass|pa?ss?w|pwd|pw\d?$|identified")
+_LONGEST_STUB = 5
 _SHORTEST_NAME = 3
 _SHORTEST, _LONGEST = 4, 120
 _SHORTEST_TOKEN = 10
@@ -78,7 +87,7 @@ def looks_chosen(value: str, name: str, shortest: int = _SHORTEST) -> bool:
         return False
     if _PASSWORD.search(name):
         return not _names_itself(value, name) and not _is_of_a_field(value, name)
-    if names_no_secret(name):
+    if names_no_secret(name) or (_KEY.search(name) and (_ID.fullmatch(value) or reads_as_words(value))):
         return False
     if _CREDENTIAL.search(name) and is_of_no_language(value):
         return True
@@ -95,7 +104,10 @@ def _names_itself(value: str, name: str) -> bool:
     """Whether a value is its own name, or that of the object which holds it."""
     if name.lower().endswith("secret") and _OBJECT.fullmatch(value):
         return True
-    return _plain(name) in (_plain(value), f"{_plain(value)}key")
+    if _plain(name) in (_plain(value), f"{_plain(value)}key"):
+        return True
+    # It may begin with more: the option db-password of KEY_DB_PASSWORD.
+    return _SEVERAL_WORDS.fullmatch(value) is not None and _plain(name).endswith(_plain(value))
 
 
 def _is_no_value(value: str) -> bool:
@@ -108,7 +120,8 @@ def _is_no_value(value: str) -> bool:
 
 def _is_of_a_field(value: str, name: str) -> bool:
     """Whether a constant says how a parameter or an option is called: its name ends in its value."""
-    return _FIELD.search(name) is not None and _plain(name).endswith(_plain(value))
+    said = _plain(value)
+    return _FIELD.search(name) is not None and _plain(name).endswith((said, said.removesuffix("s")))
 
 
 def is_word(value: str) -> bool:
@@ -118,7 +131,12 @@ def is_word(value: str) -> bool:
 
 def is_default(value: str) -> bool:
     """Whether a chosen value is one that many choose."""
-    return _DEFAULT.search(value) is not None
+    return _DEFAULT.search(value) is not None or is_patterned(value)
+
+
+def stands_for_a_secret(value: str, name: str) -> bool:
+    """Whether a value is a word too short for a secret, a token or a key, and beside the name of one."""
+    return len(value) <= _LONGEST_STUB and is_word(value) and not _OF_A_PERSON.search(name)
 
 
 def is_named_after(value: str, name: str, path: str, near: str) -> bool:
