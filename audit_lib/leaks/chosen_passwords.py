@@ -47,6 +47,7 @@ _JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what comple
 _PAIR = re.compile(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]")  # the next name and value of a mapping
 _NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
 _OPEN_ENDS = tuple("-_:=/.")
+_ATTRIBUTE = 9  # bytes of what binds one, and a space
 _BOUND = re.compile(rb"(?:^|\s)(?:v-bind)?[:\[]$")  # an attribute whose value is code
 _COLUMN = re.compile(r"`\s?=\s?`$")  # compared with another in a query
 _CHOICE = re.compile(rb"\? ?[\"']$")  # between the name and what is beside it
@@ -98,7 +99,7 @@ def chosen_in_file(content: bytes, path: str, keeper: Keeper, compiled: Path | N
     in_use, code = deploys(path), is_code(path)
     for met in _matches(content, scanner(CHOSEN, compiled).scan(content), long_quotes(path)):
         value, end = _value(met, code=code)
-        if not value:
+        if not value or in_public_address(content, met.start):
             continue
         deployed = in_use and met.in_force and met.rule not in _NO_SETTING
         user, password = _login_of(value, met.rule)
@@ -123,12 +124,12 @@ def _matches(content: bytes, findings: Iterable["Finding"], long_quotes: tuple[b
         first = content.rfind(name.encode(), max(0, start - _BEFORE), start) if name else start
         if finding.visible and not finding.is_base64_encoded and first >= 0:
             line = content[content.rfind(b"\n", 0, first) + 1 : first]
-            if _CHOICE.search(line) or in_public_address(content, start):
+            if _CHOICE.search(line):
                 continue
             if line.endswith(b"\\") and name[:1] in ("n", "r", "t"):
                 first, name = first + 1, name[1:]  # a line break in a text
             before = content[first:start]
-            if _BOUND.search(line) and before.endswith((b'="', b"='")):
+            if before.endswith((b'="', b"='")) and _BOUND.search(line[-_ATTRIBUTE:]):
                 continue
             rest = content[start : start + _AFTER].partition(b"\n")[0]
             yield _Met(
@@ -149,8 +150,10 @@ def _value(met: _Met, *, code: bool) -> tuple[str, str]:
     if met.rule in _WHOLE:
         value = _WHOLE[met.rule](met.rest)
         return value, value
-    if _COLUMN.search(met.before) or (met.rule == "chosen-pair" and met.before.startswith(f"{met.name}`")):
-        return "", ""
+    if met.before.endswith("`"):
+        listed = met.rule == "chosen-pair" and met.before.startswith(f"{met.name}`")
+        if listed or _COLUMN.search(met.before):
+            return "", ""  # columns of a table
     value = _beside(met, code=code)
     called = met.rule in _IN_A_CALL and not _SETTING.search(met.name)
     a_name = (called or "!=" in met.before) and is_word(value)

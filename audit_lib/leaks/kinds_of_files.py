@@ -28,8 +28,8 @@ _LONG_QUOTES = (
     (re.compile(r"(?i)\.(?:pyi?|java|kts?|scala|groovy|swift)$"), (b'"""', b"'''")),
 )
 _TRANSLATION = re.compile(
-    r"(?i)(?:^|/)(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)"
-    r"|(?:^|/)(?:messages|labels|strings)_[a-z]{2}(?:_[a-z]{2,4})?\.properties$"
+    r"(?i)(?:^|/)(?:(?:locales?|i18n|l10n|lang(?:uages?)?|translations?|messages)(?:/|\.)"
+    r"|(?:messages|labels|strings)_[a-z]{2}(?:_[a-z]{2,4})?\.properties$)"
 )
 _TEST_OR_DOCUMENT = re.compile(
     r"(?i)(?:^|/)(?:[\w.-]*tests?|__tests__|test(?:data|ing|kit|utils?|helpers?|cases?|suites?|[_-][\w.-]+)|t|specs?|e2e|cypress|fuzz|conformance|bench(?:marks?)?|fixtures?|_*mocks?_*|stubs?)/"

@@ -10,4 +10,6 @@ _PUBLIC = re.compile(rb"(?i)://[^?]*(?:badge|shields\.io|\.svg\?)|[?&]alt=media&
 
 def in_public_address(content: bytes, place: int) -> bool:
     """Whether what stands before a place, up to the address's beginning, says that its token is public."""
+    if content[place - 1 : place] != b"=":
+        return False
     return _PUBLIC.search(_ENDS.split(content[max(0, place - _LONGEST) : place])[-1]) is not None

@@ -27,6 +27,7 @@ def test_a_column_an_expression_and_a_message_are_no_passwords(path: str, text: 
     ("path", "text", "found"),
     [
         ("app/login.vue", '<Login secret="qzvkjx" />\n', (1, 0)),
+        ("app/login.ts", "set('password', `qzv7kjx9`)\n", (1, 0)),
         ("app/login.rb", "connect :password=>'qzvkjx'\n", (1, 0)),
         ("app/settings.py", "SECRET_KEY = 'qzvk'\n", (1, 0)),
         ("tests/settings.py", "SECRET_KEY = 'qzvk'\n", (0, 1)),
