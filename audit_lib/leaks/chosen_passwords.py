@@ -43,10 +43,10 @@ _BEFORE, _AFTER = 260, 400  # bytes around a value in which its name, its quotes
 _NEAR = 200  # bytes in which the user of a password is named
 _COMMENT = re.compile(rb"\s*(?:#|//|;|--|/?\*|>>> |\.\.\. )")  # or an example in a docstring
 _OPENS, _CLOSES = (b"{{", b"{%", b"<%"), (b"}}", b"%}", b"%>")  # an expression in a template
-_JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*\$)")  # what completes a text
+_JOINED = re.compile(r"[ \t]*(?:\+[ \t]*[A-Za-z_$(]|\.[ \t]*[$A-Z])")  # what completes a text
 _PAIR = re.compile(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]")  # the next name and value of a mapping
 _NEXT = re.compile(r",[\w.]+=")  # the next of several on one line
-_OPEN_ENDS = tuple("-_:=/.")
+_OPEN_ENDS = tuple("-_:=/.|")
 _ATTRIBUTE = 9  # bytes of what binds one, and a space
 _BOUND = re.compile(rb"(?:^|\s)(?:v-bind)?[:\[]$")  # an attribute whose value is code
 _COLUMN = re.compile(r"`\s?=\s?`$")  # compared with another in a query

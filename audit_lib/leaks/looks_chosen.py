@@ -32,7 +32,7 @@ _OBJECT = re.compile(
 )
 # Of what a constant is the name.
 _FIELD = re.compile(
-    r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner|^name_|kind|resource|req(?:uest)?"
+    r"(?i)param|grant|mode|attr|prop|arg|column|flag|option|claim|scheme|owner|^name_|prefix|kind|resource|req"
 )
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
@@ -52,7 +52,7 @@ _DEFAULT = re.compile(
 )
 # What is no value: types, switches, rules, references, code, paths, addresses.
 _NO_VALUE = re.compile(
-    r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|string|text|hidden|required|optional|object|number|boolean|int|integer"
+    r"(?i)--?[a-z].*|[.+]\s?[$\w(].*[(\[].*|#[a-z]+(?:-[a-z0-9]+)*|[a-z_]+=|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){7}|required\|.*|(?:true|false|null|none|nil|undefined|function|symbol|yes|no|on|off|str|strings?|duration|text|hidden|required|optional|object|number|boolean|int|integer"
     r"|self|this|undef|option|flag|argument|parameter|prompt|and|for|with|will|must|should|type|name|value|include|omit|same-origin|basic|bearer|digest|file|env|auto|unset|empty|varchar|char|password_hash|compat|files|systemd)\??"
     r"|.*(?:[$#%@~]\{|\{\{|\{%|<%|\[\[|\$\(|%\(|%s|%d|\{[\w.]*\}|<[\w ./-]+>|\(\)|\[\]|=>|->|::|\|\||&&).*"
     r"|\$\w+(?::\w+|[.\[].*|\$)?|\$\w+(?:\[\w+\])?[:@/.-]\$.*|\$[a-z][\w-]*\$.+\$.*|\*[0-9A-F]{40}|@(?:\w+|[\w.-]+@)|#\w*|#/.*|%\w+%|%[a-z][a-z_-]+|:\w+|&\w+;?|__\w+__"

@@ -12,6 +12,7 @@ from tests.leaks.test_chosen_passwords import listed
         ("app/query.php", "JOIN `app_login` ON `log`.`app_password` = `app_login`.`id`\n"),
         ("app/Form.vue", '<Login :secret="qzvkjx" />\n'),
         ("app/form.component.ts", 'template: `<login [password]="qzvkjx"></login>`\n'),
+        ("app/reset.php", "'password' => 'qzvkjx7q|'.Setting::rules('store'),\n"),
         ("build.gradle", "password = project.mailLogin\npassword = mailLogin\n"),
         ("manifests/backup.pp", "String $backuppassword = $login\n  $rootpassword = qzvkjx\n"),
         ("app/page.twig", "send({password: login, password2: again});\n"),

@@ -17,6 +17,7 @@ from audit_lib.leaks.looks_chosen import is_default, looks_chosen, stands_for_a_
         ("$t('mail.secret')", "MAIL_PASSWORD"),
         ("undef", "root_password"),
         ("option", "--password"),
+        ("strings", "--password"),
         ("(prod", "password"),
         ("shop/plugins/oauth2/secret.lua", "shop.plugins.secret"),
         (r"\u5BC6\u7801\u4E3A\u7A7A", "errors.emptyPassword"),
@@ -42,6 +43,7 @@ def test_a_password_may_begin_like_one(value: str) -> None:
         ("Passwords", "resourcePassword", False),
         ("Password", "kindPassword", False),
         ("Secret", "NAME_MAIL_SECRET", False),
+        ("secret", "PrefixSecret", False),
         ("password", "db_password", True),
     ],
 )

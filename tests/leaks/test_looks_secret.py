@@ -54,6 +54,7 @@ def test_a_name_tells_whether_its_value_opens_anything(name: str, secret: bool) 
         ("gl-python/3.7", "TOKEN_HEADER_VALUE"),
         ("credentials7:1.2.0", "shop.credentials"),
         ("F2B_ACTIVE_BANS", "hKeys"),
+        ("0.0.0-quality.20230511", "mark.VersionAnnotationKey"),
         ("xqvb-A100", "bot_token"),
     ],
 )
