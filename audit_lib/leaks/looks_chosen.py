@@ -36,7 +36,7 @@ _FIELD = re.compile(
 )
 # What stands where a password will be, and says so.
 _PLACEHOLDER = re.compile(
-    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|\*\*\*|\.\.\.|here$|_string$|(?-i:^[A-Z_]*(?:SECRET|PASSWORD|TOKEN|KEY)$)|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
+    r"(?i)your|to_?fill|example|sample|change|placeholder|insert|replace|create|missing|dummy|redact|xxx|---|\*\*\*|\.\.\.|here$|_string$|(?-i:^[A-Z_]*(?:SECRET|PASSWORD|TOKEN|KEY)$)|fill[_-]?(?:me|in)|(?:put|enter|provide|paste|set)[_-](?:me|a|the|my|in|new)|todo|fixme|\btbd\b"
     r"|(?:un|not[_-]?)(?:used|needed|set|known)$|irrelevant|does[_-]?nt?[_-]?(?:not[_-]?)?matter|whatever|^ignored?$"
     # the same in other languages
     r"|(?:dein|ihr|euer|votre|ton|sua?|seu|tuo?|twoje|uw|jouw)[_-]?(?:pass|kennw|mot|mdp|clave|contra|senha|token|has[lł]|wacht|schl)"
