@@ -26,6 +26,7 @@ _NO_NAME = re.compile(
     # the name of an object that holds it
     r"|(?:from|existing|tls|pull|ingress|external)_?secret|secret_?ref"
 )
+_SAME = ("password", "passwd", "pwd", "passphrase")
 # What holds a secret in a cluster, by its name.
 _OBJECT = re.compile(
     r"[a-z0-9.]+(?:-[a-z0-9.]+)*-(?:tls|certs?|licen[cs]e|credentials|creds|config|secrets|root|node)"
@@ -119,9 +120,10 @@ def _is_no_value(value: str) -> bool:
 
 
 def _is_of_a_field(value: str, name: str) -> bool:
-    """Whether a constant says how a parameter or an option is called: its name ends in its value."""
+    """Whether a constant says how a parameter or an option is called: its name ends alike."""
     said = _plain(value)
-    return _FIELD.search(name) is not None and _plain(name).endswith((said, said.removesuffix("s")))
+    ends = _SAME if said in _SAME else (said, said.removesuffix("s"))
+    return _FIELD.search(name) is not None and _plain(name).endswith(ends)
 
 
 def is_word(value: str) -> bool:

@@ -43,6 +43,7 @@ def test_a_password_may_begin_like_one(value: str) -> None:
         ("Passwords", "resourcePassword", False),
         ("Password", "kindPassword", False),
         ("Secret", "NAME_MAIL_SECRET", False),
+        ("Password", "NAME_MAIL_PASSWD", False),
         ("secret", "PrefixSecret", False),
         ("password", "db_password", True),
     ],
