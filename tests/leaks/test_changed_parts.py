@@ -238,10 +238,10 @@ def _exact(search: ExactSearch, content: bytes) -> bool:
 
 def test_a_line_that_completes_a_value_is_enough() -> None:
     """Whichever line of a value over many lines comes last, the version that has all is found."""
-    filler = [f"word_of_{number} = word" for number in range(300)]
-    dice = random.Random(5)  # letters that are no numbers
-    lines_of_it = ("".join(dice.choices("ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ", k=44)) for _ in range(9))
-    for value in (fake_value("spelled"), "\n".join(lines_of_it)):
+    dice = random.Random(5)
+    words = ["".join(dice.choices("ghijklmnopqrstuvwxyz", k=44)) for _ in range(309)]  # they spell no numbers
+    filler = words[9:]
+    for value in (fake_value("spelled"), "\n".join(words[:9])):
         keeper = Keeper(Key(b"k" * 32, "file"))
         search = ExactSearch(keeper, [keeper.take(value)], {})
         for name, lines in _forms(value).items():
