@@ -82,7 +82,7 @@ def search_pattern_objects(
             progress("shapes in git objects", read, len(asked))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = _looked(pool, ahead(_shares(compared.changes(texts())), SHARES), shapes)
+        looked = _looked(pool, ahead(_shares(compared.changes(texts())), 2), shapes)
         met = [change.oid for change, holds in holding(looked, shapes.meets) if holds]
     # The path decides what counts; what was met is read once more.
     places = walked.places(met) if walked else _places(root, met, commits, before)

@@ -23,7 +23,7 @@ from audit_lib.leaks.object_sieve import Compared, ObjectSieve
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
-_AHEAD = 3  # batches of objects that wait to be searched
+_AHEAD = 2  # batches of objects that wait to be searched
 
 
 class FoundInMember(Protocol):
