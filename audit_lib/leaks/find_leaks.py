@@ -73,12 +73,13 @@ def find_leaks(
     refuse_part_of_repository(project.root)
     listing = listing or begin_listing(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
+    held = keeper.fingerprints()
     coverage = []
     walk, chosen, counted = LazyWalk(project.root, listing), set[Chosen](), list[tuple[str, int]]()
     values: dict[str, str] = {}
     shapes = Shapes(keeper, policy.placeholders, user_cache() / "rules", every_provider=every_provider)
     reported = read_reports(reports, project.root, shapes)
-    targets = with_patterns(targets, reported_shapes(reported), keeper)
+    targets = with_patterns(targets, reported_shapes(reported), keeper, held)
     if patterns:
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         homes = homes_of(project)
@@ -86,9 +87,9 @@ def find_leaks(
             project.root, shapes, homes, listing, walk=walk, cache=scans, progress=progress, also=also
         )
         targets = with_hashes(targets, met.hashes)
-        targets = with_patterns(targets, met.shapes, keeper)
+        targets = with_patterns(targets, met.shapes, keeper, held)
         chosen, counted = met.chosen, met.idle
-        targets, values = with_chosen(targets, chosen)
+        targets, values = with_chosen(targets, chosen, keeper, held)
         coverage.append(pattern_coverage(met))
     search = search_leaks(
         project,

@@ -3,7 +3,8 @@
 import re
 from urllib.parse import unquote
 
-from audit_lib.leaks.looks_secret import is_of_no_language, is_patterned, names_no_secret, reads_as_words
+from audit_lib.leaks.looks_secret import is_patterned, names_no_secret, reads_as_words
+from audit_lib.secrecy.wording import is_of_no_language
 
 # What a password's name ends in, and names of which a chosen value is one only if it has signs of two kinds.
 _PASSWORD = re.compile(

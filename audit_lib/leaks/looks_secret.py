@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from audit_lib.leaks.published_samples import is_published
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import range_of, strength_bits
+from audit_lib.secrecy.wording import PARTS, is_of_no_language, pairs_of
 
 WEAKEST_BITS = 35
 # Names that hold words such as token or key, and no secret.
@@ -78,22 +79,7 @@ _ANY_KEY = re.compile(r"(?:^|[.])key$")
 _OF_A_GENERATOR = re.compile(r"(?=.*[g-zG-Z])(?:[^\d\s]*\d+){3}.*")
 _REPEATED = re.compile(r"(.)\1{4}|(..)\2{3}|(...)\3{2}")
 _SHORTEST_WORDS = 2.3  # mean length in a path, whose folders may be as short as src or v2
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^A-Za-z\d]+")
-
-
-# The most frequent pairs of letters in English: four in five of a word's, one in five of random text.
-_PAIRS = frozenset(
-    re.findall(
-        "..",
-        (
-            "thheineranreonatenndtiesorteofedisitalarsttontngsehaasouiolevecomedehiriroicneearacelichllbemasi"
-            "omurcaeltalansdifohopeecprnoctusacotiltrlyncetutsssorsunlowageiewheewiemadolrtpowenaulnitsmoowpa"
-            "immiaishirsuidosiviaamficivipligtuevldrympfeblabghtyopwosaayexkefrooavagifapgrodbosprddoucbueiov"
-            "byrmepttocfaefcurnscgidayocrcldugaffckeyssppdb"
-        ),
-    )
-)
-_PAIRS_TO_TELL, _LEAST_OF_WORDS, _MOST_OF_WORDS = 9, 0.4, 0.6
+_MOST_OF_WORDS = 0.6  # of the pairs of letters in a name those that are frequent, at least
 _LONG = 20  # of a value whose name says little
 _SHORTEST_LETTERS = 20  # of a generated value without a digit
 _NUMBERS_IN_A_NAME = 2
@@ -119,7 +105,7 @@ def _is_identifier(name: str, value: str) -> bool:
     """Whether a value is a UUID that no provider gives as a secret, or names a public key or a constant."""
     if _CONSTANT.fullmatch(value):
         few = len(re.findall(r"\d+", value)) <= _NUMBERS_IN_A_NAME
-        common, pairs = _pairs_of(value)
+        common, pairs = pairs_of(value)
         return few and common >= _MOST_OF_WORDS * pairs
     uuid = _UUID.fullmatch(value) and not _HOLDS_UUID.search(name)
     return bool(uuid or (_OPENPGP.fullmatch(value) and name.lower().endswith("key_id")))
@@ -175,19 +161,6 @@ def _is_joined(text: str, digits: int) -> bool:
     return joined or (capitalised is not None and _mean_word(text) >= _NAMES)
 
 
-def is_of_no_language(value: str) -> bool:
-    """Whether too few of a value's pairs of letters are those of words, as if the letters were drawn."""
-    common, pairs = _pairs_of(value)
-    return pairs >= _PAIRS_TO_TELL and common < _LEAST_OF_WORDS * pairs
-
-
-def _pairs_of(value: str) -> tuple[int, int]:
-    """How many pairs of letters are frequent in words, and of how many."""
-    parts = [part.lower() for part in _PARTS.findall(value) if part.isalpha()]
-    pairs = [part[at : at + 2] for part in parts for at in range(len(part) - 1)]
-    return sum(pair in _PAIRS for pair in pairs), len(pairs)
-
-
 def _is_of_another_script(value: str) -> bool:
     """Whether most letters are of no Latin script: a translated text, since generated values are ASCII."""
     letters = [sign for sign in value if sign.isalpha()]
@@ -196,7 +169,7 @@ def _is_of_another_script(value: str) -> bool:
 
 def _mean_word(value: str) -> float:
     """The mean length of the words in a name, path or sentence; in a generated value about 1.6."""
-    letters = [part for part in _PARTS.findall(value) if part.isalpha()]
+    letters = [part for part in PARTS.findall(value) if part.isalpha()]
     return sum(map(len, letters)) / len(letters) if letters else 0.0
 
 

@@ -22,6 +22,7 @@ from audit_lib.ledger.whose import candidates
 from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
+from audit_lib.secrecy.wording import could_be_a_piece
 
 _SUBMODULE = b"160000"
 # What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
@@ -94,7 +95,8 @@ def search_staged(
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
     for path, line, shape in new_shapes(root, staged, shapes, at_head(root)) if shapes else ():
         if (search.scrub(path), line) not in {(hit.path, hit.line) for hit in hits}:
-            hits.add(StagedHit(search.scrub(path), line, shape.name or shape.rule, _LOOKS))
+            name = shape.rule if could_be_a_piece(shape.name) else shape.name or shape.rule
+            hits.add(StagedHit(search.scrub(path), line, name, _LOOKS))
     files = sum(map(len, staged.values()))
     return StagedSearch(
         files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))

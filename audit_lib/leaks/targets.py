@@ -1,7 +1,6 @@
 """Which values are searched for, and how: everywhere, beside their name only, or not at all."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.joined_values import joined, without_quotes
 from audit_lib.leaks.secret_patterns import Shape
+from audit_lib.leaks.shown_names import shown_names
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy import value_questions as values
@@ -21,7 +21,6 @@ from audit_lib.secrets.value_rules import hold
 
 SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
 WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
-_NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 
 
@@ -84,8 +83,13 @@ def _values(entries: pd.DataFrame, keeper: Keeper) -> Iterator[tuple[str, str, s
             yield name, fingerprint, kind, environment, pd.notna(known)
 
 
-def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper) -> pd.DataFrame:
-    """`LeakTargets` with what patterns found: whoever gave it, a value that is known stays what it is."""
+def with_patterns(
+    targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper, held: Collection[str]
+) -> pd.DataFrame:
+    """`LeakTargets` with what patterns found: whoever gave it, a value that is known stays what it is.
+
+    Of a name that may be a piece of a value, such as one of those `held` by sources, the rule is the name.
+    """
     known = set(targets["fingerprint"])
     found: dict[str, list[Shape]] = {}
     new = sorted({shape for shape in shapes if shape.fingerprint not in known})
@@ -98,11 +102,14 @@ def with_patterns(targets: pd.DataFrame, shapes: Iterable[Shape], keeper: Keeper
             found.setdefault(whole, []).append(shape)
     if not found:
         return targets
-    rows = [_found_row(fingerprint, met, keeper) for fingerprint, met in found.items()]
+    shown = shown_names({shape.name for shape in new}, keeper, held)
+    rows = [_found_row(fingerprint, met, keeper, shown) for fingerprint, met in found.items()]
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(rows)]))
 
 
-def with_chosen(targets: pd.DataFrame, chosen: Iterable[Chosen]) -> tuple[pd.DataFrame, dict[str, str]]:
+def with_chosen(
+    targets: pd.DataFrame, chosen: Iterable[Chosen], keeper: Keeper, held: Collection[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """`LeakTargets` with the texts of chosen passwords and their names, and whose value each holds.
 
     Such a value is a word or little more: only with its name, as it was met, is it searched for.
@@ -112,9 +119,10 @@ def with_chosen(targets: pd.DataFrame, chosen: Iterable[Chosen]) -> tuple[pd.Dat
     if not found:
         return targets, {}
     values = {text: one.fingerprint for text, one in found.items()}
+    shown = shown_names({one.name for one in found.values()}, keeper, held)
     names: dict[str, str] = {}  # of each value that which says most
-    for one in sorted(found.values(), key=lambda one: (len(one.name), one.name)):
-        names[one.fingerprint] = one.name if _NAME.fullmatch(one.name) else one.rule
+    for one in sorted(found.values(), key=lambda one: (one.name in shown, len(one.name), one.name)):
+        names[one.fingerprint] = one.name if one.name in shown else one.rule
     rows = LeakTargets.of(_chosen_row(text, names[values[text]]) for text in sorted(found))
     return LeakTargets.checked(pd.concat([targets, rows])), values
 
@@ -151,8 +159,8 @@ def _chosen_row(text: str, name: str) -> dict[str, Any]:
     }
 
 
-def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper) -> dict[str, Any]:
-    names = sorted({shape.name for shape in met if _NAME.fullmatch(shape.name)})
+def _found_row(fingerprint: str, met: list[Shape], keeper: Keeper, shown: Collection[str]) -> dict[str, Any]:
+    names = sorted({shape.name for shape in met}.intersection(shown))
     rules = sorted({shape.rule for shape in met})
     weak = weakness(fingerprint, keeper) if names else ""
     return {

@@ -1,0 +1,76 @@
+"""A report shows the names of variables, and no piece of a value that stood before an equals sign."""
+
+import pytest
+
+from audit_lib.base.contracts import LeakTargets
+from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.secret_patterns import Shape
+from audit_lib.leaks.shown_names import shown_names
+from audit_lib.leaks.targets import with_chosen, with_patterns
+from audit_lib.secrecy.keeper import Keeper, Key
+from tests.support.fakes import fake_value
+
+PIECE = "_1Uco" + "Pwd1WB"
+BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
+
+
+def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
+    keeper = Keeper(Key.throw_away())
+    return keeper, tuple(map(keeper.take, values))
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "dbPwd", "kmsKeyId", "X-API-Key", "spring.datasource.password"]
+)
+def test_a_name_of_words_is_shown(name: str) -> None:
+    """Whatever its signs join or its capitals begin."""
+    keeper, held = _keeper(fake_value("other"))
+    assert shown_names({name}, keeper, held) == {name}
+
+
+@pytest.mark.parametrize("name", [PIECE, "qR7Pwd2xZ", "API key", ""])
+def test_what_no_variable_is_called_is_not_shown(name: str) -> None:
+    """A piece of a generated value, a heading, or nothing."""
+    keeper, held = _keeper()
+    assert shown_names({name}, keeper, held) == set()
+
+
+def test_a_name_within_a_value_that_sources_hold_is_not_shown() -> None:
+    """The guard takes twelve characters of a strong value out of every output; others are no reason."""
+    keeper, held = _keeper(BUS + fake_value("key"))
+    names = {"SharedAccessKey", "AccessKey", "DB_PASSWORD"}
+    assert shown_names(names, keeper, held) == {"AccessKey", "DB_PASSWORD"}
+    assert shown_names(names, keeper, ()) == names
+
+
+def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
+    """Of what patterns found and of what somebody chose; a name that can be shown goes before."""
+    keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
+    shapes = [
+        Shape(first, PIECE, "assignment"),
+        Shape(second, PIECE, "query"),
+        Shape(second, "API_TOKEN", "query"),
+    ]
+    found = with_patterns(LeakTargets.of([]), shapes, keeper, ())
+    assert dict(zip(found["fingerprint"], found["names"], strict=True)) == {
+        first: "assignment",
+        second: "API_TOKEN",
+    }
+    chosen = [Chosen(third, f"text of {name}", name, "chosen") for name in (PIECE, "DB_PWD")]
+    targets, _ = with_chosen(LeakTargets.of([]), chosen, keeper, ())
+    assert set(targets["variable"]) == {"DB_PWD"}
+    targets, _ = with_chosen(LeakTargets.of([]), chosen[:1], keeper, ())
+    assert set(targets["variable"]) == {"chosen"}
+
+
+@pytest.mark.parametrize("length", [9, 14, 30])
+def test_a_piece_that_holds_a_word_hardly_passes_for_a_name(length: int) -> None:
+    """Of 300 random pieces with such letters in the midst as make a name of it, at most one in twelve."""
+    keeper, held = _keeper()
+    pieces = {
+        fake_value(f"{length} {seed}", length // 3)
+        + "pWd"
+        + fake_value(f"end {seed}", length - length // 3 - 3)
+        for seed in range(300)
+    }
+    assert len(shown_names(pieces, keeper, held)) <= 300 / 12
