@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from audit_lib.secrecy.forms import WINDOW
+from audit_lib.secrecy.wording import SHORTEST_PIECE, could_be_a_piece
 from audit_lib.secrets.loaders import Statement
 from audit_lib.secrets.loaders.agree import Known, agreed
 
@@ -23,6 +25,8 @@ UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 # Linux hands no longer string to a process (MAX_ARG_STRLEN), so no application can hold it.
 MAX_LINE_CHARACTERS = 131_072
 MAX_LINES = 20_000
+_LONGEST_SUSPECT = 4096  # characters
+_LONG = 20  # characters, of which random text is known by the kinds that it mixes
 # python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
 _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
@@ -97,7 +101,12 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
 
 def entry(line: int, name: str, value: str) -> EnvLine:
     """The line that sets a name to a value, or that is not understood because the name cannot be one."""
-    if not _NAME.fullmatch(name) or looks_like_value(name):
+    if looks_like_value(name) or _is_padded(name, value):
+        # The equals sign may be one within a value, of which a short beginning alone is no secret.
+        whole = (f"{name}={value}",) if len(name) < WINDOW else ()
+        suspects = _suspects(f"{name} {value}", *whole)
+        return EnvLine(line, "not understood", faults=("bad-name",), suspects=suspects)
+    if not _NAME.fullmatch(name):
         return EnvLine(line, "not understood", faults=("bad-name",), suspects=_suspects(f"{name} {value}"))
     if blocked := _blocked(value):
         return EnvLine(line, "not understood", faults=(blocked,), suspects=_suspects(value))
@@ -105,18 +114,23 @@ def entry(line: int, name: str, value: str) -> EnvLine:
 
 
 def looks_like_value(text: str) -> bool:
-    """Whether a text in a name's place is more likely a secret: it must not be shown."""
-    if len(text) < 12:
-        return False
+    """Whether a text in a name's place is more likely a secret, or a piece of one: it must not be shown."""
+    return could_be_a_piece(text) or (len(text) >= _LONG and _is_long_value(text))
+
+
+def _is_long_value(text: str) -> bool:
     lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    if len(text) < 20:  # of so few characters many are names, such as oauth2ClientSecret
-        many = 2 * upper > lower or len(re.findall("[0-9]+", text)) > 1
-        return digits > 0 and lower > 0 and upper > 0 and many
     if digits:
         # A name is of one case, or of short words between its underscores.
-        return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= 20
+        return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= _LONG
     # Words begin with one capital: random letters are capitals by half.
     return lower > 0 and 4 * upper > lower
+
+
+def _is_padded(name: str, value: str) -> bool:
+    """Whether a line is base64 or base32 as a whole, and its value nothing but the signs that fill it up."""
+    padded = value.strip("=") == "" and value != "" and len(name) >= SHORTEST_PIECE
+    return padded and (len(name) + 1 + len(value)) % 4 == 0
 
 
 def decoded(content: bytes) -> tuple[str, str]:
@@ -189,16 +203,13 @@ def _value_faults(value: str) -> tuple[str, ...]:
     return tuple(fault for fault, found in tests.items() if found)
 
 
-def _suspects(text: str) -> tuple[str, ...]:
-    """The words of a line that was not understood which look like a secret: no artefact may show them."""
+def _suspects(text: str, *whole: str) -> tuple[str, ...]:
+    """What looks like a secret in a line that was not understood, so that no artefact may show it: `whole`
+    if that is given, and words."""
     words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_LINE_CHARACTERS]))
-    return tuple(
-        dict.fromkeys(
-            word
-            for word in words
-            if len(word) <= 4096 and looks_like_value(word) and not _UNDECODABLE.search(word)
-        )
-    )[:16]
+    found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
+    kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
+    return tuple(dict.fromkeys(kept))[:16]
 
 
 def _with_repetitions(lines: list[EnvLine]) -> tuple[EnvLine, ...]:

@@ -158,12 +158,27 @@ def test_generated_values_do_not_look_like_names(alphabet: str) -> None:
     assert all(looks_like_value(fake_value(f"name {seed}", 40, alphabet)) for seed in range(300))
 
 
-def test_the_beginning_of_a_value_hardly_passes_for_a_name() -> None:
-    """Of 300 beginnings of generated values, at most one in ten with a digit passes for a name."""
-    cut = [fake_value(f"cut {seed}", 12 + seed % 8) for seed in range(300)]
-    mixed = [text for text in cut if any(character.isdigit() for character in text)]
-    assert len(mixed) > 200
-    assert sum(not looks_like_value(text) for text in mixed) <= len(mixed) / 10
+@pytest.mark.parametrize("length", range(8, 20))
+def test_the_beginning_of_a_value_hardly_passes_for_a_name(length: int) -> None:
+    """Of 300 beginnings of generated values at most one in twelve passes, of long ones one in 20."""
+    alphabet = string.ascii_letters + string.digits
+    cut = [fake_value(f"cut {length} {seed}", length, alphabet) for seed in range(300)]
+    assert sum(not looks_like_value(text) for text in cut) <= 300 / (12 if length < 12 else 20)
+
+
+def test_a_short_beginning_of_a_value_is_kept_with_the_rest() -> None:
+    """The beginning of a value before an equals sign in it is no name, and the whole is a suspect."""
+    for beginning, rest in (("_1Uco4wd1WB", "Ra7x"), ("pX3Pwd9q", ""), ("zmFzZ4Fy", "==")):
+        (line,) = parse_env(f"{beginning}={rest}\n".encode(), PYTHON)
+        assert (line.state, line.name, line.faults) == (BAD, None, ("bad-name",))
+        assert line.suspects == (f"{beginning}={rest}",)
+
+
+@pytest.mark.parametrize("line", ["MZXW6YTBOI======", "c2VjcmV0cw==", "ABCDEFGHI==="])
+def test_a_line_of_base64_sets_nothing(line: str) -> None:
+    """What is filled up with equals signs to four characters is a value, whatever its letters are."""
+    (read,) = parse_env(f"{line}\n".encode(), PYTHON)
+    assert (read.state, read.name) == (BAD, None)
 
 
 # Whatever means something to the parser, kinds of white space, and what no encoding should hold.
