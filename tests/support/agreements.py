@@ -14,7 +14,7 @@ from functools import cache
 from html import unescape
 from typing import Any
 
-from tests.support import recount
+from tests.support import agreements_near, recount
 
 Files = Mapping[str, str]
 Fact = tuple[Hashable, ...]
@@ -31,7 +31,7 @@ def facts(files: Files) -> set[Fact]:
     except ValueError:
         return set()
     found: set[Fact] = set()
-    for part in (_of_csv, _of_page, _of_rows, _of_figures, _of_sums, _of_ages, _of_manifest):
+    for part in (_of_csv, _of_page, _of_rows, _of_figures, _of_sums, _of_ages, _of_manifest, _near):
         try:
             found |= set(part(report, files))
         except (KeyError, ValueError, TypeError, AttributeError, csv.Error):
@@ -93,8 +93,8 @@ def _of_page(report: Any, files: Files) -> Iterator[Fact]:
     yield from (("row", number) for number, row in enumerate(_rows_of(page)) if row in rows)
     for number, three in enumerate(_threes(_pieces(page))):
         yield from [("piece", number)] * (three in said or " ".join(three) in plain)
-    for number, line in enumerate(re.split(r"\n+|(?<=[.;:]) ", files["owner.md"].replace("\\", ""))):
-        yield from [("owner", number)] * (line.strip("-#;. ") in plain)
+    for number, clause in enumerate(agreements_near.clauses(files["owner.md"])):
+        yield from [("owner", number)] * (clause in plain)
 
 
 def _pieces(html: str) -> list[str]:
@@ -217,3 +217,10 @@ def _of_manifest(report: Any, files: Files) -> Iterator[Fact]:
     for row in report["sources"]:
         twin = inputs.get(row["source"], {})
         yield from (("input", row["source"], key) for key in twin if row.get(key) == twin[key])
+
+
+def _near(report: Any, files: Files) -> Iterator[Fact]:
+    """What is said twice near each other (agreements_near.py)."""
+    yield from agreements_near.of_order(files["owner.md"], _said(files["quarterly_review.ipynb"])[2])
+    for part in (agreements_near.of_evidence, agreements_near.of_rules, agreements_near.of_reasons):
+        yield from part(report)
