@@ -4,7 +4,6 @@ A change is searched with what stands around it, as far as anything that is soug
 there neither in the new version nor in the old one is in both or in neither.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +22,6 @@ COMPARE = Kernel("comparison", "audit_lib.leaks.compare_kernel", _SOURCES)
 _BITS = 15  # of the size of the table
 WORTH = 2_000  # objects, from which on loading it is less work than what it saves,
 WORTH_COMPILING = 20_000  # and compiling it
-ENDLESS = sys.maxsize
 _SMALL = 2_000  # bytes; what is smaller is searched as a whole
 _APART = b"\n\n\n"  # between two parts, so that they do not read as one
 
@@ -46,24 +44,23 @@ class Change(NamedTuple):
 class Comparison:
     """Contents as they come, each compared with the one before it; used by one thread at a time."""
 
-    def __init__(self, reach: int, farther: Callable[[bytes], int], entry: Entry | None) -> None:
+    def __init__(self, reach: int, endless: Callable[[bytes], bool], entry: Entry | None) -> None:
         """`reach` is how far from the line of a change that matters to it can begin or end what is sought.
 
-        `farther` says of a content how far it is with what stands in it: 0 for no farther, ENDLESS if no
-        reach holds. Such a content is to be searched as a whole; so is every content without the compiled
-        `entry`.
+        A content in which something is `endless`, so that no reach holds, is to be searched as a whole; and
+        so is every content without the compiled `entry`.
         """
-        self._reach, self._farther, self._entry = reach, farther, entry
-        self._before, self._before_farther, self._before_at = b"", 0, 0
+        self._reach, self._endless, self._entry = reach, endless, entry
+        self._before, self._before_endless, self._before_at = b"", False, 0
         table, self._parts = np.zeros(1 << _BITS, np.int64), np.zeros((2, 2 * MOST_PARTS + 1), np.int64)
         self._task, self._table = np.zeros(TASK, np.int64), table
-        self._task[[TABLE, TABLE_BITS]] = table.ctypes.data, _BITS
+        self._task[[REACH, TABLE, TABLE_BITS]] = reach, table.ctypes.data, _BITS
         self._task[[NEW_PARTS, OLD_PARTS]] = [parts.ctypes.data for parts in self._parts]
         self._at = self._task.ctypes.data
 
     def another(self) -> "Comparison":
         """One like it, for other contents."""
-        return Comparison(self._reach, self._farther, self._entry)
+        return Comparison(self._reach, self._endless, self._entry)
 
     def changes(self, contents: Iterable[tuple[str, bytes]]) -> Iterator[Change]:
         """What of each content, given with its id, is to be searched."""
@@ -72,42 +69,34 @@ class Comparison:
             self._before = content
 
     def _change(self, oid: str, content: bytes) -> Change:
-        before, farther = self._before, self._before_farther
-        if min(len(content), len(before)) < _SMALL:
-            self._before_at, self._before_farther = 0, self._farther(content)
-            return Change(oid, content, content)
-        new_parts, gone_parts = self._differing(content, before, self._reach)
-        new = _joined(content, new_parts)
-        # What goes farther is near the change, or was there before.
-        self._before_farther = self._farther(content if farther else new)
-        if self._reach < self._before_farther < ENDLESS:
-            new_parts, gone_parts = self._differing(content, before, self._before_farther)
+        before, had = self._before, self._before_endless
+        if min(len(content), len(before)) >= _SMALL:
+            new_parts, gone_parts = self._differing(content, before)
             new = _joined(content, new_parts)
-        self._before_at = int(self._task[NEW])
-        if self._before_farther == ENDLESS or 4 * len(new) > 3 * len(content):
+        else:
+            new, gone_parts, self._before_at = content, (), 0
+        self._before_endless = self._endless(content if had else new)
+        if self._before_endless or 4 * len(new) > 3 * len(content):
             return Change(oid, content, content)
         return Change(oid, content, new, before, gone_parts)
 
-    def _differing(
-        self, content: bytes, before: bytes, reach: int
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _differing(self, content: bytes, before: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Start and end of each part that differs, in the content and in the one before."""
         assert self._entry is not None
         task, at = self._task, _address(content)
-        task[NEW], task[NEW_SIZE], task[REACH] = at, len(content), reach
+        task[NEW], task[NEW_SIZE] = at, len(content)
         task[OLD], task[OLD_SIZE] = self._before_at or _address(before), len(before)
+        self._before_at = at
         counts = self._entry(self._at, 0)
         of_new, of_old = counts & 0xFFFFFFFF, counts >> 32
         return tuple(self._parts[0, : 2 * of_new].tolist()), tuple(self._parts[1, : 2 * of_old].tolist())
 
 
 def holding(
-    changes: Iterable[tuple[Change, bool]], meets: Callable[[bytes], bool], *, before: bool = False
+    changes: Iterable[tuple[Change, bool]], meets: Callable[[bytes], bool]
 ) -> Iterator[tuple[Change, bool]]:
-    """Each change, which comes with whether its new part meets anything, with whether its content does.
-
-    `before` says of the content before the first.
-    """
+    """Each change, which comes with whether its new part meets anything, with whether its content does."""
+    before = False
     for change, new in changes:
         if change.before is not None and before:
             before = not meets(change.gone) or new or meets(change.content)
@@ -116,7 +105,7 @@ def holding(
         yield change, before
 
 
-def comparison(reach: int, farther: Callable[[bytes], int], objects: int) -> Comparison:
+def comparison(reach: int, endless: Callable[[bytes], bool], objects: int) -> Comparison:
     """A comparison for a search in so many objects; where it is not worth its while, it compares nothing."""
     entry = None
     if objects >= WORTH_COMPILING or (objects >= WORTH and is_at_hand(COMPARE)):
@@ -124,7 +113,7 @@ def comparison(reach: int, farther: Callable[[bytes], int], objects: int) -> Com
             entry = load_entry(COMPARE)
         except NotCompiled:
             entry = None  # all is searched, which takes longer and finds the same
-    return Comparison(reach, farther, entry)
+    return Comparison(reach, endless, entry)
 
 
 def _address(content: bytes) -> int:

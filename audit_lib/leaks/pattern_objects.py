@@ -13,7 +13,7 @@ from audit_lib.base.git.objects import Batch
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, text_of
-from audit_lib.leaks.changed_parts import ENDLESS, Change, comparison, holding
+from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
@@ -66,7 +66,7 @@ def search_pattern_objects(
         # The names in trees are no texts.
         asked = walked.by_path(listing.without(walked.every_tree)) if walked else listing.without(())
     # How far the rules of kingfisher's own reach nobody here knows.
-    compared = comparison(_REACH, _farther, 0 if shapes.every_provider else len(asked))
+    compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(asked))
     missing: list[str] = []
     faults: list[str] = []
     commits: list[str] = []
@@ -104,8 +104,8 @@ def search_pattern_objects(
     )
 
 
-def _farther(content: bytes) -> int:
-    return ENDLESS if any(mark in content for mark in _ENDLESS) else 0
+def _is_endless(content: bytes) -> bool:
+    return any(mark in content for mark in _ENDLESS)
 
 
 def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch) -> bool:

@@ -1,29 +1,25 @@
 """Searches every object of a git repository for known values, inside archives too."""
 
 import io
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.ahead import ahead
 from audit_lib.base.archives import HEAD, Expansion, Member, archive_kind, unpack
 from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Span
+from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
-from audit_lib.leaks.changed_parts import comparison
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk
-from audit_lib.leaks.object_sieve import Compared, ObjectSieve
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
-
-_AHEAD = 2  # batches of objects that wait to be searched
 
 
 class FoundInMember(Protocol):
@@ -86,14 +82,12 @@ def search_objects(
     try:
         done.listing = listing.result()
         asked = done.listing.to_read(memory)
-        if asked is None:
-            named = walk.trees and not search.meets(b"\n".join(sorted(walk.paths)))
+        if asked is None and walk.files:
+            named = not search.meets(b"\n".join(sorted(walk.paths)))
             asked = walk.by_path(done.listing.without(walk.trees if named else ()))
-        done.asked = len(asked)
-        sieve = ObjectSieve(search, comparison(search.reach, search.farther, len(asked)))
-        batches = done.listing.read(root, asked, done.missing, faults)
-        for batch in ahead(sieve.compared(batches), _AHEAD):
-            _search_batch(batch, sieve, done)
+        done.asked = done.listing.count if asked is None else len(asked)
+        for batch in done.listing.read(root, asked, done.missing, faults):
+            _search_batch(batch, search, done)
             progress("git objects", done.read, done.asked)
         for oid in done.large:
             _search_large(root, oid, search, done)
@@ -112,27 +106,43 @@ def search_objects(
 def search_named(root: Path, oids: Iterable[str], search: ExactSearch) -> ObjectSearch:
     """As `search_objects`, in the objects named alone. Raises `GitFailed` where git failed."""
     done = ObjectSearch()
-    sieve = ObjectSieve(search, comparison(search.reach, search.farther, 0))
-    for batch in sieve.compared(read_objects(root, oids, done.missing)):
-        _search_batch(batch, sieve, done)
+    for batch in read_objects(root, oids, done.missing):
+        _search_batch(batch, search, done)
     for oid in done.large:
         _search_large(root, oid, search, done)
     done.left_out += [NotSearched(f"git object {oid}", "cannot be read") for oid in done.missing]
     return done
 
 
-def _search_batch(batch: Compared, sieve: ObjectSieve, done: ObjectSearch) -> None:
+def _search_batch(batch: Batch, search: ExactSearch, done: ObjectSearch) -> None:
     """Looks into each object once, though git may give it again after it failed; large ones are put off."""
-    done.commits += batch.commits
+    done.commits += [span.oid for span in batch.spans if span.kind == "commit"]
     done.read += batch.begun
-    for span, content in sieve.worth_a_look(batch):
+    for span in dict.fromkeys(_worth_a_look(search, batch)):
         if not span.whole:
             done.large[span.oid] = None
         elif span.oid not in done.looked:
             done.looked.add(span.oid)
-            _look(span, content, sieve.search, done)
+            _look(span, batch.content(span), search, done)
 
 
+def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
+    """The objects of a batch that hold anything searched for, could be an archive, or point elsewhere."""
+    starts = [span.start for span in batch.spans]
+    for at in search.meets(cast(bytes, batch.data)):
+        yield batch.spans[bisect_right(starts, at) - 1]
+    data = batch.data
+    for span in batch.spans:
+        start = span.start
+        if span.kind == "blob" and (
+            bytes(data[start : start + 2]) in _BEGINNINGS
+            or bytes(data[start + 257 : start + 262]) == b"ustar"
+        ):
+            yield span
+
+
+# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
+_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 

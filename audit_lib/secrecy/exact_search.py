@@ -1,7 +1,6 @@
 """Searches content for known values: in every form, shortened, wrapped, and weak ones beside their name."""
 
 import hmac
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from audit_lib.secrecy.found_places import (
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Hit, Matcher, value_matcher
 from audit_lib.secrecy.readings import before_joining, join_lines, readings, unpacked
-from audit_lib.secrecy.spelled import RUN, SpelledSearch, spelled_search
+from audit_lib.secrecy.spelled import SpelledSearch, spelled_search
 from audit_lib.secrecy.strength import strength_bits
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
@@ -98,20 +97,6 @@ class ExactSearch:
     def forms(self) -> int:
         """How many byte strings are searched for."""
         return len(self._matcher) + len(self._spelled)
-
-    @property
-    def reach(self) -> int:
-        """How many bytes beyond its line a place worth a look can go, but for what goes `farther`."""
-        return max(self._matcher.across_lines, RUN)
-
-    def farther(self, data: bytes) -> int:
-        """How far it can go with what stands in a content: bytes that are spelled, or a packed text.
-
-        0 if there is neither; what is packed has any length.
-        """
-        if next(unpacked(data), None):
-            return sys.maxsize
-        return self._spelled.reach if self._spelled.has_run(data) else 0
 
     @property
     def digest(self) -> str:

@@ -44,7 +44,6 @@ class Matcher:
                 names[form][name] = None
         self._names = {form: tuple(names[form]) for form in sorted(names)}
         self.longest = max(map(len, self._names), default=0)
-        self.across_lines = max((len(form) for form in self._names if b"\n" in form), default=0)
         # By its part, and by offset and length there: the beginnings that decide, and the forms.
         self._by_part: dict[bytes, _Group] = {}
         part_of = _least_run if len(self._names) > _MANY else _head

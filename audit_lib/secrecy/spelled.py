@@ -14,7 +14,6 @@ SHORTEST = 8  # characters
 # Signs between two bytes: at most as many as an indented list has. The expressions set no limit: they are
 # three times faster without.
 _WIDEST = 24
-RUN = 200  # bytes that the numbers take by which the quick look knows that something is spelled
 _PREFIX = re.compile(rb"0[xX]|(?:\\u|U\+)00(?=[0-9A-Fa-f]{2})")
 
 
@@ -82,13 +81,9 @@ class SpelledSearch:
             found.update(_in(_NUMBERS[number], self._numbers[number], data[start:end], start))
         return sorted(found)
 
-    def has_run(self, data: bytes) -> bool:
-        """Whether `sift` looks closer: what is spelled can be spread over many lines."""
-        return bool(self._letters or (self.reach and self._sieve.ends(data)))
-
     def sift(self, data: bytes) -> list[Hit]:
         """As `find` for content that mostly spells nothing: quick, for values that are wholly spelled."""
-        return self.find(data) if self.has_run(data) else []
+        return self.find(data) if self._letters or (self.reach and self._sieve.ends(data)) else []
 
     @cached_property
     def _sieve(self) -> Gate:

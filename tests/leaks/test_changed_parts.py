@@ -1,9 +1,6 @@
 """Versions of a file are searched by what changed in them, and nothing is missed for it."""
 
-import gzip
 import random
-import textwrap
-from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from audit_lib.base.compiled.load_code import load_entry
 from audit_lib.leaks import changed_parts, pattern_objects
-from audit_lib.leaks.changed_parts import COMPARE, ENDLESS, Comparison, comparison, holding
+from audit_lib.leaks.changed_parts import COMPARE, Comparison, comparison, holding
 from audit_lib.leaks.git_objects import list_objects
 from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_search import search
 from tests.leaks.test_search_patterns import searched
@@ -30,9 +26,9 @@ FIRST, MIDDLE, LAST = b"first line of it", b"x" * 200, b"last line of it"
 NEEDLE = b"\n".join((FIRST, MIDDLE, LAST))  # shorter than the reach
 
 
-def no_farther(content: bytes) -> int:
+def never(content: bytes) -> bool:
     """The reach holds whatever stands in a content."""
-    return 0
+    return False
 
 
 def _edited(dice: random.Random, lines: list[bytes]) -> list[bytes]:
@@ -79,7 +75,7 @@ def _held(compared: Comparison, versions: list[tuple[str, bytes]]) -> list[bool]
 def test_what_a_version_holds_is_known_from_its_changes(seed: int) -> None:
     """However a file was changed, its changes tell whether it holds something that spans lines."""
     versions = list(_versions(seed))
-    held = _held(Comparison(REACH, no_farther, load_entry(COMPARE)), versions)
+    held = _held(Comparison(REACH, never, load_entry(COMPARE)), versions)
     assert held == [NEEDLE in content for _, content in versions]
     assert 20 < sum(held) < 280
 
@@ -91,7 +87,7 @@ def test_little_of_a_version_is_searched() -> None:
     for number in range(20):
         lines[250 * number] = b"another line"
         versions.append((f"{number}", b"\n".join(lines)))
-    changes = list(Comparison(REACH, no_farther, load_entry(COMPARE)).changes(versions))
+    changes = list(Comparison(REACH, never, load_entry(COMPARE)).changes(versions))
     assert changes[0].new == changes[0].content
     assert max(len(change.new) for change in changes[1:]) < 3 * REACH
 
@@ -100,7 +96,7 @@ def test_a_change_to_two_places_leaves_out_what_is_between() -> None:
     """Both changes are searched, and what has not changed between them is not."""
     middle = b"\n".join(b"%d between" % number for number in range(2_000))
     versions = [("a", b"one\n" + middle + b"\ntwo\n"), ("b", b"ONE\n" + middle + b"\nTWO and more\n")]
-    *_, change = Comparison(REACH, no_farther, load_entry(COMPARE)).changes(versions)
+    *_, change = Comparison(REACH, never, load_entry(COMPARE)).changes(versions)
     assert b"ONE\n" in change.new
     assert b"TWO and more" in change.new
     assert b"one\n" in change.gone
@@ -113,7 +109,7 @@ def test_what_has_no_reach_is_searched_as_a_whole() -> None:
     marked = [*lines[:500], b"-----BEGIN KEY", *lines[500:]]
     contents = (lines, marked, [b"x", *marked], [b"y", *lines])
     versions = [(f"{number}", b"\n".join(some)) for number, some in enumerate(contents)]
-    compared = Comparison(REACH, lambda content: ENDLESS if b"BEGIN" in content else 0, load_entry(COMPARE))
+    compared = Comparison(REACH, lambda content: b"BEGIN" in content, load_entry(COMPARE))
     assert [change.new == change.content for change in compared.changes(versions)] == [
         True,
         True,
@@ -125,10 +121,8 @@ def test_what_has_no_reach_is_searched_as_a_whole() -> None:
 def test_without_the_compiled_comparison_all_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where few objects are to be searched, or nothing can be compiled, each content is searched whole."""
     versions = list(_versions(3))
-    assert all(change.new is change.content for change in comparison(REACH, no_farther, 10).changes(versions))
-    assert _held(comparison(REACH, no_farther, 10), versions) == [
-        NEEDLE in content for _, content in versions
-    ]
+    assert all(change.new is change.content for change in comparison(REACH, never, 10).changes(versions))
+    assert _held(comparison(REACH, never, 10), versions) == [NEEDLE in content for _, content in versions]
 
 
 def _history(plot: Plot, secrets: list[str]) -> None:
@@ -168,9 +162,9 @@ def test_a_history_gives_the_same_with_and_without(tmp_path: Path, monkeypatch: 
     compared: list[int] = []
     differing = Comparison._differing
 
-    def counted(self: Comparison, content: bytes, before: bytes, reach: int) -> object:
+    def counted(self: Comparison, content: bytes, before: bytes) -> object:
         compared.append(len(content))
-        return differing(self, content, before, reach)
+        return differing(self, content, before)
 
     monkeypatch.setattr(Comparison, "_differing", counted)
     monkeypatch.setattr(changed_parts, "WORTH_COMPILING", 0)
@@ -214,41 +208,6 @@ def test_a_line_that_completes_a_secret_is_enough() -> None:
         assert shapes.meets(whole), name
         for gone in range(len(lines)):
             parts = [*filler, *lines[:gone], *lines[gone + 1 :], *filler]
-            compared = Comparison(pattern_objects._REACH, pattern_objects._farther, load_entry(COMPARE))
+            compared = Comparison(pattern_objects._REACH, pattern_objects._is_endless, load_entry(COMPARE))
             _, last = compared.changes([("before", "\n".join(parts).encode()), ("after", whole)])
             assert shapes.meets(last.new), (name, gone)
-
-
-def _forms(value: str) -> dict[str, list[str]]:
-    """A value in forms that go over many lines."""
-    plain = value.encode()
-    packed = b64encode(gzip.compress(f"{fake_value('other', 600)} {value}".encode(), mtime=0)).decode()
-    fours = [plain[start : start + 4] for start in range(0, len(plain), 4)]
-    return {
-        "as it is": value.splitlines(),
-        "numbers, one a line": [f"            {byte}," for byte in plain],
-        "hexadecimal, four a line": [", ".join(f"0x{byte:02X}" for byte in four) for four in fours],
-        "packed and wrapped": textwrap.wrap(packed, 24),
-    }
-
-
-def _exact(search: ExactSearch, content: bytes) -> bool:
-    return any(found.matched == "exact" for found in search.look(content))
-
-
-def test_a_line_that_completes_a_value_is_enough() -> None:
-    """Whichever line of a value over many lines comes last, the version that has all is found."""
-    dice = random.Random(5)
-    words = ["".join(dice.choices("ghijklmnopqrstuvwxyz", k=44)) for _ in range(309)]  # they spell no numbers
-    filler = words[9:]
-    for value in (fake_value("spelled"), "\n".join(words[:9])):
-        keeper = Keeper(Key(b"k" * 32, "file"))
-        search = ExactSearch(keeper, [keeper.take(value)], {})
-        for name, lines in _forms(value).items():
-            whole = "\n".join([*filler, *lines, *filler]).encode()
-            assert _exact(search, whole), name
-            for gone in range(len(lines)):
-                parts = [*filler, *lines[:gone], *lines[gone + 1 :], *filler]
-                compared = Comparison(search.reach, search.farther, load_entry(COMPARE))
-                _, last = compared.changes([("before", "\n".join(parts).encode()), ("after", whole)])
-                assert _exact(search, last.new), (name, gone)
