@@ -31,6 +31,11 @@ class HistoryWalk:
     trees: Set[str] = frozenset()  # their names are in `paths`
     is_whole: bool = False  # whether every object that a commit or a tree names is there
 
+    @property
+    def names(self) -> bytes:
+        """Every path that it saw, one a line."""
+        return b"\n".join(sorted(self.paths))
+
     def places(self, oids: Iterable[str]) -> dict[str, list[Introduction]]:
         """The places of some files, by object; of one without a place nothing."""
         met = ((oid, self.files.get(oid.encode("ascii"))) for oid in oids)

@@ -83,8 +83,7 @@ def search_objects(
         done.listing = listing.result()
         asked = done.listing.to_read(memory)
         if asked is None and walk.files:
-            named = not search.meets(b"\n".join(sorted(walk.paths)))
-            asked = walk.by_path(done.listing.without(walk.trees if named else ()))
+            asked = walk.by_path(done.listing.without(() if search.meets(walk.names) else walk.trees))
         done.asked = done.listing.count if asked is None else len(asked)
         for batch in done.listing.read(root, asked, done.missing, faults):
             _search_batch(batch, search, done)

@@ -66,8 +66,7 @@ def _make_key(folder: Path) -> None:
 def measure(root: Path, cache: Path) -> dict[str, Measured]:
     """One run of each, one after the other, so that what else the machine does falls on all."""
     # Rules and comparison are compiled once on a machine, whatever is audited.
-    for own in ("all", "exact"):
-        _compile_comparison(cache / own)
+    _compile_comparison(cache / "all")
     for rules in (SHAPES, CHOSEN):
         compile_rules(rules, cache / "all" / "audit_lib" / "rules", builtins=False)
     runs = {

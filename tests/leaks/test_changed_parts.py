@@ -16,7 +16,6 @@ from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.secrecy.keeper import Keeper, Key
-from tests.leaks.test_search import search
 from tests.leaks.test_search_patterns import searched
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
@@ -141,24 +140,19 @@ def _history(plot: Plot, secrets: list[str]) -> None:
     plot.git("gc", "-q")
 
 
-def _found(plot: Plot, known: dict[str, str], cache: Path) -> tuple[object, ...]:
-    """What both searches find in the history, each from the beginning."""
+def _found(plot: Plot) -> tuple[set[str], tuple[str, ...]]:
+    """What the search by pattern finds in the history, and in which objects, from the beginning."""
     done = PatternSearch()
     shapes = Shapes(Keeper(Key(b"k" * 32, "file")), ())
-    listing = list_objects(plot.root)
-    memory = searched(plot, shapes, listing, done, Memory())
-    found, _ = search(plot.root, known, cache)
-    tables = [frame.to_dict("records") for frame in (found.sightings, found.coverage)]
-    return {shape.fingerprint for shape in done.shapes}, memory.marked, *tables
+    memory = searched(plot, shapes, list_objects(plot.root), done, Memory())
+    return {shape.fingerprint for shape in done.shapes}, memory.marked
 
 
 def test_a_history_gives_the_same_with_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both searches find in the same objects what they find if every version is searched whole."""
+    """The search finds in the same objects what it finds if every version is searched whole."""
     plot = new_plot(tmp_path / "repo")
-    secrets = [fake_value(("versions", number)) for number in range(12)]
-    _history(plot, secrets)
-    known = dict(zip("ABCDEF", secrets, strict=False))
-    whole = _found(plot, known, tmp_path / "whole")
+    _history(plot, [fake_value(("versions", number)) for number in range(12)])
+    whole = _found(plot)
     compared: list[int] = []
     differing = Comparison._differing
 
@@ -168,9 +162,8 @@ def test_a_history_gives_the_same_with_and_without(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(Comparison, "_differing", counted)
     monkeypatch.setattr(changed_parts, "WORTH_COMPILING", 0)
-    assert _found(plot, known, tmp_path / "parts") == whole
+    assert _found(plot) == whole
     assert len(compared) > 50
-    assert isinstance(whole[0], set)
     assert len(whole[0]) > 9
 
 
