@@ -14,14 +14,13 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
-from audit_lib.findings.last_review import NOT_KNOWN, last_signed, tabulate_sign_offs
+from audit_lib.findings.last_review import NOT_KNOWN, last_signed, read_previous, tabulate_sign_offs
 from audit_lib.findings.ledger_tables import (
     tabulate_acceptances,
     tabulate_attestations,
     tabulate_ledger_faults,
 )
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
-from audit_lib.findings.previous_report import read_previous
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rules_in_force import decided_by, rules_in_force
@@ -31,7 +30,7 @@ from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage
+from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.callers import is_known
@@ -39,8 +38,7 @@ from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
 from audit_lib.logs.cache import without_values
-from audit_lib.logs.example_lines import written_lines
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
@@ -53,7 +51,7 @@ from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
-from audit_lib.rotation.triggers import tabulate_triggers
+from audit_lib.rotation.trigger_lists import tabulate_triggers
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import mask_client, mask_email
 from audit_lib.secrecy.keeper import Keeper

@@ -15,7 +15,7 @@ from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import now
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.log_read import nothing_read
+from audit_lib.logs.frames import nothing_read
 from audit_lib.project.load import instant_of
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import due_within, due_words, tabulate_schedule

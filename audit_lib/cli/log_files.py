@@ -12,10 +12,9 @@ from audit_lib.base.progress import Watched, adding_up
 from audit_lib.cli.terminal import progress_bar
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.group_limit import joined
-from audit_lib.logs.read_file import bytes_in, read_to_end
+from audit_lib.logs.read_file import bytes_in, read_to_end, read_with_year
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import folded
-from audit_lib.logs.yearless import read_with_year
 
 _PATIENCE = 1.0  # seconds without a word
 

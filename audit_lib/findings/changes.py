@@ -15,9 +15,38 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.covered import items
-from audit_lib.findings.families import EVERYWHERE, family_of, mildness
-from audit_lib.findings.previous_report import PreviousReport
+from audit_lib.findings.last_review import PreviousReport
 from audit_lib.leaks.whole_search import searched_whole
+
+# Within a family the worst first; a check that is in none is a family of its own.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "leak": ("leaked-in-force", "leak-undecided", "leaked-before"),
+    "age": ("overdue-secret", "due-secret", "overdue-by-the-period-for-all", "unknown-age"),
+    "presence": (
+        "missing-secret", "empty-secret", "public-secret-demanded", "missing-recommended",
+        "feature-secret-undecided", "not-set",
+    ),
+    "strength": (
+        "compromised-value", "placeholder-value", "template-in-use", "known-default", "weak-value",
+        "short-value", "too-few-classes", "below-good-length",
+    ),
+    "format": ("forbidden-format", "wrong-format", "unusual-format"),
+    "source": ("source-missing", "source-not-read"),
+}  # fmt: skip
+EVERYWHERE = ("leak",)  # what leaked is known to everyone, in whichever place it is in force
+_FAMILY_OF = {check: family for family, checks in FAMILIES.items() for check in checks}
+
+
+def family_of(check: str) -> str:
+    """The family of a check."""
+    return _FAMILY_OF.get(check, check)
+
+
+def mildness(check: str) -> int:
+    """How far from the worst of its family a check is."""
+    family = FAMILIES.get(family_of(check), ())
+    return family.index(check) if check in family else 0
+
 
 Fault = tuple[str, str, str, str]  # family, subject, environment, service
 Finding = Mapping[Any, Any]  # a row of Findings

@@ -13,13 +13,12 @@ import pandas as pd
 
 from audit_lib.base.contracts import Findings
 from audit_lib.base.severities import SEVERITIES
-from audit_lib.findings.check import Tables, judged
+from audit_lib.findings.check import Tables, judged, looked_at, with_lines
 from audit_lib.findings.checks import CHECKS, Check
 from audit_lib.findings.covered import covered_words
 from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.findings.row_words import cell_words, row_words
-from audit_lib.findings.rows_looked_at import looked_at, with_lines
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 

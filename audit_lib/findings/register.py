@@ -16,8 +16,7 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.changes import Fault, faults_of, gravity
 from audit_lib.findings.checks.register import REGISTER
 from audit_lib.findings.covered import items
-from audit_lib.findings.last_review import LastReview, Opened
-from audit_lib.findings.previous_report import PreviousReport
+from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project.policy import Policy
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.contracts import LeakCoverage
-from audit_lib.base.git.above import refuse_part_of_repository
+from audit_lib.base.git.commits import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.chosen_in_use import where_in_use
 from audit_lib.leaks.chosen_passwords import Chosen

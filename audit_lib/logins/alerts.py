@@ -16,14 +16,14 @@ from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.alarm import dense, places, seconds_of
-from audit_lib.logins.detections.certain_messages import POSSIBLE_LOGINS
+from audit_lib.logins.detections.needs import POSSIBLE_LOGINS
 from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import told_failures
 from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone, unread
 from audit_lib.logins.proposals import propose
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.project import LogSource
 from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
 

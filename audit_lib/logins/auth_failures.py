@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.bounded_glob import matches_glob
+from audit_lib.base.bounded_regex import matches_glob
 from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 
 REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited", DECLARED)

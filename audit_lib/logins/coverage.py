@@ -1,8 +1,9 @@
 """What the logs cover of a quarter, and whether the guide's own searches of them can find anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -10,8 +11,27 @@ from audit_lib.base.bounded_regex import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import GuideSearches, LogCoverage
 from audit_lib.base.errors import BadInput
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.project_logs import PACKED
+from audit_lib.logs.read_line import read_line
 from audit_lib.project.policy import DocumentedGrep, Policy
+
+
+def written_lines(formats: LogFormats, met: Collection[str] = ()) -> dict[str, list[str]]:
+    """For each kind of request and message the example lines that show it, as applications write them.
+
+    `met` are the names of the messages that logs hold: of their kinds no other application's words count.
+    """
+    shown: dict[str, list[tuple[str, str]]] = {}
+    for block in formats.bodies:
+        for example in block.examples:
+            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
+                shown.setdefault(event.kind, []).append((event.message, example))
+    for block in formats.messages:  # a message is seen in its examples: a test reads each
+        shown.setdefault(block.kind, []).extend((block.name, example) for example in block.examples)
+    known = set(met)
+    own = {kind: [pair for pair in pairs if pair[0] in known] for kind, pairs in shown.items()}
+    return {kind: [example for _, example in own[kind] or pairs] for kind, pairs in shown.items()}
 
 
 def tabulate_log_coverage(

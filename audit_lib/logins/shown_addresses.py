@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from audit_lib.logins.detections import Detected, tabulate
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.secrecy.identities import (
     Label,
     addresses_in,

@@ -16,8 +16,8 @@ from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes,
 from audit_lib.base.files import Unreadable
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.logs.formats import BUNDLED, LogFormats, load_formats
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.log_files import LogFile, log_files
-from audit_lib.logs.log_read import LogRead
 from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import Project

@@ -1,18 +1,21 @@
-"""Explains how one line is read: the formats that matched in turn, or the one that came nearest."""
+"""Explains how one line is read, or which format came nearest; and the shapes of lines not understood."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from audit_lib.logs import read_line as naive
 from audit_lib.logs.blocks import Block
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.line_events import Line
-from audit_lib.logs.line_head import Head
+from audit_lib.logs.line_events import NOT_UNDERSTOOD, Head, Line
+from audit_lib.logs.read_line import bare, read_line
 from audit_lib.logs.templates import Part, expression
 from audit_lib.logs.units import LINE_LIMIT
+from audit_lib.logs.w3c_columns import DeclaredColumns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _compiled = lru_cache(maxsize=1 << 12)(expression)
@@ -92,3 +95,34 @@ def _taken(parts: tuple[Part, ...], text: bytes) -> tuple[int, int]:
             break
         taken, count = found.end(), end
     return taken, count
+
+
+SHOWN = 3  # shapes of a file
+NUMBERED = 20  # lines of a file
+LONGEST = 60  # characters of a shape
+LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
+_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
+
+
+def shape_of(raw: bytes) -> str:
+    """The shape of a line: runs of letters as `a`, of digits as `0`, of both as `a0`, of others as `?`."""
+    text = bare(raw[: 4 * LONGEST]).decode("ascii", "replace")
+    text = _DIGITS.sub("0", _LETTERS.sub("a", _OTHER.sub("?", text)))
+    return _MIXED.sub("a0", text)[:LONGEST]
+
+
+def unread_lines(
+    lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The first shapes and numbers of lines that are not understood; none if those come too late."""
+    shapes: dict[str, None] = {}
+    numbers: list[int] = []
+    columns = DeclaredColumns(formats)
+    for number, raw in enumerate(islice(lines, LOOKED_AT), 1):
+        if read_line(raw, columns.formats_of(raw), zone) == NOT_UNDERSTOOD:
+            shapes.setdefault(shape_of(raw))
+            numbers.append(number)
+            if len(shapes) >= SHOWN and len(numbers) >= NUMBERED:
+                break
+    return tuple(shapes)[:SHOWN], tuple(numbers[:NUMBERED])

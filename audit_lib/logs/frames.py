@@ -1,14 +1,31 @@
-"""Builds the frames of the logs from the sums of their files."""
+"""What logs gave, as frames: built from the sums of their files."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes
+from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.logs.file_counts import EVENT_NAMES, KINDS, Columns, LogSums, day_text
 from audit_lib.logs.units import MINUTE, NONE, Ints
+
+
+@dataclass(frozen=True)
+class LogRead:
+    """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents and LogMinutes."""
+
+    sources: pd.DataFrame
+    counts: pd.DataFrame
+    events: pd.DataFrame
+    minutes: pd.DataFrame
+    digest: str = ""  # names all that decided them, where it is known; keyed, so that it tells nothing
+
+
+def nothing_read() -> LogRead:
+    """What a command has that reads no logs."""
+    return LogRead(Sources.of([]), LogCounts.of([]), LogEvents.of([]), LogMinutes.of([]))
 
 
 def rows_of(source: str, sums: LogSums, columns: Columns) -> pd.DataFrame:

@@ -16,17 +16,15 @@ from audit_lib.base.files import OpenSource, Unreadable
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.base.progress import Progress, Watched, adding_up, quiet
 from audit_lib.logs.count_lines import Period, raw_lines
+from audit_lib.logs.explain_line import unread_lines
 from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.frames import FileSums, counts_frame, events_frame, minutes_frame
-from audit_lib.logs.line_shapes import unread_lines
+from audit_lib.logs.frames import FileSums, LogRead, counts_frame, events_frame, minutes_frame
 from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
-from audit_lib.logs.log_read import LogRead
-from audit_lib.logs.read_file import bytes_in, read_log
+from audit_lib.logs.read_file import bytes_in, read_log, read_with_year
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
 from audit_lib.logs.units import DAY, ZONELESS, micros_of
-from audit_lib.logs.yearless import read_with_year
 from audit_lib.project import LogSource, Project
 from audit_lib.project.outside import FOLDERS
 

@@ -1,8 +1,8 @@
-"""Reads one log stream by the reader that suits it: the naive one where it is small, else the fast one."""
+"""Reads one log stream by the reader that suits it, and finds the year of times without one."""
 
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -17,12 +17,14 @@ from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.count_lines import raw_lines, tally_lines
 from audit_lib.logs.file_counts import BY_GROUP, NAMED, LogSums, summed, sums_of
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_options import Plan, Wanted
 from audit_lib.logs.route_limit import folded, without_unused
+from audit_lib.logs.units import DAY, NONE, YEARLESS
 
 # From this size on the fast reader, once it is compiled, is done before the naive one.
 FAST_FROM = 1 << 18
@@ -133,3 +135,33 @@ def _read_up_to(file: BinaryIO, size: int) -> bytes:
         pieces.append(piece)
         size -= len(piece)
     return b"".join(chain(pieces))
+
+
+TAKEN = "its times carry no year; it was taken from the file's date"
+OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
+# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
+_MOST_SILENT = 32 * DAY
+# A step back of this size is no clock's: the file spans more than a year.
+_A_STEP = 32 * DAY
+
+
+def read_with_year(read: Callable[[int | None], LogSums], written: int) -> tuple[LogSums, str]:
+    """The sums of a file that was last written at `written`, and a remark if its times carry no year.
+
+    If the year is open, the file is read again, and its lines have no time.
+    """
+    sums = read(written)
+    if not sums.lacks & YEARLESS:
+        return sums, ""
+    return (read(None), OPEN) if _is_open(sums, written) else (sums, TAKEN)
+
+
+def _is_open(sums: LogSums, written: int) -> bool:
+    """Whether the file, last written at `written`, may be of another year than that of its date."""
+    if sums.last == NONE or abs(written - sums.last) > _MOST_SILENT:
+        return True
+    is_step = sums.events["message"] == (
+        sums.messages.index(CLOCK_SET_BACK) if CLOCK_SET_BACK in sums.messages else -1
+    )
+    steps = sums.events["not_after"][is_step] - sums.events["not_before"][is_step]
+    return bool((steps > _A_STEP).any())

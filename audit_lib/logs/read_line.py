@@ -13,6 +13,7 @@ from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, LogFormats
 from audit_lib.logs.line_events import (
     BLANK,
     NOT_UNDERSTOOD,
+    Head,
     Line,
     LogEvent,
     message_of_block,
@@ -21,9 +22,8 @@ from audit_lib.logs.line_events import (
     shown_line,
     without_repeats,
 )
-from audit_lib.logs.line_head import Head
 from audit_lib.logs.named_fields import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.possible_failure import possible_client
+from audit_lib.logs.names_and_words import possible_client
 from audit_lib.logs.units import LINE_LIMIT, LONGEST_CAUSE, MINUTE, WHOLE, YEARLESS, ZONELESS
 
 _PREFIXES = 6  # as many a line may have, one behind another

@@ -1,17 +1,21 @@
-"""The tables of refusals and failed logins, with totals beside them and what the logs do not show."""
+"""The tables of what logs show: refusals and failed logins with totals, then what was detected."""
 
 import pandas as pd
 
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import kind_words
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.logins import auth_failures
 from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.detections.names import detection_name
 from audit_lib.logins.proposals import propose
 from audit_lib.logins.requests import Access
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 15
+MOST_DETECTED = 20
+PLACES_SHOWN = 3  # of one incident
 
 
 def failures_tables(audit: Audit) -> Tables:
@@ -103,3 +107,46 @@ def _most(table: pd.DataFrame, title: str, noun: str) -> Table:
     note = f"{rest} with fewer refusals in report.json" if left else ""
     empty = f"no refusal or message with this: {noun}" if len(table) else "nothing was read"
     return show(shown, title, note, empty)
+
+
+def detections_tables(audit: Audit) -> Tables:
+    """What was detected in the quarter, what was not, and what is not known."""
+    return detected_and_not(audit.tables["detections"], "report.json", audit.as_of.year)
+
+
+def detected_and_not(detections: pd.DataFrame, rest: str, year: int = 0) -> Tables:
+    """`Detections` as two tables; `rest` is the file with every row. `year` is left out."""
+    return together(_detected(detections, rest, year), _not_detected(detections))
+
+
+def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
+    """The incidents that were detected, the most severe first; those beyond twenty are counted."""
+    found = detections[detections["verdict"].eq("found")]
+    rank = found["severity"].map({severity: -place for place, severity in enumerate(SEVERITIES)})
+    rows = found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
+    view = rows.assign(
+        detection=rows["detection"].map(detection_name),
+        what=rows["classification"],
+        lines=rows["evidence"].map(_few),
+    )
+    view = view[["severity", "detection", "subject", "what", "count", "first_at", "last_at", "lines"]]
+    left = len(view) - MOST_DETECTED
+    note = f"{counted(left, 'more row')} in {rest}" if left > 0 else ""
+    shown, title, empty = view.head(MOST_DETECTED), "Detected in the logs", "nothing was detected"
+    return show(shown, title, note, empty, year=year, whole=rows)
+
+
+def _not_detected(detections: pd.DataFrame) -> Table:
+    """What was looked for and not found, and what is not known, by its reason."""
+    rest = detections[detections["verdict"].ne("found")]
+    named = rest.assign(detection=rest["detection"].map(detection_name))
+    groups = named.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
+    view = groups.sort_values("verdict", ascending=False, kind="stable")[["verdict", "detection", "reason"]]
+    note = "The policy defines each detection and names its source: [detections]"
+    return show(view.reset_index(drop=True), "Not found, or not known", note)
+
+
+def _few(evidence: str) -> str:
+    places = evidence.split("; ")
+    rest = f"; {len(places) - PLACES_SHOWN} more" if len(places) > PLACES_SHOWN else ""
+    return "; ".join(places[:PLACES_SHOWN]) + rest

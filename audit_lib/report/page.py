@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbconvert.exporters.html import HTMLExporter
 
-from audit_lib.report.html_cell import anchor
+from audit_lib.report.columns import anchor
 
 _HERE = resources.files("audit_lib.report")
 _HEADING = re.compile(r"\A## (.+)\n*")

@@ -1,9 +1,11 @@
-"""The tables to look closer with: exposure and uses of a value, an address, a route, a secret."""
+"""The tables to look closer with, instants brief: uses of a value, an address, a route, a secret."""
 
+from datetime import datetime
 from functools import partial
 
 import pandas as pd
 
+from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident import exposure_windows, pivots
@@ -13,12 +15,34 @@ from audit_lib.incident.record import windows_concerned
 from audit_lib.logins.clients import NOT_KNOWN
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.requests import Window
-from audit_lib.report.brief_instants import with_brief_instants
 from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.table import Table, show
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.secrecy.identities import marked_clients
+
+_WORDS = {
+    "client": "address",
+    "classification": "class",
+    "not_before_at": "from",
+    "not_after_at": "to",
+    "successes": "answered",
+    "successes_before": "answered before",
+    "may_be": "perhaps outside",
+}
+UNKNOWN = "not known"
+
+
+def with_brief_instants(frame: pd.DataFrame, as_of: datetime, **words: str) -> pd.DataFrame:
+    """The frame for a reader: `first_at` becomes `first`, `20 Aug 03:00`; `words` name columns anew."""
+    shown = frame.copy()
+    for name in frame:
+        if isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+            texts = [UNKNOWN if pd.isna(at) else briefly(at, as_of) for at in frame[name]]
+            shown[name] = pd.Series(texts, index=frame.index, dtype="object")
+    named = {name: (_WORDS | words).get(name, name.removesuffix("_at")) for name in map(str, frame)}
+    return shown.rename(columns=named)
+
 
 MOST_ROWS = 60
 MOST_SECRETS = 3

@@ -15,8 +15,7 @@ from audit_lib.report.first_screen import do_first, falls_due, not_known
 from audit_lib.report.headline import headline
 from audit_lib.report.key_figures import figures
 from audit_lib.report.leak_tables import leaks_tables
-from audit_lib.report.register_tables import exceptions_table
-from audit_lib.report.review_summary import sign_off
+from audit_lib.report.review_summary import exceptions_table, sign_off
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rule_results import rules_tables
 from audit_lib.report.sections import coverage_tables, decisions_tables

@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.in_words import NOT_KNOWN, age_words, counted, day_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.families import FAMILIES
+from audit_lib.findings.changes import FAMILIES
 from audit_lib.findings.row_words import REASONS
 from audit_lib.report.columns import status_words
 from audit_lib.report.table import Table, show

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from audit_lib.base.contracts import rows
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.check import Check, judged
+from audit_lib.findings.check import Check, judged, looked_at
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.rows_looked_at import looked_at
 from audit_lib.project.policy.guide_rules import GuideRule
 from audit_lib.report.verdict import PASS_NEEDS, Need
 

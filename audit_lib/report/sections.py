@@ -11,15 +11,13 @@ from audit_lib.findings.audit import Audit
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
-from audit_lib.report.detection_tables import detections_tables
-from audit_lib.report.failure_tables import failures_tables
+from audit_lib.report.failure_tables import detections_tables, failures_tables
 from audit_lib.report.leak_tables import not_searched
 from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
-from audit_lib.report.register_tables import changes_tables
 from audit_lib.report.report_json import values_by_place
 from audit_lib.report.review_record import review_facts
-from audit_lib.report.review_summary import sign_off, what_was_not_read, what_was_read
+from audit_lib.report.review_summary import changes_tables, sign_off, what_was_not_read, what_was_read
 from audit_lib.report.review_tables import findings_table, freshness_table
 from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.report.rule_results import rules_tables

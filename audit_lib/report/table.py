@@ -19,8 +19,7 @@ from IPython.core.getipython import get_ipython
 from audit_lib.base.in_words import instant_words, whole_days
 from audit_lib.report import escape as inert
 from audit_lib.report.colours import word_style
-from audit_lib.report.columns import Column, column, status_words
-from audit_lib.report.html_cell import anchor, html_cell
+from audit_lib.report.columns import Column, anchor, column, html_cell, status_words
 
 TEXT_WIDTH = 128
 MOST_TEXTS = 3  # columns of text that fit side by side on a narrow page

@@ -13,7 +13,6 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.age_interval import EPS
-from audit_lib.secrets.current_runs import current_runs
 from audit_lib.secrets.evidence_rows import (
     EvidenceInputs,
     PresentValue,
@@ -26,7 +25,7 @@ from audit_lib.secrets.evidence_rows import (
 )
 from audit_lib.secrets.ledger_observations import Observations
 from audit_lib.secrets.rotation_claims import claims_of, effective_of
-from audit_lib.secrets.seen_elsewhere import backups, earliest, self_dated, sightings
+from audit_lib.secrets.seen_elsewhere import backups, current_runs, earliest, self_dated, sightings
 from audit_lib.secrets.store_dates import DatedPlace
 
 FILES = ("env file", "export")  # what was there when the file was last written (E3)

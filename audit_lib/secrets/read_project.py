@@ -7,11 +7,11 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.contracts import Sources
-from audit_lib.base.git.above import refuse_part_of_repository
+from audit_lib.base.git.commits import refuse_part_of_repository
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.known_heads import heads_of
 from audit_lib.logs.deploys import read_deploys
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper

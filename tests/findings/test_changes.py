@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.findings.changes import compare
+from audit_lib.findings.changes import FAMILIES, compare
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.families import FAMILIES
 from audit_lib.findings.find import find
-from audit_lib.findings.previous_report import PreviousReport
+from audit_lib.findings.last_review import PreviousReport
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 from tests.support.rows import rows_of

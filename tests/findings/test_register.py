@@ -12,8 +12,7 @@ from audit_lib.base import contracts
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import Changes, rows
 from audit_lib.base.errors import BadInput
-from audit_lib.findings.last_review import LastReview, Opened
-from audit_lib.findings.previous_report import PreviousReport
+from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.findings.register import Reviews, due_days, tabulate_exceptions
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project.policy import Policy

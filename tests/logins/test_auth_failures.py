@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.logins import auth_failures
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 

@@ -14,7 +14,7 @@ from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import DetectionPolicy, detect, detection_policy, gather, tabulate
 from audit_lib.logins.proposals import propose
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy

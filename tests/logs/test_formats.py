@@ -8,8 +8,8 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import MESSAGE_KINDS, POSSIBLE
+from audit_lib.logins.coverage import written_lines
 from audit_lib.logs.blocks import Block
-from audit_lib.logs.example_lines import written_lines
 from audit_lib.logs.fields import parse_time
 from audit_lib.logs.formats import MOST_MESSAGES, load_formats
 from audit_lib.logs.named_fields import json_fields

@@ -16,7 +16,7 @@ from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.log_read import nothing_read
+from audit_lib.logs.frames import nothing_read
 from audit_lib.project import GivenValues, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper, Key

@@ -5,7 +5,6 @@ from audit_lib.findings.checks.configuration import CONFIGURATION
 from audit_lib.findings.checks.detections import DETECTIONS
 from audit_lib.findings.checks.drift import DRIFT
 from audit_lib.findings.checks.env_files import FILES
-from audit_lib.findings.checks.formats import FORMATS
 from audit_lib.findings.checks.freshness import AGES
 from audit_lib.findings.checks.guide import GUIDE
 from audit_lib.findings.checks.guide_values import GUIDE_VALUES
@@ -17,7 +16,7 @@ from audit_lib.findings.checks.ownership import OWNERSHIP
 from audit_lib.findings.checks.population import POPULATION
 from audit_lib.findings.checks.register import REGISTER
 from audit_lib.findings.checks.triggers import TRIGGERS
-from audit_lib.findings.checks.values import VALUES
+from audit_lib.findings.checks.values import FORMATS, VALUES
 
 CHECKS: tuple[Check, ...] = (
     CATALOG

@@ -2,8 +2,16 @@
 
 from functools import partial
 
-from audit_lib.findings.check import Check, Rows, Truths, by_environment, has, of_defaults
-from audit_lib.findings.rows_looked_at import LINE_OF, OTHER_LINE_OF
+from audit_lib.findings.check import (
+    LINE_OF,
+    OTHER_LINE_OF,
+    Check,
+    Rows,
+    Truths,
+    by_environment,
+    has,
+    of_defaults,
+)
 
 OTHER = "{other_environment}/{other_service} {other_secret}"
 HERE = "{secret} ({environment}/{service})"

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from audit_lib.findings.check import Check, by_environment, yes
-from audit_lib.findings.rows_looked_at import LINE_OF
+from audit_lib.findings.check import LINE_OF, Check, by_environment, yes
 
 ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")

@@ -1,5 +1,6 @@
 """Compiles log formats into arrays that the kernel runs: the same templates that the naive reader matches."""
 
+import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -7,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from audit_lib.base.compiled.own_cache import kept_or_made, kept_path
 from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logs.blocks import Block
 from audit_lib.logs.declared_logins import FAILED, MOVED, SENT
 from audit_lib.logs.fields import latest_and_year
 from audit_lib.logs.formats import CONTINUES, POSSIBLE_FAILURE, LogFormats
 from audit_lib.logs.kernel.decision_tree import Literals, Tree
+from audit_lib.logs.kernel.log_kernel import SOURCES
 from audit_lib.logs.kernel.match_steps import steps_of
 from audit_lib.logs.kernel.shared_arrays import (
     BLOCK,
@@ -168,3 +171,23 @@ def settings_of(plan: Plan) -> Ints:
             failures[status] |= 2
     latest, year = (NONE, 0) if plan.written is None else latest_and_year(plan.zone, plan.written)
     return np.array([period.first, period.end, *flags, latest, year, *failures], np.int64)
+
+
+@lru_cache(maxsize=8)
+def program_of(formats: LogFormats, zone_name: str) -> Program:
+    """The program for formats and a time zone."""
+    starts, offsets = zone_offsets(zone_name)
+    return _compiled(formats)._replace(zone_from=starts, zone_offset=offsets)
+
+
+def _compiled(formats: LogFormats) -> Program:
+    path = kept_path(f"{formats!r} {MESSAGE_KINDS} {CONTINUES}", ".npz", SOURCES)
+    content = kept_or_made(path, lambda: _packed(compile_formats(formats)))
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return Program(**arrays)
+
+
+def _packed(program: Program) -> bytes:
+    content = io.BytesIO()
+    np.savez(content, **program._asdict())
+    return content.getvalue()

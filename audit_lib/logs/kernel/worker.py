@@ -15,9 +15,8 @@ from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
 from audit_lib.logs.kernel.chunk_read import ChunkRead, Filled
 from audit_lib.logs.kernel.chunks import buffer_size, chunks
-from audit_lib.logs.kernel.formats_as_arrays import settings_of
+from audit_lib.logs.kernel.formats_as_arrays import program_of, settings_of
 from audit_lib.logs.kernel.frame import Frame
-from audit_lib.logs.kernel.kept_formats import program_of
 from audit_lib.logs.kernel.limit_routes import thin
 from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 from audit_lib.logs.kernel.match_steps import Do

@@ -12,8 +12,13 @@ from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import ignored, is_repository
 from audit_lib.project.configuration.answers import Answer, NotUnderstood, baseline_answers, unread
 from audit_lib.project.configuration.blueprints import blueprint_answers
-from audit_lib.project.configuration.image_builds import Build, builds_images, image_builds
-from audit_lib.project.configuration.image_contexts import image_answers, is_dockerfile
+from audit_lib.project.configuration.image_builds import (
+    Build,
+    builds_images,
+    image_answers,
+    image_builds,
+    is_dockerfile,
+)
 from audit_lib.project.discovery import files
 from audit_lib.project.places import Project
 from audit_lib.project.policy.rules import Policy

@@ -12,10 +12,8 @@ from audit_lib.project.guide.commands import commands_are_safe
 from audit_lib.project.guide.dates import dates_agree
 from audit_lib.project.guide.document import document_is_whole
 from audit_lib.project.guide.facts import least_lengths
-from audit_lib.project.guide.generators import generators, generators_agree
-from audit_lib.project.guide.statement import Statement
-from audit_lib.project.guide.text import Guide, read_guide
-from audit_lib.project.guide.values import values_agree
+from audit_lib.project.guide.text import Guide, Statement, read_guide
+from audit_lib.project.guide.values import generators, generators_agree, values_agree
 from audit_lib.project.places import Project
 from audit_lib.project.policy.rules import Policy
 

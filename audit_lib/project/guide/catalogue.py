@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from audit_lib.project.guide.facts import covers, periods, schedule_column
-from audit_lib.project.guide.statement import Statement, agrees
-from audit_lib.project.guide.text import Guide, Line
+from audit_lib.project.guide.text import Guide, Line, Statement, agrees
 from audit_lib.project.likely_kind import likely_kind
 from audit_lib.project.policy.rules import Policy
 

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from itertools import product
 
-from audit_lib.base.bounded_glob import matches_glob
+from audit_lib.base.bounded_regex import matches_glob
 from audit_lib.project.guide.catalogue import is_secret
-from audit_lib.project.guide.statement import Statement, agrees
-from audit_lib.project.guide.text import Guide, Line
+from audit_lib.project.guide.text import Guide, Line, Statement, agrees
 from audit_lib.project.policy.rules import Policy
 
 _PROGRAM = re.compile(r"[ \t]*(?:[$>#] )?(?:sudo )?([a-z][\w.-]{0,30})(?=\s|$)")

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from audit_lib.project.guide.facts import Period, covers, periods
-from audit_lib.project.guide.statement import Statement, agrees, lines_in_words
-from audit_lib.project.guide.text import Guide, Line
+from audit_lib.project.guide.text import Guide, Line, Statement, agrees, lines_in_words
 
 _DATED = re.compile(
     r"(?i)\b(next|last)[ _-]{1,3}(review|audit)(?:ed)?(?:[ _-]{1,3}(?:date|due))?"

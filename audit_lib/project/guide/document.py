@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 from audit_lib.project.guide.facts import periods
-from audit_lib.project.guide.statement import Statement, agrees
-from audit_lib.project.guide.text import Guide, heading
+from audit_lib.project.guide.text import Guide, Statement, agrees, heading
 
 _HEAD = re.compile(
     r"(?i)^[\s>*_|-]*(version|last updated|date|updated|owner|maintainer|author)[\s*_|]*[:|]\s*[*_]*\s*"

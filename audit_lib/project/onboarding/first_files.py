@@ -7,8 +7,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.project.audit_toml import path_fault
-from audit_lib.project.onboarding.couplings import Coupling
-from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Guess
+from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Coupling, Guess
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, Project
 from audit_lib.project.variables_in_text import Mention
 

@@ -10,7 +10,7 @@ from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
 from audit_lib.logins import auth_failures
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.log_read import LogRead
+from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from tests.support.small_logs import Ask, detections, line, verdicts

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.logins.detections.certain_messages import certain_messages
-from audit_lib.logins.detections.needs import NEEDS
+from audit_lib.logins.detections.needs import NEEDS, certain_messages
 from tests.support.small_logs import START, Ask, detections, verdicts
 
 EVIL, HOUR = "203.0.113.9", 3600

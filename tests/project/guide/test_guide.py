@@ -10,8 +10,7 @@ import pytest
 
 from audit_lib.project import load_project
 from audit_lib.project.guide import lint, tabulate_guide
-from audit_lib.project.guide.statement import Statement
-from audit_lib.project.guide.text import read_guide
+from audit_lib.project.guide.text import Statement, read_guide
 from audit_lib.project.policy import bundled_policy
 from audit_lib.project.policy.guide_rules import guide_rules
 from tests.support.check_rows import GUIDE_CHECKS

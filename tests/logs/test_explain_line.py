@@ -5,8 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.clock import Quarter
+from audit_lib.logs.explain_line import shape_of, unread_lines
 from audit_lib.logs.formats import load_formats
-from audit_lib.logs.line_shapes import shape_of, unread_lines
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from tests.support import fakes
