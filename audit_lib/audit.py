@@ -1,5 +1,7 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +29,7 @@ from audit_lib.findings.rules_in_force import decided_by, rules_in_force
 from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.find_leaks import find_leaks
+from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
@@ -38,6 +40,7 @@ from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
 from audit_lib.logs.cache import without_values
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import GivenValues, Project
@@ -46,7 +49,7 @@ from audit_lib.project.guide import tabulate_guide
 from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
-from audit_lib.project.variables import read_code
+from audit_lib.project.variables import CodeRead, read_code
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
@@ -59,6 +62,8 @@ from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
+
+Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
 
 
 def run_audit(
@@ -96,72 +101,38 @@ def run_audit(
 
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
+    scope = _Scope(project, rules, period, moment, read)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
-    met = read.logs.events["message"].unique()
-    detected = _detected(project, read, rules, period, moment)
-    label = address_label(read.logs, keeper.key)
-    known = partial(is_known, rules=detection_policy(rules))
+    detected = _detected(scope)
     leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment, progress=progress)
-    exposure = tabulate_exposure(leaked.leaks, read.inventory, read.freshness, moment)
     rotating = RotationRead.of(read, rules, moment)
     code = read_code(project)
     shown = str if identities == "full" else mask_email
-    owners = guess_owners(project, rules, code, shown)
-    used = last_uses(rotating.requests, rules, moment)
-    population = tabulate_population(project, rules, code, read, keeper, last_uses=used)
+    label = address_label(read.logs, keeper.key)
     sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
     tables = {
         "sources": sources,
-        "entries": read.entries,
         "configuration": tabulate_configuration(project, rules),
         "guide_statements": tabulate_guide(project, rules, moment),
+        "entries": read.entries,
         "inventory": read.inventory,
-        "population": population,
-        "population_sides": tabulate_sides(population, rules, code, read.sources, read.ledger),
         "drift": read.drift,
         "evidence": read.evidence,
         "freshness": read.freshness,
-        "rotation_pairs": tabulate_rotation_pairs(read.freshness, rules),
-        "rotations": tabulate_rotations(read.ledger, period.start, period.end),
-        "earlier_rotations": tabulate_rotations(read.ledger, datetime.min.replace(tzinfo=UTC), period.start),
+        **_of_population(scope, code, keeper, rotating),
+        **_of_rotations(scope, rotating),
         "triggers": triggers,
-        "half_rotations": tabulate_half_rotations(rotating, rules),
+        **_of_logs(scope, formats),
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),
-        "leaks": leaked.leaks,
-        "leak_places": leaked.places,
-        "leak_coverage": leaked.coverage,
-        "exposure": exposure,
-        "leak_lives": tabulate_leak_lives(leaked.leaks, leaked.places, rotating, rules),
-        "leaked_secrets": tabulate_leaked_secrets(leaked.leaks, leaked.places, exposure),
-        "chosen_passwords": tabulate_chosen_passwords(leaked.leaks, leaked.places),
-        "clean_up": clean_up(leaked.leaks, leaked.places, exposure),
-        "log_counts": read.logs.counts,
-        "log_events": read.logs.events,
-        "declared_logins": tabulate_logins(rules.logins, read.logs.counts, read.logs.events),
-        "log_coverage": tabulate_log_coverage(read.logs.sources, read.logs.counts, period, moment),
-        "attestations": tabulate_attestations(rules, read.ledger, moment),
-        "ownership": tabulate_ownership(rules, read.ledger, owners, moment),
-        "guide_searches": tabulate_guide_searches(rules, written_lines(formats, met), read.logs.counts),
+        **_of_leaks(scope, leaked, rotating),
+        **_of_people(scope, guess_owners(project, rules, code, shown)),
         "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
     }
-    reviews = Reviews(last, before, str(period), moment)
-
-    def register(found: pd.DataFrame) -> pd.DataFrame:
-        changes = compare(before, found, tables) if before else Changes.of([])
-        return tabulate_exceptions(found, changes, read.ledger, reviews, rules)
-
-    findings = find(tables, rules, read.ledger, moment, register)
-    tables |= {
-        "findings": findings,
-        "exceptions": register(findings),
-        "ledger_faults": tabulate_ledger_faults(read.ledger),
-        "sign_offs": tabulate_sign_offs(read.ledger),
-        "acceptances": tabulate_acceptances(read.ledger, set(findings["id"]), moment),
-        "changes": compare(before, findings, tables) if before else Changes.of([]),
-    }
+    tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
+    known = partial(is_known, rules=detection_policy(rules))
     return Audit(
         project=project,
         policy=rules,
@@ -179,11 +150,100 @@ def run_audit(
     )
 
 
-def _detected(
-    project: Project, read: ProjectRead, policy: Policy, period: Quarter, moment: datetime
-) -> tuple[Detected, ...]:
+@dataclass(frozen=True)
+class _Scope:
+    """What is audited, by what, of which time, and what was read of it."""
+
+    project: Project
+    policy: Policy
+    quarter: Quarter
+    as_of: datetime
+    read: ProjectRead
+
+
+def _detected(scope: _Scope) -> tuple[Detected, ...]:
     """What the detections say of the quarter, as far as it is over."""
-    rules, logs = detection_policy(policy), read.logs
+    rules, logs, quarter = detection_policy(scope.policy), scope.read.logs, scope.quarter
     frames = logs.sources, logs.counts, logs.events, logs.minutes
-    given = (*frames, read.ledger, rules, period.start, min(period.end, moment), read.deploys)
-    return detect(gather(*given, log_sources=project.log_sources), rules)
+    period = quarter.start, min(quarter.end, scope.as_of)
+    given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
+    return detect(gather(*given, log_sources=scope.project.log_sources), rules)
+
+
+def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
+    """Who knows each variable."""
+    project, policy, read = scope.project, scope.policy, scope.read
+    used = last_uses(rotating.requests, policy, scope.as_of)
+    population = tabulate_population(project, policy, code, read, keeper, last_uses=used)
+    sides = tabulate_sides(population, policy, code, read.sources, read.ledger)
+    return {"population": population, "population_sides": sides}
+
+
+def _of_rotations(scope: _Scope, rotating: RotationRead) -> Frames:
+    """What was rotated, and what was left half done."""
+    ledger, quarter = scope.read.ledger, scope.quarter
+    return {
+        "rotation_pairs": tabulate_rotation_pairs(scope.read.freshness, scope.policy),
+        "rotations": tabulate_rotations(ledger, quarter.start, quarter.end),
+        "earlier_rotations": tabulate_rotations(ledger, datetime.min.replace(tzinfo=UTC), quarter.start),
+        "half_rotations": tabulate_half_rotations(rotating, scope.policy),
+    }
+
+
+def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
+    """What the logs hold, and what they cover."""
+    policy, logs = scope.policy, scope.read.logs
+    written = written_lines(formats, logs.events["message"].unique())
+    return {
+        "log_counts": logs.counts,
+        "log_events": logs.events,
+        "declared_logins": tabulate_logins(policy.logins, logs.counts, logs.events),
+        "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, scope.quarter, scope.as_of),
+        "guide_searches": tabulate_guide_searches(policy, written, logs.counts),
+    }
+
+
+def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:
+    """What leaked, what that means, and how far it is cleaned up."""
+    leaks, places = leaked.leaks, leaked.places
+    exposure = tabulate_exposure(leaks, scope.read.inventory, scope.read.freshness, scope.as_of)
+    return {
+        "leaks": leaks,
+        "leak_places": places,
+        "leak_coverage": leaked.coverage,
+        "exposure": exposure,
+        "leak_lives": tabulate_leak_lives(leaks, places, rotating, scope.policy),
+        "leaked_secrets": tabulate_leaked_secrets(leaks, places, exposure),
+        "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+        "clean_up": clean_up(leaks, places, exposure),
+    }
+
+
+def _of_people(scope: _Scope, owners: Mapping[str, str]) -> Frames:
+    """What somebody answers for. `owners` are guesses, by secret."""
+    policy, ledger = scope.policy, scope.read.ledger
+    return {
+        "attestations": tabulate_attestations(policy, ledger, scope.as_of),
+        "ownership": tabulate_ownership(policy, ledger, owners, scope.as_of),
+        "sign_offs": tabulate_sign_offs(ledger),
+        "ledger_faults": tabulate_ledger_faults(ledger),
+    }
+
+
+def _judged(scope: _Scope, tables: Frames, reviews: Reviews) -> Frames:
+    """The findings of every check over these tables, and what became of those of earlier reviews."""
+    ledger, before = scope.read.ledger, reviews.previous
+
+    def changes(found: pd.DataFrame) -> pd.DataFrame:
+        return compare(before, found, tables) if before else Changes.of([])
+
+    def register(found: pd.DataFrame) -> pd.DataFrame:
+        return tabulate_exceptions(found, changes(found), ledger, reviews, scope.policy)
+
+    findings = find(tables, scope.policy, ledger, scope.as_of, register)
+    return {
+        "findings": findings,
+        "exceptions": register(findings),
+        "acceptances": tabulate_acceptances(ledger, set(findings["id"]), scope.as_of),
+        "changes": changes(findings),
+    }

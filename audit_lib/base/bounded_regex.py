@@ -6,6 +6,10 @@ from functools import lru_cache
 
 import regex
 
+SECONDS = 5.0  # a sound expression takes microseconds on a value
+SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
+_SWAPPED = re.compile(r"\\([|(){}+?])|([|(){}+?])")
+
 
 def matches_glob(text: str, globs: Iterable[str]) -> bool:
     """Whether a text is one of the globs; `***` alone is a value that someone blotted out, not any text."""
@@ -36,11 +40,6 @@ def _matches(text: str, parts: tuple[str, ...]) -> bool:
             return False
         at = found + len(part)
     return True
-
-
-SECONDS = 5.0  # a sound expression takes microseconds on a value
-SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
-_SWAPPED = re.compile(r"\\([|(){}+?])|([|(){}+?])")
 
 
 class TooSlow(Exception):

@@ -35,6 +35,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 EVERYWHERE = ("leak",)  # what leaked is known to everyone, in whichever place it is in force
 _FAMILY_OF = {check: family for family, checks in FAMILIES.items() for check in checks}
+Fault = tuple[str, str, str, str]  # family, subject, environment, service
+Finding = Mapping[Any, Any]  # a row of Findings
+_TABLE = {check.id: check.table for check in CHECKS}
+_OF_PLACES = ("inventory", "freshness", "entries", "sources")
+_BETWEEN_PLACES = ("drift", "rotation_pairs")
+_OF_LOGS = ("log_events", "log_coverage", "detections", "guide_searches")
+_UNREAD = ("source-missing", "source-not-read")
+_BLIND_LOGS = ("no-logs-read", "log-gap", "log-not-understood")
+_HOLD_VALUES = ("env file", "export", "given values")
 
 
 def family_of(check: str) -> str:
@@ -46,18 +55,6 @@ def mildness(check: str) -> int:
     """How far from the worst of its family a check is."""
     family = FAMILIES.get(family_of(check), ())
     return family.index(check) if check in family else 0
-
-
-Fault = tuple[str, str, str, str]  # family, subject, environment, service
-Finding = Mapping[Any, Any]  # a row of Findings
-
-_TABLE = {check.id: check.table for check in CHECKS}
-_OF_PLACES = ("inventory", "freshness", "entries", "sources")
-_BETWEEN_PLACES = ("drift", "rotation_pairs")
-_OF_LOGS = ("log_events", "log_coverage", "detections", "guide_searches")
-_UNREAD = ("source-missing", "source-not-read")
-_BLIND_LOGS = ("no-logs-read", "log-gap", "log-not-understood")
-_HOLD_VALUES = ("env file", "export", "given values")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ Predicate = Callable[[Rows], Truths]
 DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
 SeverityOf = Callable[[Rows], pd.Series]
 Severity = str | SeverityOf
+LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
 
 def never(rows: Rows) -> Truths:
@@ -114,9 +115,6 @@ def of_defaults(elsewhere: str) -> SeverityOf:
         return worst.mask(here.isin(DEVELOPMENT), "info").mask(here.eq("production"), "critical")
 
     return severity
-
-
-LINE_OF, OTHER_LINE_OF = "{line_of}", "{other_line_of}"
 
 
 def looked_at(check: Check, tables: Tables) -> Rows:

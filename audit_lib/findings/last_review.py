@@ -21,6 +21,8 @@ from audit_lib.secrecy.keeper import Key
 from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
 NOT_KNOWN = "no earlier review was given (--previous), and the ledger has no sign-off of one"
+_NOT_ENDED = ("unknown", "claimed closed")
+_TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,6 @@ def laid_back(rules: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     if not all(isinstance(text, str) for named in back.values() for text in named.values()):
         raise TypeError("a rule is not a text")
     return {subject: named for subject, named in back.items() if named}
-
-
-_NOT_ENDED = ("unknown", "claimed closed")
-_TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
 @dataclass(frozen=True)

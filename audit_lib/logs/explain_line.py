@@ -19,6 +19,12 @@ from audit_lib.logs.w3c_columns import DeclaredColumns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _compiled = lru_cache(maxsize=1 << 12)(expression)
+SHOWN = 3  # shapes of a file
+NUMBERED = 20  # lines of a file
+LONGEST = 60  # characters of a shape
+LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
+_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
+_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 
 
 @dataclass(frozen=True)
@@ -95,14 +101,6 @@ def _taken(parts: tuple[Part, ...], text: bytes) -> tuple[int, int]:
             break
         taken, count = found.end(), end
     return taken, count
-
-
-SHOWN = 3  # shapes of a file
-NUMBERED = 20  # lines of a file
-LONGEST = 60  # characters of a shape
-LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
-_LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
-_MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 
 
 def shape_of(raw: bytes) -> str:

@@ -12,6 +12,9 @@ from audit_lib.logs.units import LONGEST_NAME
 SMALL = bytes(value | 0x20 for value in range(256))
 _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,%d}" % LONGEST_NAME)  # of an event; what has other signs is none
 _SIGNS = b" ._:/()-"
+_ADDRESS = re.compile(ADDRESS)
+_BETWEEN = b" =:[('\"<@"  # may stand between a word and the address
+_MOST_BETWEEN = 4
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,6 @@ class PossibleFailure:
     before_address: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     counter_examples: tuple[str, ...] = ()
-
-
-_ADDRESS = re.compile(ADDRESS)
-_BETWEEN = b" =:[('\"<@"  # may stand between a word and the address
-_MOST_BETWEEN = 4
 
 
 def possible_client(text: bytes, words: PossibleFailure) -> str | None:

@@ -30,6 +30,12 @@ from audit_lib.logs.units import DAY, NONE, YEARLESS
 FAST_FROM = 1 << 18
 # Up to this size, of all files together, the naive reader is done before the fast one is compiled.
 COMPILE_FROM = 32 << 20
+TAKEN = "its times carry no year; it was taken from the file's date"
+OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
+# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
+_MOST_SILENT = 32 * DAY
+# A step back of this size is no clock's: the file spans more than a year.
+_A_STEP = 32 * DAY
 
 
 class _Chained(io.RawIOBase):
@@ -135,14 +141,6 @@ def _read_up_to(file: BinaryIO, size: int) -> bytes:
         pieces.append(piece)
         size -= len(piece)
     return b"".join(chain(pieces))
-
-
-TAKEN = "its times carry no year; it was taken from the file's date"
-OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
-# A file that was written until its date ends near it; one that was copied later, with a new date, does not.
-_MOST_SILENT = 32 * DAY
-# A step back of this size is no clock's: the file spans more than a year.
-_A_STEP = 32 * DAY
 
 
 def read_with_year(read: Callable[[int | None], LogSums], written: int) -> tuple[LogSums, str]:

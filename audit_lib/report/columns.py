@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from audit_lib.report import escape as inert
 
+# Statuses as report.json has them, and as a page says them.
+STATUS_WORDS = {"unknown": "not known", "exempt": "no limit"}
+_LEAK = re.compile(r"\bleak-[0-9a-f]{10}\b")
+_BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -22,10 +27,6 @@ class Column:
     def side(self) -> str:
         """Where its cells are aligned."""
         return "right" if self.numeric else "left"
-
-
-# Statuses as report.json has them, and as a page says them.
-STATUS_WORDS = {"unknown": "not known", "exempt": "no limit"}
 
 
 def status_words(status: str) -> str:
@@ -106,10 +107,6 @@ def column(name: str, numeric: bool = False) -> Column:
         return COLUMNS[name]
     heading = name.removesuffix("_at") + (" (UTC)" if name.endswith("_at") else "")
     return Column(heading.replace("_", " "), numeric=numeric)
-
-
-_LEAK = re.compile(r"\bleak-[0-9a-f]{10}\b")
-_BREAKS = re.compile(r"(?<=[_/=])(?=\w)")
 
 
 def html_cell(text: str, column: Column) -> str:

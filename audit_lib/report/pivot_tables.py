@@ -31,6 +31,8 @@ _WORDS = {
     "may_be": "perhaps outside",
 }
 UNKNOWN = "not known"
+MOST_ROWS = 60
+MOST_SECRETS = 3
 
 
 def with_brief_instants(frame: pd.DataFrame, as_of: datetime, **words: str) -> pd.DataFrame:
@@ -42,10 +44,6 @@ def with_brief_instants(frame: pd.DataFrame, as_of: datetime, **words: str) -> p
             shown[name] = pd.Series(texts, index=frame.index, dtype="object")
     named = {name: (_WORDS | words).get(name, name.removesuffix("_at")) for name in map(str, frame)}
     return shown.rename(columns=named)
-
-
-MOST_ROWS = 60
-MOST_SECRETS = 3
 
 
 def exposure_table(investigation: Investigation) -> Table:

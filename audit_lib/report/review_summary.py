@@ -13,6 +13,12 @@ from audit_lib.report.review_tables import place
 from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.report.verdict import unread
 
+_ORIGINS = {
+    BUNDLED_POLICY: "comes with the program: which one is used is the project's choice, or that of --policy.",
+    IN_PROJECT: "is in the audited project: whoever may commit to it may change it.",
+    OUTSIDE: "is outside of the audited project (--policy): nothing in the project can change it.",
+}
+
 
 def what_was_read(audit: Audit) -> Table:
     """Each source with its lines by how they were read; of a log also what those that were read show."""
@@ -98,13 +104,6 @@ def _key(audit: Audit) -> str:
     if audit.key_origin == "throw-away":  # its id differs in each run
         return meaning["throw-away"]
     return f"{audit.key_id}, {meaning.get(audit.key_origin, 'stored outside the project')}"
-
-
-_ORIGINS = {
-    BUNDLED_POLICY: "comes with the program: which one is used is the project's choice, or that of --policy.",
-    IN_PROJECT: "is in the audited project: whoever may commit to it may change it.",
-    OUTSIDE: "is outside of the audited project (--policy): nothing in the project can change it.",
-}
 
 
 def changes_tables(audit: Audit) -> Tables:

@@ -26,6 +26,10 @@ _ALWAYS = datetime.max.replace(tzinfo=UTC)
 _WHEN = ("date", "at", "left", "timestamp", "createdAt")
 # Render's audit log: these show values, or lead to them.
 LOOKING = frozenset(("ViewEnvVarValuesEvent", "ViewConnectionInfoEvent", "StartShellEvent"))
+_DAY = timedelta(days=1)
+ACCESS_UNSEEN = "neither git, nor the ledger, nor the policy shows that they had access"
+_NONE = "no secret of the policy is of this provider"
+NO_LIST = "audit.toml does not say who may look (may_look)"
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,6 @@ def _instant(facts: dict[str, Any]) -> datetime | None:
         return parse_instant(told, "date") if told else None
     except BadInput:
         return None
-
-
-_DAY = timedelta(days=1)
-ACCESS_UNSEEN = "neither git, nor the ledger, nor the policy shows that they had access"
-_NONE = "no secret of the policy is of this provider"
-NO_LIST = "audit.toml does not say who may look (may_look)"
 
 
 def tabulate_triggers(

@@ -23,6 +23,10 @@ from audit_lib.secrets.evidence_rows import (
 )
 from audit_lib.secrets.ledger_observations import Observation, ObservedSeries, Stint, surely_after
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NONE = -1.0
+_SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
+
 
 def current_runs(
     seen: PresentValue, known: EvidenceInputs
@@ -68,13 +72,6 @@ def _at(one: Observation) -> datetime:
 def _earliest(stints: list[Stint]) -> Observation | None:
     befores = [stint.before for stint in stints if stint.before is not None]
     return min(befores, key=_at, default=None) if len(befores) == len(stints) else None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_NONE = -1.0
-
-_SANE = (946_684_800.0, 4_102_444_800.0)  # 2000 to 2100: what else a number may mean is no date
 
 
 def issued_at(keeper: Keeper, fingerprint: str) -> datetime | None:

@@ -9,6 +9,13 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.commands import GitFailed, run_git
 
+_AUTHOR = re.compile(rb"^author .*<([^<>\n]*)> \d+ [+-]\d{4}$", re.MULTILINE)
+Line = tuple[str, int]  # path, 1-based line
+MOST_FILES = 40
+# `.mailmap` and revisions to ignore could name files elsewhere; a text converter would be run.
+_SAFE = ("--no-textconv", "--line-porcelain")
+_HEADER = re.compile(rb"[0-9a-f]{40,64} \d+ (\d+)( \d+)?")
+
 
 def refuse_part_of_repository(root: Path) -> None:
     """Raises `BadInput`, which names the repository, if a project without a .git lies in a larger one.
@@ -23,9 +30,6 @@ def refuse_part_of_repository(root: Path) -> None:
         shown = str(above) if str(above).isprintable() else ascii(str(above))
         fault = f"is a folder of the git repository {shown}: give that as the project, to search its history"
         raise BadInput.at("project", fault)
-
-
-_AUTHOR = re.compile(rb"^author .*<([^<>\n]*)> \d+ [+-]\d{4}$", re.MULTILINE)
 
 
 def head_of(root: Path) -> str:
@@ -47,13 +51,6 @@ def _answer(root: Path, *args: str) -> str:
         return run_git(root, *args).decode("ascii", "replace").strip()
     except GitFailed:
         return ""
-
-
-Line = tuple[str, int]  # path, 1-based line
-MOST_FILES = 40
-# `.mailmap` and revisions to ignore could name files elsewhere; a text converter would be run.
-_SAFE = ("--no-textconv", "--line-porcelain")
-_HEADER = re.compile(rb"[0-9a-f]{40,64} \d+ (\d+)( \d+)?")
 
 
 def authors_of(root: Path, lines: Iterable[Line]) -> dict[Line, tuple[str, str]]:

@@ -22,6 +22,14 @@ _BUILDERS = re.compile(
 )
 _COMMAND = re.compile(r"\bdocker(?:[ \t]+buildx)?[ \t]+build\b([^\n;&|]*)")
 _MOST_NODES = 100_000
+_DOCKERFILE = re.compile(r"(?i)(.+\.)?(docker|container)file(\..+)?")
+# COPY or ADD with what follows, also on lines that continue it.
+_COPIES = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(?:copy|add)[ \t]+((?:\\[ \t\r]*\n|[^\n])+)")
+MOST_PATTERNS = 1_000
+MOST_STARS = 6  # of a pattern: more cost too much, and nobody writes them
+UNREAD = ".dockerignore cannot be read"
+ELSEWHERE = "it is built from a folder that is not known"
+VARIABLE = "what it copies is not plain text"
 
 
 class Build(NamedTuple):
@@ -121,16 +129,6 @@ def _named(node: yaml.MappingNode) -> dict[str, yaml.Node]:
 
 def _scalar(node: yaml.Node | None) -> str:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-
-
-_DOCKERFILE = re.compile(r"(?i)(.+\.)?(docker|container)file(\..+)?")
-# COPY or ADD with what follows, also on lines that continue it.
-_COPIES = re.compile(r"(?im)^[ \t]*(?:onbuild[ \t]+)?(?:copy|add)[ \t]+((?:\\[ \t\r]*\n|[^\n])+)")
-MOST_PATTERNS = 1_000
-MOST_STARS = 6  # of a pattern: more cost too much, and nobody writes them
-UNREAD = ".dockerignore cannot be read"
-ELSEWHERE = "it is built from a folder that is not known"
-VARIABLE = "what it copies is not plain text"
 
 
 def is_dockerfile(name: str) -> bool:

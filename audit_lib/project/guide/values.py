@@ -24,6 +24,14 @@ _DRAWN = re.compile(
 )
 _RESERVED = frozenset("@#/?%:&+")  # RFC 3986: in the password of a URL they must be encoded
 _RARE = 0.001  # of the values that a generator makes
+_EXAMPLE = re.compile(r"(?i)\bexample\b[^`\n]{0,40}`([^`\n]{1,500})`")
+_ASSIGNED = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)=[\"']?([^\s\"'#]{8,500})")
+_NO_VALUE = re.compile(r"[A-Z_]+|.*(?:[<>{}\s$…]|\.\.\.).*", re.DOTALL)
+_WHOLE = re.compile(
+    r"(?i)(?:cannot|can't|must not|may not|must never) be (?:the )?(?:value |text |string )?"
+    r"[`\"'][^`\"'\n]{3,60}[`\"']"
+)
+REAL = "shows a value that looks as if a generator made it"
 
 
 @dataclass(frozen=True)
@@ -102,16 +110,6 @@ def _without_a_kind(made: Generator, kinds: set[str]) -> float:
         for left in combinations(shares, count)
     )
     return math.fsum(lacking)
-
-
-_EXAMPLE = re.compile(r"(?i)\bexample\b[^`\n]{0,40}`([^`\n]{1,500})`")
-_ASSIGNED = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)=[\"']?([^\s\"'#]{8,500})")
-_NO_VALUE = re.compile(r"[A-Z_]+|.*(?:[<>{}\s$…]|\.\.\.).*", re.DOTALL)
-_WHOLE = re.compile(
-    r"(?i)(?:cannot|can't|must not|may not|must never) be (?:the )?(?:value |text |string )?"
-    r"[`\"'][^`\"'\n]{3,60}[`\"']"
-)
-REAL = "shows a value that looks as if a generator made it"
 
 
 class _Shown(NamedTuple):

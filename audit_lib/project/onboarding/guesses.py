@@ -23,6 +23,7 @@ _SETS = re.compile(
 _REFERENCE = rf"\$(?:\{{({_NAME})(?:[:?+-][^}}]*)?\}}|({_NAME}))"
 _WHOLE = re.compile(rf"[\"']?{_REFERENCE}[\"']?\s*(?:#.*)?")
 _PASSWORD = re.compile(rf"://(?:\$\{{[^}}]*\}}|[^:@/\s$])*:{_REFERENCE}@")
+SHOWN_PLACES = 3
 
 
 @dataclass(frozen=True, order=True)
@@ -63,9 +64,6 @@ def _texts(project: Project) -> list[str]:
     sources = [source.path for source in project.env_sources if not source.backup]
     found = (path for path in files(project.root) if is_deployment(path) or path.suffix == ".sh")
     return [*sources, *[str(path) for path, _ in zip(found, range(MOST_FILES), strict=False)]]
-
-
-SHOWN_PLACES = 3
 
 
 @dataclass(frozen=True)
