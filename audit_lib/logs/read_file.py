@@ -30,8 +30,8 @@ from audit_lib.logs.units import DAY, NONE, YEARLESS
 FAST_FROM = 1 << 18
 # Up to this size, of all files together, the naive reader is done before the fast one is compiled.
 COMPILE_FROM = 32 << 20
-TAKEN = "its times carry no year; it was taken from the file's date"
-OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
+YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
+YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
 # A file that was written until its date ends near it; one that was copied later, with a new date, does not.
 _MOST_SILENT = 32 * DAY
 # A step back of this size is no clock's: the file spans more than a year.
@@ -151,7 +151,7 @@ def read_with_year(read: Callable[[int | None], LogSums], written: int) -> tuple
     sums = read(written)
     if not sums.lacks & YEARLESS:
         return sums, ""
-    return (read(None), OPEN) if _is_open(sums, written) else (sums, TAKEN)
+    return (read(None), YEAR_OPEN) if _is_open(sums, written) else (sums, YEAR_TAKEN)
 
 
 def _is_open(sums: LogSums, written: int) -> bool:

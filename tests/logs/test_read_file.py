@@ -9,7 +9,7 @@ import pytest
 
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.logs.read_file import OPEN, TAKEN
+from audit_lib.logs.read_file import YEAR_OPEN, YEAR_TAKEN
 from audit_lib.project import LogSource, Project
 
 LINE = "{} 10:00:00 web1 sshd[7]: Failed password for root from 203.0.113.7 port 22 ssh2\n"
@@ -38,7 +38,7 @@ def test_the_year_is_that_of_the_files_date(
     read = _read(tmp_path, days, datetime(*written, 12, tzinfo=UTC))
     assert read.counts["day"].tolist() == shown
     assert read.counts["untimed"].sum() == 0
-    assert read.sources.iloc[0]["reason"] == TAKEN
+    assert read.sources.iloc[0]["reason"] == YEAR_TAKEN
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_an_open_year_is_not_guessed(tmp_path: Path, days: list[str], written: t
     assert read.counts[["count", "untimed"]].to_numpy().tolist() == [[len(days), len(days)]]
     assert read.counts["day"].isna().all()
     assert pd.isna(read.events["at"]).all()
-    assert read.sources.iloc[0]["reason"].endswith(OPEN)
+    assert read.sources.iloc[0]["reason"].endswith(YEAR_OPEN)
