@@ -9,12 +9,12 @@ from pathlib import Path
 
 import nbformat
 
-from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.errors import BadInput
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt
+from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt, refuse_unusable
 from audit_lib.project import load_project
 from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
@@ -42,8 +42,7 @@ from audit_lib.report.incident_tables import (
     steps_table as steps_table,
     where_to_look_table as where_to_look_table,
 )
-from audit_lib.report.log_lines import Pointed, lines_table
-from audit_lib.report.notes import note as note, notes_table as notes_table
+from audit_lib.report.notes import Pointed, lines_table, note as note, notes_table as notes_table
 from audit_lib.report.pickers import pickers as pickers
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.publish.incident_evidence import package, search_package, searched
@@ -157,11 +156,7 @@ def open_investigation(  # noqa: PLR0917  so that a cell of a notebook is one li
     handed = handoff.receive(given)
     if isinstance(handed, Investigation):
         return focus(handed).seen
-    wrong = [name for name, text in given.items() if not isinstance(text, str)]
-    if wrong:
-        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
-    if project and not Path(project).expanduser().is_dir():
-        raise BadInput.at("project", "is not a folder")
+    refuse_unusable(given)
     # Lines are quoted from the logs later on, so the sample stays until the kernel ends.
     opened = load_project(_opened.enter_context(project_folder(project)), sample=not project)
     keeper = keeper_of(opened)

@@ -14,7 +14,7 @@ from audit_lib.base.clock import Quarter, parse_instant
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logs.given_logs import with_logs
+from audit_lib.logs.log_files import with_logs
 from audit_lib.opening import open_guarded, project_folder, refuse_misspelt
 from audit_lib.project import Project, load_project
 from audit_lib.report.first_screen import do_first as do_first, falls_due as falls_due, not_known as not_known

@@ -42,6 +42,15 @@ def refuse_misspelt(parameters: Mapping[str, Any]) -> None:
         raise BadInput(Fault(name, f"is not a parameter{hint}") for name, hint in hints.items() if hint)
 
 
+def refuse_unusable(parameters: Mapping[str, Any]) -> None:
+    """Raise `BadInput` for each parameter that is not a text, and for a project that is not a folder."""
+    wrong = [name for name, text in parameters.items() if not isinstance(text, str)]
+    if wrong:
+        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
+    if parameters["project"] and not Path(parameters["project"]).expanduser().is_dir():
+        raise BadInput.at("project", "is not a folder")
+
+
 def refuse_values(parameters: Mapping[str, str]) -> None:
     """A parameter is written into the notebook in clear, so none may be a value that was just read."""
     named = [name for name, text in parameters.items() if guard.scrub(text) != text]

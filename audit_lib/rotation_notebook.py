@@ -3,11 +3,8 @@
 Importing it installs the guard (by `audit_lib.notebook`): from then on no output holds a value.
 """
 
-from pathlib import Path
-
-from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt
+from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt, refuse_unusable
 from audit_lib.project import load_project
 from audit_lib.project.load import instant_of
 from audit_lib.project.onboarding.choose_policy import choose_policy
@@ -31,11 +28,7 @@ def open_rotation(
     """
     given = {"project": project, "secret": secret, "as_of": as_of, "policy": policy}
     refuse_misspelt(given)
-    wrong = [name for name, text in given.items() if not isinstance(text, str)]
-    if wrong:
-        raise BadInput(Fault(name, "is not a text: write it in quotes") for name in wrong)
-    if project and not Path(project).expanduser().is_dir():
-        raise BadInput.at("project", "is not a folder")
+    refuse_unusable(given)
     with project_folder(project) as root:
         opened = load_project(root, sample=not project)
         keeper, rules = keeper_of(opened), choose_policy(opened, policy)

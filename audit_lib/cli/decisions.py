@@ -11,8 +11,8 @@ import click
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.how_started import made_with
 from audit_lib.base.in_words import nearest
-from audit_lib.base.made_with import made_with
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened

@@ -23,6 +23,7 @@ from audit_lib.logs.route_limit import other_requests
 from audit_lib.logs.units import micros_of
 from audit_lib.project import load_project
 from audit_lib.project.load import is_configured
+from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.places import placed_option
 
 _OTHERS = "too many {} differ: {:,} requests and messages are counted under {}"
@@ -118,9 +119,7 @@ def failures(
         context.exit(watch(folder, paths, given))
     formats, zone = _formats(given["formats_file"], folder), _zone(given["time_zone"])
     if given["policy"] or context.get_parameter_source("folder") is not ParameterSource.DEFAULT:
-        from audit_lib.cli.declared import declaring  # noqa: PLC0415  imports pandas
-
-        formats = declaring(formats, folder, given["policy"])
+        formats = _declaring(formats, folder, given["policy"])
     if given["explain"]:
         from audit_lib.cli.explain import explain  # noqa: PLC0415  seldom needed
 
@@ -164,6 +163,14 @@ def _formats(file: Path | None, folder: Path) -> LogFormats:
     if file is None and is_configured(folder):
         return project_formats(load_project(folder))
     return load_formats(file)
+
+
+def _declaring(formats: LogFormats, folder: Path, policy: str) -> LogFormats:
+    """The formats, with the statuses and logins that a project's policy and audit.toml declare."""
+    from audit_lib.logins.detections.thresholds import detection_policy  # noqa: PLC0415  imports pandas
+
+    rules = detection_policy(choose_policy(load_project(folder), policy))
+    return formats.declaring(rules.failed_statuses, rules.logins)
 
 
 def _logs(options: tuple[str, ...]) -> tuple[str, ...]:

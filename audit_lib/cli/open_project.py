@@ -8,7 +8,7 @@ from typing import BinaryIO
 import click
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logs.given_logs import STDIN, spooled, with_logs
+from audit_lib.logs.log_files import STDIN, spooled, with_logs
 from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy

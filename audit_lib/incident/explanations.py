@@ -13,7 +13,7 @@ from audit_lib.base.contracts import Explanations, rows
 from audit_lib.incident import outages, pairs
 from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few, of_logins
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
-from audit_lib.incident.guessing import explain_brute_force
+from audit_lib.incident.failed_logins import explain_brute_force, explain_stale_client
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import NOBODY_NEW, NewAddress, lacks_history, new_addresses
 from audit_lib.incident.ruled_out import (
@@ -27,7 +27,6 @@ from audit_lib.incident.ruled_out import (
     BY_SEARCH,
 )
 from audit_lib.incident.secret_values import fingerprints, public_twins, unread_places, was_searched_for
-from audit_lib.incident.stale_clients import explain_stale_client
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.leaks.whole_search import searched_whole
 

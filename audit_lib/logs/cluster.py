@@ -11,8 +11,7 @@ from audit_lib.base.compiled.load_code import NotCompiled
 from audit_lib.base.compressed import is_packed
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.file_counts import LogSums
-from audit_lib.logs.kernel.chunk_read import ChunkRead
-from audit_lib.logs.kernel.chunks import after_last_line, buffer_size, fill
+from audit_lib.logs.kernel.chunks import ChunkRead, after_last_line, buffer_size, fill
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import read_once
 from audit_lib.logs.login_redirects import settled

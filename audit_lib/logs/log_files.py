@@ -1,13 +1,24 @@
 """The files of a project's logs: within it, in folders that its owner allows, or given with `--log`."""
 
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from shutil import copyfileobj
+from typing import BinaryIO
 
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import OpenSource, open_source
 from audit_lib.base.glob_paths import log_paths
-from audit_lib.project import LogSource, Project
+from audit_lib.project import ENVIRONMENTS, LogSource, Project
 from audit_lib.project.outside import followed
+from audit_lib.project.places import placed_option
+
+STDIN = "-"
+_FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"
+Spool = Callable[[BinaryIO], Path]
 
 
 @dataclass(frozen=True)
@@ -78,3 +89,80 @@ def _given(project: Project, source: LogSource, file: Path) -> LogFile:
         path = file.relative_to(project.root).as_posix()
         return LogFile(project.root, path, path, source.dated)
     return LogFile(file.parent, file.name, source.pattern, source.dated)
+
+
+def with_logs(
+    project: Project, texts: Iterable[str], stdin: BinaryIO | None = None, spool: Spool | None = None
+) -> Project:
+    """The project with the logs of all `--log` options, before those that audit.toml names.
+
+    A log that is given is the owner's word: it may lie anywhere, but not behind a link of the project. What
+    comes from a stream is kept by `spool` while it is read, since a log may be read twice; without one
+    there is no stream to read.
+
+    Raises:
+        BadInput: every fault of the options at once. Their text is never quoted: it may be a value.
+    """
+    options = list(texts)
+    faults: list[Fault] = []
+    given: list[LogSource] = []
+    if sum(option.endswith(f"={STDIN}") for option in options) > 1:
+        faults.append(Fault("--log", "stdin (-) can be given for one service only"))
+    for option in options if not faults else ():
+        try:
+            given.append(_source(project, option, stdin, spool))
+        except BadInput as error:
+            faults.extend(error.faults)
+    named = Counter(source.pattern for source in given)
+    faults += [
+        Fault(name, "is given twice: name files that differ in their names")
+        for name, count in named.items()
+        if count > 1
+    ]
+    if faults:
+        raise BadInput(faults)
+    return replace(project, log_sources=(*given, *project.log_sources))
+
+
+def _source(project: Project, option: str, stdin: BinaryIO | None, spool: Spool | None) -> LogSource:
+    found = placed_option(option)
+    if found is None:
+        raise BadInput.at("--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+    environment, service, origin = found
+    name = f"--log {environment}/{service}"
+    source = replace(_declared(project, environment, service), pattern=name)
+    if origin == STDIN:
+        if stdin is None or spool is None:
+            raise BadInput.at(name, "must be a file: a notebook has no stdin")
+        return replace(source, file=spool(stdin), dated=False)
+    path = Path(origin)
+    try:
+        kind = path.stat().st_mode
+        if spool and stat.S_ISFIFO(kind) and path.is_relative_to("/dev/fd"):
+            with path.open("rb") as pipe:
+                return replace(source, file=spool(pipe), dated=False)
+    except (OSError, ValueError):
+        raise BadInput.at(name, "names a file that does not exist or cannot be read") from None
+    if not stat.S_ISREG(kind):
+        raise BadInput.at(name, "is not a regular file")
+    return replace(source, pattern=f"{name}: {path.name}", file=followed(path, project.root, name))
+
+
+def _declared(project: Project, environment: str, service: str) -> LogSource:
+    """What audit.toml declares of the logs of this place, if it declares the same of each."""
+    found = {
+        replace(one, pattern="")
+        for one in project.log_sources
+        if (one.environment, one.service) == (environment, service)
+    }
+    zone, declared = project.time_zone, project.zone_declared
+    plain = LogSource("", service, environment, zone, zone_declared=declared)
+    return found.pop() if len(found) == 1 else plain
+
+
+def spooled(stream: BinaryIO, folder: Path) -> Path:
+    """A file of the folder with all that a stream holds, which nobody else may enter."""
+    path = folder / "stdin.log"
+    with path.open("xb") as file:
+        copyfileobj(stream, file, 1 << 20)
+    return path

@@ -11,7 +11,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.incident.investigation import Investigation
 from audit_lib.report import escape as inert
 from audit_lib.report.focus import Focus
-from audit_lib.report.log_lines import lines_table
+from audit_lib.report.notes import lines_table
 from audit_lib.report.pivot_tables import client_routes_table, client_table, route_table, secret_table
 from audit_lib.report.table import Tables, as_html, is_watched, show, together
 from audit_lib.report.timeline_figure import timeline_figure

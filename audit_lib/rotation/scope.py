@@ -11,7 +11,7 @@ from audit_lib.base.in_words import nearest
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.consumers import Consumer
+from audit_lib.project.policy.rules import Consumer
 
 _PLATFORM = ("export", "given values")
 

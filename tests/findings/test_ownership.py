@@ -12,7 +12,7 @@ from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project import load_project
 from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.consumers import SecretMetadata
+from audit_lib.project.policy.rules import SecretMetadata
 from audit_lib.project.variables import read_code
 from tests.support.planter import new_plot
 

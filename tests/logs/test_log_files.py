@@ -9,8 +9,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.given_logs import spooled, with_logs
-from audit_lib.logs.log_files import log_files
+from audit_lib.logs.log_files import log_files, spooled, with_logs
 from audit_lib.logs.project_logs import NOT_ALLOWED, read_logs
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.project import Project, load_project

@@ -20,7 +20,7 @@ from audit_lib.logs.fields import clean_route, collapse, name_route
 from audit_lib.logs.file_counts import LogSums
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.group_limit import MOST_GROUPS, NAME_COST
-from audit_lib.logs.kernel.chunk_read import ChunkRead
+from audit_lib.logs.kernel.chunks import ChunkRead
 from audit_lib.logs.kernel.join_chunks import reduce_chunks
 from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.read_file import read_naively

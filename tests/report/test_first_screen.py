@@ -10,7 +10,7 @@ import pytest
 
 from audit_lib.base import contracts
 from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.consumers import Consumer, SecretMetadata
+from audit_lib.project.policy.rules import Consumer, SecretMetadata
 from audit_lib.report import first_screen as screen
 from audit_lib.report.action_groups import FIRST
 from audit_lib.report.actions import tabulate_actions

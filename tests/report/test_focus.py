@@ -15,7 +15,7 @@ from audit_lib.report import notes
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames, frames_of
 from audit_lib.report.incident_sections import addresses_section, exposure_section, timeline_section
-from audit_lib.report.log_lines import lines_table
+from audit_lib.report.notes import lines_table
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.pivot_tables import clients_table
 from audit_lib.report.table import as_html, as_text

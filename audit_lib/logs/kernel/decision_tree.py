@@ -13,11 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audit_lib.logs.kernel.look_ahead import NEXT, Look, best_class, divided, places_of
 from audit_lib.logs.kernel.match_steps import NOTHING, TIMES, Do, MatchStep
 from audit_lib.logs.kernel.overlap import ENDS_AT
 from audit_lib.logs.kernel.shared_arrays import MESSAGE, MISS, NODE
-from audit_lib.logs.kernel.shared_steps import Blocks, Rest, fails_behind, fails_with, share_step
+from audit_lib.logs.kernel.shared_steps import (
+    NEXT,
+    Blocks,
+    Look,
+    Rest,
+    best_class,
+    divided,
+    fails_behind,
+    fails_with,
+    places_of,
+    share_step,
+)
 from audit_lib.logs.units import Ints
 
 _WORD = 8  # bytes

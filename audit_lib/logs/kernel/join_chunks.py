@@ -9,11 +9,10 @@ from audit_lib.base.log_kinds import NOTICE
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.file_counts import EVENT, EVENT_NAMES, LogSums, Names
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.chunk_read import ChunkRead
+from audit_lib.logs.kernel.chunks import ChunkRead
 from audit_lib.logs.kernel.decode import NamedTexts, decode_events, messages
-from audit_lib.logs.kernel.file_tables import FileTables
 from audit_lib.logs.kernel.packed_words import day_in, day_word, group_word, message_in, untimed_word
-from audit_lib.logs.kernel.worker_counts import Share, head_rows
+from audit_lib.logs.kernel.worker_counts import FileTables, Share, head_rows
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import BUDGETS, Least
 from audit_lib.logs.units import DAY, MINUTE, MOST_STEPS, NONE, YEARLESS, ZONELESS, Ints

@@ -13,12 +13,10 @@ from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, MESSAGE_KINDS, N
 from audit_lib.logs.declared_logins import LOGIN_MOVED, LOGIN_SENT
 from audit_lib.logs.formats import SECRET_IN_URL, LogFormats
 from audit_lib.logs.kernel import shared_arrays as layout
-from audit_lib.logs.kernel.chunk_read import ChunkRead, Filled
-from audit_lib.logs.kernel.chunks import buffer_size, chunks
+from audit_lib.logs.kernel.chunks import ChunkRead, Filled, buffer_size, chunks
 from audit_lib.logs.kernel.formats_as_arrays import program_of, settings_of
-from audit_lib.logs.kernel.frame import Frame
 from audit_lib.logs.kernel.limit_routes import thin
-from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
+from audit_lib.logs.kernel.log_kernel import LOG_KERNEL, Frame
 from audit_lib.logs.kernel.match_steps import Do
 from audit_lib.logs.kernel.shared_arrays import CountTables, Groups, Program, Strings, Work
 from audit_lib.logs.line_events import Line, LogEvent

@@ -12,7 +12,9 @@ NAME = r"(?<![\w@:/.-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w@])"
 _NAMES = re.compile(NAME)
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
 _FENCE = re.compile(r"[ \t]{0,40}(?:[-*+]|\d{1,3}\.)?[ \t]{0,10}(`{3,}|~{3,})[ \t]{0,10}([\w+-]*)")
-_BEGINS = re.compile(rf"[\s>*+#|`\"'-]{{0,40}}(?:\d{{1,3}}[.)]\s{{0,4}})?[*`\[\"'-]{{0,10}}(?:export )?({NAME})")
+_BEGINS = re.compile(
+    rf"[\s>*+#|`\"'-]{{0,40}}(?:\d{{1,3}}[.)]\s{{0,4}})?[*`\[\"'-]{{0,10}}(?:export )?({NAME})"
+)
 _RULE = re.compile(r"\|?[ \t]*:?-{2,}[-:| \t]*")
 LONGEST = 2_000  # characters of a line: more is not prose
 

@@ -17,16 +17,19 @@ from audit_lib.base.toml_table import TomlTable, read_text_file, shown_name
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.logins import read_logins
 from audit_lib.project.policy.alerts import read_alerts
-from audit_lib.project.policy.consumers import Consumer, metadata_by_name, read_consumers, read_metadata
-from audit_lib.project.policy.guide_searches import read_greps
 from audit_lib.project.policy.rules import (
     CLASSES,
     COMPONENTS,
     KINDS,
     OVERLAPS,
     REQUIREMENTS,
+    Consumer,
     Policy,
     SecretRule,
+    metadata_by_name,
+    read_consumers,
+    read_greps,
+    read_metadata,
 )
 
 BUNDLED = Path(__file__).with_name("bundled")

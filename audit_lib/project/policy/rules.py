@@ -1,21 +1,127 @@
-"""What a policy holds: one rule a variable, named formats, and lists that all variables share."""
+"""What a policy holds: one rule a variable, named formats, searches, and what reads or owns a secret.
+
+Source of a secret's metadata: the OWASP Secrets Management Cheat Sheet, 2.11.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from audit_lib.base.bounded_regex import from_basic, is_expression
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput
+from audit_lib.base.toml_table import TomlTable, shown_name
 from audit_lib.project.logins import Login
 from audit_lib.project.policy.alerts import AlertRule
-from audit_lib.project.policy.consumers import Consumer, SecretMetadata
-from audit_lib.project.policy.guide_searches import DocumentedGrep
 
+RUNTIMES = ("process", "container", "serverless", "static build", "provider")
+REFRESHES = ("restart", "rebuild", "reload", "never")
 Requirement = str  # always | production | recommended | feature | optional
-
 KINDS = ("secret", "identifier", "setting")
 REQUIREMENTS = ("always", "production", "recommended", "feature", "optional")
 COMPONENTS = ("whole", "password")
 CLASSES = ("lower", "upper", "digit", "symbol")
 OVERLAPS = ("yes", "no", "unknown")
+
+
+@dataclass(frozen=True)
+class DocumentedGrep:
+    """A search that the guide tells people to run: what it would print is compared with what there is."""
+
+    pattern: str  # as grep reads it: a basic regular expression
+    path: str  # as the guide gives it, a glob relative to the project; "git log -p" for the history
+    looks_for: str
+    kinds: tuple[str, ...]  # the log kinds (docs/design.md#kinds-of-log-lines) that it is meant to show
+    guide_line: int
+    ignore_case: bool = False
+    prints_values: bool = False  # it shows secrets on the terminal
+    remedy: str = ""
+
+
+def read_greps(table: TomlTable) -> tuple[DocumentedGrep, ...]:
+    """The searches of a policy's table, in its order; each fault is noted there."""
+    return tuple(_grep(inner) for inner in table.tables("grep", "pattern"))
+
+
+def _grep(table: TomlTable) -> DocumentedGrep:
+    grep = table.filled(DocumentedGrep, guide_line=table.number("guide_line", 0, 1))
+    if not is_expression(from_basic(grep.pattern)):
+        table.fault("pattern must be a basic regular expression, as grep reads them")
+    if not table.has("guide_line"):
+        table.fault("has no guide_line")
+    table.close()
+    return grep
+
+
+@dataclass(frozen=True)
+class SecretMetadata:
+    """Each field is "" if the policy does not say."""
+
+    purpose: str = ""
+    owner: str = ""
+    reach: str = ""  # what it can do
+    reviewed: str = ""  # the date of the owner's last review
+    reason: str = ""  # of its period
+
+
+def read_metadata(table: TomlTable, under: SecretMetadata | None = None) -> SecretMetadata:
+    """The fields that a table gives, over those below; each fault is noted there."""
+    given = under or SecretMetadata()
+    made = SecretMetadata(
+        **{name: table.text(name, getattr(given, name)) for name in SecretMetadata.__dataclass_fields__}
+    )
+    if made.reviewed:
+        try:
+            parse_instant(made.reviewed, table.place)
+        except BadInput as error:
+            table.fault(f"reviewed {error.faults[0].text}")
+            return replace(made, reviewed="")
+    return made
+
+
+def metadata_by_name(table: TomlTable, under: Mapping[str, SecretMetadata]) -> dict[str, SecretMetadata]:
+    """Each variable's fields with what `[metadata.NAME]` adds to them: a policy so names the owners of
+    secrets whose rules it takes over from another.
+    """
+    given = table.anything("metadata") if table.has("metadata") else {}
+    if not isinstance(given, dict) or not all(isinstance(one, dict) for one in given.values()):
+        table.fault("metadata must hold tables [metadata.NAME]")
+        return dict(under)
+    for name in sorted(given.keys() - under.keys()):
+        table.fault(f"metadata.{shown_name(name)} must name a variable of the policy")
+    found = dict(under)
+    for name in sorted(given.keys() & under.keys()):
+        own = TomlTable(given[name], f"{table.place}: metadata.{name}", table.faults)
+        found[name] = read_metadata(own, under[name])
+        own.close()
+    return found
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """What reads a secret. Each field but the name is "" if the policy does not say."""
+
+    name: str
+    runtime: str = ""  # one of RUNTIMES
+    refresh: str = ""  # one of REFRESHES; never: somebody enters the new value there by hand
+    verify: str = ""  # how to see that it works with the new value
+    owner: str = ""
+    documentation: str = ""
+
+
+def read_consumers(table: TomlTable) -> tuple[Consumer, ...]:
+    """The consumers of a policy's table, in its order; each fault is noted there."""
+    found = tuple(_consumer(inner) for inner in table.tables("consumer"))
+    names = [one.name for one in found]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        table.fault(f"has consumer {shown_name(name)} twice")
+    return found
+
+
+def _consumer(table: TomlTable) -> Consumer:
+    consumer = table.filled(Consumer, {"runtime": RUNTIMES, "refresh": REFRESHES})
+    table.close()
+    return consumer
 
 
 @dataclass(frozen=True)
