@@ -21,6 +21,13 @@ def number_words(count: int) -> str:
     return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
 
 
+def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:
+    """`A, B and 2 more`: the first names, and how many more there are."""
+    every = list(names)
+    more = f"{end}{len(every) - most} more" if len(every) > most else ""
+    return apart.join(every[:most]) + more
+
+
 def lines_in_words(states: Mapping[str, int]) -> str:
     """How the lines of logs were read, by their five states, as the columns of Sources name them."""
     lines = counted(states["lines"], "line")

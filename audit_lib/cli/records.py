@@ -12,6 +12,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import few
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
@@ -125,8 +126,7 @@ def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft
         raise BadInput.at("--removed", "needs a value that the ledger has seen: this one it never saw")
     found = search_removed(context.project, keeper, fingerprint, row.variable)
     if found.places:
-        more = f" and {len(found.places) - SHOWN} more" if len(found.places) > SHOWN else ""
-        raise BadInput.at("--removed", f"it is still in {'; '.join(found.places[:SHOWN])}{more}")
+        raise BadInput.at("--removed", f"it is still in {few(found.places, SHOWN, '; ')}")
     seen = {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
     return Draft("removal", said | seen)
 

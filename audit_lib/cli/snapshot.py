@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, few
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
@@ -59,10 +59,10 @@ def _say_changes(entry: Entry, ledger: Ledger) -> None:
     now_, then = _seen(entry), _seen(before[-1]) if before else {}
     changed = [name for name, value in now_.items() if value and value != then.get(name)]
     if before:
-        names = f": {_some(changed)}" if changed else ""
+        names = f": {few(changed, MOST_NAMES)}" if changed else ""
         say(f" {counted(len(changed), 'value')}{names}", f"changed or new since {before[-1].place}:")
     if absent := [name for name, value in now_.items() if not value]:
-        say(f" {counted(len(absent), 'secret')}: {_some(absent)}", "without a value:", DOUBT)
+        say(f" {counted(len(absent), 'secret')}: {few(absent, MOST_NAMES)}", "without a value:", DOUBT)
 
 
 def _seen(entry: Entry) -> dict[str, str | None]:
@@ -71,11 +71,6 @@ def _seen(entry: Entry) -> dict[str, str | None]:
     return {
         f"{row['variable']} in {row['environment']}/{row['service']}": row["fingerprint"] for row in rows_
     }
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def take_snapshot(context: Opened, at: datetime, writer: str, fewer: bool = False) -> Entry:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
+from audit_lib.base import in_words
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS, Way, lines_of_the_window
 
 LIKELY, POSSIBLE = 3, 1
 SHOWN = 3  # names and findings in one point
+few = partial(in_words.few, most=SHOWN)
 
 
 @dataclass
@@ -82,9 +85,3 @@ def of_logins(name: str, investigation: Investigation) -> tuple[Explanation, boo
     text = f"callers do not send {investigation.secret}: what failed at the login says nothing of it"
     case.lacks(text, not sent)
     return case, sent
-
-
-def few(names: Iterable[str]) -> str:
-    """The first names, and how many more there are."""
-    every = list(names)
-    return ", ".join(every[:SHOWN]) + (f" and {len(every) - SHOWN} more" if len(every) > SHOWN else "")

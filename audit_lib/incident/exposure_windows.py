@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
+from audit_lib.base.in_words import few
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
@@ -14,6 +15,7 @@ from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, totals, within
 
+MOST_ROUTES = 4  # of one address
 _NOVELTY = (
     "new network", "new address", "not known if new", "not in the window", "unnamed", "failing only",
     "internal", "known",
@@ -177,7 +179,6 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
     routes = totals(group, "route").sort_values(ascending=False, kind="stable")
     known = group[group["timed"]] if group["timed"].any() else group
     first = known.sort_values(["not_before_at", "file", "line"], na_position="first").iloc[0]
-    more = f" and {len(routes) - 4} more" if len(routes) > 4 else ""
     return {
         "client": client,
         "classification": classes.get(client, "not in the window"),
@@ -185,7 +186,7 @@ def _use(client: str, group: pd.DataFrame, window: Window, classes: dict[str, st
         "last_at": group["not_after_at"].max(),
         "successes": int(group["count"].sum()),
         "may_be": int(group.loc[~surely_within(group, window), "count"].sum()),
-        "routes": ", ".join(f"{route} ({count})" for route, count in routes.head(4).items()) + more,
+        "routes": few((f"{route} ({count})" for route, count in routes.items()), MOST_ROUTES),
         "evidence": f"{first['file']}:{first['line']}",
     }
 

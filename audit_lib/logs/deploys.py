@@ -14,13 +14,13 @@ from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.logs.quote_lines import blotted
 from audit_lib.project import DeploySource, Project
+from audit_lib.project.places import first_faults, source_row
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
 
 KIND = "deploy list"
 LARGEST_BYTES = 16 * 2**20
 LONGEST = 100  # characters of a commit's message
-MOST_FAULTS = 20  # told one by one
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,15 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> DeployRea
         rows += [] if paths else [_missing(source)]
         for path in paths:
             row, found = _read_file(project, path, as_of)
-            rows.append(_row(source, path) | row)
+            rows.append(source_row(source, path, KIND, **row))
             listed += _deploys(source, path, found)
     return DeployRead(_frame(listed, keeper), Sources.of(rows))
 
 
-def _row(source: DeploySource, path: str) -> dict[str, Any]:
-    place = {"environment": source.environment, "service": source.service}
-    return {"source": path, "kind": KIND, **place, "state": "read", "reason": "", "remedy": ""}
-
-
 def _missing(source: DeploySource) -> dict[str, Any]:
     remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
-    return _row(source, source.pattern) | {"state": "missing", "reason": "no file matches", "remedy": remedy}
+    reason = "no file matches"
+    return source_row(source, source.pattern, KIND, state="missing", reason=reason, remedy=remedy)
 
 
 def _read_file(project: Project, path: str, as_of: datetime) -> tuple[dict[str, Any], list[DeployEntry]]:
@@ -84,9 +80,7 @@ def _read_file(project: Project, path: str, as_of: datetime) -> tuple[dict[str, 
 def _reason(found: DeployList, later: int) -> str:
     if not found.found:
         return "lists no deploy"
-    told = [str(fault) for fault in found.faults[:MOST_FAULTS]]
-    left = len(found.faults) - len(told)
-    told += [f"{left} more faults"] if left else []
+    told = [first_faults(map(str, found.faults))] if found.faults else []
     told += [f"{later} deploys dated after this review are left out"] if later else []
     return "; ".join(told)
 

@@ -97,28 +97,16 @@ def day_text(number: int) -> str | None:
 def sums_of(tally: Tally) -> LogSums:
     """The naive reader's sums as columns."""
     names, messages = Names(), Names()
+
+    def numbered(named: object, attributes: Sequence[str] = NAMED) -> list[int]:
+        return [names[getattr(named, attribute)] for attribute in attributes]
+
     groups = [
-        (
-            day_number(group.day),
-            KINDS.index(group.kind),
-            group.status or 0,
-            names[group.client],
-            names[group.method],
-            names[group.route],
-            *counted,
-        )
+        (day_number(group.day), KINDS.index(group.kind), group.status or 0, *numbered(group), *counted)
         for group, counted in tally.counts.items()
     ]
     moments = [
-        (
-            moment.minute,
-            moment.status,
-            moment.declared,
-            names[moment.client],
-            names[moment.method],
-            names[moment.route],
-            *counted,
-        )
+        (moment.minute, moment.status, moment.declared, *numbered(moment), *counted)
         for moment, counted in tally.moments.items()
     ]
     events = [
@@ -129,7 +117,7 @@ def sums_of(tally: Tally) -> LogSums:
             KINDS.index(event.shown.kind),
             messages[event.shown.message],
             event.shown.status or 0,
-            *(names[getattr(event.shown, name)] for name in EVENT_NAMES),
+            *numbered(event.shown, EVENT_NAMES),
         )
         for event in tally.events
     ]

@@ -27,6 +27,7 @@ from audit_lib.logs.route_limit import Folding, other_requests, told
 from audit_lib.logs.units import DAY, ZONELESS, micros_of
 from audit_lib.project import LogSource, Project
 from audit_lib.project.outside import FOLDERS
+from audit_lib.project.places import source_row
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
@@ -80,7 +81,7 @@ def read_logs(
         own = _Source(frozenset(files), plan, scheduler, source.zone_declared, total, more)
         for file in files:
             row, sums = _read_file(own, file, quarter)
-            rows.append(_row(source, file.name) | row)
+            rows.append(source_row(source, file.name, "log", **row))
             if sums:
                 read.append(rows[-1])
                 folding.add(sums)
@@ -89,18 +90,6 @@ def read_logs(
         if requests := other_requests([sums]):
             row["reason"] = "; ".join(filter(None, (row["reason"], told(requests, routes))))
     return LogRead(Sources.of(rows), counts_frame(sums_of), events_frame(sums_of), minutes_frame(sums_of))
-
-
-def _row(source: LogSource, path: str) -> dict[str, Any]:
-    return {
-        "source": path,
-        "kind": "log",
-        "environment": source.environment,
-        "service": source.service,
-        "state": "read",
-        "reason": "",
-        "remedy": "",
-    }
 
 
 def _instance(path: str) -> str:
@@ -115,7 +104,8 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
     if is_outside(source) and not allowed_folder(project, source):
         folder = PurePosixPath(source.pattern).parent
         remedy = f"allow its folder ({FOLDERS}={folder}), or give the log with {given}"
-        yield _row(source, source.pattern) | {"state": "refused", "reason": NOT_ALLOWED, "remedy": remedy}
+        told = {"state": "refused", "reason": NOT_ALLOWED, "remedy": remedy}
+        yield source_row(source, source.pattern, "log", **told)
         return
     if source.file is not None:  # the pattern of its place counts the instances
         return
@@ -135,8 +125,7 @@ def _missing(source: LogSource, reason: str, given: str) -> dict[str, Any]:
         f"export the platform's log to {source.pattern}, give it with {given}, "
         "or name the log files in audit.toml ([[log]])"
     )
-    missing = {"state": "missing", "reason": reason, "remedy": remedy}
-    return _row(source, source.pattern) | missing
+    return source_row(source, source.pattern, "log", state="missing", reason=reason, remedy=remedy)
 
 
 def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[dict[str, Any], LogSums | None]:

@@ -1,13 +1,16 @@
 """Where one application's evidence is: env files, logs, deploy lists, exports, the ledger."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from audit_lib.base.errors import Fault
 from audit_lib.project.logins import Login
 
+MOST_FAULTS = 20  # of one file, told one by one
 ENVIRONMENTS = ("development", "staging", "production")
 ALIASES = {"dev": "development", "prod": "production"}
 _PLACED = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
@@ -62,6 +65,21 @@ class EvidenceSource:
     service: str
     environment: str
     secret: str = ""  # of an export that names none
+
+
+def source_row(
+    source: LogSource | DeploySource | EvidenceSource, name: str, kind: str, **columns: Any
+) -> dict[str, Any]:
+    """A row of the contract Sources for a file, or a pattern, of a source: read, unless `columns` differ."""
+    place = {"source": name, "kind": kind, "environment": source.environment, "service": source.service}
+    return place | {"state": "read", "reason": "", "remedy": ""} | columns
+
+
+def first_faults(faults: Iterable[str]) -> str:
+    """The first twenty faults of a file, and how many more there are; "" if it has none."""
+    told = list(faults)
+    left = len(told) - MOST_FAULTS
+    return "; ".join([*told[:MOST_FAULTS], *([f"{left} more faults"] if left > 0 else [])])
 
 
 @dataclass(frozen=True)

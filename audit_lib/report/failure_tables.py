@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, few
 from audit_lib.base.log_kinds import kind_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
@@ -147,6 +147,4 @@ def _not_detected(detections: pd.DataFrame) -> Table:
 
 
 def _few(evidence: str) -> str:
-    places = evidence.split("; ")
-    rest = f"; {len(places) - PLACES_SHOWN} more" if len(places) > PLACES_SHOWN else ""
-    return "; ".join(places[:PLACES_SHOWN]) + rest
+    return few(evidence.split("; "), PLACES_SHOWN, "; ", "; ")

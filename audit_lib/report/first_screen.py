@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import rows
-from audit_lib.base.in_words import counted, day_words, number_words
+from audit_lib.base.in_words import counted, day_words, few, number_words
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.findings.register import due_days
@@ -95,8 +95,7 @@ def _ages_due(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, st
     for _, group in ahead.groupby(keys, dropna=False, sort=False):
         possible, provable, environment = group.iloc[0][keys]
         names = list(dict.fromkeys(group["secret"]))
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        said = f"{', '.join(names[:MOST_NAMES])}{more}, {environment}"
+        said = f"{few(names, MOST_NAMES)}, {environment}"
         when = provable if pd.isna(possible) else possible
         do = _sooner((renewed.get((name, environment)) for name in names), when, year)
         said += ", at the latest" * bool(pd.isna(possible)) + ";" * bool(do)
@@ -136,8 +135,7 @@ def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str
     ending = ending[ending["until_at"].gt(audit.as_of) & ending["until_at"].le(until)]
     for day, group in ending.groupby(ending["until_at"].dt.floor("D"), sort=True):
         asked = sorted(filter(None, group["about"]))
-        risks, more = len(group) - len(asked), len(asked) - MOST_NAMES
-        names = ", ".join(asked[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        risks, names = len(group) - len(asked), few(asked, MOST_NAMES)
         said = [counted(risks, "accepted risk")] * bool(risks)
         said += [f"{counted(len(asked), 'answer')} about {names}"] * bool(asked)
         verb = "expires" if len(group) == 1 else "expire"

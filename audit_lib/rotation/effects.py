@@ -8,7 +8,6 @@ import pandas as pd
 
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.logins.clients import tabulate_clients, tabulate_daily, tabulate_spans
-from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import Window, answered_or_refused, within
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
@@ -34,7 +33,7 @@ def expected_effects(scope: RotationScope, policy: Policy, read: RotationRead) -
     """The effects of rotating everything in scope, by the logs of the last days; each may be not known."""
     minutes = [_minutes(one, read.deploys) for one in scope.consumers]
     window, longest = _window(scope, minutes)
-    asked = _sent_by_callers(scope, policy)
+    asked = scope.is_sent(policy)
     broken = _broken(scope, asked=asked)
     refused = "none: both values are valid meanwhile" if scope.overlap == "yes" else _failures(read, longest)
     refused = refused if asked else "none: callers do not send it"
@@ -59,11 +58,6 @@ _OVERLAP = {
 
 
 _SETTING = "does not matter: nothing is revoked"
-
-
-def _sent_by_callers(scope: RotationScope, policy: Policy) -> bool:
-    """Whether callers of the application send the secret, so that they are refused with an old one."""
-    return not {rule.name for rule in scope.rules}.isdisjoint(detection_policy(policy).caller_secrets)
 
 
 def _broken(scope: RotationScope, *, asked: bool) -> str:

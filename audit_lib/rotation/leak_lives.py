@@ -13,7 +13,6 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE
 from audit_lib.ledger import Entry
-from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import succeeded
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
@@ -154,8 +153,7 @@ def _refused(
     policy: Policy,
 ) -> Tick:
     """By a dated refusal, after the change, of an address that was answered before it."""
-    sent = detection_policy(policy).caller_secrets
-    if scope is None or {rule.name for rule in scope.rules}.isdisjoint(sent):
+    if scope is None or not scope.is_sent(policy):
         return NOT_KNOWN, "no log that was read shows who is refused with it"
     bounds = [(one.after, one.by) for one in changes if one.after and one.by]
     if ended != DONE or not bounds:

@@ -8,7 +8,6 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger.tenures import SecretPlace, Tenure
-from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import REFUSED, succeeded
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.half_done import HalfDone, half_done
@@ -52,7 +51,7 @@ def rotation_progress(
         starts = [one for one in refreshes if one.place.startswith(f"{environment}/")]
         steps += [StepProgress("replace", str(one.store), one.state, one.why) for one in mine]
         steps += starts
-        if scope.overlap != "yes" and _asked(scope, policy):
+        if scope.overlap != "yes" and scope.is_sent(policy):
             steps.append(answered_again(environment, mine, read))
         if scope.secret:
             steps += [_retired(environment, mine, read), _revoked(here, environment, mine, starts, read)]
@@ -83,10 +82,6 @@ def _seen_gone(stay: Tenure, read: RotationRead) -> datetime:
         if later and any(home.items() <= place.items() for place in entry.body["places"]):
             return entry.at
     return stay.gone.at if stay.gone else read.as_of
-
-
-def _asked(scope: RotationScope, policy: Policy) -> bool:
-    return not {rule.name for rule in scope.rules}.isdisjoint(detection_policy(policy).caller_secrets)
 
 
 def _snapshot(changes: tuple[StoreChange, ...], read: RotationRead, since: datetime) -> StepProgress:

@@ -9,6 +9,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.tenures import SecretPlace
+from audit_lib.logins.detections import detection_policy
 from audit_lib.project import ENVIRONMENTS
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.project.policy.rules import Consumer
@@ -73,6 +74,10 @@ class RotationScope:
         """Those in which something must change, from development to production."""
         found = {store.place.environment for store in self.stores}
         return (*(name for name in ENVIRONMENTS if name in found), *sorted(found - set(ENVIRONMENTS)))
+
+    def is_sent(self, policy: Policy) -> bool:
+        """Whether callers of the application send it, so that they are refused with an old value."""
+        return not {rule.name for rule in self.rules}.isdisjoint(detection_policy(policy).caller_secrets)
 
     def within(self, environment: str) -> "RotationScope":
         """The part of one environment."""

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Population
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, few
 from audit_lib.project import Project
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.load import PLACES
@@ -182,9 +182,7 @@ def _answers(key: Key, sides: Known, doubts: Doubts, readers: set[str]) -> dict[
 
 
 def _few(places: Iterable[str]) -> str:
-    several = list(dict.fromkeys(places))
-    more = len(several) - SHOWN
-    return "; ".join(several[:SHOWN]) + (f"; {more} more" if more > 0 else "")
+    return few(dict.fromkeys(places), SHOWN, "; ", "; ")
 
 
 def _kinds(known: Iterable[Key], policy: Policy, read: ProjectRead, keeper: Keeper) -> dict[str, str]:

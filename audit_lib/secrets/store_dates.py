@@ -9,11 +9,11 @@ from audit_lib.base.contracts import Sources
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.project import EvidenceSource, GivenValues, Project, StoreDate
-from audit_lib.secrets.store_exports import StoreExport, parse_store_export
+from audit_lib.project.places import first_faults, source_row
+from audit_lib.secrets.store_exports import parse_store_export
 
 KIND = "store export"
 LARGEST_BYTES = 2 * 2**20
-MOST_FAULTS = 20  # told one by one
 _CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
 
 
@@ -37,7 +37,7 @@ def read_store_dates(
         rows += [] if paths else [_missing(source)]
         for path in paths:
             row, found = _read_file(project, source, path)
-            rows.append(_row(source, path) | row)
+            rows.append(source_row(source, path, KIND, **row))
             dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
     for one in given:
         place = f"--env {one.environment}/{one.service}"
@@ -45,14 +45,10 @@ def read_store_dates(
     return Sources.of(rows), tuple(dates)
 
 
-def _row(source: EvidenceSource, path: str) -> dict[str, Any]:
-    place = {"environment": source.environment, "service": source.service}
-    return {"source": path, "kind": KIND, **place, "state": "read", "reason": "", "remedy": ""}
-
-
 def _missing(source: EvidenceSource) -> dict[str, Any]:
     remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
-    return _row(source, source.pattern) | {"state": "missing", "reason": "no file matches", "remedy": remedy}
+    reason = "no file matches"
+    return source_row(source, source.pattern, KIND, state="missing", reason=reason, remedy=remedy)
 
 
 def _read_file(project: Project, source: EvidenceSource, path: str) -> tuple[dict[str, Any], list[StoreDate]]:
@@ -69,10 +65,4 @@ def _read_file(project: Project, source: EvidenceSource, path: str) -> tuple[dic
     if export.holds_values:
         return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
     state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
-    return facts | {"state": state, "reason": _reason(export)}, export.dates
-
-
-def _reason(export: StoreExport) -> str:
-    told = export.faults[:MOST_FAULTS]
-    left = len(export.faults) - len(told)
-    return "; ".join([*told, *([f"{left} more faults"] if left else [])])
+    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates

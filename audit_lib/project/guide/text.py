@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import counted, few
 
 NAME = r"(?<![\w@:/.-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w@])"
 _NAMES = re.compile(NAME)
@@ -41,9 +41,7 @@ def agrees(
 def lines_in_words(lines: Iterable[int]) -> str:
     """`line 5`, `lines 5, 7`, `lines 5, 7 and 12 more`."""
     numbers = sorted(set(lines))
-    shown = ", ".join(map(str, numbers[:5]))
-    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
-    return f"{counted(len(numbers), 'line').partition(' ')[2]} {shown}{more}"
+    return f"{counted(len(numbers), 'line').partition(' ')[2]} {few(map(str, numbers), 5)}"
 
 
 @dataclass(frozen=True)

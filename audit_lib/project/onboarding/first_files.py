@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
+from audit_lib.base.in_words import few
 from audit_lib.project.audit_toml import path_fault
 from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Coupling, Guess
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, Project
@@ -140,9 +141,7 @@ def _shown_by(coupled: tuple[Coupling, ...]) -> str:
 
 
 def _places(places: tuple[Mention, ...]) -> str:
-    shown = [f"{_shown(place.path)}:{place.line}" for place in places[:SHOWN_PLACES]]
-    more = len(places) - SHOWN_PLACES
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return few((f"{_shown(place.path)}:{place.line}" for place in places), SHOWN_PLACES)
 
 
 def _shown(path: str) -> str:
