@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from string import ascii_uppercase
 
 NOT_KNOWN = "not known"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -19,6 +20,12 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 def number_words(count: int) -> str:
     """`two`, `11`: a number as a sentence has it."""
     return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+
+
+def letters(number: int) -> str:
+    """A, B, … Z, AA, AB, … for 0, 1, …"""
+    last = ascii_uppercase[number % 26]
+    return last if number < 26 else letters(number // 26 - 1) + last
 
 
 def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:

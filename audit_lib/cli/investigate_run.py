@@ -12,7 +12,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened
 from audit_lib.cli.terminal import BAD, DOUBT, progress_bar, say
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
@@ -109,12 +109,11 @@ def _say_answer(found: Investigation) -> None:
         title, _, told = line.partition(": ")
         say(f" {told}", title if title.endswith("?") else f"{title}:", indent="  ")
     say()
-    best = tabulate_explanations(found).iloc[0]
-    explained = best["verdict"] in ("likely", "possible")
-    if found.seen and explained:
+    best = best_explanation(found)
+    if found.seen and best:
         first = tabulate_steps(found).iloc[0]
         say(f" {first['text']}" + (f" [{first['place']}]" if first["place"] else ""), "do first:")
-    say(f" {first_explanation(found)}{f': {best.speaks_for}' if explained else ''}", "first explanation:")
+    say(f" {first_explanation(found)}{f': {best.speaks_for}' if best else ''}", "first explanation:")
     pinned = ", pinned in audit.toml" if found.pinned else ""
     since, until, as_of = (iso(at) for at in (found.window.since, found.window.until, found.as_of))
     say(f" {since} to {until} (UTC; as of {as_of}{pinned})", "window:")

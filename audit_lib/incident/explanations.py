@@ -5,6 +5,7 @@ what they did not find counts only if they say "none", and what they cannot say 
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -34,6 +35,12 @@ from audit_lib.leaks.whole_search import searched_whole
 def tabulate_explanations(investigation: Investigation) -> pd.DataFrame:
     """`Explanations`, the best supported first; ties in the order of `EXPLANATIONS`."""
     return investigation.of_both("explanations", lambda: _explanations(investigation))
+
+
+def best_explanation(investigation: Investigation) -> Any | None:
+    """The row of the best one, if it is likely or possible; None if nothing speaks for any."""
+    first = next(rows(tabulate_explanations(investigation)))
+    return first if first.verdict in ("likely", "possible") else None
 
 
 def _explanations(investigation: Investigation) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.clients import network
 from audit_lib.logins.detections.callers import is_known
@@ -19,9 +19,9 @@ NEW = ("new network", "new address")  # classes of an address that was never ans
 
 def suspect(investigation: Investigation) -> str:
     """The address to look at first: the best explanation's, else whoever was refused most."""
-    best = tabulate_explanations(investigation).iloc[0]
-    if best["verdict"] in ("likely", "possible") and best["addresses"]:
-        return str(best["addresses"]).partition("; ")[0]
+    best = best_explanation(investigation)
+    if best and best.addresses:
+        return str(best.addresses).partition("; ")[0]
     clients = investigation.clients
     named = clients.loc[clients["client"] != "", "client"]
     return str(named.iloc[0]) if len(named) else ""

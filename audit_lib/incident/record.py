@@ -4,14 +4,13 @@ import pandas as pd
 
 from audit_lib.base.clock import briefly, iso
 from audit_lib.base.contracts import rows
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.base.in_words import NOT_KNOWN
+from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.requests import maybe_within
-
-NOT_KNOWN = "not known"
 
 
 def tabulate_record(investigation: Investigation) -> pd.DataFrame:
@@ -19,8 +18,7 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
     first = next(iter(rows(windows_concerned(investigation))), None)
     replaced = None if first is None or first.open else first
     after = _after(investigation, first.secret if first else "", replaced.ends_by if replaced else "")
-    best = tabulate_explanations(investigation).iloc[0]
-    explained = best["verdict"] in ("likely", "possible")
+    best = best_explanation(investigation)
     fields = [
         ("id", investigation.name, ""),
         ("secret", first.secret if first else investigation.secret or NOT_KNOWN, ""),
@@ -35,8 +33,8 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
         ("in effect", _at(replaced.ends_at) if replaced else NOT_KNOWN, replaced.ends_by if replaced else ""),
         ("validated", after or NOT_KNOWN, "a snapshot of the new value after it took effect"),
         ("deploys", *deploys_in_words(investigation)),
-        ("root cause", f"{best['explanation']} ({best['verdict']})" if explained else NOT_KNOWN,
-         best["speaks_for"] if explained else "nothing that was read speaks for an explanation"),
+        ("root cause", f"{best.explanation} ({best.verdict})" if best else NOT_KNOWN,
+         best.speaks_for if best else "nothing that was read speaks for an explanation"),
         ("actions", "; ".join(tabulate_steps(investigation)["action"]), "the steps above, in order"),
     ]  # fmt: skip
     return pd.DataFrame(fields, columns=["field", "value", "evidence"])
@@ -44,8 +42,8 @@ def tabulate_record(investigation: Investigation) -> pd.DataFrame:
 
 def windows_concerned(investigation: Investigation) -> pd.DataFrame:
     """The exposure windows that are looked into: of a secret that is named, or leaked and used."""
-    best = tabulate_explanations(investigation).iloc[0]
-    used = best["explanation"] == "leaked and used" and best["verdict"] in ("likely", "possible")
+    best = best_explanation(investigation)
+    used = best is not None and best.explanation == "leaked and used"
     windows = tabulate_exposure_windows(investigation)
     return windows if investigation.secret or used else windows.iloc[:0]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.contracts import Steps
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
 from audit_lib.incident.investigation import Investigation
@@ -36,10 +36,10 @@ def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
 
 
 def _first(investigation: Investigation) -> Iterator[Step]:
-    best = tabulate_explanations(investigation).iloc[0]
-    name, address = str(best["explanation"]), str(best["addresses"]).partition("; ")[0]
-    if best["verdict"] in ("likely", "possible") and (address or name not in _OF_ADDRESSES):
-        yield explained_step(name, address)
+    best = best_explanation(investigation)
+    address = best.addresses.partition("; ")[0] if best else ""
+    if best and (address or best.explanation not in _OF_ADDRESSES):
+        yield explained_step(best.explanation, address)
 
 
 def _retired(investigation: Investigation, windows: pd.DataFrame) -> Step | None:

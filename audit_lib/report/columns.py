@@ -40,7 +40,6 @@ def _count(heading: str, null: str = "not known") -> Column:
 
 COLUMNS: dict[str, Column] = {
     "address": Column("address", code=True),
-    "accepted_by": Column("accepted by"),
     "accepted_until_at": Column("accepted until (UTC)", null=""),
     "age": Column("age (days)"),
     "age_days_min": _count("at least (days)"),
@@ -66,9 +65,7 @@ COLUMNS: dict[str, Column] = {
     "log_requests": _count("requests", null=""),
     "max_age_days": _count("limit (days)", null="no limit"),
     "method": Column("method", code=True),
-    "modified_at": Column("modified (UTC)"),
     "next_evidence": Column("what would decide it"),
-    "place": Column("place"),
     "not_understood": _count("not understood", null=""),
     "text_only": _count("text only", null=""),
     "blank": _count("blank", null=""),

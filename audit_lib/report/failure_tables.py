@@ -119,6 +119,12 @@ def detected_and_not(detections: pd.DataFrame, rest: str, year: int = 0) -> Tabl
     return together(_detected(detections, rest, year), _not_detected(detections))
 
 
+def detections_counted(detections: pd.DataFrame) -> tuple[int, int, int]:
+    """How many detections there are, how many of them found something, and how many are not known."""
+    verdicts = [set(group) for _, group in detections.groupby("detection")["verdict"]]
+    return len(verdicts), sum("found" in one for one in verdicts), verdicts.count({"unknown"})
+
+
 def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
     """The incidents that were detected, the most severe first; those beyond twenty are counted."""
     found = detections[detections["verdict"].eq("found")]

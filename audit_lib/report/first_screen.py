@@ -18,6 +18,7 @@ from audit_lib.report.action_groups import FIRST, NOT_NAMED, renewals
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.days_of_quarter import days
+from audit_lib.report.failure_tables import detections_counted
 from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
 
@@ -173,14 +174,17 @@ def _gaps(audit: Audit) -> Iterator[tuple[str, str, str]]:
 def _gaps_of_logs(audit: Audit) -> Iterator[tuple[str, str, str]]:
     counts, table = audit.tables["log_counts"], days(audit)
     silent = int(table["requests"].isna().sum())
-    verdicts = audit.tables["detections"].groupby("detection")["verdict"].agg(set)
-    blind = int(verdicts.map(lambda found: found == {"unknown"}).sum())
+    every, _, blind = detections_counted(audit.tables["detections"])
     if counts.empty:
         yield f"all {len(table)}", "days: no log line says anything about requests.", "Name or export logs."
         return
     if blind:
-        untimed, every = int(counts["untimed"].sum()), int(counts["count"].sum())
-        why = f": {untimed:,} of {every:,} log entries have no time" if untimed else ""
-        yield f"{blind} of {len(verdicts)}", f"detections are not decided{why}.", "Log a time and an address."
+        untimed, entries = int(counts["untimed"].sum()), int(counts["count"].sum())
+        why = f": {untimed:,} of {entries:,} log entries have no time" if untimed else ""
+        yield (
+            f"{blind} of {every}",
+            f"detections are not decided{why}.",
+            "Log a time and an address.",
+        )
     if silent:
         yield f"{silent} of {len(table)}", "days have no log line.", "Export them."

@@ -1,14 +1,15 @@
 """The folded sections of an incident's page: their tables, and on one line what is in them."""
 
-from audit_lib.base.in_words import counted
+from audit_lib.base.in_words import NOT_KNOWN, counted
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import suspect
-from audit_lib.incident.record import NOT_KNOWN, tabulate_record
+from audit_lib.incident.record import tabulate_record
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.report.failure_tables import detections_counted
 from audit_lib.report.incident_tables import (
     cited_lines_table,
     detected_tables,
@@ -52,10 +53,8 @@ def steps_section(investigation: Investigation) -> Tables:
 
 def explanations_section(investigation: Investigation) -> Tables:
     """Each explanation in full, and what the detections found in the window."""
-    verdicts = tabulate_window_detections(investigation).groupby("detection")["verdict"].agg(set)
-    found = int(verdicts.map(lambda one: "found" in one).sum())
-    blind = int(verdicts.map(lambda one: one == {"unknown"}).sum())
-    brief = f"of {counted(len(verdicts), 'detection')} {found} found something, {blind} not known"
+    every, found, blind = detections_counted(tabulate_window_detections(investigation))
+    brief = f"of {counted(every, 'detection')} {found} found something, {blind} not known"
     return together(explanations_table(investigation), detected_tables(investigation), brief=brief)
 
 

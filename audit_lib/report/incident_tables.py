@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.explanations import best_explanation, tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.pivots import NEW, suspect
 from audit_lib.incident.record import deploys_in_words, tabulate_record
@@ -22,6 +22,7 @@ from audit_lib.report.table import Table, Tables, show
 from audit_lib.secrecy import guard
 
 MOST_ROWS = 60
+NOTHING_SPEAKS = "not known: nothing that was read speaks for one"
 DEMO = "under the public DEMO key: anyone could have written it"
 
 
@@ -51,10 +52,8 @@ def summary_table(investigation: Investigation) -> Table:
 
 def first_explanation(investigation: Investigation) -> str:
     """The best explanation and its verdict; that there is none if nothing speaks for any."""
-    best = tabulate_explanations(investigation).iloc[0]
-    if best["verdict"] in ("likely", "possible"):
-        return f"{best['explanation']} ({best['verdict']})"
-    return "not known: nothing that was read speaks for one"
+    best = best_explanation(investigation)
+    return f"{best.explanation} ({best.verdict})" if best else NOTHING_SPEAKS
 
 
 def newest_line(investigation: Investigation) -> str:

@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 
+from audit_lib.base import in_words
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
@@ -30,7 +31,6 @@ _WORDS = {
     "successes_before": "answered before",
     "may_be": "perhaps outside",
 }
-UNKNOWN = "not known"
 MOST_ROWS = 60
 MOST_SECRETS = 3
 
@@ -40,7 +40,7 @@ def with_brief_instants(frame: pd.DataFrame, as_of: datetime, **words: str) -> p
     shown = frame.copy()
     for name in frame:
         if isinstance(frame[name].dtype, pd.DatetimeTZDtype):
-            texts = [UNKNOWN if pd.isna(at) else briefly(at, as_of) for at in frame[name]]
+            texts = [in_words.NOT_KNOWN if pd.isna(at) else briefly(at, as_of) for at in frame[name]]
             shown[name] = pd.Series(texts, index=frame.index, dtype="object")
     named = {name: (_WORDS | words).get(name, name.removesuffix("_at")) for name in map(str, frame)}
     return shown.rename(columns=named)

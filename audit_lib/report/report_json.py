@@ -2,7 +2,6 @@
 
 import json
 import math
-import string
 from collections.abc import Iterable
 from importlib import resources
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.base.in_words import letters
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.report import escape as inert
@@ -196,13 +196,7 @@ def _held(row: Any, groups: dict[str, str]) -> str:
         return "not supplied" if row.state == "not supplied" else "missing"
     if pd.notna(row.placeholder) and row.placeholder:
         return "placeholder"
-    return groups.setdefault(row.fingerprint, f"value {_letters(len(groups))}")
-
-
-def _letters(number: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, …"""
-    letters = string.ascii_uppercase[number % 26]
-    return letters if number < 26 else _letters(number // 26 - 1) + letters
+    return groups.setdefault(row.fingerprint, f"value {letters(len(groups))}")
 
 
 def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from audit_lib.findings.audit import Audit
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
-from audit_lib.report.failure_tables import detections_tables, failures_tables
+from audit_lib.report.failure_tables import detections_counted, detections_tables, failures_tables
 from audit_lib.report.leak_tables import not_searched
 from audit_lib.report.limits import limits, what_would_prove
 from audit_lib.report.population_tables import population_tables
@@ -41,7 +41,7 @@ def ages_tables(audit: Audit) -> Tables:
 
 def logins_tables(audit: Audit) -> Tables:
     """Who was refused or failed to log in, and what was detected."""
-    counts, detections = audit.tables["log_counts"], audit.tables["detections"]
+    counts = audit.tables["log_counts"]
     if counts.empty:
         brief = f"nothing of {audit.quarter} was recognised in the logs"
     else:
@@ -49,12 +49,10 @@ def logins_tables(audit: Audit) -> Tables:
             int(counts.loc[counts["kind"].isin(kinds), "count"].sum())
             for kinds in (REQUESTS, FAILED_REQUESTS, ["login_failed"])
         )
-        found = detections.groupby("detection")["verdict"].agg(set)
-        seen = int(found.map(lambda verdicts: "found" in verdicts).sum())
-        blind = int(found.map(lambda verdicts: verdicts == {"unknown"}).sum())
+        every, seen, blind = detections_counted(audit.tables["detections"])
         brief = (
             f"{counted(asked, 'request')}, {refused:,} refused, {counted(failed, 'failed login')} "
-            f"reported · of {counted(len(found), 'detection')} {seen} found something, {blind} not known"
+            f"reported · of {counted(every, 'detection')} {seen} found something, {blind} not known"
         )
     return together(failures_tables(audit), detections_tables(audit), brief=brief)
 

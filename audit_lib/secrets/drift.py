@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 
 from audit_lib.base.contracts import Drift
+from audit_lib.base.in_words import letters
 from audit_lib.project.likely_kind import of_one_store
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
@@ -61,11 +62,11 @@ def compare_places(
         *_across_names(inventory, rows, policy),
         *_examples(inventory, rows, entries, policy, keeper),
     ]
-    letters: dict[str, str] = {}
+    groups: dict[str, str] = {}
     for fingerprint in (value.fingerprint for pair in pairs for value in pair[:2]):
         if fingerprint:
-            letters.setdefault(fingerprint, _letter(len(letters)))
-    return Drift.of([_row(pair, letters) for pair in pairs])
+            groups.setdefault(fingerprint, f"value {letters(len(groups))}")
+    return Drift.of([_row(pair, groups) for pair in pairs])
 
 
 def _value(row: dict[Any, Any], wholes: dict[tuple[Any, ...], str]) -> HeldValue:
@@ -219,7 +220,7 @@ def _example_part(fingerprint: str, rule: SecretRule | None, keeper: Keeper) -> 
     return keeper.part(fingerprint, values.component(rule.component)) or fingerprint
 
 
-def _row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:
+def _row(pair: Pair, named: dict[str, str]) -> dict[str, Any]:
     one, other = pair.one, pair.other
     relation = "unknown"
     if one.fingerprint and other.fingerprint:
@@ -231,7 +232,7 @@ def _row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:
     expected = "any" if placeholders and pair.expected == "different" else pair.expected
     groups: dict[str, None] = {}
     if one.fingerprint and other.fingerprint:
-        groups = dict.fromkeys((letters[one.fingerprint], letters[other.fingerprint]))
+        groups = dict.fromkeys((named[one.fingerprint], named[other.fingerprint]))
     return {
         "secret": one.secret,
         "environment": one.environment,
@@ -245,13 +246,3 @@ def _row(pair: Pair, letters: dict[str, str]) -> dict[str, Any]:
         "why": pair.why,
         "group": ", ".join(groups),
     }
-
-
-def _letter(number: int) -> str:
-    """value A … value Z, value AA …"""
-    text = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(ord("A") + rest) + text
-    return f"value {text}"
