@@ -24,18 +24,14 @@ from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOW
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.report.publish.known_values import guard_values
+from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.sarif import leaks_sarif
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.given_values import parse_env_options
-from audit_lib.secrets.inventory import tabulate_inventory
 
 _STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
 _WORDS = {IN_FORCE: "IN FORCE", NOT_KNOWN: "not known to be in force", NOT_IN_FORCE: "not in force"}
 _STATES = ("incomplete", "not searched", "partly", "searched")
 _MOST_NAMES = 4
-
 
 Line = dict[str, Any]  # what `say` takes
 
@@ -45,14 +41,10 @@ def search(
 ) -> LeakAudit:
     """What leaked of the values in the project's env files and in `--env`, as `find_leaks` says."""
     keeper = keeper_of(project)
-    rules = choose_policy(project, given["policy"])
-    values = parse_env_options(given["env"], sys.stdin.buffer)
-    sources, entries = read_env_sources(project, values, keeper, rules)
-    inventory = tabulate_inventory(entries, rules, project, keeper, sources)
-    guard_values(keeper, inventory, rules, project)
+    known = known_values(project, keeper, given["policy"], parse_env_options(given["env"], sys.stdin.buffer))
     asked = {name: given[name] for name in ("also", "reports", "patterns", "every_provider", "fresh")}
     asked |= {"listing": listing, "cache": user_cache(), "progress": progress}
-    return find_leaks(project, keeper, rules, entries, inventory, **asked)
+    return find_leaks(project, keeper, known.policy, known.entries, known.inventory, **asked)
 
 
 def answer_of(found: LeakAudit, layout: str, most: int, stops: tuple[str, ...]) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     row = _place(inventory, context, secret, environment_of(environment), service)
     moment, day_only = _claimed(claimed, at, ZoneInfo(context.project.time_zone))
     writer = writer_name(given["writer"])
+    place = f"{row.secret} in {row.environment}/{row.service}"
     body = {
         "secret": row.secret,
         "environment": row.environment,
@@ -88,29 +89,31 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     }
     if given["removed"]:
         draft = _removal(row, context, key, {name: body[name] for name in _REMOVAL})
-        entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
-        click.echo(f"{entry.place}: that value was found nowhere, in {draft.body['searched']}")
-        if not draft.body["whole"]:
-            click.echo("not everything was searched, so whether it is removed is not known", err=True)
-        return
-    if given["revoked"]:
+        said = f"that value was found nowhere, in {draft.body['searched']}"
+        doubt = "not everything was searched, so whether it is removed is not known"
+        doubt = "" if draft.body["whole"] else doubt
+    elif given["revoked"]:
         body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
-        entry = write_entry(context.project.ledger_dir, key, Draft("revocation", body), at, writer)
-        value = f"the {given['revoked']} value of {row.secret} in {row.environment}/{row.service}"
-        click.echo(f"{entry.place}: {value}, revoked {iso(moment)}: a claim, no provider was asked")
-        return
-    if given["proof"]:
-        raise BadInput.at("--proof", "is only for --revoked")
-    fingerprint = row.fingerprint if row.state == "present" else None
-    body |= {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
-    body |= approval(given, ZoneInfo(context.project.time_zone), at)
-    if not claimed and body["fingerprint"]:
-        _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
-    entry = write_entry(context.project.ledger_dir, key, Draft("rotation", body), at, writer)
-    when = iso(moment) if claimed else f"by {iso(moment)}"
-    click.echo(f"{entry.place}: {row.secret} in {row.environment}/{row.service}, rotated {when}")
-    if body["fingerprint"] is None:
-        click.echo("its value was not supplied (--env), so this is only a claim and proves nothing", err=True)
+        draft, doubt = Draft("revocation", body), ""
+        said = (
+            f"the {given['revoked']} value of {place}, revoked {iso(moment)}: a claim, no provider was asked"
+        )
+    else:
+        if given["proof"]:
+            raise BadInput.at("--proof", "is only for --revoked")
+        fingerprint = row.fingerprint if row.state == "present" else None
+        body |= {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
+        body |= approval(given, ZoneInfo(context.project.time_zone), at)
+        if not claimed and fingerprint:
+            _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
+        draft = Draft("rotation", body)
+        said = f"{place}, rotated {'' if claimed else 'by '}{iso(moment)}"
+        doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
+        doubt = "" if fingerprint else doubt
+    entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
+    click.echo(f"{entry.place}: {said}")
+    if doubt:
+        click.echo(doubt, err=True)
 
 
 def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft:

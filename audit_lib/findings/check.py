@@ -49,7 +49,7 @@ def asked(column: str) -> Predicate:
 class Check:
     """One check. `subject`, `evidence`, `where` and `remedy` are templates over the row's columns.
 
-    `where` may name the line of the row's secrets, too (findings/line_of.py).
+    `where` may name the line of the row's secrets, too (`with_lines`).
 
     Of the rows that it is `about`, one for which `when` holds is a fault; one for which `unknown_when` holds
     cannot be decided, and is a finding of status unknown. All three give plain booleans: a null is never "no

@@ -86,13 +86,13 @@ def failures_by_route(audit: Audit) -> Table:
     return _most(auth_failures.by_route(audit.tables["log_counts"]), "By route", "route")
 
 
-def _unless_unread(audit: Audit, table: pd.DataFrame, title: str, note: str = "") -> Table:
+def _unless_unread(audit: Audit, table: pd.DataFrame, title: str) -> Table:
     """The table; if nothing of the quarter was counted, words that say so instead of zeros."""
     if audit.tables["log_counts"].empty:
         return show(
             table.head(0), title, empty=f"not known: nothing of {audit.quarter} was recognised in the logs"
         )
-    return show(table, title, note)
+    return show(table, title)
 
 
 def _most(table: pd.DataFrame, title: str, noun: str) -> Table:

@@ -1,4 +1,4 @@
-"""Compiled rules of fields, as in log_fields.py: client without port, route without identifiers."""
+"""Compiled rules of fields, as in `logs/fields.py`: client without port, route without identifiers."""
 
 from audit_lib.base.compiled.memory import byte, find_byte, inlined, jit, lowest, marks_of, put_byte, word
 from audit_lib.logs.kernel import shared_arrays as layout

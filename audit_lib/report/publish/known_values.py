@@ -7,7 +7,7 @@ import pandas as pd
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
-from audit_lib.report.publish.value_classes import Classes, classify, public_text
+from audit_lib.report.publish.value_classes import Classes, classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env_files import read_env_sources
@@ -40,7 +40,6 @@ def known_values(
 
 def guard_values(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: Project) -> Classes:
     """The keeper's values by class; from now on no output of this process holds one."""
-    places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    classes = classify(keeper, inventory, public_text(policy, project.name, *map(str, places)))
+    classes = classes_of(keeper, inventory, policy, project.name)
     guard.install(keeper).classify(classes.sealed, classes.open, classes.public)
     return classes

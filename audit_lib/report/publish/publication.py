@@ -9,7 +9,7 @@ import pandas as pd
 from audit_lib.base.errors import Refused
 from audit_lib.project.policy import Policy
 from audit_lib.report.publish.seal import SealPlan, plan
-from audit_lib.report.publish.value_classes import Classes, classify, public_text
+from audit_lib.report.publish.value_classes import Classes, classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 
@@ -35,8 +35,7 @@ def prepare(
     """
     if not all(fingerprint in keeper for fingerprint in inventory["fingerprint"].dropna()):
         raise Refused("the values of this audit are missing, so its report could not be searched for them")
-    places = (*inventory["environment"].unique(), *inventory["service"].unique())
-    classes = classify(keeper, inventory, public_text(policy, project, *map(str, places)))
+    classes = classes_of(keeper, inventory, policy, project)
     return Publication(content, classes, plan(keeper, classes, artefacts))
 
 

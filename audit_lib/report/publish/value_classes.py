@@ -76,6 +76,12 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     )
 
 
+def classes_of(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: str) -> Classes:
+    """The classes for a project by its name: what its policy and its places are called is public."""
+    places = (*inventory["environment"].unique(), *inventory["service"].unique())
+    return classify(keeper, inventory, public_text(policy, project, *map(str, places)))
+
+
 def _looks_generated(value: str) -> bool:
     """Whether a value was drawn rather than written: no address and no text, of which a part is ordinary."""
     return not _WRITTEN.search(value) and _GENERATED.search(value) is not None

@@ -38,7 +38,7 @@ def test_a_check_is_whole(check: Check) -> None:
     contract, _ = TABLES[check.table]
     columns = contract.columns()
     blank = row_words({name: None if name.endswith(("_min", "_max")) else "x" for name in columns})
-    blank |= {"line_of": "x", "other_line_of": "x"}  # findings/line_of.py
+    blank |= {"line_of": "x", "other_line_of": "x"}  # by `with_lines`
     for template in (check.subject, check.evidence, check.unknown_evidence, check.where, check.remedy):
         template.format_map(blank)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", check.id)
