@@ -2,6 +2,7 @@
 
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 DECLARED = "declared_failure"  # what else the policy, or audit.toml, declares to be a failed login
+FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
 MOST_LOGINS = 20  # that a policy declares, and as many an audit.toml
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")

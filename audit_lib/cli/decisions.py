@@ -16,7 +16,7 @@ from audit_lib.base.in_words import nearest
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import now, until_instant, writer_name
+from audit_lib.cli.options import PATH, now, until_instant, writer_name
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.last_review import kept
@@ -119,7 +119,7 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
 
 
 @click.command()
-@click.argument("report", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("report", metavar="DIR", type=PATH)
 @options.several(options.project, options.by)
 @click.option("--role", type=click.Choice(ROLES), default="reviewed", show_default=True, help="What you did.")
 @click.option("--reason", default="", help="A remark of yours.")

@@ -13,7 +13,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import now
+from audit_lib.cli.options import PATH, now
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.frames import nothing_read
 from audit_lib.project.load import instant_of
@@ -28,9 +28,7 @@ MOST_DAYS = 3650
 @click.command()
 @options.several(options.project)
 @click.option("--within", default="14d", show_default=True, help="How far to look ahead, in days.")
-@click.option(
-    "--calendar", type=click.Path(path_type=Path), help="Also write all dates to this iCalendar file."
-)
+@click.option("--calendar", type=PATH, help="Also write all dates to this iCalendar file.")
 @options.several(options.env, options.policy, options.ledger, options.as_of)
 def due(folder: Path, within: str, calendar: Path | None, **given: Any) -> None:
     """List the secrets that fall due within some days.

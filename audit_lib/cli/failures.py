@@ -13,7 +13,7 @@ from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.cli import options
 from audit_lib.cli.failure_rows import COLUMNS, printed, say_failures, summary
 from audit_lib.cli.log_files import openable, read_paths, read_remotely
-from audit_lib.cli.options import now
+from audit_lib.cli.options import PATH, now
 from audit_lib.logs.count_lines import Period
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.group_limit import OTHER_CLIENTS, GroupLimit
@@ -69,14 +69,7 @@ class _By(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--by", type=_By(), default="day,kind", show_default=True, help=f"Count by these: {', '.join(COLUMNS)}."
 )
-@click.option(
-    "--format",
-    "layout",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    show_default=True,
-    help="Format of the output.",
-)
+@options.layout("table", "csv", "json")
 @options.log
 @click.option("--since", default="", help="Count from here on, such as 30m, 7d or 2026-09-30T12:00Z.")
 @click.option("--until", default="", help="Count until here, such as 2026-09-30 (that day included).")
@@ -84,7 +77,7 @@ class _By(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--formats",
     "formats_file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Log formats to use instead of the project's or the built-in ones.",
 )
 @click.option(
@@ -101,7 +94,7 @@ class _By(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--project",
     "folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=".",
     show_default=True,
     help="The application's folder: read by its log formats, count what it declares; with --alerts its logs.",

@@ -13,7 +13,7 @@ from audit_lib.base.in_words import nearest
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import opened
-from audit_lib.cli.options import environment_of, now, writer_name
+from audit_lib.cli.options import PATH, environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
@@ -26,7 +26,7 @@ from audit_lib.secrecy.keeper import Keeper
 @click.command()
 @click.argument("secret")
 @options.several(options.project)
-@click.option("--into", type=click.Path(path_type=Path), help="Replace it in this env file, and its twins.")
+@click.option("--into", type=PATH, help="Replace it in this env file, and its twins.")
 @click.option("--given", is_flag=True, help="Enter a value that its provider issued: by stdin or a prompt.")
 @click.option("--fd", type=click.IntRange(0), help="Write the value to this open file descriptor.")
 @click.option("--show", is_flag=True, help="Show the value on the terminal.")

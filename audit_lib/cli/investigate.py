@@ -10,7 +10,7 @@ import click
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import AuditError
 from audit_lib.cli import options
-from audit_lib.cli.options import file_name, now
+from audit_lib.cli.options import PATH, file_name, now
 from audit_lib.cli.terminal import say
 from audit_lib.incident.first_steps import Step, steps
 from audit_lib.project import Project, load_project
@@ -18,7 +18,6 @@ from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy, bundled_policy
 
 FIRST = 5
-_PATH = click.Path(path_type=Path)
 
 
 @click.command()
@@ -31,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--client", default="", help="Address to look at.")
 @click.option("--discovered", default="", help="When it was first seen (UTC), for the record.")
 @options.as_of
-@click.option("--out", type=_PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
+@click.option("--out", type=PATH, help="Folder to publish in (default: reports/PROJECT-incident-DAY-WHAT).")
 @options.several(options.policy, options.env, options.log, options.ledger)
 def investigate(folder: Path, out: Path | None, **given: Any) -> None:
     """Print first steps at once, then investigate and publish.

@@ -13,7 +13,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, opened
-from audit_lib.cli.options import now, writer_name
+from audit_lib.cli.options import PATH, now, writer_name
 from audit_lib.cli.snapshot import fingerprints, take_snapshot
 from audit_lib.ledger import Draft, all_heads, current_key_ids
 from audit_lib.ledger.keys import export_key, key_of, keys_at_hand, open_export, store_key
@@ -28,7 +28,7 @@ def key() -> None:
 
 @key.command("export")
 @options.several(options.project, options.ledger)
-@click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: stdout).")
+@click.option("--out", type=PATH, help="The file to write (default: stdout).")
 def export(folder: Path, ledger: Path | None, out: Path | None) -> None:
     """Write the project's key, encrypted with a passphrase.
 
@@ -49,7 +49,7 @@ def export(folder: Path, ledger: Path | None, out: Path | None) -> None:
 
 
 @key.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 def import_(file: Path) -> None:
     """Read the key from an exported FILE.
 

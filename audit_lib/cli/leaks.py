@@ -10,6 +10,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.base.git.commits import refuse_part_of_repository
 from audit_lib.cli import options
+from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.last_answer import LastAnswer, last_answer
@@ -41,14 +42,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
 
 @click.command(help=_HELP)
 @options.several(options.project)
-@click.option(
-    "--format",
-    "layout",
-    type=click.Choice(["table", "json", "sarif"]),
-    default="table",
-    show_default=True,
-    help="Format of the output.",
-)
+@options.layout("table", "json", "sarif")
 @options.several(options.env, options.policy, options.ledger)
 @click.option("--places", default=3, show_default=True, help="Places shown for each leak in the table.")
 @click.option(
@@ -75,7 +69,7 @@ and new secrets by pattern. Then it prints one line for each place, and exits wi
     "reports",
     multiple=True,
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also take another scanner's results: SARIF, or JSON of gitleaks, trufflehog, kingfisher or GitHub.",
 )
 @click.option(

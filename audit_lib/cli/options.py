@@ -15,11 +15,12 @@ from audit_lib.base.errors import BadInput
 from audit_lib.project import environment_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
 
 project = click.option(
     "--project",
     "folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=".",
     show_default=True,
     help="The application's folder.",
@@ -40,9 +41,7 @@ log = click.option(
     help="A log beside those of audit.toml: a file, or stdin (-). May be packed.",
 )
 policy = click.option("--policy", default="", help="Name of a bundled policy, or a policy file.")
-ledger = click.option(
-    "--ledger", type=click.Path(path_type=Path), help="The ledger's folder, if not .audit/ledger."
-)
+ledger = click.option("--ledger", type=PATH, help="The ledger's folder, if not .audit/ledger.")
 as_of = click.option(
     "--as-of", default="", help="Review as of this date (UTC, default: now). Later evidence is left out."
 )
@@ -53,6 +52,18 @@ writer = click.option("--writer", default="", help="Name of your ledger chain (d
 by = click.option("--by", default="", help="Who decided (default: the writer).")
 until = click.option("--until", required=True, help="When the decision ends, such as 2026-12-31.")
 reason = click.option("--reason", required=True, help="Why you decided so.")
+
+
+def layout(*formats: str) -> Callable[[Command], Command]:
+    """The option that says in which of these formats to print, the first by default."""
+    return click.option(
+        "--format",
+        "layout",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Format of the output.",
+    )
 
 
 def several(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

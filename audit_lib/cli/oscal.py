@@ -7,16 +7,15 @@ import click
 import fastjsonschema
 
 from audit_lib.base.errors import BadInput
+from audit_lib.cli.options import PATH
 from audit_lib.report.json_text import to_json
 from audit_lib.report.oscal import assessment_results
 from audit_lib.report.report_json import schema
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command()
-@click.argument("report", type=_PATH)
-@click.option("--out", type=_PATH, help="Write to this file (default: to the terminal).")
+@click.argument("report", type=PATH)
+@click.option("--out", type=PATH, help="Write to this file (default: to the terminal).")
 def oscal(report: Path, out: Path | None) -> None:
     """Write a report as OSCAL assessment results.
 

@@ -18,7 +18,7 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened, with_given_logs
-from audit_lib.cli.options import file_name, now, writer_name
+from audit_lib.cli.options import PATH, file_name, now, writer_name
 from audit_lib.cli.review_answer import say_review
 from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
@@ -45,7 +45,6 @@ NOTHING = (
     "holds nothing to review (no audit.toml, env file, log or ledger): "
     "name the application's folder with --project DIR, or try --sample"
 )
-_PATH = click.Path(path_type=Path)
 # The parts of a review, as they report themselves, each with its share of the time.
 WORK = {
     "bytes of logs": 30,
@@ -65,8 +64,8 @@ WORK = {
     "--quarter", default="", help="Such as 2026Q3 (default: the last one that was over at --as-of)."
 )
 @options.as_of
-@click.option("--out", type=_PATH, help="The report's folder (default: reports/PROJECT-QUARTER).")
-@click.option("--previous", type=_PATH, help="The last review's report.json, to compare with.")
+@click.option("--out", type=PATH, help="The report's folder (default: reports/PROJECT-QUARTER).")
+@click.option("--previous", type=PATH, help="The last review's report.json, to compare with.")
 @click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from audit_lib.base.how_started import command
+from audit_lib.cli.options import PATH
 from audit_lib.project.load import remember_sample
 from audit_lib.sample import build_sample
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 def sample(folder: Path) -> None:
     """Write the sample project to DIR, a new or empty folder.
 

@@ -9,6 +9,7 @@ import click
 from audit_lib.base.errors import BadInput, Fault, Refused
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
+from audit_lib.cli.options import PATH
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import load_project
 from audit_lib.report import escape as inert
@@ -19,7 +20,7 @@ from audit_lib.secrets.given_values import parse_env_options
 
 @click.command()
 @options.several(options.project, options.env, options.policy)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
 def seal(folder: Path, env: tuple[str, ...], policy: str, paths: tuple[Path, ...]) -> None:
     """Search notebooks, pages and folders for known values.
 

@@ -12,6 +12,7 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.cli import options
+from audit_lib.cli.options import PATH
 from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_ledger
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.report.json_text import to_json
@@ -23,7 +24,7 @@ BREAK = 3
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=PATH)
 @options.ledger
 @click.pass_context
 def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.in_words import counted
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
@@ -24,7 +24,7 @@ MARGIN = 12 * HOUR
 _BLANK = dict.fromkeys(("since", "until", "secret", "client", "evidence"), "") | dict.fromkeys(
     ("first_at", "last_at")
 )
-_FAILURES = ("unauthorized", "forbidden", DECLARED, "rate_limited", "login_failed")
+_FAILURES = (*FAILED_REQUESTS, "login_failed")
 
 
 def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:

@@ -3,10 +3,9 @@
 import pandas as pd
 
 from audit_lib.base.bounded_regex import matches_glob
-from audit_lib.base.log_kinds import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, REQUEST_KINDS
 
-REQUEST_FAILURES = ("unauthorized", "forbidden", "rate_limited", DECLARED)
-KINDS = (*REQUEST_FAILURES, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
+KINDS = (*FAILED_REQUESTS, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
 # Routes that log people in by their name, whatever the policy lists.
 LOGIN_LIKE = ("*login*", "*signin*", "*sign-in*", "*sign_in*", "*session*", "*auth*", "*token*", "*password*")
@@ -69,7 +68,7 @@ def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
         what = NOTHING_READ if not read else "lines read, but no request and no message of the period"
         return pd.DataFrame([(what, read)], columns=["total", "count"])
     requests = counts[counts["status"].notna()]
-    failed = requests[requests["kind"].isin(REQUEST_FAILURES)]
+    failed = requests[requests["kind"].isin(FAILED_REQUESTS)]
     rows = [
         ("lines", logs["lines"].sum()),
         ("lines read", read),
@@ -94,7 +93,7 @@ def _wide(counts: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Groups as rows, with all requests, the refused ones, untimed, and a column for each kind."""
     sums = counts.assign(
         requests=counts["count"].where(counts["status"].notna(), 0),
-        failures=counts["count"].where(counts["kind"].isin(REQUEST_FAILURES), 0),
+        failures=counts["count"].where(counts["kind"].isin(FAILED_REQUESTS), 0),
         **{kind: counts["count"].where(counts["kind"] == kind, 0) for kind in KINDS},
     )
     columns = ["requests", "failures", *KINDS, "untimed"]

@@ -7,11 +7,10 @@ import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import day_words
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 
-FAILED_REQUESTS = ("unauthorized", "forbidden", "rate_limited", DECLARED)
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.
 BURST_WORDS = {

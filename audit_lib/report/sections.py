@@ -7,10 +7,11 @@ import pandas as pd
 
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
+from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
-from audit_lib.report.days_of_quarter import FAILED_REQUESTS, REQUESTS, days
+from audit_lib.report.days_of_quarter import REQUESTS, days
 from audit_lib.report.failure_tables import detections_counted, detections_tables, failures_tables
 from audit_lib.report.leak_tables import not_searched
 from audit_lib.report.limits import limits, what_would_prove
