@@ -1,7 +1,7 @@
 """How each leak's life stands: removed, rotated, revoked, refused (docs/rotation.md#a-leaks-life)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -13,18 +13,16 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE
 from audit_lib.ledger import Entry
-from audit_lib.logins.requests import succeeded
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.runbook_words import how_made
 from audit_lib.rotation.scope import RotationScope, rotation_scope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
-from audit_lib.rotation.store_changes import StoreChange, store_changes
+from audit_lib.rotation.store_changes import StoreChange, asked_after, store_changes
 
 Tick = tuple[str, str]  # its state, and why
 _EVER = datetime.min.replace(tzinfo=UTC)
-_BEFORE = timedelta(days=14)
 _DENIED = (401, 403)
 _ASK = "nothing of it is found by pattern; `record NAME --removed` searches for the value itself"
 
@@ -155,13 +153,9 @@ def _refused(
     """By a dated refusal, after the change, of an address that was answered before it."""
     if scope is None or not scope.is_sent(policy):
         return NOT_KNOWN, "no log that was read shows who is refused with it"
-    bounds = [(one.after, one.by) for one in changes if one.after and one.by]
-    if ended != DONE or not bounds:
+    later = asked_after(changes, read.requests[read.requests["timed"] & read.requests["protected"]])
+    if ended != DONE or later is None:
         return NOT_KNOWN, "no log shows that every process has started since it was replaced"
-    after, by = min(low for low, _ in bounds), max(high for _, high in bounds)
-    asked = read.requests[read.requests["timed"] & read.requests["protected"]]
-    known = asked[succeeded(asked) & asked["not_after_at"].between(after - _BEFORE, after)]
-    later = asked[asked["not_before_at"].ge(by) & asked["client"].isin(set(known["client"]))]
     denied = later[later["status"].isin(_DENIED)]
     if denied.empty:
         return NOT_KNOWN, "no dated refusal after the change of an address that was answered before it"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
@@ -16,9 +16,7 @@ from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.scope import RotationScope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
-from audit_lib.rotation.store_changes import StoreChange, store_changes
-
-_BEFORE = timedelta(days=14)
+from audit_lib.rotation.store_changes import StoreChange, asked_after, store_changes
 
 
 @dataclass(frozen=True)
@@ -157,15 +155,12 @@ def _only_claimed(one: StoreChange, place: str) -> str:
 
 def answered_again(environment: str, changes: list[StoreChange], read: RotationRead) -> StepProgress:
     """By the last dated request of each address on a protected route; undated ones show no order."""
-    bounds = [(one.after, one.by) for one in changes if one.after and one.by and one.state == DONE]
-    if not bounds:
-        return StepProgress("watch", environment, worst_of(changes), "no store is known to have changed")
-    after, by = min(low for low, _ in bounds), max(high for _, high in bounds)
     logs = read.sources[read.sources["kind"].eq("log") & read.sources["environment"].eq(environment)]
     asked = read.requests[read.requests["file"].isin(logs["source"]) & read.requests["timed"]]
     asked = asked[succeeded(asked) | (asked["protected"] & asked["status"].isin(REFUSED))]
-    known = asked[succeeded(asked) & asked["not_after_at"].between(after - _BEFORE, after)]
-    later = asked[asked["not_before_at"].ge(by) & asked["client"].isin(set(known["client"]))]
+    later = asked_after([one for one in changes if one.state == DONE], asked)
+    if later is None:
+        return StepProgress("watch", environment, worst_of(changes), "no store is known to have changed")
     if later.empty:
         told = "no dated request after the change, by an address that was answered before it"
         return StepProgress("watch", environment, NOT_KNOWN, told)

@@ -38,11 +38,11 @@ class RunbookStep:
 class _Template:
     name: str
     text: str
-    command: str
     verify: str
-    breaks: str
-    conditions: tuple[str, ...]
-    each: str  # consumer, or ""
+    command: str = ""
+    breaks: str = ""
+    conditions: tuple[str, ...] = ()
+    each: str = ""  # consumer, or ""
 
     def filled(self, words: Words, environment: str, consumer: str) -> RunbookStep:
         commands = self.command.format_map(words).splitlines()
@@ -105,14 +105,7 @@ def _runbook() -> _Runbook:
 
 
 def _template(table: TomlTable) -> _Template:
-    found = _Template(
-        name=table.text("name", needed=True),
-        text=table.text("text", needed=True),
-        command=table.text("command"),
-        verify=table.text("verify", needed=True),
-        breaks=table.text("breaks"),
-        conditions=table.texts("if", CONDITIONS),
-        each=table.text("each", among=("consumer",)),
-    )
+    conditions = table.texts("if", CONDITIONS)
+    found = table.filled(_Template, {"each": ("consumer",)}, conditions=conditions)
     table.close()
     return found

@@ -1,14 +1,20 @@
 """Which stores got another value since a rotation began, by the ledger and by what is in place."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.logins.requests import succeeded
 from audit_lib.rotation.scope import Store
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN
 from audit_lib.secrets.ledger_observations import Links
+
+_BEFORE = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,19 @@ def store_changes(
     return tuple(
         _change(store, [stay for stay in stays if stay.home == store.place], since, as_of) for store in stores
     )
+
+
+def asked_after(changes: Iterable[StoreChange], asked: pd.DataFrame) -> pd.DataFrame | None:
+    """Of `Requests` those after all these changes, by addresses that were answered in the days before them.
+
+    None if of no change it is known when it was.
+    """
+    bounds = [(one.after, one.by) for one in changes if one.after and one.by]
+    if not bounds:
+        return None
+    after, by = min(low for low, _ in bounds), max(high for _, high in bounds)
+    known = asked[succeeded(asked) & asked["not_after_at"].between(after - _BEFORE, after)]
+    return asked[asked["not_before_at"].ge(by) & asked["client"].isin(set(known["client"]))]
 
 
 def _change(store: Store, stays: list[Tenure], since: datetime, as_of: datetime) -> StoreChange:

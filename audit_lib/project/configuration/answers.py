@@ -1,8 +1,10 @@
-"""One answer of a configuration file to a question about secrets; and those of a detect-secrets baseline."""
+"""One answer of a configuration file to a question about secrets, and how such a file is taken apart."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import yaml
 
 
 class NotUnderstood(Exception):
@@ -20,6 +22,16 @@ class Answer:
     service: str = ""
     line: int | None = None
     reason: str = ""
+
+
+def named(node: yaml.MappingNode) -> dict[str, yaml.Node]:
+    """The values of a YAML mapping by their names."""
+    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+
+
+def scalar(node: yaml.Node | None) -> str:
+    """The text of a YAML scalar; "" of anything else."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def unread(source: str, reason: str) -> Answer:

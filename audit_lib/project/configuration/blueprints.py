@@ -11,7 +11,7 @@ from itertools import chain
 
 import yaml
 
-from audit_lib.project.configuration.answers import Answer, NotUnderstood
+from audit_lib.project.configuration.answers import Answer, NotUnderstood, named, scalar
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy.rules import Policy
 
@@ -35,16 +35,14 @@ def blueprint_answers(source: str, text: str, policy: Policy) -> Iterator[Answer
     Raises `NotUnderstood` if it is not a blueprint.
     """
     root = _mapping(_composed(text))
-    groups = {_scalar(one.get("name")): _variables(one) for one in _mappings(root.get("envVarGroups"))}
+    groups = {scalar(one.get("name")): _variables(one) for one in _mappings(root.get("envVarGroups"))}
     for group, variables in groups.items():
         yield from _supplied(source, group, variables, policy)
     seen = 0
     for service in _mappings(root.get("services")):
-        name, variables = _scalar(service.get("name")), _variables(service)
+        name, variables = scalar(service.get("name")), _variables(service)
         yield from _supplied(source, name, variables, policy)
-        joined = [
-            _scalar(one["fromGroup"]) for one in _mappings(service.get("envVars")) if "fromGroup" in one
-        ]
+        joined = [scalar(one["fromGroup"]) for one in _mappings(service.get("envVars")) if "fromGroup" in one]
         everything = [*variables, *chain.from_iterable(groups.get(group, []) for group in joined)]
         seen += len(everything)
         if seen > MOST_VARIABLES:
@@ -66,10 +64,10 @@ def _composed(text: str) -> yaml.Node | None:
 def _mapping(node: yaml.Node | None) -> Mapping:
     if not isinstance(node, yaml.MappingNode):
         raise NotUnderstood
-    named = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-    if len(node.value) > MOST_ITEMS or "<<" in named:  # what a merge brings in is not looked at
+    inner = named(node)
+    if len(node.value) > MOST_ITEMS or "<<" in inner:  # what a merge brings in is not looked at
         raise NotUnderstood
-    return named
+    return inner
 
 
 def _mappings(node: yaml.Node | None) -> list[Mapping]:
@@ -81,18 +79,14 @@ def _mappings(node: yaml.Node | None) -> list[Mapping]:
     return [_mapping(one) for one in node.value]
 
 
-def _scalar(node: yaml.Node | None) -> str:
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-
-
 def _variables(owner: Mapping) -> list[_Variable]:
-    named = [one for one in _mappings(owner.get("envVars")) if "key" in one]
-    return [_Variable(_scalar(one["key"]), one["key"].start_mark.line + 1, one) for one in named]
+    keyed = [one for one in _mappings(owner.get("envVars")) if "key" in one]
+    return [_Variable(scalar(one["key"]), one["key"].start_mark.line + 1, one) for one in keyed]
 
 
 def _is_secret(variable: _Variable, policy: Policy) -> bool:
     """By the policy; of what it does not know, by the name and by what a text looks like."""
-    rule, text = policy.rule(variable.name), _scalar(variable.supplied.get("value"))
+    rule, text = policy.rule(variable.name), scalar(variable.supplied.get("value"))
     shape = shape_by(lambda question: question(text))
     return (rule.kind if rule else likely_kind(variable.name, (shape,), policy)[0]) == "secret"
 
@@ -101,7 +95,7 @@ def _supplied(source: str, service: str, variables: list[_Variable], policy: Pol
     """Whether a secret comes from elsewhere: a text in the blueprint is a text in git."""
     for variable in variables:
         if _is_secret(variable, policy):
-            literal = "value" in variable.supplied and bool(_scalar(variable.supplied["value"]))
+            literal = "value" in variable.supplied and bool(scalar(variable.supplied["value"]))
             known = literal or any(key in variable.supplied for key in (*REFERENCES, "sync"))
             answer = "no" if literal else "yes" if known else "unknown"
             yield Answer("blueprint value", source, variable.name, answer, service, variable.line)
@@ -126,7 +120,7 @@ def _has_previews(owner: Mapping) -> bool:
         node = owner.get(key)
         if isinstance(node, yaml.MappingNode):
             node = _mapping(node).get("generation")
-        if node is not None and _scalar(node).lower() not in ("", "off", "false", "no"):
+        if node is not None and scalar(node).lower() not in ("", "off", "false", "no"):
             return True
     return False
 
@@ -135,7 +129,7 @@ def _preview(source: str, service: str, variable: _Variable) -> Answer:
     supplied = variable.supplied
     apart = (
         "previewValue" in supplied
-        or _scalar(supplied.get("sync")).lower() == "false"
+        or scalar(supplied.get("sync")).lower() == "false"
         or "fromDatabase" in supplied
     )
     answer = "yes" if apart else "no" if "value" in supplied else "unknown"

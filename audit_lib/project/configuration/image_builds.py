@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
-from audit_lib.project.configuration.answers import Answer, NotUnderstood
+from audit_lib.project.configuration.answers import Answer, NotUnderstood, named, scalar
 
 _BUILDERS = re.compile(
     r"(?:.*/)?(?:(?:docker-)?compose[\w.-]*\.ya?ml|render\.ya?ml|\.gitlab-ci\.yml|[\w.-]+\.sh|Makefile)"
@@ -53,7 +53,7 @@ def image_builds(source: str, text: str) -> Iterator[Build]:
         if isinstance(node, yaml.ScalarNode):
             yield from _in_commands(node.value)
         elif isinstance(node, yaml.MappingNode):
-            yield from _in_mapping(_named(node), str(PurePosixPath(source).parent))
+            yield from _in_mapping(named(node), str(PurePosixPath(source).parent))
 
 
 def _in_commands(text: str) -> Iterator[Build]:
@@ -72,21 +72,21 @@ def _in_commands(text: str) -> Iterator[Build]:
 
 
 def _in_mapping(mapping: dict[str, yaml.Node], folder: str) -> Iterator[Build]:
-    build, action = mapping.get("build"), _scalar(mapping.get("uses"))
+    build, action = mapping.get("build"), scalar(mapping.get("uses"))
     if isinstance(build, yaml.ScalarNode):
         yield _build(folder, build.value, f"{build.value}/Dockerfile")
     elif isinstance(build, yaml.MappingNode):
-        inner = _named(build)
-        context = _scalar(inner.get("context")) or "."
-        yield _build(folder, context, f"{context}/{_scalar(inner.get('dockerfile')) or 'Dockerfile'}")
+        inner = named(build)
+        context = scalar(inner.get("context")) or "."
+        yield _build(folder, context, f"{context}/{scalar(inner.get('dockerfile')) or 'Dockerfile'}")
     if "dockerfilePath" in mapping or "dockerContext" in mapping:
-        root = _scalar(mapping.get("rootDir")) or "."
-        context, dockerfile = _scalar(mapping.get("dockerContext")), _scalar(mapping.get("dockerfilePath"))
+        root = scalar(mapping.get("rootDir")) or "."
+        context, dockerfile = scalar(mapping.get("dockerContext")), scalar(mapping.get("dockerfilePath"))
         yield _build(root, context or ".", dockerfile or "Dockerfile")
     if action.startswith("docker/build-push-action") and isinstance(mapping.get("with"), yaml.MappingNode):
-        inner = _named(mapping["with"])
-        context = _scalar(inner.get("context")) or "."
-        yield _build(".", context, _scalar(inner.get("file")) or f"{context}/Dockerfile")
+        inner = named(mapping["with"])
+        context = scalar(inner.get("context")) or "."
+        yield _build(".", context, scalar(inner.get("file")) or f"{context}/Dockerfile")
 
 
 def _build(folder: str, context: str, dockerfile: str) -> Build:
@@ -121,14 +121,6 @@ def _nodes(text: str) -> Iterator[yaml.Node]:
             left += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             left += node.value
-
-
-def _named(node: yaml.MappingNode) -> dict[str, yaml.Node]:
-    return {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-
-
-def _scalar(node: yaml.Node | None) -> str:
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def is_dockerfile(name: str) -> bool:
