@@ -1,6 +1,7 @@
 """The house holds: imports point one way, modules stay small, values stay with the keeper."""
 
 import ast
+import re
 import subprocess
 from functools import cache
 from graphlib import TopologicalSorter
@@ -108,6 +109,14 @@ def test_a_module_is_small_and_says_its_job() -> None:
     lines = {_name(module): module.read_text("utf-8").splitlines() for module in MODULES}
     assert {name: len(text) for name, text in lines.items() if len(text) > 260} == {}
     assert [name for name, text in lines.items() if not text[0].startswith('"""')] == []
+
+
+def test_a_room_says_where_to_begin() -> None:
+    """The names in backticks of a room's docstring are its modules and folders."""
+    for room in (ROOT / "audit_lib").glob("*/__init__.py"):
+        inside = {path.stem for path in room.parent.iterdir()}
+        named = re.findall(r"`(\w+)`", ast.get_docstring(ast.parse(room.read_text("utf-8"))) or "")
+        assert set(named) <= inside, room.parent.name
 
 
 def test_only_the_trusted_few_take_values_from_the_keeper() -> None:
