@@ -19,7 +19,7 @@ from audit_lib.project import Project
 from audit_lib.project.load import PLACES
 from audit_lib.project.policy import Policy
 from audit_lib.project.policy.load import BUNDLED
-from audit_lib.rotation.trigger_lists import KINDS, listed_days
+from audit_lib.rotation.triggers import KINDS, listed_days
 
 Rules = Mapping[str, Mapping[str, str]]  # subject, then field; an empty one is left out
 

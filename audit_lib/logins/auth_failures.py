@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, REQUEST_KINDS
 
 KINDS = (*FAILED_REQUESTS, *(kind for kind in MESSAGE_KINDS if kind != "notice"))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.bounded_regex import SLOW, TooSlow, from_basic, is_found
+from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
 from audit_lib.base.contracts import GuideSearches, LogCoverage
 from audit_lib.base.errors import BadInput

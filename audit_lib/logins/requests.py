@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.contracts import Requests
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.project.policy import Policy

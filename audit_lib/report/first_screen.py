@@ -18,7 +18,7 @@ from audit_lib.report.action_groups import FIRST, NOT_NAMED, renewals
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.days_of_quarter import days
-from audit_lib.report.failure_tables import detections_counted
+from audit_lib.report.log_tables import detections_counted
 from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
 

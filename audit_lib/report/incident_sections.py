@@ -9,7 +9,6 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.window_detections import tabulate_window_detections
-from audit_lib.report.failure_tables import detections_counted
 from audit_lib.report.incident_tables import (
     cited_lines_table,
     detected_tables,
@@ -22,6 +21,7 @@ from audit_lib.report.incident_tables import (
     timeline_table,
     where_to_look_table,
 )
+from audit_lib.report.log_tables import detections_counted
 from audit_lib.report.pivot_tables import (
     client_routes_table,
     client_table,

@@ -16,7 +16,7 @@ from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logins.requests import surely_within
 from audit_lib.logs.quote_lines import quote_lines
-from audit_lib.report.failure_tables import detected_and_not
+from audit_lib.report.log_tables import detected_and_not
 from audit_lib.report.pivot_tables import with_brief_instants
 from audit_lib.report.table import Table, Tables, show
 from audit_lib.secrecy import guard

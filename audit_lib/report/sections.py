@@ -12,9 +12,9 @@ from audit_lib.findings.audit import Audit
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import REQUESTS, days
-from audit_lib.report.failure_tables import detections_counted, detections_tables, failures_tables
 from audit_lib.report.leak_tables import not_searched
 from audit_lib.report.limits import limits, what_would_prove
+from audit_lib.report.log_tables import detections_counted, detections_tables, failures_tables
 from audit_lib.report.population_tables import population_tables
 from audit_lib.report.report_json import values_by_place
 from audit_lib.report.review_record import review_facts

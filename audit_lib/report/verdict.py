@@ -9,7 +9,7 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.findings.covered import ITEM, by_item
 from audit_lib.leaks.whole_search import shows_no_leak
-from audit_lib.rotation.trigger_lists import KINDS
+from audit_lib.rotation.triggers import KINDS
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 

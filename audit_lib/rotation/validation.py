@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.project.policy import Policy, SecretRule

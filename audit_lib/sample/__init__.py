@@ -15,7 +15,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.rotation.trigger_lists import read_lists
+from audit_lib.rotation.triggers import read_lists
 from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
 from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files

@@ -23,7 +23,7 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.project import Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import SecretRule
-from audit_lib.rotation.trigger_lists import read_lists
+from audit_lib.rotation.triggers import read_lists
 from audit_lib.secrecy.keeper import Keeper
 from tests.support.fakes import fake_value
 

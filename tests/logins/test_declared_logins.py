@@ -19,7 +19,7 @@ from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
-from audit_lib.report.failure_tables import failures_by_client
+from audit_lib.report.log_tables import failures_by_client
 from tests.support.login_logs import (
     APPLICATIONS,
     ATTACKER,

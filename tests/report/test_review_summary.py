@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from audit_lib.report import failure_tables as failures, limits, review_summary as summary
+from audit_lib.report import limits, log_tables as failures, review_summary as summary
 from audit_lib.report.table import Table
 from tests.support import made_up_audit as frames
 

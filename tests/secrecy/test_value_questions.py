@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper, Key

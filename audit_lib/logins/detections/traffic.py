@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins

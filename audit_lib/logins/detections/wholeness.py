@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.logins.detections.thresholds import DetectionPolicy

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 
-from audit_lib.base.bounded_regex import matches_glob
+from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.project.guide.catalogue import is_secret
 from audit_lib.project.guide.text import Guide, Line, Statement, agrees
 from audit_lib.project.policy.rules import Policy

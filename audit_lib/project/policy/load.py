@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from audit_lib.base.bounded_regex import is_expression
+from audit_lib.base.bounded_patterns import is_expression
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.severities import SEVERITIES

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audit_lib.base.bounded_regex import from_basic, is_expression
+from audit_lib.base.bounded_patterns import from_basic, is_expression
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.toml_table import TomlTable, shown_name

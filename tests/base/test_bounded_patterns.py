@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.audit import run_audit
-from audit_lib.base import bounded_regex as expressions
-from audit_lib.base.bounded_regex import TooSlow, from_basic, is_expression, is_found, matches_whole
+from audit_lib.base import bounded_patterns as expressions
+from audit_lib.base.bounded_patterns import TooSlow, from_basic, is_expression, is_found, matches_whole
 from audit_lib.base.errors import BadInput
 from audit_lib.project import load_project
 
