@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -76,7 +76,6 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
     row = _place(inventory, context, secret, environment_of(environment), service)
     moment, day_only = _claimed(claimed, at, ZoneInfo(context.project.time_zone))
     writer = writer_name(given["writer"])
-    place = f"{row.secret} in {row.environment}/{row.service}"
     body = {
         "secret": row.secret,
         "environment": row.environment,
@@ -87,42 +86,68 @@ def record(secret: str, folder: Path, environment: str, service: str, claimed: s
         "ticket": given["ticket"],
         "reason": given["reason"],
     }
-    if given["removed"]:
-        draft = _removal(row, context, key, {name: body[name] for name in _REMOVAL})
-        said = f"that value was found nowhere, in {draft.body['searched']}"
-        doubt = "not everything was searched, so whether it is removed is not known"
-        doubt = "" if draft.body["whole"] else doubt
-    elif given["revoked"]:
-        body |= {"fingerprint": _revoked(row, given["revoked"], context, key), "proof": given["proof"]}
-        draft, doubt = Draft("revocation", body), ""
-        said = (
-            f"the {given['revoked']} value of {place}, revoked {iso(moment)}: a claim, no provider was asked"
-        )
-    else:
-        if given["proof"]:
-            raise BadInput.at("--proof", "is only for --revoked")
-        fingerprint = row.fingerprint if row.state == "present" else None
-        body |= {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
-        body |= approval(given, ZoneInfo(context.project.time_zone), at)
-        if not claimed and fingerprint:
-            _refuse_unchanged(row, read_ledger(context.project.ledger_dir, key))
-        draft = Draft("rotation", body)
-        said = f"{place}, rotated {'' if claimed else 'by '}{iso(moment)}"
-        doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
-        doubt = "" if fingerprint else doubt
+    asked = _Asked(row, context, key, at, not claimed, body, given)
+    done = _removal if given["removed"] else _revocation if given["revoked"] else _rotation
+    draft, said, doubt = done(asked)
     entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
     click.echo(f"{entry.place}: {said}")
     if doubt:
         click.echo(doubt, err=True)
 
 
-def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft:
+class _Asked(NamedTuple):
+    """What the command was asked to record."""
+
+    row: Any  # the secret's row of the inventory
+    context: Opened
+    key: Key
+    at: datetime  # of the command itself, UTC
+    undated: bool  # no --at: it is done by now
+    body: dict[str, Any]  # what every such record says
+    given: dict[str, Any]  # the other options
+
+    @property
+    def place(self) -> str:
+        return f"{self.row.secret} in {self.row.environment}/{self.row.service}"
+
+
+# What is written, what the command says of it, and what of it is in doubt.
+_Written = tuple[Draft, str, str]
+
+
+def _rotation(asked: _Asked) -> _Written:
+    """The claim that the value in place is a new one."""
+    row, context, given = asked.row, asked.context, asked.given
+    if given["proof"]:
+        raise BadInput.at("--proof", "is only for --revoked")
+    fingerprint = row.fingerprint if row.state == "present" else None
+    value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
+    approved = approval(given, ZoneInfo(context.project.time_zone), asked.at)
+    if asked.undated and fingerprint:
+        _refuse_unchanged(row, read_ledger(context.project.ledger_dir, asked.key))
+    said = f"{asked.place}, rotated {'by ' if asked.undated else ''}{asked.body['claimed_at']}"
+    doubt = "its value was not supplied (--env), so this is only a claim and proves nothing"
+    return Draft("rotation", asked.body | value | approved), said, "" if fingerprint else doubt
+
+
+def _revocation(asked: _Asked) -> _Written:
+    """The claim that the provider refuses a value from now on."""
+    which = asked.given["revoked"]
+    fingerprint = _revoked(asked.row, which, asked.context, asked.key)
+    body = asked.body | {"fingerprint": fingerprint, "proof": asked.given["proof"]}
+    when = asked.body["claimed_at"]
+    said = f"the {which} value of {asked.place}, revoked {when}: a claim, no provider was asked"
+    return Draft("revocation", body), said, ""
+
+
+def _removal(asked: _Asked) -> _Written:
     """The record that a value that is entered is nowhere; `BadInput` if the search finds it somewhere."""
+    row, context = asked.row, asked.context
     rule = context.policy.rule(row.secret)
     keeper = keeper_of(context.project)
     value = entered_value("The replaced value (not shown)")
     fingerprint = hold(keeper, keeper.take(value), rule.component if rule else "whole").part
-    ledger = read_ledger(context.project.ledger_dir, key)
+    ledger = read_ledger(context.project.ledger_dir, asked.key)
     if fingerprint == row.fingerprint:
         raise BadInput.at("--removed", f"{row.secret} has this value still: rotate it first")
     if fingerprint not in {stay.fingerprint for stay in present_stays(ledger)}:
@@ -130,8 +155,11 @@ def _removal(row: Any, context: Opened, key: Key, said: dict[str, str]) -> Draft
     found = search_removed(context.project, keeper, fingerprint, row.variable)
     if found.places:
         raise BadInput.at("--removed", f"it is still in {few(found.places, SHOWN, '; ')}")
-    seen = {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
-    return Draft("removal", said | seen)
+    body = {name: asked.body[name] for name in _REMOVAL}
+    body |= {"fingerprint": fingerprint, "whole": found.whole, "searched": found.searched}
+    doubt = "not everything was searched, so whether it is removed is not known"
+    said = f"that value was found nowhere, in {found.searched}"
+    return Draft("removal", body), said, "" if found.whole else doubt
 
 
 def _refuse_unchanged(row: Any, ledger: Ledger) -> None:

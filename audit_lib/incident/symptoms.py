@@ -63,26 +63,13 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
     places = investigation.leak_places.merge(
         investigation.leaks[["leak_id", "variable", "in_force"]], on="leak_id"
     )
-    for key, symptom, chosen in (
-        ("logs", "a secret appears in logs", places[places["place"] == "log"]),
-        ("committed", "a secret was committed", places[places["commit"] != ""]),
-    ):
-        force = chosen[chosen["in_force"] != ""]
-        names = ", ".join(sorted(set(force["variable"] if len(force) else chosen["variable"])))
-        if len(force):
-            text = f"in force: rotate {names} at once"
-        else:
-            text = f"only values that are not in force: {names}" if len(chosen) else "none was found"
-        first = chosen.iloc[0] if len(chosen) else None
-        place = "" if first is None else f"{first['path']} {first['commit'][:12]}".strip()
-        nothing = "none" if searched_whole(investigation.leak_coverage) else "unknown"
-        yield _row(key, symptom, "found" if len(chosen) else nothing, text, evidence=place)
+    absent = "none" if searched_whole(investigation.leak_coverage) else "unknown"
+    yield _leaked("logs", "a secret appears in logs", places[places["place"] == "log"], absent)
+    yield _leaked("committed", "a secret was committed", places[places["commit"] != ""], absent)
     shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
     if len(shown):
-        places_ = few(f"{row.file}:{row.line}" for row in rows(shown))
-        yield _row(
-            "logs", "a log line shows a value", "found", "the value counts as leaked", evidence=places_
-        )
+        lines = few(f"{row.file}:{row.line}" for row in rows(shown))
+        yield _row("logs", "a log line shows a value", "found", "the value counts as leaked", evidence=lines)
     yield _row(
         "left",
         "somebody with access left",
@@ -98,6 +85,19 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
         "no provider was asked",
         remedy="read its status page; rotate if the secret is older than the breach",
     )
+
+
+def _leaked(key: str, symptom: str, places: pd.DataFrame, absent: str) -> dict[str, Any]:
+    """The row of the places where values leaked to; `absent` is the verdict if there are none."""
+    if places.empty:
+        return _row(key, symptom, absent, "none was found")
+    force = places[places["in_force"] != ""]
+    names = ", ".join(sorted(set((places if force.empty else force)["variable"])))
+    text = f"only values that are not in force: {names}"
+    if len(force):
+        text = f"in force: rotate {names} at once"
+    first = places.iloc[0]
+    return _row(key, symptom, "found", text, evidence=f"{first['path']} {first['commit'][:12]}".strip())
 
 
 def _breach(investigation: Investigation) -> dict[str, Any]:
