@@ -33,6 +33,12 @@ def keep(path: Path, secret: bytes, body: bytes, most: int = 0) -> None:
         with NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(hmac.digest(secret, body, sha256) + body)
         Path(file.name).replace(path)
-        old = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda one: one.stat().st_mtime)
-        for one in old[:-most] if most else ():
-            one.unlink()
+        if most:
+            keep_newest(path.parent, path.suffix, most)
+
+
+def keep_newest(folder: Path, suffix: str, most: int) -> None:
+    """Delete the files of one kind but the newest so many. Raises `OSError`."""
+    by_age = sorted(folder.glob(f"*{suffix}"), key=lambda one: one.stat().st_mtime)
+    for old in by_age[:-most]:
+        old.unlink(missing_ok=True)

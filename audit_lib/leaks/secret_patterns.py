@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from audit_lib.base.cache_folder import keep_newest
 from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_translation
 from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
@@ -28,6 +30,7 @@ CHOSEN = Path(__file__).with_name("chosen_passwords.yml")  # see chosen_password
 ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
+_KEPT = 8  # sets of compiled rules: each version has two or three, of a few megabytes
 VERSION = 9  # raise it when a filter changes, so that caches are not believed
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
@@ -208,11 +211,15 @@ def scanner(rules: Path, compiled: Path | None, *, every_provider: bool = False)
 
 
 def compile_rules(rules: Path, compiled: Path | None, *, builtins: bool) -> "Scanner":
-    """The rules of a file, kept in the folder if one is named.
+    """The rules of a file, kept in the folder if one is named, beside the newest that others left there.
 
     Without a DetectionPolicy no comment in a file silences a finding.
     """
     from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415  an unchanged project needs none
 
     stored = {"cache": True, "cache_dir": compiled} if compiled else {"cache": False}
-    return Scanner(Rules([rules], builtins=builtins, confidence="medium", **stored))
+    loaded = Rules([rules], builtins=builtins, confidence="medium", **stored)
+    if compiled and loaded.cache_status == "stored":
+        with suppress(OSError):  # others delete, too
+            keep_newest(compiled, ".vscdb", _KEPT)
+    return Scanner(loaded)

@@ -1,12 +1,14 @@
 """What looks like a secret: recall and precision on the labelled corpora, and what silences nothing."""
 
+import os
 import string
+from pathlib import Path
 
 import pytest
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.leaks.looks_secret import looks_secret
-from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.secret_patterns import CHOSEN, Shapes, compile_rules
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support import held_out, labelled
@@ -257,3 +259,15 @@ def test_a_uuid_is_a_secret_if_the_name_ends_so(name: str, secret: bool) -> None
     """Some providers give UUIDs; a list of applications by their UUIDs is none."""
     value = "-".join(fake_value((name, size), size, "0123456789abcdef") for size in (8, 4, 4, 4, 12))
     assert looks_secret(value, name, ()) == secret
+
+
+def test_of_compiled_rules_the_newest_few_are_kept(tmp_path: Path) -> None:
+    """Rules that are compiled anew push out the oldest of their folder, and no file of another kind."""
+    names = [f"{number:02}.vscdb" for number in range(20)]
+    for age, name in enumerate((*names, "note.txt")):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (age, age))
+    compile_rules(CHOSEN, tmp_path, builtins=False)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left > {*names[-7:], "note.txt"}
+    assert len(left) == 9

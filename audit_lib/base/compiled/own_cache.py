@@ -14,7 +14,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.cache_folder import keep_newest, user_cache
 
 _LOCK = "making.lock"
 _DIGEST = 32  # bytes before the content
@@ -67,8 +67,7 @@ def _keep(path: Path, content: bytes) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(sha256(content).digest() + content)
         part.replace(path)
-        for old in sorted(path.parent.glob(f"*{path.suffix}"), key=_changed)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+        keep_newest(path.parent, path.suffix, _KEPT)
     except OSError:
         with suppress(OSError):
             part.unlink()
@@ -93,10 +92,6 @@ def _beside(package: str) -> Path:
     if spec is None or spec.origin is None:
         raise OSError(f"{package} is not installed")
     return Path(spec.origin).parent
-
-
-def _changed(path: Path) -> float:
-    return path.stat().st_mtime
 
 
 def _is_own(path: Path) -> bool:
