@@ -98,9 +98,12 @@ def read_whole(url: str, plan: Plan) -> LogSums:
 
 
 def read_range(url: str, start: int, end: int, plan: Plan) -> ChunkRead:
-    """The lines that begin in a range of bytes, on a worker."""
+    """The lines that begin in a range of bytes, on a worker; `BadInput` if it cannot read or compile."""
     with open_url(url) as file:
-        return read_once(*_lines_from(file, start, end), plan)
+        try:
+            return read_once(*_lines_from(file, start, end), plan)
+        except NotCompiled as error:
+            raise BadInput.at(url, f"a worker cannot compile the fast log reader ({error})") from None
 
 
 def _lines_from(file: BinaryIO, start: int, end: int) -> tuple[Bytes, int]:

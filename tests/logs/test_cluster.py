@@ -4,6 +4,8 @@ import gzip
 import io
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,6 +17,7 @@ from distributed import Client, LocalCluster
 from moto.server import ThreadedMotoServer
 
 from audit_lib.__main__ import main
+from audit_lib.base.compiled import load_code
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.cluster import _lines_from, read_on_cluster, read_range
 from audit_lib.logs.formats import load_formats
@@ -141,3 +144,33 @@ def test_faults_are_clear(cluster: LocalCluster, store: str) -> None:
     assert (result.exit_code, result.stderr) == (2, "-: is stdin, which a cluster cannot read\n")
     result = CliRunner().invoke(main, ["failures", "s3://logs/a", "--scheduler", "nonsense://x"])
     assert result.exit_code == 2
+
+
+def test_a_machine_that_compiles_nothing_is_named(cluster: LocalCluster, tmp_path: Path) -> None:
+    """Where the fast reader cannot be compiled, one line says whether that is here or on a worker."""
+    path = tmp_path / "a.log"
+    path.write_bytes(_mixture(14, 500))
+    words = ["failures", str(path), "--scheduler", cluster.scheduler_address]
+    program = "import llvmlite.binding as llvm; llvm.get_host_cpu_name = None; import audit_lib.__main__"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program} as it; it.run()", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "--scheduler: what workers count cannot be joined here (TypeError)\n"
+    with Client(cluster.scheduler_address, set_as_default=False) as client:
+        read = client.submit(_read_without_llvm, str(path), pure=False)
+        with pytest.raises(
+            BadInput, match=r"a\.log: a worker cannot compile the fast log reader \(numba is not"
+        ):
+            read.result()
+
+
+def _read_without_llvm(path: str) -> None:
+    """On a worker, as on a machine that numba has no wheel for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load_code, "llvm", None)
+        load_code.load_entry.cache_clear()
+        read_range(path, 0, 1000, PLAN)
