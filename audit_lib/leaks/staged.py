@@ -15,6 +15,7 @@ from audit_lib.leaks.binary_texts import LARGEST, is_text
 from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.search_objects import InObject, search_named
 from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.shown_names import shown_names
 from audit_lib.leaks.staged_patterns import at_head, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
@@ -22,7 +23,6 @@ from audit_lib.ledger.whose import candidates
 from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
-from audit_lib.secrecy.wording import could_be_a_piece
 
 _SUBMODULE = b"160000"
 # What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
@@ -93,10 +93,9 @@ def search_staged(
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
-    for path, line, shape in new_shapes(root, staged, shapes, at_head(root)) if shapes else ():
-        if (search.scrub(path), line) not in {(hit.path, hit.line) for hit in hits}:
-            name = shape.rule if could_be_a_piece(shape.name) else shape.name or shape.rule
-            hits.add(StagedHit(search.scrub(path), line, name, _LOOKS))
+    places = {(hit.path, hit.line) for hit in hits}
+    new = _by_shape(root, staged, search, shapes) if shapes else ()
+    hits.update(hit for hit in new if (hit.path, hit.line) not in places)
     files = sum(map(len, staged.values()))
     return StagedSearch(
         files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))
@@ -162,6 +161,20 @@ def _by_ledger(
             else:
                 for line, name in _known_words(content.decode("utf-8", "replace"), keeper, seen):
                     yield from ((path, line, name) for path in staged[span.oid])
+
+
+def _by_shape(root: Path, staged: _Staged, search: ExactSearch, shapes: Shapes) -> _Hits:
+    """One hit for each line: under a name that may be shown, else under the rule that met it."""
+    held = shapes.keeper.fingerprints()
+    new = list(new_shapes(root, staged, shapes, at_head(root)))
+    shown = shown_names({shape.name for *_, shape in new}, shapes.keeper, held)
+    told: dict[tuple[str, int], str] = {}
+    for path, line, shape in sorted(
+        new, key=lambda one: (one[2].name not in shown, one[2].name, one[2].rule)
+    ):
+        name = shape.name if shape.name in shown else shape.rule
+        told.setdefault((search.scrub(path), line), name)
+    return (StagedHit(*place, name, _LOOKS) for place, name in told.items())
 
 
 def _known_words(text: str, keeper: Keeper, seen: Mapping[str, str]) -> Iterator[tuple[int, str]]:

@@ -110,6 +110,17 @@ def test_binary_and_packed_content_is_searched(plot: Plot) -> None:
     assert [line.split(":")[0] for line in _hits(plot)] == ["a.bin", "b.txt", "large.bin", "x.tgz!b.txt"]
 
 
+def test_a_name_that_may_be_a_piece_of_a_value_is_not_shown(plot: Plot) -> None:
+    """As in a report: neither signs that were drawn nor what a known value holds, but the rule."""
+    bus = f"Endpoint=sb://bus.internal/;SharedAccessKey={OLD}"
+    plot.file("backend/.env", f"SERVICE_BUS='{bus}'\n")
+    names = ("_1Uco" + "Pwd1WB", "SharedAccessKey", "API_TOKEN")
+    plot.file("a.py", "".join(f"{name} = '{fake_value(name)}'\n" for name in names))
+    plot.git("add", "a.py")
+    told = [line.partition(",")[0] for line in _hits(plot)]
+    assert told == ["a.py:1: assignment", "a.py:2: assignment", "a.py:3: API_TOKEN"]
+
+
 def test_before_the_first_commit_all_is_staged(tmp_path: Path) -> None:
     """Without a HEAD the whole index is searched."""
     root = tmp_path / "new"
