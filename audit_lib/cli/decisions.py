@@ -162,7 +162,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
     click.echo(f"{entry.place}: {report.name} signed by {by} as {role}")
     for line in in_several_roles([*signed, entry]):
         click.echo(line, err=True)
-    click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.seq}:{entry.hash}")
+    click.echo(f"keep this elsewhere, such as in a signed tag: {entry.writer} {entry.head}")
 
 
 def _refuse_other_ids(finding: str) -> None:

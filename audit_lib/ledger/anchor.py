@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 from audit_lib.base.clock import iso
@@ -27,7 +28,7 @@ def anchor_of(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: st
     ends = {path.stem: last_entry(path) for path in chain_files(ledger_dir)}
     own = {name: end for name, end in ends.items() if end is not None and _is_under(key, end)}
     named = {end.project for end in own.values()} - {""}
-    heads = {name: f"{end.seq}:{end.hash}" for name, end in own.items() if name != writer}
+    heads = {name: end.head for name, end in own.items() if name != writer}
     if writer in own and own[writer].project:
         named = {own[writer].project}
     if len(named) == 1:
@@ -44,9 +45,9 @@ def project_of(chains: Iterable[Chain], key: Key | None, known: Iterable[tuple[s
     It is the one that goes with a head that is `known` (writer, "number:hash"), else the first one.
     """
     entries = [entry for chain in chains for entry in chain.entries if entry.project]
-    entries = sorted((e for e in entries if key is None or _is_under(key, e)), key=_order)
+    entries = sorted((e for e in entries if key is None or _is_under(key, e)), key=attrgetter("order"))
     seen = set(known)
-    remembered = (entry for entry in entries if (entry.writer, f"{entry.seq}:{entry.hash}") in seen)
+    remembered = (entry for entry in entries if (entry.writer, entry.head) in seen)
     first = next(remembered, entries[0] if entries else None)
     return first.project if first else ""
 
@@ -58,7 +59,7 @@ def _before(chains: Iterable[Chain], key: Key, draft: Draft) -> str:
     """
     left = draft.body["from_key_id"] if draft.kind == "key bridge" else ""
     entries = [e for chain in chains for e in chain.entries if e.key_id == left or _is_under(key, e)]
-    first = min(entries, key=_order, default=None)
+    first = min(entries, key=attrgetter("order"), default=None)
     return first.project or first.hash[:32] if first else ""
 
 
@@ -69,7 +70,3 @@ def _new_id(key: Key, draft: Draft, at: datetime, writer: str) -> str:
 
 def _is_under(key: Key, entry: Entry) -> bool:
     return entry.key_id == key.key_id and mac_holds(key, entry)
-
-
-def _order(entry: Entry) -> tuple[datetime, str, int]:
-    return entry.at, entry.writer, entry.seq

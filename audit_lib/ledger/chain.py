@@ -23,8 +23,8 @@ class Chain:
 
     @property
     def head(self) -> str:
-        """Number and hash of the last entry, to be kept outside: `12:9f…`."""
-        return f"{self.entries[-1].seq}:{self.entries[-1].hash}" if self.entries else f"0:{GENESIS}"
+        """That of the last entry, to be kept outside."""
+        return self.entries[-1].head if self.entries else f"0:{GENESIS}"
 
 
 def refuse_links(ledger_dir: Path) -> None:
@@ -38,7 +38,7 @@ def chain_files(ledger_dir: Path) -> list[Path]:
     """The files of a ledger folder, one a writer, in order; none if there is no folder.
 
     Raises:
-        BadInput: the folder cannot be listed, is none, or is a link in a project.
+        BadInput: the folder cannot be listed, is not a folder, or is a link in a project.
     """
     refuse_links(ledger_dir)
     try:

@@ -54,6 +54,16 @@ class Entry:
         """How reports name the entry: writer, then number within the writer's chain."""
         return f"ledger {self.writer}#{self.seq}"
 
+    @property
+    def head(self) -> str:
+        """Number and hash, by which other chains and what is kept outside name it: `12:9f…`."""
+        return f"{self.seq}:{self.hash}"
+
+    @property
+    def order(self) -> tuple[datetime, str, int]:
+        """Orders the entries of all chains: by time, writer and number."""
+        return self.at, self.writer, self.seq
+
 
 def sealed_line(
     key: Key,

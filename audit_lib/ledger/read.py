@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
@@ -63,12 +64,12 @@ def read_ledger(
     good = [entry for chain in chains for entry in chain.entries if entry.place not in forged]
     dated = [entry for entry in good if entry.at <= as_of]
     return Ledger(
-        entries=tuple(sorted(dated, key=_order)),
+        entries=tuple(sorted(dated, key=attrgetter("order"))),
         heads=tuple(
             (chain.writer, chain.head) for chain in (_cut(one, as_of) for one in chains) if chain.entries
         ),
         faults=tuple(faults),
-        later=tuple(sorted((entry for entry in good if entry.at > as_of), key=_order)),
+        later=tuple(sorted((entry for entry in good if entry.at > as_of), key=attrgetter("order"))),
         macs_checked=sum(key is not None and entry.key_id == key.key_id for entry in good),
         lost=tuple(_lost(chains, known)),
         broken=frozenset(broken),
@@ -150,7 +151,7 @@ def _lost(chains: Iterable[Chain], known: Iterable[tuple[str, str]]) -> Iterator
 
 def _points(chains: Iterable[Chain]) -> set[tuple[str, str]]:
     """Writer and head of each chain, as it is and as it was after each of its entries."""
-    return {(chain.writer, f"{entry.seq}:{entry.hash}") for chain in chains for entry in chain.entries}
+    return {(chain.writer, entry.head) for chain in chains for entry in chain.entries}
 
 
 def _of(chain: Chain, forged: dict[str, Fault]) -> list[Fault]:
@@ -163,7 +164,3 @@ def _breaks(chain: Chain) -> bool:
 
 def _cut(chain: Chain, as_of: datetime) -> Chain:
     return Chain(chain.writer, tuple(entry for entry in chain.entries if entry.at <= as_of))
-
-
-def _order(entry: Entry) -> tuple[datetime, str, int]:
-    return entry.at, entry.writer, entry.seq
