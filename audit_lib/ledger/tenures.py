@@ -61,9 +61,8 @@ class Tenure:
     fingerprint: str
     first: SnapshotLook
     last: SnapshotLook
-    absent: SnapshotLook | None = (
-        None  # the last look before that proves another value, or none; None: no such
-    )
+    # The last look before that proves another value, or that there was none; None: no such look.
+    absent: SnapshotLook | None = None
     gone: SnapshotLook | None = None  # the first look after; None: in force at the last look
     claim: RotationClaim | None = None  # the record of the rotation that brought it in
 
@@ -76,8 +75,8 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
     looks: dict[SecretPlace, list[SnapshotLook]] = {}
     claims: dict[SecretPlace, list[tuple[str | None, RotationClaim]]] = {}
     for entry in ledger.entries:
-        for home, sight in _sights(entry):
-            looks.setdefault(home, []).append(sight)
+        for home, look in _looks(entry):
+            looks.setdefault(home, []).append(look)
         if entry.kind == "rotation":
             claims.setdefault(SecretPlace.named_in(entry.body), []).append(
                 (entry.body["fingerprint"], _claim(entry))
@@ -95,7 +94,7 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
     return (snapshots[0], snapshots[-1]) if snapshots else None
 
 
-def _sights(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
+def _looks(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
     if entry.kind == "rotation" and entry.body["fingerprint"]:
         for seen in filter(None, (entry.body.get("previous"), entry.body["fingerprint"])):
             yield (
@@ -127,21 +126,21 @@ def _claim(entry: Entry) -> RotationClaim:
     )
 
 
-def _stays(home: SecretPlace, sights: Iterable[SnapshotLook]) -> list[Tenure]:
+def _stays(home: SecretPlace, looks: Iterable[SnapshotLook]) -> list[Tenure]:
     """The stays in one home. Absent is not another value: one that was away and is there again never left."""
     stays: list[Tenure] = []
     before: SnapshotLook | None = None
-    for sight in sights:
-        if stays and sight.fingerprint == stays[-1].fingerprint:
-            stays[-1] = replace(stays[-1], last=sight, gone=None)
+    for look in looks:
+        if stays and look.fingerprint == stays[-1].fingerprint:
+            stays[-1] = replace(stays[-1], last=look, gone=None)
         else:
             # What another loader read otherwise may be the same line: neither ends nor begins by it.
-            alike = before is None or not (before.loader and sight.loader) or before.loader == sight.loader
+            alike = before is None or not (before.loader and look.loader) or before.loader == look.loader
             if stays and stays[-1].gone is None and alike:
-                stays[-1] = replace(stays[-1], gone=sight)
-            if sight.fingerprint is not None:
-                stays.append(Tenure(home, sight.fingerprint, sight, sight, absent=before if alike else None))
-        before = sight
+                stays[-1] = replace(stays[-1], gone=look)
+            if look.fingerprint is not None:
+                stays.append(Tenure(home, look.fingerprint, look, look, absent=before if alike else None))
+        before = look
     return stays
 
 
