@@ -18,6 +18,7 @@ _REACH = (
     ("other ref", ("--all",)),
     ("reflog", ("--all", "--reflog")),
 )
+SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
 UNREACHABLE = "unreachable"
 REACHABLE = ("commit", "note", "stash", "other ref")
 
@@ -107,7 +108,7 @@ def _time(header: list[bytes], label: bytes) -> datetime | None:
 
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
-    """The paths at HEAD of each object; empty if there is no commit yet."""
+    """The paths at HEAD of each blob; empty if there is no commit yet."""
     if not head_commit(root):
         return {}
     return _listed(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), column=2)
@@ -118,16 +119,19 @@ def head_commit(root: Path) -> bytes:
     return run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).strip()
 
 
-def staged(root: Path) -> dict[str, set[bytes]]:
-    """The paths in the index of each object."""
-    return _listed(run_git(root, "ls-files", "-z", "--stage"), column=1)
+def in_index(root: Path, index: Path | None = None) -> dict[str, set[bytes]]:
+    """The paths of each blob in the repository's index, or in another one."""
+    return _listed(run_git(root, "ls-files", "-z", "--stage", index=index), column=1)
 
 
 def _listed(output: bytes, column: int) -> dict[str, set[bytes]]:
+    """The paths of each id, which stands in a column; a submodule's content is another repository's."""
     paths: dict[str, set[bytes]] = {}
     for entry in filter(None, output.split(b"\0")):
         facts, _, path = entry.partition(b"\t")
-        paths.setdefault(facts.split(b" ")[column].decode("ascii"), set()).add(path)
+        columns = facts.split(b" ")
+        if columns[0] != SUBMODULE:
+            paths.setdefault(columns[column].decode("ascii"), set()).add(path)
     return paths
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
-from audit_lib.leaks.git_history import Introduction
+from audit_lib.leaks.git_history import SUBMODULE, Introduction
 from audit_lib.leaks.git_objects import Listing, kinds_of_objects, stream_lines
 
 # With each commit its own tree, which is named nowhere else.
@@ -17,7 +17,6 @@ _DIFF = (
     "-z", "--no-abbrev",
 )  # fmt: skip
 _FILES = (b"10", b"12")  # how the mode of a file or a link begins
-_SUBMODULE = b"160000"  # its object is a commit of another repository
 _NONE = frozenset((b"0" * 40, b"0" * 64))  # what stands for the object of a path that is gone
 
 
@@ -73,7 +72,7 @@ def walk_history(root: Path, listing: Listing) -> HistoryWalk:
             oid = b""
         elif text.startswith((b":", b"\n:")):
             _, mode, _, oid, _ = text.split(b" ")
-            if mode != _SUBMODULE:
+            if mode != SUBMODULE:
                 named.add(oid)
         else:
             own, _, tree = text.strip().partition(b" ")

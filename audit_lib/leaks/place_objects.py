@@ -16,10 +16,10 @@ from audit_lib.leaks.git_history import (
     at_head,
     cloned,
     commit_times,
+    in_index,
     introductions,
     reach,
     read_refs,
-    staged,
 )
 from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
@@ -125,7 +125,7 @@ def _read_history(
         commit_times(root, concerned),
         reached,
         at_head(root),
-        staged(root),
+        in_index(root),
         refs,
     )
 

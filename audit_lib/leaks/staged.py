@@ -9,14 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.contracts import rows
-from audit_lib.base.git.commands import run_git
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_text
+from audit_lib.leaks.git_history import at_head, in_index
 from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.search_objects import InObject, search_named
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.shown_names import shown_names
-from audit_lib.leaks.staged_patterns import at_head, new_shapes
+from audit_lib.leaks.staged_patterns import Blobs, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates
@@ -24,7 +24,6 @@ from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
-_SUBMODULE = b"160000"
 # What may be a value in a line: a text in quotes, what follows a name, a word, and parts of a word.
 _WORDS = tuple(
     re.compile(pattern)
@@ -51,7 +50,6 @@ class StagedHit:
     known: str  # in force in …, or by what the value is known
 
 
-_Staged = Mapping[str, list[str]]  # ids of blobs: their paths
 _Known = Mapping[str, tuple[str, str]]  # fingerprints: the secret's name, and how the value is known
 _Hits = Iterator[StagedHit]
 
@@ -82,7 +80,8 @@ def search_staged(
     With `shapes` what looks like a secret is found, too, unless its file held it before.
     Raises `GitFailed` where git cannot say what is staged.
     """
-    staged = staged_blobs(root, index)
+    head = _decoded(at_head(root))
+    staged = _new(_decoded(in_index(root, index)), head)
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     search = ExactSearch(keeper, real["fingerprint"], {})
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
@@ -94,7 +93,7 @@ def search_staged(
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
     places = {(hit.path, hit.line) for hit in hits}
-    new = _by_shape(root, staged, search, shapes) if shapes else ()
+    new = _by_shape(root, staged, head, search, shapes) if shapes else ()
     hits.update(hit for hit in new if (hit.path, hit.line) not in places)
     files = sum(map(len, staged.values()))
     return StagedSearch(
@@ -102,24 +101,14 @@ def search_staged(
     )
 
 
-def staged_blobs(root: Path, index: Path | None = None) -> dict[str, list[str]]:
-    """The blobs that the index holds where HEAD holds another or none: their ids with their paths."""
-    unborn = not run_git(root, "rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1))
-    head = set() if unborn else set(_entries(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), 2))
-    staged: dict[str, list[str]] = {}
-    for oid, path in _entries(run_git(root, "ls-files", "--stage", "-z", index=index), 1):
-        if (oid, path) not in head:
-            staged.setdefault(oid, []).append(path)
-    return staged
+def _decoded(listed: Mapping[str, Collection[bytes]]) -> dict[str, list[str]]:
+    return {oid: sorted(map(os.fsdecode, paths)) for oid, paths in listed.items()}
 
 
-def _entries(listed: bytes, column: int) -> Iterator[tuple[str, str]]:
-    """Pairs of an id, which stands in a column, and a path; a submodule's content is another repository's."""
-    for entry in filter(None, listed.split(b"\0")):
-        facts, _, path = entry.partition(b"\t")
-        columns = facts.split(b" ")
-        if columns[0] != _SUBMODULE:
-            yield columns[column].decode("ascii"), os.fsdecode(path)
+def _new(index: Blobs, head: Blobs) -> dict[str, list[str]]:
+    """The blobs that the index holds at paths where HEAD holds another or none."""
+    new = {oid: [path for path in paths if path not in head.get(oid, ())] for oid, paths in index.items()}
+    return {oid: paths for oid, paths in new.items() if paths}
 
 
 def _seen(ledger: Ledger, keeper: Keeper) -> tuple[dict[str, str], bool]:
@@ -134,7 +123,7 @@ def _force(environments: str) -> str:
     return f"in force in {environments}" if environments else "not known to be in force"
 
 
-def _in_contents(found: Iterable[InObject], staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
+def _in_contents(found: Iterable[InObject], staged: Blobs, search: ExactSearch, known: _Known) -> _Hits:
     for one in found:
         if one.found.matched == "exact":
             inside = f"!{search.scrub(one.inside)}" if one.inside else ""
@@ -143,7 +132,7 @@ def _in_contents(found: Iterable[InObject], staged: _Staged, search: ExactSearch
                 yield StagedHit(place, one.found.line, *known[one.found.fingerprint])
 
 
-def _in_paths(staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
+def _in_paths(staged: Blobs, search: ExactSearch, known: _Known) -> _Hits:
     for path in sorted({path for paths in staged.values() for path in paths}):
         for found in search.look(os.fsencode(path)):
             if found.matched == "exact":
@@ -151,7 +140,7 @@ def _in_paths(staged: _Staged, search: ExactSearch, known: _Known) -> _Hits:
 
 
 def _by_ledger(
-    root: Path, staged: _Staged, keeper: Keeper, seen: Mapping[str, str], left_out: list[NotSearched]
+    root: Path, staged: Blobs, keeper: Keeper, seen: Mapping[str, str], left_out: list[NotSearched]
 ) -> Iterator[tuple[str, int, str]]:
     """Path, line and secret of the words in staged texts whose fingerprints are those of the ledger."""
     for batch in read_objects(root, staged):
@@ -163,10 +152,10 @@ def _by_ledger(
                     yield from ((path, line, name) for path in staged[span.oid])
 
 
-def _by_shape(root: Path, staged: _Staged, search: ExactSearch, shapes: Shapes) -> _Hits:
+def _by_shape(root: Path, staged: Blobs, head: Blobs, search: ExactSearch, shapes: Shapes) -> _Hits:
     """One hit for each line: under a name that may be shown, else under the rule that met it."""
     held = shapes.keeper.fingerprints()
-    new = list(new_shapes(root, staged, shapes, at_head(root)))
+    new = list(new_shapes(root, staged, head, shapes))
     shown = shown_names({shape.name for *_, shape in new}, shapes.keeper, held)
     told: dict[tuple[str, int], str] = {}
     for path, line, shape in sorted(

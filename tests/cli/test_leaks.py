@@ -260,6 +260,20 @@ def test_a_commit_stops_at_a_new_secret(tmp_path: Path, shared: Path) -> None:
     assert "not searched: what looks like a secret" in told.stderr
 
 
+def test_of_copies_that_change_each_has_its_past(tmp_path: Path, shared: Path) -> None:
+    """What both of two equal files held before is no news to a commit that changes both."""
+    plot, held = new_plot(tmp_path / "shop"), fake_value("in both, known to nobody")
+    names = ("one.py", "other.py")
+    for name in names:
+        plot.file(name, f"API_TOKEN = '{held}'\n")
+    plot.git("add", "-A")
+    plot.git("commit", "-qm", "Begin")
+    for name in names:
+        plot.file(name, f"API_TOKEN = '{held}'\n{name[:3]} = 1\n")
+    plot.git("add", "-A")
+    assert run(plot, "--staged", cache=shared).stdout == ""
+
+
 def test_folders_outside_are_searched(project: Plot, tmp_path: Path, shared: Path) -> None:
     """A transcript and a history hold values: each place has its kind, its days and its severity."""
     outside = tmp_path / "home"
