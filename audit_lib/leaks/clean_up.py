@@ -7,6 +7,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import CleanUp
 from audit_lib.leaks.purge import IN_HISTORY
+from audit_lib.leaks.urgency import SECRETS
 
 _PURGE = (
     "clones and forks that exist, the host's caches and pull request refs, build logs, backups and mails "
@@ -23,7 +24,7 @@ _NAMED = 5  # paths of the purge
 def clean_up(leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame) -> pd.DataFrame:
     """`CleanUp`: rotate what may be in force, take it out of what is in use, then purge once, then tell."""
     steps: list[dict[str, Any]] = []
-    real = leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))]
+    real = leaks[leaks["kind"].isin(SECRETS)]
     by_status = exposure.groupby("leak_id")["status"].agg(set).to_dict() if len(exposure) else {}
     for status in ("emergency", "unknown"):
         for leak in real.itertuples():

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import LeaksElsewhere, rows
-from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE
+from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, NOT_KNOWN
 
 # What a file outside is by its path, the first that fits.
 _KINDS = (
@@ -28,7 +28,7 @@ _KINDS = (
         r"|(?:^|/)messages[\w.-]*\.(?:json|html)$|(?:^|/)\d{4}-\d\d-\d\d\.json$",
     ),
 )
-_GRAVE_DAYS = {IN_FORCE: 7, "not known": 30}  # from then on a place is graver by one step
+_GRAVE_DAYS = {IN_FORCE: 7, NOT_KNOWN: 30}  # from then on a place is graver by one step
 _DAY = 86400.0
 
 

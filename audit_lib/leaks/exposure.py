@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Exposure, rows
-from audit_lib.leaks.urgency import IN_FORCE, NOT_KNOWN, force_at, homes_of
+from audit_lib.leaks.urgency import IN_FORCE, NOT_KNOWN, SECRETS, force_at, homes_of
 
 _DAY = pd.Timedelta(days=1)
 
@@ -24,7 +24,7 @@ def tabulate_exposure(
     """
     exposed: list[dict[str, Any]] = []
     held = list(rows(inventory))
-    for leak in leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))].itertuples():
+    for leak in leaks[leaks["kind"].isin(SECRETS)].itertuples():
         homes = homes_of(leak, held)
         exposed += [_exposed(leak, home, _adoption(home, freshness), as_of) for home in homes]
         if not homes:

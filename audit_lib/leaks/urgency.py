@@ -10,8 +10,9 @@ from audit_lib.base.contracts import Leaks, rows
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)
 PRODUCTION = "production"
+SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-KINDS = ("leak", "pattern", "truncated", *NO_SECRETS)
+KINDS = (*SECRETS, *NO_SECRETS)
 
 
 def urgency(leak: Any) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from audit_lib.base.contracts import rows
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged, looked_at
 from audit_lib.findings.checks import CHECKS
+from audit_lib.leaks.urgency import SECRETS
 from audit_lib.project.policy.guide_rules import GuideRule
 from audit_lib.report.verdict import PASS_NEEDS, Need
 
@@ -147,7 +148,7 @@ def _add_leaks(made: Tally, rule: GuideRule, audit: Audit) -> None:
     places, leaks = audit.tables["leak_places"], audit.tables["leaks"]
     fitting = [_fits(path, rule.paths) for path in places["path"]]
     there = places["place"].isin(rule.leaks_in) & pd.Series(fitting, index=places.index, dtype="bool")
-    real = leaks.loc[leaks["kind"].isin(("leak", "truncated", "pattern")), "leak_id"]
+    real = leaks.loc[leaks["kind"].isin(SECRETS), "leak_id"]
     found = list(dict.fromkeys(places.loc[there & places["leak_id"].isin(real), "leak_id"]))
     coverage = audit.tables["leak_coverage"]
     values = coverage[coverage["part"].eq("values")]

@@ -11,7 +11,7 @@ from audit_lib.base.contracts import LeakLives, rows
 from audit_lib.base.contracts.rotations import TICKS
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
-from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE
+from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Entry
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
@@ -34,7 +34,7 @@ def tabulate_leak_lives(
 
     A tick is done only by evidence. Of the revocation it may be a claim, and says so.
     """
-    real = leaks[leaks["kind"].isin(("leak", "pattern", "truncated"))]
+    real = leaks[leaks["kind"].isin(SECRETS)]
     found = []
     for leak in rows(real):
         mine, value = places[places["leak_id"] == leak.leak_id], leak.fingerprint or ""
@@ -169,7 +169,7 @@ def leaked_of(scope: RotationScope, read: RotationRead, leaks: pd.DataFrame) -> 
     held = {store.fingerprint for store in scope.stores}
     held |= {stay.fingerprint for stay in read.stays if stay.home in places}
     names = {name for rule in scope.rules for name in (rule.name, *rule.aliases)}
-    real = leaks["kind"].isin(("leak", "pattern", "truncated"))
+    real = leaks["kind"].isin(SECRETS)
     return leaks[real & (leaks["fingerprint"].isin(held - {None}) | leaks["variable"].isin(names))]
 
 
