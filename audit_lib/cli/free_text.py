@@ -11,7 +11,7 @@ from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
 from audit_lib.report.publish.value_classes import public_text
-from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
+from audit_lib.secrecy.exact_search import WEAKEST_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.env_files import read_env_sources
@@ -46,7 +46,7 @@ def refuse_values(context: Opened, texts: Mapping[str, str | Path | None], key: 
 def _secret(context: Opened, keeper: Keeper) -> list[str]:
     """The fingerprints of strong values, but for those that the project's name, folder or policy say."""
     public = public_text(context.policy, context.project.name, str(context.project.root))
-    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
+    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= WEAKEST_BITS]
     return [one for one in strong if not keeper.ask(one, public.__contains__)]
 
 
@@ -67,4 +67,4 @@ def _words(text: str) -> set[str]:
     """What may be a value in a text: the whole, its words, their parts, and what `whose` takes out."""
     words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
     found = {candidate for word in words for _, candidate in candidates(word)}
-    return {word for word in found if strength_bits(word) >= STRONG_BITS}
+    return {word for word in found if strength_bits(word) >= WEAKEST_BITS}

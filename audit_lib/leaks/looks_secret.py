@@ -11,7 +11,7 @@ from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.strength import range_of, strength_bits
 from audit_lib.secrecy.wording import PARTS, is_of_no_language, pairs_of
 
-WEAKEST_BITS = 35
+_WEAKEST_BITS = 35
 # Names that hold words such as token or key, and no secret.
 _OTHER_NAMES = re.compile(
     r"(?i)-----|sha\d|digest|md5|encoded_?pass|hashed|sealed|checksum|integrity|hash|etag|commit|revision|fingerprint|nonce|public|cache_?key|[cx]srf|websocket|(?:alt|ctrl|shift|meta|win)_?keys?$"
@@ -98,7 +98,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         return False
     if reads_as_words(value) or _is_of_another_script(value):
         return False
-    return strength_bits(unquote(value)) >= WEAKEST_BITS and _is_varied(value)
+    return strength_bits(unquote(value)) >= _WEAKEST_BITS and _is_varied(value)
 
 
 def _is_identifier(name: str, value: str) -> bool:

@@ -19,6 +19,7 @@ from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_
 from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
 from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
 from audit_lib.leaks.public_addresses import in_public_address
+from audit_lib.secrecy.exact_search import WEAKEST_BITS
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
@@ -32,7 +33,6 @@ _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
 _KEPT = 8  # sets of compiled rules: each version has two or three, of a few megabytes
 VERSION = 9  # raise it when a filter changes, so that caches are not believed
-WEAKEST_BITS = 40  # of a value that is searched for by itself; a URL with a weaker password is as a whole
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
@@ -139,6 +139,7 @@ class Shapes:
             named = re.fullmatch(r"[A-Z_]+", parts.password)  # what is to be put there, such as APIKEY
             if weak or named or looks_made_up(parts.password, self._markers):
                 return ""
+            # With a weaker password the URL is searched for as a whole.
             return parts.password if strength_bits(parts.password) >= WEAKEST_BITS else value
         generated = _longest_part(value) if rule in _BY_BEGINNING else value
         made_up = looks_made_up(generated, self._markers)

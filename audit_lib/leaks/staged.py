@@ -20,7 +20,7 @@ from audit_lib.leaks.staged_patterns import Blobs, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates
-from audit_lib.secrecy.exact_search import STRONG_BITS, ExactSearch
+from audit_lib.secrecy.exact_search import WEAKEST_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 
@@ -184,6 +184,6 @@ def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
     """The secret whose value a word is; "" for any other word, and for one that texts hold by chance."""
     for _, candidate in candidates(word):
         name = seen.get(keeper.fingerprint(candidate), "")
-        if name and strength_bits(candidate) >= STRONG_BITS:
+        if name and strength_bits(candidate) >= WEAKEST_BITS:
             return name
     return ""

@@ -15,15 +15,13 @@ from audit_lib.leaks.shown_names import shown_names
 from audit_lib.project.likely_kind import likely_kind, shape_by
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy import value_questions as values
+from audit_lib.secrecy.exact_search import WEAKEST_BITS
+from audit_lib.secrecy.forms import SHORTEST
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.value_rules import hold
 
-SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
-WEAKEST_BITS = 40  # a guessable value stands in texts that have nothing to do with it
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
-
-
 _NOT_IN_FORCE = ("example", "backup")
 
 

@@ -27,7 +27,7 @@ from audit_lib.secrecy.strength import strength_bits
 
 # Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
 VERSION = 3
-STRONG_BITS = 40
+WEAKEST_BITS = 40  # of a value that is searched for by itself; a guessable one is in other texts, too
 MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
 _SPELLED, _PACKED = "byte by byte", "gzip in base64"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b'": "', b'":"', b"': '", b" = ", b' = "', b" = '")
@@ -174,14 +174,14 @@ class ExactSearch:
     def _hits(self, data: bytes) -> list[Hit]:
         return [*self._matcher.find(data, MOST_PLACES), *self._spelled.find(data)]
 
-    def _packed(self, data: bytes) -> list["Place"]:
+    def _packed(self, data: bytes) -> list[Place]:
         return [
             Place(start, end, hit.fingerprint, f"{hit.encoding}, {_PACKED}", "exact")
             for start, end, inside in unpacked(data)
             for hit in apart(by_form(self._matcher.find(inside, MOST_PLACES))["exact"])
         ]
 
-    def _look_wrapped(self, data: bytes, exact: list["Place"]) -> list["Place"]:
+    def _look_wrapped(self, data: bytes, exact: list[Place]) -> list[Place]:
         joined, breaks = join_lines(data)
         places = []
         for hit in apart(by_form(self._matcher.find(joined, MOST_PLACES))["exact"]):
@@ -202,7 +202,7 @@ def strong_search(keeper: Keeper) -> ExactSearch:
 
     A weak value, such as a user's name, occurs in texts by chance.
     """
-    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= STRONG_BITS]
+    strong = [one for one in keeper.fingerprints() if keeper.ask(one, strength_bits) >= WEAKEST_BITS]
     return ExactSearch(keeper, strong, {})
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from audit_lib.secrecy.strength import strength_bits
 
+SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
 SHORTEST_FORM = 8  # bytes; a shorter form is met by chance
 WINDOW = 12  # characters; the seal's window
 STRONG_BITS = 64  # a value of fewer may be met by chance in another case, or in parts

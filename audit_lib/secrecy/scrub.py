@@ -5,13 +5,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from audit_lib.secrecy.forms import WINDOW, forms, windows
+from audit_lib.secrecy.forms import SHORTEST, WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
 from audit_lib.secrecy.readings import readings, unpacked
 from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
-SHORTEST = 8  # characters; a shorter value is met by chance (docs/leak_search.md#forms)
 DEEPEST = 100  # levels of a message: a display has a few
 # So many characters of a value may end a message; more are removed, since the rest may follow.
 _HARMLESS_PREFIX = 3

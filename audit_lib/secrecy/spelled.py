@@ -5,12 +5,11 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from audit_lib.secrecy.forms import WINDOW
+from audit_lib.secrecy.forms import SHORTEST, WINDOW
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import Gate, Hit, Matcher
 from audit_lib.secrecy.numbers_in_row import any_of, any_text
 
-SHORTEST = 8  # characters
 # Signs between two bytes: at most as many as an indented list has. The expressions set no limit: they are
 # three times faster without.
 _WIDEST = 24

@@ -12,9 +12,8 @@ import pandas as pd
 
 from audit_lib.project.policy import Policy
 from audit_lib.report.publish.source_notebooks import source_notebook
-from audit_lib.secrecy.forms import STRONG_BITS
+from audit_lib.secrecy.forms import SHORTEST, STRONG_BITS
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.scrub import SHORTEST
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.value_questions import component
 
