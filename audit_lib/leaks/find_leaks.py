@@ -1,5 +1,6 @@
 """The search for leaks from values to tables: what is searched for, where it is, which leaks that makes."""
 
+from collections.abc import Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,9 @@ from audit_lib.base.contracts import LeakCoverage
 from audit_lib.base.git.commits import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.chosen_in_use import where_in_use
-from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.history_walk import LazyWalk
+from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.scanner_reports import read_reports
@@ -59,12 +60,11 @@ def find_leaks(
     """Every leak of the values that sources hold and, with `patterns`, of what looks like a secret.
 
     A cache folder, outside the project, remembers what held nothing; without one nothing is remembered but
-    the rules, as they were compiled.
-    `every_provider` adds kingfisher's own rules to ours. What patterns find goes to the keeper and is
-    then searched for like a value that was given. The objects are those of the `listing`, by default
-    those that are there now: one that is made meanwhile is the next search's. With `as_of` a place that
-    a later commit made is left out; a file on disk has no date. Folders `also` named are searched too, and
-    `reports` of other scanners joined.
+    the rules, as they were compiled. `every_provider` adds kingfisher's own rules to ours. What patterns find
+    goes to the keeper and is then searched for like a value that was given. The objects are those of the
+    `listing`, by default those that are there now: one that is made meanwhile is the next search's. With
+    `as_of` a place that a later commit made is left out; a file on disk has no date. Folders `also` named are
+    searched too, and `reports` of other scanners joined.
 
     Raises:
         BadInput: the project is a folder of a repository above it, whose history would be left out; a report
@@ -72,25 +72,20 @@ def find_leaks(
     """
     refuse_part_of_repository(project.root)
     listing = listing or begin_listing(project.root)
+    walk = LazyWalk(project.root, listing)
     targets = leak_targets(entries, inventory, policy, keeper)
     held = keeper.fingerprints()
-    coverage = []
-    walk, chosen, counted = LazyWalk(project.root, listing), set[Chosen](), list[tuple[str, int]]()
-    values: dict[str, str] = {}
     shapes = Shapes(keeper, policy.placeholders, user_cache() / "rules", every_provider=every_provider)
     reported = read_reports(reports, project.root, shapes)
     targets = with_patterns(targets, reported_shapes(reported), keeper, held)
+    met = PatternSearch()
     if patterns:
         scans = ScanCache(cache, keeper.key, project.root, "shapes", shapes.digest, believe=not fresh)
         homes = homes_of(project)
         met = search_patterns(
             project.root, shapes, homes, listing, walk=walk, cache=scans, progress=progress, also=also
         )
-        targets = with_hashes(targets, met.hashes)
-        targets = with_patterns(targets, met.shapes, keeper, held)
-        chosen, counted = met.chosen, met.idle
-        targets, values = with_chosen(targets, chosen, keeper, held)
-        coverage.append(pattern_coverage(met))
+    targets, values = _with_met(targets, met, keeper, held)
     search = search_leaks(
         project,
         keeper,
@@ -106,11 +101,19 @@ def find_leaks(
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
         "fingerprint"
     )
-    sightings = where_in_use(search.sightings, targets, chosen, counted)
+    sightings = where_in_use(search.sightings, targets, met.chosen, met.idle)
+    coverage = [search.coverage, *([pattern_coverage(met)] if patterns else [])]
     if reports:
         scrub = strong_search(keeper).scrub
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)
         coverage.append(of_reports)
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of)
-    coverage = [search.coverage, *coverage]
     return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))
+
+
+def _with_met(
+    targets: pd.DataFrame, met: PatternSearch, keeper: Keeper, held: Collection[str]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """`LeakTargets` with what patterns met, and whose value each text of a chosen password holds."""
+    targets = with_patterns(with_hashes(targets, met.hashes), met.shapes, keeper, held)
+    return with_chosen(targets, met.chosen, keeper, held)

@@ -17,7 +17,7 @@ from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
-from audit_lib.leaks.history_walk import LazyWalk
+from audit_lib.leaks.history_walk import HistoryWalk, LazyWalk
 from audit_lib.leaks.kinds_of_files import is_others
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
@@ -36,15 +36,35 @@ class PatternSearch:
     """The values found, which the keeper holds, and what was not searched."""
 
     shapes: set[Shape] = field(default_factory=set)
-    chosen: set[Chosen] = field(
-        default_factory=set
-    )  # in files alone: what only the history holds is in use nowhere
+    # in files alone: what only the history holds is in use nowhere
+    chosen: set[Chosen] = field(default_factory=set)
     hashes: set[str] = field(default_factory=set)  # fingerprints of hashes of passwords, in files alone
     # where values are under a password's name that are counted and not listed: path and line
     idle: list[tuple[str, int]] = field(default_factory=list)
     marked: set[str] = field(default_factory=set)  # objects that hold something, or were not searched
     left_out: set[NotSearched] = field(default_factory=set)
     failed: str = ""
+
+
+@dataclass
+class _Reading:
+    """Which objects are read, and what came of it."""
+
+    asked: list[str]
+    read: int = 0
+    commits: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def texts(
+        self, root: Path, listing: Listing, done: PatternSearch, progress: Progress
+    ) -> Iterator[tuple[str, bytes]]:
+        """What people can read of them, with their ids."""
+        for batch in listing.read(root, self.asked, self.missing, self.faults):
+            yield from _texts(batch, done)
+            self.commits += [span.oid for span in batch.spans if span.kind == "commit"]
+            self.read += batch.begun
+            progress("shapes in git objects", self.read, len(self.asked))
 
 
 def search_pattern_objects(
@@ -61,38 +81,22 @@ def search_pattern_objects(
     if listing.digest == before.listing and _found_again(root, shapes, before, done):
         return before
     walked = walk.result() if listing.is_new(before) else None
-    asked = listing.to_read(before)
-    if asked is None:
-        # The names in trees are no texts.
-        asked = walked.by_path(listing.without(walked.every_tree)) if walked else listing.without(())
+    reading = _Reading(_to_read(listing, before, walked))
     # How far the rules of kingfisher's own reach nobody here knows.
-    compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(asked))
-    missing: list[str] = []
-    faults: list[str] = []
-    commits: list[str] = []
-    met: list[str] = []
-    read = 0
-
-    def texts() -> Iterator[tuple[str, bytes]]:
-        nonlocal read
-        for batch in listing.read(root, asked, missing, faults):
-            yield from _texts(batch, done)
-            commits.extend(span.oid for span in batch.spans if span.kind == "commit")
-            read += batch.begun
-            progress("shapes in git objects", read, len(asked))
-
+    compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(reading.asked))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looked = _looked(pool, ahead(_shares(compared.changes(texts())), 2), shapes)
+        changes = compared.changes(reading.texts(root, listing, done, progress))
+        looked = _looked(pool, ahead(_shares(changes), 2), shapes)
         met = [change.oid for change, holds in holding(looked, shapes.meets) if holds]
     # The path decides what counts; what was met is read once more.
-    places = walked.places(met) if walked else _places(root, met, commits, before)
+    places = walked.places(met) if walked else _places(root, met, reading.commits, before)
     again = (text for batch in read_objects(root, met) for text in _texts(batch, PatternSearch()))
     changes = compared.another().changes(again if met else ())
     witnesses = _look_closely(changes, shapes, places, done)
-    done.failed = "; ".join(dict.fromkeys(faults))
-    if missing:
-        done.left_out.add(NotSearched(".git", f"{len(missing):,} objects are missing or broken"))
-    if missing or read < len(asked):
+    done.failed = "; ".join(dict.fromkeys(reading.faults))
+    if reading.missing:
+        done.left_out.add(NotSearched(".git", f"{len(reading.missing):,} objects are missing or broken"))
+    if reading.missing or reading.read < len(reading.asked):
         return Memory()
     bringing = {place.commit for some in places.values() for place in some}
     return Memory(
@@ -102,6 +106,14 @@ def search_pattern_objects(
         witnesses=witnesses,
         packed=listing.clean(done.marked, before),
     )
+
+
+def _to_read(listing: Listing, before: Memory, walked: HistoryWalk | None) -> list[str]:
+    """The objects that may hold what was not known before; the names in trees are no texts."""
+    asked = listing.to_read(before)
+    if asked is not None:
+        return asked
+    return walked.by_path(listing.without(walked.every_tree)) if walked else listing.without(())
 
 
 def _is_endless(content: bytes) -> bool:

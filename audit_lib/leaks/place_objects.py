@@ -1,6 +1,6 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -94,23 +94,20 @@ def _read_history(
 ) -> _History:
     """Walks new commits and those that brought something; the others still bring nothing."""
     blobs = {one.oid for one in done.found if one.kind == "blob"}
-    names = {one.name for one in done.found if one.kind == "tree" and one.name}
     new = [oid for oid in done.commits if oid not in memory.commits]
     places = walk.places(blobs)
-    named: dict[bytes, list[Introduction]] = {name: [] for name in names}
-    concerned = {one.oid for one in done.found if one.kind == "commit"}
-    concerned |= {place.commit for known in places.values() for place in known}
+    named: dict[bytes, list[Introduction]] = {
+        one.name: [] for one in done.found if one.kind == "tree" and one.name
+    }
     blobs = set() if walk.files else blobs
-    walks = bool(blobs or names)
+    walks = bool(blobs or named)
     with ThreadPoolExecutor(1) as pool:
         # It needs nothing of the walk, and takes half as long.
         clones = pool.submit(cloned, root) if (walks or places) and new else None
-        for place in introductions(root, [*new, *memory.commits], blobs, names) if walks else ():
-            concerned.add(place.commit)
-            if place.oid in blobs:
-                places.setdefault(place.oid, []).append(place)
-            for name in names.intersection(place.path.split(b"/")):
-                named[name].append(place)
+        if walks:
+            _add_introductions(root, [*new, *memory.commits], blobs, places, named)
+    concerned = {one.oid for one in done.found if one.kind == "commit"}
+    concerned |= {place.commit for some in (*places.values(), *named.values()) for place in some}
     refs = read_refs(root)
     # While no ref has moved, what one reached it reaches still.
     known = {
@@ -128,6 +125,21 @@ def _read_history(
         in_index(root),
         refs,
     )
+
+
+def _add_introductions(
+    root: Path,
+    commits: list[str],
+    blobs: Collection[str],
+    places: dict[str, list[Introduction]],
+    named: dict[bytes, list[Introduction]],
+) -> None:
+    """Adds where commits put the blobs, and paths with one of the names."""
+    for place in introductions(root, commits, blobs, named):
+        if place.oid in blobs:
+            places.setdefault(place.oid, []).append(place)
+        for name in named.keys() & place.path.split(b"/"):
+            named[name].append(place)
 
 
 def _of_blob(one: InObject, history: _History) -> Iterator[Sighting]:
