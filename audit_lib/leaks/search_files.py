@@ -40,7 +40,6 @@ class FileSearch:
     clean: set[str] = field(default_factory=set)
     known: dict[str, list[list[Any]]] = field(default_factory=dict)
     listed: int = 0
-    searched: int = 0
     left_out: list[NotSearched] = field(default_factory=list)
     expansion: Expansion = field(default_factory=Expansion)
 
@@ -78,7 +77,6 @@ def search_files(
         look = _in_name(file, search) if is_home else _search_file(file, search, faults, done.expansion)
         hits = list(look)
         done.found += hits
-        done.searched += 1
         done.left_out += [NotSearched(file.path, fault) for fault in dict.fromkeys(faults)]
         if not hits and not faults:
             done.clean.add(file_id)

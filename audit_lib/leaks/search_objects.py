@@ -21,6 +21,11 @@ from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
+# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
+_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
+CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
+_ELSEWHERE = "points to content that git LFS stores elsewhere"
+
 
 class FoundInMember(Protocol):
     """A value found in a member of an archive."""
@@ -138,12 +143,6 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
             or bytes(data[start + 257 : start + 262]) == b"ustar"
         ):
             yield span
-
-
-# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
-_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
-CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
-_ELSEWHERE = "points to content that git LFS stores elsewhere"
 
 
 def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:

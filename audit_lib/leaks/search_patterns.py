@@ -18,10 +18,10 @@ from audit_lib.leaks.kinds_of_files import is_installed
 from audit_lib.leaks.password_hashes import password_hashes
 from audit_lib.leaks.pattern_objects import SHARES, TOO_LARGE, PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory, ScanCache
-from audit_lib.leaks.secret_patterns import Shape, Shapes, is_available
+from audit_lib.leaks.secret_patterns import ENGINE, Shape, Shapes, is_available
 
 _AT_ONCE = 8 << 20  # bytes of files read ahead
-_NO_SCANNER = "kingfisher-secret-scanner is not installed: only known values were searched for"
+_NO_SCANNER = f"{ENGINE} is not installed: only known values were searched for"
 
 
 def search_patterns(

@@ -12,6 +12,11 @@ from audit_lib.base.contracts import LeakCoverage, LeakPlaces, Leaks, rows
 from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.urgency import NOT_KNOWN, with_force
 
+_IDLE = (
+    "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
+    "document: counted, not listed"
+)
+
 
 def tabulate_leaks(
     sightings: pd.DataFrame, targets: pd.DataFrame, inventory: pd.DataFrame, as_of: datetime | None = None
@@ -107,27 +112,12 @@ def _place(sighting: Any) -> dict[str, Any]:
 def pattern_coverage(met: PatternSearch) -> pd.DataFrame:
     """`LeakCoverage` of the search by patterns."""
     state = "incomplete" if met.failed else "partly" if met.left_out else "searched"
-    parts: list[dict[str, Any]] = [
-        {"part": "patterns", "place": ".", "state": state, "count": None, "reason": met.failed}
-    ]
+    parts = [_coverage_row(".", state, None, met.failed)]
     if met.idle:
-        parts.append(
-            {
-                "part": "patterns",
-                "place": "files",
-                "state": "partly",
-                "count": len(met.idle),
-                "reason": "values under a password's name are placeholders, or defaults in a comment, a "
-                "test, an example or a document: counted, not listed",
-            }
-        )
-    for one in sorted(met.left_out):
-        row = {
-            "part": "patterns",
-            "place": one.place,
-            "state": "not searched",
-            "count": 1,
-            "reason": one.reason,
-        }
-        parts.append(row)
+        parts.append(_coverage_row("files", "partly", len(met.idle), _IDLE))
+    parts += [_coverage_row(one.place, "not searched", 1, one.reason) for one in sorted(met.left_out)]
     return LeakCoverage.of(parts)
+
+
+def _coverage_row(place: str, state: str, count: int | None, reason: str) -> dict[str, Any]:
+    return {"part": "patterns", "place": place, "state": state, "count": count, "reason": reason}
