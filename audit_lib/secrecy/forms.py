@@ -5,7 +5,7 @@ import json
 import re
 import shlex
 from base64 import b32encode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from audit_lib.secrecy.strength import strength_bits
@@ -19,6 +19,7 @@ _PUBLIC_PREFIX = re.compile(r"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])*")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
 # What JSON writers of web frameworks escape so that a text may stand inside a <script>.
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'+="}
+_TAG_SAFE = {ord(sign): _SCRIPT_SAFE[ord(sign)] for sign in "&<>"}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 # Of the first characters of base64, those that share bits with 0, 1 or 2 bytes before the value.
 _SHARED_AT_START = (0, 2, 3)
@@ -73,16 +74,14 @@ def shortened(value: str) -> Iterator[bytes]:
 def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
     plain = value.encode("utf-8", "surrogatepass")
     yield "plain", plain
-    for text in _url_encoded(plain):
-        yield "url", text.encode()
-    for text in _in_json(_json_escaped(value)):
-        yield "json", text.encode("utf-8", "surrogatepass")
-    for text in _in_json(_html_escaped(value)):
-        yield "html", text.encode("utf-8", "surrogatepass")
-    for text in _in_json(_quoted(value)):
-        yield "quoted", text.encode("utf-8", "surrogatepass")
-    yield "hex", plain.hex().encode()
-    yield "hex", plain.hex().upper().encode()
+    for name, texts in (
+        ("url", _url_encoded(plain)),
+        ("json", _in_json(_json_escaped(value))),
+        ("html", _in_json(_html_escaped(value))),
+        ("quoted", _in_json(_quoted(value))),
+        ("hex", _hexadecimal(plain)),
+    ):
+        yield from ((name, text.encode("utf-8", "surrogatepass")) for text in texts)
     yield from _base64("base64", plain)
     for once in dict.fromkeys(text for _, text in _base64("base64", plain)):
         yield from (("base64 twice", twice) for _, twice in _base64("base64", once))
@@ -92,8 +91,7 @@ def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
         wide = value.encode(codec, "surrogatepass")
         yield "utf-16", wide
         yield from _base64("utf-16 base64", wide)
-        yield "utf-16 hex", wide.hex().encode()
-        yield "utf-16 hex", wide.hex().upper().encode()
+        yield from (("utf-16 hex", text.encode()) for text in _hexadecimal(wide))
     for text in (value.lower(), value.upper()):
         # In small letters a name or a word would be met by chance.
         if text != value and strength_bits(text) >= STRONG_BITS:
@@ -112,10 +110,10 @@ def _json_escaped(value: str) -> Iterator[str]:
         yield text
         yield text.replace("/", "\\/")
         yield text.translate(_SCRIPT_SAFE)
-        yield text.translate({key: text for key, text in _SCRIPT_SAFE.items() if chr(key) in "&<>"})
+        yield text.translate(_TAG_SAFE)
 
 
-def _in_json(texts: Iterator[str]) -> Iterator[str]:
+def _in_json(texts: Iterable[str]) -> Iterator[str]:
     """Each text, and as it is within a JSON text, as in logs and notebooks."""
     for text in dict.fromkeys(texts):
         yield text
@@ -138,6 +136,10 @@ def _quoted(value: str) -> Iterator[str]:
     yield shlex.quote(value).removeprefix("'").removesuffix("'")
     yield value.replace("$", "\\$")
     yield value.replace("$", "$$")
+
+
+def _hexadecimal(plain: bytes) -> tuple[str, str]:
+    return plain.hex(), plain.hex().upper()
 
 
 def _base64(name: str, plain: bytes) -> Iterator[tuple[str, bytes]]:
