@@ -20,7 +20,7 @@ _HERE = Path(__file__)
 _SOURCES = (_HERE, _HERE.with_name("compare_kernel.py"))
 COMPARE = Kernel("comparison", "audit_lib.leaks.compare_kernel", _SOURCES)
 _BITS = 15  # of the size of the table
-WORTH = 2_000  # objects, from which on loading it is less work than what it saves,
+_WORTH = 2_000  # objects, from which on loading it is less work than what it saves,
 WORTH_COMPILING = 20_000  # and compiling it
 _SMALL = 2_000  # bytes; what is smaller is searched as a whole
 _APART = b"\n\n\n"  # between two parts, so that they do not read as one
@@ -108,7 +108,7 @@ def holding(
 def comparison(reach: int, endless: Callable[[bytes], bool], objects: int) -> Comparison:
     """A comparison for a search in so many objects; where it is not worth its while, it compares nothing."""
     entry = None
-    if objects >= WORTH_COMPILING or (objects >= WORTH and is_at_hand(COMPARE)):
+    if objects >= WORTH_COMPILING or (objects >= _WORTH and is_at_hand(COMPARE)):
         try:
             entry = load_entry(COMPARE)
         except NotCompiled:

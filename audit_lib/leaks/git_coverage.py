@@ -7,6 +7,7 @@ from pathlib import Path
 from audit_lib.base.git.commands import GitFailed, run_git
 from audit_lib.base.git.process import pieces, running
 from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.git_history import SUBMODULE
 
 
 def repository_limits(root: Path, lacking: str | None = None) -> list[NotSearched]:
@@ -65,7 +66,7 @@ def _submodules(root: Path) -> list[str]:
     return [
         entry.partition(b"\t")[2].decode("utf-8", "backslashreplace")
         for entry in entries
-        if entry[:6] == b"160000"
+        if entry.startswith(SUBMODULE)
     ]
 
 

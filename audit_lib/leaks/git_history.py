@@ -82,7 +82,7 @@ def reach(root: Path, commits: Collection[str], clones: Collection[str] = ()) ->
 
 
 def _reached(root: Path, refs: tuple[str, ...]) -> list[str]:
-    if "HEAD" in refs and not head_commit(root):
+    if "HEAD" in refs and not _head_commit(root):
         refs = tuple(ref for ref in refs if ref != "HEAD")
     return run_git(root, "rev-list", *refs).decode("ascii").split()
 
@@ -109,12 +109,12 @@ def _time(header: list[bytes], label: bytes) -> datetime | None:
 
 def at_head(root: Path) -> dict[str, set[bytes]]:
     """The paths at HEAD of each blob; empty if there is no commit yet."""
-    if not head_commit(root):
+    if not _head_commit(root):
         return {}
     return _listed(run_git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD"), column=2)
 
 
-def head_commit(root: Path) -> bytes:
+def _head_commit(root: Path) -> bytes:
     """HEAD's commit, b"" if there are no commits yet."""
     return run_git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1)).strip()
 
@@ -150,4 +150,4 @@ def read_refs(root: Path) -> Refs:
     for line in listed.splitlines():
         name, *oids = line.split(b"\0")
         names.update({oid.decode("ascii"): name for oid in oids if oid})
-    return Refs(names, sha256(listed + head_commit(root)).hexdigest())
+    return Refs(names, sha256(listed + _head_commit(root)).hexdigest())

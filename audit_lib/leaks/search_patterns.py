@@ -24,6 +24,15 @@ _AT_ONCE = 8 << 20  # bytes of files read ahead
 _NO_SCANNER = f"{ENGINE} is not installed: only known values were searched for"
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A file's beginning, its state's id; "" if there is more of the file, so that it is never clean."""
+
+    path: str
+    state: str
+    content: bytes
+
+
 def search_patterns(
     root: Path,
     shapes: Shapes,
@@ -93,15 +102,6 @@ def _search_files(
                     if not (met or in_file.chosen or in_file.idle or hashes):
                         clean.add(one.state)
     return clean - {""}
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A file's beginning, its state's id; "" if there is more of the file, so that it is never clean."""
-
-    path: str
-    state: str
-    content: bytes
 
 
 def _batches(files: Iterator[_Read]) -> Iterator[list[_Read]]:

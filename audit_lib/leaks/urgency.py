@@ -41,13 +41,13 @@ def urgency(leak: Any) -> tuple[Any, ...]:
 def with_force(leaks: pd.DataFrame, inventory: pd.DataFrame) -> pd.DataFrame:
     """`Leaks`, the most urgent first, each with what the values at hand say: is it in force or not?"""
     held = list(rows(inventory))
-    force = [force_of(leak, homes_of(leak, held)) for leak in rows(leaks)]
+    force = [_force_of(leak, homes_of(leak, held)) for leak in rows(leaks)]
     found = leaks.assign(force=pd.Series(force, index=leaks.index, dtype="str"))
     keys = list(map(urgency, rows(found)))
     return Leaks.checked(found.iloc[sorted(range(len(keys)), key=keys.__getitem__)])
 
 
-def force_of(leak: Any, homes: Iterable[Any]) -> str:
+def _force_of(leak: Any, homes: Iterable[Any]) -> str:
     """Whether a leaked value is in force in one of the places where its secret lives."""
     if leak.in_force:
         return IN_FORCE

@@ -9,7 +9,7 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.ledger.entry import GENESIS, LONGEST_LINE, Entry, parse_line
 
-LARGEST_CHAIN = 512 * 2**20
+_LARGEST_CHAIN = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ def _link_faults(place: str, writer: str, number: int, entry: Entry, previous: E
     return faults
 
 
-def _content(path: Path, last: int = LARGEST_CHAIN) -> bytes:
+def _content(path: Path, last: int = _LARGEST_CHAIN) -> bytes:
     # Never through a link, never from a pipe or device: the ledger lies in the audited project.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(0, "not a regular file")
-        if facts.st_size > LARGEST_CHAIN:
-            raise OSError(0, f"larger than {LARGEST_CHAIN >> 20} MiB")
+        if facts.st_size > _LARGEST_CHAIN:
+            raise OSError(0, f"larger than {_LARGEST_CHAIN >> 20} MiB")
         file.seek(max(0, facts.st_size - last))
         return file.read()

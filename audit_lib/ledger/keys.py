@@ -18,9 +18,9 @@ from audit_lib.secrecy.keeper import Keeper, Key
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-FORMAT = "audit_lib key, encrypted, 1"
-SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
-SHORTEST_PASSPHRASE = 12
+_FORMAT = "audit_lib key, encrypted, 1"
+_SCRYPT = {"n": 2**17, "r": 8, "p": 1}  # OWASP's first choice: 128 MiB, about half a second
+_SHORTEST_PASSPHRASE = 12
 
 
 def demo_key() -> Key:
@@ -122,11 +122,11 @@ def export_key(key: Key, passphrase: str) -> str:
     """
     if key.origin != "file":
         raise BadInput.at("key", f"is a {key.origin} key, which cannot be exported")
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise BadInput.at("passphrase", f"has fewer than {SHORTEST_PASSPHRASE} characters")
+    if len(passphrase) < _SHORTEST_PASSPHRASE:
+        raise BadInput.at("passphrase", f"has fewer than {_SHORTEST_PASSPHRASE} characters")
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
     sealed = _cipher(passphrase, salt).encrypt(nonce, key.material, _header(key.key_id))
-    lines = {"format": FORMAT, "key_id": key.key_id, "salt": salt.hex(), "nonce": nonce.hex()}
+    lines = {"format": _FORMAT, "key_id": key.key_id, "salt": salt.hex(), "nonce": nonce.hex()}
     return json.dumps(lines | {"sealed": sealed.hex()}, indent=2) + "\n"
 
 
@@ -134,7 +134,7 @@ def open_export(text: str, passphrase: str, place: str = "key export") -> Key:
     """The key in an export; `BadInput` if it is not an export, was changed, or the passphrase is another."""
     try:
         fields = json.loads(text)
-        if fields["format"] != FORMAT:
+        if fields["format"] != _FORMAT:
             raise KeyError
         salt, nonce, sealed = (bytes.fromhex(fields[name]) for name in ("salt", "nonce", "sealed"))
         key_id = str(fields["key_id"])
@@ -158,11 +158,11 @@ def _cipher(passphrase: str, salt: bytes) -> "AESGCM":
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415  most commands export no key
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
 
-    return AESGCM(Scrypt(salt=salt, length=32, **SCRYPT).derive(passphrase.encode("utf-8", "surrogatepass")))
+    return AESGCM(Scrypt(salt=salt, length=32, **_SCRYPT).derive(passphrase.encode("utf-8", "surrogatepass")))
 
 
 def _header(key_id: str) -> bytes:
-    return f"{FORMAT}\0{key_id}".encode("utf-8", "surrogatepass")
+    return f"{_FORMAT}\0{key_id}".encode("utf-8", "surrogatepass")
 
 
 def _names_a_key(path: Path, main: Path) -> bool:

@@ -38,12 +38,12 @@ def heads_of(ledger_dir: Path, key: Key) -> tuple[tuple[str, str], ...]:
 def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
     """The entry that `append` writes; how far every chain goes is remembered."""
     entry = append(ledger_dir, key, draft, at, writer)
-    remember_heads(ledger_dir, key)
+    _remember_heads(ledger_dir, key)
     return entry
 
 
-def remember_heads(ledger_dir: Path, key: Key) -> None:
-    """Remember the heads of the ledger, to be called after each write under a key of one's own."""
+def _remember_heads(ledger_dir: Path, key: Key) -> None:
+    """Remember the heads of a ledger that was written under a key of one's own."""
     if key.origin == "file":
         known = dict(known_heads(ledger_dir).heads)
         remember(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir)})

@@ -248,7 +248,5 @@ def _guard_command(guard: Guard) -> list[GuardedStream]:
 
 
 def _release(stream: GuardedStream) -> None:
-    try:
+    with suppress(OSError, ValueError):  # closed already, or nobody reads
         stream.release()
-    except (OSError, ValueError):  # closed already, or nobody reads
-        return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NoReturn, TypeVar
 
-DOMAIN = b"audit_lib/v1\0"
+_DOMAIN = b"audit_lib/v1\0"
 Answer = TypeVar("Answer", bool, int, float)
 
 
@@ -58,7 +58,7 @@ class Keeper:
 
     def fingerprint(self, value: str) -> str:
         """HMAC-SHA-256 under the key and the domain; neither name nor environment enters, so reuse shows."""
-        return hmac.digest(self.key.material, DOMAIN + value.encode("utf-8", "surrogatepass"), sha256).hex()
+        return hmac.digest(self.key.material, _DOMAIN + value.encode("utf-8", "surrogatepass"), sha256).hex()
 
     def ask(self, fingerprint: str, question: Callable[[str], Answer]) -> Answer:
         """What a question about a value answers; text is refused, since it could be the value."""

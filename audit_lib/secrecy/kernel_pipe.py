@@ -8,7 +8,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 
 HANDOFF = "AUDIT_HANDOFF_FD"
+_received: dict[str, Any] | None = None  # by this process
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,8 @@ def _pack(handoff: Handoff) -> bytes:
 
 
 def _write(writer: int, packed: bytes) -> None:
-    try:
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(packed)
-    except BrokenPipeError:
-        return  # the kernel ended without reading
+    with suppress(BrokenPipeError), os.fdopen(writer, "wb") as pipe:  # the kernel ended without reading
+        pipe.write(packed)
 
 
 def receive(parameters: Mapping[str, object]) -> Any | None:
@@ -101,6 +99,3 @@ def receive(parameters: Mapping[str, object]) -> Any | None:
     if _received is None or _received["parameters"] != dict(parameters):
         return None
     return _received["audit"]
-
-
-_received: dict[str, Any] | None = None

@@ -32,6 +32,7 @@ _HEAD = 32  # bytes by which a form is looked for
 _MANY = 100_000  # forms; of so many, most are overlapping parts of values, which share …
 _SHARED = 7  # … a run of so many bytes, the least among those at …
 _STARTS = 6  # … so many positions: any 12 bytes have these
+_Group = dict[tuple[int, int], dict[bytes, list[bytes]]]
 
 
 class Matcher:
@@ -88,9 +89,6 @@ class Matcher:
 
     def __repr__(self) -> str:
         return f"Matcher({len(self)} patterns)"
-
-
-_Group = dict[tuple[int, int], dict[bytes, list[bytes]]]
 
 
 def _head(form: bytes) -> tuple[int, bytes]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from audit_lib.secrecy.keeper import Key
 
-FIELD = "mac"
+_FIELD = "mac"
 
 MANIFEST = "MANIFEST.json"  # what every publication is signed in
 SIGNOFFS = "signoffs.json"  # who signed it afterwards: not in the manifest, but in the ledger
@@ -18,13 +18,13 @@ EVIDENCE = "evidence.zip"  # a copy of a publication's other files, or of an inc
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
     """The document with its MAC (HMAC-SHA-256, 64 hexadecimal digits); null under a throw-away key."""
     mac = None if key.origin == "throw-away" else _mac(key, document)
-    return {**document, FIELD: mac}
+    return {**document, _FIELD: mac}
 
 
 def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:
     """Whether the document is as a holder of the key signed it."""
-    unsigned = {name: part for name, part in document.items() if name != FIELD}
-    return hmac.compare_digest(str(document.get(FIELD)), _mac(key, unsigned))
+    unsigned = {name: part for name, part in document.items() if name != _FIELD}
+    return hmac.compare_digest(str(document.get(_FIELD)), _mac(key, unsigned))
 
 
 def _mac(key: Key, document: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from audit_lib.secrecy.hyperscan_scan import HyperscanScan
 if TYPE_CHECKING:
     from audit_lib.secrecy.numpy_scan import NumpyScan
 
-MANY = 1000  # forms take as long to compile as numpy to import
+_MANY = 1000  # forms take as long to compile as numpy to import
 # To compile a form takes as long as to sift some 4,000 bytes, and each time takes as long as 6,000.
 _WORTH = 2000
 _TIME = 6000
@@ -23,7 +23,7 @@ class SparingScan:
     def __init__(self, forms: Sequence[bytes]) -> None:
         """As that of HyperscanScan."""
         self._forms = forms
-        self._left = _WORTH * len(forms) if len(forms) >= MANY else 0
+        self._left = _WORTH * len(forms) if len(forms) >= _MANY else 0
 
     def ends(self, data: bytes) -> list[tuple[int, int]]:
         """As that of HyperscanScan."""

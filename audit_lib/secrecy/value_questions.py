@@ -32,7 +32,7 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     values too, so it does not count in what looks generated."""
     long, short = _by_length(markers)
     text = value.strip()
-    return matches_glob(text, long) or (not _looks_generated(text) and matches_glob(text, short))
+    return matches_glob(text, long) or (not _is_long_and_mixed(text) and matches_glob(text, short))
 
 
 @cache
@@ -138,9 +138,9 @@ def component(name: str) -> Callable[[str], str | None]:
     return cut
 
 
-def _looks_generated(text: str) -> bool:
+def _is_long_and_mixed(text: str) -> bool:
     classes = all(re.search(_CLASSES[name], text) for name in ("lower", "upper", "digit"))
-    return len(text) >= 16 and classes and not re.search(r"\s", text)
+    return len(text) >= _LONG_PART and classes and not re.search(r"\s", text)
 
 
 def _fixed(marker: str) -> int:
