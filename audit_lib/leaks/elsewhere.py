@@ -37,6 +37,11 @@ def place_elsewhere(path: str) -> str:
     return next((place for place, names in _KINDS if re.search(names, path)), "outside")
 
 
+def shown_below(root: Path, path: str) -> str:
+    """A path within a folder or file outside the project, with that as it was given before it."""
+    return str((root.parent if root.is_file() else root) / path)
+
+
 def written_at(path: Path) -> datetime | None:
     """When a file was last written, so that what it holds was there by then; None if nobody can say."""
     try:

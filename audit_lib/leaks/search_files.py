@@ -9,7 +9,7 @@ from audit_lib.base.archives import HEAD, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
-from audit_lib.leaks.elsewhere import place_elsewhere
+from audit_lib.leaks.elsewhere import place_elsewhere, shown_below
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search_objects import CROWDED, not_within, search_archive
 from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
@@ -47,9 +47,9 @@ class FileSearch:
 def search_elsewhere(root: Path, search: ExactSearch, progress: Progress) -> FileSearch:
     """As `search_files`, in a folder or file outside the project, which is shown as it was given."""
     done = search_files(root, search, (), None, progress)
-    shown = root.parent if root.is_file() else root
-    found = [replace(one, path=str(shown / one.path)) for one in done.found]
+    found = [replace(one, path=shown_below(root, one.path)) for one in done.found]
     done.found = [replace(one, place=place_elsewhere(one.path)) for one in found]
+    done.left_out = [replace(one, place=shown_below(root, one.place)) for one in done.left_out]
     return done
 
 

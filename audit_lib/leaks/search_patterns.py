@@ -12,6 +12,7 @@ from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.binary_texts import LARGEST, text_of
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
+from audit_lib.leaks.elsewhere import shown_below
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.kinds_of_files import is_installed
@@ -59,8 +60,10 @@ def search_patterns(
             walk.begin()
     clean = _search_files(root, shapes, homes, cache, done)
     for folder in also:
-        for read in _read_files(folder, (), None, done, set()):
+        outside = PatternSearch()
+        for read in _read_files(folder, (), None, outside, set()):
             done.shapes |= shapes.look(read.content, (read.path,))
+        done.left_out |= {replace(one, place=shown_below(folder, one.place)) for one in outside.left_out}
     memory = Memory()
     if has_history:
         try:

@@ -292,6 +292,22 @@ def test_folders_outside_are_searched(project: Plot, tmp_path: Path, shared: Pat
     assert re.search(r"assistant .*session.jsonl:1 \(plain\); critical: there for [\d,]+ days at least", told)
 
 
+def test_what_is_left_out_outside_is_named_in_full(project: Plot, tmp_path: Path, shared: Path) -> None:
+    """Files of one name in several folders are several: each has its folder before it, in every part."""
+    places = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "large.txt").write_bytes(b"x y\n" * (1 << 20) + b"z")
+        (tmp_path / name / "link").symlink_to("large.txt")
+        places.append(str(tmp_path / name))
+    also = (word for place in places for word in ("--also", place))
+    record = json.loads(run(project, *also, "--format", "json", cache=shared).output)
+    rows = [row for row in record["coverage"] if row["state"] == "not searched"]
+    told = {(row["part"], row["place"]) for row in rows}
+    assert told >= {("patterns", f"{place}/large.txt") for place in places}
+    assert told >= {("files outside", f"{place}/link") for place in places}
+
+
 def test_a_folder_with_the_project_is_refused(project: Plot, tmp_path: Path) -> None:
     """Env files are the values' homes: a folder that holds them, or is held, is no place elsewhere."""
     for folder in (project.root.parent, project.root / "docs"):
