@@ -1,6 +1,7 @@
 """Finds a project's leaks and gives the answer in its layout; imported while git lists its objects."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -170,9 +171,11 @@ def _coverage_lines(coverage: pd.DataFrame) -> Iterator[Line]:
     keys = ["state", "part", "reason"]
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(keys, sort=False):
-        count = "" if group["count"].isna().all() else f"{group['count'].sum():,} "
+        count = None if group["count"].isna().all() else int(group["count"].sum())
+        parts = str(part)
+        amount = parts if count is None else counted(count, re.sub(r"s\b", "", parts, count=1), parts)
         named = [place for place in group["place"] if place not in ("", ".")]
         more = [f"{len(named) - _MOST_NAMES} more"] * (len(named) > _MOST_NAMES)
         names = f" ({', '.join([*named[:_MOST_NAMES], *more])})" if named else ""
-        said = f" {count}{part}{names}{f': {reason}' if reason else ''}"
+        said = f" {amount}{names}{f': {reason}' if reason else ''}"
         yield _line(said, f"{state}:", FAINT if state == "searched" else DOUBT)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import CleanUp
+from audit_lib.base.in_words import counted
 from audit_lib.leaks.purge import IN_HISTORY
 from audit_lib.leaks.urgency import SECRETS
 
@@ -67,7 +68,7 @@ def _removals(leak: Any, places: pd.DataFrame) -> Iterator[dict[str, Any]]:
         there = mine[mine["place"] == place]
         if len(there):
             action = "replace" if place in ("working tree", "notebook") else "remove"
-            text = f"{action} it in {len(there)} places ({place}), first {there.iloc[0]['path']}"
+            text = f"{action} it in {counted(len(there), 'place')} ({place}), first {there.iloc[0]['path']}"
             yield _step(
                 leak.leak_id, leak.variable, action, text, _STAYS.get(place, "the history still holds it")
             )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed, run_git
 from audit_lib.base.git.process import pieces, running
+from audit_lib.base.in_words import counted
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.git_history import SUBMODULE
 
@@ -46,7 +47,7 @@ def lacking_objects(root: Path, *, walked: bool = False) -> str:
                 count += sum(line.startswith(b"?") for line in lines)
     except GitFailed:
         return "has refs or a history that git cannot follow to the end"
-    return f"lacks {count:,} objects that its history names" if count else ""
+    return f"lacks {counted(count, 'object')} that its history names" if count else ""
 
 
 def _is_partial(git_dir: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from audit_lib.base.ahead import ahead
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch
+from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, text_of
@@ -95,7 +96,8 @@ def search_pattern_objects(
     witnesses = _look_closely(changes, shapes, places, done)
     done.failed = "; ".join(dict.fromkeys(reading.faults))
     if reading.missing:
-        done.left_out.add(NotSearched(".git", f"{len(reading.missing):,} objects are missing or broken"))
+        lacking = counted(len(reading.missing), "object")
+        done.left_out.add(NotSearched(".git", f"lacks {lacking}, never fetched or broken"))
     if reading.missing or reading.read < len(reading.asked):
         return Memory()
     bringing = {place.commit for some in places.values() for place in some}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.binary_texts import LARGEST, text_of
@@ -139,7 +140,7 @@ def _read_files(
                 else:
                     clean.add(whole)
     if installed:
-        done.left_out.add(NotSearched(f"{installed:,} files", "belong to installed packages or to git"))
+        done.left_out.add(NotSearched(counted(installed, "file"), "belong to installed packages or to git"))
 
 
 def _content(file: TreeFile, done: PatternSearch) -> bytes | None:

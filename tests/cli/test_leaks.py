@@ -66,7 +66,7 @@ def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
     assert lines[3] == "    working tree docs/my notes é.md:1 (plain)"
     assert lines[4].startswith("API_TOKEN: not in force, ")
     assert lines[5] == "    log backend/logs/app.log:2 (plain)"
-    assert any(line.startswith("partly: 1 values (DB_PASSWORD): has under 8 characters") for line in lines)
+    assert any(line.startswith("partly: 1 value (DB_PASSWORD): has under 8 characters") for line in lines)
     assert lines[-1].startswith("do first: rotate API_TOKEN now")
 
 

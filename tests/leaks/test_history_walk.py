@@ -92,7 +92,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (plot.root / ".git/objects" / gone[:2] / gone[2:]).unlink()
     assert not _walk(plot).is_whole
     found, _ = audit(plot.root, tmp_path)
-    assert "lacks 1 objects that its history names" in set(found.coverage["reason"])
+    assert "lacks 1 object that its history names" in set(found.coverage["reason"])
 
 
 @pytest.mark.parametrize("ref", ["heads/gone", "tags/gone"])

@@ -108,7 +108,7 @@ def test_installed_packages_are_said_to_be_left_out(tmp_path: Path) -> None:
     said = found.coverage[
         (found.coverage["part"] == "patterns") & (found.coverage["state"] == "not searched")
     ]
-    assert list(said["place"]) == ["1 files"]
+    assert list(said["place"]) == ["1 file"]
 
 
 def test_a_second_search_finds_the_same(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import GuideStatements
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.in_words import counted
 from audit_lib.project.guide.catalogue import lists_agree
 from audit_lib.project.guide.commands import commands_are_safe
 from audit_lib.project.guide.dates import dates_agree
@@ -43,7 +44,7 @@ def tabulate_guide(project: Project, policy: Policy, as_of: datetime) -> pd.Data
 def lint(guide: Guide, policy: Policy, as_of: datetime) -> Iterator[Statement]:
     """Every statement about a guide, in a fixed order."""
     if guide.unread:
-        yield _unread(f"{len(guide.unread)} lines are too long to be read")
+        yield _unread(f"has {counted(len(guide.unread), 'line')} too long to be read")
     if len(guide.lines) > MOST_LINES or len(guide.entries) > MOST_VARIABLES:
         yield _unread(f"has more than {MOST_LINES:,} lines or {MOST_VARIABLES} variables")
         return

@@ -92,7 +92,7 @@ def test_a_missing_blob_is_stated(plot: Plot) -> None:
     oid = plot.git("rev-parse", "HEAD:b.txt")
     assert not repository_limits(plot.root)
     (plot.root / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
-    assert [one.reason for one in repository_limits(plot.root)] == ["lacks 1 objects that its history names"]
+    assert [one.reason for one in repository_limits(plot.root)] == ["lacks 1 object that its history names"]
 
 
 def test_a_ref_that_leads_nowhere_is_stated(plot: Plot) -> None:
