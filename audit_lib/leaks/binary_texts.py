@@ -9,6 +9,7 @@ from html import unescape
 from audit_lib.base.zip_members import is_too_long
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
+TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 _ZIP = b"PK\3\4"
 # What holds the words of a document: Word, Excel, PowerPoint, OpenDocument.
 _PARTS = re.compile(

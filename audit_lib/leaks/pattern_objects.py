@@ -13,7 +13,7 @@ from audit_lib.base.git.objects import Batch
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
-from audit_lib.leaks.binary_texts import LARGEST, text_of
+from audit_lib.leaks.binary_texts import LARGEST, TOO_LARGE, text_of
 from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
@@ -29,7 +29,6 @@ _REACH = 250  # bytes; what a rule spans beyond the lines of a change, and the l
 # Of rules that span more: private keys, and defaults of variables behind whatever else is said of them.
 _ENDLESS = (b"PRIVATE KEY", b"PuTTY-User-Key", b'"kty"', b'variable "')
 Places = Mapping[str, list[Introduction]]
-TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
 
 
 @dataclass

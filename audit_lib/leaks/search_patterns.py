@@ -11,14 +11,14 @@ from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
-from audit_lib.leaks.binary_texts import LARGEST, text_of
+from audit_lib.leaks.binary_texts import LARGEST, TOO_LARGE, text_of
 from audit_lib.leaks.chosen_passwords import ChosenInFile, chosen_in_file
 from audit_lib.leaks.elsewhere import shown_below
 from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.kinds_of_files import is_installed
 from audit_lib.leaks.password_hashes import password_hashes
-from audit_lib.leaks.pattern_objects import SHARES, TOO_LARGE, PatternSearch, search_pattern_objects
+from audit_lib.leaks.pattern_objects import SHARES, PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.secret_patterns import ENGINE, Shape, Shapes, is_available
 

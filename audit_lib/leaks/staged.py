@@ -16,7 +16,7 @@ from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.search_objects import InObject, search_named
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.shown_names import shown_names
-from audit_lib.leaks.staged_patterns import Blobs, new_shapes
+from audit_lib.leaks.staged_patterns import Blobs, New, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates
@@ -93,8 +93,10 @@ def search_staged(
     for path, line, name in _by_ledger(root, staged, keeper, only_seen, left_out) if only_seen else ():
         hits.add(StagedHit(search.scrub(path), line, name, "seen by the ledger"))
     places = {(hit.path, hit.line) for hit in hits}
-    new = _by_shape(root, staged, head, search, shapes) if shapes else ()
-    hits.update(hit for hit in new if (hit.path, hit.line) not in places)
+    held = keeper.fingerprints()
+    new = list(new_shapes(root, staged, head, shapes, left_out)) if shapes else []
+    shown = shown_names({shape.name for *_, shape in new}, keeper, held)
+    hits.update(hit for hit in _by_shape(new, search, shown) if (hit.path, hit.line) not in places)
     files = sum(map(len, staged.values()))
     return StagedSearch(
         files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(set(left_out)))
@@ -152,11 +154,8 @@ def _by_ledger(
                     yield from ((path, line, name) for path in staged[span.oid])
 
 
-def _by_shape(root: Path, staged: Blobs, head: Blobs, search: ExactSearch, shapes: Shapes) -> _Hits:
+def _by_shape(new: Iterable[New], search: ExactSearch, shown: Collection[str]) -> _Hits:
     """One hit for each line: under a name that may be shown, else under the rule that met it."""
-    held = shapes.keeper.fingerprints()
-    new = list(new_shapes(root, staged, head, shapes))
-    shown = shown_names({shape.name for *_, shape in new}, shapes.keeper, held)
     told: dict[tuple[str, int], str] = {}
     for path, line, shape in sorted(
         new, key=lambda one: (one[2].name not in shown, one[2].name, one[2].rule)

@@ -260,6 +260,17 @@ def test_a_commit_stops_at_a_new_secret(tmp_path: Path, shared: Path) -> None:
     assert "not searched: what looks like a secret" in told.stderr
 
 
+def test_a_staged_file_that_is_too_large_is_said(tmp_path: Path, shared: Path) -> None:
+    """Only known values are searched for in it: that nothing was found in it says no more."""
+    plot = new_plot(tmp_path / "shop")
+    plot.file("large.py", "x = 1\n" * (1 << 20))
+    plot.git("add", "-A")
+    told = run(plot, "--staged", cache=shared).stderr
+    assert (
+        "not searched: large.py: has more than 4,194,304 bytes: only known values were searched for" in told
+    )
+
+
 def test_of_copies_that_change_each_has_its_past(tmp_path: Path, shared: Path) -> None:
     """What both of two equal files held before is no news to a commit that changes both."""
     plot, held = new_plot(tmp_path / "shop"), fake_value("in both, known to nobody")
