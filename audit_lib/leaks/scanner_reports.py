@@ -10,11 +10,12 @@ from urllib.parse import unquote
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
+from audit_lib.base.in_words import counted
 from audit_lib.leaks.secret_patterns import Shapes, is_available
 from audit_lib.leaks.targets import weakness
 
 _LARGEST = 64 << 20  # bytes
-_MOST_FAULTS = 20  # of one report that are listed
+_MOST_FAULTS = 20  # that are listed
 _WITHHELD = re.compile(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$")
 _WORD = re.compile(r"\S{8,4096}")
 _UNREADABLE = (
@@ -67,7 +68,9 @@ def read_reports(files: tuple[Path, ...], root: Path, shapes: Shapes) -> list[Re
             except _Odd as odd:
                 faults.append(Fault(str(file), f"result {number:,} {odd}"))
     if faults:
-        raise BadInput(faults[:_MOST_FAULTS])
+        left = len(faults) - _MOST_FAULTS
+        more = [Fault("--import", counted(left, "more fault"))] if left > 0 else []
+        raise BadInput([*faults[:_MOST_FAULTS], *more])
     return sorted(found)
 
 

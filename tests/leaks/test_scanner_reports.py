@@ -114,10 +114,13 @@ def test_a_bad_report_says_where(text: str, said: str, tmp_path: Path) -> None:
 
 
 def test_all_faults_of_a_report_are_said_at_once(tmp_path: Path) -> None:
-    """Two odd results are two faults."""
+    """Two odd results are two faults; of very many the last line says how many more there are."""
     with pytest.raises(BadInput) as caught:
         _read(json.dumps([_gitleaks() | {"File": ""}, _gitleaks(), _gitleaks() | {"RuleID": 1}]), tmp_path)
     assert len(caught.value.faults) == 2
+    with pytest.raises(BadInput) as caught:
+        _read(json.dumps([_gitleaks() | {"File": ""}] * 33), tmp_path)
+    assert [fault.text for fault in caught.value.faults[19:]] == ["result 20 names no file", "13 more faults"]
 
 
 def test_each_result_is_one_leak(tmp_path: Path) -> None:
