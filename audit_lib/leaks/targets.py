@@ -110,10 +110,14 @@ def with_chosen(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """`LeakTargets` with the texts of chosen passwords and their names, and whose value each holds.
 
-    Such a value is a word or little more: only with its name, as it was met, is it searched for.
+    Such a value is a word or little more: only with its name, as it was met, is it searched for. An
+    address that a source gives beside its name says enough by itself to be searched for everywhere.
     """
+    met = targets["fingerprint"].isin({one.text for one in chosen})
+    targets = targets.assign(searched=targets["searched"].mask(met, "everywhere"))
     known = set(targets.loc[targets["searched"] == "everywhere", "fingerprint"])
-    found = {one.text: one for one in sorted(chosen, reverse=True) if one.fingerprint not in known}
+    new = (one for one in chosen if known.isdisjoint((one.fingerprint, one.text)))
+    found = {one.text: one for one in sorted(new, reverse=True)}
     if not found:
         return targets, {}
     values = {text: one.fingerprint for text, one in found.items()}

@@ -63,6 +63,20 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
     assert set(targets["variable"]) == {"chosen"}
 
 
+def test_an_address_of_a_source_that_is_met_elsewhere_stays_one_value() -> None:
+    """It was searched for beside its name alone; from then on it is searched for everywhere, once."""
+    keeper, (address,) = _keeper("postgresql://" + "postgres:postgres@localhost:5432/app")
+    row = {"fingerprint": address, "variable": "DATABASE_URL", "names": "DATABASE_URL", "in_force": "dev"}
+    row |= {"kind": "weak default", "searched": "beside its name", "reason": "has under 40 bits of strength"}
+    for text, value in ((address, address), (address, keeper.take("postgres"))):
+        chosen = [Chosen(value, text, "", "chosen-url", default=True)]
+        targets, values = with_chosen(LeakTargets.of([row]), chosen, keeper, ())
+        assert targets[["variable", "kind", "searched"]].values.tolist() == [
+            ["DATABASE_URL", "weak default", "everywhere"]
+        ]
+        assert values == {}
+
+
 @pytest.mark.parametrize("length", [9, 14, 30])
 def test_a_piece_that_holds_a_word_hardly_passes_for_a_name(length: int) -> None:
     """Of 300 random pieces with such letters in the midst as make a name of it, at most one in twelve."""
