@@ -1,6 +1,6 @@
 """Turns values found in git objects into sightings: which commit, which path, still reachable."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -72,8 +72,18 @@ def place_objects(
         done.failed = done.failed or str(failed)
         history = _History(search.scrub, {}, {}, {}, {}, {}, {}, Refs({}, ""))
         return Placed([_sighting(one, history, "git object", one.oid.encode("ascii")) for one in done.found])
-    sightings = [sighting for one in done.found for sighting in _places_of(one, history)]
+    sightings = [sighting for one in _once_a_name(done.found) for sighting in _places_of(one, history)]
     return Placed(sightings, history.refs.digest, history.reach)
+
+
+def _once_a_name(found: Iterable[InObject]) -> Iterable[InObject]:
+    """What was found, each name of a path once: every version of a folder is a tree that has it again."""
+    once: dict[object, InObject] = {}
+    for one in found:
+        met = one.found
+        of_name = one.kind == "tree" and one.name
+        once.setdefault((one.name, met.fingerprint, met.encoding, met.matched) if of_name else one, one)
+    return once.values()
 
 
 def _places_of(one: InObject, history: _History) -> Iterator[Sighting]:

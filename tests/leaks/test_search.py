@@ -239,6 +239,18 @@ def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     assert row["committed_at"] == row["authored_at"]
 
 
+def test_a_folder_s_name_is_one_place_however_many_versions_it_has(tmp_path: Path) -> None:
+    """Each version of the folder above is a tree that has the name again: the path is told once."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("named")
+    for number in range(3):
+        plot.commit(f"out-{value}/a.py", f"{number}\n")
+    found, keeper = search(plot.root, {"TOKEN": value}, tmp_path)
+    paths = met(found, keeper, value)
+    paths = paths[paths["place"] == "path"]
+    assert paths[["path", "occurrences"]].values.tolist() == [["out-[secret]/a.py", 1]]
+
+
 def plot_time(plot: Plot, commit: str) -> int:
     """A commit's author time, as git says it."""
     return int(plot.git("show", "-s", "--format=%at", commit))
