@@ -60,10 +60,10 @@ _CODE = re.compile(
     # an algorithm, a list of names, a migration, a package and its version
     r"|A(?:128|192|256)(?:CBC-HS\d{3}|GCM(?:KW)?|KW)|(?:ECDH-ES|PBES2-HS\d{3}|RSA-OAEP)(?:[+-]\w+)?"
     r"|!?[a-z][a-z\d-]*(?:,!?[a-z][a-z\d-]*)+|\d{3,4}_[a-z]+(?:_[a-z\d]+)+"
-    r"|[a-z][\w-]*(?:\.[\w-]+)+:[\w.-]+:\d[\w.-]*|[a-z][\w-]*[:/]v?\d+(?:\.\d+)+"
+    r"|[a-z][\w-]*(?:\.[\w-]+)+:[\w.-]+:\d[\w.-]*|[a-z][\w-]*(?:[:/]|[=~<>!]=)v?\d+(?:\.\d+)+"
     # a version or a range of them, a number, a price, a date
     r"|[\^~<>=$€£]{0,2}v?\d+(?:[.:/_-]\d+)*(?:[a-z]{0,2}|-(?:[a-z]{2,8}|SNAPSHOT))|\d{4}-\d\d-\d\d[T_ ].*"
-    r"|v?\d+(?:\.\d+){2}-[a-z]{2,10}(?:[.-]?\d+)+"
+    r"|v?\d+(?:\.\d+){2}-[a-z]{2,10}(?:[.-]?\d+)+|\d+(?:\.\d+)?[eE][+-]?\d{1,3}"
     r"|(?i:[a-z]{2,}\d{0,3}(?:[._-](?:[a-z]+\d{0,4}|\d{1,4}[a-z]?))+)"  # a region, a model, a host
     r"|(?=.*:.*:)[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}"  # an address
     r"|0x[0-9a-fA-F]+|[0-9a-fA-F]{8,20}"  # the beginning of a hash

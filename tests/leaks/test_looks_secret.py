@@ -47,6 +47,8 @@ def test_a_name_tells_whether_its_value_opens_anything(name: str, secret: bool) 
         ("*9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "mysql_password"),
         ("mysql:host=10.0.3.7", "dsn"),
         ("A128CBC-HS256", "token_encrypted_response_enc"),
+        ("1.4999999999999999e-07", "input_cost_per_token"),
+        ("tavily-python==0.3.6", "tiktoken"),
         ("ECDH-ES+A128KW", "token_alg2"),
         ("md5,scram-sha-256", "require_auth"),
         ("0001_squashed_0021_20171204", "auth"),
