@@ -56,8 +56,8 @@ _READERS = frozenset(("env", "config", "getenv"))
 
 @dataclass(frozen=True, order=True)
 class Mention:
-    """One place that names a variable. `needed`: the code fails, or the example has a line, without it;
-    `optional`: there is a default, or the example has it without a value or in a comment."""
+    """One place that names a variable. `needed`: the code fails to load, or the example has a line, without
+    it; `optional`: there is a default, or the example has it without a value or in a comment."""
 
     name: str
     path: str
@@ -147,10 +147,11 @@ def _in_python(text: str, path: str) -> Iterator[Mention]:
         # Python 2, a template, a broken file: what looks like a read still counts.
         yield from _matches(_BROKEN_PYTHON, text, path)
         return
-    settings = {"BaseSettings"}
+    settings, in_functions = {"BaseSettings"}, _in_functions(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and last_name(node.value) == "environ":
-            yield from _named(node.slice, path, needed=isinstance(node.ctx, ast.Load))
+            needed = isinstance(node.ctx, ast.Load) and node not in in_functions
+            yield from _named(node.slice, path, needed=needed)
         elif isinstance(node, ast.Compare) and last_name(node.comparators[0]) == "environ":
             yield from _named(node.left, path, optional=True)
         elif isinstance(node, ast.Call):
@@ -158,6 +159,12 @@ def _in_python(text: str, path: str) -> Iterator[Mention]:
         elif isinstance(node, ast.ClassDef) and settings & {last_name(base) for base in node.bases}:
             settings.add(node.name)
             yield from _settings_fields(node, path)
+
+
+def _in_functions(tree: ast.Module) -> set[ast.AST]:
+    """What runs only if a function is called: of many providers' keys an application uses one."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {inner for function in functions for part in function.body for inner in ast.walk(part)}
 
 
 def _in_call(call: ast.Call, path: str) -> Iterator[Mention]:

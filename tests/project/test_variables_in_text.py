@@ -15,6 +15,11 @@ from tests.support.fakes import fake_value
         ("a.py", 'environ.get("A_KEY")\n', [("A_KEY", 1, False)]),
         ("a.py", 'os.getenv("a_key", "x")\n', [("a_key", 1, False)]),
         ("a.py", 'os.environ["A_KEY"] = "x"\n', [("A_KEY", 1, False)]),
+        (
+            "a.py",
+            'def of():\n    return os.environ["A_KEY"]\nos.environ["B_KEY"]\n',
+            [("B_KEY", 3, True), ("A_KEY", 2, False)],
+        ),
         ("a.py", 'env.str("A_KEY")\nenv("B_KEY", default="")\n', [("A_KEY", 1, True), ("B_KEY", 2, False)]),
         ("a.py", 'config("A_KEY")\nconfig("not_one")\n', [("A_KEY", 1, True)]),
         ("a.py", 'os.environ[name]\nos.getenv(f"A_{x}")\nos.getenv()\n', []),
