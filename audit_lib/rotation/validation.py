@@ -16,6 +16,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge
 
 VALIDATED = "All required secrets validated successfully"
+NOTHING = "No secret was validated"
 FAILED = "SECRET VALIDATION FAILED!"
 _MALFORMED = {
     "forbidden_format_ok": "has a format that is forbidden here, such as that of a live or an admin key",
@@ -53,6 +54,8 @@ class Validation:
     def lines(self) -> tuple[str, ...]:
         """What to print or to log, in the guide's words (docs/rotation.md#start-up-validation)."""
         place = f"{self.environment}/{self.service}"
+        if not self.invalid and not self.checked:
+            return (f"{NOTHING} ({place}: none is set, and the policy requires none)",)
         if not self.invalid:
             return (f"{VALIDATED} ({place}: {counted(self.checked, 'variable')} judged)",)
         listed = (f"   {one}" for one in self.invalid)

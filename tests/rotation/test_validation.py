@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,15 @@ def test_three_sources(project: Path) -> None:
     assert {one.stdout for one in answers} == {
         "All required secrets validated successfully (production/backend: 7 variables judged)\n"
     }
+
+
+def test_that_nothing_was_there_to_judge_is_no_success() -> None:
+    """A policy that requires nothing, and no value: the line does not say that all is well."""
+    policy = replace(POLICY, secrets=tuple(replace(rule, required="optional") for rule in POLICY.secrets))
+    lines = validate({}, policy, "development", "backend").lines
+    assert lines == (
+        "No secret was validated (development/backend: none is set, and the policy requires none)",
+    )
 
 
 def test_what_was_declared_strict_in_the_file_holds(project: Path) -> None:
