@@ -26,6 +26,7 @@ LATER = ("exceptions", "acceptances")  # tables about what the other checks find
 SHOWN = 3  # pieces of evidence shown of rows that share an id
 PLACES = 5
 QUOTED = 50  # rows of one subject from which they are drawn
+_ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _finding(
         service=service,
         evidence=(template.format_map(said).rstrip(" .:;"),),
         where=(check.where.format_map(said),),
-        remedy=(check.remedy.format_map(said).strip(),),
+        remedy=(_ENDS_OPEN.sub(".", check.remedy.format_map(said).strip()),),
         guide_lines=_guide_lines(check, row, policy),
         covers=() if wider else tuple(filter(None, check.covers.format_map(said).split("; "))),
     )

@@ -54,6 +54,14 @@ def _accepted(id_: str, days: int) -> Entry:
     return Entry("alice", 1, AS_OF, "acceptance", "0" * 8, "", "", "", body)
 
 
+def test_a_remedy_ends_where_the_policy_says_no_more() -> None:
+    """No colon is left open for a way to a new value that the policy does not give."""
+    row = {"state": "missing", "required_here": "yes", "kind": "secret", "renewal": ""}
+    for change, end in (({}, "backend."), ({"renewal": "openssl rand"}, "A new value: openssl rand")):
+        found = _find(inventory=[row | change])
+        assert [one[-len(end) :] for one in found["remedy"]] == [end]
+
+
 def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
     """The id is check, subject and scope; evidence quotes the age beside what is allowed."""
     row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]).iloc[0]
