@@ -5,12 +5,14 @@ values, forms and artefacts first; the artefacts are written with its sentence; 
 the finished bytes, and refuses on a hit or where it did something else than the sentence says.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import Refused
+from audit_lib.base.in_words import counted
 from audit_lib.report.publish.extract_text import views
 from audit_lib.report.publish.value_classes import Classes
 from audit_lib.secrecy.forms import WINDOW, forms, windows
@@ -20,6 +22,7 @@ from audit_lib.secrecy.signature import MANIFEST
 from audit_lib.secrecy.spelled import SpelledSearch
 
 SHOWN = 20  # hits
+_NAME = re.compile(rb"[A-Za-z]+(?:[_-][A-Za-z]+)+")  # such as the user and the database of MY_SHOP_URL
 _Find = Callable[[bytes], list[Hit]]
 
 
@@ -80,14 +83,21 @@ class _Patterns:
         whole: dict[bytes, str] = {}
         runs: dict[bytes, str] = {}
         searched = classes.sealed | classes.whole
+
+        def is_public_name(form: bytes) -> bool:
+            return bool(_NAME.fullmatch(form)) and form.decode() in classes.public
+
         for fingerprint, value in keeper.values():
+            name_of = classes.names.get(fingerprint)
+            called = f"the value of {name_of}" if name_of else "a value"
             if fingerprint in searched:
                 for name, form in forms(value):
-                    whole.setdefault(form, f"a value as {name}")
+                    if not (name == "other case" and is_public_name(form)):
+                        whole.setdefault(form, f"{called} as {name}")
             if fingerprint in classes.sealed:
                 for run in windows(value):
                     if run.decode("utf-8", "replace") not in classes.public:
-                        runs.setdefault(run, f"{WINDOW} characters of a value")
+                        runs.setdefault(run, f"{WINDOW} characters of {called}")
         spelled = SpelledSearch(
             (("a value byte by byte", value) for name, value in keeper.values() if name in searched),
             (("a value in letters", value) for name, value in keeper.values() if name in classes.sealed),
@@ -167,5 +177,13 @@ def seal(folder: Path, keeper: Keeper, classes: Classes, planned: SealPlan) -> S
 
 
 def _shortened(hits: tuple[str, ...]) -> list[str]:
-    more = len(hits) - SHOWN
-    return [*hits[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    """The first place of each value in each artefact, and how many more there are."""
+    alike: dict[str, list[str]] = {}
+    for hit in hits:
+        alike.setdefault(hit.partition(", at byte ")[0], []).append(hit)
+    told = [
+        some[0] + (f", and {counted(len(some) - 1, 'more place')}" if some[1:] else "")
+        for some in alike.values()
+    ]
+    more = len(told) - SHOWN
+    return [*told[:SHOWN], *([f"and {more} more"] if more > 0 else [])]

@@ -4,6 +4,7 @@ Whoever writes the policy could else have a value published: by calling it a set
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -37,6 +38,7 @@ class Classes:
     open: frozenset[str]  # short ones, dates, and what ordinary text holds: not at all
     not_searched: tuple[str, ...]  # names of secrets whose values are open
     ordinary: int  # how many other values are open
+    names: Mapping[str, str]  # of each value the secret that has it
     public: str = field(repr=False)  # what a report may say anyway, such as names and formats
 
 
@@ -59,8 +61,11 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     # What the inventory names and the keeper lacks stays in a class, so that the seal sees it is missing.
     sealed = {one for one in strong if one in named or keeper.ask(one, _looks_generated)} | (named - held)
 
+    said = public.casefold()
+
     def is_ordinary(value: str) -> bool:
-        return len(value) < SHORTEST or bool(_DATE.fullmatch(value)) or value in public or value in own_text()
+        name = value.casefold()
+        return len(value) < SHORTEST or bool(_DATE.fullmatch(value)) or name in said or name in _own_words()
 
     ordinary = {one for one in held - sealed if keeper.ask(one, is_ordinary)}
     weak = secret[secret["fingerprint"].isin(ordinary)]
@@ -71,6 +76,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
         open=frozenset(ordinary),
         not_searched=tuple(sorted(set(names))),
         ordinary=len(ordinary - named),
+        names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
     )
 
@@ -89,6 +95,11 @@ def _looks_generated(value: str) -> bool:
 def public_text(policy: Policy, *names: str) -> str:
     """What a report may say anyway: the policy's texts, and names of project, environments, services."""
     return "\n".join([repr(replace(policy, path=Path())), *names])
+
+
+@cache
+def _own_words() -> str:
+    return own_text().casefold()
 
 
 @cache

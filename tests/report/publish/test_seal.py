@@ -201,8 +201,29 @@ def test_a_policy_does_not_say_what_is_searched_for(
     keeper = Keeper(Key(b"k" * 32, "file"))
     classes = classify(keeper, _inventory(keeper, {"value": value} | called), "")
     (tmp_path / "a.txt").write_text(f"a line with {value} in it")
-    with pytest.raises(Refused, match=r"of a value|a value as plain"):
+    with pytest.raises(Refused, match=r"of the value of|the value of \w+ as plain"):
         seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
+
+
+@pytest.mark.parametrize("kind", ["identifier", "secret"])
+def test_a_name_that_the_policy_has_in_capitals_is_no_hit(tmp_path: Path, kind: str) -> None:
+    """The user of a database is often the application's name, with which its variables begin."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    row = {"value": "fluffy_gateway", "kind": kind, "secret": "FLUFFY_GATEWAY_DATABASE_USER"}
+    classes = classify(keeper, _inventory(keeper, row), "FLUFFY_GATEWAY_DATABASE_USER")
+    (tmp_path / "a.txt").write_text("Set FLUFFY_GATEWAY_DATABASE_USER")
+    assert not search(tmp_path, keeper, classes).hits
+
+
+def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
+    """Whose value it is, its first place and how many more there are, never the value."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    classes = classify(keeper, _inventory(keeper, {"value": VALUE, "secret": "API_TOKEN"}), "")
+    (tmp_path / "a.txt").write_text(f"{VALUE} {VALUE} {VALUE}")
+    with pytest.raises(Refused) as refused:
+        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
+    told = "a.txt: 12 characters of the value of API_TOKEN, at byte 0 of its bytes, and 2 more places"
+    assert str(refused.value) == f"{told}\nnothing was published"
 
 
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
