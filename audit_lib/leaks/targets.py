@@ -192,6 +192,9 @@ def _searchable(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> 
     )
     held = hold(keeper, fingerprint, wanted)
     weak = weakness(held.part, keeper) if held.part else "holds no password"
+    own_name = policy.name.casefold()
+    if not weak and keeper.ask(held.part, lambda value: value.casefold() == own_name):
+        weak = "is the application's own name"
     return (held.whole if weak and held.component != "whole" else held.part), held.part, weak
 
 
