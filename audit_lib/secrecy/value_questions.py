@@ -13,6 +13,7 @@ from audit_lib.secrecy.strength import strength_bits
 _LONG_MARKER = 8
 # null and false switch a feature off, as an empty value does.
 _NO_VALUES = ("", "null", "nil", "none", "undefined", "false")
+_MASKED = re.compile(r"\*{3}.*\*{3}", re.DOTALL)  # as in *** REPLACE ***
 _PROVIDERS = re.compile(
     r"(sk|pk|rk)[-_](live|test|ant|proj)[-_]|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA|SG\.|eyJ[\w-]+\.eyJ"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -32,7 +33,8 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     values too, so it does not count in what looks generated."""
     long, short = _by_length(markers)
     text = value.strip()
-    return matches_glob(text, long) or (not _is_long_and_mixed(text) and matches_glob(text, short))
+    masked = bool(_MASKED.fullmatch(text))
+    return masked or matches_glob(text, long) or (not _is_long_and_mixed(text) and matches_glob(text, short))
 
 
 @cache

@@ -28,6 +28,7 @@ MARKERS = bundled_policy("generic").placeholders
         "xxx",
         "xxxxxxxx",
         "***",
+        "*** REPLACE ***",
         "test",
         " dummy ",
         "todo",
