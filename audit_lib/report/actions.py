@@ -37,6 +37,8 @@ _REASONS = {
     "forbidden-format": "{subject} has a forbidden format, such as that of a live key",
     "compromised-value": "{subject} was published",
     "tracked-env-file": "every clone has it",
+    "env-file-in-image-context": "it copies {subject} into the image",
+    "leak-undecided": "it leaked, and whether it is in force is not known",
     "not-rotated-since-breach": "its provider was breached while it was in force",
     "not-rotated-since-leaver": "somebody who left knew it",
     "secret-in-blueprint": "it holds the text of a secret",
@@ -89,7 +91,7 @@ def _row(group: Group) -> dict[str, Any]:
 
 def _action(group: Group) -> str:
     target = group.targets[0]
-    if group.renews:
+    if group.renews and group.about:
         return _of_values(group)
     if target == "file":
         path = str(group.findings["where"].iloc[0]).split(";")[0].split(":")[0]

@@ -187,6 +187,15 @@ def test_a_line_that_shows_a_value_is_closed_with_it() -> None:
     ]
 
 
+def test_an_action_about_a_value_of_no_variable_says_what_its_finding_says() -> None:
+    """A leak found by its looks names no variable that could be set."""
+    found = _findings(("leak-undecided", "high", "access_token", ""))
+    remedy = "Rotate access_token, or show that it was replaced. Then purge it."
+    actions = tabulate_actions(frames.audit(findings=found.assign(remedy=remedy)))
+    assert list(actions["action"]) == ["Rotate access_token, or show that it was replaced"]
+    assert actions["why"].iloc[0].startswith("It leaked, and whether it is in force is not known")
+
+
 def test_every_open_finding_is_closed_by_one_action() -> None:
     """None is lost and none is counted twice; what is not known joins no values."""
     inventory = _inventory(("A", "production", "a", False), ("B", "production", "b", False))
