@@ -37,7 +37,8 @@ def _typed() -> list[str]:
         return [PROGRAM if found and Path(found).resolve() == script.resolve() else str(script)]
     started = getattr(sys.modules.get("__main__"), "__spec__", None)
     if started is not None and started.name == "audit_lib.__main__":
-        return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
+        beside = Path(sys.executable).with_name(PROGRAM)
+        return [str(beside)] if beside.is_file() else sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
     return [PROGRAM]
 
 
