@@ -27,6 +27,8 @@ from audit_lib.project.variables import MAX_CODE_FILES, code_files
 from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
 
+SHOWN = 5  # places that were not searched
+
 
 @click.command()
 @options.several(options.project, options.ledger)
@@ -107,8 +109,10 @@ def _write_audit(project: Project, policy: str) -> None:
     click.echo(f"audit.toml: written, {found}: check the guesses")
     for path in (source.path for source in project.env_sources if not nameable(source.path)):
         click.echo(f"not named in audit.toml, because of the characters in its name: {shown(path)}")
-    for note in project.not_searched:
+    for note in project.not_searched[:SHOWN]:
         click.echo(f"not searched: {note}")
+    if len(project.not_searched) > SHOWN:
+        click.echo(f"not searched: {counted(len(project.not_searched) - SHOWN, 'more place')}")
 
 
 def _proposals(project: Project) -> tuple[Proposal, ...]:

@@ -12,7 +12,7 @@ from audit_lib.project.places import ENVIRONMENTS, EnvSource, LogSource, Project
 
 Source = TypeVar("Source", EnvSource, LogSource)
 
-MAX_DEPTH = 8
+MAX_DEPTH = 24
 MAX_ENTRIES = 50_000
 MAX_SOURCES = 200
 
