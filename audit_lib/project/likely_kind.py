@@ -26,6 +26,9 @@ STORES = words(
 )
 # Words that only a secret's name has: whatever its value looks like, it is one.
 SURE = words("SECRET PASSWORD PASSWD PASSPHRASE PASS DBPASS PGPASS PWD CREDENTIAL CREDENTIALS APIKEY")
+# Names of what a provider issues, and words beside them that say nothing of who it is.
+_ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
+_NO_PROVIDER = words("ADMIN API APP AUTH BACKEND FRONTEND INTERNAL MASTER MY NEXT PUBLIC SERVER SERVICE VITE")
 # What a value can be: the first that holds, else text, which may be either.
 _SHAPES = {
     "no value": values.is_no_value,
@@ -68,6 +71,13 @@ def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, 
     if _matches(name, IDENTIFIERS):
         return "identifier", "whole"
     return ("secret" if "generated" in seen else "setting"), "whole"
+
+
+def is_issued(name: str, application: str) -> bool:
+    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
+    found = _ISSUED.fullmatch(name.upper())
+    own = _NO_PROVIDER | set(re.findall(r"[A-Z0-9]+", application.upper()))
+    return found is not None and not own.issuperset(found[1].split("_"))
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

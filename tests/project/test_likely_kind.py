@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_lib.project.likely_kind import likely_kind, shape_by
+from audit_lib.project.likely_kind import is_issued, likely_kind, shape_by
 from audit_lib.project.policy import bundled_policy
 from tests.support.fakes import fake_value
 
@@ -50,3 +50,22 @@ def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: s
     """A secret's word decides alone; of other names a value that can only be a setting does."""
     shapes = {shape_by(lambda question, value=value: question(value)) for value in values}
     assert likely_kind(name, shapes, GENERIC)[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "issued"),
+    [
+        ("OPENAI_API_KEY", True),
+        ("SHOP_STRIPE_API_KEY", True),
+        ("GOOGLE_CLIENT_SECRET", True),
+        ("AWS_SECRET_ACCESS_KEY", True),
+        ("SHOP_API_KEY", False),
+        ("INTERNAL_API_KEY", False),
+        ("API_KEY", False),
+        ("SECRET_KEY", False),
+        ("DB_PASSWORD", False),
+    ],
+)
+def test_a_provider_s_key_is_told_from_the_application_s_own(name: str, issued: bool) -> None:
+    """What another issues cannot be made here: a rotation gets it there."""
+    assert is_issued(name, "shop") == issued

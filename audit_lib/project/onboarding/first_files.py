@@ -8,6 +8,7 @@ from pathlib import Path
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import few
 from audit_lib.project.audit_toml import path_fault
+from audit_lib.project.likely_kind import is_issued
 from audit_lib.project.onboarding.guesses import SHOWN_PLACES, Coupling, Guess
 from audit_lib.project.places import ENVIRONMENTS, EnvSource, Project
 from audit_lib.project.variables_in_text import Mention
@@ -27,6 +28,7 @@ _AUDIT_TAIL = """
 _INSTANCES = "# instances = 1  # fill in: how many instances write such a log, each its own"
 _ZONE = '# time_zone = "UTC"  # fill in: the zone of times that have none of their own'
 # Nobody but the owner can say these; while they are empty, each is a finding on the policy.
+_OBTAIN = 'obtain = "its provider\'s console"  # guess: remove it if you make the value yourself'
 _METADATA = (
     'purpose = ""  # fill in: what it is for',
     'owner = ""  # fill in: who answers for it',
@@ -123,6 +125,7 @@ def first_policy_toml(name: str, guesses: Iterable[Guess], max_age_days: int) ->
         lines.append(f"required = {_quoted(guess.required)}  # guess")
         if guess.kind == "secret":
             lines.append(f"max_age_days = {max_age_days}  # guess: what your own guide says counts")
+            lines += [_OBTAIN] if is_issued(guess.name, name) else []
             lines += _METADATA
         if guess.coupled:
             others = _list(coupling.other for coupling in guess.coupled)
