@@ -46,10 +46,14 @@ def leak_targets(
     """
     targets: dict[str, _Target] = {}
     urls: dict[tuple[str, str, str], str] = {}  # variable, environment, its weak password: the URL
-    for name, whole, kind, environment, is_known in _values(entries, keeper):
+    given = list(_values(entries, keeper))
+    settings = {whole for name, whole, *_ in given if not _is_secret(name, whole, policy, keeper)}
+    for name, whole, kind, environment, is_known in given:
         if not _is_secret(name, whole, policy, keeper):
             continue
         fingerprint, part, why = _searchable(name, whole, policy, keeper)
+        if not why and part in settings and not keeper.ask(part, values.looks_generated):
+            why = "is also the value of a setting"
         urls[name, environment, part] = fingerprint
         target = targets.setdefault(fingerprint, _Target(beside_name=why))
         target.names[name] = None
