@@ -7,12 +7,13 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.matter import ATTACKS, matter, spoken_of
 from audit_lib.incident.outages import DeployNear, Outage, deploy_after, deploy_before
 from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import ADDRESS, LEAK, STRETCH, looks_with, tabulate_suspicions
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
-from audit_lib.report.incident_answers import ATTACKS, going_on, matter, spoken_of
+from audit_lib.report.incident_answers import going_on
 from audit_lib.report.incident_tables import newest_line
 
 SENTENCES = {

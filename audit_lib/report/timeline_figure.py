@@ -12,13 +12,13 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import MONTHS, counted
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.matter import matter
 from audit_lib.incident.outages import Outage, deploy_after, deploy_before
 from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
 from audit_lib.logins.requests import Window, maybe_within, succeeded
 from audit_lib.report import escape as inert
 from audit_lib.report.colours import COLOURS
-from audit_lib.report.incident_answers import matter
 from audit_lib.report.svg import Axes, Figure, bar, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.incident import matter as matter_of
 from audit_lib.incident.investigation import Investigation, LastComputed
+from audit_lib.incident.matter import ATTACKS
 from audit_lib.incident.outages import Outage
 from audit_lib.incident.question import Question
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
@@ -15,8 +17,8 @@ from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
 from audit_lib.project import load_project
-from audit_lib.report import incident_answers as answers, incident_screen as screen
-from audit_lib.report.incident_answers import ATTACKS, incident_answers
+from audit_lib.report import incident_screen as screen
+from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.timeline_figure import timeline_figure
 from tests.support.planted_incidents import AS_OF, STRANGER, plant
 
@@ -87,8 +89,8 @@ def test_an_outage_is_not_said_to_be_the_attack(
 ) -> None:
     """What the attack's addresses were refused is told of them; an outage beside it is something else."""
     outage = Outage(AS_OF, AS_OF, 45, 3)
-    monkeypatch.setattr(answers, "worst_outage", lambda _: outage)
-    monkeypatch.setattr(answers, "core_of", lambda *_: outage)
+    monkeypatch.setattr(matter_of, "worst_outage", lambda _: outage)
+    monkeypatch.setattr(matter_of, "core_of", lambda *_: outage)
     lead = screen.incident_headline(leaked).text.splitlines()[-1]
     assert re.match(
         rf"Of \d+ requests? of {STRANGER} in the window \d+ were refused\. Something else happ", lead

@@ -1,0 +1,51 @@
+"""What the first screen of an incident speaks of: the best explanation's addresses, or the worst outage."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from audit_lib.base.in_words import counted
+from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.outages import Outage, core_of, worst_outage
+
+ATTACKS = ("brute force", "leaked and used", "quiet misuse")
+
+
+@dataclass(frozen=True)
+class Matter:
+    """The requests of the window that it is about, and the outage if it is one."""
+
+    requests: pd.DataFrame  # as `Investigation.here`
+    outage: Outage | None = None
+    beside: Outage | None = None  # one that an attack does not explain
+    whose: str = ""  # in words, with a space behind; "" if it is about all requests
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """The refused ones; of an outage those within it."""
+        refused = self.requests[self.requests["refused"]]
+        if self.outage is None:
+            return refused
+        return refused[refused["not_before_at"].between(self.outage.first_at, self.outage.last_at)]
+
+
+def spoken_of(investigation: Investigation) -> pd.DataFrame:
+    """The explanations that something speaks for, the best supported first."""
+    every = tabulate_explanations(investigation)
+    return every[every["verdict"].isin(("likely", "possible"))]
+
+
+def matter(investigation: Investigation) -> Matter:
+    """An attack is about its addresses; anything else about the worst outage, or all of the window."""
+    told, here = spoken_of(investigation), investigation.here
+    worst = worst_outage(investigation)
+    outage = core_of(investigation, worst) if worst else None
+    attacks = told[told["explanation"].isin(ATTACKS)]
+    first = not attacks.empty and attacks.index[0] == told.index[0]
+    if (first or (len(attacks) and outage is None)) and attacks.iloc[0]["addresses"]:
+        names = str(attacks.iloc[0]["addresses"]).split("; ")
+        others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
+        whose = f"of {names[0]} {others}"
+        return Matter(here[here["client"].isin(names)], beside=outage, whose=whose)
+    return Matter(here, outage)
