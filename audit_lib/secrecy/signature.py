@@ -16,9 +16,14 @@ EVIDENCE = "evidence.zip"  # a copy of a publication's other files, or of an inc
 
 
 def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
-    """The document with its MAC (HMAC-SHA-256, 64 hexadecimal digits); null under a throw-away key."""
-    mac = None if key.origin == "throw-away" else _mac(key, document)
-    return {**document, _FIELD: mac}
+    """The document with the key that it names, and its MAC (HMAC-SHA-256, 64 hexadecimal digits).
+
+    Under a throw-away key both are null. Without its name `verify` would not know which key to take.
+    """
+    kept = key.origin != "throw-away"
+    named = {"key_id": key.key_id if kept else None, "origin": key.origin}
+    whole = {**document, "key": document.get("key", named)}
+    return {**whole, _FIELD: _mac(key, whole) if kept else None}
 
 
 def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:

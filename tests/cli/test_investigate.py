@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -45,6 +46,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = CliRunner().invoke(main, given)
     assert done.exit_code == 0, done.output
     return folder / "out", done.output
+
+
+def test_an_edited_incident_is_noticed(published: tuple[Path, str], tmp_path: Path) -> None:
+    """The manifest names its key: a digest that was edited together with its file is seen, too."""
+    shutil.copytree(published[0], tmp_path / "incident")
+    page, listed = tmp_path / "incident" / "incident.html", tmp_path / "incident" / "MANIFEST.json"
+    verify = ["verify", str(tmp_path / "incident")]
+    assert "signature holds under the public DEMO key" in CliRunner().invoke(main, verify).output
+    page.write_text(page.read_text("utf-8").replace("203.0.113.45", "203.0.113.46"), "utf-8")
+    assert CliRunner().invoke(main, verify).exit_code == 3
+    manifest = json.loads(listed.read_text("utf-8"))
+    manifest["files"]["incident.html"] = sha256(page.read_bytes()).hexdigest()
+    listed.write_text(json.dumps(manifest), "utf-8")
+    done = CliRunner().invoke(main, verify)
+    assert (done.exit_code, "its signature under key" in done.output) == (3, True)
 
 
 def test_first_steps_come_before_the_rest(published: tuple[Path, str]) -> None:
