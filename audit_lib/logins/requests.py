@@ -142,6 +142,11 @@ def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
     return requests["protected"] & requests["status"].between(200, 299)
 
 
+def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
+    """Which requests got nothing of what they asked for: refused, limited (429), or a server error."""
+    return requests["refused"] | requests["status"].eq(429) | requests["status"].ge(500)
+
+
 def answered_or_refused(requests: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The requests on protected routes that were answered 2xx, and 401 or 403."""
     asked = requests[requests["protected"]]

@@ -101,8 +101,17 @@ DETECTIONS: tuple[Detection, ...] = (
 
 def detect(traffic: Traffic, policy: DetectionPolicy) -> tuple[Detected, ...]:
     """What each detection came to, in the order of DETECTIONS."""
+    traffic = _with_holes(traffic, policy)
     parts = DetectionInputs(traffic, policy, _causes(traffic, policy))
     return tuple(_apply(detection, parts) for detection in DETECTIONS)
+
+
+def _with_holes(traffic: Traffic, policy: DetectionPolicy) -> Traffic:
+    """The traffic with the doubt that A19 raises: what happened in a gap of the logs is in none of them."""
+    rule = policy.rules.get("A19")
+    holes = len(clocks.gaps(traffic, rule)) if rule and len(traffic.requests) else 0
+    text = f"{counted(holes, 'gap')} in the logs (A19): lines may be missing"
+    return replace(traffic, doubts=(*traffic.doubts, text)) if holes else traffic
 
 
 def _causes(traffic: Traffic, policy: DetectionPolicy) -> Causes:

@@ -13,10 +13,11 @@ DAY_MINUTES = 1440
 
 def gaps_and_jumps(traffic: Traffic, rule: Rule) -> list[Alarm]:
     """A19: gaps in which many requests were to be expected, and times older than those before them."""
-    return _gaps(traffic, rule) + _jumps(traffic, rule)
+    return gaps(traffic, rule) + _jumps(traffic, rule)
 
 
-def _gaps(traffic: Traffic, rule: Rule) -> list[Alarm]:
+def gaps(traffic: Traffic, rule: Rule) -> list[Alarm]:
+    """Stretches without a request in which many were to be expected."""
     minutes = traffic.requests["minute"].drop_duplicates().sort_values()
     pauses = minutes.diff()
     usual = _usual(traffic)

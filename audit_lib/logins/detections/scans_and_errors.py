@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from audit_lib.logs.formats import SECRET_IN_URL
 
 Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
+ALL = "all sources"
+# An outage of all: so many that were answered before, and such a share of the requests.
+LEAST_KNOWN, MOST_FAIL = 2, 0.5
 # A file or folder whose name begins with a dot, but for that of RFC 8615.
 _DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")
 
@@ -104,7 +108,31 @@ def errors(traffic: Traffic, rule: Rule) -> list[Alarm]:
         alarm(run, "the database could not be used", rule.severity, subject="database") for run in database
     ]
     bad = traffic.requests[traffic.requests["status"].ge(500)]
-    return found + by_both(bad, lambda rows, key: _surges(rows, key, rule), people=False)
+    every = _of_everyone(traffic.requests, bad, rule)
+    for whole in every:
+        bad = bad[~_during(bad["at"], whole)]
+    return found + every + by_both(bad, lambda rows, key: _surges(rows, key, rule), people=False)
+
+
+def _of_everyone(requests: pd.DataFrame, bad: pd.DataFrame, rule: Rule) -> list[Alarm]:
+    """Surges of all sources together, in which most requests fail, also of those that were answered before.
+
+    Each source may see few errors of it.
+    """
+    found = []
+    good = requests[requests["succeeded"]].groupby("client")["at"].min()
+    for one in _surges(bad.assign(all=ALL), "all", rule):
+        share = one.count / max(int(requests.loc[_during(requests["at"], one), "count"].sum()), 1)
+        known = sum(name in good and good[name] < one.first_at for name in one.clients)
+        if known >= LEAST_KNOWN and share >= MOST_FAIL:
+            text = f"{one.count} server errors, {share:.0%} of the requests of that time"
+            found.append(replace(one, classification=text))
+    return found
+
+
+def _during(at: "pd.Series[pd.Timestamp]", one: Alarm) -> "pd.Series[bool]":
+    known = one.first_at is not None and one.last_at is not None
+    return at.between(one.first_at, one.last_at) & known  # type: ignore[arg-type]  # of one that is only counted: none
 
 
 def _surges(bad: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:

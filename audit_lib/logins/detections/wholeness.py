@@ -13,7 +13,7 @@ from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 from audit_lib.project import LogSource
 
-MINUTE = pd.Timedelta(minutes=1)
+MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 # So unlikely must a stretch without refusals be before it is a hint.
 CHANCE = 1e-6
 # A week below this share of the usual one, and a day below that of the usual day, are thin.
@@ -31,7 +31,8 @@ def doubts(requests: pd.DataFrame, sources: pd.DataFrame, end: datetime) -> tupl
     """
     found = [*unread(sources), *_copied_files(sources)]
     if len(requests):
-        found += [*_after(requests, end), *_thin(requests), *_without_refusals(requests), *_copied(requests)]
+        found += [*_after(requests, end), *_ended(requests, end), *_thin(requests, end)]
+        found += [*_without_refusals(requests), *_copied(requests)]
     return tuple(found)
 
 
@@ -90,6 +91,16 @@ def _after(requests: pd.DataFrame, end: datetime) -> Iterator[str]:
         yield f"{counted(late, 'request')} with a time after the review: a clock is wrong"
 
 
+def _ended(requests: pd.DataFrame, end: datetime) -> Iterator[str]:
+    """That nothing was logged at the end for longer than ever before: who got in may have cut the log."""
+    at = requests["at"].sort_values()
+    silence = pd.Timestamp(end) - at.iloc[-1]
+    lasts = at.iloc[-1] - at.iloc[0]  # of less than a day it is not known what is usual
+    if lasts >= DAY and silence > max(at.diff().max(), HOUR):
+        hours = counted(round(silence / HOUR), "hour")
+        yield f"the log ends {hours} before the period does, with the longest pause in it"
+
+
 def _by_day(requests: pd.DataFrame) -> pd.DataFrame:
     """One row for each day from the first to the last: `count`, and `failed`, how many of it failed."""
     days = requests["at"].dt.floor("D")
@@ -99,7 +110,7 @@ def _by_day(requests: pd.DataFrame) -> pd.DataFrame:
     return sums.reindex(every, fill_value=0)
 
 
-def _thin(requests: pd.DataFrame) -> Iterator[str]:
+def _thin(requests: pd.DataFrame, end: datetime) -> Iterator[str]:
     """Weeks and days of which hardly anything is left, where the others hold much."""
     days = _by_day(requests)["count"]
     weeks = days.groupby(np.arange(len(days)) // 7).agg(["sum", "size"])
@@ -112,7 +123,8 @@ def _thin(requests: pd.DataFrame) -> Iterator[str]:
                 f"{usual:,.0f}: the log may be thinned"
             )
     usual = float(days[days > 0].median())
-    thin = days[(days > 0) & (days < THIN_DAY * usual)]
+    over = days.index <= pd.Timestamp(end) + MINUTE - DAY  # the day in which the period ends is not whole
+    thin = days[over & (days > 0) & (days < THIN_DAY * usual)]
     if len(days) >= DAYS and usual >= USUAL_DAY and len(thin):
         yield f"{counted(len(thin), 'day')} with less than a twentieth of a usual day's {usual:,.0f} requests"
 

@@ -1,6 +1,8 @@
 """While something hints that lines are missing, copied or cut, no detection says none, and it is said why."""
 
 import random
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +38,15 @@ def test_a_whole_log_hints_at_nothing(tmp_path: Path) -> None:
     """Four weeks of people's traffic hold no hint: A1 and A19 say none."""
     found = detections(tmp_path, _usual(), days=28, clients="real").set_index("detection")
     assert found.loc[["A1", "A7", "A19"], "verdict"].eq("none").all()
+
+
+def _doubts(asks: list[Ask], days: float) -> tuple[str, ...]:
+    """The hints of these requests alone, for a period of so many days."""
+    rows = [(START + timedelta(seconds=at), 1, status == 401) for at, _, _, status in sorted(asks)]
+    frame = pd.DataFrame(rows, columns=["at", "count", "failed"])
+    more = {"client": "", "method": "", "route": "", "status": 200, "minute": range(len(frame))}
+    none = pd.DataFrame({name: [] for name in ("kind", "state", "reason", "source", "sha256")}, dtype="str")
+    return doubts(frame.assign(**more), none, START + timedelta(days=days))
 
 
 def _at(ask: Ask) -> int:
@@ -107,3 +118,26 @@ def test_a_log_that_is_missing_leaves_nothing_at_none(tmp_path: Path) -> None:
     """A pattern without a file is a hint: an attack may be in the log that nobody supplied."""
     rows = _sources(tmp_path, "gone/*.log", 0)
     assert doubts(pd.DataFrame(), rows, START) == ("gone/*.log: no file matches",)
+
+
+def test_the_day_in_which_the_period_ends_is_not_thin() -> None:
+    """Who looks at three in the morning has but three hours of that day: that is no thinned log."""
+    asks = [ask for ask in _usual() if ask[0] < 27 * DAY]
+    assert _doubts([*asks, (27.02 * DAY, PEOPLE[0], API, 200)], 27.03) == ()
+
+
+def test_a_log_that_ends_long_before_the_period_may_be_cut() -> None:
+    """The last pause is the longest: what came after it may have been taken out."""
+    (found,) = _doubts([ask for ask in _usual() if ask[0] < 27 * DAY], 28)
+    assert re.fullmatch(
+        "the log ends 2[4-9] hours before the period does, with the longest pause in it", found
+    )
+
+
+def test_a_gap_leaves_nothing_at_none(tmp_path: Path) -> None:
+    """A19 says that lines may be missing: then no other detection says that there was nothing."""
+    asks = [ask for ask in _usual() if not 10.0 < ask[0] / DAY < 10.9]
+    found = detections(tmp_path, asks, days=28, clients="real").set_index("detection")
+    assert found.loc["A19", "verdict"] == "found"
+    assert found.loc[["A1", "A7"], "verdict"].eq("unknown").all()
+    assert found.loc["A7", "reason"].endswith("1 gap in the logs (A19): lines may be missing")
