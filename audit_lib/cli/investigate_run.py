@@ -16,7 +16,7 @@ from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
-from audit_lib.incident.where_to_look import LEAK, looks_with, tabulate_suspicions
+from audit_lib.incident.where_to_look import LEAK, in_words, looks_with, tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
@@ -139,6 +139,6 @@ def _say_elsewhere(found: Investigation, question: Question) -> None:
     shown = days.groupby("kind", sort=False).head(MOST)
     for row in rows(shown):
         when = f"{briefly(row.first_at, found.as_of)} to {briefly(row.last_at, found.as_of)}"
-        say(f" {row.count} {row.what}, {when}: look with {looks_with(row)}", _STANDS_OUT)
+        say(f" {in_words(row)}, {when}: look with {looks_with(row)}", _STANDS_OUT)
     if len(days) > len(shown):
         say(f" {len(days) - len(shown)} more days of an address: the page lists them", _STANDS_OUT)

@@ -127,7 +127,9 @@ def _pair_break(investigation: Investigation) -> Explanation:
     if not told:
         return case
     detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
-    if outage is not None:
+    named = any(rule.equals for rule in investigation.policy.secrets)
+    case.lacks("a pair: the policy names none (equals)", not named)
+    if outage is not None and named:
         case.pro(2, f"{outages.in_words(investigation, outage)}, nearly all there were (A10)")
     # A pair that differs all along would have shut everyone out all along.
     answered = pairs.answered_while_apart(investigation)
@@ -148,9 +150,10 @@ def _changed_by_a_deploy(investigation: Investigation) -> Explanation:
     case, told = of_logins("variables changed by a deploy", investigation)
     if not told:
         return case
-    detected, outage = detected_in_window(investigation), outages.worst_outage(investigation)
+    detected, outage = detected_in_window(investigation), outages.worst_break(investigation)
     case.lacks("a deploy list: name an export in audit.toml ([[deploys]])", investigation.deploys.empty)
-    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", detected.are_none("A10"))
+    never = outage is None and detected.are_none("A10")
+    case.rules_out(BY_OUTAGES, 2, "at no time did nearly everyone fail (A10)", never)
     case.doubts("an outage (A10)", detected.doubts("A10"))
     if outage is None:
         return case

@@ -11,7 +11,7 @@ from audit_lib.base.toml_table import TomlTable
 from audit_lib.project.policy import Policy, SecretRule
 
 GROUPS = ("orientation", "rotation", "unlisted", "explained")
-CONDITIONS = ("obtained", "public", "paired", "alone", "restart", "rebuild")
+CONDITIONS = ("obtained", "public", "paired", "alone", "restart", "rebuild", "many", "answered")
 EVERYWHERE = "every environment that holds it"
 
 
@@ -36,7 +36,7 @@ class StepTemplate:
     verify: str
     breaks: str = ""
     place: str = ""
-    condition: str = ""  # what must hold of the secret, `if` in the file; "" for none
+    condition: str = ""  # what must hold of the secret or of the addresses, `if` in the file; "" for none
     each: bool = False  # once for the secret and for each that changes with it
     explanation: str = ""
 
@@ -75,12 +75,12 @@ def steps(policy: Policy, secret: str = "", place: str = EVERYWHERE) -> tuple[St
     return tuple(template.filled(secret, {"secret": secret, "place": place}) for template in group)
 
 
-def explained_step(explanation: str, place: str) -> Step:
-    """What an explanation asks for before anything else."""
+def explained_step(explanation: str, place: str, condition: str = "") -> Step:
+    """What an explanation asks for before anything else, if that holds of its addresses."""
     return next(
         replace(template.filled("", {}), place=place)
         for template in step_templates()["explained"]
-        if template.explanation == explanation
+        if (template.explanation, template.condition) == (explanation, condition)
     )
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 from audit_lib.base.in_words import counted
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
-from audit_lib.incident.outages import Outage, core_of, worst_outage
+from audit_lib.incident.outages import Outage, core_of, worst_break
 
 ATTACKS = ("brute force", "leaked and used", "quiet misuse")
+STALE = "stale client after a rotation"
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,10 @@ class Matter:
 
     @property
     def refused(self) -> pd.DataFrame:
-        """The refused ones; of an outage those within it."""
-        refused = self.requests[self.requests["refused"]]
-        if self.outage is None:
-            return refused
-        return refused[refused["not_before_at"].between(self.outage.first_at, self.outage.last_at)]
+        """The refused ones; of an outage those that failed in it."""
+        if self.outage is not None:
+            return self.outage.hit(self.requests)
+        return self.requests[self.requests["refused"]]
 
 
 def spoken_of(investigation: Investigation) -> pd.DataFrame:
@@ -37,14 +37,14 @@ def spoken_of(investigation: Investigation) -> pd.DataFrame:
 
 
 def matter(investigation: Investigation) -> Matter:
-    """An attack is about its addresses; anything else about the worst outage, or all of the window."""
+    """An attack or a stale client is about its addresses, anything else about the worst outage, or all."""
     told, here = spoken_of(investigation), investigation.here
-    worst = worst_outage(investigation)
+    worst = worst_break(investigation)
     outage = core_of(investigation, worst) if worst else None
-    attacks = told[told["explanation"].isin(ATTACKS)]
-    first = not attacks.empty and attacks.index[0] == told.index[0]
-    if (first or (len(attacks) and outage is None)) and attacks.iloc[0]["addresses"]:
-        names = str(attacks.iloc[0]["addresses"]).split("; ")
+    named = told[told["explanation"].isin((*ATTACKS, STALE))]
+    first = not named.empty and named.index[0] == told.index[0]
+    if (first or (len(named) and outage is None)) and named.iloc[0]["addresses"]:
+        names = str(named.iloc[0]["addresses"]).split("; ")
         others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
         whose = f"of {names[0]} {others}"
         return Matter(here[here["client"].isin(names)], beside=outage, whose=whose)

@@ -1,13 +1,17 @@
-"""An outage, in which nearly all requests failed (A10), and the deploys just before and after it."""
+"""An outage, in which nearly all requests failed (A10, A16), and the deploys just before and after it."""
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pandas as pd
+
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.logins.detections.scans_and_errors import ALL
+from audit_lib.logs.deploys import KIND as DEPLOYS
 
 PAUSE = timedelta(minutes=15)
 # What platforms say set off a deploy that brought other variables and no other code.
@@ -22,6 +26,17 @@ class Outage:
     last_at: datetime
     refused: int
     addresses: int
+    errors: bool = False  # they were not refused, but answered with server errors
+
+    @property
+    def how(self) -> str:
+        """How its requests failed, in words."""
+        return "answered with server errors" if self.errors else "refused"
+
+    def hit(self, requests: pd.DataFrame) -> pd.DataFrame:
+        """The requests that failed in it."""
+        failed = requests["status"].ge(500) if self.errors else requests["refused"]
+        return requests[failed & requests["not_before_at"].between(self.first_at, self.last_at)]
 
 
 @dataclass(frozen=True)
@@ -40,11 +55,20 @@ class DeployNear:
 
 
 def worst_outage(investigation: Investigation) -> Outage | None:
-    """The outage of the window in which most requests failed; None if none was found."""
+    """The outage of the window in which most requests were refused; None if none was found."""
+    return _worst(investigation, "A10", errors=False)
+
+
+def worst_break(investigation: Investigation) -> Outage | None:
+    """The worst outage; without one that in which most requests of all were answered with server errors."""
+    return worst_outage(investigation) or _worst(investigation, "A16", errors=True)
+
+
+def _worst(investigation: Investigation, detection: str, *, errors: bool) -> Outage | None:
     found = [
-        Outage(alarm.first_at, alarm.last_at, alarm.count, len(alarm.clients))
-        for alarm in detected_in_window(investigation).alarms("A10")
-        if alarm.first_at is not None and alarm.last_at is not None
+        Outage(alarm.first_at, alarm.last_at, alarm.count, len(alarm.clients), errors)
+        for alarm in detected_in_window(investigation).alarms(detection)
+        if alarm.first_at is not None and alarm.last_at is not None and alarm.subject == ALL
     ]
     return max(found, key=lambda one: one.refused, default=None)
 
@@ -52,8 +76,7 @@ def worst_outage(investigation: Investigation) -> Outage | None:
 def core_of(investigation: Investigation, outage: Outage) -> Outage:
     """The part of an outage in which most refusals follow each other within `PAUSE`; it has no longer gap."""
     here = investigation.here
-    during = here["timed"] & here["refused"] & here["not_before_at"].between(outage.first_at, outage.last_at)
-    refused = here[during].sort_values("not_before_at")
+    refused = outage.hit(here[here["timed"]]).sort_values("not_before_at")
     if refused.empty:
         return outage
     runs = refused["not_before_at"].diff().gt(PAUSE).cumsum()
@@ -61,7 +84,8 @@ def core_of(investigation: Investigation, outage: Outage) -> Outage:
     core = refused[runs == most]
     first, last = core["not_before_at"].min(), core["not_before_at"].max()
     addresses = int(core["client"].astype("str").nunique())
-    return Outage(first.to_pydatetime(), last.to_pydatetime(), int(core["count"].sum()), addresses)
+    count = int(core["count"].sum())
+    return Outage(first.to_pydatetime(), last.to_pydatetime(), count, addresses, outage.errors)
 
 
 def deploy_before(investigation: Investigation, outage: Outage) -> DeployNear | None:
@@ -80,15 +104,18 @@ def deploy_after(investigation: Investigation, outage: Outage) -> DeployNear | N
 
 
 def is_listed(investigation: Investigation, at: datetime) -> bool:
-    """Whether a deploy list reaches over an instant: only then does it say that there was none."""
-    began = investigation.deploys["began_at"]
-    return len(began) > 0 and bool(began.min() <= at <= began.max())
+    """Whether a deploy list that was read whole reaches over an instant: only then it says there was none."""
+    began, lists = investigation.deploys["began_at"], investigation.sources
+    lists = lists[lists["kind"].eq(DEPLOYS)]
+    whole = lists["state"].eq("read").all() and not lists["not_understood"].sum()
+    return bool(whole and len(began) and began.min() <= at <= began.max())
 
 
 def in_words(investigation: Investigation, outage: Outage) -> str:
     """An outage in one clause: how many failed, of how many addresses, and when."""
     since, until = (briefly(at, investigation.as_of) for at in (outage.first_at, outage.last_at))
-    return f"{outage.refused} requests of {outage.addresses} addresses were refused from {since} to {until}"
+    whom = f"{outage.refused} requests of {outage.addresses} addresses"
+    return f"{whom} were {outage.how} from {since} to {until}"
 
 
 def _deploys(investigation: Investigation) -> list[DeployNear]:

@@ -60,7 +60,7 @@ def many_callers(investigation: Investigation) -> bool:
 
 def listed_deploys(investigation: Investigation) -> bool:
     """A deploy list that reaches over the outage. The platform's deploy list would tell."""
-    outage = outages.worst_outage(investigation)
+    outage = outages.worst_break(investigation)
     return outage is not None and outages.is_listed(investigation, outage.first_at)
 
 

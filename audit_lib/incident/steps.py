@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.contracts import Steps
+from audit_lib.incident.explanation import SHOWN, few
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.first_steps import EVERYWHERE, Step, explained_step, steps
+from audit_lib.incident.going_on import GUESSED, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 
 # Those that concern addresses: with none to block or to ask, there is nothing to do first.
@@ -37,9 +39,14 @@ def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
 
 def _first(investigation: Investigation) -> Iterator[Step]:
     best = best_explanation(investigation)
-    address = best.addresses.partition("; ")[0] if best else ""
-    if best and (address or best.explanation not in _OF_ADDRESSES):
-        yield explained_step(best.explanation, address)
+    if not best or not (best.addresses or best.explanation not in _OF_ADDRESSES):
+        return
+    name, names = best.explanation, best.addresses.split("; ")
+    if name == GUESSED and (inside := let_in_after_guessing(investigation)):
+        yield explained_step(name, few(one.client for one in inside), "answered")
+    else:
+        many = name == GUESSED and len(names) > SHOWN
+        yield explained_step(name, few(names), "many" if many else "")
 
 
 def _retired(investigation: Investigation, windows: pd.DataFrame) -> Step | None:

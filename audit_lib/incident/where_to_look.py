@@ -9,6 +9,7 @@ import pandas as pd
 
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import FAILED_REQUESTS
+from audit_lib.base.severities import SEVERITIES
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
@@ -18,7 +19,9 @@ from audit_lib.logins.detections.callers import is_known
 COLUMNS = ["kind", "what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12  # days and addresses; a leak that is in force is never left out
 MOST_STRETCHES = 2  # of the window: the detections in full list the others
-STRETCH, ADDRESS, LEAK = "hours", "address", "leak"
+STRETCH, DETECTED, ADDRESS, LEAK = "hours", "detected", "address", "leak"
+# What is no login and explains none, yet says what happened: limits, scans, errors, URLs, starts, gaps.
+_BESIDE_LOGINS = ("A12", "A15", "A16", "A17", "A18", "A19")
 HOUR = pd.Timedelta(hours=1)
 MARGIN = 12 * HOUR
 _BLANK = dict.fromkeys(("since", "until", "secret", "client", "evidence"), "") | dict.fromkeys(
@@ -29,8 +32,18 @@ _FAILURES = (*FAILED_REQUESTS, "login_failed")
 
 def tabulate_suspicions(investigation: Investigation) -> pd.DataFrame:
     """One row for each thing that stands out, with the parameters that look into it."""
-    found = [*_stretches(investigation), *_loudest(investigation), *_leaks(investigation)]
+    found = [
+        *_detected(investigation),
+        *_stretches(investigation),
+        *_loudest(investigation),
+        *_leaks(investigation),
+    ]
     return pd.DataFrame(found, columns=COLUMNS)
+
+
+def in_words(row: Any, times: str = " ") -> str:
+    """What stands out in a row, with how often; a detection says that itself."""
+    return str(row.what) if row.kind == DETECTED else f"{row.count}{times}{row.what}"
 
 
 def looks_with(row: Any) -> str:
@@ -57,6 +70,28 @@ def _stretches(investigation: Investigation) -> list[dict[str, Any]]:
     ]
     longest = sorted(found, key=lambda one: (one[0] - one[1], -one[2].count))
     return [_stretch(*one) for one in longest[:MOST_STRETCHES]]
+
+
+def _detected(investigation: Investigation) -> list[dict[str, Any]]:
+    """What the detections that are not about logins found in the window, the gravest first."""
+    detected = detected_in_window(investigation)
+    found = [
+        (one, name)
+        for name in _BESIDE_LOGINS
+        for one in detected.alarms(name)
+        if one.severity != "info" and one.first_at and one.last_at
+    ]
+    found.sort(key=lambda pair: (-SEVERITIES.index(pair[0].severity), -pair[0].count))
+    return [
+        _stretch(pd.Timestamp(one.first_at or 0), pd.Timestamp(one.last_at or 0), one)
+        | {"kind": DETECTED, "client": one.client, "what": _beside(one, name)}
+        for one, name in found[:MOST]
+    ]
+
+
+def _beside(one: Alarm, name: str) -> str:
+    whose = f"{one.client or one.subject}: " if one.client or one.subject else ""
+    return f"{whose}{one.classification} ({name})"
 
 
 def _stretch(first: pd.Timestamp, last: pd.Timestamp, found: Alarm) -> dict[str, Any]:

@@ -6,22 +6,31 @@ from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.incident.explanations import tabulate_explanations
+from audit_lib.incident.going_on import over
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import ATTACKS, matter, spoken_of
 from audit_lib.incident.outages import DeployNear, Outage, deploy_after, deploy_before
+from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.steps import tabulate_steps
-from audit_lib.incident.where_to_look import ADDRESS, LEAK, STRETCH, looks_with, tabulate_suspicions
+from audit_lib.incident.where_to_look import (
+    ADDRESS,
+    DETECTED,
+    LEAK,
+    STRETCH,
+    in_words,
+    looks_with,
+    tabulate_suspicions,
+)
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
-from audit_lib.report.incident_answers import going_on
 from audit_lib.report.incident_tables import newest_line
 
 SENTENCES = {
-    "variables changed by a deploy": "A change of variables shut callers out{while_}.",
-    "pair break": "Two halves of a pair hold different values.",
+    "variables changed by a deploy": "{deploy} {shut}{while_}.",
+    "pair break": "Two halves of a pair {hold} different values.",
     "brute force": "Somebody guessed logins.",
     "leaked and used": "A leaked value may have been used.",
-    "stale client after a rotation": "A client still sends an old value.",
+    "stale client after a rotation": "A client sent an old value after its rotation.",
     "quiet misuse": "Somebody new was answered.",
     "proxy collapse": "One address hides many callers.",
     "our own bundle explains the sighting": "Our own page shows the value that is under suspicion.",
@@ -50,17 +59,36 @@ def incident_headline(investigation: Investigation) -> Block:
 def _spoken(investigation: Investigation) -> tuple[str, str]:
     if not investigation.seen:
         return "Not known.", "No log line of the window was read."
-    told = spoken_of(investigation)
+    told, outage = spoken_of(investigation), matter(investigation).outage
+    if told.empty and outage:
+        return "Not known.", f"Nearly all requests failed{_while(outage)}; nothing that was read says why."
     if told.empty:
         return "Not known.", "Nothing that was read speaks for an explanation."
     best, attacks = told.iloc[0], [one for one in told["explanation"] if one in ATTACKS]
     surely = "Likely" if best["verdict"] == "likely" else "Possibly"
-    word = f"{surely} an attack" if best["explanation"] in attacks else f"{surely} no attack"
+    every = tabulate_explanations(investigation)
+    attacked = every[every["explanation"].isin(ATTACKS)]
+    word = f"{surely} an attack"
+    if best["explanation"] not in attacks:  # what may have been missed is not ruled out
+        ruled_out = attacked["verdict"].eq("unlikely").all()
+        word = f"{surely} no attack" if ruled_out else "Attack not ruled out"
     if len(spoken := dict.fromkeys((best["explanation"], *attacks[:1]))) > 1:
         word = "Perhaps an attack"  # what is harmless does not rule out what is not
-    over = ", and over" if going_on(investigation)[0] == "No" else ""
-    while_ = _while(matter(investigation).outage)
-    return f"{word}{over}.", " ".join(SENTENCES[one].format(while_=while_) for one in spoken)
+    ended = ", and over" if over(investigation) and "ruled" not in word else ""
+    words = _as_seen(investigation, outage)
+    return f"{word}{ended}.", " ".join(SENTENCES[one].format_map(words) for one in spoken)
+
+
+def _as_seen(investigation: Investigation, outage: Outage | None) -> dict[str, str]:
+    """The words of a sentence: that variables changed, or that halves differ, is said only if it was seen."""
+    before = deploy_before(investigation, outage) if outage else None
+    sure, errors = before is None or before.of_variables, outage is not None and outage.errors
+    shut = "stopped the application" if errors else "shut callers out"
+    if not sure:
+        shut = shut.replace("stopped", "may have stopped").replace("shut", "may have shut")
+    hold = "hold" if unequal_pairs(investigation) else "may hold"
+    deploy = "A change of variables" if sure else "A deploy"
+    return {"deploy": deploy, "shut": shut, "while_": _while(outage), "hold": hold}
 
 
 def _while(outage: Outage | None) -> str:
@@ -73,8 +101,13 @@ def _lead(investigation: Investigation) -> Iterator[str]:
     if about.outage:
         yield from _of_outage(investigation, about.outage)
         return
-    asked, refused = (int(part["count"].sum()) for part in (about.requests, about.refused))
-    yield f"Of {counted(asked, 'request')} {about.whose}in the window {refused:,} were refused."
+    every = about.requests
+    parts = (every, about.refused, every[every["status"].eq(429)], every[every["status"].ge(500)])
+    asked, refused, limited, failed = (int(part["count"].sum()) for part in parts)
+    more = f", {limited:,} limited (429)" * (limited > 0) + f", {failed:,} answered with an error" * (
+        failed > 0
+    )
+    yield f"Of {counted(asked, 'request')} {about.whose}in the window {refused:,} were refused{more}."
     if about.beside:
         yield "Something else happened, too:"
         yield from _of_outage(investigation, about.beside)
@@ -83,7 +116,7 @@ def _lead(investigation: Investigation) -> Iterator[str]:
 def _of_outage(investigation: Investigation, outage: Outage) -> Iterator[str]:
     since, until = (briefly(at, investigation.as_of) for at in (outage.first_at, outage.last_at))
     whom = counted(outage.addresses, "address", "addresses")
-    yield f"From {since} to {until}, {counted(outage.refused, 'request')} of {whom} were refused."
+    yield f"From {since} to {until}, {counted(outage.refused, 'request')} of {whom} were {outage.how}."
     before, after = deploy_before(investigation, outage), deploy_after(investigation, outage)
     if before:
         yield f"A deploy{_cause(before)} took effect at {before.ended_at:%H:%M:%S}."
@@ -137,12 +170,12 @@ def incident_stands_out(investigation: Investigation) -> Block:
     """What else stands out in all that was read, with the option that looks into it."""
     window, every = investigation.window, tabulate_suspicions(investigation)
     here = every["first_at"].between(window.since, window.until)
-    parts = [every[every["kind"].eq(kind)] for kind in (STRETCH, LEAK)]
+    parts = [every[every["kind"].eq(kind)] for kind in (DETECTED, STRETCH, LEAK)]
     parts.append(every[every["kind"].eq(ADDRESS) & ~here])
     shown = [
         (
             day_words(row.first_at, investigation.as_of.year) if row.first_at else "",
-            f"{row.secret} {row.what}" if row.secret else f"{row.count} × {row.what}",
+            f"{row.secret} {row.what}" if row.secret else in_words(row, " × "),
             f"`{looks_with(row)}`" if row.evidence else "",
         )
         for part in parts

@@ -16,7 +16,7 @@ from audit_lib.incident.matter import matter
 from audit_lib.incident.outages import Outage, deploy_after, deploy_before
 from audit_lib.incident.pivots import NEW
 from audit_lib.incident.timeline import tabulate_lane, tabulate_timeline
-from audit_lib.logins.requests import Window, maybe_within, succeeded
+from audit_lib.logins.requests import Window, maybe_within, succeeded, unanswered
 from audit_lib.report import escape as inert
 from audit_lib.report.colours import COLOURS
 from audit_lib.report.svg import Axes, Figure, bar, canvas_of, line, style, svg, text
@@ -96,7 +96,7 @@ def _title(investigation: Investigation) -> str:
     minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
     whom = counted(outage.addresses, "address", "addresses")
     begins = "What happened" if matter(investigation).outage else "What else happened"
-    return f"{begins}: {outage.refused} requests of {whom} refused within {counted(minutes, 'minute')}"
+    return f"{begins}: {outage.refused} requests of {whom} {outage.how} within {counted(minutes, 'minute')}"
 
 
 def _outage(investigation: Investigation) -> Outage | None:
@@ -161,7 +161,7 @@ def _draw(investigation: Investigation, table: pd.DataFrame, close: Window | Non
 def _hit(investigation: Investigation, close: Window) -> list[str]:
     """The addresses that were refused most within a stretch."""
     here = _timed(investigation, close)
-    refused = here[here["refused"]].groupby(here["client"].astype("str"))["count"].sum()
+    refused = here[unanswered(here)].groupby(here["client"].astype("str"))["count"].sum()
     return list(refused.sort_values(ascending=False, kind="stable").index[:MOST_ADDRESSES])
 
 
@@ -192,7 +192,7 @@ def _draw_close(axes: Axes, investigation: Investigation, panel: _Panel, hit: Se
         middle = panel.top + _ROW * number + 14
         text(axes, 0, middle + 4, inert.label(client or "not named", 20), "ink")
         line(axes, (_LEFT, _RIGHT), (middle, middle), "line")
-        _marks(axes, [panel.at(at) for at in mine.loc[mine["refused"], "not_before_at"]], middle, "badb")
+        _marks(axes, [panel.at(at) for at in mine.loc[unanswered(mine), "not_before_at"]], middle, "badb")
         good = mine.loc[succeeded(mine), "not_before_at"]
         _marks(axes, [panel.at(at) for at in good], middle, "okb")
 

@@ -74,7 +74,9 @@ def test_a_harmless_explanation_rules_no_attack_out(quiet: Investigation) -> Non
 def test_who_was_answered_was_last_seen_then(quiet: Investigation) -> None:
     """Where nothing is refused the last request of the new address says until when it went on."""
     answers = incident_answers(quiet).text
-    assert f"Still going on?: Last seen 18 Sep 04:01 (36 requests of {STRANGER} were read)" in answers
+    assert (
+        f"Still going on?: Last seen 18 Sep 04:01 (36 of 36 requests of {STRANGER} were answered)" in answers
+    )
     assert "Who was refused: Nobody (no request was refused)" in answers
 
 
@@ -89,7 +91,7 @@ def test_an_outage_is_not_said_to_be_the_attack(
 ) -> None:
     """What the attack's addresses were refused is told of them; an outage beside it is something else."""
     outage = Outage(AS_OF, AS_OF, 45, 3)
-    monkeypatch.setattr(matter_of, "worst_outage", lambda _: outage)
+    monkeypatch.setattr(matter_of, "worst_break", lambda _: outage)
     monkeypatch.setattr(matter_of, "core_of", lambda *_: outage)
     lead = screen.incident_headline(leaked).text.splitlines()[-1]
     assert re.match(
