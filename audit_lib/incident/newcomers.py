@@ -4,21 +4,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit_lib.base.contracts import rows
+import pandas as pd
+
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
 from audit_lib.logins.clients import reaches_back
+from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.callers import network_of
+from audit_lib.logins.detections.traffic import fits
+from audit_lib.logins.requests import succeeded, totals
 
 GUESSING = ("A1", "A2", "A3", "A4", "A5", "A6")
 GOT_IN = "A7"
-NOBODY_NEW = "no new address was answered on a protected route (A8)"
+NOBODY_NEW = "nobody of a new network was let in, or answered on a protected route (A8)"
 
 
 @dataclass(frozen=True)
 class NewAddress:
-    """An address of a network that is new, and was answered on a protected route."""
+    """An address of a network that is new, and was let in or answered on a protected route."""
 
     client: str
     successes: int
@@ -37,15 +41,30 @@ def _new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
     if not firsts or rule is None:
         return ()
     loud = guessing_networks(detected)
-    clients = investigation.clients[investigation.clients["successes"] > 0]
     found = []
-    for one in rows(clients):
-        home = network_of(one.client)
+    for client, successes in _answered(investigation).items():
+        home = network_of(str(client))
         alarm = firsts.get(home)
         if alarm is not None and alarm.first_at is not None:
             guessed = home in loud or alarm.severity != rule.severity
-            found.append(NewAddress(one.client, one.successes, alarm.first_at, guessed))
+            found.append(NewAddress(str(client), int(successes), alarm.first_at, guessed))
     return tuple(sorted(found, key=lambda one: (-one.successes, one.client)))
+
+
+def _answered(investigation: Investigation) -> "pd.Series[int]":
+    """How many answers each address got that A8 counts: on protected routes, and logins that succeed."""
+    here = investigation.here
+    login = fits(here["route"].astype("str"), investigation.rules.access.login)
+    login &= ~here["method"].isin((*READING, "")) & ~here["refused"]
+    login &= here["status"].between(200, 299) | here["status"].isin(REDIRECTS)
+    return totals(here, "client", succeeded(here) | login)
+
+
+def neighbours(investigation: Investigation) -> tuple[str, ...]:
+    """Addresses that are new, of a network that is known, and were answered: A8 does not find them."""
+    clients = investigation.clients
+    mine = clients["classification"].eq("new address") & clients["successes"].gt(0)
+    return tuple(clients.loc[mine].sort_values(["successes", "client"], ascending=[False, True])["client"])
 
 
 def lacks_history(investigation: Investigation) -> tuple[str, bool]:

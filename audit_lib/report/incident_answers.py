@@ -3,11 +3,12 @@
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
+from audit_lib.incident.explanation import few
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows
 from audit_lib.incident.going_on import NOT_KNOWN, going_on, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import matter, spoken_of
-from audit_lib.incident.newcomers import new_addresses
+from audit_lib.incident.newcomers import neighbours, new_addresses
 from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.secret_values import published_now
@@ -43,6 +44,9 @@ def _got_in(investigation: Investigation) -> tuple[str, str]:
     if found:
         first = f"first {found[0].client} at {briefly(found[0].first_at, investigation.as_of)}"
         return counted(len(found), "new address", "new addresses"), first
+    if near := neighbours(investigation):
+        note = f"but {counted(len(near), 'new address', 'new addresses')} of known ones: {few(near)}"
+        return "No new network seen", note
     if new_addresses_would_show(investigation):
         return "Nobody new", "no new address was answered"
     return "None seen", "but the logs might not have shown a new address"

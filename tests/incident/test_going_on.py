@@ -125,6 +125,25 @@ def test_a_client_that_still_fails_when_the_log_ends_is_not_over(tmp_path: Path)
     assert going_on(found)[0] == "Not known"
 
 
+def test_a_new_neighbour_of_a_known_address_is_named(tmp_path: Path) -> None:
+    """A thief in the network of somebody known is no new network, and yet nobody who was there before."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    near = REGULARS[2].rpartition(".")[0] + ".222"
+    _rewrite(tmp_path, None, *((number, near, 200) for number in range(30)))
+    answers = incident_answers(_opened(tmp_path)).text
+    assert f"No new network seen (but 1 new address of known ones: {near})" in answers
+
+
+def test_who_only_logged_in_is_new_too(tmp_path: Path) -> None:
+    """A login of a new network that succeeds counts, even if no protected route answered it."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    at = f"{INCIDENT + timedelta(minutes=3):%Y-%m-%d %H:%M:%S}"
+    line = f'{at} INFO:     {STRANGER}:50000 - "POST /api/auth/login HTTP/1.1" 200 OK\n'
+    lines = (tmp_path / LOG).read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / LOG).write_text("".join(sorted([*lines, line])), "utf-8")
+    assert f"1 new address (first {STRANGER} at" in incident_answers(_opened(tmp_path)).text
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that answers everyone with 500 for twenty minutes, between two deploys."""
