@@ -133,9 +133,7 @@ def test_routes_that_are_not_kept_rule_nothing_out(tmp_path: Path, monkeypatch: 
     names = set(after.index) - {"proxy collapse", "our own bundle explains the sighting"}
     assert set(after.index[missing]) == names
     assert not before["missing"].str.contains("(other routes)", regex=False).any()
-    silent = (
-        "nobody of a new network|at no time did nearly everyone fail|nobody who was answered before"
-    )
+    silent = "nobody of a new network|at no time did nearly everyone fail|nobody who was answered before"
     assert before["speaks_against"].str.contains(silent).any()
     assert not after["speaks_against"].str.contains(silent).any()
 
