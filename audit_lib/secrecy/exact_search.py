@@ -25,8 +25,6 @@ from audit_lib.secrecy.readings import before_joining, join_lines, readings, unp
 from audit_lib.secrecy.spelled import SpelledSearch, spelled_search
 from audit_lib.secrecy.strength import strength_bits
 
-# Part of the digest of what is searched for: raise it when forms are added, so that caches are not believed.
-VERSION = 3
 WEAKEST_BITS = 40  # of a value that is searched for by itself; a guessable one is in other texts, too
 MOST_PLACES = 1_000  # of one form of a value that are listed in one content, or one piece of it
 _SPELLED, _PACKED = "byte by byte", "gzip in base64"
@@ -100,9 +98,8 @@ class ExactSearch:
 
     @property
     def digest(self) -> str:
-        """Names, under the key, what is searched for: another value or other forms give another digest."""
+        """Names, under the key, what is searched for: another value gives another digest."""
         parts = [
-            str(VERSION),
             *sorted(self._strong),
             *(f"{key} {names}" for key, names in sorted(self._weak.items())),
             *sorted(self._texts),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import audit_lib
+from audit_lib.base import cache_folder
 from audit_lib.base.contracts import LeakCoverage
 from audit_lib.leaks import last_answer as module
 from audit_lib.leaks.git_objects import begin_listing
@@ -74,13 +74,12 @@ def test_any_change_asks_anew(change: str, plot: Plot, tmp_path: Path) -> None:
 def test_another_question_key_or_program_asks_anew(
     plot: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Options, key, version, modules and engines of the program are part of what an answer follows from."""
+    """Options, key, code and engines of the program are part of what an answer follows from."""
     _asked(plot.root, tmp_path).keep(ANSWER)
     assert _asked(plot.root, tmp_path, question="table").recall() is None
     assert _asked(plot.root, tmp_path, key=Key(b"x" * 32, "file")).recall() is None
     for owner, name, value in (
-        (audit_lib, "__version__", "0"),
-        (audit_lib, "__file__", str(tmp_path / "program.py")),
+        (cache_folder, "_program", lambda: b"other code"),
         (module, "_version", str.upper),
     ):
         with monkeypatch.context() as patch:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.leaks import scan_cache, search_files
+from audit_lib.base import cache_folder
+from audit_lib.leaks import search_files
 from audit_lib.leaks.scan_cache import Memory, ScanCache, packed
 from audit_lib.leaks.search import search_leaks
 from audit_lib.project import EnvSource, Project
@@ -44,10 +45,10 @@ def test_what_is_stored_is_read(memory: Memory, tmp_path: Path) -> None:
 def test_only_the_same_search_under_the_same_key_is_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another key, another set of values, another project, another format or a public key start anew."""
+    """Another key, another set of values, another project, other code or a public key start anew."""
     _cache(tmp_path).store(FULL)
     with monkeypatch.context() as patch:
-        patch.setattr(scan_cache, "_FORMAT", "1")
+        patch.setattr(cache_folder, "_program", lambda: b"other code")
         assert _cache(tmp_path).memory == Memory()
     assert _cache(tmp_path, digest="e" * 64).memory == Memory()
     assert _cache(tmp_path, what="shapes").memory == Memory()
