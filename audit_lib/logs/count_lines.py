@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, NOTICE
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.line_events import LogEvent
+from audit_lib.logs.line_events import Line, LogEvent
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE, WHOLE
 from audit_lib.logs.w3c_columns import DeclaredColumns
@@ -98,53 +98,73 @@ def tally_lines(
     lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, period: Period, written: int | None = None
 ) -> Tally:
     """The sums over all lines of one file, in their order; `written` as in `read_line`."""
-    tally = Tally()
-    last: int | None = None
-    day, held = None, True
-    steps = 0  # of a clock that was set back
-    waiting: list[PlacedEvent] = []  # events that wait for the next line with a time
-    counted: set[str] = set()  # kinds that this record was already counted for
-    opened = inside = False  # whether a record with a time is open, and the line before continued it
-    columns = DeclaredColumns(formats)
+    columns, read = DeclaredColumns(formats), _Read(period)
     for number, raw in enumerate(lines, 1):
-        line = read_line(raw, columns.formats_of(raw), zone, written)
+        read.add(number, read_line(raw, columns.formats_of(raw), zone, written))
+    read.tally.events += read.waiting
+    return read.tally
+
+
+@dataclass
+class _Read:
+    """The sums of the lines that were read, and what these say about the next one."""
+
+    period: Period
+    tally: Tally = field(default_factory=Tally)
+    day: str | None = None  # of the last time
+    held: bool = True  # whether the period holds the last time
+    steps: int = 0  # of a clock that was set back
+    waiting: list[PlacedEvent] = field(default_factory=list)  # for the next line with a time
+    counted: set[str] = field(default_factory=set)  # kinds that this record was already counted for
+    opened: bool = False  # whether a record with a time is open
+    inside: bool = False  # whether the line before continued it
+
+    def add(self, number: int, line: Line) -> None:
+        """Adds a line to the sums."""
+        tally = self.tally
+        if line.at is not None:
+            self._pass_time(number, line.at)
         tally.lines += 1
         tally.states[line.state] += 1
-        if line.record:
-            counted.clear()
-        if line.at is not None:
-            before, last, day = last, line.at, day_of(line.at)
-            tally.first, tally.last = line.at if tally.first is None else tally.first, last
-            held = period.holds(line.at)
-            if held and before is not None and before - last > MINUTE and steps < MOST_STEPS:
-                steps += 1
-                tally.events.append(
-                    PlacedEvent(number, last, last, before, day, LogEvent(NOTICE, CLOCK_SET_BACK))
-                )
-            tally.events += [_bounded(event, last) for event in waiting]
-            waiting.clear()
-        if line.state != "blank":
-            untimed = line.at is None and not line.record
-            follows = opened and untimed and (line.continues == 1 or (line.continues == 2 and inside))
-            opened, inside = follows or line.at is not None, follows
-        at = last if line.state != "blank" and inside else line.at
         tally.lacks |= line.lacks
-        tally.dated += day is not None
-        tally.in_period += day is not None and held
+        tally.dated += self.day is not None
+        tally.in_period += self.day is not None and self.held
+        if line.record:
+            self.counted.clear()
+        at = self._time_of(line)
         for shown in line.events:
-            if shown.once and shown.kind in counted:
+            if shown.once and shown.kind in self.counted:
                 continue
             if shown.once:
-                counted.add(shown.kind)
-            event = _add(tally, PlacedEvent(number, at, last, at, day, shown)) if held else None
-            if event:
-                (waiting if event.at is None else tally.events).append(event)
-    tally.events += waiting
-    return tally
+                self.counted.add(shown.kind)
+            event = PlacedEvent(number, at, tally.last, at, self.day, shown)
+            if self.held and _add(tally, event):
+                (self.waiting if at is None else tally.events).append(event)
+
+    def _pass_time(self, number: int, at: int) -> None:
+        """Moves on to the time of a line, or notes that the clock was set back."""
+        tally, before = self.tally, self.tally.last
+        tally.first, tally.last = at if tally.first is None else tally.first, at
+        self.day, self.held = day_of(at), self.period.holds(at)
+        if self.held and before is not None and before - at > MINUTE and self.steps < MOST_STEPS:
+            self.steps += 1
+            step = LogEvent(NOTICE, CLOCK_SET_BACK)
+            tally.events.append(PlacedEvent(number, at, at, before, self.day, step))
+        tally.events += [_bounded(event, at) for event in self.waiting]
+        self.waiting.clear()
+
+    def _time_of(self, line: Line) -> int | None:
+        """The line's own time, or that of the record which it continues."""
+        if line.state == "blank":
+            return line.at
+        untimed = line.at is None and not line.record
+        follows = self.opened and untimed and (line.continues == 1 or (line.continues == 2 and self.inside))
+        self.opened, self.inside = follows or line.at is not None, follows
+        return self.tally.last if follows else line.at
 
 
-def _add(tally: Tally, event: PlacedEvent) -> PlacedEvent | None:
-    """Counts what a line shows; the event where it is a failure or a message."""
+def _add(tally: Tally, event: PlacedEvent) -> bool:
+    """Counts what a line shows; whether that is a failure or a message."""
     shown = event.shown
     if shown.kind != NOTICE:
         group = Group(event.day, shown.kind, shown.status, shown.client, shown.method, shown.route)
@@ -157,7 +177,7 @@ def _add(tally: Tally, event: PlacedEvent) -> PlacedEvent | None:
         declared = int(shown.kind == DECLARED)
         moment = Moment(event.at // MINUTE, shown.status, declared, shown.client, shown.method, shown.route)
         tally.moments.setdefault(moment, [0, event.line])[0] += 1
-    return event if shown.kind != "other" or shown.message else None
+    return shown.kind != "other" or bool(shown.message)
 
 
 def _bounded(event: PlacedEvent, following: int) -> PlacedEvent:
