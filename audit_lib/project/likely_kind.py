@@ -65,7 +65,10 @@ def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, 
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named = _matches(name, policy.secret_names)
     if _matches(name, policy.secret_url_names) and not named:
-        return ("secret", "password") if STORES & parts and not only_plain else ("setting", "whole")
+        if STORES & parts and not only_plain:
+            return "secret", "password"
+        # Others hold their key as one of several fields, as Azure's do.
+        return "setting" if only_plain or not {"CONNECTION", "STRING"} <= parts else "secret", "whole"
     if named and (SURE & parts or not only_plain):
         return "secret", "whole"
     if _matches(name, IDENTIFIERS):

@@ -15,6 +15,8 @@ HEX = "0123456789abcdef"
     [
         ("SECRET_KEY_BASE", [], "secret"),
         ("SALT", [], "secret"),
+        ("AZURE_CONNECTION_STRING", [], "secret"),
+        ("SITE_URL", [], "setting"),
         ("REDIS_AUTH", [], "secret"),
         ("TOKEN_PEPPER_1", [], "secret"),
         ("SMTP_AUTH", ["login"], "setting"),
