@@ -65,10 +65,9 @@ def likely_kind(name: str, shapes: Iterable[str], policy: Policy) -> tuple[str, 
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named = _matches(name, policy.secret_names)
     if _matches(name, policy.secret_url_names) and not named:
-        if STORES & parts and not only_plain:
-            return "secret", "password"
-        # Others hold their key as one of several fields, as Azure's do.
-        return "setting" if only_plain or not {"CONNECTION", "STRING"} <= parts else "secret", "whole"
+        # A connection string that is no store's holds its key as one of several fields, as Azure's does.
+        held = "password" if STORES & parts else "whole" if {"CONNECTION", "STRING"} <= parts else ""
+        return ("secret", held) if held and not only_plain else ("setting", "whole")
     if named and (SURE & parts or not only_plain):
         return "secret", "whole"
     if _matches(name, IDENTIFIERS):
