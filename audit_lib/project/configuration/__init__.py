@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.contracts import Configuration
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git.commands import ignored, is_repository
+from audit_lib.base.git.commands import ignored, is_repository, tracked
 from audit_lib.project.configuration.answers import Answer, NotUnderstood, baseline_answers, unread
 from audit_lib.project.configuration.blueprints import blueprint_answers
 from audit_lib.project.configuration.image_builds import (
@@ -102,6 +102,6 @@ def _examples(project: Project) -> Iterator[Answer]:
     examples = [source.path for source in project.env_sources if source.example]
     if not is_repository(project.root):
         return
-    hidden = ignored(project.root, examples)
+    hidden = ignored(project.root, examples) - tracked(project.root)
     for path in examples:
         yield Answer("example kept", path, path, "no" if path in hidden else "yes")

@@ -165,13 +165,15 @@ def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -
 
 
 def test_an_ignored_example_is_told(tmp_path: Path) -> None:
-    """A pattern such as .env* hides the example, too; without git nothing is asked."""
+    """A pattern such as .env* hides the example, too, until git tracks it; without git nothing is asked."""
     (tmp_path / ".env.example").write_text("A=\n")
     assert _told(tmp_path, "example kept") == {}
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     assert _told(tmp_path, "example kept") == {".env.example": "yes"}
     (tmp_path / ".gitignore").write_text(".env*\n")
     assert _told(tmp_path, "example kept") == {".env.example": "no"}
+    subprocess.run(["git", "-C", tmp_path, "add", "-f", ".env.example"], check=True)
+    assert _told(tmp_path, "example kept") == {".env.example": "yes"}  # git keeps what it tracks
 
 
 @pytest.mark.parametrize(
