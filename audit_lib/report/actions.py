@@ -17,6 +17,7 @@ MOST_NAMES = 2
 MOST_REASONS = 3
 PUBLIC = ("public-exposure", "equal-but-must-differ")
 REVOKED = ("forbidden-format", "compromised-value")
+LEAKED = ("leak-undecided", "leaked-before")
 DELETED = ("backup-on-disk", "export-on-disk", "production-values-on-disk")
 _WHOLE = {
     "guide": "Fix the guide in {places}",
@@ -115,7 +116,8 @@ def _of_values(group: Group) -> str:
     kept = [name for name in names if name not in shown]
     if shown:
         return f"Take {_listed(shown)} out of the page, rotate {_listed(kept) or 'it'}{place}"
-    verb = "Revoke and replace" if group.checks & set(REVOKED) else "Rotate" if len(there) else "Set"
+    known = len(there) or group.checks & set(LEAKED)
+    verb = "Revoke and replace" if group.checks & set(REVOKED) else "Rotate" if known else "Set"
     return f"{verb} {_listed(names)}{place}"
 
 

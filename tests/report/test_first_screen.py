@@ -196,6 +196,15 @@ def test_an_action_about_a_value_of_no_variable_says_what_its_finding_says() -> 
     assert actions["why"].iloc[0].startswith("It leaked, and whether it is in force is not known")
 
 
+def test_a_leaked_secret_that_is_not_set_here_is_rotated() -> None:
+    """Whoever sets it where it is missing leaves the leaked value as it is."""
+    inventory = _inventory(("KEY", "development", None, False))
+    for check, action in (("leak-undecided", "Rotate KEY"), ("missing-secret", "Set KEY")):
+        found = _findings((check, "high", "KEY", "development"))
+        actions = tabulate_actions(frames.audit(inventory=inventory, findings=found))
+        assert list(actions["action"]) == [f"{action} in development"]
+
+
 def test_every_open_finding_is_closed_by_one_action() -> None:
     """None is lost and none is counted twice; what is not known joins no values."""
     inventory = _inventory(("A", "production", "a", False), ("B", "production", "b", False))
