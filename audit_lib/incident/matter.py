@@ -8,6 +8,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import Outage, core_of, worst_break
+from audit_lib.logins.detections.told_failures import FAILED_LOGIN
 
 ATTACKS = ("brute force", "leaked and used", "quiet misuse")
 STALE = "stale client after a rotation"
@@ -21,6 +22,7 @@ class Matter:
     outage: Outage | None = None
     beside: Outage | None = None  # one that an attack does not explain
     whose: str = ""  # in words, with a space behind; "" if it is about all requests
+    told: int = 0  # failed logins that messages tell of these addresses, or of all
 
     @property
     def refused(self) -> pd.DataFrame:
@@ -41,11 +43,13 @@ def matter(investigation: Investigation) -> Matter:
     told, here = spoken_of(investigation), investigation.here
     worst = worst_break(investigation)
     outage = core_of(investigation, worst) if worst else None
+    told_failed = investigation.said["kind"].eq(FAILED_LOGIN)
     named = told[told["explanation"].isin((*ATTACKS, STALE))]
     first = not named.empty and named.index[0] == told.index[0]
     if (first or (len(named) and outage is None)) and named.iloc[0]["addresses"]:
         names = str(named.iloc[0]["addresses"]).split("; ")
         others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
         whose = f"of {names[0]} {others}"
-        return Matter(here[here["client"].isin(names)], beside=outage, whose=whose)
-    return Matter(here, outage)
+        of_them = told_failed & investigation.said["client"].isin(names)
+        return Matter(here[here["client"].isin(names)], None, outage, whose, int(of_them.sum()))
+    return Matter(here, outage, told=int(told_failed.sum()))

@@ -27,6 +27,8 @@ def tabulate_steps(investigation: Investigation) -> pd.DataFrame:
     retired = _retired(investigation, windows)
     if retired:
         known = (retired, *(step for step in known if step.action in ("record", "purge")))
+    if not investigation.secret and not leaked:
+        known = tuple(step for step in known if step.action != "rotate")
     found = [*_first(investigation), *known]
     if not investigation.secret:
         found += [_leaked(secret, here) for secret, here in leaked.items()]

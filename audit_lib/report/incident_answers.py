@@ -57,7 +57,8 @@ def _refused(investigation: Investigation) -> tuple[str, str]:
     refused, outage = about.refused, about.outage
     names = set(refused["client"].astype("str")) - {""}
     if not names:
-        nobody = "Nobody", "no request was refused"
+        reported = f", but {counted(about.told, 'failed login')} reported by the application"
+        nobody = "Nobody", f"no request was refused{reported * bool(about.told)}"
         return nobody if refused.empty else (NOT_KNOWN, "no address of a refused request was logged")
     clients = investigation.clients[investigation.clients["client"].isin(names)]
     classes = clients["classification"].value_counts()

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from audit_lib.base.clock import briefly
 from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted, day_words
@@ -25,6 +27,7 @@ from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
 
+SIGHTING = "our own bundle explains the sighting"
 SENTENCES = {
     "variables changed by a deploy": "{deploy} {shut}{while_}.",
     "pair break": "Two halves of a pair {hold} different values.",
@@ -33,7 +36,7 @@ SENTENCES = {
     "stale client after a rotation": "A client sent an old value after its rotation.",
     "quiet misuse": "Somebody new was answered.",
     "proxy collapse": "One address hides many callers.",
-    "our own bundle explains the sighting": "Our own page shows the value that is under suspicion.",
+    SIGHTING: "Our own page shows the value that is under suspicion.",
 }
 MOST_STEPS, MOST_EXPLANATIONS, MOST_ROWS = 6, 6, 3
 
@@ -107,7 +110,8 @@ def _lead(investigation: Investigation) -> Iterator[str]:
     more = f", {limited:,} limited (429)" * (limited > 0) + f", {failed:,} answered with an error" * (
         failed > 0
     )
-    yield f"Of {counted(asked, 'request')} {about.whose}in the window {refused:,} were refused{more}."
+    told = f", and {counted(about.told, 'failed login')} reported by the application" * bool(about.told)
+    yield f"Of {counted(asked, 'request')} {about.whose}in the window {refused:,} were refused{more}{told}."
     if about.beside:
         yield "Something else happened, too:"
         yield from _of_outage(investigation, about.beside)
@@ -144,9 +148,15 @@ def incident_steps(investigation: Investigation) -> Block:
     return Block("What to do, in order", f"<ul>{items}</ul>{foot}", "\n".join(lines).strip(), "left")
 
 
+def _asked(investigation: Investigation) -> pd.DataFrame:
+    """The explanations; that of a sighting only if a secret was seen: else it says nothing but that."""
+    every = tabulate_explanations(investigation)
+    return every[every["explanation"].ne(SIGHTING) | bool(investigation.secret)]
+
+
 def incident_explanations(investigation: Investigation) -> Block:
     """Each explanation with its rating, the first point for it and the first against it."""
-    shown = tabulate_explanations(investigation).head(MOST_EXPLANATIONS)
+    shown = _asked(investigation).head(MOST_EXPLANATIONS)
     items, lines = [], []
     for row in rows(shown):
         verdict = "not known" if row.verdict == "unknown" else row.verdict
@@ -197,6 +207,6 @@ def _gaps(investigation: Investigation) -> Iterator[tuple[str, str, str]]:
     if untimed:
         yield f"{untimed} of {asked}", "requests have no time: bursts among them cannot be seen.", ""
     yield "after", f"the newest line that was read: {newest_line(investigation)}.", ""
-    missing = tabulate_explanations(investigation)["missing"].head(3)
+    missing = _asked(investigation)["missing"].head(3)
     for text in dict.fromkeys(text.split("; ")[-1] for text in missing if text):
         yield "missing", f"{text}.", ""

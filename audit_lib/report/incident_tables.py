@@ -16,7 +16,7 @@ from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logins.requests import surely_within
 from audit_lib.logs.quote_lines import quote_lines
-from audit_lib.report.log_tables import detected_and_not
+from audit_lib.report.log_tables import detected_and_not, shown_evidence
 from audit_lib.report.pivot_tables import with_brief_instants
 from audit_lib.report.table import Table, Tables, show
 from audit_lib.secrecy import guard
@@ -101,7 +101,8 @@ def explanations_table(investigation: Investigation) -> Table:
 def detected_tables(investigation: Investigation) -> Tables:
     """What the detections A1-A20 come to in the window, and what they cannot say."""
     detections = tabulate_window_detections(investigation)
-    return detected_and_not(detections, "detections.csv of the evidence package")
+    found, *others = detected_and_not(detections, "detections.csv of the evidence package").tables
+    return Tables((_linked(investigation, found, "lines"), *others))
 
 
 def timeline_table(investigation: Investigation) -> Table:
@@ -111,20 +112,25 @@ def timeline_table(investigation: Investigation) -> Table:
     note = f"{left:,} more rows are in the figure and in timeline.csv of evidence.zip." if left else ""
     shown = with_brief_instants(busy.drop(columns=["at"]), investigation.as_of, subject="of")
     table = show(shown, "Timeline", note, "nothing that was read shows anything", whole=frame)
+    return _linked(investigation, table, "evidence")
+
+
+def _linked(investigation: Investigation, table: Table, heading: str) -> Table:
+    """The table with a link at each place of a column whose line is quoted."""
     quoted = frozenset(_places(_cited(investigation)))
-    linked = [
-        replace(one, link="at-", among=quoted) if one.heading == "evidence" and quoted else one
+    columns = (
+        replace(one, link="at-", among=quoted) if one.heading == heading and quoted else one
         for one in table.columns
-    ]
-    return replace(table, columns=tuple(linked))
+    )
+    return replace(table, columns=tuple(columns))
 
 
 def cited_lines_table(investigation: Investigation) -> Table:
-    """The lines that the rows of the timeline cite, for their links; without known values."""
+    """The lines that the timeline and the detections cite, for their links; without known values."""
     found = _cited(investigation)
     fold = f"The lines themselves: {len(found)}, each with file and number"
     ids = [f"at-{place}" for place in _places(found)]
-    return show(found, "Lines that the timeline cites", fold=fold, ids=ids)
+    return show(found, "Lines that timeline and detections cite", fold=fold, ids=ids)
 
 
 def _busy(investigation: Investigation) -> pd.DataFrame:
@@ -136,7 +142,9 @@ def _busy(investigation: Investigation) -> pd.DataFrame:
 
 def _cited(investigation: Investigation) -> pd.DataFrame:
     def read() -> pd.DataFrame:
-        found = quote_lines(investigation.project, _busy(investigation)["evidence"], around=0)
+        detected = shown_evidence(tabulate_window_detections(investigation))
+        cited = [*_busy(investigation)["evidence"], *detected]
+        found = quote_lines(investigation.project, cited, around=0)
         return found.assign(text=[guard.blot(text) for text in found["text"]])
 
     return investigation.of_window("cited lines", read)

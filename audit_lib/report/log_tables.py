@@ -125,11 +125,21 @@ def detections_counted(detections: pd.DataFrame) -> tuple[int, int, int]:
     return len(verdicts), sum("found" in one for one in verdicts), verdicts.count({"unknown"})
 
 
-def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
-    """The incidents that were detected, the most severe first; those beyond twenty are counted."""
+def shown_evidence(detections: pd.DataFrame) -> "pd.Series[str]":
+    """The places that the table of incidents names, of each row that it shows."""
+    shown = _ordered(detections).head(MOST_DETECTED)["evidence"]
+    return shown.map(lambda text: "; ".join(text.split("; ")[:PLACES_SHOWN]))
+
+
+def _ordered(detections: pd.DataFrame) -> pd.DataFrame:
     found = detections[detections["verdict"].eq("found")]
     rank = found["severity"].map({severity: -place for place, severity in enumerate(SEVERITIES)})
-    rows = found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
+    return found.assign(_rank=rank).sort_values(["_rank", "first_at", "detection", "subject"], kind="stable")
+
+
+def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
+    """The incidents that were detected, the most severe first; those beyond twenty are counted."""
+    rows = _ordered(detections)
     view = rows.assign(
         detection=rows["detection"].map(detection_name),
         what=rows["classification"],

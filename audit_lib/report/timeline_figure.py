@@ -186,8 +186,10 @@ def _draw_close(axes: Axes, investigation: Investigation, panel: _Panel, hit: Se
         bar(axes, (left, panel.top + 8), (max(right - left, 3), 13), "ink")
         cause = inert.label(deploy.trigger or "cause not listed", 30)
         said = f"Deploy ({cause}), in effect {deploy.ended_at:%H:%M:%S}"
-        text(axes, max(left, free), 15, said, "ink", fontsize=11.5)
-        free = max(left, free) + 7 * len(said)
+        wide = 7 * len(said)
+        begin = max(min(left, _RIGHT - wide), free)  # a late one ends with the figure
+        text(axes, begin, 15, said, "ink", fontsize=11.5)
+        free = begin + wide
     for number, (client, mine) in enumerate(zip(hit, marks, strict=True), 1):
         middle = panel.top + _ROW * number + 14
         text(axes, 0, middle + 4, inert.label(client or "not named", 20), "ink")

@@ -20,6 +20,7 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
+from audit_lib.report.log_tables import shown_evidence
 from audit_lib.report.notes import noted_frames, noted_places, notes_frame
 from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.evidence_zip import packed
@@ -52,10 +53,11 @@ def searched(
 def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
     """The evidence package as a zip: tables, quoted lines, notes, hashes; the same for the same input."""
     happened, uses = tabulate_timeline(investigation), exposed_uses(investigation)
-    evidence = [*happened["evidence"], *uses["evidence"], *noted_places()]
+    detected = tabulate_window_detections(investigation)
+    evidence = [*happened["evidence"], *shown_evidence(detected), *uses["evidence"], *noted_places()]
     tables = {
         "timeline": happened,
-        "detections": tabulate_window_detections(investigation),
+        "detections": detected,
         "explanations": tabulate_explanations(investigation),
         "exposure_windows": tabulate_exposure_windows(investigation).drop(columns="fingerprint"),
         "uses": uses,
