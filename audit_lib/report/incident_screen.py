@@ -77,9 +77,17 @@ def _spoken(investigation: Investigation) -> tuple[str, str]:
         word = f"{surely} no attack" if ruled_out else "Attack not ruled out"
     if len(spoken := dict.fromkeys((best["explanation"], *attacks[:1]))) > 1:
         word = "Perhaps an attack"  # what is harmless does not rule out what is not
-    ended = ", and over" if over(investigation) and "ruled" not in word else ""
+    spoken |= dict.fromkeys(_apart(told))
+    ended = ", and over" if over(investigation) and "ruled" not in word and len(spoken) == 1 else ""
     words = _as_seen(investigation, outage)
     return f"{word}{ended}.", " ".join(SENTENCES[one].format_map(words) for one in spoken)
+
+
+def _apart(told: pd.DataFrame) -> list[str]:
+    """The attacks that are likely, too, and of other addresses than the first explanation."""
+    first, rest = set(told.iloc[0]["addresses"].split("; ")), told.iloc[1:]
+    attacks = rest[rest["explanation"].isin(ATTACKS) & rest["verdict"].eq("likely")]
+    return [one.explanation for one in rows(attacks) if first.isdisjoint(one.addresses.split("; "))]
 
 
 def _as_seen(investigation: Investigation, outage: Outage | None) -> dict[str, str]:

@@ -144,6 +144,15 @@ def test_who_only_logged_in_is_new_too(tmp_path: Path) -> None:
     assert f"1 new address (first {STRANGER} at" in incident_answers(_opened(tmp_path)).text
 
 
+def test_another_attack_of_others_is_told_too(tmp_path: Path) -> None:
+    """A value that leaked was used; at the same time somebody else guessed: neither hides the other."""
+    plant(tmp_path, "leaked and used", 0)
+    other = "203.0.114.9"
+    _rewrite(tmp_path, None, *((1500 + number / 10, other, 401) for number in range(60)))
+    said = screen.incident_headline(_opened(tmp_path, 3)).text
+    assert "A leaked value may have been used. Somebody guessed logins." in said
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that answers everyone with 500 for twenty minutes, between two deploys."""
