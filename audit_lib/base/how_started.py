@@ -1,6 +1,7 @@
 """How this process was started, as it can be typed, and which program it is."""
 
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from audit_lib.base.git.commands import GitFailed, run_git
 from audit_lib.base.git.commits import head_of
 
 PROGRAM = "audit-lib"
+SCRIPT = "AUDIT_LIB_SCRIPT"  # the checkout's own script names itself: it starts the module
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -32,14 +34,14 @@ def as_typed(text: str) -> str:
 def _typed() -> list[str]:
     """What stood before the command's own arguments; `audit-lib` if another program imported this one."""
     script = Path(sys.argv[0])
+    started = getattr(sys.modules.get("__main__"), "__spec__", None)
+    as_module = started is not None and started.name == "audit_lib.__main__"
+    if as_module:
+        script = Path(os.environ.get(SCRIPT, ""))
     if script.name == PROGRAM:
         found = shutil.which(PROGRAM)
         return [PROGRAM if found and Path(found).resolve() == script.resolve() else str(script)]
-    started = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if started is not None and started.name == "audit_lib.__main__":
-        beside = Path(sys.executable).with_name(PROGRAM)
-        return [str(beside)] if beside.is_file() else sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-    return [PROGRAM]
+    return sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1] if as_module else [PROGRAM]
 
 
 def made_with() -> str:
