@@ -17,7 +17,7 @@ from audit_lib.project import load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.rotation.triggers import read_lists
 from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
-from audit_lib.sample.env_files import MODES, WRITTEN, env_files, examples
+from audit_lib.sample.env_files import IGNORED_EXAMPLE, MODES, WRITTEN, env_files, examples
 from audit_lib.sample.files import IGNORED, audit_files, code_files, trigger_files
 from audit_lib.sample.history import HeldVariable, midnight, timeline
 from audit_lib.sample.ledger import sign_off, write_ledger
@@ -91,8 +91,9 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _history(held: tuple[HeldVariable, ...], files: Mapping[str, bytes]) -> tuple[Commit, ...]:
     """An env file that was committed and taken out again, and one that is tracked to this day."""
     then, later = midnight("2026-02-10"), midnight("2026-04-06")
+    tracked = {path: content for path, content in examples().items() if path != IGNORED_EXAMPLE}
     return (
-        Commit(midnight("2026-01-05"), "Begin", {**code_files(), **examples()}),
+        Commit(midnight("2026-01-05"), "Begin", {**code_files(), **tracked}),
         Commit(then, "Add backend settings", {BACKEND: env_files(held, then)[BACKEND]}),
         Commit(midnight("2026-02-12"), "Ignore env files", {".gitignore": IGNORED.encode()}, (BACKEND,)),
         Commit(later, "Deploy staging", {STAGING: env_files(held, later)[STAGING]}),

@@ -32,6 +32,9 @@ def env_files(held: Iterable[HeldVariable], instant: datetime) -> dict[str, byte
     return {path: text.encode() for path, text in texts.items()}
 
 
+IGNORED_EXAMPLE = "frontend/.env.local.example"  # git ignores it, so that no clone has it
+
+
 def examples() -> dict[str, bytes]:
     """The example files; one of them shows a value that somebody uses."""
     backend = {
@@ -48,7 +51,7 @@ def examples() -> dict[str, bytes]:
     frontend = {"NEXT_PUBLIC_API_TOKEN": "your-key-here", "NEXT_PUBLIC_BACKEND_API_BASE_URL": ""}
     return {
         "backend/.env.example": _lines("Copy to .env and fill in.", backend).encode(),
-        "frontend/.env.local.example": _lines("Copy to .env.local and fill in.", frontend).encode(),
+        IGNORED_EXAMPLE: _lines("Copy to .env.local and fill in.", frontend).encode(),
     }
 
 
