@@ -11,10 +11,12 @@ from audit_lib.base import contracts
 from audit_lib.base.contracts.meanings import meanings, summary
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.report import notes
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames, frames_of
 from audit_lib.report.incident_sections import addresses_section, exposure_section, timeline_section
+from audit_lib.report.log_tables import shown_evidence
 from audit_lib.report.notes import lines_table
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.pivot_tables import clients_table
@@ -56,7 +58,7 @@ def test_tables_and_figures_hold_their_data(investigation: Investigation) -> Non
 
 
 def test_what_the_timeline_cites_is_a_link_to_the_line(investigation: Investigation) -> None:
-    """Each place in its table, of several each one; leaks lead to their places, and no link leads nowhere."""
+    """Each place in its table, of several each one, and those of detections; leaks lead to their places, and no link leads nowhere."""
     late = Focus(investigation).pick((INCIDENT - timedelta(hours=1)).isoformat()).seen
     told, exposed = timeline_section(late), exposure_section(late)
     shown = "".join(as_html(table) for table in (*told.tables, *exposed.tables))
@@ -64,8 +66,9 @@ def test_what_the_timeline_cites_is_a_link_to_the_line(investigation: Investigat
     assert {link[:3] for link in links} == {"at-", "lea"}
     assert set(links) <= set(re.findall(r'<tr id="([^"]+)"', shown))
     lines = told.tables[1]
-    cited = [place for text in told.tables[0].frame["evidence"] for place in text.split("; ")]
-    assert {f"{file}:{line}" for file, line, _ in lines.rows} <= set(cited)
+    detected = shown_evidence(tabulate_window_detections(late))
+    cited = {place for text in (*told.tables[0].frame["evidence"], *detected) for place in text.split("; ")}
+    assert {f"{file}:{line}" for file, line, _ in lines.rows} <= cited
     assert STRANGER in "".join(text for _, _, text in lines.rows)
 
 
