@@ -58,7 +58,7 @@ def test_tables_and_figures_hold_their_data(investigation: Investigation) -> Non
 
 
 def test_what_the_timeline_cites_is_a_link_to_the_line(investigation: Investigation) -> None:
-    """Each place in its table, of several each one, and those of detections; leaks lead to their places, and no link leads nowhere."""
+    """Each place in its table, and in that of detections; leaks lead to theirs, and no link leads nowhere."""
     late = Focus(investigation).pick((INCIDENT - timedelta(hours=1)).isoformat()).seen
     told, exposed = timeline_section(late), exposure_section(late)
     shown = "".join(as_html(table) for table in (*told.tables, *exposed.tables))
