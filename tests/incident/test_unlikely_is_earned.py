@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -98,12 +99,13 @@ REMOVED: dict[Precondition, Callable[[Path], None]] = {
 CASES = [(name, lost) for name, ways in UNLIKELY_NEEDS.items() for lost in product(*ways)]
 
 
-def _unlikely(folder: Path, secret: str) -> set[str]:
-    """The explanations that are called unlikely."""
+@cache
+def _unlikely(folder: Path, secret: str) -> frozenset[str]:
+    """The explanations that are called unlikely; several tests ask that of one planted incident."""
     project = load_project(folder)
     found = investigate(project, Question(SINCE, iso(AS_OF), secret=secret), AS_OF, keeper_of(project))
     table = tabulate_explanations(found)
-    return set(table.loc[table["verdict"].eq("unlikely"), "explanation"])
+    return frozenset(table.loc[table["verdict"].eq("unlikely"), "explanation"])
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,11 @@ class Contract:
         fresh = frame.reset_index(drop=True)
         columns = cls.columns()
         if list(fresh) == list(columns):
-            if bare := [name for name, column in columns.items() if _is_bare(fresh[name], column)]:
+            given = dict(fresh.items())  # to ask the frame for a column takes as long as to judge it
+            if bare := [name for name, column in columns.items() if _is_bare(given[name], column)]:
                 raise _fault(cls, fresh, f"nothing in {', '.join(bare)} may be null")
             with suppress(ValueError, TypeError):
-                coerced = {name: _coerced(fresh[name], column) for name, column in columns.items()}
+                coerced = {name: _coerced(given[name], column) for name, column in columns.items()}
                 if all(_holds(coerced[name], column) for name, column in columns.items()):
                     return pd.DataFrame(coerced, index=fresh.index, copy=False)
         return cls.validate(fresh)
@@ -158,8 +159,10 @@ def _holds(values: pd.Series, column: Column) -> bool:
 
 def rows(frame: pd.DataFrame) -> Iterator[Any]:
     """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
+    if frame.empty:
+        return iter(())
     kind = _row_of(tuple(map(str, frame)))
-    return map(kind._make, zip(*(_values(frame[name]) for name in frame), strict=True))
+    return map(kind._make, zip(*(_values(column) for _, column in frame.items()), strict=True))
 
 
 @lru_cache(maxsize=256)  # making one takes longer than a row
