@@ -40,9 +40,13 @@ def going_on(investigation: Investigation) -> tuple[str, str]:
 
 
 def _since_last_seen(investigation: Investigation, about: Matter, *, attack: bool) -> tuple[str, str]:
-    """By the last request of an attack's addresses, or the last refusal of a client that is stale."""
+    """By the last request of an attack's addresses, or the last refusal of a client that is stale.
+
+    What messages tell of their failed logins counts, too.
+    """
     theirs, here = about.requests if attack else about.refused, investigation.here
-    at = theirs.loc[theirs["timed"], "not_before_at"].sort_values()
+    told, timed = about.messages, about.messages["at"].notna()
+    at = pd.concat([theirs.loc[theirs["timed"], "not_before_at"], told.loc[timed, "at"]]).sort_values()
     if at.empty:
         return NOT_KNOWN, f"no {'' if attack else 'refused '}request {about.whose}has a time"
     seen = briefly(at.iloc[-1], investigation.as_of)
@@ -50,6 +54,9 @@ def _since_last_seen(investigation: Investigation, about: Matter, *, attack: boo
         answered = int(theirs.loc[~unanswered(theirs) & theirs["status"].lt(400), "count"].sum())
         number = counted(int(theirs["count"].sum()), "request")
         return f"Last seen {seen}", f"{answered} of {number} {about.whose}were answered"
+    untimed = (theirs.loc[~theirs["timed"], "not_after_at"], told.loc[~timed, "not_after_at"])
+    if not all(latest.le(at.iloc[-1]).all() for latest in untimed):
+        return NOT_KNOWN, f"last seen {seen}, and lines {about.whose}that have no time may be later"
     others = here if attack else about.requests
     others = others[others["timed"] & others["not_before_at"].gt(at.iloc[-1])]
     if doubt := _too_early(investigation, at, others):
@@ -60,7 +67,8 @@ def _since_last_seen(investigation: Investigation, about: Matter, *, attack: boo
 
 def _too_early(investigation: Investigation, at: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    if later.empty or later["not_before_at"].max() - at.iloc[-1] <= max(at.diff().max(), PAUSE):
+    pause = max(PAUSE, at.diff().max())  # in this order: of a single instant no pause is known
+    if later.empty or later["not_before_at"].max() - at.iloc[-1] <= pause:
         return "end too soon"
     gaps = detected_in_window(investigation).alarms("A19")
     return "have a gap" * any(one.last_at is not None and one.last_at > at.iloc[-1] for one in gaps)

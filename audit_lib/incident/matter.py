@@ -19,10 +19,17 @@ class Matter:
     """The requests of the window that it is about, and the outage if it is one."""
 
     requests: pd.DataFrame  # as `Investigation.here`
+    messages: (
+        pd.DataFrame
+    )  # as `Investigation.said`: the failed logins that are told of these addresses, or of all
     outage: Outage | None = None
     beside: Outage | None = None  # one that an attack does not explain
     whose: str = ""  # in words, with a space behind; "" if it is about all requests
-    told: int = 0  # failed logins that messages tell of these addresses, or of all
+
+    @property
+    def told(self) -> int:
+        """How many failed logins messages tell."""
+        return len(self.messages)
 
     @property
     def refused(self) -> pd.DataFrame:
@@ -43,13 +50,13 @@ def matter(investigation: Investigation) -> Matter:
     told, here = spoken_of(investigation), investigation.here
     worst = worst_break(investigation)
     outage = core_of(investigation, worst) if worst else None
-    told_failed = investigation.said["kind"].eq(FAILED_LOGIN)
+    messages = investigation.said[investigation.said["kind"].eq(FAILED_LOGIN)]
     named = told[told["explanation"].isin((*ATTACKS, STALE))]
     first = not named.empty and named.index[0] == told.index[0]
     if (first or (len(named) and outage is None)) and named.iloc[0]["addresses"]:
         names = str(named.iloc[0]["addresses"]).split("; ")
         others = f"and {counted(len(names) - 1, 'other address', 'other addresses')} " * (len(names) > 1)
         whose = f"of {names[0]} {others}"
-        of_them = told_failed & investigation.said["client"].isin(names)
-        return Matter(here[here["client"].isin(names)], None, outage, whose, int(of_them.sum()))
-    return Matter(here, outage, told=int(told_failed.sum()))
+        requests, messages = (every[every["client"].isin(names)] for every in (here, messages))
+        return Matter(requests, messages, beside=outage, whose=whose)
+    return Matter(here, messages, outage)

@@ -9,7 +9,7 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.incident.explanations import tabulate_explanations
-from audit_lib.incident.going_on import going_on, let_in_after_guessing
+from audit_lib.incident.going_on import _too_early, going_on, let_in_after_guessing
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.incident.steps import tabulate_steps
@@ -216,3 +216,30 @@ def test_without_a_pair_in_the_policy_no_pair_broke(tmp_path: Path) -> None:
     row = tabulate_explanations(found).set_index("explanation").loc["pair break"]
     assert (row["verdict"], row["speaks_for"]) == ("unknown", "")
     assert "Two halves" not in screen.incident_headline(found).text
+
+
+def test_a_request_without_a_time_may_be_a_later_one(tmp_path: Path) -> None:
+    """What the guesser asked at a time that is not known may have been asked after the last that is."""
+    plant(tmp_path, "brute force", 0)
+    with (tmp_path / LOG).open("a", encoding="utf-8") as file:
+        file.write(f'INFO:     {STRANGER}:50000 - "GET /api/orders HTTP/1.1" 401 Unauthorized\n')
+    found = _opened(tmp_path)
+    assert (going_on(found)[0], "over" in screen.incident_headline(found).text) == ("Not known", False)
+
+
+def test_who_was_refused_once_is_not_over_at_once(tmp_path: Path) -> None:
+    """Of a single refusal no pause is known: a log that goes on for minutes shows no end."""
+    at = pd.Series(pd.to_datetime([iso(INCIDENT)], utc=True))
+    later = pd.DataFrame({"not_before_at": at + pd.Timedelta(minutes=5)})
+    plant(tmp_path, "brute force", 0)
+    assert _too_early(_opened(tmp_path), at, later) == "end too soon"
+
+
+def test_a_failed_login_that_a_message_tells_counts_as_seen(tmp_path: Path) -> None:
+    """Who goes on at another door, which logs no requests, has not ended with the last request."""
+    plant(tmp_path, "brute force", 0)
+    at = f"{INCIDENT + timedelta(hours=5):%Y-%m-%d %H:%M:%S}"
+    lines = (tmp_path / LOG).read_text("utf-8").splitlines(keepends=True)
+    line = f"{at} sshd[77]: Failed password for root from {STRANGER} port 50000 ssh2\n"
+    (tmp_path / LOG).write_text("".join(sorted([*lines, line])), "utf-8")
+    assert going_on(_opened(tmp_path))[1].startswith("since 16 Sep 05:00: ")
