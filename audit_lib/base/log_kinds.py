@@ -8,6 +8,7 @@ MOST_LOGINS = 20  # that a policy declares, and as many an audit.toml
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts
 BOOT = "secrets valid"  # the message of log_formats.toml that a start writes
+SHOWING_VALUES = ("value in a validation error", "secret in a url")  # messages whose lines show a value
 NOTICE = "notice"  # an event that is not a failure
 MESSAGE_KINDS = (
     "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",

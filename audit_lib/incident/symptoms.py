@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Symptoms, rows
-from audit_lib.base.log_kinds import DECLARED
+from audit_lib.base.log_kinds import DECLARED, SHOWING_VALUES
 from audit_lib.incident.explanation import few
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import new_addresses
@@ -66,7 +66,7 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
     absent = "none" if searched_whole(investigation.leak_coverage) else "unknown"
     yield _leaked("logs", "a secret appears in logs", places[places["place"] == "log"], absent)
     yield _leaked("committed", "a secret was committed", places[places["commit"] != ""], absent)
-    shown = events[events["message"].isin(("secret in a url", "value in a validation error"))]
+    shown = events[events["message"].isin(SHOWING_VALUES)]
     if len(shown):
         lines = few(f"{row.file}:{row.line}" for row in rows(shown))
         yield _row("logs", "a log line shows a value", "found", "the value counts as leaked", evidence=lines)

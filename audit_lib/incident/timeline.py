@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.contracts import Timeline, rows
-from audit_lib.base.log_kinds import BOOT, DECLARED
+from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
@@ -21,7 +21,6 @@ _MESSAGES = {
     "secret_validation_failed": "failed start",
     "startup_failed": "failed start",
 }
-_SHOWN = ("secret in a url", "value in a validation error")
 _COUNTED = {"refused": "refused", "answered": "answered on protected routes", "requests": "requests"}
 
 
@@ -118,13 +117,14 @@ def _messages(here: pd.DataFrame, window: Window) -> Iterator[dict[str, Any]]:
         text = f"failed logins: {group.count} of {group.accounts} accounts"
         row = _row("failed logins", (group.low, group.high), "application", text, f"{file}:{group.line}")
         yield row | {"at": group.low, "count": int(group.count)}
-    told = here["message"].isin((BOOT, *_SHOWN)) | here["kind"].isin(_MESSAGES.keys() - {"login_failed"})
+    kinds = _MESSAGES.keys() - {"login_failed"}
+    told = here["message"].isin((BOOT, *SHOWING_VALUES)) | here["kind"].isin(kinds)
     for event in rows(here[told]):
         place = f"{event.file}:{event.line}"
         bounds = (event.not_before_at, event.not_after_at)
         if event.message == BOOT:
             yield _row("boot", bounds, event.file, "started; all required secrets are set", place)
-        elif event.message in _SHOWN:
+        elif event.message in SHOWING_VALUES:
             shown = f"shown in a log line: {event.message}"
             yield _row("leak", bounds, event.subject or "a value", shown, place)
         else:

@@ -28,7 +28,6 @@ class Block:
     continues: str = ""
     kind: str = ""
     once: bool = False
-    leak: bool = False
     anywhere: bool = False
 
     @cached_property

@@ -105,11 +105,6 @@ class LogFormats:
         text, some = name.lower(), self.secret_parameters
         return next((one for one in some if (text.endswith(one[1:]) if one[0] == "*" else text == one)), "")
 
-    @property
-    def leaking(self) -> frozenset[str]:
-        """Names of the messages whose line shows a value."""
-        return frozenset(block.name for block in self.messages if block.leak) | {SECRET_IN_URL}
-
 
 POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
@@ -209,7 +204,6 @@ def _read_block(table: TomlTable, section: str, name: str) -> list[Block]:
         continues=table.text("continues", among=("", "record", "continuation")) if section == "body" else "",
         kind=table.text("kind", needed=True, among=MESSAGE_KINDS) if message else "",
         once=message and table.flag("once"),
-        leak=message and table.flag("leak"),
         anywhere=anywhere,
     )
     pattern, one, several = table.text("pattern"), table.text("template"), table.texts("templates")

@@ -2,14 +2,14 @@
 
 from functools import partial
 
+from audit_lib.base.log_kinds import SHOWING_VALUES
 from audit_lib.findings.check import Check, Rows, Truths, no
 
 # Above this share of a file its counts say little, and it is worse.
 NOT_UNDERSTOOD = 0.05
 
-# Messages by their names in log_formats.toml.
+# A message by its name in log_formats.toml.
 REPORTED_MISSING = "required secret missing"
-SHOWING_VALUES = ("value in a validation error", "secret in a url")
 
 QUALITY = ("NIST AU-3", "NIST AU-12", "ASVS 16.2.4")
 PLACE = "{file}:{line}"
