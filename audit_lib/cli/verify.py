@@ -101,13 +101,21 @@ def report_faults(folder: Path) -> list[Fault]:
 
 def _key_of(manifest: dict[str, Any]) -> Key | None:
     """The key that a manifest names, if it is at hand."""
-    named = manifest.get("key")
     at_hand = {**keys_at_hand(), demo_key().key_id: demo_key()}
-    return at_hand.get(str(named.get("key_id"))) if isinstance(named, dict) else None
+    return at_hand.get(_named(manifest))
+
+
+def _named(manifest: dict[str, Any]) -> str:
+    """The id of the key that a manifest names; "" if it names none."""
+    named = manifest.get("key")
+    return str(named.get("key_id") or "") if isinstance(named, dict) else ""
 
 
 def _signature(folder: Path, name: str) -> str:
-    key = _key_of(json.loads((folder / MANIFEST).read_text("utf-8")))
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    if not _named(manifest):
+        return f"{name}: the manifest names no key, so anyone could have written it"
+    key = _key_of(manifest)
     if key is None:
         return f"{name}: the manifest's signature was not checked, since its key is not available"
     shown = "the public DEMO key, so anyone could have signed it" if key.origin == "demo" else key.key_id

@@ -61,6 +61,8 @@ def test_an_edited_incident_is_noticed(published: tuple[Path, str], tmp_path: Pa
     listed.write_text(json.dumps(manifest), "utf-8")
     done = CliRunner().invoke(main, verify)
     assert (done.exit_code, "its signature under key" in done.output) == (3, True)
+    listed.write_text(json.dumps(manifest | {"key": None}), "utf-8")
+    assert "names no key, so anyone could have written it" in CliRunner().invoke(main, verify).output
 
 
 def test_first_steps_come_before_the_rest(published: tuple[Path, str]) -> None:
