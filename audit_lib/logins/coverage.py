@@ -9,8 +9,8 @@ import pandas as pd
 
 from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import GuideSearches, LogCoverage
 from audit_lib.base.errors import BadInput
+from audit_lib.logins.contracts import GuideSearches, LogCoverage
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.project_logs import PACKED
 from audit_lib.logs.read_line import read_line
