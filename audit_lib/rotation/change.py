@@ -18,7 +18,7 @@ from audit_lib.project import EnvSource, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.edit_env import Change, current_value, with_value
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env_files import MAX_BYTES
+from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.value_rules import hold
 

@@ -238,7 +238,9 @@ def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_ru
     places = [
         _pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in range(0, 1900, 1 if long_run else 90)
     ]
-    subprocess.run([sys.executable, "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True
+    )
     seen = set()
     for place in places:
         password, url = _value(place, ".env", "POSTGRES_PASSWORD"), _value(place, ".env", "DATABASE_URL")
