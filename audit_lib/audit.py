@@ -105,16 +105,8 @@ def run_audit(
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
     rotating = RotationRead.of(read, rules, moment)
-    leaked = find_leaks(
-        project,
-        keeper,
-        rules,
-        read.entries,
-        read.inventory,
-        as_of=moment,
-        stays=rotating.stays,
-        progress=progress,
-    )
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     shown = str if identities == "full" else mask_email
     label = address_label(read.logs, keeper.key)

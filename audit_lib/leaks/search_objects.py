@@ -137,17 +137,11 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
         yield batch.spans[bisect_right(starts, at) - 1]
     data = batch.data
     for span in batch.spans:
-        if span.kind != "blob":
-            continue
         head = bytes(data[span.start : min(span.start + HEAD, span.end)])
-        if archive_kind(
-            head if head[:2] in _BEGINNINGS or head[257:262] == b"ustar" else b"", _tail(data, span)
-        ):
+        head = head if head[:2] in _BEGINNINGS or head[257:262] == b"ustar" else b""
+        tail = bytes(data[max(span.start, span.end - TAIL) : span.end])
+        if span.kind == "blob" and (archive_kind(head, tail) or is_lfs_pointer(head)):
             yield span
-
-
-def _tail(data: memoryview, span: Span) -> bytes:
-    return bytes(data[max(span.start, span.end - TAIL) : span.end])
 
 
 def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -> None:
