@@ -1,7 +1,6 @@
 """Writing to the ledger: one entry at a time, under a lock, on the disk before it counts."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -12,13 +11,12 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import sync_folder
 from audit_lib.ledger.anchor import anchor_of
-from audit_lib.ledger.chain import refuse_links, torn_facts
+from audit_lib.ledger.chain import WRITER, refuse_links, torn_facts
 from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, mac_holds, parse_line, sealed_line
 from audit_lib.ledger.read import all_heads
 from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
-WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:

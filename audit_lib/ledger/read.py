@@ -8,7 +8,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import Fault
 from audit_lib.ledger.anchor import project_of
-from audit_lib.ledger.chain import Chain, chain_files, read_chain
+from audit_lib.ledger.chain import Chain, chain_files, names_of_none, read_chain
 from audit_lib.ledger.entry import Entry, mac_holds
 from audit_lib.secrecy.keeper import Key
 
@@ -60,7 +60,7 @@ def read_ledger(
     faults = [fault for chain in chains for fault in (*chain.faults, *_of(chain, forged))]
     sound = [_without(chain, forged) for chain in chains]
     if not ledger_dir.is_file():
-        faults += _missing_heads(sound, _points(chains))
+        faults += [*_missing_heads(sound, _points(chains)), *names_of_none(ledger_dir)]
     broken = {chain.writer for chain in chains if _breaks(chain) or _of(chain, forged)}
     good = [entry for chain in sound for entry in chain.entries]
     dated = [entry for entry in good if entry.at <= as_of]

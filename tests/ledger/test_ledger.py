@@ -444,3 +444,14 @@ def test_a_chain_that_nothing_vouches_for_is_not_missed(folder: Path) -> None:
     (folder / "junk.jsonl").unlink()
     after = read_ledger(folder, KEY, known=(*ledger.heads, *heads_of(folder, KEY)))
     assert (after.lost, after.faults) == ((), ())
+
+
+def test_a_file_of_no_writer_is_dropped_and_said(folder: Path) -> None:
+    """A chain whose file has a name that no writer can have is not read; the fault counts it."""
+    for name in ("x; touch P #", "UPPER", "a b"):
+        rewrite(folder, lines_of(folder), name)
+    ledger = read_ledger(folder, KEY)
+    assert [str(fault) for fault in ledger.faults] == [
+        "ledger: has 3 files whose names are no writer's: they are not read"
+    ]
+    assert (len(ledger.entries), [writer for writer, _ in ledger.heads]) == (6, ["alice"])
