@@ -112,6 +112,7 @@ def run_audit(
     sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
+    doubt = before.doubt if before else ""
     tables = {
         "sources": sources,
         "configuration": tabulate_configuration(project, rules),
@@ -129,7 +130,7 @@ def run_audit(
         "detections": tabulate(detected, partial(mask_client, label=label)),
         **_of_leaks(scope, leaked, rotating),
         **_of_people(scope, guess_owners(project, rules, code, shown)),
-        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
+        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
     }
     tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
     known = partial(is_known, rules=detection_policy(rules))
@@ -146,7 +147,8 @@ def run_audit(
         lowered_from=lowered_from(last, tables["rule_changes"]),
         commit=head_of(project.root),
         deciders=decided_by(project, rules, shown),
-        compared=last.words if last else NOT_KNOWN,
+        compared=doubt or (last.words if last else NOT_KNOWN),
+        doubt=doubt,
     )
 
 

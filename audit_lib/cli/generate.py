@@ -60,8 +60,11 @@ def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None
     said = {"by": given["by"] or writer, "ticket": given["ticket"], "reason": given["reason"]}
     said |= approval(given, ZoneInfo(context.project.time_zone), at)
     key = made_key_of(context.project)
+    written: set[Path] = set()
     for change in planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key)):
-        change.write()
+        if change.path not in written:
+            change.write()
+            written.add(change.path)
         draft = change.draft(at, said)
         entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
         click.echo(f"{entry.place}: {change.place}: replaced in {change.source}")

@@ -18,14 +18,26 @@ AROUND = 2  # lines before and after: what carries no time is bounded by its nei
 BLOT = "[blotted out]"
 _PLACE = re.compile(r"(.+):(\d+)")
 # Values that the audit does not know either: a parameter named like a secret, a refused input, a credential.
+_NAME = (
+    r"(?:token|secret|passw(?:or)?d|passphrase|passcode|pwd|api[_-]?key|access[_-]?key|private[_-]?key"
+    r"|credential|signature|jwt|authorization|cookie)[\w.-]{0,64}"
+)
+# A text in quotes, perhaps escaped ones; a list; or what ends at a blank, a quote or the next assignment.
+_QUOTED = r"""(?P<quote>\\+["'])(?:(?!(?P=quote)).)*|"(?:\\.|[^"\\])*|'(?:\\.|[^'\\])*|`[^`]*"""
+_NEXT = r"""[&,;)\]}"'](?=$|[\s&,;)\]}"'<>|:]|[&"']?[\w.-]{1,64}["']?\s?[=:])"""
+_BARE = rf"""(?:(?!{_NEXT}|</|[<>]\s)\S)+"""
 _VALUES = (
     re.compile(
-        r"(?i)((?:[\w-]*(?:token|secret|password|passwd|api[_-]?key|signature|jwt)[\w-]*)[=:]\s*)[^\s&\"',;)]+"
+        rf"""(?i)({_NAME}\\*["'`]?\s{{0,8}}(?:=>|:=|[=:])\s{{0,8}}(?:[bru]{{1,2}}(?=["']))?)"""
+        rf"""(?P<value>{_QUOTED}|\[[^\]]*\]?|\{{[^}}]*\}}?|(?:(?:bearer|basic|token)\s+)?{_BARE})"""
     ),
-    re.compile(r"(?i)(input_value=)('[^']*'|\"[^\"]*\"|[^\s,\]]+)"),
-    re.compile(r"(?i)((?:bearer|basic)\s+)[\w.~+/=-]{8,}"),
-    re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),
+    re.compile(rf"(?i)(<[\w-]{{0,64}}{_NAME}>)(?P<value>[^<]+)"),
+    re.compile(rf"""(?i)((?<![\w-])--?[\w-]{{0,64}}{_NAME}\s)(?P<value>{_QUOTED}|[^\s"'-][^\s"']*)"""),
+    re.compile(r"(?i)(input_value=)(?P<value>'[^']*'|\"[^\"]*\"|[^\s,\]]+)"),
+    re.compile(r"(?i)((?:bearer|basic)\s+)(?P<value>[\w.~+/=-]{8,})"),
+    re.compile(r"(://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)"),
 )
+_OPENING = re.compile(r"""\\*["'`]""")
 
 
 def quote_lines(project: Project, evidence: Iterable[str], around: int = AROUND) -> pd.DataFrame:
@@ -59,7 +71,12 @@ def _quoted(file: LogFile, lines: set[int]) -> Iterator[tuple[str, int, str]]:
 
 
 def blotted(text: str) -> str:
-    """The text with everything blotted out that stands where a value does."""
+    """The text with everything blotted out that stands where a value does, quotes around it left."""
     for pattern in _VALUES:
-        text = pattern.sub(rf"\1{BLOT}", text)
+        text = pattern.sub(_blot, text)
     return text
+
+
+def _blot(found: re.Match[str]) -> str:
+    quote = _OPENING.match(found["value"])
+    return f"{found[1]}{quote[0] if quote else ''}{BLOT}"

@@ -64,18 +64,19 @@ def spoken(audit: Audit) -> tuple[str, str, tuple[str, ...]]:
     """The verdict's word, its sentence, and the sentences that say why."""
     state = verdict(audit)
     use = _use(audit)
+    doubt = f"Whether a rule was lowered is not known: {audit.doubt}." if audit.doubt else ""
     if state == PASS:
         return "Pass.", "Nothing is wrong, and everything was looked at.", (_passed(audit), use)
     if state == FAIL:
         lost = losses(audit)
         sentence, lead = _lost(lost) if lost else _faults(audit)
-        return "Fail.", sentence, tuple(filter(None, (*lead, use)))
+        return "Fail.", sentence, tuple(filter(None, (doubt, *lead, use)))
     missing = [need.words for need in PASS_NEEDS if not need.holds(audit)]
     seen = f"Not seen: {'; '.join(missing)}." if missing else ""
     return (
         "Not known.",
         "Nothing wrong was found, but not everything could be seen.",
-        tuple(filter(None, (_undecided(audit), seen, use))),
+        tuple(filter(None, (doubt, _undecided(audit), seen, use))),
     )
 
 

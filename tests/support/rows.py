@@ -162,6 +162,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "age_days_min": 10.0,
             "age_days_max": 17.0,
             "max_age_days": 90,
+            "period_stated": True,
             "strict_max_age_days": 90,
             "strict_status": "fresh",
             "lo_at": NOW - pd.Timedelta(days=17),
