@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+import pandas as pd
+
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.base.contracts import LeakPlaces, Leaks
+from audit_lib.base.contracts import LeakPlaces, Leaks, Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.kept_detections import detect_once
@@ -19,6 +21,7 @@ from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
 
@@ -48,6 +51,7 @@ def investigate(
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
     leaks, places = tabulate_leaks(search.sightings, targets, read.inventory)
+    lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)
     found = Investigation(
         project=project,
         policy=rules,
@@ -56,7 +60,7 @@ def investigate(
         secret=secret,
         client=address,
         discovered=discovered,
-        sources=read.sources,
+        sources=Sources.checked(pd.concat([read.sources, lists], ignore_index=True)),
         requests=tabulate_requests(
             read.logs.minutes, read.logs.counts, detections.access, detections.refused_statuses
         ),
@@ -71,6 +75,7 @@ def investigate(
         leaks=Leaks.checked(leaks),
         leak_places=LeakPlaces.checked(places),
         leak_coverage=search.coverage,
+        triggers=triggers,
     )
     detect_once(found, keeper.key, read.logs.digest)
     return found
