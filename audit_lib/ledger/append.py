@@ -38,13 +38,8 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     refuse_links(ledger_dir)
     with _chain_file(ledger_dir, writer) as handle:
         last, torn = _tail(handle, writer)
-        if last is not None and (fault := _tail_fault(ledger_dir, key, draft, last, writer)):
-            raise _not_built_upon(writer, [fault])
-        if last is not None and at < last.at:
-            raise BadInput.at(
-                f"ledger {writer}",
-                f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer",
-            )
+        if last is not None:
+            _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
         # Two chains that begin at once would each begin a ledger, and name two projects.
         begins = last is None or last.key_id != key.key_id
         with _locked(ledger_dir / ".ledger.lock") if begins else nullcontext():
@@ -55,6 +50,15 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
                 repair = Draft("repair", torn_facts(torn))
                 last = _write(handle, seal(last, repair), writer)
             return _write(handle, seal(last, draft), writer)
+
+
+def refuse_writing(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> None:
+    """`BadInput` if `append` would raise it for what stands in the writer's chain; nothing is written."""
+    if (ledger_dir / f"{writer}.jsonl").exists():
+        with _chain_file(ledger_dir, writer) as handle:
+            last, _ = _tail(handle, writer)
+            if last is not None:
+                _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -133,6 +137,16 @@ def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:
     if entry is None:
         raise _not_built_upon(writer, faults)
     return entry, torn
+
+
+def _refuse_after(
+    last: Entry, ledger_dir: Path, key: Key, draft: Draft, *, at: datetime, writer: str
+) -> None:
+    if fault := _tail_fault(ledger_dir, key, draft, last, writer):
+        raise _not_built_upon(writer, [fault])
+    if at < last.at:
+        text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
+        raise BadInput.at(f"ledger {writer}", text)
 
 
 def _tail_fault(ledger_dir: Path, key: Key, draft: Draft, last: Entry, writer: str) -> Fault | None:

@@ -258,3 +258,15 @@ def test_a_fifo_is_refused(project: Path) -> None:
     command = [sys.executable, "-m", "audit_lib", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
     assert (done.returncode, "is a FIFO" in done.stderr) == (2, True)
+
+
+def test_nothing_is_replaced_that_cannot_be_recorded(project: Path) -> None:
+    """If the ledger refuses the record, no file was changed before."""
+    words = ("--into", str(project / "backend/.env"), "--writer", "ann")
+    assert _run(project, "JWT_SECRET_KEY", *words).exit_code == 0
+    before = (project / "backend/.env").read_bytes()
+    with (project / ".audit/ledger/ann.jsonl").open("ab") as chain:
+        chain.write(b"{}\n")
+    done = _run(project, "API_TOKEN", *words)
+    assert (done.exit_code, "continue with another writer" in done.output) == (2, True)
+    assert (project / "backend/.env").read_bytes() == before
