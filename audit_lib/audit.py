@@ -170,7 +170,8 @@ def _detected(scope: _Scope) -> tuple[Detected, ...]:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     period = quarter.start, min(quarter.end, scope.as_of)
     given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
-    return detect(gather(*given, log_sources=scope.project.log_sources), rules)
+    traffic = gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of)
+    return detect(traffic, rules)
 
 
 def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:

@@ -22,6 +22,7 @@ from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
 NOT_KNOWN = "no earlier review was given (--previous), and the ledger has no sign-off of one"
 _NOT_ENDED = ("unknown", "claimed closed")
+_SETTINGS = ("file audit.toml", "file of the policy", "formats file ")
 _TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
@@ -60,7 +61,22 @@ def kept(record: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rules, dict) or not isinstance(exceptions, list):
         return {}
     opened = {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in exceptions}
-    return {"as_of": record["as_of"], "rules": laid_back(rules), "opened": opened}
+    settings = settings_of(rules["in_force"])
+    return {"as_of": record["as_of"], "rules": laid_back(rules), "opened": opened, "settings": settings}
+
+
+def settings_of(rules: Rules) -> dict[str, str]:
+    """The digests of audit.toml, the policy and the log formats among rules, by what each is of."""
+    kept = {subject: fields for subject, fields in rules.items() if subject.startswith(_SETTINGS)}
+    return {subject: fields["sha256"] for subject, fields in kept.items() if "sha256" in fields}
+
+
+def settings_signed(ledger: Ledger) -> tuple[str, dict[str, str]] | None:
+    """The place of the last sign-off that keeps digests of settings, with these; None if there is none."""
+    for entry in reversed(ledger.of_kind("signoff")):
+        if "settings" in entry.body or "rules" in entry.body:
+            return entry.place, dict(entry.body.get("settings") or settings_of(entry.body["rules"]))
+    return None
 
 
 def last_signed(ledger: Ledger) -> LastReview | None:

@@ -264,6 +264,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "counted": 90,
             "untimed": 0,
             "days_read": 92,
+            "fewest": "production/backend",
             "days": 92,
             "why": "",
             "places": "app.log",
