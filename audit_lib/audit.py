@@ -104,8 +104,9 @@ def run_audit(
     scope = _Scope(project, rules, period, moment, read)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
-    leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment, progress=progress)
     rotating = RotationRead.of(read, rules, moment)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     shown = str if identities == "full" else mask_email
     label = address_label(read.logs, keeper.key)
@@ -209,7 +210,8 @@ def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
 def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:
     """What leaked, what that means, and how far it is cleaned up."""
     leaks, places = leaked.leaks, leaked.places
-    exposure = tabulate_exposure(leaks, scope.read.inventory, scope.read.freshness, scope.as_of)
+    read = scope.read
+    exposure = tabulate_exposure(leaks, read.inventory, read.freshness, scope.as_of, rotating.stays)
     return {
         "leaks": leaks,
         "leak_places": places,

@@ -69,7 +69,7 @@ MUTATIONS = (
             f'    # ("{step}", ',
             "report/publish/test_seal.py",
         )
-        for step in ("HTML", "URL", "base64", "gzip", "zip", "PDF")
+        for step in ("HTML", "URL", "base64", "zlib", "archive", "PDF")
     ),
     ("report/publish/extract_text.py", '    ("JSON", ', '    # ("JSON", ', "report/publish/test_seal.py"),
     (

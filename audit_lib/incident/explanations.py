@@ -150,7 +150,7 @@ def _pair_break(investigation: Investigation) -> Explanation:
     unequal = pairs.unequal_pairs(investigation)
     case.pro(2, "; ".join(unequal[:SHOWN]), unequal)
     for halves in pairs.unequal_since(investigation)[:SHOWN]:
-        case.lacks(f"whether {halves} did differ already in the window: a snapshot of then would tell")
+        case.lacks(f"whether {halves} did differ already in the window: a snapshot of then would show it")
     equal = pairs.has_equal_pairs(investigation)
     text = "both halves of every pair that was compared are equal, and were"
     case.rules_out(BY_HALVES, 2, text, equal and not unequal)

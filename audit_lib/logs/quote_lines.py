@@ -1,21 +1,27 @@
 """Quotes raw log lines by their place, for an evidence package; what may be a value is blotted out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import islice
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from audit_lib.base.compressed import BROKEN, Bomb, unpacked
 from audit_lib.base.files import Unreadable
 from audit_lib.logs.count_lines import raw_lines
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.log_files import LogFile, log_files
+from audit_lib.logs.read_line import read_line
 from audit_lib.project import Project
 
 COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line
 AROUND = 2  # lines before and after: what carries no time is bounded by its neighbours
 BLOT = "[blotted out]"
+Place = tuple[str, int]  # a log's name, and a line of it
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"(.+):(\d+)")
 # Values that the audit does not know either: a parameter named like a secret, a refused input, a credential.
 _NAME = (
@@ -60,12 +66,32 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = AROUND)
     return pd.DataFrame(found_rows, columns=COLUMNS)
 
 
+def line_times(project: Project, lines: Mapping[str, set[int]], formats: LogFormats) -> dict[Place, datetime]:
+    """When lines of the project's logs were written, by log and line; those without a time are left out."""
+    found = {}
+    for source, named in log_files(project):
+        zone = ZoneInfo(source.time_zone)
+        for file in named:
+            for number, raw in _raw(file, lines.get(file.name, set())):
+                if (at := read_line(raw, formats, zone).at) is not None:
+                    found[file.name, number] = _EPOCH + timedelta(microseconds=at)
+    return found
+
+
 def _quoted(file: LogFile, lines: set[int]) -> Iterator[tuple[str, int, str]]:
+    for number, raw in _raw(file, lines):
+        yield file.name, number, blotted(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
+
+
+def _raw(file: LogFile, lines: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Lines by number, as far as the file can be read."""
+    if not lines:
+        return
     try:
         with file.open() as opened:
             for number, raw in enumerate(islice(raw_lines(unpacked(opened.file)), max(lines)), 1):
                 if number in lines:
-                    yield file.name, number, blotted(raw.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST])
+                    yield number, raw
     except (Unreadable, Bomb, *BROKEN):
         return
 
