@@ -200,7 +200,10 @@ def test_a_log_that_begins_late_is_not_hidden_by_another() -> None:
     audit = frames.audit(
         log_counts=pd.concat(many, ignore_index=True), sources=pd.concat(logs, ignore_index=True)
     )
-    assert "61 of 92 days have no log line: 61 of app, 91 of late." in screen.not_known(audit).text
+    assert (
+        "61 of 92 days have no log line: 61 of production/app, 91 of production/late."
+        in screen.not_known(audit).text
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from audit_lib.logins.detections.callers import collapse, networks_of, private_c
 from audit_lib.logins.detections.recorded_changes import RecordedChange, deploys_near, recorded_changes
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logins.detections.told_failures import told_failures, told_once
-from audit_lib.logins.detections.wholeness import doubts, of_another
+from audit_lib.logins.detections.wholeness import beyond, doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.declared_logins import FAILED_LOGIN
@@ -138,7 +138,11 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         sources=sources,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
-        doubts=(*doubts(requests, sources, events, end, as_of or end), *of_another(requests, rules)),
+        doubts=(
+            *doubts(requests, sources, end),
+            *beyond(sources, events, as_of or end),
+            *of_another(requests, rules),
+        ),
         proposals=propose(counts, rules.logins, rules.failed_statuses),
         added_failed=has_failed(rules.added_logins, counts),
         own_words=int(sources["own_words"].sum()),

@@ -25,15 +25,13 @@ WEEKS, DAYS = 4, 7  # fewer say nothing of what is usual
 COPIED, COPIED_CLIENTS = 10, 3
 
 
-def doubts(
-    requests: pd.DataFrame, sources: pd.DataFrame, events: pd.DataFrame, end: datetime, as_of: datetime
-) -> tuple[str, ...]:
+def doubts(requests: pd.DataFrame, sources: pd.DataFrame, end: datetime) -> tuple[str, ...]:
     """Each hint, in words; `requests` are those of Traffic, `sources` by their contract, `end` the
-    period's, `as_of` the review's.
+    period's.
 
     None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
     """
-    found = [*unread(sources), *_copied_files(sources), *beyond(sources, events, as_of)]
+    found = [*unread(sources), *_copied_files(sources)]
     if len(requests):
         found += [*_after(requests, end), *_ended(requests, end), *_thin(requests, end)]
         found += [*_without_refusals(requests), *_copied(requests)]
