@@ -18,8 +18,7 @@ from audit_lib.ledger.known_heads import write_entry
 from audit_lib.project import load_project
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
-from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, signed
+from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 

@@ -26,8 +26,8 @@ from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
-from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def find_leaks(
     sightings = where_in_use(search.sightings, targets, met.chosen, met.idle)
     coverage = [search.coverage, *([pattern_coverage(met)] if patterns else [])]
     if reports:
-        scrub = strong_search(keeper).scrub
+        scrub = Redactor.of(keeper).text
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)
         coverage.append(of_reports)
     leaks, places = tabulate_leaks(sightings, targets, inventory, as_of)

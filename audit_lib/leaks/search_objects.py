@@ -8,21 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import HEAD, Expansion, Member, archive_kind, unpack
-from audit_lib.base.decompress import PieceReader
+from audit_lib.base.archives import HEAD, Budget, Part, PieceReader, kind_of, unpack
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
-from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
+from audit_lib.leaks.binary_texts import is_document_part, words
+from audit_lib.leaks.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
-from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
-# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
-_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 
@@ -66,7 +63,7 @@ class ObjectSearch:
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
     lacking: str | None = None  # what the history names and does not hold, in words
-    expansion: Expansion = field(default_factory=Expansion)
+    expansion: Budget = field(default_factory=Budget)
 
 
 def search_objects(
@@ -138,10 +135,8 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
     data = batch.data
     for span in batch.spans:
         start = span.start
-        if span.kind == "blob" and (
-            bytes(data[start : start + 2]) in _BEGINNINGS
-            or bytes(data[start + 257 : start + 262]) == b"ustar"
-        ):
+        head = bytes(data[start : min(start + HEAD, span.end)])
+        if span.kind == "blob" and (kind_of(head) or head.startswith(b"version ")):
             yield span
 
 
@@ -177,41 +172,21 @@ def _inside(
 
 
 def search_archive(
-    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str], expansion: Expansion
+    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str], expansion: Budget
 ) -> Iterator[tuple[str, Found]]:
     """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
-    kind = archive_kind(head)
-    for member in unpack(file, kind, faults, expansion) if kind else ():
-        for found in search.look(member.name.encode("utf-8", "surrogateescape")):
-            yield member.name, _through(found, f"{member.encoding} member name")
-        if is_document_part(member.name):
-            yield from _in_words(member, search, faults)
-            continue
-        for found in search.look_in_pieces(member.pieces):
-            yield member.name, _through(found, member.encoding)
+    kind = kind_of(head)
+    for part in unpack(file, faults, expansion) if kind else ():
+        look = _in_words(part, search) if is_document_part(part.path) else search.look(part.content)
+        for found in look:
+            yield part.path, _through(found, kind)
 
 
-def _in_words(member: Member, search: ExactSearch, faults: list[str]) -> Iterator[tuple[str, Found]]:
+def _in_words(part: Part, search: ExactSearch) -> list[Found]:
     """As it is written, and as it is read: marks of style may cut a value in two."""
-    kept = bytearray()
-
-    def pieces() -> Iterator[bytes]:
-        for piece in member.pieces:
-            kept.extend(piece if len(kept) <= LARGEST else b"")
-            yield piece
-
-    written = search.look_in_pieces(pieces())
-    if len(kept) > LARGEST:
-        faults.append(f"has a part of more than {LARGEST:,} bytes: what style cuts in two may be missed")
-    read = search.look(words(bytes(kept)))
-    whole = {found.fingerprint for found in read if found.matched == "exact"}
+    written, read = search.look(part.content), search.look(words(part.content))
     met = {found.fingerprint for found in written if found.matched == "exact"}
-    for found in written:
-        if found.fingerprint in met or found.fingerprint not in whole:
-            yield member.name, _through(found, member.encoding)
-    for found in read:
-        if found.fingerprint in whole - met:
-            yield member.name, _through(found, f"{member.encoding} document")
+    return written + [one for one in read if one.matched == "exact" and one.fingerprint not in met]
 
 
 def not_within(met: Iterable[Found], inside: Collection[FoundInMember]) -> Iterator[Found]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typst
+from audit_lib.report.publish.seal import plan, seal
 from matplotlib.image import imread
 from pypdf import PdfReader
 
 from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.findings.audit import Audit
-from audit_lib.report.publish.seal import plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
 from audit_lib.secrecy import guard
 from tests.report.publish.test_seal import VALUE, _known

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.kernel_pipe import Handoff
-from audit_lib.secrecy.scrub import MARK
+from audit_lib.secrecy.redact import MARK
 from tests.support.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
+from audit_lib.report.publish.extract_text import views
 
 from audit_lib.base.archives import archive_kind, unpack
 from audit_lib.base.bounded_toml import parse_toml
@@ -31,8 +32,7 @@ from audit_lib.ledger.read import read_ledger
 from audit_lib.project.audit_toml import read_layout
 from audit_lib.project.policy.load import BUNDLED, load_policy
 from audit_lib.project.variables_in_text import in_code, in_env_text
-from audit_lib.report.publish.extract_text import views
-from audit_lib.secrecy.scrub import Scrubber
+from audit_lib.secrecy.redact import Scrubber
 from audit_lib.secrets.env_lines import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from tests.ledger.test_hostile import GOOD
