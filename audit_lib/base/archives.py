@@ -30,7 +30,8 @@ DEPTH = 4  # archives within each other
 HELD = 64 << 20  # bytes of a zip, a PDF or a PNG, which are read as a whole
 PIECE = 8 << 20  # bytes that are handed on at a time, …
 OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is met
-HEAD = 512  # bytes by which a content is known
+HEAD = 512  # bytes by which a content is known, and a zip behind something else …
+TAIL = 22 + (1 << 16)  # … by so many last ones
 MEMORY = 1 << 28  # bytes that a decompressor may take for its window
 _STREAMS = 100_000  # compressed streams that follow each other in one file
 _ENTRIES = 100_000  # of a zip's list
@@ -94,15 +95,17 @@ class Budget:
     left: int = SURPLUS
 
 
-def kind_of(content: bytes) -> str:
-    """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first 512 bytes; the words for a container
-    that is not opened, such as "7z archive"; "" for anything else."""
-    if content[257:262] == b"ustar":
+def kind_of(head: bytes, tail: bytes = b"") -> str:
+    """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
+    stands before; the words for a container that is not opened, such as "7z archive"; "" for anything else.
+    """
+    if head[257:262] == b"ustar":
         return "tar"
     for magic, kind in (*_OPENED.items(), *_NOT_OPENED.items()):
-        if content.startswith(magic):
+        if head.startswith(magic):
             return kind
-    return ""
+    listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
+    return "zip" if end and b"PK\1\2" in listed else ""
 
 
 def is_opened(kind: str) -> bool:
@@ -110,28 +113,18 @@ def is_opened(kind: str) -> bool:
     return kind == "tar" or kind in _OPENED.values()
 
 
-def hidden_zip(content: bytes) -> bool:
-    """Whether a content that begins otherwise ends as a zip does, such as a self-extracting one."""
-    end = content.rfind(b"PK\5\6", max(0, len(content) - (1 << 16) - 22))
-    if end < 0 or len(content) < end + 22 or content.startswith(b"PK"):
-        return False
-    count, size, offset = struct.unpack("<HLL", content[end + 10 : end + 20])
-    return count > 0 and size > 0 and offset < end and b"PK\1\2" in content[max(0, end - size) : end]
-
-
-def unpack(source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None) -> Iterator[Part]:
+def unpack(
+    source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
+) -> Iterator[Part]:
     """All content in a container, members of members too, but not its own bytes.
 
     What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
     """
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
-    packed = _Counted(file)
+    packed = _Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
     unpacker = _Unpacker(packed, budget or Budget(), faults)
     head = packed.read(HEAD) or b""
     pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
-    kind = kind_of(head)
-    if not kind and isinstance(source, bytes) and hidden_zip(source):
-        kind = "zip"
+    kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
     if kind:
         yield from unpacker.open(pieces, kind, "", 1)
     unpacker.finish()
@@ -233,7 +226,7 @@ class _Unpacker:
         for piece in pieces:
             content = carried + piece
             yield Part(path, content, start)
-            if start == 0 and len(content) < PIECE and hidden_zip(content):
+            if start == 0 and len(content) < PIECE and kind_of(b"", content):
                 yield from self.open(iter([content]), "zip", path, depth + 1)
             carried = content[-OVERLAP:]
             start += len(content) - len(carried)

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.how_started import made_with
 from audit_lib.base.in_words import nearest
 from audit_lib.cli import options
@@ -151,7 +151,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
         "role": role,
         "made_with": made_with(),
         "reason": given["reason"],
-        "heads": all_heads(project.ledger_dir),
+        "heads": all_heads(project.ledger_dir, key_of(project)),
         **_kept(report),
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few
+from audit_lib.incident.contracts import Couplings, ExposureWindows, Uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start
@@ -84,7 +85,7 @@ def _first_sighting(investigation: Investigation, fingerprint: str) -> tuple[dat
         (min(instant for instant in (leak.first_at, leak.first_committed_at) if instant is not None),
          f"commit {leak.first_commit[:12]}")
         for leak in rows(leaks)
-        if leak.first_at is not None or leak.first_committed_at is not None
+        if leak.first_commit and (leak.first_at is not None or leak.first_committed_at is not None)
     ]  # fmt: skip
     history = investigation.history[investigation.history["fingerprint"] == fingerprint]
     dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in rows(history)]

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Timeline, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
+from audit_lib.incident.contracts import Timeline
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure
@@ -185,7 +186,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for leak in rows(leaks[leaks["first_at"].notna()]):
         force = f"in force in {leak.in_force}" if leak.in_force else "not in force"
-        place = f"commit {leak.first_commit[:12]}"
+        place = f"commit {leak.first_commit[:12]}" if leak.first_commit else "a log"
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pandas as pd
 
-from audit_lib.base.contracts import Detections
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.contracts import Detections
 from audit_lib.logins.detections import Detected, Traffic, detect, gather, tabulate
 from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.preconditions import few_addresses
@@ -94,6 +94,7 @@ def _traffic(investigation: Investigation) -> Traffic:
         span.until,
         investigation.deploys,
         log_sources=investigation.project.log_sources,
+        as_of=investigation.as_of,
     )
     seen = tuple(_change(one) for one in changes_seen(investigation))
     changes = sorted((*traffic.changes, *seen), key=lambda change: (change.at, change.name, change.place))

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from audit_lib.base.archives import HEAD, PIECE, Budget, kind_of
+from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.elsewhere import place_elsewhere, shown_below
@@ -99,9 +99,9 @@ def _search_file(
             if len(head) > min(file.size_bytes, PIECE) or search.meets(head):
                 pieces = _pieces(opened, head)
                 met += search.look_in_pieces(pieces)
-            if kind_of(head[:HEAD]):
+            if kind := kind_of(head[:HEAD], _tail(opened, head, file.size_bytes)):
                 opened.seek(0)
-                for member, found in search_archive(opened, head[:HEAD], search, faults, expansion):
+                for member, found in search_archive(opened, kind, search, faults, expansion):
                     inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")
@@ -109,6 +109,14 @@ def _search_file(
         faults.append(CROWDED)
     yield from (InFile(file.path, file.place, found) for found in not_within(met, inside))
     yield from inside
+
+
+def _tail(opened: BinaryIO, head: bytes, size: int) -> bytes:
+    """The last bytes of a file of which the head is read."""
+    if size <= len(head):
+        return head[-TAIL:]
+    opened.seek(max(size - TAIL, 0))
+    return opened.read(TAIL)
 
 
 def _in_name(file: TreeFile, search: ExactSearch) -> Iterator[InFile]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import HEAD, Budget, Part, PieceReader, kind_of, unpack
+from audit_lib.base.archives import HEAD, TAIL, Budget, Part, PieceReader, kind_of, unpack
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
 from audit_lib.base.progress import Progress
@@ -134,9 +134,9 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
         yield batch.spans[bisect_right(starts, at) - 1]
     data = batch.data
     for span in batch.spans:
-        start = span.start
-        head = bytes(data[start : min(start + HEAD, span.end)])
-        if span.kind == "blob" and (kind_of(head) or head.startswith(b"version ")):
+        head = bytes(data[span.start : min(span.start + HEAD, span.end)])
+        tail = bytes(data[max(span.start, span.end - TAIL) : span.end])
+        if span.kind == "blob" and (kind_of(head, tail) or is_lfs_pointer(head)):
             yield span
 
 
@@ -148,35 +148,43 @@ def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -
     if span.kind == "blob" and is_lfs_pointer(content):
         done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
     elif span.kind == "blob":
-        inside += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
+        kind = kind_of(content[:HEAD], content[-TAIL:])
+        inside += _inside(span.oid, io.BytesIO(content), kind, search, done)
     done.found += [_placed(span.oid, span.kind, content, found) for found in not_within(met, inside)]
     done.found += inside
 
 
 def _search_large(root: Path, oid: str, search: ExactSearch, done: ObjectSearch) -> None:
     """Searches an object that is read again, in pieces."""
-    met = search.look_in_pieces(read_object(root, oid))
-    head = next(read_object(root, oid), b"")[:HEAD]
-    inside = list(_inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done))
+    head = tail = b""
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal head, tail
+        for piece in read_object(root, oid):
+            head, tail = head or piece[:HEAD], (tail + piece)[-TAIL:]
+            yield piece
+
+    met = search.look_in_pieces(pieces())
+    file = cast(BinaryIO, PieceReader(read_object(root, oid)))
+    inside = list(_inside(oid, file, kind_of(head, tail), search, done))
     done.found += [InObject(oid, "blob", found) for found in not_within(met, inside)]
     done.found += inside
 
 
 def _inside(
-    oid: str, file: BinaryIO, head: bytes, search: ExactSearch, done: ObjectSearch
+    oid: str, file: BinaryIO, kind: str, search: ExactSearch, done: ObjectSearch
 ) -> Iterator[InObject]:
     faults: list[str] = []
-    for member, found in search_archive(file, head, search, faults, done.expansion):
+    for member, found in search_archive(file, kind, search, faults, done.expansion):
         yield InObject(oid, "blob", found, inside=member)
     done.left_out += [NotSearched(f"git object {oid}", fault) for fault in dict.fromkeys(faults)]
 
 
 def search_archive(
-    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str], expansion: Budget
+    file: BinaryIO, kind: str, search: ExactSearch, faults: list[str], expansion: Budget
 ) -> Iterator[tuple[str, Found]]:
     """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
-    kind = kind_of(head)
-    for part in unpack(file, faults, expansion) if kind else ():
+    for part in unpack(file, faults, expansion, kind) if kind else ():
         look = _in_words(part, search) if is_document_part(part.path) else search.look(part.content)
         for found in look:
             yield part.path, _through(found, kind)

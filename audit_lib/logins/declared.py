@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from audit_lib.base.contracts import DeclaredLogins
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.logins.contracts import DeclaredLogins
 from audit_lib.logs.declared_logins import bare_route
 from audit_lib.project.logins import Login
 
@@ -81,7 +81,8 @@ def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -
             "route": login.route,
             "failure": login.failure,
             "requests": int(own["count"].sum()),
-            "failed": int(own.loc[failed, "count"].sum()) + said,
+            # Answers and messages tell of the same logins.
+            "failed": max(int(own.loc[failed, "count"].sum()), said),
             "succeeded": int(own.loc[entered(own, [login]), "count"].sum()),
         }
 

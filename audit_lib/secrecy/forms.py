@@ -40,6 +40,7 @@ def _all_forms(value: str) -> Iterator[tuple[str, bytes]]:
         ("hex", (plain.hex(), plain.hex().upper())),
         ("escaped bytes", _escaped_bytes(plain)),
         ("numbers", (sep.join(map(str, plain)) for sep in (",", ", ", " "))),
+        ("numbers", (", ".join(map(hex, plain)), " ".join(map(hex, plain)))),
         ("spaced", (" ".join(value),)),
     ):
         yield from ((name, text.encode("utf-8", "surrogatepass")) for text in texts)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import hyperscan
 
-from audit_lib.secrecy.forms import WINDOW, forms
+from audit_lib.secrecy.forms import SHORTEST, WINDOW, forms
 from audit_lib.secrecy.keeper import Keeper
 
 PART = "part"  # the form of a hit that is a part of a value
@@ -125,11 +125,12 @@ class Matcher:
             content = self._values[name].encode("utf-8", "surrogatepass")[:most]
             windows = range(len(content) - WINDOW + 1)
             prefix = _PREFIX.match(content)
-            ours = prefix.end() if prefix else 0
+            ours = prefix.end() if prefix else -SHORTEST
             said = frozenset(
                 at
                 for at in windows
-                if at + WINDOW <= ours or content[at : at + WINDOW].decode("utf-8", "replace") in public
+                if at + WINDOW < ours + SHORTEST
+                or content[at : at + WINDOW].decode("utf-8", "replace") in public
             )
             self._public[name] = said
             self.runs += len(windows) - len(said)

@@ -23,6 +23,7 @@ _LAYERS = 3  # of escapes
 _BETWEEN = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|(?<=[\w+/=-])[ \t]*\r?\n[ \t]*(?=\x1b?[\w+/=-])")
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_LAYOUT_END = re.compile(rb"(?:\x1b\[[0-?]*[ -/]*[@-~]|[ \t\r\n])+\Z")
 _BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
 # A name of a secret, what may stand between it and its value, and the value: quoted, or up to a separator.
 _NAMED = re.compile(
@@ -162,9 +163,11 @@ class Redactor:
             self._beginnings = sorted(begins)
         longest = max(map(len, self._beginnings), default=0)
         inside = {position for start, end in spans for position in range(start + 1, end)}
-        for start in range(max(0, len(data) - longest + 1), len(data)):
-            if start not in inside and self._begins(data[start:], self._beginnings):
-                return start
+        ending = _LAYOUT_END.search(data)
+        stop = ending.start() if ending else len(data)  # a value may go on behind a break or a colour code
+        for start in range(max(0, stop - longest + 1), stop):
+            if start not in inside and self._begins(data[start:stop], self._beginnings):
+                return start if stop == len(data) or stop - start > _HARMLESS else len(data)
         return len(data)
 
     def _begins(self, end: bytes, beginnings: list[bytes]) -> bool:

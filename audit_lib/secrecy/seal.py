@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import zlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import pandas as pd
 
-from audit_lib.base.archives import Budget, unpack
+from audit_lib.base.archives import Budget, kind_of, unpack
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.forms import SHORTEST, STRONG_BITS, WINDOW
 from audit_lib.secrecy.keeper import Keeper
@@ -24,6 +25,7 @@ from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.value_questions import component
 
 SHOWN = 20  # hits
+_INFLATED = 16 << 20  # bytes of a stream that is no file
 _DEEPEST = 3  # encodings within each other
 _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
 _GENERATED = re.compile(
@@ -231,7 +233,7 @@ def views(name: str, data: bytes, seen: set[bytes]) -> Iterator[tuple[str, bytes
         if faults:
             raise Refused(f"{name}: {faults[0]}")
         inner = [(f"member {path}", part, depth) for path, part in parts]
-        if depth < _DEEPEST and not parts:
+        if depth < _DEEPEST and (not parts or not kind_of(content)):
             inner += [(step, text, depth + 1) for step, text in _readings(content)]
         waiting += [
             (step if way == "bytes" else f"{way}, {step}", part, deeper)
@@ -258,6 +260,8 @@ def _readings(content: bytes) -> Iterator[tuple[str, bytes]]:
         run = found[0].rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         run = run[: len(run) - (len(run) % 4 == 1)]
         decoded.append(b64decode(run + b"=" * (-len(run) % 4)))
+    with suppress(zlib.error):  # a stream without a header by which it is known
+        yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     # Files one by one, since each may be packed in its own way; short texts together.
     yield from (("base64", part) for part in decoded if len(part) > 64 or part[:2] == b"\x1f\x8b")
     yield "base64", b"\n".join(decoded)

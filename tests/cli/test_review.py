@@ -13,7 +13,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from audit_lib.report.publish.seal import SealPlan
 from click.testing import CliRunner
 from distributed import Client, LocalCluster
 
@@ -22,6 +21,7 @@ from audit_lib.cli.verify import report_faults
 from audit_lib.logs import cluster
 from audit_lib.report.publish import run_notebook
 from audit_lib.report.publish.reviewed import ARTEFACTS
+from audit_lib.secrecy.seal import SealPlan
 from tests.support.paths import GOLDEN, ROOT
 
 

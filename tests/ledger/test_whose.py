@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger import Draft, Ledger, all_heads, append, read_ledger
 from audit_lib.ledger.whose import whose
 from audit_lib.secrecy.keeper import Key
-from tests.ledger.test_tenures import KEY, rotated, seen
+from tests.ledger.test_tenures import DAY, KEY, rotated, seen
 
 OLD, NEW = "old-value-of-the-test-0001", "new-value-of-the-test-0002"
 TWIN = "twin-value-of-the-test-0003"
@@ -56,6 +57,21 @@ def test_the_string_is_never_repeated(folder: Path, text: str) -> None:
     assert text not in told(folder, text)
 
 
+def test_snapshots_under_an_earlier_key_are_not_compared(folder: Path) -> None:
+    """After a change of key the answer says of which snapshots it knows nothing, not that none saw it."""
+    new = Key(b"9" * 32, "file")
+    body = {"from_key_id": KEY.key_id, "lost": False, "links": {}, "heads": all_heads(folder, KEY)}
+    append(folder, new, Draft("key bridge", body), DAY + timedelta(days=20), "weekly")
+    seen(folder, 21, {"API_TOKEN": NEW}, key=new)
+    answer = whose(OLD, read_ledger(folder, new), new)
+    assert answer.known is None
+    text = "\n".join(answer.lines)
+    assert f"2 snapshots under key {KEY.key_id}" in text
+    assert "2026-01-01T00:00:00Z to 2026-01-15T00:00:00Z" in text
+    assert "cannot be compared" in text
+    assert "since the first snapshot of 2026-01-01" not in text
+
+
 @pytest.mark.parametrize("key", [KEY, Key.throw_away()])
 def test_without_a_ledger_nothing_is_claimed(key: Key) -> None:
     """Where there is nothing to compare with, the answer is unknown."""
@@ -73,7 +89,7 @@ def test_an_empty_string_is_bad_input(tmp_path: Path) -> None:
 
 def test_the_answer_needs_neither_frames_nor_a_second(tmp_path: Path) -> None:
     """The command imports no pandas, and takes about a second at most of processor time."""
-    code = "import sys, audit_lib.cli.whose as c; sys.exit(bool({'pandas', 'pandera'} & set(sys.modules)))"
+    code = "import sys, audit_lib.cli.whose as c; sys.exit(bool({'pandas'} & set(sys.modules)))"
     environment = os.environ | {"AUDIT_KEY_FILE": str(tmp_path / "none")}
     before = os.times().children_user
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

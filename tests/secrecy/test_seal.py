@@ -19,11 +19,11 @@ from urllib.parse import quote
 import nbformat
 import pytest
 
-from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.seal import Classes, classify, plan, seal, search
+from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
 from tests.support.rows import TABLES
@@ -39,7 +39,7 @@ def _inventory(keeper: Keeper, *rows: dict[str, object]):
     for fields in rows:
         value = str(fields.pop("value"))
         made.append(row | {"fingerprint": keeper.take(value)} | fields)
-    return contracts.Inventory.of(made)
+    return Inventory.of(made)
 
 
 def _known() -> tuple[Keeper, Classes]:
@@ -119,6 +119,8 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
     "percent.txt": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()).encode(),
     "letters.txt": lambda value: " ".join(value).encode(),
+    "deflated.txt": lambda value: b64encode(zlib.compress(b"first and second" * 9 + value.encode())),
+    "before-a.zip": lambda value: b64encode(escape(value).encode()) + b"\n" + _zip("a.txt", b""),
     "log.gz": lambda value: gzip.compress(value.encode()),
 }
 

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
-from audit_lib.report.publish.extract_text import views
 
 from audit_lib.base.archives import archive_kind, unpack
 from audit_lib.base.bounded_toml import parse_toml
@@ -32,7 +31,8 @@ from audit_lib.ledger.read import read_ledger
 from audit_lib.project.audit_toml import read_layout
 from audit_lib.project.policy.load import BUNDLED, load_policy
 from audit_lib.project.variables_in_text import in_code, in_env_text
-from audit_lib.secrecy.redact import Scrubber
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env_lines import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from tests.ledger.test_hostile import GOOD
@@ -138,13 +138,13 @@ def _report(data: bytes, folder: Path) -> None:
 
 
 def _notebook(data: bytes, folder: Path) -> None:
-    for _ in views("n.ipynb", data):
+    for _ in views("n.ipynb", data, set()):
         pass
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         return
-    Scrubber([fake_value("fuzz")]).tree(content)
+    Redactor({"v": fake_value("fuzz")}).tree(content)
 
 
 def _git(data: bytes, folder: Path) -> None:

@@ -230,7 +230,6 @@ FORMS: dict[str, Callable[[str], bytes | str]] = {
     "tar.gz": lambda v: _tar("a.txt", v.encode(), "w:gz"),
     "tar.xz": lambda v: _tar("a.txt", v.encode(), "w:xz"),
     "Buffer in JSON": lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}),
-    "hex with underscores": lambda v: v.encode().hex("_"),
     "escaped byte by byte": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
     "every byte percent-encoded": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),
     "binary": lambda v: b"\x7fELF\0\0" + v.encode() + b"\0\xff",
