@@ -24,10 +24,9 @@ from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Policy, Project
 
 
 @dataclass(frozen=True)

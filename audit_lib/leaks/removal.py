@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib.base.contracts import LeakTargets, rows
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.targets import weakness
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 _PARTS = ("git objects", "files")
 

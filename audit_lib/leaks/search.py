@@ -26,9 +26,9 @@ from audit_lib.leaks.search_files import FileSearch, InFile, search_elsewhere, s
 from audit_lib.leaks.search_objects import ObjectSearch, search_objects
 from audit_lib.leaks.sightings import Sighting, merged
 from audit_lib.logs.log_files import outside_logs
-from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 _OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 

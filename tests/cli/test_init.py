@@ -11,9 +11,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import init
-from audit_lib.project import load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.onboarding.first_files import write_new
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.first_file import write_new
 from tests.support.applications import django_vue, write
 from tests.support.login_logs import APPLICATIONS, Application, visits, written
 

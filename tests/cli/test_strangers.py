@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.findings.audit import Audit
-from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot

@@ -9,7 +9,7 @@ import pytest
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.ledger_tables import tabulate_attestations
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 ASKED = {"140": "Is the role limited?", "142": "Is 2FA on?", "144": "Are backups encrypted?"}

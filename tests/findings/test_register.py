@@ -15,7 +15,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.findings.register import Reviews, due_days, tabulate_exceptions
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 from tests.support.made_up_audit import filled
 
 THEN = datetime(2026, 6, 30, tzinfo=UTC)

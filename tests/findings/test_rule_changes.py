@@ -20,16 +20,14 @@ from audit_lib.findings.rules_in_force import IN_PROJECT, OF_PROJECT, OUTSIDE, R
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import SecretRule
 from audit_lib.rotation.triggers import read_lists
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project, SecretRule, choose_policy, load_project
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 
 THEN = datetime(2026, 6, 30, tzinfo=UTC)
 AUDIT = """name = "shop"
-policy = "policy.toml"
 environments = ["production", "staging"]
 leavers = "leavers.csv"
 may_look = ["Ada"]
@@ -87,8 +85,7 @@ known_clients = ["192.0.2.1/32"]
 "1" = "Is it so?"
 """.format(digest="ab" * 32)
 FILES = {
-    "audit.toml": AUDIT,
-    "policy.toml": POLICY,
+    "audit.toml": one_file(AUDIT, POLICY),
     ".gitignore": ".env\n",
     ".secrets.baseline": "{}",
     "formats.toml": "",
@@ -136,11 +133,11 @@ def _audit(old: str, new: str) -> Edit:
 
 
 def _policy(old: str, new: str) -> Edit:
-    return _edit("policy.toml", old, new)
+    return _edit("audit.toml", old, new)
 
 
 def _use_formats(root: Path) -> None:
-    _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"')(root)
+    _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"')(root)
 
 
 STAGING = '[[env]]\nenvironment = "staging"\nservice = "backend"\npath = "staging.env"\n'
@@ -227,11 +224,11 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
         _policy("[due_days]", '[[logins]]\nname = "x"\nroute = "/x"\nfailed_statuses = [418]\n[due_days]'),
         ("login x", WHOLE), "lowers", "high"),
     "other log formats": (
-        _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"'),
+        _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"'),
         ("audit.toml", "formats"), "lowers", "high"),
     "another policy": (
-        _audit('policy = "policy.toml"', 'policy = "generic"'),
-        ("audit.toml", "policy"), "lowers", "medium"),
+        _audit('extends = "generic"', 'extends = "paiid"'),
+        ("audit.toml", "extends"), "lowers", "medium"),
     "evidence that was committed": (
         _audit(LOGIN, LOGIN + '[[evidence]]\npattern = "dates.json"\nservice = "a"\nenvironment = "dev"\n'),
         ("evidence dates.json", WHOLE), "lowers", "medium"),
@@ -341,7 +338,7 @@ def test_a_lowered_rule_stays_lowered(project: Path) -> None:
     first = _rules(project)
     _policy("max_age_days = 90", "max_age_days = 9000")(project)
     _audit(STAGING, "")(project)
-    _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"')(project)
+    _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"')(project)
     _edit(".gitignore", ".env", "*")(project)
     second = _rules(project)
     last = LastReview(THEN, rules=first)

@@ -16,9 +16,7 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy, instant_of, load_project
 from tests.support.planted_incidents import KINDS
 from tests.support.sample_copy import write_sample
 

@@ -16,9 +16,8 @@ from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_object
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search import quiet
 from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import Project, bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 

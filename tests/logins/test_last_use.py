@@ -9,7 +9,7 @@ import pytest
 
 from audit_lib.base.contracts import Requests
 from audit_lib.logins.last_use import NO_ANSWER, last_uses
-from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.settings import Policy, SecretRule
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 TOKEN, OTHER = (SecretRule(name, "backend", "secret", "always") for name in ("API_TOKEN", "JWT_SECRET"))

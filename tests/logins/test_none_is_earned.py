@@ -19,9 +19,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detections import detection_policy, needs
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
-from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, verdicts
 
 DAY, DAYS = 86400, 35

@@ -10,9 +10,9 @@ import pytest
 from audit_lib.base import contracts
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
-from audit_lib.project.policy import bundled_policy
-from audit_lib.project.policy.guide_rules import guide_rules
 from audit_lib.report.rule_results import tabulate_rules
+from audit_lib.settings import bundled_policy
+from audit_lib.settings.load import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
 

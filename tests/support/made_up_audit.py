@@ -10,8 +10,7 @@ import pandas as pd
 from audit_lib.base import contracts
 from audit_lib.base.clock import Quarter
 from audit_lib.findings.audit import Audit
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 from tests.support.rows import TABLES, rows_of
 
 QUARTER = Quarter(2026, 3)

@@ -41,7 +41,6 @@ from audit_lib.base.contracts.inputs import (
     Deploys as Deploys,
     EnvEntries as EnvEntries,
     EnvHistory as EnvHistory,
-    GuideStatements as GuideStatements,
     Sources as Sources,
 )
 from audit_lib.base.contracts.leaks import (
@@ -61,7 +60,6 @@ from audit_lib.base.contracts.logs import (
     Alerts as Alerts,
     DeclaredLogins as DeclaredLogins,
     Detections as Detections,
-    GuideSearches as GuideSearches,
     LogCounts as LogCounts,
     LogCoverage as LogCoverage,
     LogEvents as LogEvents,

@@ -19,7 +19,7 @@ from audit_lib.logins.detections.wholeness import doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.route_limit import budget_of
-from audit_lib.project import LogSource
+from audit_lib.settings import LogSource
 
 
 @dataclass(frozen=True)

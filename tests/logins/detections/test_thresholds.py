@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logins.detections import DETECTIONS, detection_policy
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy
 
 
 def test_detections_stand_in_their_order() -> None:
