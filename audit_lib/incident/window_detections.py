@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pandas as pd
 
-from audit_lib.base.contracts import Detections
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.contracts import Detections
 from audit_lib.logins.detections import Detected, Traffic, detect, gather, tabulate
 from audit_lib.logins.detections.alarm import Alarm
 from audit_lib.logins.detections.preconditions import few_addresses

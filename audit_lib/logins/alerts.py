@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import Alerts
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
+from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.alarm import dense, places, seconds_of
 from audit_lib.logins.detections.needs import POSSIBLE_LOGINS

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Clients, rows
+from audit_lib.base.frames import rows
+from audit_lib.logins.contracts import Clients
 from audit_lib.logins.requests import Window, named, parts_within, succeeded, surely_within, totals
 
 NOT_KNOWN = "not known if new"  # class of an address, since too little was read of the time before

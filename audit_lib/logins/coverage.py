@@ -5,7 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import LogCoverage
+from audit_lib.logins.contracts import LogCoverage
 
 
 def tabulate_log_coverage(

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from audit_lib.base.contracts import DeclaredLogins
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.logins.contracts import DeclaredLogins
 from audit_lib.logs.declared_logins import bare_route
 from audit_lib.settings import Login
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, REQUEST_KINDS
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logs.declared_logins import bare_route

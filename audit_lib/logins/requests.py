@@ -11,8 +11,8 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.contracts import Requests
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.logins.contracts import Requests
 from audit_lib.settings import Policy
 
 REFUSED = (401, 403)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Population
 from audit_lib.base.in_words import counted, few
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.contracts import Population
 from audit_lib.secrets.entries_by_place import IN_FORCE
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.who_knows import Key, Known, who_knows

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import SIDES, PopulationSides
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
+from audit_lib.secrets.contracts import SIDES, PopulationSides
 from audit_lib.settings import Policy
 from audit_lib.settings.code_reads import NOT_CONFIGURED, CodeRead
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, Project
 from audit_lib.settings.code_reads import NOT_CONFIGURED, CodeRead, Mention

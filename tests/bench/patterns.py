@@ -15,9 +15,9 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from audit_lib.base.contracts import EnvEntries, Inventory
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import Project, bundled_policy
 from tests.support import held_out, labelled
 from tests.support.labelled import Case

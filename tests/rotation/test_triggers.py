@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
 from audit_lib.rotation.triggers import tabulate_triggers
+from audit_lib.secrets.contracts import Freshness
 from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
 
@@ -48,7 +49,7 @@ def _tabulate(
     subprocess.run(["git", "-C", root, *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     place = {"environment": "production", "service": "backend", "status": "fresh", "strict_status": ""}
     ages = filled(
-        contracts.Freshness,
+        Freshness,
         [{"secret": name, "lo_at": _at(lo), "hi_at": _at(hi), **place} for name, lo, hi in AGES],
     )
     return tabulate_triggers(load_project(root), bundled_policy("paiid"), Ledger(()), ages, AS_OF)
@@ -98,7 +99,7 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     lists, found = _tabulate(
         tmp_path, leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n", log_json="{"
     )
-    told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in contracts.rows(lists)}
+    told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in rows(lists)}
     assert told == {
         "leavers.csv": ("read", 3, 2, 1),
         "breaches.csv": ("missing", None, None, None),

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.contracts import Detections
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
+from audit_lib.logins.contracts import Detections
 from audit_lib.logins.detections import (
     after_a_change as followers,
     gaps_and_clocks as clocks,

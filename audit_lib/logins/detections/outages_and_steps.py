@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.logins.detections.alarm import Alarm, alarm
 from audit_lib.logins.detections.chances import binomial_at_least
 from audit_lib.logins.detections.thresholds import Rule

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Deploys, rows
+from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
+from audit_lib.logs.contracts import Deploys
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.
 START_MESSAGES = ("secrets valid", "secrets invalid")

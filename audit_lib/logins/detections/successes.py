@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.logins.detections.address_and_network import by_both
 from audit_lib.logins.detections.alarm import MOST, Alarm, alarm, counted, places
 from audit_lib.logins.detections.thresholds import Rule

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
