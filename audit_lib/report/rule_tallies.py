@@ -17,7 +17,7 @@ from audit_lib.findings.check import Check, judged, looked_at
 from audit_lib.findings.checks import CHECKS
 from audit_lib.leaks.urgency import SECRETS
 from audit_lib.report.verdict import PASS_NEEDS, Need
-from audit_lib.settings import GuideRule
+from audit_lib.settings.guide_rules import GuideRule
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
 EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")

@@ -24,7 +24,6 @@ from audit_lib.settings.models import (
     EnvSource as EnvSource,
     EvidenceSource as EvidenceSource,
     GivenValues as GivenValues,
-    GuideRule as GuideRule,
     Login as Login,
     LogSource as LogSource,
     Policy as Policy,

@@ -15,7 +15,7 @@ from audit_lib.base.reviewer_state import recall, remember
 from audit_lib.base.toml_table import read_text_file, shown_name
 from audit_lib.settings.code_reads import code_variables, env_variables
 from audit_lib.settings.discover import discover
-from audit_lib.settings.models import GuideRule, GuideRules, Policy, Project, SecretRule
+from audit_lib.settings.models import Policy, Project, SecretRule
 from audit_lib.settings.outside import (
     LAYOUT,
     allowed_folders,
@@ -163,25 +163,6 @@ def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
         period_stated=stated,
         strict_max_age_days=None if exempt else policy.strict_max_age_days,
     )
-
-
-def guide_rules(policy: Policy) -> tuple[GuideRule, ...]:
-    """The numbered rules of a guide that a policy names, in the order of their file; none if it names none.
-
-    Raises:
-        BadInput: every fault of the file, or of a name that leads out of the policy's folder.
-    """
-    name = policy.rules
-    if not name:
-        return ()
-    if Path(name).name != name:
-        raise BadInput.at(policy.path.name, "rules must be a bundled name or a file beside the policy")
-    path = policy.path.parent / name if name.endswith(".toml") else POLICIES / "rules" / f"{name}.toml"
-    faults: list[Fault] = []
-    found = checked(GuideRules, parse_toml(read_text_file(path, path.name), path.name), path.name, faults)
-    if not found:
-        raise BadInput(faults)
-    return found.rule
 
 
 # ---- The project: where its evidence is ----

@@ -475,42 +475,6 @@ class Project:
         return self.ledger or self.root / ".audit" / "ledger"
 
 
-@dataclass(frozen=True)
-class GuideRule:
-    """One numbered rule of a guide. At least one of DECIDERS is not empty; the last three stand alone."""
-
-    number: Some
-    says: Some  # the rule in one or two sentences
-    lines: StrictStr = ""  # of the guide, such as "47-55, 318"; "" if the guide does not state it
-    checks: Texts = ()
-    secrets: Names = ()  # the policy's names of what the checks are asked about; () for all
-    leaks_in: Texts = ()  # kinds of places in which no value may be
-    paths: Texts = ()  # globs of the paths there; () for all
-    question: StrictStr = ""  # the attestation that answers it
-    held_by: StrictStr = ""  # what of the program itself holds it
-    not_decidable: StrictStr = ""  # why nothing that can be read decides it
-    beyond: StrictStr = ""  # what of the rule the checks do not reach: with it, it never passes
-    __pydantic_config__ = CONFIG
-
-
-DECIDERS = ("checks", "leaks_in", "question", "held_by", "not_decidable")
-
-
-def _decided(rule: GuideRule) -> GuideRule:
-    deciders = {name for name in DECIDERS if getattr(rule, name)}
-    if not deciders or (len(deciders) > 1 and deciders != {"checks", "leaks_in"}):
-        raise fault(f"needs checks, leaks_in or both, or one of {', '.join(DECIDERS[2:])}")
-    return rule
-
-
-@dataclass(frozen=True)
-class GuideRules:
-    """The numbered rules of a guide, in their order."""
-
-    rule: Annotated[tuple[Annotated[GuideRule, AfterValidator(_decided)], ...], no_two("number")] = ()
-    __pydantic_config__ = CONFIG
-
-
 BLOCKS: Mapping[str, type] = {
     "secret": SecretRule,
     "consumer": Consumer,
@@ -520,6 +484,5 @@ BLOCKS: Mapping[str, type] = {
     "log": LogSource,
     "deploys": DeploySource,
     "evidence": EvidenceSource,
-    "rule": GuideRule,
     "startup": StartUpSettings,
 }

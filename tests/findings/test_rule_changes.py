@@ -181,15 +181,11 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "placeholder for all": (
         _policy("warn_days = 14", 'placeholders = ["*"]'), ("policy", "placeholders"), "lowers", "medium"),
     "warned later": (_policy("warn_days = 14", "warn_days = 1"), ("policy", "warn_days"), "lowers", "low"),
-    "no lists of its own": (
-        _policy('extends = "generic"\n', ""), ("policy", "secret_names"), "lowers", "high"),
     "due later": (
         _policy("high = 7", "high = 700"), ("table due_days", "high"), "lowers", "medium"),
     "known client": (
         _policy('"192.0.2.1/32"', '"192.0.2.1/32", "0.0.0.0/0"'),
         ("table detections", "known_clients"), "lowers", "high"),
-    "question dropped": (
-        _policy('"1" = "Is it so?"\n', ""), ("table attestations", "1"), "lowers", "medium"),
     "environment dropped": (
         _audit('["production", "staging"]', '["production"]'),
         ("audit.toml", "environments"), "lowers", "high"),
@@ -220,9 +216,6 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "login added": (
         _audit("[[logins]]", '[[logins]]\nname = "other"\nroute = "/x"\nfailed_statuses = [401]\n[[logins]]'),
         ("added login other", WHOLE), "neutral", "info"),
-    "login of the policy added": (
-        _policy("[due_days]", '[[logins]]\nname = "x"\nroute = "/x"\nfailed_statuses = [418]\n[due_days]'),
-        ("login x", WHOLE), "lowers", "high"),
     "other log formats": (
         _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"'),
         ("audit.toml", "formats"), "lowers", "high"),
@@ -309,7 +302,7 @@ def test_no_field_of_a_secret_is_forgotten(project: Path, field: str) -> None:
 def test_no_field_of_audit_toml_is_forgotten() -> None:
     """Each field of a project is compared as one, by its parts, or is not audit.toml's to decide."""
     by_parts = {"env_sources", "log_sources", "deploy_sources", "evidence_sources", "logins", "layout_sha256"}
-    not_its_own = {"root", "log_folders", "ledger", "configured", "not_searched"}
+    not_its_own = {"root", "log_folders", "ledger", "configured", "layout", "demands", "not_searched"}
     of_the_sample = {"pinned_as_of", "key"}  # refused of any other project
     named = {*OF_PROJECT, *by_parts, *not_its_own, *of_the_sample}
     assert {one.name for one in fields(Project)} == named

@@ -92,7 +92,7 @@ def test_an_address_that_the_policy_knows_is_marked_beside_it(tmp_path: Path) ->
     found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
     client = next(one for one in tabulate_suspicions(found)["client"] if one)
     detections = {**found.policy.options["detections"], "known_clients": [client]}
-    policy = replace(found.policy, options={**found.policy.options, "detections": detections})
+    policy = replace(found.policy, detections=detections)
     told = tabulate_suspicions(replace(found, policy=policy, computed=LastComputed()))
     assert client in set(told["client"])
     assert (told["what"].str.endswith("; known to the policy") == told["client"].eq(client)).all()

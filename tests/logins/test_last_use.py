@@ -18,9 +18,7 @@ TWIN = replace(OTHER, name="WEB_TOKEN", equals=("API_TOKEN",))
 
 def _policy(*rules: SecretRule) -> Policy:
     names = [rule.name for rule in rules]
-    return Policy(
-        "shop", Path("shop.toml"), "0" * 64, rules, options={"detections": {"caller_secrets": names}}
-    )
+    return Policy("shop", Path("shop.toml"), "0" * 64, rules, detections={"caller_secrets": names})
 
 
 def _requests(*given: tuple[str, int, bool]) -> pd.DataFrame:

@@ -218,7 +218,7 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
         if value is not None and key not in SOURCE_KEYS
     }
     logins = paid.logins if "failure" in table else ()
-    policy = detection_policy(replace(paid, logins=logins, options={**paid.options, "detections": table}))
+    policy = detection_policy(replace(paid, logins=logins, detections=table))
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
     project = Project("test", folder, log_sources=(source,))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from audit_lib.settings.contracts import Configuration
 
 from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings.contracts import (
@@ -28,6 +27,7 @@ from audit_lib.secrets.contracts import (
     PopulationSides,
     RotationPairs,
 )
+from audit_lib.settings.contracts import Configuration
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
 TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {

@@ -64,7 +64,7 @@ def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
         key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
     }
     logins = policy.logins if "failure" in table else ()
-    return detection_policy(replace(policy, logins=logins, options={**policy.options, "detections": table}))
+    return detection_policy(replace(policy, logins=logins, detections=table))
 
 
 def verdicts(found: pd.DataFrame) -> dict[str, str]:

@@ -58,7 +58,7 @@ NAMED = {"definition": "x", "source": "y"}
 )
 def test_faults_of_the_table_are_told_at_once(table: Any, faults: list[str]) -> None:
     """Each fault of [detections] is named with its place, none hides another."""
-    policy = replace(bundled_policy("generic"), options={"detections": table})
+    policy = replace(bundled_policy("generic"), detections=table)
     with pytest.raises(BadInput) as error:
         detection_policy(policy)
     told = sorted(fault.text for fault in error.value.faults)
