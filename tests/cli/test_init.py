@@ -64,6 +64,25 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
     ]
 
 
+def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Path) -> None:
+    """Neither an example's line nor a read with a default is a demand, and no limit is invented."""
+    run_init(
+        write(
+            tmp_path / "api",
+            {
+                ".env.example": "BILLING_TOKEN=change-me\nMAIL_TOKEN=change-me\nDEPLOY_TOKEN=change-me\n",
+                "app.py": (
+                    'import os\nBILLING = os.environ["BILLING_TOKEN"]\nMAIL = os.environ.get("MAIL_TOKEN")\n'
+                ),
+            },
+        )
+    )
+    policy = choose_policy(load_project(tmp_path / "api"))
+    required = {rule.name: rule.required for rule in policy.secrets}
+    assert required == {"BILLING_TOKEN": "always", "DEPLOY_TOKEN": "optional", "MAIL_TOKEN": "optional"}
+    assert not any(rule.period_stated for rule in policy.secrets)
+
+
 def test_guesses_are_marked_and_places_named(shop: Path) -> None:
     """Each guessed line says so, and each variable has the places where its name was seen."""
     run_init(shop)
