@@ -246,7 +246,9 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
         for client in (ATTACKER, "198.51.100.9")
     )
     _project(tmp_path / "app", log, policy=f'known_clients = ["{ATTACKER}"]\n{DECLARES_401}')
-    audit = run_audit(load_project(tmp_path / "app"), "2026Q4", "2026-12-31", identities=identities)
+    own = str(tmp_path / "app" / "own.toml")
+    opened = load_project(tmp_path / "app")
+    audit = run_audit(opened, "2026Q4", "2026-12-31", identities=identities, policy=own)
     shown = {row[0]: " (known)" in row[0] for row in failures_by_client(audit).rows}
     assert sorted(shown.values()) == [False, True]
     assert [text.startswith("203.0.113.") for text, known in shown.items() if known] == [True]

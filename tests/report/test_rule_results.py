@@ -139,7 +139,7 @@ def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     [
         (RULE.format("1", ""), "needs checks, leaks_in or both"),
         (RULE.format("1", 'held_by = "x"\nquestion = "2"'), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"') * 2, "has rule 1 twice"),
+        (RULE.format("1", 'held_by = "x"') * 2, "rule #1 and #2 have the same number"),
         (RULE.format("1", 'held_by = "x"\ncheck = "y"'), "has an unknown key check"),
         (RULE.format("1", 'checks = ["no-such-check"]'), "names no-such-check"),
         (RULE.format("1", 'question = "no"'), "names no"),

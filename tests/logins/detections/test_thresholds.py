@@ -37,7 +37,6 @@ NAMED = {"definition": "x", "source": "y"}
 @pytest.mark.parametrize(
     ("table", "faults"),
     [
-        ("text", ["must be a table"]),
         ({"A21": {}}, ["has an unknown key A21"]),
         ({"A17": {"definition": "x", "source": "y", "failures": 3}}, ["has an unknown key failures"]),
         ({"A8": {"days": "30"}}, ["days must be a number", "has no definition", "has no source"]),
