@@ -20,7 +20,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ROOMS = (
     "base",
     "secrecy",
-    "project",
+    "settings",
     "ledger",
     "logs",
     "secrets",

@@ -26,10 +26,9 @@ from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.formats_of import formats_of
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
+from audit_lib.settings import Policy, Project
 
 
 @dataclass(frozen=True)

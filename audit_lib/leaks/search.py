@@ -29,8 +29,8 @@ from audit_lib.leaks.sightings import Sighting, merged
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.log_files import outside_logs
 from audit_lib.logs.quote_lines import line_times
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 _OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 
