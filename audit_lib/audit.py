@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
 from audit_lib.base.git.commits import head_of
@@ -27,11 +28,9 @@ from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rules_in_force import decided_by, rules_in_force
-from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
-from audit_lib.leaks.clean_up import clean_up
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.leaks.exposure import clean_up, tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.tables import tabulate_chosen_passwords
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.declared import tabulate_logins
@@ -101,7 +100,8 @@ def run_audit(
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
     rotating = RotationRead.of(read, rules, moment)
-    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    options = LeakOptions(cache=user_cache(), progress=progress)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, options=options)
     leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     shown = str if identities == "full" else mask_email

@@ -16,7 +16,7 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import CHANGES, Changes
 from audit_lib.findings.covered import items
 from audit_lib.findings.last_review import PreviousReport
-from audit_lib.leaks.whole_search import searched_whole
+from audit_lib.leaks.tables import searched_whole
 
 # Within a family the worst first; a check that is in none is a family of its own.
 FAMILIES: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from audit_lib.base.connection_url import url_parts
 from audit_lib.leaks.kinds import deploys, is_code, is_generated, is_others, long_quotes
-from audit_lib.leaks.looks import is_default, is_placeholder, is_published, is_word, looks_chosen, reads_as_words
+from audit_lib.leaks.looks import (
+    is_default,
+    is_placeholder,
+    is_published,
+    is_word,
+    looks_chosen,
+    reads_as_words,
+)
 from audit_lib.leaks.rules import CHOSEN, in_public_address, scanner
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits

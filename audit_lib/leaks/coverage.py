@@ -9,10 +9,9 @@ from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.history import repository_limits
 from audit_lib.leaks.scan import Discovery, Repository, ValueSearch
+from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.values import Values
 
-_PLACES = ("git objects", "files")
-_SOUGHT = ("values", "patterns")
 _IDLE = (
     "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
     "document: counted, not listed"
@@ -23,10 +22,13 @@ def value_coverage(
     repository: Repository, done: ValueSearch, targets: pd.DataFrame, values: Values
 ) -> pd.DataFrame:
     """`LeakCoverage` of the search for values."""
-    rows = [*_object_rows(repository, done, values), *_file_rows("files", ".", done.files.count, done.files.left_out, values)]
+    rows = [
+        *_object_rows(repository, done, values),
+        *_file_rows("files", ".", done.files, values),
+    ]
     for folder, reading in done.outside.items():
         place = values.scrub(str(folder))
-        rows += _file_rows("files outside", place, reading.count, reading.left_out, values)
+        rows += _file_rows("files outside", place, reading, values)
     return LeakCoverage.of([*rows, *_target_rows(targets)])
 
 
@@ -54,11 +56,9 @@ def _object_rows(repository: Repository, done: ValueSearch, values: Values) -> l
     ]
 
 
-def _file_rows(
-    part: str, place: str, count: int, left_out: list[NotSearched], values: Values
-) -> list[dict[str, Any]]:
-    state = "partly" if left_out else "searched"
-    return [_row(part, place, state, count, ""), *_left_out(part, left_out, values)]
+def _file_rows(part: str, place: str, reading: Reading, values: Values) -> list[dict[str, Any]]:
+    state = "partly" if reading.left_out else "searched"
+    return [_row(part, place, state, reading.count, ""), *_left_out(part, reading.left_out, values)]
 
 
 def _left_out(part: str, left_out: Iterable[NotSearched], values: Values) -> Iterator[dict[str, Any]]:
@@ -79,16 +79,3 @@ def _target_rows(targets: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _row(part: str, place: str, state: str, count: int | None, reason: str) -> dict[str, Any]:
     return {"part": part, "place": place, "state": state, "count": count, "reason": reason}
-
-
-def searched_whole(coverage: pd.DataFrame) -> bool:
-    """Whether every object of git and every file was searched, by the LeakCoverage."""
-    states = coverage.loc[coverage["part"].isin((*_PLACES, "files outside"))]
-    every = states["state"].eq("searched").all() and set(_PLACES) <= set(states["part"])
-    return bool(every)
-
-
-def shows_no_leak(coverage: pd.DataFrame) -> bool:
-    """Whether no leak found means that there is none: all was searched, and for something."""
-    sought = coverage["part"].isin(_SOUGHT) & coverage["state"].eq("searched")
-    return searched_whole(coverage) and bool(coverage.loc[sought, "count"].ne(0).fillna(True).any())

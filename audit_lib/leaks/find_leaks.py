@@ -27,9 +27,8 @@ from audit_lib.leaks.values import Values
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.log_files import outside_logs
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Policy, Project
 
 _LOGS_OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 _PARTS = ("git objects", "files")
@@ -72,7 +71,7 @@ def find_leaks(
     *,
     as_of: datetime | None = None,
     stays: Collection[Tenure] = (),
-    options: LeakOptions = LeakOptions(),  # noqa: B008  it is frozen
+    options: LeakOptions = LeakOptions(),
 ) -> LeakAudit:
     """Every leak of the values that sources hold and, with patterns, of what looks like a secret.
 
@@ -87,9 +86,7 @@ def find_leaks(
     refuse_part_of_repository(project.root)
     targets = leak_targets(entries, inventory, policy, keeper)
     held = keeper.fingerprints()
-    rules = Rules(
-        keeper, policy.placeholders, user_cache() / "rules", every_provider=options.every_provider
-    )
+    rules = Rules(keeper, policy.placeholders, user_cache() / "rules", every_provider=options.every_provider)
     reported = read_reports(options.reports, project.root, rules)
     targets = with_patterns(targets, [one.shape for one in reported if one.fingerprint], keeper, held)
     repository = Repository.of(project.root)
@@ -105,7 +102,9 @@ def find_leaks(
         )
     targets = with_patterns(with_hashes(targets, discovery.hashes), discovery.shapes, keeper, held)
     targets, owners = with_chosen(targets, discovery.chosen, keeper, held)
-    sightings, coverage, values = _search(project, keeper, targets, repository, owners, options)
+    sightings, coverage, values = _search(
+        project, keeper, targets, repository, owners=owners, options=options
+    )
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(owners))
     targets = targets.drop_duplicates("fingerprint")
     dated = dated_lines(sightings, project, formats_of(project, policy))
@@ -139,10 +138,10 @@ def search_places(
     project: Project,
     keeper: Keeper,
     targets: pd.DataFrame,
-    options: LeakOptions = LeakOptions(),  # noqa: B008  it is frozen
+    options: LeakOptions = LeakOptions(),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Sightings` and `LeakCoverage`: every place of every target (LeakTargets) in the project."""
-    found = _search(project, keeper, targets, Repository.of(project.root), {}, options)
+    found = _search(project, keeper, targets, Repository.of(project.root), owners={}, options=options)
     return found[0], found[1]
 
 
@@ -151,6 +150,7 @@ def _search(
     keeper: Keeper,
     targets: pd.DataFrame,
     repository: Repository,
+    *,
     owners: dict[str, str],
     options: LeakOptions,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Values]:

@@ -68,11 +68,17 @@ def list_objects(root: Path) -> list[GitObject]:
     """
     if fault := unsound(root / ".git", root.resolve(), loose=True):
         raise GitFailed.at(".git", fault)
-    with running(
-        root, ("cat-file", "--batch-all-objects", "--batch-check", "--unordered", "--buffer")
-    ) as stream:
-        listed = b"".join(pieces(stream)).decode("ascii")
-    return [GitObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed.splitlines())]
+    try:
+        listed = _listing(root, "%(objectname) %(objecttype) %(objectsize)")
+        return [GitObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed)]
+    except GitFailed:  # some are broken: which, is said when they are read
+        return [GitObject(oid, "blob", 0) for oid in _listing(root, "%(objectname)")]
+
+
+def _listing(root: Path, layout: str) -> list[str]:
+    every = ("--batch-all-objects", f"--batch-check={layout}", "--unordered", "--buffer")
+    with running(root, ("cat-file", *every)) as stream:
+        return b"".join(pieces(stream)).decode("ascii").splitlines()
 
 
 def read_objects(

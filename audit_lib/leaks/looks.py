@@ -1,4 +1,4 @@
-"""Whether what stands beside a secret's name is a value: generated, chosen by somebody, or nothing of both."""
+"""Whether what stands beside a secret's name is a value: generated, chosen, or nothing of both."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where values were found: one row for each value, place, path, encoding and line, the earliest, how often."""
+"""Where values were found: one row for each value, place, path, encoding and line, and how often."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,7 +13,7 @@ from audit_lib.leaks.history import REACHABLE, UNREACHABLE, CommitTimes, History
 from audit_lib.leaks.values import Found, Values
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.quote_lines import line_times
-from audit_lib.project import Project
+from audit_lib.settings import Project
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -114,7 +114,7 @@ def _of_name(one: Found, history: History) -> Iterator[tuple[bytes, Sighting]]:
     ]
     for oid, place in places:
         named = replace(one, origin=replace(one.origin, oid=oid))
-        yield place[1], _in_commit(named, "path", place, history)
+        yield place[1], replace(_in_commit(named, "path", place, history), content="name")
     if not places:
         yield one.where, _sighting(one, "path")
 

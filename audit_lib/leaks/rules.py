@@ -37,8 +37,8 @@ _NEXT_PARAMETER = re.compile(r"&\w{1,40}=")
 _NOWHERE = re.compile(r"(?i)^$|localhost|^127\.|^::1$|\.(?:test|invalid|local)$|(?:^|\.)example\.|\.example$")
 # Shapes that mean something only where people write: generated files are full of them.
 BY_NAME = (
-    "assignment", "element", "fallback", "key", "operator", "two-lines", "beside", "after", "default", "login",
-    "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret", "netrc", "pgpass", "listed",
+    "assignment", "element", "fallback", "key", "operator", "two-lines", "beside", "after", "default",
+    "login", "below", "bearer", "query", "quoted", "auth", "tradier", "alpaca-secret", "listed",
     "cluster", "keyfile",
 )  # fmt: skip
 _BY_BEGINNING = ("provider-token", "webhook")
@@ -56,7 +56,8 @@ _PUBLIC = re.compile(rb"(?i)://[^?]*(?:badge|shields\.io|\.svg\?)|[?&]alt=media&
 _KEYS = {PRIVATE_KEY: key_line, f"{PRIVATE_KEY}-bare": bare_key}
 _CLUSTER_DATA = re.compile(r"(?m)^( *)data: *\n((?:\1 +\S.*\n?|\s*\n)+)")
 _ENTRY = re.compile(r"(?m)^ +([\w.-]+): *[\"']?([A-Za-z0-9+/]{8,}={0,2})[\"']? *$")
-_KEY_FILE, _KEY = re.compile(r"(?:^|/)[\w.-]*(?:master|secret)[\w.-]*\.?key$"), re.compile(rb"\s*([0-9a-f]{32,128})\s*")
+_KEY_FILE = re.compile(r"(?:^|/)[\w.-]*(?:master|secret)[\w.-]*\.?key$")
+_KEY = re.compile(rb"\s*([0-9a-f]{32,128})\s*")
 
 
 @dataclass(frozen=True, order=True)
@@ -72,7 +73,12 @@ class Rules:
     """kingfisher with its own rules and ours; loaded on first use, since that takes its time."""
 
     def __init__(
-        self, keeper: Keeper, markers: tuple[str, ...], compiled: Path | None, *, every_provider: bool = False
+        self,
+        keeper: Keeper,
+        markers: tuple[str, ...],
+        compiled: Path | None = None,
+        *,
+        every_provider: bool = False,
     ) -> None:
         """`compiled` is a folder where rules are compiled; `every_provider` adds kingfisher's own rules."""
         self.keeper, self.compiled = keeper, compiled

@@ -1,4 +1,4 @@
-"""Results of other scanners in SARIF: each one leak, a known one with its value or line, or one of its own."""
+"""Results of other scanners in SARIF: each one leak, with a known value or line, or by itself."""
 
 import json
 import re

@@ -6,11 +6,10 @@ What held nothing is remembered by object for the next time, under a MAC and wit
 import json
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 from audit_lib.base.cache_folder import keep, recall
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.in_words import counted
-from audit_lib.base.progress import Progress
+from audit_lib.base.progress import Progress, adding_up
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.chosen import Chosen, ChosenInFile, chosen_in_file
 from audit_lib.leaks.history import GitObject, History, Place, list_objects, read_history, walk
@@ -26,6 +25,7 @@ from audit_lib.leaks.kinds import is_code, is_generated, is_kind, is_others, pla
 from audit_lib.leaks.rules import ENGINE, Rules, Shape, is_available, password_hashes
 from audit_lib.leaks.sources import (
     LARGEST,
+    NO_WORDS,
     TOO_LARGE,
     Origin,
     Reading,
@@ -98,10 +98,10 @@ class Repository:
         except GitFailed as failed:
             return cls(root, there=True, failed=str(failed))
 
-    @cached_property
-    def sizes(self) -> dict[str, int]:
-        """The size of each object."""
-        return {one.oid: one.size for one in self.objects}
+    def size_of(self, oids: Collection[str]) -> int:
+        """How many bytes some objects have together."""
+        some = frozenset(oids)
+        return sum(one.size for one in self.objects if one.oid in some)
 
     def begin_walk(self, memory: Clean) -> None:
         """Walks the history meanwhile: of what a memory knows, only the commits that brought something."""
@@ -282,7 +282,7 @@ def _texts_of(
 ) -> Iterator[_Text]:
     if source.size > LARGEST:
         reading.left_out.append(NotSearched(source.origin.name, TOO_LARGE))
-    for content in source.contents(reading):
+    for content in source.contents(reading, NO_WORDS):
         if content.start == 0 and (text := content.text):
             yield _Text(content.origin, paths, text, text, in_project)
         if source.size > LARGEST and not content.origin.opened:
@@ -294,7 +294,8 @@ def _texts_of_objects(
 ) -> Iterator[_Text]:
     asked = [one.oid for one in repository.objects if one.kind != "tree" and one.oid not in clean.objects]
     new_lines = _NewLines()
-    for source in _counted(repository, asked, reading, "shapes in git objects", progress):
+    read = adding_up(progress, "shapes in git objects", repository.size_of(asked))
+    for source in _counted(repository, asked, reading, read):
         if source.size > LARGEST:
             done.left_out.add(NotSearched(source.origin.name, TOO_LARGE))
             continue
@@ -310,14 +311,12 @@ def _texts_of_objects(
 
 
 def _counted(
-    repository: Repository, asked: list[str], reading: Reading, what: str, progress: Progress
+    repository: Repository, asked: list[str], reading: Reading, read: Callable[[int], object]
 ) -> Iterator[Source]:
-    """The objects asked for, with progress in bytes."""
-    total, read = sum(map(repository.sizes.__getitem__, asked)), 0
+    """The objects asked for; `read` is given the bytes of each."""
     for source in object_sources(repository.root, asked, reading):
         yield source
-        read += source.size
-        progress(what, read, total)
+        read(source.size)
 
 
 class _NewLines:
@@ -343,7 +342,8 @@ class _NewLines:
             return b""
         if 2 * len(new) > len(lines) or any(mark in content for mark in _ENDLESS):
             return content
-        parts, last = [], -1
+        parts: list[bytes] = []
+        last = -1
         for at in new:
             first = max(at - _AROUND, last + 1)
             if first > last + 1 and parts:
@@ -387,7 +387,8 @@ def search_values(
     asked = [one.oid for one in repository.objects if one.oid not in clean.objects]
     marked = set[str]()
     names = set[tuple[str, ...]]()
-    for source in _counted(repository, asked, done.objects, "git objects", progress):
+    read = adding_up(progress, "git objects", repository.size_of(asked))
+    for source in _counted(repository, asked, done.objects, read):
         found = values.search(source, done.objects)
         marked |= {source.origin.oid} if found else set()
         for one in found:

@@ -2,14 +2,14 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from audit_lib.base.archives import HEAD, OVERLAP, PIECE, Budget, PieceReader, hidden_zip, kind_of, unpack
+from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, PieceReader, kind_of, unpack
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.history import read_object, read_objects
 
@@ -30,7 +30,7 @@ _TAG = re.compile(rb"<[^<>]*>")
 # sqlite's header; compiled Python's, whose second half is always a line end.
 _SQLITE, _PYC = b"SQLite format 3\0", re.compile(rb"[\0-\xff]{2}\r\n[\0-\3]\0\0\0")
 _RUNS = re.compile(rb"[\x20-\x7e\t]{6,}")
-_NO_WORDS = ("pdf", "png")  # what shapes are met in there by chance
+NO_WORDS = ("pdf", "png")  # where shapes are met by chance
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Content:
     @property
     def text(self) -> bytes:
         """What people can read of it; b"" for a picture, a program or anything else that is not known."""
-        if self.origin.opened in _NO_WORDS or (_PARTS.fullmatch(self.origin.member) and not self.is_document):
+        if self.origin.opened in NO_WORDS or (_PARTS.fullmatch(self.origin.member) and not self.is_document):
             return b""
         if is_text(self.data):
             return self.data[:LARGEST]
@@ -94,26 +94,22 @@ class Source:
     size: int
     open: Callable[[], BinaryIO]
 
-    def contents(self, reading: Reading) -> Iterator[Content]:
-        """Its own bytes, then what it holds if it is an archive or a document."""
+    def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
+        """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
         try:
-            head = b""
+            head = tail = b""
             for content in _pieces(self.origin, self.open()):
-                head = head or content.data
+                head, tail = head or content.data, content.data[-TAIL:]
                 yield content
-            yield from self._members(head, reading)
+            if self.origin.kind == "blob" and (kind := kind_of(head[:HEAD], tail)) not in ("", *closed):
+                yield from self._members(kind, head, reading)
         except OSError as error:
-            reading.left_out.append(
-                NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})")
-            )
+            reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
 
-    def _members(self, head: bytes, reading: Reading) -> Iterator[Content]:
-        whole = self.size <= len(head)
-        kind = kind_of(head[:HEAD]) or ("zip" if whole and hidden_zip(head) else "")
-        if self.origin.kind != "blob" or not kind:
-            return
+    def _members(self, kind: str, head: bytes, reading: Reading) -> Iterator[Content]:
         faults: list[str] = []
-        for part in unpack(head if whole else self.open(), faults, reading.budget):
+        source = head if self.size <= len(head) else self.open()
+        for part in unpack(source, faults, reading.budget, kind):
             inner = replace(self.origin, member=part.path, opened=kind)
             yield Content(inner, part.content, part.start)
             if _PARTS.fullmatch(part.path) and part.content.lstrip()[:1] == b"<":

@@ -86,10 +86,16 @@ def search_staged(
     hits = {*_in_contents(found, staged, values, known), *_in_paths(staged, values, known)}
     only_seen = {mark: name for mark, name in seen.items() if mark not in known}
     for source in sources if only_seen else ():
-        hits |= set(_by_ledger(source, staged, keeper, only_seen, values, reading))
+        by_ledger = _by_ledger(source, keeper, only_seen, reading)
+        hits |= {
+            StagedHit(values.scrub(path), line, name, "seen by the ledger")
+            for line, name in by_ledger
+            for path in staged[source.origin.oid]
+        }
     places = {(hit.path, hit.line) for hit in hits}
     held = keeper.fingerprints()
-    new = list(_new_shapes(root, sources, staged, head, rules, reading)) if rules else []
+    old = _old_shapes(root, staged, head, rules) if rules else {}
+    new = [one for source in sources if rules for one in _new_shapes(source, staged, old, rules, reading)]
     shown = shown_names({shape.name for *_, shape in new}, keeper, held)
     hits |= {hit for hit in _by_shape(new, values, shown) if (hit.path, hit.line) not in places}
     left_out = {
@@ -100,9 +106,7 @@ def search_staged(
     left_out |= {NotSearched(path, "cannot be read") for oid in reading.missing for path in staged[oid]}
     left_out |= {NotSearched("ledger", _EARLIER_KEY)} if earlier else set()
     files = sum(map(len, staged.values()))
-    return StagedSearch(
-        files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(left_out))
-    )
+    return StagedSearch(files, len(known.keys() | seen.keys()), tuple(sorted(hits)), tuple(sorted(left_out)))
 
 
 def _decoded(listed: Mapping[str, Collection[bytes]]) -> dict[str, list[str]]:
@@ -137,9 +141,7 @@ def _in_contents(
                 yield StagedHit(values.scrub(path) + inside, one.line, *known[one.fingerprint])
 
 
-def _in_paths(
-    staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]
-) -> Iterator[StagedHit]:
+def _in_paths(staged: _Blobs, values: Values, known: Mapping[str, tuple[str, str]]) -> Iterator[StagedHit]:
     for path in sorted({path for paths in staged.values() for path in paths}):
         for one in values.look(os.fsencode(path)):
             if one.matched == "exact":
@@ -147,14 +149,9 @@ def _in_paths(
 
 
 def _by_ledger(
-    source: Source,
-    staged: _Blobs,
-    keeper: Keeper,
-    seen: Mapping[str, str],
-    values: Values,
-    reading: Reading,
-) -> Iterator[StagedHit]:
-    """The words in a staged text whose fingerprints are those of the ledger."""
+    source: Source, keeper: Keeper, seen: Mapping[str, str], reading: Reading
+) -> Iterator[tuple[int, str]]:
+    """Line and secret of the words in a staged text whose fingerprints are those of the ledger."""
     content = source.open().read(LARGEST + 1)
     if len(content) > LARGEST or not is_text(content):
         reading.left_out.append(NotSearched(source.origin.name, _NO_TEXT))
@@ -165,8 +162,7 @@ def _by_ledger(
             if word not in judged:
                 judged[word] = _name(word, keeper, seen)
             if judged[word]:
-                for path in staged[source.origin.oid]:
-                    yield StagedHit(values.scrub(path), number, judged[word], "seen by the ledger")
+                yield number, judged[word]
 
 
 def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
@@ -178,13 +174,8 @@ def _name(word: str, keeper: Keeper, seen: Mapping[str, str]) -> str:
     return ""
 
 
-def _new_shapes(
-    root: Path, sources: list[Source], staged: _Blobs, head: _Blobs, rules: Rules, reading: Reading
-) -> Iterator[tuple[str, int, Shape]]:
-    """Path, line and shape of each secret that a commit would bring to what HEAD holds.
-
-    What the same file held before is no news to a commit: `leaks` lists it.
-    """
+def _old_shapes(root: Path, staged: _Blobs, head: _Blobs, rules: Rules) -> dict[str, set[str]]:
+    """By path the fingerprints of what HEAD holds there: no news to a commit, `leaks` lists it."""
     changed = {path for paths in staged.values() for path in paths}
     before = {oid: paths for oid, paths in head.items() if not changed.isdisjoint(paths)}
     old: dict[str, set[str]] = {}
@@ -192,13 +183,19 @@ def _new_shapes(
         for text in _texts(source, Reading()):
             for path in before[source.origin.oid]:
                 old.setdefault(path, set()).update(one.fingerprint for one in rules.find(text, (path,)))
-    for source in sources:
-        for text in _texts(source, reading):
-            paths = staged[source.origin.oid]
-            for shape in rules.find(text, paths):
-                lines = Values(rules.keeper, target_of(shape.fingerprint, shape.rule, rules.keeper))
-                line = next((one.line for one in lines.look(text)), 0)
-                yield from ((path, line, shape) for path in paths if shape.fingerprint not in old.get(path, ()))
+    return old
+
+
+def _new_shapes(
+    source: Source, staged: _Blobs, old: Mapping[str, set[str]], rules: Rules, reading: Reading
+) -> Iterator[tuple[str, int, Shape]]:
+    """Path, line and shape of each secret that a commit would bring to what HEAD holds."""
+    paths = staged[source.origin.oid]
+    for text in _texts(source, reading):
+        for shape in rules.find(text, paths):
+            lines = Values(rules.keeper, target_of(shape.fingerprint, shape.rule, rules.keeper))
+            line = next((one.line for one in lines.look(text)), 0)
+            yield from ((path, line, shape) for path in paths if shape.fingerprint not in old.get(path, ()))
 
 
 def _texts(source: Source, reading: Reading) -> Iterator[bytes]:

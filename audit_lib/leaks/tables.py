@@ -1,4 +1,4 @@
-"""One leak for each secret, however many names, files and encodings, with its places; the most urgent first."""
+"""One leak for each secret, however many names, files and encodings, with its places, by urgency."""
 
 import os
 from collections import Counter
@@ -15,7 +15,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import ChosenPasswords, LeakPlaces, Leaks, LeaksElsewhere
-from audit_lib.leaks.kinds import deploys, is_test
+from audit_lib.leaks.kinds import deploys
 from audit_lib.ledger.tenures import SecretPlace, Tenure
 
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
@@ -31,6 +31,8 @@ _DAY = 86400.0
 FOUND, UNDECIDED = 3, 2  # exit codes
 _MOST_NAMES = 3
 _POSSIBLE = ("possible", "hash")
+_SEARCHED = ("git objects", "files")
+_SOUGHT = ("values", "patterns")
 _OUTSIDE = ("assistant", "shell history", "chat export", "outside")
 _ON_DISK = ("working tree", "staged", "notebook", "bundle", "log")
 
@@ -265,7 +267,9 @@ def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.D
         by_name.setdefault(leak.variable, []).append(leak.leak_id)
     rest = list(possible.loc[~possible["leak_id"].isin(in_use["leak_id"]), "leak_id"])
     found = [_chosen_row(name, leak_ids, in_use, in_use=True) for name, leak_ids in by_name.items()]
-    return ChosenPasswords.of([*found, *([_chosen_row(ELSEWHERE, rest, places, in_use=False)] if rest else [])])
+    return ChosenPasswords.of(
+        [*found, *([_chosen_row(ELSEWHERE, rest, places, in_use=False)] if rest else [])]
+    )
 
 
 def _chosen_row(variable: str, leak_ids: list[str], places: pd.DataFrame, *, in_use: bool) -> dict[str, Any]:
@@ -334,6 +338,19 @@ def _outside_rows(leaks: pd.DataFrame, places: pd.DataFrame, as_of: datetime) ->
             "days_min": days,
             "severity": severity(leak.force, days),
         }
+
+
+def searched_whole(coverage: pd.DataFrame) -> bool:
+    """Whether every object of git and every file was searched, by the LeakCoverage."""
+    states = coverage.loc[coverage["part"].isin((*_SEARCHED, "files outside"))]
+    every = states["state"].eq("searched").all() and set(_SEARCHED) <= set(states["part"])
+    return bool(every)
+
+
+def shows_no_leak(coverage: pd.DataFrame) -> bool:
+    """Whether no leak found means that there is none: all was searched, and for something."""
+    sought = coverage["part"].isin(_SOUGHT) & coverage["state"].eq("searched")
+    return searched_whole(coverage) and bool(coverage.loc[sought, "count"].ne(0).fillna(True).any())
 
 
 def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:

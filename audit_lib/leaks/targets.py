@@ -11,8 +11,6 @@ import pandas as pd
 from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.rules import Shape
-from audit_lib.project.likely_kind import likely_kind, shape_by
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.forms import SHORTEST, WINDOW
 from audit_lib.secrecy.keeper import Keeper
@@ -20,8 +18,11 @@ from audit_lib.secrecy.redact import WEAKEST_BITS
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.wording import could_be_a_piece
 from audit_lib.secrets.value_rules import hold
+from audit_lib.settings import Policy
+from audit_lib.settings.kinds import likely_kind, shape_by
 
 _SHORTEST_PART = 10  # characters of a copy that is cut short
+_CHOSEN = "may be a password that somebody chose"
 _QUOTES = "\"'"
 _AROUND = "\"'`()[]{}<>,;"
 _NAME = re.compile(r"[A-Za-z_][\w.-]{1,80}")  # a variable, no heading or sentence
@@ -135,7 +136,9 @@ def with_chosen(
     for one in sorted(found.values(), key=lambda one: (one.name in shown, len(one.name), one.name)):
         names[one.fingerprint] = one.name if one.name in shown else one.rule
     rows = LeakTargets.of(
-        _new_row(text, names[values[text]], "possible", "beside its name", "may be a password that somebody chose")
+        _new_row(
+            text, names[values[text]], "possible", "beside its name", "may be a password that somebody chose"
+        )
         for text in sorted(found)
     )
     return LeakTargets.checked(pd.concat([targets, rows])), values

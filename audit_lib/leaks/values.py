@@ -19,6 +19,8 @@ from audit_lib.leaks.sources import Content, Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
 from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.value_questions import looks_generated
+from audit_lib.secrecy.wording import is_of_no_language
 
 CROWDED = f"holds a value {MOST_HITS:,} times or more: not every place is listed"
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
@@ -27,6 +29,9 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 _LINES = rb"[A-Za-z0-9+/_-]{56}(\\[nr]|[\r\n\"',> ]){1,8}[A-Za-z0-9+/_-]{8}"
 _RUN = re.compile(rb"[A-Za-z0-9+/_-]{40,}(?:(?:\\[nr]|[\s>\"',])+[A-Za-z0-9+/_-]{4,}={0,2})+")
 _GAP = re.compile(rb"(?:\\[nr]|[\s>\"',])+")
+
+
+_NOWHERE = Origin("")
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +44,7 @@ class Found:
     fingerprint: str
     form: str
     matched: str  # exact | truncated
-    origin: Origin = Origin("")
+    origin: Origin = _NOWHERE
     where: bytes = b""  # of a tree the entry's name; of a commit or tag message or author
 
     @property
@@ -56,8 +61,12 @@ class Values:
         self._keeper = keeper
         everywhere = targets[targets["searched"] == "everywhere"]
         self._strong = frozenset(everywhere["fingerprint"])
-        # Keys of a kind begin alike, and end alike in several formats.
-        self._whole = frozenset(targets.loc[targets["names"] == PRIVATE_KEY, "fingerprint"])
+        # Keys and hashes of a kind begin alike, and keys end alike in several formats.
+        alike = (targets["names"] == PRIVATE_KEY) | (targets["kind"] == "hash")
+        # A part of what holds words is met wherever these are.
+        found = targets.loc[targets["kind"] == "pattern", "fingerprint"]
+        worded = (one for one in found if one in keeper and keeper.ask(one, _holds_words))
+        self._whole = frozenset(targets.loc[alike, "fingerprint"]).union(worded)
         beside = targets[targets["searched"] == "beside its name"]
         self._texts = frozenset(beside.loc[beside["kind"] == "possible", "fingerprint"])
         self._weak = {
@@ -128,7 +137,8 @@ class Values:
                     for at in (hit.start, hit.end)
                     for place in [bisect_right(starts, at) - 1]
                 )
-                if not any(one.name == hit.name and one.start <= start < one.end for one in known):
+                is_known = any(one.name == hit.name and one.start <= start < one.end for one in known)
+                if hit.form.startswith("base64") and not is_known:
                     yield replace(hit, start=start, end=end)
 
     def search(self, source: Source, reading: Reading) -> list[Found]:
@@ -144,10 +154,9 @@ class Values:
             lines[key] = content, before
             for one in self.look(content.data):
                 where = _where(content, one) if source.origin.kind != "blob" else b""
-                place = {"start": one.start + content.start, "end": one.end + content.start}
-                found.append(
-                    replace(one, **place, line=one.line + before, origin=content.origin, where=where)
-                )
+                start, end = one.start + content.start, one.end + content.start
+                placed = replace(one, start=start, end=end, line=one.line + before)
+                found.append(replace(placed, origin=content.origin, where=where))
         if any(count >= MOST_HITS for count in Counter(one.fingerprint for one in found).values()):
             reading.left_out.append(NotSearched(source.origin.name, CROWDED))
         return list(_once(found))
@@ -172,6 +181,12 @@ def _once(found: list[Found]) -> Iterator[Found]:
         exact = whole.get((one.origin, one.fingerprint), ())
         if one.matched == "exact" or not any(o.start < one.end and one.start < o.end for o in exact):
             yield one
+
+
+def _holds_words(value: str) -> bool:
+    """Whether a value that a rule found has words in it, or no sign of a generator."""
+    letters = re.findall(r"[A-Za-z]{8,}", value)
+    return not looks_generated(value) or any(not is_of_no_language(run) for run in letters)
 
 
 def _ends_there(content: bytes, hit: Hit) -> bool:

@@ -14,7 +14,7 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.closed_together import TARGETS, WHOLE, closed_together
 from audit_lib.findings.covered import items
 from audit_lib.findings.register import due_days
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 
 NOT_NAMED = "not named"
 FIRST = 5

@@ -17,7 +17,7 @@ from audit_lib.findings.last_review import NOT_KNOWN, LastReview, laid_back
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
 from audit_lib.findings.rule_levers import WHOLE
 from audit_lib.findings.rules_in_force import IN_PROJECT, OF_PROJECT, OUTSIDE, Rules, rules_in_force
-from audit_lib.leaks.secret_patterns import Shapes
+from audit_lib.leaks.rules import Rules as LeakRules
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.rotation.triggers import read_lists
@@ -323,7 +323,7 @@ def test_no_digest_looks_like_a_secret(project: Path) -> None:
     """A report or ledger with the rules in it is searched by shape like any other file: nothing is met."""
     rules = _rules(project)
     text = json.dumps({**rules, "table x": {"caller_secrets": rules["policy"]["secret_names"]}})
-    assert not Shapes(Keeper(demo_key()), ()).meets(text.encode())
+    assert not LeakRules(Keeper(demo_key()), ()).find(text.encode())
 
 
 def test_a_lowered_rule_stays_lowered(project: Path) -> None:

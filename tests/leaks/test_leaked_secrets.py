@@ -6,11 +6,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
-from audit_lib.leaks.next_step import exit_code
-from audit_lib.leaks.tabulate import tabulate_leaks
-from audit_lib.leaks.urgency import with_force
+from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.tables import exit_code, tabulate_leaks, with_force
 from audit_lib.ledger.tenures import SecretPlace, SnapshotLook, Tenure
 from tests.support.rows import rows_of
 

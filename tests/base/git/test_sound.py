@@ -13,8 +13,7 @@ import pytest
 from audit_lib.base.git import child
 from audit_lib.base.git.child import program
 from audit_lib.base.git.commands import GitFailed, run_git
-from audit_lib.leaks.git_coverage import repository_limits
-from audit_lib.leaks.git_objects import list_objects
+from audit_lib.leaks.history import list_objects, repository_limits
 from tests.support.planter import Plot, new_plot
 
 
