@@ -50,7 +50,8 @@ def lines_of(folder: Path, text: str, policy: str = "") -> tuple[str, ...]:
         ('"staging"]', "]", ["- audit.toml: environments = staging"]),
         ('"*todo*"', '"*todo*", "*a*"', ["+ policy: placeholders = *a*"]),
         ('"192.0.2.1"', '"0.0.0.0/0"', [
-            "- policy: detections.known_clients = 192.0.2.1", "+ policy: detections.known_clients = 0.0.0.0/0"]),
+            "- policy: detections.known_clients = 192.0.2.1",
+            "+ policy: detections.known_clients = 0.0.0.0/0"]),
         ("instances = 2", "", ["- log logs/*.log: instances = 2"]),
         ('environment = "production"\nservice', 'environment = "staging"\nservice', [
             "- env backend/.env: environment = production", "+ env backend/.env: environment = staging"]),
