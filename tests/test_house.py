@@ -45,7 +45,7 @@ TOP = {
     *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"),
     *("conftest.py", "pyproject.toml"),
 }
-VALUE_READERS = {"keeper.py", "matcher.py", "guard.py", "seal.py", "kernel_pipe.py", "spelled.py"}
+VALUE_READERS = {"keeper.py", "matcher.py", "redact.py", "guard.py", "kernel_pipe.py"}
 
 
 @cache
