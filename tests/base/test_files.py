@@ -15,14 +15,6 @@ from audit_lib.base.files import Unreadable, open_source, read_source
 LIMIT = 1000
 
 
-@pytest.fixture(params=["openat", "by path"])
-def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways of opening: with openat, and as on a platform that has none."""
-    monkeypatch.setattr(files, "_HAS_DIR_FD", request.param == "openat")
-    return str(request.param)
-
-
-@pytest.mark.usefixtures("opener")
 def test_content_hash_and_facts_are_of_the_same_bytes(tmp_path: Path) -> None:
     """A source gives its bytes, their hash, size, time of change in UTC and mode."""
     path = tmp_path / "backend" / ".env"
@@ -86,7 +78,6 @@ def _make(kind: str, folder: Path) -> str:  # noqa: PLR0911, PLR0912  a table of
     return ".env"
 
 
-@pytest.mark.usefixtures("opener")
 @pytest.mark.parametrize(
     ("kind", "state", "reason"),
     [
