@@ -113,7 +113,7 @@ def test_whatever_is_no_file_of_the_project_is_refused(
 
 
 def test_a_link_that_takes_the_file_s_place_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opener: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
     (tmp_path / "outside").write_text("A=1\n")
