@@ -10,8 +10,7 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.frames import rows
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import GitFailed, refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage

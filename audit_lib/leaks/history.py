@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from audit_lib.base.git.commands import GitFailed, run_git
-from audit_lib.base.git.objects import BATCH, Span, batches
-from audit_lib.base.git.process import pieces, running
-from audit_lib.base.git.sound import unsound
+from audit_lib.base import git
+from audit_lib.base.git import GitFailed, pieces, run_git, running
 from audit_lib.base.in_words import counted
 from audit_lib.base.tree import NotSearched
 
@@ -33,7 +31,7 @@ _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 Place = tuple[str, bytes]  # a commit and a path that it put something at
 
 
-class GitObject(NamedTuple):
+class ListedObject(NamedTuple):
     """An object: its id, its kind (blob, tree, commit, tag) and its size in bytes."""
 
     oid: str
@@ -61,18 +59,16 @@ class History:
     refs: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def list_objects(root: Path) -> list[GitObject]:
+def list_objects(root: Path) -> list[ListedObject]:
     """All objects, reachable or not, in the order in which git reads them.
 
-    Raises `GitFailed` if git cannot list them, or one is not a plain file.
+    Raises `GitFailed` if git cannot list them.
     """
-    if fault := unsound(root / ".git", root.resolve(), loose=True):
-        raise GitFailed.at(".git", fault)
     try:
         listed = _listing(root, "%(objectname) %(objecttype) %(objectsize)")
-        return [GitObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed)]
+        return [ListedObject(oid, kind, int(size)) for oid, kind, size in map(str.split, listed)]
     except GitFailed:  # some are broken: which, is said when they are read
-        return [GitObject(oid, "blob", 0) for oid in _listing(root, "%(objectname)")]
+        return [ListedObject(oid, "blob", 0) for oid in _listing(root, "%(objectname)")]
 
 
 def _listing(root: Path, layout: str) -> list[str]:
@@ -83,21 +79,17 @@ def _listing(root: Path, layout: str) -> list[str]:
 
 def read_objects(
     root: Path, oids: list[str], missing: list[str], faults: list[str]
-) -> Iterator[tuple[Span, bytes]]:
-    """Objects with their contents, b"" of one that is too large to be held.
+) -> Iterator[git.GitObject]:
+    """Objects, a large one in windows; ids of those that are not there go into `missing`.
 
-    Ids of objects that are not there go into `missing`; past one that git cannot read it goes on, and
-    `faults` says so.
+    Past one that git cannot read it goes on, and `faults` says so.
     """
     while oids and len(faults) < _MOST_FAULTS:
         last = ""
         try:
-            with running(root, ("cat-file", "--batch", "--buffer"), oids) as stream:
-                for batch in batches(stream, missing):
-                    for span in batch.spans:
-                        last = span.oid
-                        if span.whole or span.start:  # only the first window of a large one begins later
-                            yield span, batch.content(span) if span.whole else b""
+            for one in git.read_objects(root, oids, missing):
+                last = one.oid
+                yield one
             return
         except GitFailed as failed:
             faults.append(str(failed))
@@ -106,18 +98,6 @@ def read_objects(
         left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
         missing += left[:1]
         oids = left[1:]
-
-
-def read_object(root: Path, oid: str) -> Iterator[bytes]:
-    """The content of one object, in pieces that follow each other without overlap."""
-    with running(root, ("cat-file", "--batch", "--buffer"), [oid]) as stream:
-        header = stream.readline().split()
-        left = int(header[2]) if len(header) == 3 else 0
-        while left and (piece := stream.read(min(BATCH, left))):
-            left -= len(piece)
-            yield piece
-        # git still has a line end to write; with nobody to read it, it would fail.
-        stream.read()
 
 
 def walk(root: Path, commits: Iterable[str]) -> dict[str, list[Place]]:
@@ -173,9 +153,9 @@ def _reach(root: Path, commits: set[str]) -> dict[str, str]:
 
 def _times(root: Path, commits: Collection[str]) -> dict[str, CommitTimes]:
     times = {}
-    for span, content in read_objects(root, sorted(commits), [], []):
-        header = content.partition(b"\n\n")[0].splitlines()
-        times[span.oid] = CommitTimes(_time(header, b"author "), _time(header, b"committer "))
+    for one in git.read_objects(root, sorted(commits)):
+        header = one.content.partition(b"\n\n")[0].splitlines()
+        times[one.oid] = CommitTimes(_time(header, b"author "), _time(header, b"committer "))
     return times
 
 

@@ -15,12 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from audit_lib.base.cache_folder import keep, recall
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress, adding_up
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.chosen import Chosen, ChosenInFile, chosen_in_file
-from audit_lib.leaks.history import GitObject, History, Place, list_objects, read_history, walk
+from audit_lib.leaks.history import History, ListedObject, Place, list_objects, read_history, walk
 from audit_lib.leaks.kinds import is_code, is_generated, is_kind, is_others, place_elsewhere
 from audit_lib.leaks.rules import ENGINE, Rules, Shape, is_available, password_hashes
 from audit_lib.leaks.sources import (
@@ -82,7 +82,7 @@ class Repository:
     """The objects of a project's git repository, and where its history put them."""
 
     root: Path
-    objects: list[GitObject] = field(default_factory=list)
+    objects: list[ListedObject] = field(default_factory=list)
     there: bool = False
     failed: str = ""
     _places: "Future[dict[str, list[Place]]] | None" = None

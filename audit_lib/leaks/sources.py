@@ -9,9 +9,9 @@ from html import unescape
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, PieceReader, kind_of, unpack
+from audit_lib.base.archives import HEAD, OVERLAP, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
-from audit_lib.leaks.history import read_object, read_objects
+from audit_lib.leaks.history import read_objects
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
 TOO_LARGE = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
@@ -93,15 +93,20 @@ class Source:
     origin: Origin
     size: int
     open: Callable[[], BinaryIO]
+    start: int = 0  # bytes before what is read: a large object comes in windows
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
         """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`."""
         try:
             head = tail = b""
-            for content in _pieces(self.origin, self.open()):
+            for content in _pieces(self.origin, self.open(), self.start):
                 head, tail = head or content.data, content.data[-TAIL:]
                 yield content
-            if self.origin.kind == "blob" and (kind := kind_of(head[:HEAD], tail)) not in ("", *closed):
+            if (
+                self.origin.kind == "blob"
+                and not self.start
+                and (kind := kind_of(head[:HEAD], tail)) not in ("", *closed)
+            ):
                 yield from self._members(kind, head, reading)
         except OSError as error:
             reading.left_out.append(NotSearched(self.origin.name, f"cannot be read ({type(error).__name__})"))
@@ -132,12 +137,12 @@ def file_sources(root: Path, reading: Reading) -> Iterator[Source]:
 
 def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[Source]:
     """The objects of a repository that are named; of what git cannot read `reading` says so."""
-    for span, content in read_objects(root, oids, reading.missing, reading.faults):
-        reading.count += 1
-        if content.startswith(_POINTER) and len(content) < _LONGEST_POINTER:
-            reading.left_out.append(NotSearched(f"git object {span.oid}", _IN_LFS))
-        opened = partial(io.BytesIO, content) if span.whole else partial(_large, root, span.oid)
-        yield Source(Origin("git", oid=span.oid, kind=span.kind), span.size, opened)
+    for one in read_objects(root, oids, reading.missing, reading.faults):
+        reading.count += one.start == 0
+        if one.content.startswith(_POINTER) and one.size < _LONGEST_POINTER:
+            reading.left_out.append(NotSearched(f"git object {one.oid}", _IN_LFS))
+        origin = Origin("git", oid=one.oid, kind=one.kind)
+        yield Source(origin, one.size, partial(io.BytesIO, one.content), one.start)
 
 
 class _Opened:
@@ -161,12 +166,8 @@ class _Opened:
             self._handle.close()
 
 
-def _large(root: Path, oid: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(PieceReader(read_object(root, oid))))
-
-
-def _pieces(origin: Origin, file: BinaryIO) -> Iterator[Content]:
-    carried, start = b"", 0
+def _pieces(origin: Origin, file: BinaryIO, start: int) -> Iterator[Content]:
+    carried = b""
     while piece := file.read(PIECE):
         data = carried + piece
         yield Content(origin, data, start)

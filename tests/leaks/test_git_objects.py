@@ -4,19 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.history import read_object
 from tests.leaks.test_search import met, search
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
-
-
-@pytest.mark.parametrize("size", [0, 100, 9 << 20])
-def test_an_object_is_read_to_its_end(size: int, tmp_path: Path) -> None:
-    """The pieces make the whole, and git, which writes a line end after them, is never cut off."""
-    plot = new_plot(tmp_path / "repo")
-    oid = plot.git("hash-object", "-w", "--stdin", stdin=b"\1" * size)
-    for _ in range(10):
-        assert sum(map(len, read_object(plot.root, oid))) == size
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
