@@ -53,8 +53,8 @@ class LogFormats:
         A declared message takes texts from the messages of failed logins, never from those of other kinds.
         """
         declared, told = tuple(logins), []
-        for name, template in phrases_of(declared):
-            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=DECLARED)
+        for name, template, kind in phrases_of(declared):
+            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=kind)
             told.append(block)
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]

@@ -54,6 +54,20 @@ def days(audit: Audit) -> pd.DataFrame:
     return table.rename_axis(columns=None).rename_axis("day").reset_index()
 
 
+def silent_days(audit: Audit) -> dict[str, int]:
+    """By service with logs, the most silent last, on how many days of the quarter it has no counted line."""
+    counts, sources = audit.tables["log_counts"], audit.tables["sources"]
+    logs = sources[sources["kind"].eq("log")]
+    service = dict(zip(logs["source"], logs["service"], strict=True))
+    dated = counts.dropna(subset=["day"])
+    seen = dated.groupby(dated["file"].map(service).fillna(""))["day"].nunique()
+    every = (audit.quarter.end - audit.quarter.start).days
+    silent = {
+        str(name): every - int(seen.get(name, 0)) for name in sorted(set(service.values()) | set(seen.index))
+    }
+    return {name: count for name, count in sorted(silent.items(), key=lambda one: one[1]) if count}
+
+
 def refused_in(table: pd.DataFrame) -> "pd.Series[int]":
     """How many requests of each row of `days` were refused; null if nothing was read."""
     kinds = [kind for kind in FAILED_REQUESTS if kind in table]
