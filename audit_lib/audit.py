@@ -59,10 +59,10 @@ from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import mask_client, mask_email
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.ages import tabulate_rotation_pairs
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
-from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 
 Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
 

@@ -24,8 +24,8 @@ from audit_lib.project.onboarding.guesses import guess_variables
 from audit_lib.project.onboarding.services import with_environments, with_services
 from audit_lib.project.policy import bundled_policy
 from audit_lib.project.variables import MAX_CODE_FILES, code_files
-from audit_lib.secrets.env_room import MAX_BYTES
-from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.secrets.loaders import loaders_of
+from audit_lib.secrets.sources import MAX_BYTES
 
 SHOWN = 5  # places that were not searched
 

@@ -20,7 +20,7 @@ from audit_lib.project.onboarding.choose_policy import OWN_PLACES
 from audit_lib.report import escape as inert
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 
 FOUND = 3  # the exit code
 _HOW = "do first: take it out and stage again; what is not a secret passes `leaks --staged --no-patterns`"

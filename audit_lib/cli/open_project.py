@@ -13,7 +13,7 @@ from audit_lib.project import GivenValues, Project, load_project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.project.policy import Policy
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from audit_lib.project import load_project
 from audit_lib.report import escape as inert
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.publish.seal import search_files
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 
 
 @click.command()

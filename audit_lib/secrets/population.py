@@ -20,8 +20,8 @@ from audit_lib.project.variables import CodeRead, Named, code_files, named_in, t
 from audit_lib.project.variables_in_text import is_deployment
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Population
-from audit_lib.secrets.entries_by_place import IN_FORCE
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.secrets.who_knows import Key, Known, who_knows
 
 _IMAGE = re.compile(r"(?m)^([ \t]+)image[ \t]*:")

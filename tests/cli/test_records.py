@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.decisions import revocations
 from audit_lib.ledger.keys import load_key
-from audit_lib.ledger.revocations import revocations
 from audit_lib.project import load_project
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record

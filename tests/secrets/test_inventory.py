@@ -10,8 +10,8 @@ import pytest
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("token")

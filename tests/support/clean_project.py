@@ -21,9 +21,9 @@ from audit_lib.project.policy import bundled_policy
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
 from tests.support.fakes import fake_value
 from tests.support.worst_project import AS_OF, QUESTIONS
 

@@ -33,7 +33,7 @@ from audit_lib.project.policy.load import BUNDLED, load_policy
 from audit_lib.project.variables_in_text import in_code, in_env_text
 from audit_lib.report.publish.extract_text import views
 from audit_lib.secrecy.scrub import Scrubber
-from audit_lib.secrets.env_lines import is_binary, parse_env
+from audit_lib.secrets.env import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from tests.ledger.test_hostile import GOOD
 from tests.ledger.test_ledger import KEY

@@ -10,8 +10,8 @@ from audit_lib.project.policy import Policy
 from audit_lib.report.publish.value_classes import Classes, classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.secrets.sources import read_env_sources
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Turns the bytes of an env file into lines: each is read, not understood or blank, and none is lost.
 
-A value is the one that the service's loader gives (loaders/). Faults that a line can carry
+A value is the one that the service's loader gives (loaders.py). Faults that a line can carry
 (EnvEntries.faults): duplicate (set more than once), overridden (a later line counts), case (another name
 differs by case only), spaces, smart-quotes, invisible, utf-16, continuation (of a value), altered (the
 loader gives another value than is written); of a value that is not known: loaders-disagree, reference (to
@@ -12,13 +12,12 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from audit_lib.secrecy.forms import WINDOW
 from audit_lib.secrecy.wording import SHORTEST_PIECE, could_be_a_piece
-from audit_lib.secrets.loaders import Statement
-from audit_lib.secrets.loaders.agree import Known, agreed
+from audit_lib.secrets.loaders import CAREFUL, READERS, Reading, Statement
 
 # Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
@@ -32,6 +31,10 @@ _LONG_RUN = re.compile(r"\s{65}")
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _NAME_ALONE = re.compile(r"\s*(?:export\s+)?[^\s=:#'\"]+\s*")
+_WRITTEN = re.compile(r"[^=:]*[=:]\s*(.*)", re.DOTALL)
+_QUOTED = re.compile(r"(['\"`])(.*)\1\s*(?:#.*)?", re.DOTALL)
+# What an escape or a line end may become is no change of a value.
+_ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32", "utf-16"),
@@ -89,7 +92,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
         _unset(number, body, why, ";" if loaders == ("systemd",) else "#")
         for number, (body, why) in enumerate(zip(bodies, blocked, strict=True), 1)
     ]
-    for statement, known in agreed(loaders, parsed) if raw else ():
+    for statement, known in _agreed(loaders, parsed) if raw else ():
         covered = range(statement.first, statement.last + 1)
         faults = sorted({blocked[number - 1] for number in covered} - {""})
         for line in _lines_of(statement, known, bodies, tuple(faults)):
@@ -97,6 +100,81 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     if encoding_fault and lines:
         lines[0] = replace(lines[0], faults=(*lines[0].faults, encoding_fault))
     return _with_repetitions(lines)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of one variable's value: the value, the fault that speaks against it, "" if none.
+
+    `suspects` are what the value may be if it is not known, or what is written if the loader alters it.
+    """
+
+    value: str | None = field(repr=False)
+    fault: str = ""
+    suspects: tuple[str, ...] = field(default=(), repr=False)
+
+
+def _agreed(loaders: tuple[str, ...], text: str) -> Iterator[tuple[Statement, _Known]]:
+    """Each statement of a text that one of the loaders makes, and what is known of its value.
+
+    A loader that refuses the file is not the one that reads it, if another one does not. A loader that
+    makes nothing of a line says nothing about its value. Of a value that is not known every reading counts.
+    """
+    every = {name: read(text) for name, read in READERS.items()}
+    taken = [every[name] for name in loaders if not every[name].refused]
+    named = taken or [*(one for one in every.values() if not one.refused), *(every[name] for name in loaders)]
+    votes = _by_place(named)
+    plausible = _by_place(list(every.values()))
+    written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    for one in _placed(named):
+        own = "\n".join(written[one.first - 1 : one.last])
+        values = votes.get((one.first, one.name), [])
+        known = _known(values, plausible.get((one.first, one.name), []), own, refused=not taken)
+        if known.fault == "reference" and not set(CAREFUL).isdisjoint(loaders):
+            known = replace(known, fault="loaders-disagree")
+        yield one, known
+
+
+def _by_place(readings: list[Reading]) -> dict[tuple[int, str | None], list[str | None]]:
+    """The values that readings give a name on a line, each once."""
+    found: dict[tuple[int, str | None], list[str | None]] = {}
+    for one in (one for reading in readings for one in reading.statements if one.name is not None):
+        values = found.setdefault((one.first, one.name), [])
+        values += [] if one.value in values else [one.value]
+    return found
+
+
+def _placed(readings: list[Reading]) -> Iterator[Statement]:
+    """The statements of the first reading, then of each other one what lies on lines that are still free."""
+    covered: set[int] = set()
+    every = [one for reading in readings for one in reading.statements]
+    for one in sorted(every, key=lambda one: one.name is None):
+        lines = range(one.first, one.last + 1)
+        if covered.isdisjoint(lines):
+            covered.update(lines)
+            yield one
+
+
+def _known(votes: list[str | None], plausible: list[str | None], own: str, *, refused: bool) -> _Known:
+    as_written = _as_written(own)
+    literal = own.partition("=")[2]
+    possible = tuple(dict.fromkeys(value for value in (*votes, *plausible, as_written, literal) if value))
+    value = votes[0] if len(votes) == 1 else None
+    if refused or value is None:
+        return _Known(
+            None, "refused" if refused else "reference" if votes == [None] else "loaders-disagree", possible
+        )
+    if "$" in as_written or _ESCAPES.sub("", value) == _ESCAPES.sub("", as_written):
+        return _Known(value)
+    return _Known(value, "altered", tuple(dict.fromkeys(filter(None, (value, as_written)))))
+
+
+def _as_written(own: str) -> str:
+    """The value that a reader of the line would expect: without its quotes, or a comment behind a space."""
+    found = _WRITTEN.fullmatch(own)
+    text = found[1].strip() if found else ""
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[2] if quoted else re.sub(r"(?:^|\s+)#.*", "", text, flags=re.DOTALL)
 
 
 def entry(line: int, name: str, value: str) -> EnvLine:
@@ -168,7 +246,7 @@ def _unset(number: int, body: str, blocked: str, comment: str) -> EnvLine:
 
 
 def _lines_of(
-    statement: Statement, known: Known, bodies: list[str], blocked: tuple[str, ...]
+    statement: Statement, known: _Known, bodies: list[str], blocked: tuple[str, ...]
 ) -> Iterable[EnvLine]:
     """The lines of one statement: the first sets the variable, the others continue its value."""
     first, last = statement.first, statement.last

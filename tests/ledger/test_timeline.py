@@ -8,7 +8,7 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append, read_ledger
-from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 
 KEY = Key(bytes(range(32)), "file")

@@ -1,4 +1,4 @@
-"""Takes a secret store's export apart: since when its present value is there; its values are not kept.
+"""What secret stores say of ages: exports that audit.toml names, and those given with `--env`.
 
 Shapes: `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/actions/secrets` and `gh secret list
 --json name,updatedAt`; `op item list --format json` and `op item get`; Render's `/events`.
@@ -6,18 +6,37 @@ Shapes: `vault kv metadata get -format=json`; `gh api repos/OWNER/NAME/actions/s
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.project.places import StoreDate
+from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Sources
+from audit_lib.base.glob_paths import claimed_paths
+from audit_lib.project import EvidenceSource, GivenValues, Project, StoreDate
+from audit_lib.project.places import first_faults, source_row
 
+KIND = "store export"
+LARGEST_BYTES = 2 * 2**20
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NO_EXPORT = "is not an export of a known store (docs/evidence.md#stores)"
+_CLEAR = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
+
+
+@dataclass(frozen=True)
+class DatedPlace:
+    """One date of a store, and of which environment and service it is."""
+
+    environment: str
+    service: str
+    source: str
+    date: StoreDate
 
 
 @dataclass
@@ -28,6 +47,40 @@ class StoreExport:
     faults: list[str] = field(default_factory=list)
     found: int = 0
     holds_values: bool = False
+
+
+def read_store_dates(
+    project: Project, given: tuple[GivenValues, ...]
+) -> tuple[pd.DataFrame, tuple[DatedPlace, ...]]:
+    """`Sources` of the exports, and what they say; one that is missing or faulty is a row, no exception."""
+    rows: list[dict[str, Any]] = []
+    dates: list[DatedPlace] = []
+    for source, paths in claimed_paths(project.root, project.evidence_sources):
+        if not paths:
+            remedy = f"export the store's dates to {source.pattern} (docs/evidence.md#stores)"
+            missing = {"state": "missing", "reason": "no file matches", "remedy": remedy}
+            rows.append(source_row(source, source.pattern, KIND, **missing))
+        for path in paths:
+            row, found = _read_file(project, source, path)
+            rows.append(source_row(source, path, KIND, **row))
+            dates += [DatedPlace(source.environment, source.service, path, one) for one in found]
+    for one in given:
+        place = f"--env {one.environment}/{one.service}"
+        dates += [DatedPlace(one.environment, one.service, place, date) for date in one.dates]
+    return Sources.of(rows), tuple(dates)
+
+
+def _read_file(project: Project, source: EvidenceSource, path: str) -> tuple[dict[str, Any], list[StoreDate]]:
+    try:
+        read = read_source(project.root, path, LARGEST_BYTES)
+    except Unreadable as error:
+        return {"state": error.state, "reason": error.reason}, []
+    export = parse_store_export(read.content, source.secret)
+    facts = {name: getattr(read.facts, name) for name in ("size_bytes", "modified_at", "mode")}
+    if export.holds_values:
+        return facts | {"state": "refused", "reason": _CLEAR, "remedy": f"rm {path}"}, []
+    state = "unreadable" if export.faults and not export.dates else "read" if export.found else "empty"
+    return facts | {"state": state, "reason": first_faults(export.faults)}, export.dates
 
 
 def is_store_export(content: bytes) -> bool:
@@ -49,10 +102,10 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport:
         export.faults.append(f"has more than {MOST:,} entries: the others are not read")
     for number, entry in enumerate(entries[:MOST], 1):
         place = f"entry #{number}"
-        if not isinstance(entry, dict):
-            export.faults.append(f"{place} is not an object")
-        else:
+        if isinstance(entry, dict):
             export.dates += read(_Entry(entry, place, secret, export))
+        else:
+            export.faults.append(f"{place} is not an object")
     return export
 
 
@@ -61,24 +114,6 @@ def _decoded(content: bytes) -> Any:
         return json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
-
-
-def _shape(found: Any) -> tuple[Any, list[Any]] | None:
-    """The reader of a shape and its entries; None for what is none of them."""
-    data = found.get("data") if isinstance(found, dict) else None
-    if isinstance(data, dict) and isinstance(data.get("versions"), dict):
-        return _vault, [data]
-    if isinstance(found, dict) and isinstance(found.get("secrets"), list):
-        return _github, found["secrets"]
-    entries = found if isinstance(found, list) else [found]
-    first = next((entry for entry in entries if isinstance(entry, dict)), {})
-    if {"vault", "title"} <= first.keys():
-        return _one_password, entries
-    if "name" in first and {"updatedAt", "updated_at"} & first.keys():
-        return _github, entries
-    if isinstance(first.get("event"), dict) or {"timestamp", "type", "details"} <= first.keys():
-        return _render, entries
-    return None
 
 
 @dataclass(frozen=True)
@@ -109,6 +144,24 @@ class _Entry:
             return text
         self.export.faults.append(f"{self.place} does not name a variable: say which with `secret`")
         return None
+
+
+def _shape(found: Any) -> tuple[Callable[[_Entry], Iterator[StoreDate]], list[Any]] | None:
+    """The reader of a shape and its entries; None for what is none of them."""
+    data = found.get("data") if isinstance(found, dict) else None
+    if isinstance(data, dict) and isinstance(data.get("versions"), dict):
+        return _vault, [data]
+    if isinstance(found, dict) and isinstance(found.get("secrets"), list):
+        return _github, found["secrets"]
+    entries = found if isinstance(found, list) else [found]
+    first = next((entry for entry in entries if isinstance(entry, dict)), {})
+    if {"vault", "title"} <= first.keys():
+        return _one_password, entries
+    if "name" in first and {"updatedAt", "updated_at"} & first.keys():
+        return _github, entries
+    if isinstance(first.get("event"), dict) or {"timestamp", "type", "details"} <= first.keys():
+        return _render, entries
+    return None
 
 
 def _vault(entry: _Entry) -> Iterator[StoreDate]:

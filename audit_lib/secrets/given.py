@@ -1,4 +1,4 @@
-"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME`: never stored."""
+"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: never stored."""
 
 import json
 import os
@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.project import ENVIRONMENTS, GivenValues, StoreDate, environment_name
+from audit_lib.project import ENVIRONMENTS, GivenValues, environment_name
 from audit_lib.project.policy import Policy
-from audit_lib.secrets.aws_secrets import PREFIX, read_aws_secret
-from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
-from audit_lib.secrets.store_exports import is_store_export, parse_store_export
+from audit_lib.secrets.env import EnvLine, entry, is_binary, parse_env
+from audit_lib.secrets.stores import is_store_export, parse_store_export
 
 STDIN, ENVIRON = "-", "environ"
 LIMIT_BYTES = 2 * 1024 * 1024
-_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin), =environ or =aws-sm:NAME"
+_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ"
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
 
 
@@ -34,8 +33,8 @@ def parse_env_options(texts: Iterable[str], stdin: BinaryIO) -> tuple[GivenValue
             given.append(parse_env_option(option, stdin))
         except BadInput as error:
             faults.extend(error.faults)
-    places = Counter((one.environment, one.service) for one in given if holds_values(one))
-    faults.extend(Fault(f"--env {e}/{s}", "is given twice") for (e, s), count in places.items() if count > 1)
+    places = Counter(place_of(one) for one in given if holds_values(one))
+    faults.extend(Fault(place, "is given twice") for place, count in places.items() if count > 1)
     if faults:
         raise BadInput(faults)
     return tuple(given)
@@ -54,31 +53,28 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     origin, secret = found[4], found[3] or ""
     if origin == ENVIRON:
         return GivenValues(environment, found[2], ENVIRON, b"")
-    if origin.startswith(PREFIX):
-        content, dates = read_aws_secret(origin.removeprefix(PREFIX), secret, place)
-        return GivenValues(environment, found[2], origin, content, dates)
     content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")
     if is_store_export(content):
-        return GivenValues(environment, found[2], origin, b"", _dates(content, secret, place))
+        export = parse_store_export(content, secret)
+        if export.faults:
+            raise BadInput(Fault(place, text) for text in export.faults)
+        return GivenValues(environment, found[2], origin, b"", tuple(export.dates))
     given = GivenValues(environment, found[2], origin, content)
     if not any(line.name for line in given_lines(given)):
         raise BadInput.at(place, "contains no variable: it must be dotenv text or the platform's JSON")
     return given
 
 
+def place_of(given: GivenValues) -> str:
+    """The source of given values, as rows and faults name it."""
+    return f"--env {given.environment}/{given.service}"
+
+
 def holds_values(given: GivenValues) -> bool:
     """Whether it gives values, and not dates alone."""
     return bool(given.content) or given.origin == ENVIRON
-
-
-def _dates(content: bytes, secret: str, place: str) -> tuple[StoreDate, ...]:
-    """The dates of a store's export; `BadInput` with all of its faults."""
-    export = parse_store_export(content, secret)
-    if export.faults:
-        raise BadInput(Fault(place, text) for text in export.faults)
-    return tuple(export.dates)
 
 
 def given_lines(
@@ -93,7 +89,7 @@ def given_lines(
         present = sorted({name for name in names if name in environ})
         return tuple(entry(number, name, environ[name]) for number, name in enumerate(present, 1))
     if is_binary(given.content):
-        raise BadInput.at(f"--env {given.environment}/{given.service}", "contains bytes that are not text")
+        raise BadInput.at(place_of(given), "contains bytes that are not text")
     loader = given_loader(given)
     return parse_env(given.content, (loader,)) if loader else tuple(_json_lines(given))
 
@@ -116,40 +112,28 @@ def _file(path: Path, place: str) -> bytes:
         raise BadInput.at(place, "names a file that does not exist or cannot be read") from None
 
 
+class _Pairs(list[tuple[Any, Any]]):
+    """A JSON object as its pairs, in order, so that a name given twice is seen."""
+
+
 def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
     """One line for each entry of the platform's JSON; an entry of another shape is not understood."""
+    as_text = {"parse_int": str, "parse_float": str, "parse_constant": str}  # numbers stay the text they are
     try:
-        # Numbers stay the text they are, and an object stays pairs, so that a name given twice is seen.
-        found = json.loads(
-            given.content.decode("utf-8-sig"),
-            parse_int=str,
-            parse_float=str,
-            parse_constant=str,
-            object_pairs_hook=_Pairs,
-        )
+        found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **as_text)
     except (ValueError, RecursionError):
-        place = f"--env {given.environment}/{given.service}"
-        raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
+        raise BadInput.at(place_of(given), "looks like JSON and cannot be parsed") from None
     entries = found if isinstance(found, _Pairs) else [_pair(item) for item in found]
     for number, (name, value) in enumerate(entries, 1):
         if isinstance(name, str) and isinstance(value, str | bool | None):
-            yield entry(number, name, _text(value))
+            text = value if isinstance(value, str) else {True: "true", False: "false", None: ""}[value]
+            yield entry(number, name, text)
         else:
             yield EnvLine(number, "not understood", faults=("not-parsed",))
 
 
-class _Pairs(list[tuple[Any, Any]]):
-    """A JSON object as its pairs, in order."""
-
-
 def _pair(item: object) -> tuple[Any, Any]:
     """Name and value of an entry of Render's list: {"envVar": {"key", "value"}} or the inner object."""
-    if isinstance(item, _Pairs):
-        inner = dict(item).get("envVar", item)
-        pairs = dict(inner) if isinstance(inner, _Pairs) else {}
-        return pairs.get("key"), pairs.get("value", ...)
-    return None, ...
-
-
-def _text(value: str | bool | None) -> str:
-    return value if isinstance(value, str) else {True: "true", False: "false", None: ""}[value]
+    inner = dict(item).get("envVar", item) if isinstance(item, _Pairs) else None
+    pairs = dict(inner) if isinstance(inner, _Pairs) else {}
+    return pairs.get("key"), pairs.get("value", ...)
