@@ -131,7 +131,7 @@ def test_the_design_names_the_rooms_in_order() -> None:
 @pytest.mark.parametrize("detection", [one.id for one in DETECTIONS])
 def test_thresholds_are_those_of_the_bundled_policy(detection: str) -> None:
     """Each detection has its section, with the thresholds of the generic policy."""
-    policy = tomllib.loads((ROOT / "audit_lib/project/policy/bundled/generic.toml").read_text("utf-8"))
+    policy = tomllib.loads((ROOT / "audit_lib/settings/policies/generic.toml").read_text("utf-8"))
     rule = policy["detections"][detection]
     text = (DOCS / "detections.md").read_text("utf-8")
     section = text.partition(f"\n## {detection}\n")[2].partition("\n## ")[0]

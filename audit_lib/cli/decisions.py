@@ -27,7 +27,7 @@ from audit_lib.ledger.entry import ROLES
 from audit_lib.ledger.keys import key_of
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS
 
 
 @click.command()

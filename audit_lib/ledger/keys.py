@@ -9,8 +9,8 @@ from pathlib import Path
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger.read import current_key_ids, known_heads
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import Project
 
 
 def demo_key() -> Key:
@@ -52,7 +52,7 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
     raise BadInput.at(
         str(ledger_dir),
         f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: "
-        "put its file there. If it is lost, move these files elsewhere: the next snapshot begins a new ledger, "
+        "put its file there. If it is lost, move these files away: the next snapshot begins a new ledger, "
         "with which nothing of the old one can be compared",
     )
 

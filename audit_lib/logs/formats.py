@@ -14,7 +14,7 @@ from audit_lib.logs.blocks import Block, ByBeginning
 from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.names_and_words import JsonFields, LoginOutcome, PossibleFailure
 from audit_lib.logs.templates import Part, parse_template
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 

@@ -26,9 +26,9 @@ from audit_lib.logs.read_file import bytes_in, read_log, read_with_year
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
 from audit_lib.logs.units import DAY, EPOCH, NONE, ZONELESS, micros_of
-from audit_lib.project import LogSource, Project
-from audit_lib.project.outside import FOLDERS
-from audit_lib.project.places import source_row
+from audit_lib.settings import LogSource, Project
+from audit_lib.settings.models import source_row
+from audit_lib.settings.outside import FOLDERS
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"

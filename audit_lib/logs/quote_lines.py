@@ -14,7 +14,7 @@ from audit_lib.logs.count_lines import raw_lines
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.read_line import read_line
-from audit_lib.project import Project
+from audit_lib.settings import Project
 
 COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line

@@ -10,6 +10,7 @@ from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
+from audit_lib.logins.coverage import days_by_service
 
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.
@@ -56,16 +57,10 @@ def days(audit: Audit) -> pd.DataFrame:
 
 def silent_days(audit: Audit) -> dict[str, int]:
     """By service with logs, the most silent last, on how many days of the quarter it has no counted line."""
-    counts, sources = audit.tables["log_counts"], audit.tables["sources"]
-    logs = sources[sources["kind"].eq("log")]
-    service = dict(zip(logs["source"], logs["service"], strict=True))
-    dated = counts.dropna(subset=["day"])
-    seen = dated.groupby(dated["file"].map(service).fillna(""))["day"].nunique()
     every = (audit.quarter.end - audit.quarter.start).days
-    silent = {
-        str(name): every - int(seen.get(name, 0)) for name in sorted(set(service.values()) | set(seen.index))
-    }
-    return {name: count for name, count in sorted(silent.items(), key=lambda one: one[1]) if count}
+    seen = days_by_service(audit.tables["sources"], audit.tables["log_counts"])
+    silent = (every - seen).sort_values(kind="stable")
+    return {str(service): int(count) for service, count in silent.items() if count}
 
 
 def refused_in(table: pd.DataFrame) -> "pd.Series[int]":

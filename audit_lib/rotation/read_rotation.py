@@ -11,8 +11,8 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.decisions import Revocation, revocations
 from audit_lib.ledger.timeline import Links, Tenure, tenures
 from audit_lib.logins.requests import Access, bounded, tabulate_requests
-from audit_lib.project.policy import Policy
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import Policy
 
 
 @dataclass(frozen=True)

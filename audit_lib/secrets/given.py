@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.project import ENVIRONMENTS, GivenValues, environment_name
-from audit_lib.project.policy import Policy
 from audit_lib.secrets.env import EnvLine, entry, is_binary, parse_env
 from audit_lib.secrets.stores import is_store_export, parse_store_export
+from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, environment_name
 
 STDIN, ENVIRON = "-", "environ"
 LIMIT_BYTES = 2 * 1024 * 1024

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from audit_lib.base.git.commands import GitFailed, is_repository, run_git
-from audit_lib.project import EnvSource, Project
+from audit_lib.base.git import GitFailed, is_repository, run_git
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
 from audit_lib.secrets.contracts import EnvHistory
 from audit_lib.secrets.env import parse_env
 from audit_lib.secrets.loaders import loaders_of
+from audit_lib.settings import EnvSource, Project
 
 MAX_BLOB_BYTES = 1_048_576
 _PASSWORD = component("password")

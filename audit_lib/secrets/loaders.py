@@ -19,7 +19,7 @@ from dotenv.parser import parse_stream
 from dotenv.variables import Variable, parse_variables
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.project import EnvSource
+from audit_lib.settings import EnvSource
 
 # Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
 MAX_VALUE_CHARACTERS = 131_072

@@ -10,17 +10,16 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base import git
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.git import commands as git
-from audit_lib.project import EnvSource, GivenValues, Project
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env import MAX_LINES, EnvLine, is_binary, parse_env, value_is_unknown
 from audit_lib.secrets.given import ENVIRON, STDIN, given_lines, given_loader, holds_values, place_of
 from audit_lib.secrets.loaders import loaders_of
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 
 MAX_BYTES = 2 * 1024 * 1024  # of one file: by default Linux gives a process no larger environment
 MAX_LINES_IN_ALL = 200_000

@@ -10,8 +10,7 @@ from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.read_line import read_line
-from audit_lib.project import LogSource, Project
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login, LogSource, Project
 from tests.support.small_logs import detections
 
 EVIL, USER = "203.0.113.7", "192.0.2.4"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.history import env_history
+from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

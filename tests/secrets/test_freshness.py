@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.project.policy import SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.ages import CLOCK_SLACK, Bounds, agreement, status_of
+from audit_lib.settings import SecretRule
 from tests.support.histories import (
     NOW,
     POLICY,

@@ -13,13 +13,13 @@ from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.frames import nothing_read
-from audit_lib.project import GivenValues, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.stores import MOST, is_store_export, parse_store_export
+from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 
 KEY = Key.throw_away()
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -69,11 +69,11 @@ def project(tmp_path: Path) -> Path:
     """A project whose values are on a platform alone, with a folder for exports."""
     root = tmp_path / "app"
     (root / "evidence").mkdir(parents=True)
-    (root / "policy.toml").write_text(POLICY, "utf-8")
-    (root / "audit.toml").write_text(
-        'policy = "policy.toml"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
-        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n', "utf-8"
-    )  # fmt: skip
+    layout = (
+        'extends = "generic"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
+        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n'
+    )
+    (root / "audit.toml").write_text(one_file(layout, POLICY), "utf-8")
     return root
 
 

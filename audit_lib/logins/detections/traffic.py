@@ -22,7 +22,7 @@ from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.logs.fields import NOT_AN_ADDRESS
 from audit_lib.logs.route_limit import budget_of
-from audit_lib.project import LogSource
+from audit_lib.settings import LogSource
 
 
 @dataclass(frozen=True)
