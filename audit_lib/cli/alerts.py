@@ -18,8 +18,7 @@ from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.report import escape as inert
 

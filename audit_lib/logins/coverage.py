@@ -1,115 +1,455 @@
-"""What the logs cover of a quarter, and whether the guide's own searches of them can find anything."""
+"""What logs would have shown: the facts that earn a *none*, *quiet*, *unlikely* or *pass*, found once.
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from pathlib import PurePosixPath
-from zoneinfo import ZoneInfo
+`FACTS` names each fact with a function that says why it does not hold, `NEEDS` what each verdict rests on.
+The first fact that is missing is the reason that is said.
+"""
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found
-from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import GuideSearches, LogCoverage
-from audit_lib.base.errors import BadInput
-from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.project_logs import PACKED
-from audit_lib.logs.read_line import read_line
-from audit_lib.project.policy import DocumentedGrep, Policy
+from audit_lib.base.bounded_patterns import matches_glob
+from audit_lib.base.contracts import rows
+from audit_lib.base.in_words import counted
+from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
+from audit_lib.logins.changes import FAILED_STARTS, START_MESSAGES
+from audit_lib.logins.clients import private_clients
+from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
+from audit_lib.logins.parameters import DetectionPolicy
+from audit_lib.logins.traffic import FAILED_LOGIN, Traffic
+from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logs.project_logs import BROKEN_OFF, COPY
+
+MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
+CLOCK_MINUTES = 10  # a time that goes back further is no order of two writers
+CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
+# A week below this share of the usual one, and a day below that of the usual day, are thin; with fewer
+# requests, weeks and days chance alone makes some so.
+THIN_WEEK, USUAL_WEEK, WEEKS = 0.25, 50, 4
+THIN_DAY, USUAL_DAY, DAYS = 0.05, 20, 7
+# Two days are copies of each other if they agree in so many requests of so many addresses, to the minute.
+COPIED, COPIED_CLIENTS = 10, 3
+_THERE = "that the application is known to have was seen: name them in the policy ([access])"
 
 
-def written_lines(formats: LogFormats, met: Collection[str] = ()) -> dict[str, list[str]]:
-    """For each kind of request and message the example lines that show it, as applications write them.
-
-    `met` are the names of the messages that logs hold: of their kinds no other application's words count.
-    """
-    shown: dict[str, list[tuple[str, str]]] = {}
-    for block in formats.bodies:
-        for example in block.examples:
-            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
-                shown.setdefault(event.kind, []).append((event.message, example))
-    for block in formats.messages:  # a message is seen in its examples: a test reads each
-        shown.setdefault(block.kind, []).extend((block.name, example) for example in block.examples)
-    known = set(met)
-    own = {kind: [pair for pair in pairs if pair[0] in known] for kind, pairs in shown.items()}
-    return {kind: [example for _, example in own[kind] or pairs] for kind, pairs in shown.items()}
+def _read(traffic: Traffic) -> str:
+    return next(_unread(traffic.sources), "")
 
 
-def tabulate_log_coverage(
-    sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
-) -> pd.DataFrame:
-    """`LogCoverage`: the quarter's days until `as_of` beside the days and lines that were read."""
-    logs = sources[sources["kind"].eq("log")]
-    read = logs[logs["state"].eq("read")]
-    days = (min(quarter.end, as_of) - quarter.start).total_seconds() / 86400
-    row = {
-        "quarter": str(quarter),
-        "files": len(read),
-        "lines": int(read["lines"].sum()),
-        "counted": int(log_counts["count"].sum()),
-        "untimed": int(log_counts["untimed"].sum()),
-        "days_read": int(log_counts["day"].nunique()),
-        "days": max(0, -int(-days // 1)),
-        "why": "" if len(log_counts) else _why(logs, quarter),
-        "places": "; ".join(sorted(logs["source"])),
-        "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),
-    }
-    return LogCoverage.of([row])
-
-
-def _why(logs: pd.DataFrame, quarter: Quarter) -> str:
-    """Why no request and no message of the quarter was counted."""
-    read = logs[logs["state"].eq("read")]
-    if read.empty:
-        return "no log was read"
-    others = sorted(reason for reason in set(read["reason"]) if reason.startswith(f"no line of {quarter}"))
-    if others and read["reason"].str.startswith(f"no line of {quarter}").all():
-        return "; ".join(others)
-    return "no request and no message was recognised in the lines that were read"
-
-
-def tabulate_guide_searches(
-    policy: Policy, written: Mapping[str, Sequence[str]], log_counts: pd.DataFrame
-) -> pd.DataFrame:
-    """`GuideSearches`: each search that the guide prescribes beside what the application writes.
-
-    `written` gives, for each kind of event, example lines of log_formats.toml (docs/rules.md#rule-d9).
-    """
-    counted = log_counts.groupby("kind")["count"].sum()
-    in_files = log_counts.groupby(["file", "kind"])["count"].sum()
-    return GuideSearches.of(
-        {
-            "pattern": grep.pattern,
-            "path": grep.path,
-            "guide_line": grep.guide_line,
-            "looks_for": grep.looks_for,
-            "counted": int(counted.reindex(grep.kinds, fill_value=0).sum()),
-            "reached": _reached(grep, in_files),
-            "can_match": _can_match(grep, written),
-            "prints_values": grep.prints_values,
-            "remedy": grep.remedy,
-        }
-        for grep in policy.greps
+def _understood(traffic: Traffic) -> str:
+    lines = int(traffic.sources["not_understood"].sum())
+    return (
+        f"{counted(lines, 'line')} of the logs {'was' if lines == 1 else 'were'} not understood"
+        if lines
+        else ""
     )
 
 
-def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
-    """How many of the events are in files that the search opens; what is packed grep reads as it is."""
-    own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
-    files = own.groupby("file").sum()
-    opened = [
-        PurePosixPath(file).match(grep.path) and PurePosixPath(file).suffix not in PACKED
-        for file in files.index
-    ]
-    return int(files[opened].sum())
+def _whole(traffic: Traffic) -> str:
+    return next(hints(traffic), "")
 
 
-def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:
-    """Whether a line of the kinds it is to find fits; None if it searches no log."""
-    lines = [line for kind in grep.kinds for line in written.get(kind, ())]
-    if not lines:
-        return None
-    pattern = from_basic(grep.pattern)
-    try:
-        return any(is_found(pattern, line, ignore_case=grep.ignore_case) for line in lines)
-    except TooSlow:
-        raise BadInput.at(f"the policy's [[grep]] of line {grep.guide_line}", SLOW) from None
+def _days(traffic: Traffic) -> str:
+    days = max(0, -int(-(traffic.end - traffic.start).total_seconds() // 86400))
+    left = days - int(traffic.counts["day"].nunique())
+    return f"{left} of {days} days have no line" if left > 0 else ""
+
+
+def _instances(traffic: Traffic) -> str:
+    logs = _listed(one.pattern for one in traffic.log_sources if not one.instances)
+    return logs and f"another instance may have a log of its own: declare `instances` of {logs} in audit.toml"
+
+
+def _zone(traffic: Traffic) -> str:
+    assumed = traffic.sources["zone_assumed"].fillna(False).astype(bool)
+    logs = _listed(traffic.sources.loc[assumed, "source"])
+    return logs and f"times without a zone may be hours off: declare `time_zone` of {logs} in audit.toml"
+
+
+def _request(traffic: Traffic) -> str:
+    return "" if len(traffic.asked) else "no request was recognised in the logs"
+
+
+def _answered(traffic: Traffic) -> str:
+    if traffic.asked["status"].between(200, 299).any():
+        return ""
+    return "no request was answered with 2xx: the log may be another application's"
+
+
+def _declared_failure(traffic: Traffic) -> str:
+    """Who may change audit.toml alone makes nothing known by declaring what never happens."""
+    policy, counts = traffic.policy, traffic.counts
+    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
+    asked = propose(counts, policy.logins, policy.failed_statuses)
+    if open_ := [one.question for one in asked if one.uncounted or not declared]:
+        return f"{open_[0]} Declare it ([[logins]])"
+    moved = counts["kind"].eq(POSSIBLE) & counts["status"].notna()
+    if left := int(counts.loc[moved, "count"].sum()):
+        return f"{counted(left, 'login')} answered with a redirect that no declared request follows"
+    if declared:
+        return ""
+    if policy.added_logins:
+        return "audit.toml alone declares logins, and none of them was seen to fail"
+    return "the policy does not declare what a failed login looks like"
+
+
+def _login(traffic: Traffic) -> str:
+    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
+    asked = (traffic.requests["protected"] | traffic.requests["on_login"]) & traffic.requests["there"]
+    if asked.any() or (traffic.policy.failure_declared and not traffic.policy.failed_statuses):
+        return ""
+    return f"no request to a login route or a protected route {_THERE}"
+
+
+def _failed_login(traffic: Traffic) -> str:
+    own = set(traffic.requests.loc[traffic.requests["there"], "route"].unique())
+    if (traffic.refusals["status"].isna() | traffic.refusals["route"].isin(own)).any():
+        return ""
+    messages = traffic.counts.loc[traffic.counts["kind"].eq(FAILED_LOGIN), "count"].sum()
+    if messages:
+        return (
+            f"{messages:,} failed logins are known by messages alone: no request shows what is answered then"
+        )
+    routes = " on a route that the application is known to have" if len(traffic.refusals) else ""
+    return f"no failed login was met in these logs{routes}, so it is not known that they would show one"
+
+
+def _certain_messages(traffic: Traffic) -> str:
+    said, policy = traffic.counts[traffic.counts["status"].isna()], traffic.policy
+    failed, possible = (said[said["kind"].eq(kind)] for kind in (FAILED_LOGIN, POSSIBLE))
+    inside = {one for one, yes in private_clients(failed, policy).items() if yes and not policy.clients}
+    numbers = {
+        "failed logins that messages report without a time of their own": failed["untimed"].sum(),
+        "failed logins that messages report of private addresses, which may be a proxy's": failed.loc[
+            failed["client"].isin(inside), "count"
+        ].sum(),
+        "possible failed logins, in words that no format knows": possible["count"].sum(),
+    }
+    return next((f"{text}: {number:,}" for text, number in numbers.items() if number), "")
+
+
+def _untimed(rows: pd.DataFrame, what: str) -> str:
+    lost = int(rows["untimed"].sum())
+    return f"{lost:,} {what} have no time of their own" if lost else ""
+
+
+def _timed_failures(traffic: Traffic) -> str:
+    return _untimed(traffic.refusals, "failed logins")
+
+
+def _timed_requests(traffic: Traffic) -> str:
+    return _untimed(traffic.asked, "requests")
+
+
+def _timed_errors(traffic: Traffic) -> str:
+    return _untimed(traffic.asked[traffic.asked["status"].ge(500)], "server errors")
+
+
+def _named_clients(traffic: Traffic) -> str:
+    unnamed = int(traffic.asked.loc[traffic.asked["client"].eq(""), "count"].sum())
+    return f"{unnamed:,} requests have no address" if unnamed else ""
+
+
+def _callers(traffic: Traffic) -> str:
+    """What is found stays found: its lines are there, whoever sent them."""
+    policy = traffic.policy
+    if policy.clients or traffic.collapsed:
+        return traffic.collapsed
+    addresses = sum(not inside for inside in private_clients(traffic.asked, policy).values())
+    least = policy.public_addresses
+    if least is None:
+        return "the policy does not say how many public addresses distinguish callers from a proxy"
+    if addresses >= least:
+        return ""
+    text = f"public addresses in the logs: {addresses}; fewer than {least} may belong to a proxy"
+    return f'{text}, and the policy does not say that they are callers (clients = "real")'
+
+
+def _protected_answers(traffic: Traffic) -> str:
+    if (traffic.requests["succeeded"] & traffic.requests["protected"]).any():
+        return ""
+    return "no answer on a protected route was seen: name them in the policy ([access])"
+
+
+def _answers(traffic: Traffic) -> str:
+    requests = traffic.requests
+    if not (requests["let_in"] & requests["there"]).any():
+        return "no login that succeeds, and no answer on a protected route was seen"
+    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
+    moved = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
+    moved &= requests["route"].isin(set(traffic.failures["route"]))
+    count = int(requests.loc[moved, "count"].sum())
+    return f"{count:,} redirects on routes that refuse may be logins that succeed" if count else ""
+
+
+def _routes(traffic: Traffic) -> str:
+    others = int(traffic.asked.loc[traffic.asked["route"].eq(OTHER_ROUTES), "count"].sum())
+    text = f"{others:,} requests are counted as {OTHER_ROUTES}, since there are too many routes"
+    return text if others else ""
+
+
+def _several_clients(traffic: Traffic) -> str:
+    seen, least = traffic.requests["client"].nunique(), traffic.policy.known_clients_failing.clients
+    if traffic.collapsed or seen >= least:
+        return ""
+    return f"{counted(seen, 'address', 'addresses')} in the logs, but this needs at least {least:.0f}"
+
+
+def _usual_rate(traffic: Traffic) -> str:
+    least = traffic.policy.application_failing.expected
+    days = max(1, traffic.requests["at"].dt.floor("D").nunique())
+    mean = int(traffic.requests["count"].sum()) / days
+    return (
+        ""
+        if mean >= least
+        else f"{mean:.1f} requests a day are too few to show silence: this needs {least:.0f}"
+    )
+
+
+def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: DetectionPolicy) -> str:
+    """Why the absence of these kinds of message says nothing; "" if their wording is known to be read."""
+    seen = events.loc[events["status"].isna(), "kind"].isin(kinds).any()
+    if seen or {*policy.known_messages, *policy.failed_messages} & {*kinds}:
+        return ""
+    words = " or ".join(kind.replace("_", " ") for kind in kinds)
+    return (
+        f"no message of the kind {words} was ever met in these logs, and the policy does not say that the "
+        "formats know this application's wording (known_messages)"
+    )
+
+
+def _database_wording(traffic: Traffic) -> str:
+    return unknown_wording(("database_failure",), traffic.events, traffic.policy)
+
+
+def _start_wording(traffic: Traffic) -> str:
+    if traffic.events["message"].isin(START_MESSAGES).any():
+        return ""
+    return unknown_wording(FAILED_STARTS, traffic.events, traffic.policy)
+
+
+def _queries(traffic: Traffic) -> str:
+    text = "the policy does not say that the logs keep the query of a request (logs_queries)"
+    return "" if traffic.policy.logs_queries else text
+
+
+# Each fact, why it does not hold, and what it is for a reader; in the order in which one is said.
+FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
+    "every log read": (_read, "Each log was read to its end"),
+    "lines understood": (_understood, "Each line was understood"),
+    "a request": (_request, "A request"),
+    "an answer": (_answered, "A request that was answered with 2xx"),
+    "a failed login declared": (_declared_failure, "What a failed login looks like, on each login route"),
+    "a login seen": (_login, "A request to a login or protected route that is there"),
+    "a failed login seen": (_failed_login, "A failed login on a route that is there"),
+    "a success seen": (_answers, "A login that succeeds, or an answer on a protected route"),
+    "a protected answer seen": (_protected_answers, "An answer on a protected route"),
+    "certain messages": (_certain_messages, "No message that may tell of a failed login and does not count"),
+    "times of failures": (_timed_failures, "A time of each failed login"),
+    "times of requests": (_timed_requests, "A time of each request"),
+    "times of errors": (_timed_errors, "A time of each server error"),
+    "clients named": (_named_clients, "An address of each request"),
+    "clients are callers": (_callers, 'Public addresses, or clients = "real" in the policy'),
+    "several clients": (_several_clients, "As many addresses as it needs"),
+    "routes": (_routes, "Each route under its own name"),
+    "a usual rate": (_usual_rate, "So many requests a day that silence would show"),
+    "database wording": (_database_wording, "A database failure, or its kind in known_messages"),
+    "start wording": (_start_wording, "A start, or its failure in known_messages"),
+    "queries kept": (_queries, "logs_queries in the policy"),
+    "days": (_days, "A line of each day"),
+    "instances": (_instances, "`instances` of each log in audit.toml"),
+    "zone": (_zone, "A zone of each time, its own or a declared one"),
+    "whole logs": (_whole, "No hint at lines that are missing, copied or dated wrongly"),
+}
+_ALWAYS = {"every log read", "lines understood", "days", "instances", "whole logs"}
+_WHO = {"clients named", "clients are callers"}
+_LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages"}
+_LOGINS |= {"times of failures"}
+NEEDS: Mapping[str, set[str]] = {
+    "guessing": {*_LOGINS, *_WHO, *_ALWAYS},
+    "spraying": {*_LOGINS, *_WHO, *_ALWAYS, "routes"},
+    "let-in": {*_LOGINS, *_WHO, *_ALWAYS, "routes", "a success seen", "times of requests"},
+    "known-clients-failing": {
+        *_LOGINS,
+        *_ALWAYS,
+        "routes",
+        "a protected answer seen",
+        "several clients",
+        "zone",
+    },
+    "probing": {*_WHO, *_ALWAYS, "a request", "routes", "times of requests"},
+    "secret-in-url": {*_ALWAYS, "a request", "queries kept"},
+    "application-failing": {*_ALWAYS, "a request", "database wording", "start wording", "times of errors"}
+    | {"a usual rate", "zone"},
+}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Why facts do not hold of some logs, by fact; "" for one that holds."""
+
+    missing: Mapping[str, str]
+
+    def reason(self, detection: str) -> str:
+        """The one reason why finding nothing proves nothing; "" if the logs would have shown an incident."""
+        return self.first(NEEDS[detection])
+
+    def first(self, facts: Iterable[str]) -> str:
+        """The first of these facts that does not hold, in words; "" if all hold."""
+        asked = set(facts)
+        return next((text for fact, text in self.missing.items() if fact in asked and text), "")
+
+
+def cover(traffic: Traffic) -> Coverage:
+    """The facts of the logs of a period."""
+    if traffic.counts.empty and traffic.events.empty:
+        return Coverage(dict.fromkeys(FACTS, "no log line of the period was read"))
+    return Coverage({fact: why(traffic) for fact, (why, _) in FACTS.items()})
+
+
+def hints(traffic: Traffic) -> Iterator[str]:
+    """Each hint at lines that are missing, thinned, copied, dated late or of another application.
+
+    None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
+    """
+    yield from _copied_files(traffic.sources)
+    yield from _clocks(traffic)
+    if len(traffic.requests):
+        yield from _of_another(traffic)
+        yield from _at_the_end(traffic)
+        yield from _thin(traffic)
+        yield from _without_refusals(traffic.requests)
+        yield from _copied(traffic.requests)
+        if holes := len(silences(traffic)):
+            yield f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing"
+
+
+def silences(traffic: Traffic) -> list[tuple[int, int, float]]:
+    """Stretches without a request in which many were to be expected: first and last minute, and how many."""
+    rule, requests = traffic.policy.application_failing, traffic.requests
+    minutes = requests["minute"].drop_duplicates().sort_values()
+    days = max(1, requests["at"].dt.floor("D").nunique())
+    sums = requests.groupby(requests["at"].dt.hour)["count"].sum().reindex(range(24), fill_value=0)
+    usual = (sums / (days * 60)).to_numpy()  # a minute, by the hour of the day
+    found = []
+    for last, pause in zip(minutes, minutes.diff(), strict=True):
+        if pause > rule.silence_minutes:
+            first = int(last - pause)
+            missed = float(usual[np.arange(first, min(last, first + 7 * 1440)) // 60 % 24].sum())
+            if missed >= rule.expected:
+                found.append((first, int(last), missed))
+    return found
+
+
+def _unread(sources: pd.DataFrame) -> Iterator[str]:
+    for row in rows(sources[sources["kind"].eq("log")]):
+        # The packed copy of a log that was read beside it is no loss.
+        lost = row.state != "read" and not row.reason.startswith(COPY)
+        if lost or row.reason.startswith(BROKEN_OFF):
+            yield f"{row.source}: {row.reason or row.state}"
+
+
+def _listed(logs: Iterable[str]) -> str:
+    first, *more = sorted(set(logs)) or [""]
+    return f"{first} and {counted(len(more), 'more log')}" if more else first
+
+
+def _of_another(traffic: Traffic) -> Iterator[str]:
+    """Why these may be requests to another application: of its routes this one has none.
+
+    Only an answer shows that a route is there: scanners ask for login pages of any application.
+    """
+    requests, named = traffic.requests, traffic.policy.named_routes
+    if not requests["succeeded"].any():
+        yield "no request was answered with 2xx: the log may be another application's"
+    elif named:
+        answered = set(requests.loc[requests["there"], "route"].unique())
+        if not any(matches_glob(route, named) for route in answered):
+            yield "no route that the policy names was answered with 2xx: the log may be another application's"
+
+
+def _copied_files(sources: pd.DataFrame) -> Iterator[str]:
+    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read") & sources["sha256"].notna()]
+    for _, group in logs.groupby("sha256", sort=True):
+        if len(group) > 1:
+            yield f"{' and '.join(sorted(group['source']))} hold the same bytes"
+
+
+def _clocks(traffic: Traffic) -> Iterator[str]:
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    back = (steps["not_after_at"] - steps["at"]).dt.total_seconds() / 60
+    farthest = back.groupby(steps["file"], sort=True).max()
+    for file, minutes in farthest[farthest > CLOCK_MINUTES].items():
+        yield f"times go back by up to {minutes:.0f} minutes within {file}: a clock is wrong"
+
+
+def _at_the_end(traffic: Traffic) -> Iterator[str]:
+    """Requests after the review, and a silence at the end that is longer than ever before."""
+    requests, end = traffic.requests, pd.Timestamp(traffic.end)
+    late = int(requests.loc[requests["at"].gt(end + MINUTE), "count"].sum())
+    if late:
+        yield f"{counted(late, 'request')} with a time after the review: a clock is wrong"
+    at = requests["at"].sort_values()
+    lasts = at.iloc[-1] - at.iloc[0]  # of less than a day it is not known what is usual
+    if lasts >= DAY and end - at.iloc[-1] > max(at.diff().max(), HOUR):
+        hours = counted(round((end - at.iloc[-1]) / HOUR), "hour")
+        yield f"the log ends {hours} before the period does, with the longest pause in it"
+
+
+def _by_day(requests: pd.DataFrame) -> pd.DataFrame:
+    """One row for each day from the first to the last: `count`, and `bad`, how many of it failed."""
+    failed = requests["count"].where(requests["failed"], 0)
+    sums = requests.assign(bad=failed).groupby(requests["at"].dt.floor("D"))[["count", "bad"]].sum()
+    return sums.reindex(pd.date_range(sums.index[0], sums.index[-1], freq="D"), fill_value=0)
+
+
+def _thin(traffic: Traffic) -> Iterator[str]:
+    """Weeks and days of which hardly anything is left, where the others hold much."""
+    days = _by_day(traffic.requests)["count"]
+    weeks = days.groupby(np.arange(len(days)) // 7).agg(["sum", "size"])
+    whole = weeks[weeks["size"].eq(7)]["sum"]
+    if len(whole) >= WEEKS and (usual := float(whole.median())) >= USUAL_WEEK:
+        for week in whole[whole < THIN_WEEK * usual].index[:1]:
+            since, text = (
+                days.index[7 * int(week)],
+                f"{whole[week]:,} requests, and a usual week {usual:,.0f}",
+            )
+            yield f"the week from {since:%Y-%m-%d} on holds {text}: the log may be thinned"
+    usual = float(days[days > 0].median())
+    over = days.index <= pd.Timestamp(traffic.end) + MINUTE - DAY  # the day of the end is not whole
+    thin = days[over & (days > 0) & (days < THIN_DAY * usual)]
+    if len(days) >= DAYS and usual >= USUAL_DAY and len(thin):
+        yield f"{counted(len(thin), 'day')} with less than a twentieth of a usual day's {usual:,.0f} requests"
+
+
+def _without_refusals(requests: pd.DataFrame) -> Iterator[str]:
+    """The longest stretch of days with requests and no failed login, if chance does not explain it."""
+    days = _by_day(requests)
+    days = days[days["count"] > 0]
+    refusing = days["bad"].gt(0)
+    if not refusing.any():
+        return
+    longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
+    # As usual is what the days outside of the stretch show; it may begin on any day.
+    share = refusing.sum() / (len(days) - longest + 1)
+    if len(days) * (1 - share) ** longest < CHANCE:
+        yield (
+            f"{share:.0%} of the other days have a failed login, but {longest} days in a row have none: "
+            "refusals may have been filtered out"
+        )
+
+
+def _copied(requests: pd.DataFrame) -> Iterator[str]:
+    """Days that equal each other to the minute: nothing that people do repeats itself so."""
+    columns = ["client", "method", "route", "status", "count"]
+    frame = requests[columns].assign(minute=requests["minute"] % 1440)
+    hashes = pd.util.hash_pandas_object(frame, index=False)
+    groups = requests.assign(row=hashes).groupby(requests["at"].dt.floor("D").rename("day"))
+    sums = groups.agg(row=("row", "sum"), rows=("row", "size"), clients=("client", "nunique"))
+    busy = sums[sums["rows"].ge(COPIED) & sums["clients"].ge(COPIED_CLIENTS)]
+    copies = busy[busy.duplicated(["row", "rows"], keep="first")]
+    if len(copies):
+        first = f"{copies.index[0]:%Y-%m-%d}"
+        yield f"days that repeat another to the minute: {len(copies)}, as {first}; lines may be copied"

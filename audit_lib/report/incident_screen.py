@@ -18,7 +18,6 @@ from audit_lib.incident.where_to_look import (
     ADDRESS,
     DETECTED,
     LEAK,
-    STRETCH,
     in_words,
     looks_with,
     tabulate_suspicions,
@@ -188,7 +187,7 @@ def incident_stands_out(investigation: Investigation) -> Block:
     """What else stands out in all that was read, with the option that looks into it."""
     window, every = investigation.window, tabulate_suspicions(investigation)
     here = every["first_at"].between(window.since, window.until)
-    parts = [every[every["kind"].eq(kind)] for kind in (DETECTED, STRETCH, LEAK)]
+    parts = [every[every["kind"].eq(kind)] for kind in (DETECTED, LEAK)]
     parts.append(every[every["kind"].eq(ADDRESS) & ~here])
     shown = [
         (

@@ -6,10 +6,9 @@ from audit_lib.base.in_words import counted, few
 from audit_lib.base.log_kinds import kind_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.logins import auth_failures
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.detections.names import detection_name
-from audit_lib.logins.proposals import propose
+from audit_lib.logins import tables as auth_failures
+from audit_lib.logins.declared import propose
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import Access
 from audit_lib.report.table import Table, Tables, show, together
 
@@ -141,7 +140,7 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
     """The incidents that were detected, the most severe first; those beyond twenty are counted."""
     rows = _ordered(detections)
     view = rows.assign(
-        detection=rows["detection"].map(detection_name),
+        detection=rows["detection"].str.replace("-", " "),
         what=rows["classification"],
         lines=rows["evidence"].map(_few),
     )
@@ -155,7 +154,7 @@ def _detected(detections: pd.DataFrame, rest: str, year: int) -> Table:
 def _not_detected(detections: pd.DataFrame) -> Table:
     """What was looked for and not found, and what is not known, by its reason."""
     rest = detections[detections["verdict"].ne("found")]
-    named = rest.assign(detection=rest["detection"].map(detection_name))
+    named = rest.assign(detection=rest["detection"].str.replace("-", " "))
     groups = named.groupby(["verdict", "reason"], sort=False)["detection"].agg(", ".join).reset_index()
     view = groups.sort_values("verdict", ascending=False, kind="stable")[["verdict", "detection", "reason"]]
     note = "The policy defines each detection and names its source: [detections]"

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from audit_lib.logins.detections import detection_policy
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.detections.hour_baseline import marks
 from audit_lib.project.policy import bundled_policy
 from tests.support.traffic.background import poisson

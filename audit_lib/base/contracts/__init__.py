@@ -59,6 +59,7 @@ from audit_lib.base.contracts.leaks import (
 )
 from audit_lib.base.contracts.logs import (
     Alerts as Alerts,
+    Daily as Daily,
     DeclaredLogins as DeclaredLogins,
     Detections as Detections,
     GuideSearches as GuideSearches,

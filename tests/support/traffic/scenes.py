@@ -11,7 +11,9 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.logins.detections import Traffic, detect, detection_policy, gather, tabulate
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import detection_policy
+from audit_lib.logins.traffic import Traffic, gather
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import Project
 from audit_lib.project.policy import bundled_policy
@@ -137,7 +139,7 @@ def traffic_of(scene: Scene, folder: Path) -> Traffic:
 
 def detections_of(scene: Scene, folder: Path) -> pd.DataFrame:
     """`Detections` of the scene, addresses in full."""
-    return tabulate(detect(traffic_of(scene, folder), detection_policy(bundled_policy("paiid"))))
+    return detect(traffic_of(scene, folder))
 
 
 def _ledger(scene: Scene, folder: Path) -> Ledger:
