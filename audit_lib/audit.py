@@ -33,10 +33,9 @@ from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.clients import is_known
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
-from audit_lib.logins.parameters import detection_policy, formats_of
+from audit_lib.logins.parameters import detection_policy, formats_of, is_known
 from audit_lib.logins.tables import (
     address_label,
     daily,

@@ -11,9 +11,15 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.revocations import Revocation, revocations
 from audit_lib.ledger.tenures import Tenure, tenures
-from audit_lib.logins.clients import reaches_back, tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.requests import Window, instants_written, maybe_within, within
+from audit_lib.logins.requests import (
+    Window,
+    instants_written,
+    maybe_within,
+    tabulate_clients,
+    tabulate_spans,
+    within,
+)
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 
@@ -145,7 +151,5 @@ class Investigation:
         return self.of_window("clients", self._clients)
 
     def _clients(self) -> pd.DataFrame:
-        daily = self.once("daily", lambda: tabulate_daily(self.requests))
-        known = reaches_back(self.requests, self.window, self.newcomer_days)
-        frames = self.requests, self.here, self.spans, daily, self.window
-        return tabulate_clients(*frames, reaches_back=known, all_real=bool(self.rules.clients))
+        all_real = bool(self.rules.clients)
+        return tabulate_clients(self.requests, self.window, self.newcomer_days, all_real=all_real)

@@ -8,10 +8,9 @@ import pandas as pd
 
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import DetectedInWindow, detected_in_window
-from audit_lib.logins.clients import network_of, reaches_back
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logins.detect.incidents import Incident
-from audit_lib.logins.requests import named, succeeded, totals
+from audit_lib.logins.requests import named, network_of, reaches_back, succeeded, totals
 from audit_lib.logins.traffic import fits
 
 GUESSING = ("guessing", "spraying")

@@ -12,8 +12,8 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
-from audit_lib.logins.clients import is_known
 from audit_lib.logins.detect.incidents import Incident
+from audit_lib.logins.parameters import is_known
 
 COLUMNS = ["kind", "what", "first_at", "last_at", "count", "since", "until", "secret", "client", "evidence"]
 MOST = 12  # days and addresses; a leak that is in force is never left out

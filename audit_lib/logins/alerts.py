@@ -61,7 +61,7 @@ def _of_ledger(rule: AlertRule, ledger: Ledger, since: datetime, until: datetime
 def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, object]:
     events = _judged(rule, traffic).assign(all="all")
     timed = in_order(events[events["at"].between(traffic.start, traffic.end)], "all")
-    loud = timed[in_windows(timed, "all", rule.minutes, lambda total, _: total >= rule.at_least)]
+    loud = timed[in_windows(timed, "all", rule.minutes, rule.at_least)]
     sure = events[events["at"].isna() & events["not_before_at"].ge(traffic.start)]
     if loud.empty and rule.at_least == 1:
         loud = sure

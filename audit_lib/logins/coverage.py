@@ -15,9 +15,9 @@ from audit_lib.base.contracts import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.changes import FAILED_STARTS, START_MESSAGES
-from audit_lib.logins.clients import private_clients
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
+from audit_lib.logins.requests import network
 from audit_lib.logins.traffic import FAILED_LOGIN, Traffic
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
@@ -25,30 +25,26 @@ from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 CLOCK_MINUTES = 10  # a time that goes back further is no order of two writers
 CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
-# A week below this share of the usual one, and a day below that of the usual day, are thin; with fewer
-# requests, weeks and days chance alone makes some so.
-THIN_WEEK, USUAL_WEEK, WEEKS = 0.25, 50, 4
-THIN_DAY, USUAL_DAY, DAYS = 0.05, 20, 7
+# So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
+THIN = ((7, 0.25, 50), (1, 0.05, 20))
+DAYS = 7  # of fewer it is not known what is usual
 # Two days are copies of each other if they agree in so many requests of so many addresses, to the minute.
 COPIED, COPIED_CLIENTS = 10, 3
 _THERE = "that the application is known to have was seen: name them in the policy ([access])"
 
 
 def _read(traffic: Traffic) -> str:
-    return next(_unread(traffic.sources), "")
+    for row in rows(traffic.sources[traffic.sources["kind"].eq("log")]):
+        # The packed copy of a log that was read beside it is no loss.
+        lost = row.state != "read" and not row.reason.startswith(COPY)
+        if lost or row.reason.startswith(BROKEN_OFF):
+            return f"{row.source}: {row.reason or row.state}"
+    return ""
 
 
 def _understood(traffic: Traffic) -> str:
     lines = int(traffic.sources["not_understood"].sum())
-    return (
-        f"{counted(lines, 'line')} of the logs {'was' if lines == 1 else 'were'} not understood"
-        if lines
-        else ""
-    )
-
-
-def _whole(traffic: Traffic) -> str:
-    return next(hints(traffic), "")
+    return f"lines of the logs that were not understood: {lines:,}" if lines else ""
 
 
 def _days(traffic: Traffic) -> str:
@@ -68,8 +64,9 @@ def _zone(traffic: Traffic) -> str:
     return logs and f"times without a zone may be hours off: declare `time_zone` of {logs} in audit.toml"
 
 
-def _request(traffic: Traffic) -> str:
-    return "" if len(traffic.asked) else "no request was recognised in the logs"
+def _listed(logs: Iterable[str]) -> str:
+    first, *more = sorted(set(logs)) or [""]
+    return f"{first} and {counted(len(more), 'more log')}" if more else first
 
 
 def _answered(traffic: Traffic) -> str:
@@ -119,37 +116,14 @@ def _failed_login(traffic: Traffic) -> str:
 def _certain_messages(traffic: Traffic) -> str:
     said, policy = traffic.counts[traffic.counts["status"].isna()], traffic.policy
     failed, possible = (said[said["kind"].eq(kind)] for kind in (FAILED_LOGIN, POSSIBLE))
-    inside = {one for one, yes in private_clients(failed, policy).items() if yes and not policy.clients}
+    inside = [not policy.clients and policy.is_private(one) for one in failed["client"]]
+    private = failed.loc[inside, "count"].sum()
     numbers = {
         "failed logins that messages report without a time of their own": failed["untimed"].sum(),
-        "failed logins that messages report of private addresses, which may be a proxy's": failed.loc[
-            failed["client"].isin(inside), "count"
-        ].sum(),
+        "failed logins that messages report of private addresses, which may be a proxy's": private,
         "possible failed logins, in words that no format knows": possible["count"].sum(),
     }
     return next((f"{text}: {number:,}" for text, number in numbers.items() if number), "")
-
-
-def _untimed(rows: pd.DataFrame, what: str) -> str:
-    lost = int(rows["untimed"].sum())
-    return f"{lost:,} {what} have no time of their own" if lost else ""
-
-
-def _timed_failures(traffic: Traffic) -> str:
-    return _untimed(traffic.refusals, "failed logins")
-
-
-def _timed_requests(traffic: Traffic) -> str:
-    return _untimed(traffic.asked, "requests")
-
-
-def _timed_errors(traffic: Traffic) -> str:
-    return _untimed(traffic.asked[traffic.asked["status"].ge(500)], "server errors")
-
-
-def _named_clients(traffic: Traffic) -> str:
-    unnamed = int(traffic.asked.loc[traffic.asked["client"].eq(""), "count"].sum())
-    return f"{unnamed:,} requests have no address" if unnamed else ""
 
 
 def _callers(traffic: Traffic) -> str:
@@ -157,7 +131,9 @@ def _callers(traffic: Traffic) -> str:
     policy = traffic.policy
     if policy.clients or traffic.collapsed:
         return traffic.collapsed
-    addresses = sum(not inside for inside in private_clients(traffic.asked, policy).values())
+    addresses = sum(
+        1 for one in traffic.asked["client"].unique() if network(one) and not policy.is_private(one)
+    )
     least = policy.public_addresses
     if least is None:
         return "the policy does not say how many public addresses distinguish callers from a proxy"
@@ -165,12 +141,6 @@ def _callers(traffic: Traffic) -> str:
         return ""
     text = f"public addresses in the logs: {addresses}; fewer than {least} may belong to a proxy"
     return f'{text}, and the policy does not say that they are callers (clients = "real")'
-
-
-def _protected_answers(traffic: Traffic) -> str:
-    if (traffic.requests["succeeded"] & traffic.requests["protected"]).any():
-        return ""
-    return "no answer on a protected route was seen: name them in the policy ([access])"
 
 
 def _answers(traffic: Traffic) -> str:
@@ -184,28 +154,17 @@ def _answers(traffic: Traffic) -> str:
     return f"{count:,} redirects on routes that refuse may be logins that succeed" if count else ""
 
 
-def _routes(traffic: Traffic) -> str:
-    others = int(traffic.asked.loc[traffic.asked["route"].eq(OTHER_ROUTES), "count"].sum())
-    text = f"{others:,} requests are counted as {OTHER_ROUTES}, since there are too many routes"
-    return text if others else ""
-
-
-def _several_clients(traffic: Traffic) -> str:
-    seen, least = traffic.requests["client"].nunique(), traffic.policy.known_clients_failing.clients
-    if traffic.collapsed or seen >= least:
-        return ""
-    return f"{counted(seen, 'address', 'addresses')} in the logs, but this needs at least {least:.0f}"
+def _sum(rows: pd.DataFrame, what: str, column: str = "count") -> str:
+    """So many of these in words; "" for none."""
+    total = int(rows[column].sum())
+    return f"{total:,} {what}" if total else ""
 
 
 def _usual_rate(traffic: Traffic) -> str:
     least = traffic.policy.application_failing.expected
-    days = max(1, traffic.requests["at"].dt.floor("D").nunique())
-    mean = int(traffic.requests["count"].sum()) / days
-    return (
-        ""
-        if mean >= least
-        else f"{mean:.1f} requests a day are too few to show silence: this needs {least:.0f}"
-    )
+    mean = int(traffic.requests["count"].sum()) / max(1, traffic.requests["at"].dt.floor("D").nunique())
+    text = f"{mean:.1f} requests a day are too few to show silence: this needs {least:.0f}"
+    return "" if mean >= least else text
 
 
 def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: DetectionPolicy) -> str:
@@ -220,68 +179,76 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     )
 
 
-def _database_wording(traffic: Traffic) -> str:
-    return unknown_wording(("database_failure",), traffic.events, traffic.policy)
-
-
-def _start_wording(traffic: Traffic) -> str:
+def _starts(traffic: Traffic) -> str:
     if traffic.events["message"].isin(START_MESSAGES).any():
         return ""
     return unknown_wording(FAILED_STARTS, traffic.events, traffic.policy)
 
 
-def _queries(traffic: Traffic) -> str:
-    text = "the policy does not say that the logs keep the query of a request (logs_queries)"
-    return "" if traffic.policy.logs_queries else text
-
-
+_NO_TIME = "have no time of their own"
 # Each fact, why it does not hold, and what it is for a reader; in the order in which one is said.
 FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
     "every log read": (_read, "Each log was read to its end"),
     "lines understood": (_understood, "Each line was understood"),
-    "a request": (_request, "A request"),
+    "a request": (
+        lambda it: "" if len(it.asked) else "no request was recognised in the logs",
+        "A request",
+    ),
     "an answer": (_answered, "A request that was answered with 2xx"),
     "a failed login declared": (_declared_failure, "What a failed login looks like, on each login route"),
     "a login seen": (_login, "A request to a login or protected route that is there"),
     "a failed login seen": (_failed_login, "A failed login on a route that is there"),
     "a success seen": (_answers, "A login that succeeds, or an answer on a protected route"),
-    "a protected answer seen": (_protected_answers, "An answer on a protected route"),
     "certain messages": (_certain_messages, "No message that may tell of a failed login and does not count"),
-    "times of failures": (_timed_failures, "A time of each failed login"),
-    "times of requests": (_timed_requests, "A time of each request"),
-    "times of errors": (_timed_errors, "A time of each server error"),
-    "clients named": (_named_clients, "An address of each request"),
+    "times of failures": (
+        lambda it: _sum(it.refusals, f"failed logins {_NO_TIME}", "untimed"),
+        "A time of each failed login",
+    ),
+    "times of requests": (
+        lambda it: _sum(it.asked, f"requests {_NO_TIME}", "untimed"),
+        "A time of each request",
+    ),
+    "clients named": (
+        lambda it: _sum(it.asked[it.asked["client"].eq("")], "requests have no address"),
+        "An address of each request",
+    ),
     "clients are callers": (_callers, 'Public addresses, or clients = "real" in the policy'),
-    "several clients": (_several_clients, "As many addresses as it needs"),
-    "routes": (_routes, "Each route under its own name"),
+    "routes": (
+        lambda it: _sum(it.asked[it.asked["route"].eq(OTHER_ROUTES)], f"requests are under {OTHER_ROUTES}"),
+        "Each route under its own name",
+    ),
     "a usual rate": (_usual_rate, "So many requests a day that silence would show"),
-    "database wording": (_database_wording, "A database failure, or its kind in known_messages"),
-    "start wording": (_start_wording, "A start, or its failure in known_messages"),
-    "queries kept": (_queries, "logs_queries in the policy"),
+    "database wording": (
+        lambda it: unknown_wording(("database_failure",), it.events, it.policy),
+        "A database failure, or its kind in known_messages",
+    ),
+    "start wording": (_starts, "A start, or its failure in known_messages"),
+    "queries kept": (
+        lambda it: (
+            "" if it.policy.logs_queries else "the policy does not say that logs keep queries (logs_queries)"
+        ),
+        "logs_queries in the policy",
+    ),
     "days": (_days, "A line of each day"),
     "instances": (_instances, "`instances` of each log in audit.toml"),
     "zone": (_zone, "A zone of each time, its own or a declared one"),
-    "whole logs": (_whole, "No hint at lines that are missing, copied or dated wrongly"),
+    "whole logs": (
+        lambda it: next(hints(it), ""),
+        "No hint at lines that are missing, copied or dated wrongly",
+    ),
 }
 _ALWAYS = {"every log read", "lines understood", "days", "instances", "whole logs"}
 _WHO = {"clients named", "clients are callers"}
 _LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages"}
-_LOGINS |= {"times of failures"}
+_LOGINS |= {"times of failures", *_ALWAYS}
 NEEDS: Mapping[str, set[str]] = {
-    "guessing": {*_LOGINS, *_WHO, *_ALWAYS},
-    "spraying": {*_LOGINS, *_WHO, *_ALWAYS, "routes"},
-    "let-in": {*_LOGINS, *_WHO, *_ALWAYS, "routes", "a success seen", "times of requests"},
-    "known-clients-failing": {
-        *_LOGINS,
-        *_ALWAYS,
-        "routes",
-        "a protected answer seen",
-        "several clients",
-        "zone",
-    },
+    "guessing": {*_LOGINS, *_WHO},
+    "spraying": {*_LOGINS, *_WHO, "routes"},
+    "let-in": {*_LOGINS, *_WHO, "routes", "a success seen", "times of requests"},
+    "known-clients-failing": {*_LOGINS, "routes", "a success seen", "zone"},
     "probing": {*_WHO, *_ALWAYS, "a request", "routes", "times of requests"},
     "secret-in-url": {*_ALWAYS, "a request", "queries kept"},
-    "application-failing": {*_ALWAYS, "a request", "database wording", "start wording", "times of errors"}
+    "application-failing": {*_ALWAYS, "a request", "database wording", "start wording", "times of requests"}
     | {"a usual rate", "zone"},
 }
 
@@ -314,8 +281,15 @@ def hints(traffic: Traffic) -> Iterator[str]:
 
     None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
     """
-    yield from _copied_files(traffic.sources)
-    yield from _clocks(traffic)
+    logs = traffic.sources[traffic.sources["kind"].eq("log") & traffic.sources["state"].eq("read")]
+    for _, group in logs[logs["sha256"].notna()].groupby("sha256", sort=True):
+        if len(group) > 1:
+            yield f"{' and '.join(sorted(group['source']))} hold the same bytes"
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    back = (steps["not_after_at"] - steps["at"]).dt.total_seconds() / 60
+    farthest = back.groupby(steps["file"], sort=True).max()
+    for file, minutes in farthest[farthest > CLOCK_MINUTES].items():
+        yield f"times go back by up to {minutes:.0f} minutes within {file}: a clock is wrong"
     if len(traffic.requests):
         yield from _of_another(traffic)
         yield from _at_the_end(traffic)
@@ -343,19 +317,6 @@ def silences(traffic: Traffic) -> list[tuple[int, int, float]]:
     return found
 
 
-def _unread(sources: pd.DataFrame) -> Iterator[str]:
-    for row in rows(sources[sources["kind"].eq("log")]):
-        # The packed copy of a log that was read beside it is no loss.
-        lost = row.state != "read" and not row.reason.startswith(COPY)
-        if lost or row.reason.startswith(BROKEN_OFF):
-            yield f"{row.source}: {row.reason or row.state}"
-
-
-def _listed(logs: Iterable[str]) -> str:
-    first, *more = sorted(set(logs)) or [""]
-    return f"{first} and {counted(len(more), 'more log')}" if more else first
-
-
 def _of_another(traffic: Traffic) -> Iterator[str]:
     """Why these may be requests to another application: of its routes this one has none.
 
@@ -368,21 +329,6 @@ def _of_another(traffic: Traffic) -> Iterator[str]:
         answered = set(requests.loc[requests["there"], "route"].unique())
         if not any(matches_glob(route, named) for route in answered):
             yield "no route that the policy names was answered with 2xx: the log may be another application's"
-
-
-def _copied_files(sources: pd.DataFrame) -> Iterator[str]:
-    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read") & sources["sha256"].notna()]
-    for _, group in logs.groupby("sha256", sort=True):
-        if len(group) > 1:
-            yield f"{' and '.join(sorted(group['source']))} hold the same bytes"
-
-
-def _clocks(traffic: Traffic) -> Iterator[str]:
-    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    back = (steps["not_after_at"] - steps["at"]).dt.total_seconds() / 60
-    farthest = back.groupby(steps["file"], sort=True).max()
-    for file, minutes in farthest[farthest > CLOCK_MINUTES].items():
-        yield f"times go back by up to {minutes:.0f} minutes within {file}: a clock is wrong"
 
 
 def _at_the_end(traffic: Traffic) -> Iterator[str]:
@@ -408,20 +354,15 @@ def _by_day(requests: pd.DataFrame) -> pd.DataFrame:
 def _thin(traffic: Traffic) -> Iterator[str]:
     """Weeks and days of which hardly anything is left, where the others hold much."""
     days = _by_day(traffic.requests)["count"]
-    weeks = days.groupby(np.arange(len(days)) // 7).agg(["sum", "size"])
-    whole = weeks[weeks["size"].eq(7)]["sum"]
-    if len(whole) >= WEEKS and (usual := float(whole.median())) >= USUAL_WEEK:
-        for week in whole[whole < THIN_WEEK * usual].index[:1]:
-            since, text = (
-                days.index[7 * int(week)],
-                f"{whole[week]:,} requests, and a usual week {usual:,.0f}",
-            )
-            yield f"the week from {since:%Y-%m-%d} on holds {text}: the log may be thinned"
-    usual = float(days[days > 0].median())
-    over = days.index <= pd.Timestamp(traffic.end) + MINUTE - DAY  # the day of the end is not whole
-    thin = days[over & (days > 0) & (days < THIN_DAY * usual)]
-    if len(days) >= DAYS and usual >= USUAL_DAY and len(thin):
-        yield f"{counted(len(thin), 'day')} with less than a twentieth of a usual day's {usual:,.0f} requests"
+    days = days[days.index <= pd.Timestamp(traffic.end) + MINUTE - DAY]  # the day of the end is not whole
+    for span, share, least in THIN:
+        sums = days.rolling(span).sum().dropna()
+        usual = float(sums[sums > 0].median()) if len(days) >= span + DAYS else 0.0
+        thin = sums[(sums > 0) & (sums < share * usual)]
+        if usual >= least and len(thin):
+            first = f"{thin.index[0] - (span - 1) * DAY:%Y-%m-%d}"
+            held = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} from {first} on hold {held}: the log may be thinned"
 
 
 def _without_refusals(requests: pd.DataFrame) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The policy's [detections]: what a failed login is, which routes matter, each threshold in its range."""
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -169,9 +170,25 @@ class DetectionPolicy(_Table):
         """The logins that audit.toml declares."""
         return tuple(login for login in self.logins if login.added)
 
+    def is_private(self, client: str) -> bool:
+        """Whether it is an address that a proxy has."""
+        return _is_in(client, self.proxy_networks)
+
     def grace(self, change: str) -> float:
         """Hours that clients have to follow a rotation of a secret, or a deploy."""
         return self.grace_hours.get(change, self.grace_hours.get("default", 24.0))
+
+
+def is_known(client: str, policy: DetectionPolicy) -> bool:
+    """Whether an address is one that the policy names as its own (known_clients)."""
+    return _is_in(client, policy.known_clients)
+
+
+def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
+    try:
+        return any(ipaddress.ip_address(client) in network for network in networks)
+    except ValueError:
+        return False
 
 
 DETECTIONS = (

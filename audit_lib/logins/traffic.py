@@ -1,8 +1,10 @@
 """What detections look at: requests by the minute, failed logins with their lines, changes on record."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -10,10 +12,9 @@ from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
 from audit_lib.logins.changes import RecordedChange, recorded_changes
-from audit_lib.logins.clients import collapse, networks_of, private_clients
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_known_routes, on_logins
 from audit_lib.logins.parameters import DetectionPolicy
-from audit_lib.logins.requests import REFUSED
+from audit_lib.logins.requests import REFUSED, network_of
 from audit_lib.project import LogSource
 
 FAILED_LOGIN = "login_failed"
@@ -65,8 +66,14 @@ class Traffic:
 
     @cached_property
     def collapsed(self) -> str:
-        """Why sources cannot be told apart; "" where they can."""
-        return "" if self.policy.clients else collapse(self.asked, private_clients(self.asked, self.policy))
+        """Why sources cannot be told apart: nearly all requests come from a proxy; "" where they can."""
+        sums = self.asked.groupby("client")["count"].sum().drop("", errors="ignore")
+        inside = sums[[self.policy.is_private(client) for client in sums.index]].nlargest(3)
+        share = inside.sum() / sums.sum() if sums.sum() else 0.0
+        if self.policy.clients or share <= 0.95:
+            return ""
+        addresses = f"{len(inside)} private addresses"
+        return f"{share:.0%} of the requests come from {addresses}, so a proxy hides the callers"
 
 
 def gather(  # noqa: PLR0917  what an audit knows of its logs
@@ -99,8 +106,12 @@ def seconds_of(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
 
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
-    known = {route: route != OTHER_ROUTES and matches_glob(route, globs) for route in routes.unique()}
-    return routes.map(known).astype(bool)
+    return _mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
+
+
+def _mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[Any]":
+    """Each text judged, each that differs once."""
+    return texts.map({text: judge(text) for text in texts.unique()})
 
 
 def are_failures(rows: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
@@ -114,14 +125,13 @@ def are_failures(rows: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool
 def _requests(minutes: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     frame = minutes.rename(columns={"minute_at": "at"})
     refused = set(frame.loc[frame["status"].isin(REFUSED), "route"].unique())
-    guarded = {route: policy.access.protects(route, refused) for route in frame["route"].unique()}
     frame = frame.assign(
         minute=(frame["at"].astype("int64") // 60_000_000),
         seconds=frame["at"].astype("int64") / 1e6,
-        network=networks_of(frame["client"]),
+        network=_mapped(frame["client"], network_of),
         failed=frame["status"].isin(policy.failed_statuses) | frame["declared"].eq(1),
         succeeded=frame["status"].between(200, 299),
-        protected=frame["route"].map(guarded).astype(bool),
+        protected=_mapped(frame["route"], lambda route: policy.access.protects(route, refused)).astype(bool),
         on_login=fits(frame["route"], policy.access.login),
     )
     own, added = [one for one in policy.logins if not one.added], policy.added_logins
@@ -148,7 +158,7 @@ def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPol
         refused = set(kept.loc[kept["status"].isin(REFUSED).fillna(False), "route"])
         guarded |= {route for route in refused if policy.access.protects(route, refused)}
     frame = kept.assign(
-        network=networks_of(kept["client"]),
+        network=_mapped(kept["client"], network_of),
         protected=kept["route"].isin(guarded),
         on_login=fits(kept["route"], policy.access.login) | kept["kind"].isin((DECLARED, FAILED_LOGIN)),
     )
@@ -201,8 +211,7 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     said = pd.concat([events[events["kind"].eq(FAILED_LOGIN)], _proven_by_ssh(events)])
     said = said[said["client"].ne("") & said["at"].notna()]
     if not policy.clients:
-        private = [client for client, inside in private_clients(said, policy).items() if inside]
-        said = said[~said["client"].isin(private)]
+        said = said[~_mapped(said["client"], policy.is_private).astype(bool)]
     said = said[~said.index.isin(refused.index)].sort_values("seconds", kind="stable")
     answers = refused[["client", "seconds"]].assign(answered=refused["seconds"]).dropna()
     near = pd.merge_asof(

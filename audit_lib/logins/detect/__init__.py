@@ -8,7 +8,6 @@ import pandas as pd
 
 from audit_lib.base.contracts import Detections
 from audit_lib.base.in_words import counted
-from audit_lib.logins.clients import is_known
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect.application import find_application_failing
 from audit_lib.logins.detect.guessing import find_guessing, find_spraying
@@ -16,7 +15,7 @@ from audit_lib.logins.detect.incidents import MOST, Incident
 from audit_lib.logins.detect.known_clients import find_known_clients_failing, find_onsets
 from audit_lib.logins.detect.let_in import find_let_in
 from audit_lib.logins.detect.probing import find_probing, find_secrets_in_urls
-from audit_lib.logins.parameters import DETECTIONS, DetectionPolicy
+from audit_lib.logins.parameters import DETECTIONS, DetectionPolicy, is_known
 from audit_lib.logins.traffic import Traffic
 
 # Those that say nothing if a proxy stands for the callers.
@@ -46,11 +45,14 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     """What each detection came to, in the order of DETECTIONS."""
     onsets = find_onsets(traffic)
     index = traffic.failures.index
-    explained = pd.Series(index.isin([one for onset in onsets for one in onset.failures.index]), index)
+    explained = index.isin([one for onset in onsets for one in onset.failures.index])
+    strange = traffic.failures[~explained]
+    unmistaken = strange[~strange["mistype"]]
+    guessed, taken = find_guessing(traffic, unmistaken)
     finders: tuple[Callable[[], list[Incident]], ...] = (
-        lambda: find_guessing(traffic, explained),
-        lambda: find_spraying(traffic, explained),
-        lambda: find_let_in(traffic, explained),
+        lambda: guessed,
+        lambda: find_spraying(traffic, unmistaken.drop(taken)),
+        lambda: find_let_in(traffic, strange),
         lambda: find_known_clients_failing(traffic, onsets),
         lambda: find_probing(traffic),
         lambda: find_secrets_in_urls(traffic),

@@ -55,7 +55,7 @@ def _starts(traffic: Traffic) -> list[Incident]:
     text = "a start failed, or the validation stopped it"
     found = _in_runs(failed, rule.minutes, "start", text, rule.severity)
     begun = in_order(events[events["message"].isin(START_MESSAGES) & events["at"].notna()], "file")
-    often = begun[in_windows(begun, "file", rule.minutes, lambda total, _: total >= rule.restarts)]
+    often = begun[in_windows(begun, "file", rule.minutes, rule.restarts)]
 
     def build(_: str, run: pd.DataFrame) -> Incident:
         return incident(run, f"{len(run)} starts within a short time", rule.severity, subject="start")
@@ -68,13 +68,13 @@ def _errors(traffic: Traffic) -> list[Incident]:
     rule = traffic.policy.application_failing
     bad = traffic.requests[traffic.requests["status"].ge(500)].assign(all=EVERYONE)
     ordered = in_order(bad, "all")
-    dense = ordered[in_windows(ordered, "all", rule.minutes, lambda total, _: total > rule.errors)]
+    dense = ordered[in_windows(ordered, "all", rule.minutes, rule.errors + 1)]
     every = by_episode(dense, "all", rule.minutes, lambda _, run: _of_everyone(traffic, run))
     every = [one for one in every if one.classification]
     for one in every:
         bad = bad[~one.during(bad["at"])]
     alone = in_order(bad, "client")
-    dense = alone[in_windows(alone, "client", rule.minutes, lambda total, _: total > rule.errors)]
+    dense = alone[in_windows(alone, "client", rule.minutes, rule.errors + 1)]
 
     def build(name: str, run: pd.DataFrame) -> Incident:
         return incident(

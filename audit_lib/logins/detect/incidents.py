@@ -72,35 +72,35 @@ def in_windows(
     events: pd.DataFrame,
     key: str,
     minutes: float,
-    enough: Callable[[float, int], bool],
+    least: float,
     *,
     label: str = "",
+    labels: float = 1,
     most: float = np.inf,
 ) -> Marks:
-    """Which events lie in a window of so many minutes of one key that holds enough.
+    """Which events lie in a window of so many minutes that holds at least so many of one key.
 
-    `enough` is asked for the number of events and of their labels that differ; of each label at most `most`
-    events count. `events` are in the order of key, then time; of minutes' sums `count` is the weight.
+    It has to hold so many `labels` that differ, too; of each label at most `most` events count. `events` are
+    in the order of key, then time; of sums by the minute `count` is the weight.
     """
     keys, at = events[key].to_numpy(), events["seconds"].to_numpy()
-    labels = events[label].to_numpy() if label else keys
+    names = events[label or key].to_numpy()
     weights = events["count"].to_numpy() if "count" in events else np.ones(len(events))
     marks, held = np.zeros(len(events), bool), Counter[Any]()
     low, done, total = 0, 0, 0.0
     for high in range(len(events)):
-        name = labels[high]
-        total += min(most, held[name] + weights[high]) - min(most, held[name])
-        held[name] += weights[high]
+        name, weight = names[high], weights[high]
+        total += min(most, held[name] + weight) - min(most, held[name])
+        held[name] += weight
         while keys[low] != keys[high] or at[high] - at[low] > minutes * 60:
-            old = labels[low]
-            total -= min(most, held[old]) - min(most, held[old] - weights[low])
-            held[old] -= weights[low]
-            if held[old] <= 0:
-                del held[old]
+            name, weight = names[low], weights[low]
+            total -= min(most, held[name]) - min(most, held[name] - weight)
+            held[name] -= weight
+            if held[name] <= 0:
+                del held[name]
             low += 1
-        if enough(total, len(held)):
-            start = max(done, low)
-            marks[start : high + 1] = True
+        if total >= least and len(held) >= labels:
+            marks[max(done, low) : high + 1] = True
             done = high + 1
     return marks
 

@@ -36,9 +36,7 @@ def find_onsets(traffic: Traffic) -> tuple[Onset, ...]:
     rule, together = traffic.policy.known_clients_failing, runs.assign(all=EVERYONE, seconds=runs["first"])
     together = together.sort_values("seconds", kind="stable")
     least = 1 if traffic.collapsed else rule.clients
-    marks = in_windows(
-        together, "all", rule.onset_minutes, lambda _, clients: clients >= least, label="client"
-    )
+    marks = in_windows(together, "all", rule.onset_minutes, 1, label="client", labels=least)
     loose = together[marks]
     groups = loose["seconds"].diff().gt(rule.onset_minutes * 60).cumsum()
     for _, own in loose.groupby(groups):

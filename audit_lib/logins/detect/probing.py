@@ -33,7 +33,7 @@ def _by_both(traffic: Traffic, rows: pd.DataFrame, find: Any) -> list[Incident]:
 
 def _probes(traffic: Traffic, rows: pd.DataFrame, key: str) -> tuple[list[Incident], pd.Index]:
     rule = traffic.policy.probing
-    loud = rows[in_windows(rows, key, rule.minutes, lambda _, routes: routes > rule.routes, label="route")]
+    loud = rows[in_windows(rows, key, rule.minutes, 1, label="route", labels=rule.routes + 1)]
 
     def build(name: str, run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -53,7 +53,7 @@ def _sensitive(traffic: Traffic) -> pd.DataFrame:
 def _of_files(traffic: Traffic, rows: pd.DataFrame, key: str) -> tuple[list[Incident], pd.Index]:
     """Requests for sensitive files: many within an hour, or any that was answered, which is critical."""
     rule = traffic.policy.probing
-    many = in_windows(rows, key, HOUR, lambda total, _: total >= rule.sensitive)
+    many = in_windows(rows, key, HOUR, rule.sensitive)
     loud = rows[many | rows["succeeded"].to_numpy()]
 
     def build(name: str, run: pd.DataFrame) -> Incident:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.logins.clients import network_of
+from audit_lib.logins.requests import network_of
 from tests.support.traffic.background import Line
 from tests.support.traffic.incidents import Truth
 from tests.support.traffic.networks import BY_NETWORK
