@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import Changes, Sources
+from audit_lib.base.frames import Sources
 from audit_lib.base.git.commits import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
+from audit_lib.findings.contracts import Changes
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
 from audit_lib.findings.last_review import NOT_KNOWN, last_signed, read_previous, tabulate_sign_offs

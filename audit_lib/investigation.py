@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import partial
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.base.contracts import LeakPlaces, Leaks
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
+from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets

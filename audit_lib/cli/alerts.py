@@ -10,8 +10,8 @@ import click
 import pandas as pd
 
 from audit_lib.base.clock import iso, since_instant
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.frames import rows
 from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say

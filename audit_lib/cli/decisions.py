@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.how_started import made_with
 from audit_lib.base.in_words import nearest
 from audit_lib.cli import options

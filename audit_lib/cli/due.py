@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.cli import options
 from audit_lib.cli.open_project import opened

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.clock import briefly, iso
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.cli.free_text import refuse_values
 from audit_lib.cli.open_project import Opened

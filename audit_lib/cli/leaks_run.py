@@ -11,12 +11,12 @@ import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
-from audit_lib.base.contracts.leaks import PUBLISHED_PLACE
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.progress import Progress
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, FAINT, GOOD, TITLE, Style
+from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.leaks.elsewhere import tabulate_elsewhere
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing

@@ -10,8 +10,8 @@ import click
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values, texts_of

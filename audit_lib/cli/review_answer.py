@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from audit_lib.base.contracts import STATUSES, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.how_started import as_typed
 from audit_lib.base.in_words import counted, lines_in_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
 from audit_lib.findings.audit import Audit
+from audit_lib.findings.contracts import STATUSES
 from audit_lib.report.first_screen import do_first
 from audit_lib.report.headline import spoken
 from audit_lib.report.publish.reviewed import ARTEFACTS, NOTEBOOK

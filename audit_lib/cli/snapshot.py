@@ -9,8 +9,8 @@ import click
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, few
 from audit_lib.cli import options
 from audit_lib.cli.free_text import refuse_values

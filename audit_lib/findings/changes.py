@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import CHANGES, Changes
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.contracts import CHANGES, Changes
 from audit_lib.findings.covered import items
 from audit_lib.findings.last_review import PreviousReport
 from audit_lib.leaks.whole_search import searched_whole

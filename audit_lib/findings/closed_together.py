@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.covered import items
 

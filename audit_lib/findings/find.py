@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Findings
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.check import Tables, judged, looked_at, with_lines
 from audit_lib.findings.checks import CHECKS, Check
+from audit_lib.findings.contracts import Findings
 from audit_lib.findings.covered import covered_words
 from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledger_faults
 from audit_lib.findings.nhi import nhi_risk

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import SignOffs
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.contracts import SignOffs
 from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import Key

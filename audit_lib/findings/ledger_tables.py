@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Acceptances, Attestations, LedgerFaults
 from audit_lib.base.errors import BadInput
+from audit_lib.findings.contracts import Acceptances, Attestations, LedgerFaults
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Ownership
 from audit_lib.base.git.commits import authors_of
+from audit_lib.findings.contracts import Ownership
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy, SecretRule

@@ -8,13 +8,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Exceptions
-from audit_lib.base.contracts.findings import EXCEPTION_STATES
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.changes import Fault, faults_of, gravity
 from audit_lib.findings.checks.register import REGISTER
+from audit_lib.findings.contracts import EXCEPTION_STATES, Exceptions
 from audit_lib.findings.covered import items
 from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Entry, Ledger

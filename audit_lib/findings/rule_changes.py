@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import RuleChanges, rows
+from audit_lib.base.frames import rows
+from audit_lib.findings.contracts import RuleChanges
 from audit_lib.findings.last_review import NOT_KNOWN, LastReview
 from audit_lib.findings.rule_levers import WHOLE, lever_of
 from audit_lib.findings.rules_in_force import Rules

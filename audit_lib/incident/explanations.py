@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import Explanations, rows
+from audit_lib.base.frames import rows
 from audit_lib.incident import outages, pairs
+from audit_lib.incident.contracts import Explanations
 from audit_lib.incident.explanation import SHOWN, Explanation, callers_send, few, of_logins
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows
 from audit_lib.incident.failed_logins import explain_brute_force, explain_stale_client

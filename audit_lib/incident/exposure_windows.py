@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Couplings, ExposureWindows, Uses, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few
+from audit_lib.incident.contracts import Couplings, ExposureWindows, Uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.incident.timeline import first_start

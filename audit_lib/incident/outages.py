@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.logins.detect.incidents import EVERYONE

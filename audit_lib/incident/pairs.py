@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.secret_values import held_throughout

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.investigation import Investigation

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from audit_lib.base.clock import briefly, iso
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import NOT_KNOWN
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows

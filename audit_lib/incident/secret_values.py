@@ -1,6 +1,6 @@
 """Which values a secret has or had, which public variables hold one, and which secrets leaked."""
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Window

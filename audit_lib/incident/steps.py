@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from audit_lib.base.contracts import Steps
+from audit_lib.incident.contracts import Steps
 from audit_lib.incident.explanation import SHOWN, few
 from audit_lib.incident.explanations import best_explanation
 from audit_lib.incident.exposure_windows import exposed, places_of, tabulate_exposure_windows

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Symptoms, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, SHOWING_VALUES
+from audit_lib.incident.contracts import Symptoms
 from audit_lib.incident.explanation import few
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.newcomers import new_addresses

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Timeline, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import BOOT, DECLARED, SHOWING_VALUES
+from audit_lib.incident.contracts import Timeline
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.revocations import Revocation
 from audit_lib.ledger.tenures import Tenure

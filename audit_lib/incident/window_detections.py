@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pandas as pd
 
-from audit_lib.base.contracts import Detections
 from audit_lib.incident.investigation import Investigation
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.changes import RecordedChange
+from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import cover
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.detect.incidents import Incident

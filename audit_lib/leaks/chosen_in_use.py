@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import ChosenPasswords, rows
+from audit_lib.base.frames import rows
 from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.contracts import ChosenPasswords
 from audit_lib.leaks.kinds_of_files import deploys
 from audit_lib.leaks.leaked_secrets import MOST_PLACES, first_places
 

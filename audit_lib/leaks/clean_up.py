@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import CleanUp
 from audit_lib.base.in_words import counted
+from audit_lib.leaks.contracts import CleanUp
 from audit_lib.leaks.purge import IN_HISTORY
 from audit_lib.leaks.urgency import SECRETS
 

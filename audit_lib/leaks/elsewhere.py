@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeaksElsewhere, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import LeaksElsewhere
 from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, NOT_KNOWN
 
 # What a file outside is by its path, the first that fits.

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Exposure, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import Exposure
 from audit_lib.leaks.urgency import IN_FORCE, NOT_KNOWN, SECRETS, force_at, homes_of
 
 _DAY = pd.Timedelta(days=1)

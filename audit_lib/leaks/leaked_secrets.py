@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakedSecrets, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import LeakedSecrets
 from audit_lib.leaks.urgency import PRODUCTION
 
 STATUSES = ("emergency", "unknown", "historic")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.git.commands import GitFailed, run_git
 from audit_lib.project import Project
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakTargets, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.targets import weakness
 from audit_lib.project import Project

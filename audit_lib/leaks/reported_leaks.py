@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakCoverage, LeakTargets, Sightings, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
+from audit_lib.leaks.contracts import LeakCoverage, LeakTargets, Sightings
 from audit_lib.leaks.scanner_reports import Reported
 from audit_lib.leaks.secret_patterns import Shape
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakCoverage, Sightings
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.base.tree import NotSearched
+from audit_lib.leaks.contracts import LeakCoverage, Sightings
 from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.held_places import Held, history_state, recalled

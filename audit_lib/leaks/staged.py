@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_text
 from audit_lib.leaks.git_history import at_head, in_index

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakCoverage, LeakPlaces, Leaks, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks
 from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.urgency import NOT_KNOWN, with_force
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.joined_values import joined, without_quotes
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.leaks.shown_names import shown_names

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Leaks, rows
+from audit_lib.base.frames import rows
+from audit_lib.leaks.contracts import Leaks
 
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)

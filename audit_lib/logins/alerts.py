@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import Alerts
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
+from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.coverage import Coverage, cover, unknown_wording
 from audit_lib.logins.detect.incidents import in_order, in_windows, places
 from audit_lib.logins.parameters import DetectionPolicy

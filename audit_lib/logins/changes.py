@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
 
 # Messages by their names in log_formats.toml, one of which a process writes when it starts.

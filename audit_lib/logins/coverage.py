@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES, POSSIBLE
 from audit_lib.logins.changes import FAILED_STARTS, START_MESSAGES

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.base.contracts import DeclaredLogins, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, REQUEST_KINDS
+from audit_lib.logins.contracts import DeclaredLogins
 from audit_lib.logs.declared_logins import bare_route
 from audit_lib.project.logins import METHODS, ROUTE, Login
 

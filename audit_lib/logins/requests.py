@@ -13,8 +13,9 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.contracts import Clients, Requests, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
+from audit_lib.logins.contracts import Clients, Requests
 from audit_lib.project.policy import Policy
 
 REFUSED = (401, 403)

@@ -10,9 +10,9 @@ import pandas as pd
 
 from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found, matches_glob
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import Daily, GuideSearches, LogCoverage
 from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logins.contracts import Daily, GuideSearches, LogCoverage
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import succeeded
 from audit_lib.logs.formats import LogFormats

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.cache_folder import keep, recall, user_cache
-from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
 from audit_lib.base.files import Unreadable
+from audit_lib.base.frames import Contract, Sources
 from audit_lib.base.progress import Progress, quiet
+from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.formats import BUNDLED, LogFormats, load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.log_files import LogFile, log_files

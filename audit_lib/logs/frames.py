@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from audit_lib.base.contracts import Contract, LogCounts, LogEvents, LogMinutes, Sources
+from audit_lib.base.frames import Contract, Sources
+from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.file_counts import EVENT_NAMES, KINDS, Columns, LogSums, day_text
 from audit_lib.logs.units import MINUTE, NONE, Ints
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.compressed import BOMB_RATIO, BROKEN, Bomb, Stream, is_packed, unpacked
-from audit_lib.base.contracts import Sources
 from audit_lib.base.files import OpenSource, Unreadable
+from audit_lib.base.frames import Sources
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.base.progress import Progress, Watched, adding_up, quiet
 from audit_lib.logs.count_lines import Period, raw_lines

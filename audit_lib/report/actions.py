@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Actions, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.findings.audit import Audit
 from audit_lib.report.action_groups import Group, due, grouped, named_in, owner, rank_of_environment
+from audit_lib.report.contracts import Actions
 from audit_lib.report.review_tables import findings_view
 from audit_lib.report.table import Table, show
 

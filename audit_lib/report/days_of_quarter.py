@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit

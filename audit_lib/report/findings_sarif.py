@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS, Check

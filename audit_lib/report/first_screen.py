@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few, number_words
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.ownership import PREFIX

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from audit_lib.base.contracts.meanings import contract_of, summary, tabulate_columns
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import nearest
 from audit_lib.findings.audit import Audit
@@ -17,6 +16,7 @@ from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.report.meanings import contract_of, summary, tabulate_columns
 from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.table import Table, show
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, instant_words, number_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit

@@ -1,7 +1,7 @@
 """Five answers on an incident's first screen: going on, got in, refused, explained, left to fix."""
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.explanation import few
 from audit_lib.incident.exposure_windows import exposed, tabulate_exposure_windows

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.going_on import over

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from audit_lib.base.contracts import Uses, rows
+from audit_lib.base.frames import rows
 from audit_lib.incident import pivots
+from audit_lib.incident.contracts import Uses
 from audit_lib.incident.exposure_windows import span, tabulate_exposure_windows, tabulate_uses
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.timeline import tabulate_lane, tabulate_secret

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.base import in_words
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident import exposure_windows, pivots
 from audit_lib.incident.investigation import Investigation

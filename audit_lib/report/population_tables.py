@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audit_lib.base.contracts import rows as contract_rows
+from audit_lib.base.frames import rows as contract_rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.report.columns import status_words

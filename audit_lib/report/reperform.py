@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib import __version__
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import OUTSIDE, origin_of

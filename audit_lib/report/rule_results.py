@@ -5,14 +5,14 @@ from functools import lru_cache
 
 import pandas as pd
 
-from audit_lib.base.contracts import RuleResults
-from audit_lib.base.contracts.findings import RULE_VERDICTS
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.project.policy.guide_rules import GuideRule, guide_rules
+from audit_lib.report.contracts import RuleResults
 from audit_lib.report.rule_tallies import Judged, Tally, judge_all, tally
 from audit_lib.report.table import Tables, show, together
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged, looked_at
 from audit_lib.findings.checks import CHECKS

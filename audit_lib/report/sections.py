@@ -5,7 +5,7 @@ A new table is one more argument of `together`.
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import briefly
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import MONTHS, counted
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.investigation import Investigation
 from audit_lib.logins.requests import maybe_within

@@ -6,7 +6,7 @@ from hashlib import sha256
 import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
 from audit_lib.ledger.tenures import SecretPlace
 

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import LeakLives, rows
-from audit_lib.base.contracts.rotations import TICKS
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Entry
 from audit_lib.project.policy import Policy
+from audit_lib.rotation.contracts import TICKS, LeakLives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.runbook_words import how_made

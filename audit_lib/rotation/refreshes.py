@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import BOOT
 from audit_lib.logins.requests import instants_written
 from audit_lib.rotation.read_rotation import RotationRead

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import Rotations
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.tenures import Tenure, tenures
+from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrets.ledger_observations import Links
 from audit_lib.secrets.rotation_claims import claim_interval
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.logins.parameters import detection_policy

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audit_lib.base.contracts.rotations import DONE, NOT_DONE, NOT_KNOWN
+from audit_lib.rotation.contracts import DONE, NOT_DONE, NOT_KNOWN
 
 __all__ = ["DONE", "NOT_DONE", "NOT_KNOWN", "StepProgress", "worst"]
 

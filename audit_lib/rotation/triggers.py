@@ -10,14 +10,15 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.contracts import Sources, Triggers, rows
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Sources, rows
 from audit_lib.base.git.commands import GitFailed, authors
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
+from audit_lib.rotation.contracts import Triggers
 
 KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
 LARGEST_BYTES = 16 * 2**20

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.base.contracts import Sources
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import Sources
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import Rules, rules_in_force
 from audit_lib.ledger import Ledger

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import EnvEntries, Sources
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Sources
 from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env_lines import EnvLine, parse_env, value_is_unknown
 from audit_lib.secrets.env_room import MAX_BYTES, EnvRoom
 from audit_lib.secrets.given_values import ENVIRON, given_lines, given_loader, holds_values

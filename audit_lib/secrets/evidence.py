@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Evidence, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.age_interval import EPS
+from audit_lib.secrets.contracts import Evidence
 from audit_lib.secrets.evidence_rows import (
     EvidenceInputs,
     PresentValue,

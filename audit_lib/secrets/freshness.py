@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Freshness, rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import CLOCK_SLACK, SAME_TIME, Agreement, Bounds, agreement, status_of
+from audit_lib.secrets.contracts import Freshness
 from audit_lib.secrets.value_rules import is_made_up
 
 DAY = timedelta(days=1)

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Population
 from audit_lib.base.in_words import counted, few
 from audit_lib.project import Project
 from audit_lib.project.likely_kind import likely_kind, shape_by
@@ -20,6 +19,7 @@ from audit_lib.project.policy import Policy
 from audit_lib.project.variables import CodeRead, Named, code_files, named_in, text_of
 from audit_lib.project.variables_in_text import is_deployment
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.contracts import Population
 from audit_lib.secrets.entries_by_place import IN_FORCE
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.who_knows import Key, Known, who_knows

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import SIDES, PopulationSides
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.project.policy import Policy
 from audit_lib.project.variables import NOT_CONFIGURED, CodeRead
+from audit_lib.secrets.contracts import SIDES, PopulationSides
 
 _KINDS = {
     "env files": ("env file",),

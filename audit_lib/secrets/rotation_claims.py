@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.tenures import SecretPlace, loader_in

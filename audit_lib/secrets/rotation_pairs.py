@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import RotationPairs, rows
+from audit_lib.base.frames import rows
 from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import SAME_TIME
+from audit_lib.secrets.contracts import RotationPairs
 
 Interval = tuple[datetime | None, datetime | None]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.ledger import Draft, Entry
 
 KINDS_LEFT_OUT = ("setting",)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Sources
 from audit_lib.base.files import Unreadable, read_source
+from audit_lib.base.frames import Sources
 from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.project import EvidenceSource, GivenValues, Project, StoreDate
 from audit_lib.project.places import first_faults, source_row

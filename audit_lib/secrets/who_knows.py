@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.project import Project
 from audit_lib.project.configuration import BLUEPRINTS
 from audit_lib.project.onboarding.services import service_of_variable

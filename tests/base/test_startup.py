@@ -7,7 +7,6 @@ import pytest
 
 from audit_lib.base.startup import UNUSED
 
-FIRST_FRAME = "from audit_lib.base.contracts import Sources; Sources.of([])"
 IRI = "import jsonschema.validators"
 
 
@@ -24,11 +23,6 @@ def test_what_nothing_uses_is_not_imported() -> None:
     pytest.importorskip(unused)
     assert _loaded(IRI, unused, kept=UNUSED), f"{unused} is imported no longer: remove the trick"
     assert not _loaded(IRI, unused)
-
-
-def test_a_frame_that_is_right_needs_no_pandera() -> None:
-    """pandera takes as long to import as half of pandas, and judges only what may be wrong."""
-    assert not _loaded(FIRST_FRAME, "pandera")
 
 
 @pytest.mark.parametrize(

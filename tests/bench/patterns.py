@@ -15,11 +15,11 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from audit_lib.base.contracts import EnvEntries, Inventory
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.project import Project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from tests.support import held_out, labelled
 from tests.support.labelled import Case
 from tests.support.planter import new_plot

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import Changes, rows
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import rows
+from audit_lib.findings.contracts import Changes, Findings
 from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.findings.register import Reviews, due_days, tabulate_exceptions
 from audit_lib.ledger import Entry, Ledger
@@ -52,7 +52,7 @@ def _register(
     gone |= {"was_severity": "high", "subject": "API_TOKEN"}
     changes = filled(Changes, [gone] if change else [])
     previous = PreviousReport({was["id"]: was}, THEN, (), opened={was["id"]: OPENED}) if was else None
-    findings = filled(contracts.Findings, found)
+    findings = filled(Findings, found)
     reviews = Reviews(last, previous, "2026Q3", NOW)
     return list(rows(tabulate_exceptions(findings, changes, Ledger(ledger), reviews, POLICY)))
 

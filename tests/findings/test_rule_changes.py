@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import Sources, rows
 from audit_lib.base.errors import Fault
+from audit_lib.base.frames import Sources, rows
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.last_review import NOT_KNOWN, LastReview, laid_back
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from audit_lib.base import cache_folder
-from audit_lib.base.contracts import LeakCoverage
 from audit_lib.leaks import last_answer as module
+from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.last_answer import LastAnswer, last_answer
 from audit_lib.leaks.whole_search import is_lasting

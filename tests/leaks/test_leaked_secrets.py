@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import Exposure, LeakPlaces, Leaks
+from audit_lib.leaks.contracts import Exposure, LeakPlaces, Leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.leaks.urgency import with_force
 from tests.support.rows import rows_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import LeakTargets
+from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import LeakSearch, search_leaks
 from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key

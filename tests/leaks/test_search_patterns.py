@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import EnvEntries, Inventory
 from audit_lib.leaks.binary_texts import LARGEST
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.git_objects import Listing, list_objects
@@ -19,6 +18,7 @@ from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.project import Project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries, Inventory
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_lib.base.contracts import LeakTargets
 from audit_lib.leaks.chosen_passwords import Chosen
+from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.leaks.shown_names import shown_names
 from audit_lib.leaks.targets import with_chosen, with_patterns

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import LeakTargets, Sightings
+from audit_lib.leaks.contracts import LeakTargets, Sightings
 from audit_lib.leaks.tabulate import leak_id, tabulate_leaks
 from tests.support.rows import rows_of
 

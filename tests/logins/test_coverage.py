@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import Quarter
-from audit_lib.base.contracts import LogCounts, Sources
+from audit_lib.base.frames import Sources
 from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage
+from audit_lib.logs.contracts import LogCounts
 from audit_lib.project.policy import DocumentedGrep, Policy
 
 QUARTER = Quarter(2026, 3)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import Requests
+from audit_lib.logins.contracts import Requests
 from audit_lib.logins.last_use import NO_ANSWER, last_uses
 from audit_lib.project.policy import Policy, SecretRule
 

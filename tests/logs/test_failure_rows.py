@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import LogEvents
 from audit_lib.base.errors import BadInput
+from audit_lib.logs.contracts import LogEvents
 from audit_lib.logs.failure_rows import failure_rows
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import FileSums, events_frame

@@ -11,10 +11,10 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
 from audit_lib.report.days_of_quarter import days, stretches
 from audit_lib.report.review_figures import MOST_ROWS, ages_figure, refused_figure
 from audit_lib.report.svg import Figure
+from audit_lib.secrets.contracts import Freshness
 from tests.support import made_up_audit as frames
 from tests.support.paths import ROOT
 
@@ -73,7 +73,7 @@ def test_many_secrets_are_cut_and_said() -> None:
     """Beyond the rows that can be read the most pressing stay, and the alt text says how many."""
     one = frames.freshness().iloc[[2]]
     many = pd.concat([one.assign(secret=f"SECRET_{number}") for number in range(MOST_ROWS + 5)])
-    drawn = ages_figure(frames.audit(freshness=contracts.Freshness.checked(many)))
+    drawn = ages_figure(frames.audit(freshness=Freshness.checked(many)))
     assert f"Age of {MOST_ROWS + 5} production secrets" in drawn.alt
     assert f"The {MOST_ROWS} most pressing are drawn." in drawn.alt
 
@@ -103,7 +103,7 @@ def test_a_day_without_logs_is_not_a_day_without_failures() -> None:
 def test_an_age_is_told_from_its_limit(status: str, low: float, high: float | None, said: str) -> None:
     """In days from the limit, rounded so that it claims no more than is known; an open end is said."""
     row = frames.freshness().iloc[[2]].assign(status=status, age_days_min=low, age_days_max=high)
-    drawn = ages_figure(frames.audit(freshness=contracts.Freshness.checked(row)))
+    drawn = ages_figure(frames.audit(freshness=Freshness.checked(row)))
     assert said in drawn.data
     assert said in drawn.svg.replace("&#8211;", "–")
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.findings.contracts import Acceptances, Attestations, Findings
+from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.project.policy.rules import Consumer, SecretMetadata
 from audit_lib.report import first_screen as screen
@@ -16,6 +17,7 @@ from audit_lib.report.action_groups import FIRST
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.headline import headline, spoken
 from audit_lib.report.key_figures import key_figures
+from audit_lib.secrets.contracts import Freshness, Inventory
 from tests.report.test_pass_is_earned import WHOLE
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
@@ -27,7 +29,7 @@ NO_LOG = {"log_counts": frames.log_counts().head(0), "sources": frames.sources()
 def _inventory(*rows: tuple[str, str, str | None, bool]) -> pd.DataFrame:
     """Secrets by name, environment, fingerprint and whether they are public."""
     return filled(
-        contracts.Inventory,
+        Inventory,
         (
             {
                 "secret": name,
@@ -47,7 +49,7 @@ def _inventory(*rows: tuple[str, str, str | None, bool]) -> pd.DataFrame:
 def _findings(*rows: tuple[str, str, str, str], **more: Any) -> pd.DataFrame:
     """Open findings by check, severity, subject and environment."""
     return filled(
-        contracts.Findings,
+        Findings,
         (
             {
                 "id": f"{check}:{subject}:{environment}",
@@ -176,8 +178,8 @@ def test_a_line_that_shows_a_value_is_closed_with_it() -> None:
         ignore_index=True,
     )
     leak = {"leak_id": "leak-0123456789", "variable": "KEY", "kind": "leak", "matched": "exact"}
-    leaks = filled(contracts.Leaks, [{**leak, "fingerprint": "a", "force": "in force", "at_head": True}])
-    places = filled(contracts.LeakPlaces, [{"leak_id": leak["leak_id"], "path": "app.log", "line": 7}])
+    leaks = filled(Leaks, [{**leak, "fingerprint": "a", "force": "in force", "at_head": True}])
+    places = filled(LeakPlaces, [{"leak_id": leak["leak_id"], "path": "app.log", "line": 7}])
     actions = tabulate_actions(
         frames.audit(inventory=inventory, findings=found, leaks=leaks, leak_places=places)
     )
@@ -248,7 +250,7 @@ def test_what_falls_due_is_told_by_its_bounds() -> None:
     fresh = frames.freshness().head(2).assign(status="fresh")
     fresh["possibly_overdue_from_at"] = pd.Timestamp("2026-10-10", tz="UTC")
     fresh["overdue_from_at"] = pd.Timestamp("2026-10-14", tz="UTC")
-    found = screen.falls_due(frames.audit(freshness=contracts.Freshness.checked(fresh)))
+    found = screen.falls_due(frames.audit(freshness=Freshness.checked(fresh)))
     assert found.title == "Falls due before the next review, 31 Dec"
     assert found.text == "10–14 Oct: API_TOKEN, JWT_SECRET, production"
 
@@ -259,8 +261,8 @@ def test_what_somebody_said_expires_with_what_it_is_about() -> None:
     answers = [until | {"rule": rule, "status": "attested"} for rule in ("139", "secret:DATABASE_URL")]
     audit = frames.audit(
         freshness=frames.freshness().head(0),
-        acceptances=filled(contracts.Acceptances, [until | {"matches": True}]),
-        attestations=filled(contracts.Attestations, answers),
+        acceptances=filled(Acceptances, [until | {"matches": True}]),
+        attestations=filled(Attestations, answers),
     )
     assert screen.falls_due(audit).text == (
         "31 Dec: 1 accepted risk and 2 answers about DATABASE_URL, rule 139 expire; "
@@ -276,7 +278,7 @@ def test_what_an_action_renews_sooner_says_so(environment: str, sooner: bool) ->
     fresh["overdue_from_at"] = pd.Timestamp("2026-11-14", tz="UTC")
     inventory = _inventory(("JWT_SECRET", environment, "a", False))
     weak = _findings(("weak-value", "high", "JWT_SECRET", environment))
-    audit = frames.audit(freshness=contracts.Freshness.checked(fresh), inventory=inventory, findings=weak)
+    audit = frames.audit(freshness=Freshness.checked(fresh), inventory=inventory, findings=weak)
     asked = "; action 1 asks for it by 7 Oct" if sooner else ""
     assert screen.falls_due(audit).text == f"10–14 Nov: JWT_SECRET, production{asked}"
 

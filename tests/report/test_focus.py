@@ -7,16 +7,17 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
-from audit_lib.base.contracts.meanings import meanings, summary
 from audit_lib.base.errors import BadInput
+from audit_lib.base.frames import Contract, Sources
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.window_detections import tabulate_window_detections
+from audit_lib.logins.contracts import Requests
 from audit_lib.report import notes
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame, frames, frames_of
 from audit_lib.report.incident_sections import addresses_section, exposure_section, timeline_section
 from audit_lib.report.log_tables import shown_evidence
+from audit_lib.report.meanings import meanings, summary
 from audit_lib.report.notes import lines_table
 from audit_lib.report.pivot_frames import Address, Route, Secret
 from audit_lib.report.pivot_tables import clients_table
@@ -25,9 +26,7 @@ from audit_lib.report.timeline_figure import timeline_figure
 from audit_lib.report.timeline_marks import COLUMNS, timeline_marks
 from tests.support.planted_incidents import INCIDENT, REGULARS, START, STRANGER
 
-CONTRACTS = [
-    one for one in vars(contracts).values() if hasattr(one, "types") and one is not contracts.Contract
-]
+CONTRACTS = Contract.__subclasses__()
 
 
 def test_every_column_of_every_frame_has_a_meaning() -> None:
@@ -35,8 +34,8 @@ def test_every_column_of_every_frame_has_a_meaning() -> None:
     for contract in CONTRACTS:
         assert summary(contract).endswith(".")
         assert all(meanings(contract).values())
-    assert meanings(contracts.Requests)["refused"] == "401, 403, or declared to be a failed login"
-    assert meanings(contracts.Sources)["zone_assumed"].startswith("Of a log: whether any time has no zone")
+    assert meanings(Requests)["refused"] == "401, 403, or declared to be a failed login"
+    assert meanings(Sources)["zone_assumed"].startswith("Of a log: whether any time has no zone")
 
 
 def test_frames_are_listed_and_given(investigation: Investigation) -> None:

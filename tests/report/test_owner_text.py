@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 
-from audit_lib.base import contracts
+from audit_lib.findings.contracts import Findings
 from audit_lib.report.block import APART
 from audit_lib.report.key_figures import figures
 from audit_lib.report.owner_text import owner_text
@@ -48,7 +48,7 @@ def test_it_names_no_path_and_no_person() -> None:
 def test_an_action_on_a_file_does_not_name_it() -> None:
     """What a file's action is called without it is said, at every place of the line."""
     row = {"id": "a", "check": "open-file-mode", "severity": "high", "status": "open", "subject": ".env"}
-    found = filled(contracts.Findings, [row | {"where": "backend/.env.my-app; deploy/x.env:3"}])
+    found = filled(Findings, [row | {"where": "backend/.env.my-app; deploy/x.env:3"}])
     text = owner_text(frames.audit(findings=found))
     assert "1. Fix a file." in text
     assert ".env" not in text

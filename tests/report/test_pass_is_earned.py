@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.base.frames import Sources
 from audit_lib.findings.checks import CHECKS
 from audit_lib.project import LogSource
 from audit_lib.report.verdict import PASS_NEEDS, verdict
@@ -27,17 +27,17 @@ WHOLE: Tables = {
 
 def _ledger_unreadable(tables: Tables) -> pd.DataFrame:
     row = {"source": ".audit/ledger", "kind": "ledger", "state": "unreadable"}
-    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+    return pd.concat([tables["sources"], filled(Sources, [row])])
 
 
 def _guide_unreadable(tables: Tables) -> pd.DataFrame:
     row = {"source": "docs/SECRETS.md", "kind": "guide", "state": "unreadable"}
-    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+    return pd.concat([tables["sources"], filled(Sources, [row])])
 
 
 def _leavers_missing(tables: Tables) -> pd.DataFrame:
     row = {"source": "leavers.csv", "kind": "leaver list", "state": "missing"}
-    return pd.concat([tables["sources"], filled(contracts.Sources, [row])])
+    return pd.concat([tables["sources"], filled(Sources, [row])])
 
 
 def _doubted(tables: Tables) -> pd.DataFrame:

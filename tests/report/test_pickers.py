@@ -7,13 +7,13 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from audit_lib.base.contracts import Requests
 from audit_lib.base.errors import BadInput
 from audit_lib.incident.explanations import tabulate_explanations
 from audit_lib.incident.exposure_windows import tabulate_exposure_windows
 from audit_lib.incident.investigation import Investigation, LastComputed
 from audit_lib.incident.pivots import client_routes, neighbours, route_clients
 from audit_lib.incident.timeline import tabulate_timeline
+from audit_lib.logins.contracts import Requests
 from audit_lib.logins.requests import Window, within
 from audit_lib.report.focus import Focus
 from audit_lib.report.pickers import pickers, picture, tables

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.base.frames import Sources
 from audit_lib.report.reperform import command, reperform_text
 from tests.support import made_up_audit as frames
 
@@ -51,7 +51,7 @@ def test_given_values_are_named_and_not_shown() -> None:
         | {"reason": reason}
         for state, reason, of in kinds
     ]
-    sources = pd.concat([frames.sources(), frames.filled(contracts.Sources, rows)])
+    sources = pd.concat([frames.sources(), frames.filled(Sources, rows)])
     audit = replace(frames.audit(sources=sources), parameters=PLAIN)
     assert command(audit).endswith("--env staging/backend=- --env staging/api=FILE")
     assert "The same values again for 2 places of `--env`" in reperform_text(audit)

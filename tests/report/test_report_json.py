@@ -12,10 +12,10 @@ import jsonschema
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record, schema
+from audit_lib.secrets.contracts import Inventory
 from tests.support import made_up_audit as frames
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -51,7 +51,7 @@ def _inventory() -> pd.DataFrame:
     named = (dict(zip(names, row, strict=True)) for row in rows)
     same = {"service": "backend", "kind": "secret", "component": "whole"}
     return frames.filled(
-        contracts.Inventory,
+        Inventory,
         ({**row, **same, "fingerprint": row["fingerprint"] and row["fingerprint"] * 64} for row in named),
     )
 

@@ -11,9 +11,9 @@ import typst
 from matplotlib.image import imread
 from pypdf import PdfReader
 
-from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.findings.audit import Audit
+from audit_lib.findings.contracts import Findings
 from audit_lib.report.publish.seal import plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
 from audit_lib.secrecy import guard
@@ -38,7 +38,7 @@ NAMED = "A" * 300
 def _audit(*subjects: str) -> Audit:
     row = {"check": "weak-value", "severity": "high", "status": "open"}
     rows = (row | {"id": f"f{number}", "subject": subject} for number, subject in enumerate(subjects))
-    return frames.audit(findings=filled(contracts.Findings, rows))
+    return frames.audit(findings=filled(Findings, rows))
 
 
 def _pdf(*subjects: str) -> bytes:

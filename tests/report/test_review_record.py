@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.findings.contracts import SignOffs
 from audit_lib.report.review_record import review_facts, review_record
+from audit_lib.rotation.contracts import Rotations
 from tests.support.made_up_audit import audit, filled
 
 
@@ -18,7 +19,7 @@ def _at(text: str) -> pd.Timestamp:
 def test_an_earlier_review_was_on_time_or_not(as_of: str | None, on_time: bool | None) -> None:
     """Signed within thirty days after its quarter it was; without a date of the review nobody knows."""
     row = {"by": "Ada", "at": _at("2026-07-30"), "as_of": None if as_of is None else _at(as_of)}
-    (signed,) = review_record(audit(sign_offs=filled(contracts.SignOffs, [row])))["signed_before"]
+    (signed,) = review_record(audit(sign_offs=filled(SignOffs, [row])))["signed_before"]
     assert signed["on_time"] is on_time
 
 
@@ -29,7 +30,7 @@ def test_the_mean_time_to_rotate_needs_each_one(days: list[float | None], mean: 
     """A rotation of which it is not known how long it took leaves the mean unknown."""
     trigger = {"proof": "proved", "triggered_at": _at("2026-07-01")}
     made = [{**trigger, "days_to_done_min": one} for one in days]
-    record = review_record(audit(rotations=filled(contracts.Rotations, made)))["days_to_rotate"]
+    record = review_record(audit(rotations=filled(Rotations, made)))["days_to_rotate"]
     assert (record["forced"], record["mean_min"]) == (len(days), mean)
 
 
@@ -43,7 +44,7 @@ def test_every_quarter_of_the_ledger_has_its_days_to_rotate() -> None:
     both = made("2026-07-02", 6.0, "ledger a#3")
     earlier = [made("2026-02-01", 1.0, "ledger a#1"), made("2026-05-01", 2.0, "ledger a#2"), both]
     frames = {
-        name: filled(contracts.Rotations, rows)
+        name: filled(Rotations, rows)
         for name, rows in (("earlier_rotations", earlier), ("rotations", [both]))
     }
     record = review_record(audit(**frames))["days_to_rotate_by_quarter"]

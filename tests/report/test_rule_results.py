@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.contracts import Findings
+from audit_lib.leaks.contracts import LeakPlaces, Leaks
 from audit_lib.project.policy import bundled_policy
 from audit_lib.project.policy.guide_rules import guide_rules
 from audit_lib.report.rule_results import tabulate_rules
@@ -86,7 +87,7 @@ def test_evidence_is_of_the_secret_itself(tmp_path: Path) -> None:
         for name in ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN")
     ]
     decider = 'checks = ["short-value"]\nsecrets = ["API_TOKEN"]'
-    row = _results(tmp_path, decider, findings=filled(contracts.Findings, found))
+    row = _results(tmp_path, decider, findings=filled(Findings, found))
     assert row["evidence"] == "API_TOKEN"
 
 
@@ -115,10 +116,8 @@ def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
 def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     """A value in a document is an exception of the rule on documents, and none of that on source code."""
     leak = {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}
-    leaks = filled(contracts.Leaks, [leak])
-    places = filled(
-        contracts.LeakPlaces, [{"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}]
-    )
+    leaks = filled(Leaks, [leak])
+    places = filled(LeakPlaces, [{"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}])
     found = {
         glob: _results(
             tmp_path, f'leaks_in = ["working tree"]\npaths = ["{glob}"]', leaks=leaks, leak_places=places

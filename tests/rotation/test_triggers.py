@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.base import contracts
+from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
 from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.rotation.triggers import tabulate_triggers
+from audit_lib.secrets.contracts import Freshness
 from tests.support.made_up_audit import filled
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
@@ -49,7 +50,7 @@ def _tabulate(
     subprocess.run(["git", "-C", root, *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     place = {"environment": "production", "service": "backend", "status": "fresh", "strict_status": ""}
     ages = filled(
-        contracts.Freshness,
+        Freshness,
         [{"secret": name, "lo_at": _at(lo), "hi_at": _at(hi), **place} for name, lo, hi in AGES],
     )
     return tabulate_triggers(load_project(root), bundled_policy("paiid"), Ledger(()), ages, AS_OF)
@@ -99,7 +100,7 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     lists, found = _tabulate(
         tmp_path, leavers_csv="who,date\nAda L,soon\nAda L,2027-01-01\n\nAda L,2026-09-02\n", log_json="{"
     )
-    told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in contracts.rows(lists)}
+    told = {row.source: (row.state, row.lines, row.read, row.not_understood) for row in rows(lists)}
     assert told == {
         "leavers.csv": ("read", 3, 2, 1),
         "breaches.csv": ("missing", None, None, None),

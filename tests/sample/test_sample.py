@@ -14,14 +14,15 @@ from click.testing import CliRunner
 
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
-from audit_lib.base.contracts import FRESHNESS, STATUSES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.contracts import STATUSES
 from audit_lib.project import load_project
 from audit_lib.project.load import remember_sample
 from audit_lib.sample import AS_OF, build_sample
 from audit_lib.sample.gzip_bytes import packed
 from audit_lib.sample.history import timeline
+from audit_lib.secrets.contracts import FRESHNESS
 from tests.support.paths import ROOT
 
 BUILD = "from audit_lib.sample import build_sample; build_sample(Path(sys.argv[1]))"

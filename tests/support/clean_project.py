@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import rows
+from audit_lib.base.frames import rows
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import rules_in_force
 from audit_lib.ledger import Draft, Ledger, all_heads, append

@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import EnvEntries, EnvHistory, Inventory, LogEvents, Sources
+from audit_lib.base.frames import Sources
 from audit_lib.ledger import Entry, Ledger
+from audit_lib.logs.contracts import LogEvents
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries, EnvHistory, Inventory
 from audit_lib.secrets.evidence import collect_evidence
 from audit_lib.secrets.freshness import tabulate_freshness
 

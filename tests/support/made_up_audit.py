@@ -7,11 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base import contracts
 from audit_lib.base.clock import Quarter
+from audit_lib.base.frames import Contract, Sources
 from audit_lib.findings.audit import Audit
+from audit_lib.findings.contracts import Findings
+from audit_lib.leaks.contracts import LeakCoverage
+from audit_lib.logins.contracts import Detections
+from audit_lib.logs.contracts import LogCounts
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
+from audit_lib.rotation.contracts import Rotations
+from audit_lib.secrets.contracts import Freshness
 from tests.support.rows import TABLES, rows_of
 
 QUARTER = Quarter(2026, 3)
@@ -23,7 +29,7 @@ def _at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def filled(contract: type[contracts.Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+def filled(contract: type[Contract], rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The rows as a frame; a column that they leave out and that cannot be null holds "", no or zero."""
     least = {"str": "", "bool": False, "int64": 0}
     columns = contract.columns().items()
@@ -47,7 +53,7 @@ def sources() -> pd.DataFrame:
     lines = ("lines", "read", "not_understood", "blank")
     made = (dict(zip(names, row, strict=True)) for row in rows)
     named = ({**row, **dict(zip(lines, row.pop("counts") or (None,) * 4, strict=True))} for row in made)
-    return filled(contracts.Sources, named)
+    return filled(Sources, named)
 
 
 def freshness() -> pd.DataFrame:
@@ -79,7 +85,7 @@ def freshness() -> pd.DataFrame:
         }
         for name, status, low, high, limit in rows
     )
-    return filled(contracts.Freshness, named)
+    return filled(Freshness, named)
 
 
 def log_counts() -> pd.DataFrame:
@@ -97,7 +103,7 @@ def log_counts() -> pd.DataFrame:
         {**row, "file": "app.log", "method": "GET", "route": "/api/x" if row["status"] else ""}
         for row in made
     )
-    return filled(contracts.LogCounts, named)
+    return filled(LogCounts, named)
 
 
 def findings() -> pd.DataFrame:
@@ -127,29 +133,29 @@ def findings() -> pd.DataFrame:
         }
         for check, severity, status, subject, evidence in rows
     )
-    return filled(contracts.Findings, named)
+    return filled(Findings, named)
 
 
 def detections() -> pd.DataFrame:
     """A detection that found nothing where the logs would have shown it."""
-    return filled(contracts.Detections, [{"detection": "A1", "verdict": "none", "severity": "info"}])
+    return filled(Detections, [{"detection": "A1", "verdict": "none", "severity": "info"}])
 
 
 def leak_coverage() -> pd.DataFrame:
     """Git and files, both searched, for three values."""
     parts = ("git objects", "files", "values")
     rows = ({"part": part, "place": ".", "state": "searched", "count": 3} for part in parts)
-    return filled(contracts.LeakCoverage, rows)
+    return filled(LeakCoverage, rows)
 
 
 def audit(**changed: pd.DataFrame) -> Audit:
     """The made-up audit; a frame given by name stands in for the usual one."""
     events = ("changes", "rotations", "sign_offs")
     names = ("evidence", "leaks", "leak_places", "leak_lives", "exposure", "clean_up", *events)
-    empty = {name: getattr(contracts, _contract(name)).of([]) for name in names}
+    empty = {name: CONTRACTS[_contract(name)].of([]) for name in names}
     empty |= {name: contract.of([]) for name, (contract, _) in TABLES.items()}
     made = {
-        "earlier_rotations": contracts.Rotations.of([]),
+        "earlier_rotations": Rotations.of([]),
         "sources": sources(),
         "freshness": freshness(),
         "log_counts": log_counts(),
@@ -167,6 +173,9 @@ def audit(**changed: pd.DataFrame) -> Audit:
         key_origin="file",
         tables={**empty, **made, **changed},
     )
+
+
+CONTRACTS = {contract.__name__: contract for contract in Contract.__subclasses__()}
 
 
 def _contract(name: str) -> str:

@@ -5,12 +5,34 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base import contracts
+from audit_lib.base.frames import Contract, Sources
+from audit_lib.findings.contracts import (
+    Acceptances,
+    Attestations,
+    Exceptions,
+    LedgerFaults,
+    Ownership,
+    RuleChanges,
+)
+from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakCoverage, LeakedSecrets
+from audit_lib.logins.contracts import Detections, GuideSearches, LogCoverage
+from audit_lib.logs.contracts import LogEvents
+from audit_lib.project.contracts import Configuration, GuideStatements
+from audit_lib.rotation.contracts import HalfRotations, Triggers
+from audit_lib.secrets.contracts import (
+    Drift,
+    EnvEntries,
+    Freshness,
+    Inventory,
+    Population,
+    PopulationSides,
+    RotationPairs,
+)
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
-TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
+TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
     "inventory": (
-        contracts.Inventory,
+        Inventory,
         {
             "secret": "API_TOKEN",
             "variable": "API_TOKEN",
@@ -53,7 +75,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "population": (
-        contracts.Population,
+        Population,
         {
             "name": "API_TOKEN",
             "service": "backend",
@@ -78,11 +100,11 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "population_sides": (
-        contracts.PopulationSides,
+        PopulationSides,
         {"side": "code", "names": 9, "secrets": 4, "alone": 0, "seen": "whole", "reason": "4 files"},
     ),
     "ownership": (
-        contracts.Ownership,
+        Ownership,
         {
             "secret": "API_TOKEN",
             "service": "backend",
@@ -98,7 +120,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "configuration": (
-        contracts.Configuration,
+        Configuration,
         {
             "topic": "blueprint value",
             "source": "render.yaml",
@@ -110,7 +132,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "triggers": (
-        contracts.Triggers,
+        Triggers,
         {
             "kind": "leaver",
             "source": "audit/leavers.csv",
@@ -125,7 +147,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "guide_statements": (
-        contracts.GuideStatements,
+        GuideStatements,
         {
             "topic": "minima",
             "source": "docs/SECRETS.md",
@@ -137,7 +159,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "drift": (
-        contracts.Drift,
+        Drift,
         {
             "secret": "API_TOKEN",
             "environment": "production",
@@ -153,7 +175,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "freshness": (
-        contracts.Freshness,
+        Freshness,
         {
             "secret": "API_TOKEN",
             "environment": "production",
@@ -178,7 +200,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "rotation_pairs": (
-        contracts.RotationPairs,
+        RotationPairs,
         {
             "secret": "ALPACA_KEY",
             "other_secret": "ALPACA_SECRET",
@@ -192,7 +214,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "half_rotations": (
-        contracts.HalfRotations,
+        HalfRotations,
         {
             "secret": "API_TOKEN",
             "environment": "production",
@@ -202,7 +224,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "sources": (
-        contracts.Sources,
+        Sources,
         {
             "source": "backend/.env",
             "kind": "env file",
@@ -221,7 +243,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "entries": (
-        contracts.EnvEntries,
+        EnvEntries,
         {
             "source": "backend/.env",
             "kind": "env file",
@@ -237,7 +259,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "log_events": (
-        contracts.LogEvents,
+        LogEvents,
         {
             "file": "app.log",
             "line": 3,
@@ -255,7 +277,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "log_coverage": (
-        contracts.LogCoverage,
+        LogCoverage,
         {
             "quarter": "2026Q3",
             "files": 1,
@@ -270,7 +292,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "guide_searches": (
-        contracts.GuideSearches,
+        GuideSearches,
         {
             "pattern": "401 Unauthorized",
             "path": "logs/*.log",
@@ -284,7 +306,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "detections": (
-        contracts.Detections,
+        Detections,
         {
             "detection": "A1",
             "verdict": "none",
@@ -299,7 +321,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "acceptances": (
-        contracts.Acceptances,
+        Acceptances,
         {
             "accepted_id": "due-secret:API_TOKEN:production/backend",
             "by": "R. Eviewer",
@@ -310,7 +332,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "attestations": (
-        contracts.Attestations,
+        Attestations,
         {
             "rule": "140",
             "question": "Is the role limited?",
@@ -321,7 +343,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "exposure": (
-        contracts.Exposure,
+        Exposure,
         {
             "leak_id": "leak-1",
             "secret": "API_TOKEN",
@@ -335,7 +357,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "leaked_secrets": (
-        contracts.LeakedSecrets,
+        LeakedSecrets,
         {
             "secret": "API_TOKEN",
             "environment": "production",
@@ -353,15 +375,15 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "chosen_passwords": (
-        contracts.ChosenPasswords,
+        ChosenPasswords,
         {"variable": "DB_PASSWORD", "deploys": True, "values": 0, "leak_ids": "leak-1", "places": "app.py:3"},
     ),
     "leak_coverage": (
-        contracts.LeakCoverage,
+        LeakCoverage,
         {"part": "files", "place": ".", "state": "searched", "count": 3, "reason": ""},
     ),
     "rule_changes": (
-        contracts.RuleChanges,
+        RuleChanges,
         {
             "subject": "secret API_TOKEN",
             "field": "max_age_days",
@@ -374,7 +396,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
         },
     ),
     "exceptions": (
-        contracts.Exceptions,
+        Exceptions,
         {
             "id": "overdue-secret:API_TOKEN:production/backend",
             "check": "overdue-secret",
@@ -397,7 +419,7 @@ TABLES: Mapping[str, tuple[type[contracts.Contract], dict[str, Any]]] = {
             "why": "assigned to Ada",
         },
     ),
-    "ledger_faults": (contracts.LedgerFaults, {"place": "alice.jsonl:3", "fault": "", "lost": False}),
+    "ledger_faults": (LedgerFaults, {"place": "alice.jsonl:3", "fault": "", "lost": False}),
 }
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.contracts import Detections
 from audit_lib.base.in_words import counted
+from audit_lib.logins.contracts import Detections
 from audit_lib.logins.coverage import Coverage, cover
 from audit_lib.logins.detect.application import find_application_failing
 from audit_lib.logins.detect.guessing import find_guessing, find_spraying

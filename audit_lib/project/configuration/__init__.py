@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from audit_lib.base.contracts import Configuration
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.git.commands import ignored, is_repository, tracked
 from audit_lib.project.configuration.answers import Answer, NotUnderstood, baseline_answers, unread
@@ -19,6 +18,7 @@ from audit_lib.project.configuration.image_builds import (
     image_builds,
     is_dockerfile,
 )
+from audit_lib.project.contracts import Configuration
 from audit_lib.project.discovery import files
 from audit_lib.project.places import Project
 from audit_lib.project.policy.rules import Policy

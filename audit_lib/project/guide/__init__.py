@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pandas as pd
 
-from audit_lib.base.contracts import GuideStatements
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.in_words import counted
+from audit_lib.project.contracts import GuideStatements
 from audit_lib.project.guide.catalogue import lists_agree
 from audit_lib.project.guide.commands import commands_are_safe
 from audit_lib.project.guide.dates import dates_agree

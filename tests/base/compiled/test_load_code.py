@@ -42,7 +42,7 @@ from audit_lib.cli.failures import failures
 from audit_lib.base.compiled.load_code import load_entry
 from audit_lib.logs.kernel.log_kernel import LOG_KERNEL
 load_entry(LOG_KERNEL)
-print(sorted({"numba", "pandas", "pandera", "scipy", "distributed"} & set(sys.modules)))
+print(sorted({"numba", "pandas", "scipy", "distributed"} & set(sys.modules)))
 """
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from audit_lib.base.clock import iso
-from audit_lib.base.contracts import Deploys
 from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
+from audit_lib.logs.contracts import Deploys
 from tests.support.small_logs import START, Ask, detections
 
 API, USER, EVIL = "/api/positions", "192.0.2.4", "203.0.113.9"

@@ -16,12 +16,12 @@ import nbformat
 import pytest
 from matplotlib.figure import Figure
 
-from audit_lib.base import contracts
 from audit_lib.base.errors import Refused
 from audit_lib.report.publish.seal import plan, seal, search
 from audit_lib.report.publish.value_classes import Classes, classify
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
 from tests.support.rows import TABLES
@@ -37,7 +37,7 @@ def _inventory(keeper: Keeper, *rows: dict[str, object]):
     for fields in rows:
         value = str(fields.pop("value"))
         made.append(row | {"fingerprint": keeper.take(value)} | fields)
-    return contracts.Inventory.of(made)
+    return Inventory.of(made)
 
 
 def _known() -> tuple[Keeper, Classes]:

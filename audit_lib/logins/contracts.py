@@ -1,43 +1,14 @@
-"""The frames about logs: counts, events, and what was detected in them."""
+"""The columns of the frames about requests and logins."""
 
 import pandas as pd
 
-from audit_lib.base.contracts.base import Contract, Field, Instant, Series
+from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.severities import SEVERITIES
 
-
-class LogCounts(Contract):
-    """One row for each group of requests and messages in the period; every line is in `lines` of Sources."""
-
-    file: Series[str]
-    day: Series[str] = Field(nullable=True)  # "2026-09-30" UTC; null: no date before it in its file
-    kind: Series[str]  # docs/log_formats.md#requests and docs/log_formats.md#messages
-    status: Series[pd.Int64Dtype] = Field(nullable=True)  # null on messages
-    client: Series[str]  # "" where the line names none
-    method: Series[str]
-    route: Series[str]  # path without query, identifiers collapsed
-    count: Series[int]
-    untimed: Series[int]  # how many of `count` carry no time of their own
-    line: Series[int]  # of the first
-    untimed_line: Series[pd.Int64Dtype] = Field(nullable=True)  # of the first without a time; null: none
-
-
-class LogEvents(Contract):
-    """One row for each failed request and each message of a known kind, with its place."""
-
-    file: Series[str]
-    line: Series[int]
-    at: Series[Instant] = Field(nullable=True)  # null: the line carries no time
-    not_before_at: Series[Instant] = Field(nullable=True)  # the nearest timed lines of the file
-    not_after_at: Series[Instant] = Field(nullable=True)
-    day: Series[str] = Field(nullable=True)
-    kind: Series[str]
-    message: Series[str]  # the message kind's name in log_formats.toml; "" for a request
-    status: Series[pd.Int64Dtype] = Field(nullable=True)
-    client: Series[str]
-    method: Series[str]
-    route: Series[str]
-    subject: Series[str]  # what the message names: a variable, a masked e-mail address; never a value
+SOURCE_CLASSES = (
+    "known", "new address", "new network", "not known if new", "failing only", "internal", "unnamed",
+    "not in the window",
+)  # fmt: skip
 
 
 class LogCoverage(Contract):
@@ -82,23 +53,6 @@ class GuideSearches(Contract):
     remedy: Series[str]
 
 
-class LogMinutes(Contract):
-    """One row for each minute, status, client, method and route of the requests that carry a time.
-
-    Failed logins by a declared status, message or redirect have rows of their own.
-    """
-
-    file: Series[str]
-    minute_at: Series[Instant]  # the first instant of the minute
-    status: Series[int]
-    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
-    client: Series[str]
-    method: Series[str]
-    route: Series[str]
-    count: Series[int]
-    line: Series[int]  # of the first
-
-
 class Alerts(Contract):
     """One row for each alert of the policy, over the time that is watched."""
 
@@ -137,3 +91,41 @@ class Detections(Contract):
     count: Series[int]
     severity: Series[str] = Field(isin=SEVERITIES)
     evidence: Series[str]  # file:line, separated by "; "
+
+
+class Requests(Contract):
+    """One row for each group of requests; an untimed one has the bounds that its file's dates give it.
+
+    Untimed rows come first, then the timed ones in the order of time. Texts are categories: of millions of
+    rows a few hundred differ.
+    """
+
+    file: Series[pd.CategoricalDtype]
+    not_before_at: Series[Instant] = Field(nullable=True)  # null: no date before it in its file
+    not_after_at: Series[Instant] = Field(nullable=True)  # null: no date after it in its file
+    timed: Series[bool]  # its line carries a time of its own
+    status: Series[int]
+    client: Series[pd.CategoricalDtype]
+    method: Series[pd.CategoricalDtype]
+    route: Series[pd.CategoricalDtype]
+    protected: Series[bool]  # the policy says so, or it has refused somebody
+    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
+    refused: Series[bool]  # 401, 403, or declared to be a failed login
+    count: Series[int]
+    line: Series[int]  # of the first
+
+
+class Clients(Contract):
+    """One row for each address with requests in the window, and what is known of it from before."""
+
+    client: Series[str]
+    network: Series[str]  # its /24 or /64; "" if it is not an address
+    classification: Series[str] = Field(isin=SOURCE_CLASSES)
+    first_at: Series[Instant] = Field(nullable=True)  # in all logs read; null: untimed only
+    last_at: Series[Instant] = Field(nullable=True)
+    requests: Series[int]  # in the window
+    failures: Series[int]  # refused, in the window
+    successes: Series[int]  # 2xx on protected routes, in the window
+    may_be: Series[int]  # of the requests, how many are perhaps outside the window
+    successes_before: Series[int]  # 2xx on protected routes, surely before the window
+    routes: Series[int]

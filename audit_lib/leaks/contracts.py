@@ -1,15 +1,19 @@
-"""The frames about leaks: what is searched for, where it was found, and what that means."""
+"""The columns of the frames about leaks."""
 
 import pandas as pd
 
-from audit_lib.base.contracts.base import Contract, Field, Instant, Series
+from audit_lib.base.frames import Contract, Field, Instant, Series
 
 LEAK_KINDS = ("leak", "template", "weak default", "truncated", "pattern", "possible", "hash")
+
+
 PLACES = (
     "commit", "note", "stash", "other ref", "reflog", "unreachable", "staged", "path", "commit message",
     "commit author", "tag", "working tree", "bundle", "log", "notebook", "git file", "git object",
     "assistant", "shell history", "chat export", "outside", "scanner report",
 )  # fmt: skip
+
+
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 
 

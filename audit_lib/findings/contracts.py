@@ -1,15 +1,40 @@
-"""The frames about findings, and what changed since the last report."""
+"""The columns of the frames about findings and decisions."""
 
 import pandas as pd
 
-from audit_lib.base.contracts.base import STATUSES, Contract, Field, Instant, Series
+from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.severities import SEVERITIES
+
+STATUSES = ("open", "accepted", "unknown")
+
+
+class Ownership(Contract):
+    """One row for each secret of the policy: what it is for, who answers for it, what it can do."""
+
+    secret: Series[str]
+    service: Series[str]
+    purpose: Series[str]  # "" if the policy does not say, as of the others
+    owner: Series[str]
+    owner_guess: Series[str]  # who last changed a line that reads it, by git; "" if an owner is named
+    reach: Series[str]  # what it can do
+    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
+    period_reason: Series[str]
+    reviewed_at: Series[Instant] = Field(nullable=True)  # the later of the policy's date and attestations
+    reviewed_by: Series[str]  # who attested; "" if the policy alone says so, or nobody did
+    review: Series[str] = Field(isin=("current", "late", "missing"))
+
 
 # In the order in which a reader wants them.
 CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")
+
+
 RULE_EFFECTS = ("lowers", "neutral", "not known")
+
+
 # In the order in which a reader wants them.
 EXCEPTION_STATES = ("contradicted", "open", "unknown", "accepted", "claimed closed", "closed")
+
+
 RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")
 
 
@@ -31,19 +56,6 @@ class Findings(Contract):
     guide_lines: Series[str]
     accepted_by: Series[str]
     accepted_until_at: Series[Instant] = Field(nullable=True)
-
-
-class Actions(Contract):
-    """One row for each thing to do, the most urgent first: a new value, a file, a document, a purge."""
-
-    number: Series[int] = Field(unique=True)
-    action: Series[str]
-    why: Series[str]  # the gravest reasons, with a place
-    owner: Series[str]  # as the policy names it, else "not named"
-    severity: Series[str] = Field(isin=SEVERITIES)  # of the worst finding that it closes
-    by_at: Series[Instant]
-    closes: Series[int]  # open findings
-    finding_ids: Series[str]  # separated by "; "
 
 
 class Acceptances(Contract):
@@ -78,23 +90,6 @@ class Attestations(Contract):
     by: Series[str]
     reason: Series[str]
     until_at: Series[Instant] = Field(nullable=True)
-
-
-class RuleResults(Contract):
-    """One row for each rule of the guide: what decides it, on how much, and what came out."""
-
-    rule: Series[str] = Field(unique=True)
-    says: Series[str]
-    guide_lines: Series[str]
-    decided_by: Series[str]  # checks, a person, or what of the program holds it
-    procedure: Series[str]
-    population: Series[pd.Int64Dtype] = Field(nullable=True)  # null: nothing that could be counted
-    tested: Series[pd.Int64Dtype] = Field(nullable=True)
-    exceptions: Series[pd.Int64Dtype] = Field(nullable=True)
-    not_known: Series[pd.Int64Dtype] = Field(nullable=True)
-    verdict: Series[str] = Field(isin=RULE_VERDICTS)
-    evidence: Series[str]  # ids of findings and leaks, separated by "; "
-    reason: Series[str]
 
 
 class LedgerFaults(Contract):

@@ -1,12 +1,51 @@
-"""The frames about secrets: what is there, how old, and where alike."""
+"""The columns of the frames about secrets and their ages."""
 
 import pandas as pd
 
-from audit_lib.base.contracts.base import FRESHNESS, Contract, Field, Instant, Series
+from audit_lib.base.frames import LINE_STATES, Contract, Field, Instant, Series
+
+FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
+
+
+class EnvEntries(Contract):
+    """One row for each line of an env source; its state says where the line ended."""
+
+    source: Series[str]
+    kind: Series[str]  # env file | export | example | backup | given values
+    environment: Series[str]
+    service: Series[str]
+    line: Series[int]  # 1-based; of the platform's JSON, the position of the entry
+    state: Series[str] = Field(isin=LINE_STATES)
+    name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
+    # Null if there is no name, the value is empty, or not known (secrets/env_lines.py: UNKNOWN_VALUES).
+    fingerprint: Series[str] = Field(nullable=True)
+    readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
+    faults: Series[str]  # comma-separated, as secrets/env_lines.py lists them
+    loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
+
+
+class EnvHistory(Contract):
+    """One row for each commit that brought a value into a variable of an env file (evidence E5).
+
+    The values of its parents are other ones; committer dates, all refs.
+    """
+
+    file: Series[str]
+    name: Series[str]
+    component: Series[str]  # whole | password
+    fingerprint: Series[str]
+    commit: Series[str]
+    committed_at: Series[Instant]
+    parents_at: Series[Instant] = Field(nullable=True)  # the earliest parent; null: none that shows it
+    on_head: Series[bool]  # HEAD descends from the commit, or is it
+    at_head: Series[bool]  # HEAD's file holds this value
+
 
 # bound: bounds the tenure. return: the value was in force here before, with another one between.
 # sighting: the value was seen elsewhere. claim: corroborates, bounds nothing. left out: dated after as_of.
 EVIDENCE_ROLES = ("bound", "return", "sighting", "claim", "left out")
+
+
 SIDES = ("code", "policy", "env files", "examples", "platform", "ledger")
 
 
@@ -156,17 +195,15 @@ class PopulationSides(Contract):
     reason: Series[str]
 
 
-class Ownership(Contract):
-    """One row for each secret of the policy: what it is for, who answers for it, what it can do."""
+class RotationPairs(Contract):
+    """One row for each two secrets that must be rotated together, in each environment that has both."""
 
     secret: Series[str]
-    service: Series[str]
-    purpose: Series[str]  # "" if the policy does not say, as of the others
-    owner: Series[str]
-    owner_guess: Series[str]  # who last changed a line that reads it, by git; "" if an owner is named
-    reach: Series[str]  # what it can do
-    max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
-    period_reason: Series[str]
-    reviewed_at: Series[Instant] = Field(nullable=True)  # the later of the policy's date and attestations
-    reviewed_by: Series[str]  # who attested; "" if the policy alone says so, or nobody did
-    review: Series[str] = Field(isin=("current", "late", "missing"))
+    other_secret: Series[str]
+    environment: Series[str]
+    service: Series[str]  # of `secret`
+    relation: Series[str] = Field(isin=("together", "apart", "unknown"))
+    lo_at: Series[Instant] = Field(nullable=True)  # `secret` came into force after this …
+    hi_at: Series[Instant] = Field(nullable=True)  # … and by this
+    other_lo_at: Series[Instant] = Field(nullable=True)
+    other_hi_at: Series[Instant] = Field(nullable=True)

@@ -1,11 +1,16 @@
-"""The frames about rotations: what was rotated, what was left half done, and how each leak's life stands."""
+"""The columns of the frames about rotations."""
 
 import pandas as pd
 
-from audit_lib.base.contracts.base import FRESHNESS, Contract, Field, Instant, Series
+from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.secrets.contracts import FRESHNESS
 
 DONE, NOT_DONE, NOT_KNOWN = "done", "not done", "not known"
+
+
 TICKS = ("removed", "rotated", "revoked", "refused")
+
+
 STATES = (DONE, NOT_DONE, NOT_KNOWN)
 
 
@@ -20,20 +25,6 @@ class Schedule(Contract):
     advised_at: Series[Instant] = Field(nullable=True)  # rotate by; null: its age is not known
     possible_at: Series[Instant] = Field(nullable=True)  # it may be overdue from then on
     provable_at: Series[Instant] = Field(nullable=True)  # it is overdue from then on
-
-
-class RotationPairs(Contract):
-    """One row for each two secrets that must be rotated together, in each environment that has both."""
-
-    secret: Series[str]
-    other_secret: Series[str]
-    environment: Series[str]
-    service: Series[str]  # of `secret`
-    relation: Series[str] = Field(isin=("together", "apart", "unknown"))
-    lo_at: Series[Instant] = Field(nullable=True)  # `secret` came into force after this …
-    hi_at: Series[Instant] = Field(nullable=True)  # … and by this
-    other_lo_at: Series[Instant] = Field(nullable=True)
-    other_hi_at: Series[Instant] = Field(nullable=True)
 
 
 class Rotations(Contract):

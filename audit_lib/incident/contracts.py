@@ -1,56 +1,15 @@
-"""The frames of an investigation: what happened in a window, who, what it means, what to do."""
+"""The columns of the frames of an investigation."""
 
-import pandas as pd
+from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.logins.contracts import SOURCE_CLASSES
 
-from audit_lib.base.contracts.base import Contract, Field, Instant, Series
-
-SOURCE_CLASSES = (
-    "known", "new address", "new network", "not known if new", "failing only", "internal", "unnamed",
-    "not in the window",
-)  # fmt: skip
 TIMELINE_KINDS = (
     "refused", "answered", "failed logins", "change", "commit", "deploy", "boot", "failed start",
     "leak", "database failure", "log gap",
 )  # fmt: skip
+
+
 VERDICTS = ("likely", "possible", "unlikely", "unknown")
-
-
-class Requests(Contract):
-    """One row for each group of requests; an untimed one has the bounds that its file's dates give it.
-
-    Untimed rows come first, then the timed ones in the order of time. Texts are categories: of millions of
-    rows a few hundred differ.
-    """
-
-    file: Series[pd.CategoricalDtype]
-    not_before_at: Series[Instant] = Field(nullable=True)  # null: no date before it in its file
-    not_after_at: Series[Instant] = Field(nullable=True)  # null: no date after it in its file
-    timed: Series[bool]  # its line carries a time of its own
-    status: Series[int]
-    client: Series[pd.CategoricalDtype]
-    method: Series[pd.CategoricalDtype]
-    route: Series[pd.CategoricalDtype]
-    protected: Series[bool]  # the policy says so, or it has refused somebody
-    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
-    refused: Series[bool]  # 401, 403, or declared to be a failed login
-    count: Series[int]
-    line: Series[int]  # of the first
-
-
-class Clients(Contract):
-    """One row for each address with requests in the window, and what is known of it from before."""
-
-    client: Series[str]
-    network: Series[str]  # its /24 or /64; "" if it is not an address
-    classification: Series[str] = Field(isin=SOURCE_CLASSES)
-    first_at: Series[Instant] = Field(nullable=True)  # in all logs read; null: untimed only
-    last_at: Series[Instant] = Field(nullable=True)
-    requests: Series[int]  # in the window
-    failures: Series[int]  # refused, in the window
-    successes: Series[int]  # 2xx on protected routes, in the window
-    may_be: Series[int]  # of the requests, how many are perhaps outside the window
-    successes_before: Series[int]  # 2xx on protected routes, surely before the window
-    routes: Series[int]
 
 
 class Timeline(Contract):

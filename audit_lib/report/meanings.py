@@ -9,8 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base import contracts
-from audit_lib.base.contracts.base import Column, Contract
+from audit_lib.base.frames import Column, Contract
 
 _FIELD = re.compile(r"    (\w+): Series\[")
 # What columns of many frames mean, if their contract says no more.
@@ -59,8 +58,7 @@ _EVERYWHERE = {
 @cache
 def contract_of(columns: tuple[str, ...]) -> type[Contract] | None:
     """The contract with exactly these columns; None if no contract has them."""
-    every = [one for one in vars(contracts).values() if isinstance(one, type) and issubclass(one, Contract)]
-    return next((one for one in every if one is not Contract and tuple(one.types()) == columns), None)
+    return next((one for one in Contract.__subclasses__() if tuple(one.types()) == columns), None)
 
 
 def summary(contract: type[Contract]) -> str:

@@ -1,0 +1,173 @@
+"""What all contracts share: columns in order, types, words that several frames use."""
+
+from collections import namedtuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_args
+
+import numpy as np
+import pandas as pd
+
+Kind = TypeVar("Kind")
+Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
+
+LINE_STATES = ("read", "not understood", "blank")
+
+_INSTANT = pd.DatetimeTZDtype("us", "UTC")
+_TYPES: dict[Any, Any] = {
+    Instant: _INSTANT,
+    str: pd.StringDtype(na_value=np.nan),
+    bool: np.dtype(bool),
+    int: np.dtype("int64"),
+    float: np.dtype("float64"),
+}
+
+
+class Series(Generic[Kind]):
+    """The annotation of a contract's column: of which type its values are."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a contract says of a column."""
+
+    type: Any = None  # as pandas has it
+    nullable: bool = False
+    unique: bool = False
+    isin: tuple[str, ...] = ()  # its only words; empty: any
+
+
+def Field(*, nullable: bool = False, unique: bool = False, isin: Collection[str] = ()) -> Any:  # noqa: N802
+    """What a contract says of a column beside its type."""
+    return Column(nullable=nullable, unique=unique, isin=tuple(isin))
+
+
+class ContractBroken(AssertionError):
+    """A frame is not what its contract says: a fault of this program, never of what was read."""
+
+
+class Contract:
+    """The base of all contracts: exactly the columns named, coerced to their types, in their order."""
+
+    _columns: ClassVar[Mapping[str, Column]] = {}
+
+    def __init_subclass__(cls) -> None:
+        declared = vars(cls)
+        cls._columns = {
+            name: replace(declared.get(name, Column()), type=_type(*get_args(kind)))
+            for name, kind in cls.__annotations__.items()
+        }
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """A judged frame of the rows given, with its columns and types also if there is no row."""
+        return cls.checked(pd.DataFrame(list(rows), columns=list(cls.columns())))
+
+    @classmethod
+    def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with a fresh index, each column coerced and judged; ends the function that builds it.
+
+        Raises:
+            ContractBroken: it is not what the contract says. Names contract and column, never a value.
+        """
+        fresh = frame.reset_index(drop=True)
+        columns = cls.columns()
+        if list(fresh) != list(columns):
+            odd = sorted({*map(str, fresh)} ^ {*columns}) or "their order"
+            raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
+        given = dict(fresh.items())  # to ask the frame for a column takes as long as to judge it
+        judged = {name: _judged(cls.__name__, name, given[name], column) for name, column in columns.items()}
+        return pd.DataFrame(judged, index=fresh.index, copy=False)
+
+    @classmethod
+    def shaped(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """The rows with the columns and types of the contract, unchecked: for one that is filtered first."""
+        return pd.DataFrame(list(rows), columns=list(cls.types())).astype(cls.types())
+
+    @classmethod
+    def columns(cls) -> Mapping[str, Column]:
+        """What is said of each column, in order."""
+        return cls._columns
+
+    @classmethod
+    def types(cls) -> dict[str, Any]:
+        """The type of each column, in order."""
+        return {name: column.type for name, column in cls._columns.items()}
+
+
+def _type(kind: Any) -> Any:
+    return _TYPES[kind] if kind in _TYPES else kind()
+
+
+def _judged(contract: str, name: str, values: pd.Series, column: Column) -> pd.Series:
+    """The column in its type, if it is what the contract says of it."""
+    # Before it is coerced: as a bool a missing value would be `False`.
+    if not column.nullable and bool(values.isna().any()):
+        raise ContractBroken(f"{contract}: nothing in {name} may be null")
+    try:
+        coerced = _coerced(values, column)
+    except (TypeError, ValueError):
+        raise ContractBroken(f"{contract}: {name} cannot be {column.type}") from None
+    if column.unique and not coerced.is_unique:
+        raise ContractBroken(f"{contract}: {name} names something twice")
+    if column.isin and not bool(coerced.dropna().isin(column.isin).all()):
+        raise ContractBroken(f"{contract}: {name} must be one of {', '.join(column.isin)}")
+    return coerced
+
+
+def _coerced(values: pd.Series, column: Column) -> pd.Series:
+    # By name: categories with words equal no categories without, and comparing types takes long.
+    if values.dtype.name == column.type.name:
+        return values
+    instants = pd.to_datetime(values, utc=True) if column.type == _INSTANT else values
+    return instants.astype(column.type)
+
+
+def rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Each row of a frame as a named tuple of Python's own values, in order; a null is None."""
+    if frame.empty:
+        return iter(())
+    kind = _row_of(tuple(map(str, frame)))
+    return map(kind._make, zip(*(_values(column) for _, column in frame.items()), strict=True))
+
+
+@lru_cache(maxsize=256)  # making one takes longer than a row
+def _row_of(columns: tuple[str, ...]) -> Any:
+    return namedtuple("Row", columns, rename=True)
+
+
+def _values(column: pd.Series) -> Any:
+    # Of a column that was pickled `to_numpy(copy=True)` is a view: what is written here would be there, too.
+    values = np.array(column.to_numpy(dtype=object))
+    values[column.isna().to_numpy()] = None
+    return values
+
+
+class Sources(Contract):
+    """One row for each source that was expected or found, supplied or not."""
+
+    source: Series[str]  # the path within the project, or "--env production/backend"
+    # env file | example | backup | given values | log | deploy list | leaver list | guide | policy | …
+    kind: Series[str]
+    environment: Series[str]  # "" where it has none
+    service: Series[str]
+    state: Series[str] = Field(isin=("read", "missing", "unreadable", "empty", "refused"))
+    reason: Series[str]
+    lines: Series[pd.Int64Dtype] = Field(nullable=True)  # null: it has no lines, or was not read
+    read: Series[pd.Int64Dtype] = Field(nullable=True)  # of a log: requests, messages and text only
+    requests: Series[pd.Int64Dtype] = Field(nullable=True)
+    messages: Series[pd.Int64Dtype] = Field(nullable=True)
+    text_only: Series[pd.Int64Dtype] = Field(nullable=True)
+    not_understood: Series[pd.Int64Dtype] = Field(nullable=True)
+    blank: Series[pd.Int64Dtype] = Field(nullable=True)
+    # Of a log: whether any time has no zone of its own, and none is declared, so that it was taken as UTC.
+    zone_assumed: Series[pd.BooleanDtype] = Field(nullable=True)
+    size_bytes: Series[pd.Int64Dtype] = Field(nullable=True)
+    sha256: Series[str] = Field(nullable=True)  # null for env files and exports
+    keyed_digest: Series[str] = Field(nullable=True)  # of env files and exports, by Key.digest
+    modified_at: Series[Instant] = Field(nullable=True)
+    mode: Series[str] = Field(nullable=True)  # "0600"; null where the platform has none
+    tracked: Series[pd.BooleanDtype] = Field(nullable=True)  # by git; null where there is no git
+    ignored: Series[pd.BooleanDtype] = Field(nullable=True)
+    remedy: Series[str]  # for a source that is missing, the command that would supply it
