@@ -304,9 +304,8 @@ def silences(traffic: Traffic) -> list[tuple[int, int, float]]:
     """Stretches without a request in which many were to be expected: first and last minute, and how many."""
     rule, requests = traffic.policy.application_failing, traffic.requests
     minutes = requests["minute"].drop_duplicates().sort_values()
-    days = max(1, requests["at"].dt.floor("D").nunique())
-    sums = requests.groupby(requests["at"].dt.hour)["count"].sum().reindex(range(24), fill_value=0)
-    usual = (sums / (days * 60)).to_numpy()  # a minute, by the hour of the day
+    hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
+    usual = hours.groupby(hours.index.hour).median().reindex(range(24), fill_value=0).to_numpy() / 60
     found = []
     for last, pause in zip(minutes, minutes.diff(), strict=True):
         if pause > rule.silence_minutes:

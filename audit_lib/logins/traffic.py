@@ -26,7 +26,7 @@ PROVEN_BY_SSH = (
 )  # fmt: skip
 # A server writes the refusal and the application its message within so many seconds: one login.
 _SAME_LOGIN = 5
-_MOST_PER_SUCCESS = 3  # mistypes of an address and day, on average
+_MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from audit_lib.audit import run_audit
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.ledger import Ledger
 from audit_lib.logins.alerts import evaluate
-from audit_lib.logins.declared import tabulate_logins
-from audit_lib.logins.detections import DetectionPolicy, detect, detection_policy, gather, tabulate
-from audit_lib.logins.proposals import propose
+from audit_lib.logins.declared import propose, tabulate_logins
+from audit_lib.logins.detect import detect
+from audit_lib.logins.parameters import DetectionPolicy, detection_policy
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
@@ -33,7 +34,7 @@ from tests.support.small_logs import DECLARED_LOG
 
 UNTIL = START + timedelta(days=14)
 # Detections that look at failed logins.
-GUESSING = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A9", "A10", "A11", "A13", "A14", "A20"}
+GUESSING = {"guessing", "spraying", "let-in", "known-clients-failing"}
 POLICY = 'name = "own"\nextends = "generic"\n[detections]\nclients = "real"\n'
 DECLARES_401 = "[detections.failure]\nstatuses = [401, 403]\n"
 
@@ -56,9 +57,7 @@ def _project(
 
 def _detections(rules: DetectionPolicy, logs: LogRead, until: datetime = UNTIL) -> pd.DataFrame:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
-    return tabulate(
-        detect(gather(*frames, Ledger(), rules, START, until, log_sources=(DECLARED_LOG,)), rules)
-    )
+    return detect(gather(*frames, Ledger(), rules, START, until, log_sources=(DECLARED_LOG,)))
 
 
 def _declared(application: Application) -> str:
@@ -84,9 +83,9 @@ def test_failed_logins_are_exact_once_declared(application: Application, tmp_pat
     assert (table["failed"], table["declared_in"]) == (truth(made).total(), "audit.toml")
     assert _alert(policy, rules, logs) == "fired"
     found = _detections(rules, logs)
-    bursts = found[found["detection"].eq("A1") & found["verdict"].eq("found")]
+    bursts = found[found["detection"].eq("guessing") & found["verdict"].eq("found")]
     assert ATTACKER in set(bursts["subject"])
-    entered = found[found["detection"].eq("A7")]
+    entered = found[found["detection"].eq("let-in")]
     if application.tells_success:
         assert ATTACKER in set(entered["subject"])
     else:
@@ -154,7 +153,7 @@ succeeded_statuses = [401]
     honest = _detections(rules, before)
     _, rules, after = _project(tmp_path / "after", "".join(log), lever, DECLARES_401)
     pulled = _detections(rules, after)
-    assert {"A1", "A3", "A7"} <= {detection for detection, _, _ in _incidents(honest)}
+    assert {"guessing", "let-in"} <= {detection for detection, _, _ in _incidents(honest)}
     assert _incidents(honest) <= _incidents(pulled)
     assert before.counts["kind"].tolist() == after.counts["kind"].tolist()
 
@@ -181,19 +180,6 @@ def test_a_redirect_tells_who_got_in_if_both_ends_are_declared(tmp_path: Path) -
     assert counts == {("other", "198.51.100.9"): 2, ("other", ATTACKER): 1, (DECLARED, ATTACKER): 1}
 
 
-@pytest.mark.parametrize("form", ["203.0.113.66", "203.0.113.0/24"])
-def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> None:
-    """An own monitor's incident stays what it is, with a word that it is known."""
-    log = "".join(_line(10 * n, ATTACKER, "POST /api/login", 401) for n in range(20))
-    before = _detections(*_project(tmp_path / "before", log, policy=DECLARES_401)[1:])
-    known = f'known_clients = ["{form}"]\n{DECLARES_401}'
-    after = _detections(*_project(tmp_path / "after", log, policy=known)[1:])
-    assert _incidents(before) == _incidents(after)
-    told = after.loc[after["verdict"].eq("found") & after["subject"].eq(ATTACKER), "classification"]
-    assert len(told)
-    assert told.str.contains("known client").all()
-
-
 @pytest.mark.parametrize(
     ("path", "answered"),
     [
@@ -207,9 +193,9 @@ def test_known_clients_are_marked_and_not_dropped(form: str, tmp_path: Path) -> 
     ],
 )
 def test_dotfiles_are_a_class_of_their_own(path: str, answered: bool, tmp_path: Path) -> None:
-    """A15 finds whoever is answered for a name that begins with a dot, but for /.well-known/."""
+    """Probing is whoever is answered for a name that begins with a dot, but for /.well-known/."""
     found = _detections(*_project(tmp_path / "app", _line(0, ATTACKER, f"GET {path}", 200))[1:])
-    severities = set(found.loc[found["detection"].eq("A15") & found["verdict"].eq("found"), "severity"])
+    severities = set(found.loc[found["detection"].eq("probing") & found["verdict"].eq("found"), "severity"])
     assert severities == ({"critical"} if answered else set())
 
 
@@ -220,7 +206,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
     policy, rules, logs = _project(tmp_path / "app", log, lever)
     assert _alert(policy, rules, logs) == "unknown"
     reasons = _detections(rules, logs).set_index("detection")["reason"]
-    assert "audit.toml alone declares logins" in reasons["A1"]
+    assert "audit.toml alone declares logins" in reasons["guessing"]
 
 
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])
@@ -231,11 +217,11 @@ def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: P
     audit, policy = (given, "") if place == "audit.toml" else ("", given)
     _, rules, logs = _project(tmp_path / "app", said[0], audit, policy)
     found = _detections(rules, logs)
-    entered = found[found["detection"].eq("A7")]
+    entered = found[found["detection"].eq("let-in")]
     if place == "policy":
         assert set(entered["verdict"]) == {"unknown"}
     else:
-        assert entered["classification"].str.contains("does not declare a success").all()
+        assert entered["classification"].str.contains("does not declare this a success").all()
 
 
 @pytest.mark.parametrize("identities", ["masked", "full"])

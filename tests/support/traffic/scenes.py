@@ -70,7 +70,7 @@ def changed(seed: object, *, recorded: bool = True) -> Scene:
     lines, truths = list(ordinary(seed, DAYS)), []
     at = 16 * DAY + chance.uniform(8, 15) * HOUR
     lines, truth = storm(chance, at, f"storm {seed}", lines)
-    truths.append(truth if recorded else replace(truth, detection="A11"))
+    truths.append(truth)
     if recorded:
         for plant, day in ((broken, 21), (silent, 23)):
             lines, truth = plant(

@@ -1,0 +1,322 @@
+"""Log tables: totals beside failures, what is unusual, how much was seen, when tokens were used last."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from audit_lib.base.clock import Quarter
+from audit_lib.base.frames import Sources
+from audit_lib.logins import tables
+from audit_lib.logins.contracts import Requests
+from audit_lib.logins.tables import (
+    NO_ANSWER,
+    daily,
+    last_uses,
+    tabulate_guide_searches,
+    tabulate_log_coverage,
+)
+from audit_lib.logs.contracts import LogCounts
+from audit_lib.logs.frames import LogRead
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import LogSource, Project
+from audit_lib.project.policy import DocumentedGrep, Policy, SecretRule
+
+LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
+2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com
+INFO:     203.0.113.7:1 - "POST /login HTTP/1.1" 401 Unauthorized
+INFO:     203.0.113.7:1 - "GET /a HTTP/1.1" 200 OK
+INFO:     203.0.113.8:1 - "GET /a HTTP/1.1" 200 OK
+2026-08-02T10:00:00Z INFO:     203.0.113.7:1 - "GET /a HTTP/1.1" 403 Forbidden
+2026-08-02T10:00:01Z INFO:     203.0.113.8:1 - "GET /a HTTP/1.1" 429 Too Many Requests
+not understood
+
+"""
+
+
+def _read(folder: Path, content: bytes) -> LogRead:
+    (folder / "a.log").write_bytes(content)
+    return read_logs(Project("test", folder, log_sources=(LogSource("*.log"),)), None)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> LogRead:
+    """A log with each kind of request, timed and not."""
+    return _read(tmp_path, LOG)
+
+
+def _rows(table: pd.DataFrame, *columns: str) -> list[list[object]]:
+    return table[list(columns)].astype(object).where(table[list(columns)].notna(), None).to_numpy().tolist()
+
+
+def test_clients_and_routes_come_with_most_failures_first(log: LogRead) -> None:
+    """The order is total: failures, requests, then the name."""
+    assert _rows(tables.by_client(log.counts), "client", "requests", "failures", "forbidden") == [
+        ["203.0.113.7", 3, 2, 1],
+        ["203.0.113.8", 2, 1, 0],
+        ["203.0.113.9", 1, 1, 0],
+    ]
+    assert _rows(tables.by_route(log.counts), "route", "method", "requests", "failures") == [
+        ["/a", "GET", 4, 2],
+        ["/early", "GET", 1, 1],
+        ["/login", "POST", 1, 1],
+    ]
+
+
+def test_kinds_are_all_listed_also_those_that_never_occurred(log: LogRead) -> None:
+    """A kind with no line reads 0, not absent."""
+    kinds = dict(_rows(tables.by_kind(log.counts), "kind", "count"))
+    assert (kinds["unauthorized"], kinds["rate_limited"], kinds["jwt_invalid"], kinds["other"]) == (
+        2,
+        1,
+        0,
+        2,
+    )
+
+
+def test_what_the_log_cannot_tell_apart_is_said(log: LogRead) -> None:
+    """A 401 without a line of the application has no reason: the table says which reasons those can be."""
+    table = tables.reasons(log.counts)
+    assert table["count"].tolist() == [1, 0, 1]
+    assert "does not distinguish" in table["reason"].iloc[-1]
+
+
+def test_totals_stand_beside_failures(log: LogRead) -> None:
+    """Lines, requests, failures, what has no time and what has no day."""
+    assert tables.totals(log.sources, log.counts)["count"].tolist() == [9, 7, 0, 1, 1, 6, 4, 1, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "nothing was read"),
+        (b"??\n", "nothing was read"),
+        (b"INFO: started\n", "lines read, but no request"),
+    ],
+)
+def test_a_quarter_without_logs_is_not_no_failures(tmp_path: Path, content: bytes, said: str) -> None:
+    """Where nothing was read the totals say so, and every table stands with no row."""
+    read = _read(tmp_path, content)
+    assert tables.totals(read.sources, read.counts)["total"].iloc[0].startswith(said)
+    assert tables.by_route(read.counts).empty
+    assert tables.by_client(read.counts).empty
+
+
+def test_other_answers_of_login_routes_are_listed(tmp_path: Path) -> None:
+    """A 400 or 422 to a POST of a route that logs people in, or is named so, is listed; a GET is not."""
+    lines = [("POST", "/login", 400)] * 3 + [("POST", "/api/sessions", 422), ("GET", "/login", 404)]
+    lines += [
+        ("POST", "/orders", 400),
+        ("POST", "/enter", 400),
+        ("POST", "/login", 401),
+        ("POST", "/login", 302),
+    ]
+    text = "".join(
+        f'INFO: 192.0.2.1:1 - "{method} {route} HTTP/1.1" {status} X\n' for method, route, status in lines
+    )
+    table = tables.login_answers(_read(tmp_path, text.encode()).counts, ("/enter",))
+    assert _rows(table, "method", "route", "status", "count") == [
+        ["POST", "/login", 400, 3],
+        ["POST", "/api/sessions", 422, 1],
+        ["POST", "/enter", 400, 1],
+    ]
+
+
+QUARTER = Quarter(2026, 3)
+
+
+def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
+    columns = ("day", "kind", "count", "untimed")
+    blank = {"file": "app.log", "client": "", "method": "", "route": "", "line": 1}
+    return LogCounts.of(blank | dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def _log(**change: Any) -> dict[str, Any]:
+    row = {"source": "app.log", "kind": "log", "environment": "", "service": "", "state": "read", "lines": 9}
+    return row | {"reason": "", "remedy": ""} | change
+
+
+def test_a_quarter_without_logs_counts_nothing() -> None:
+    """No log read is a row with zeros, and the remedy that would supply one."""
+    missing = _log(state="missing", lines=None, remedy="export them")
+    row = tabulate_log_coverage(Sources.of([missing]), _counts(), QUARTER, QUARTER.end).iloc[0]
+    assert (row["files"], row["lines"], row["counted"], row["days_read"], row["days"]) == (0, 0, 0, 0, 92)
+    assert row["remedy"] == "export them"
+
+
+@pytest.mark.parametrize(
+    ("as_of", "days"),
+    [
+        (datetime(2026, 7, 1, tzinfo=UTC), 0),
+        (datetime(2026, 7, 1, 0, 0, 1, tzinfo=UTC), 1),
+        (datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), 92),
+        (datetime(2027, 1, 1, tzinfo=UTC), 92),
+        (datetime(2026, 1, 1, tzinfo=UTC), 0),
+    ],
+)
+def test_days_are_those_that_have_begun(as_of: datetime, days: int) -> None:
+    """A quarter under way is held to the days until as_of."""
+    counts = _counts(
+        ("2026-07-01", "other", 3, 1), ("2026-07-01", "unauthorized", 2, 2), (None, "other", 1, 1)
+    )
+    row = tabulate_log_coverage(Sources.of([_log()]), counts, QUARTER, as_of).iloc[0]
+    assert row["days"] == days
+    assert (row["days_read"], row["counted"], row["untimed"]) == (1, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("logs", "why"),
+    [
+        ([_log(state="missing", lines=None)], "no log was read"),
+        ([_log()], "no request and no message was recognised in the lines that were read"),
+        (
+            [_log(reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02")],
+            "no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02",
+        ),
+        (
+            [
+                _log(),
+                _log(source="b.log", reason="no line of 2026Q3: its lines are of 2026-01-05 to 2026-03-02"),
+            ],
+            "no request and no message was recognised in the lines that were read",
+        ),
+    ],
+)
+def test_the_reason_why_nothing_was_counted_is_the_true_one(logs: list[dict[str, object]], why: str) -> None:
+    """Lines in which nothing was recognised are no lines of another quarter, and these name their days."""
+    row = tabulate_log_coverage(Sources.of(logs), _counts(), QUARTER, QUARTER.end).iloc[0]
+    assert row["why"] == why
+
+
+UNAUTHORIZED = 'INFO: "GET / HTTP/1.1" 401 Unauthorized'
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ignore_case", "can_match"),
+    [
+        ("401 UNAUTHORIZED", False, False),
+        ("401 UNAUTHORIZED", True, True),
+        ("401 Unauthorized", False, True),
+        (r"403\|401", False, True),
+        ("403|401", False, False),
+        ("HTTP/1.1", False, True),
+        ("(GET", False, False),
+        ("401+", False, False),
+    ],
+)
+def test_a_search_is_held_against_what_is_written(pattern: str, ignore_case: bool, can_match: bool) -> None:
+    """A search is read as grep reads it, and tried on lines of the kind that it is to find."""
+    grep = DocumentedGrep(pattern, "logs/*.log", "failed logins", ("unauthorized",), 410, ignore_case)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    written = {"unauthorized": [UNAUTHORIZED], "other": ["401 UNAUTHORIZED"]}
+    row = tabulate_guide_searches(policy, written, _counts(("2026-07-01", "unauthorized", 2, 0))).iloc[0]
+    assert (row["can_match"], row["counted"]) == (can_match, 2)
+
+
+def test_a_search_of_something_else_is_not_judged() -> None:
+    """A search of the git history is not held against log lines."""
+    grep = DocumentedGrep("token", "git log -p", "secrets", (), 374, prints_values=True)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    row = tabulate_guide_searches(policy, {}, _counts()).iloc[0]
+    assert pd.isna(row["can_match"])
+    assert row["prints_values"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reached"),
+    [("logs/*.log", 2), ("logs/*.log*", 6), ("*.log", 2), (".logs/*.log", 0), ("logs/app.log", 2)],
+)
+def test_a_search_reaches_what_it_opens(path: str, reached: int) -> None:
+    """Events of its kind in files that its glob fits; rotated and packed ones are not."""
+    files = (("logs/app.log", 2), ("logs/app.log.1", 4), ("logs/app.log.2.gz", 8))
+    parts = [_counts(("2026-07-01", "unauthorized", count, 0)).assign(file=name) for name, count in files]
+    grep = DocumentedGrep("401", path, "failed logins", ("unauthorized",), 410)
+    policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
+    row = tabulate_guide_searches(policy, {"unauthorized": [UNAUTHORIZED]}, pd.concat(parts)).iloc[0]
+    assert (row["counted"], row["reached"]) == (14, reached)
+
+
+@pytest.mark.parametrize(
+    ("counts", "unusual"),
+    [
+        ([10, 11, 9, 10, 12, 10, 60], [6]),
+        ([10, 11, 9, 10, 12, 10, 0], [6]),
+        ([10, 11, 9, 10, 12, 10, 14], []),
+        ([0, 0, 0, 0, 0, 0, 9], []),
+        ([0, 0, 0, 0, 0, 0, 40], [6]),
+    ],
+)
+def test_a_day_far_from_the_median_is_unusual(counts: list[int], unusual: list[int]) -> None:
+    """By the median and the median absolute deviation, so that the day itself does not hide it."""
+    days = [f"2026-07-{day + 1:02}" for day in range(len(counts))]
+    frame = pd.concat(
+        [
+            _counts((day, "unauthorized", count, 0)).assign(status=401)
+            for day, count in zip(days, counts, strict=True)
+        ]
+    ).astype({"status": "Int64"})
+    found = daily(frame)
+    odd = found[found["figure"].eq("refused") & found["unusual"]]
+    assert odd["day"].tolist() == [days[place] for place in unusual]
+
+
+AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
+TOKEN, OTHER = (SecretRule(name, "backend", "secret", "always") for name in ("API_TOKEN", "JWT_SECRET"))
+TWIN = replace(OTHER, name="WEB_TOKEN", equals=("API_TOKEN",))
+
+
+def _policy(*rules: SecretRule) -> Policy:
+    names = [rule.name for rule in rules]
+    return Policy(
+        "shop", Path("shop.toml"), "0" * 64, rules, options={"detections": {"caller_secrets": names}}
+    )
+
+
+def _used(*given: tuple[str, int, bool]) -> pd.DataFrame:
+    blank = {"client": "", "method": "GET", "route": "/api", "count": 1, "timed": True, "declared": 0}
+    return Requests.of(
+        {
+            **blank,
+            "file": "app.log",
+            "line": number,
+            "status": status,
+            "not_before_at": pd.Timestamp(day, tz="UTC"),
+            "not_after_at": pd.Timestamp(day, tz="UTC"),
+            "protected": protected,
+            "refused": status in (401, 403),
+        }
+        for number, (day, status, protected) in enumerate(given, 1)
+    )
+
+
+@pytest.mark.parametrize("rules", [(TOKEN,), (TOKEN, TWIN)], ids=["one", "one under two names"])
+def test_one_token_was_used_by_the_last_answer(rules: tuple[SecretRule, ...]) -> None:
+    """The last 2xx on a protected route by the review's date shows it; a refusal and an open route do not."""
+    days = [("2026-09-01", 200, True), ("2026-09-02", 401, True), ("2026-09-03", 200, False)]
+    found = last_uses(_used(*days, ("2026-10-01", 200, True)), _policy(*rules), AS_OF)
+    assert found["API_TOKEN"] == (
+        pd.Timestamp("2026-09-01", tz="UTC"),
+        "a protected route answered in app.log:1",
+    )
+
+
+def test_of_two_tokens_it_is_not_known_which() -> None:
+    """If callers send two secrets, an answer is a use of one of them: neither has an instant."""
+    found = last_uses(_used(("2026-09-01", 200, True)), _policy(TOKEN, OTHER), AS_OF)
+    assert {at for at, _ in found.values()} == {None}
+    assert found["JWT_SECRET"][1].startswith("not known: one of API_TOKEN, JWT_SECRET was used by 2026-09-01")
+
+
+def test_without_an_answer_it_is_not_known() -> None:
+    """No answered request is not a token that nobody used."""
+    assert last_uses(_used(("2026-09-01", 401, True)), _policy(TOKEN), AS_OF) == {
+        "API_TOKEN": (None, NO_ANSWER)
+    }
+
+
+def test_what_callers_do_not_send_is_not_asked_about() -> None:
+    """A policy that names no secret of its callers gives no answer at all."""
+    assert last_uses(_used(("2026-09-01", 200, True)), _policy(), AS_OF) == {}
