@@ -54,7 +54,7 @@ def by_other_rules(investigation: Investigation) -> Investigation:
     """By a policy whose callers are declared, or not."""
     rules = investigation.rules
     held = LastComputed()
-    held.get("rules", (), lambda: replace(rules, clients_declared=not rules.clients_declared))
+    held.get("rules", (), lambda: rules.model_copy(update={"clients": "" if rules.clients else "real"}))
     return replace(investigation, computed=held)
 
 

@@ -216,8 +216,8 @@ def test_every_bundled_policy_loads() -> None:
 def test_tables_of_others_are_passed_on(tmp_path: Path) -> None:
     """A table that another module owns is not unknown and comes back as it stands."""
     path = tmp_path / "policy.toml"
-    path.write_text(HEAD + "[detections.A1]\nfailures = 5\n", "utf-8")
-    assert load_policy(path).options == {"detections": {"A1": {"failures": 5}}}
+    path.write_text(HEAD + "[detections.guessing]\nhigh = 5\n", "utf-8")
+    assert load_policy(path).options == {"detections": {"guessing": {"high": 5}}}
 
 
 def test_consumers_are_optional_and_laid_over(tmp_path: Path) -> None:
