@@ -66,7 +66,7 @@ def _detected(investigation: Investigation) -> DetectedInWindow:
     traffic = _traffic(investigation)
     coverage = cover(traffic)
     found = tuple(_of_window(one, investigation.window) for one in judge(traffic, coverage))
-    few = "" if traffic.collapsed else coverage.first(["clients are callers"])
+    few = "" if traffic.collapsed else coverage.reason(["clients are callers"])
     return DetectedInWindow(found, traffic.collapsed, few, len(traffic.requests))
 
 

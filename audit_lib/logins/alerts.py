@@ -87,14 +87,14 @@ def _judged(rule: AlertRule, traffic: Traffic) -> pd.DataFrame:
 
 def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str:
     """The one reason why the rule's silence proves nothing; "" if its events would have been seen."""
-    if reason := coverage.first(NEEDS):
+    if reason := coverage.reason(NEEDS):
         return reason
     if reason := _no_line_since(traffic):
         return reason
     logins = bool(set(rule.kinds) & set(LOGINS))
-    if logins and (reason := coverage.first(NEEDS_OF_LOGINS) or _possible_logins(traffic)):
+    if logins and (reason := coverage.reason(NEEDS_OF_LOGINS) or _possible_logins(traffic)):
         return reason
-    if set(rule.kinds) & set(REQUESTS) and (reason := coverage.first(NEEDS_OF_REQUESTS)):
+    if set(rule.kinds) & set(REQUESTS) and (reason := coverage.reason(NEEDS_OF_REQUESTS)):
         return reason
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
     return unknown_wording(messages, traffic.events, traffic.policy) if messages else ""

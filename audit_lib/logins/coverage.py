@@ -4,7 +4,7 @@
 The first fact that is missing is the reason that is said.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +70,10 @@ def _listed(logs: Iterable[str]) -> str:
 
 
 def _answered(traffic: Traffic) -> str:
-    if traffic.asked["status"].between(200, 299).any():
-        return ""
-    return "no request was answered with 2xx: the log may be another application's"
+    if traffic.asked.empty:
+        return "no request was recognised in the logs"
+    none = "no request was answered with 2xx: the log may be another application's"
+    return "" if traffic.asked["status"].between(200, 299).any() else none
 
 
 def _declared_failure(traffic: Traffic) -> str:
@@ -179,77 +180,63 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     )
 
 
-def _starts(traffic: Traffic) -> str:
-    if traffic.events["message"].isin(START_MESSAGES).any():
-        return ""
-    return unknown_wording(FAILED_STARTS, traffic.events, traffic.policy)
+def _wording(traffic: Traffic) -> str:
+    events, started = traffic.events, traffic.events["message"].isin(START_MESSAGES).any()
+    starts = "" if started else unknown_wording(FAILED_STARTS, events, traffic.policy)
+    return starts or unknown_wording(("database_failure",), events, traffic.policy)
 
 
-_NO_TIME = "have no time of their own"
+def _unnamed(traffic: Traffic) -> str:
+    return _sum(traffic.asked[traffic.asked["client"].eq("")], "requests have no address")
+
+
+def _times(traffic: Traffic) -> str:
+    failed = _sum(traffic.refusals, "failed logins have no time of their own", "untimed")
+    return failed or _sum(traffic.asked, "requests have no time of their own", "untimed")
+
+
+def _routes(traffic: Traffic) -> str:
+    return _sum(traffic.asked[traffic.asked["route"].eq(OTHER_ROUTES)], f"requests are under {OTHER_ROUTES}")
+
+
+def _queries(traffic: Traffic) -> str:
+    kept = traffic.policy.logs_queries
+    return "" if kept else "the policy does not say that logs keep queries (logs_queries)"
+
+
 # Each fact, why it does not hold, and what it is for a reader; in the order in which one is said.
 FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
     "every log read": (_read, "Each log was read to its end"),
     "lines understood": (_understood, "Each line was understood"),
-    "a request": (
-        lambda it: "" if len(it.asked) else "no request was recognised in the logs",
-        "A request",
-    ),
     "an answer": (_answered, "A request that was answered with 2xx"),
     "a failed login declared": (_declared_failure, "What a failed login looks like, on each login route"),
     "a login seen": (_login, "A request to a login or protected route that is there"),
     "a failed login seen": (_failed_login, "A failed login on a route that is there"),
     "a success seen": (_answers, "A login that succeeds, or an answer on a protected route"),
     "certain messages": (_certain_messages, "No message that may tell of a failed login and does not count"),
-    "times of failures": (
-        lambda it: _sum(it.refusals, f"failed logins {_NO_TIME}", "untimed"),
-        "A time of each failed login",
-    ),
-    "times of requests": (
-        lambda it: _sum(it.asked, f"requests {_NO_TIME}", "untimed"),
-        "A time of each request",
-    ),
-    "clients named": (
-        lambda it: _sum(it.asked[it.asked["client"].eq("")], "requests have no address"),
-        "An address of each request",
-    ),
+    "times": (_times, "A time of each request"),
+    "clients named": (_unnamed, "An address of each request"),
     "clients are callers": (_callers, 'Public addresses, or clients = "real" in the policy'),
-    "routes": (
-        lambda it: _sum(it.asked[it.asked["route"].eq(OTHER_ROUTES)], f"requests are under {OTHER_ROUTES}"),
-        "Each route under its own name",
-    ),
+    "routes": (_routes, "Each route under its own name"),
     "a usual rate": (_usual_rate, "So many requests a day that silence would show"),
-    "database wording": (
-        lambda it: unknown_wording(("database_failure",), it.events, it.policy),
-        "A database failure, or its kind in known_messages",
-    ),
-    "start wording": (_starts, "A start, or its failure in known_messages"),
-    "queries kept": (
-        lambda it: (
-            "" if it.policy.logs_queries else "the policy does not say that logs keep queries (logs_queries)"
-        ),
-        "logs_queries in the policy",
-    ),
+    "wording": (_wording, "A start and a database failure, or their kinds in known_messages"),
+    "queries kept": (_queries, "logs_queries in the policy"),
     "days": (_days, "A line of each day"),
     "instances": (_instances, "`instances` of each log in audit.toml"),
     "zone": (_zone, "A zone of each time, its own or a declared one"),
-    "whole logs": (
-        lambda it: next(hints(it), ""),
-        "No hint at lines that are missing, copied or dated wrongly",
-    ),
+    "whole logs": (lambda it: next(hints(it), ""), "No hint at lines that are missing, copied or misdated"),
 }
-_ALWAYS = {"every log read", "lines understood", "days", "instances", "whole logs"}
+_ALWAYS = {"every log read", "lines understood", "an answer", "times", "days", "instances", "whole logs"}
 _WHO = {"clients named", "clients are callers"}
-_LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages"}
-_LOGINS |= {"times of failures", *_ALWAYS}
+_LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages", *_ALWAYS}
 NEEDS: Mapping[str, set[str]] = {
     "guessing": {*_LOGINS, *_WHO},
     "spraying": {*_LOGINS, *_WHO, "routes"},
-    "let-in": {*_LOGINS, *_WHO, "routes", "a success seen", "times of requests"},
+    "let-in": {*_LOGINS, *_WHO, "routes", "a success seen"},
     "known-clients-failing": {*_LOGINS, "routes", "a success seen", "zone"},
-    "probing": {*_WHO, *_ALWAYS, "a request", "routes", "times of requests"},
-    "secret-in-url": {*_ALWAYS, "a request", "queries kept"},
-    "application-failing": {*_ALWAYS, "a request", "database wording", "start wording", "times of requests"}
-    | {"a usual rate", "zone"},
+    "probing": {*_WHO, *_ALWAYS, "routes"},
+    "secret-in-url": {*_ALWAYS, "queries kept"},
+    "application-failing": {*_ALWAYS, "wording", "a usual rate", "zone"},
 }
 
 
@@ -259,14 +246,9 @@ class Coverage:
 
     missing: Mapping[str, str]
 
-    def reason(self, detection: str) -> str:
-        """The one reason why finding nothing proves nothing; "" if the logs would have shown an incident."""
-        return self.first(NEEDS[detection])
-
-    def first(self, facts: Iterable[str]) -> str:
-        """The first of these facts that does not hold, in words; "" if all hold."""
-        asked = set(facts)
-        return next((text for fact, text in self.missing.items() if fact in asked and text), "")
+    def reason(self, facts: Collection[str]) -> str:
+        """The one reason why finding nothing proves nothing; "" if all these facts hold."""
+        return next((text for fact, text in self.missing.items() if fact in facts and text), "")
 
 
 def cover(traffic: Traffic) -> Coverage:
@@ -305,7 +287,10 @@ def silences(traffic: Traffic) -> list[tuple[int, int, float]]:
     rule, requests = traffic.policy.application_failing, traffic.requests
     minutes = requests["minute"].drop_duplicates().sort_values()
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
-    usual = hours.groupby(hours.index.hour).median().reindex(range(24), fill_value=0).to_numpy() / 60
+    usual = (
+        hours.groupby(pd.DatetimeIndex(hours.index).hour).median().reindex(range(24), fill_value=0).to_numpy()
+        / 60
+    )
     found = []
     for last, pause in zip(minutes, minutes.diff(), strict=True):
         if pause > rule.silence_minutes:
@@ -321,13 +306,10 @@ def _of_another(traffic: Traffic) -> Iterator[str]:
 
     Only an answer shows that a route is there: scanners ask for login pages of any application.
     """
-    requests, named = traffic.requests, traffic.policy.named_routes
-    if not requests["succeeded"].any():
-        yield "no request was answered with 2xx: the log may be another application's"
-    elif named:
-        answered = set(requests.loc[requests["there"], "route"].unique())
-        if not any(matches_glob(route, named) for route in answered):
-            yield "no route that the policy names was answered with 2xx: the log may be another application's"
+    answered = traffic.requests.loc[traffic.requests["there"], "route"].unique()
+    named = traffic.policy.named_routes
+    if named and not any(matches_glob(route, named) for route in answered):
+        yield "no route that the policy names was answered with 2xx: the log may be another application's"
 
 
 def _at_the_end(traffic: Traffic) -> Iterator[str]:

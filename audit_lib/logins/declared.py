@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, REQUEST_KINDS
+from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, POSSIBLE, REQUEST_KINDS
 from audit_lib.logins.contracts import DeclaredLogins
 from audit_lib.logs.declared_logins import bare_route
 from audit_lib.project.logins import METHODS, ROUTE, Login
@@ -175,6 +175,7 @@ def propose(
     known = {(login.method, bare_route(login.route)) for login in logins}
     names = {route for route in asked["route"].unique() if ROUTE.fullmatch(route) and _logs_in(route)}
     asked = asked[asked["route"].isin(names)]
+    said = bool(counts["kind"].isin(("login_failed", POSSIBLE)).any())
     answers: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for row in rows(asked[["method", "route", "status", "count"]]):
         answers[row.method, row.route][int(row.status)] += int(row.count)
@@ -182,7 +183,7 @@ def propose(
         proposal
         for (method, route), own in answers.items()
         if (method, bare_route(route)) not in known
-        for proposal in _proposal(method, route, own, counted)
+        for proposal in _proposal(method, route, own, counted, said)
     ]
     return tuple(sorted(found, key=_busiest)[:_MOST])
 
@@ -200,12 +201,15 @@ def _logs_in(route: str) -> bool:
 
 
 def _proposal(
-    method: str, route: str, answers: Mapping[int, int], counted: Sequence[int]
+    method: str, route: str, answers: Mapping[int, int], counted: Sequence[int], said: bool
 ) -> Iterator[Proposal]:
-    """A route with answers to who failed and to who got in, or with redirects that may be either."""
+    """A route with answers to who failed and to who got in, or with redirects that may be either.
+
+    If messages report failures (`said`), answers to who got in are enough.
+    """
     good = [status for status in answers if 200 <= status < 300]
     moved = [status for status in answers if status in REDIRECTS]
-    bad = [status for status in answers if 400 <= status < 500 and status not in (404, 405, 429)]
+    bad = [status for status in answers if status >= 400 and status not in (404, 405, 429, 502, 503, 504)]
     bad = [status for status in bad if answers[status] >= _LEAST]
     shown = {status: count for status, count in answers.items() if status in (*good, *moved, *bad)}
     if not good and not moved:
@@ -215,7 +219,7 @@ def _proposal(
     elif good and moved:
         # A form that is shown again, and a redirect for who got in.
         failed, succeeded = good, moved
-    elif moved and sum(answers[status] for status in moved) >= _LEAST:
+    elif said or (moved and sum(answers[status] for status in moved) >= _LEAST):
         failed, succeeded = [], []
     else:
         return

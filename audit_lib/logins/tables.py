@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found, matches_glob
+from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
 from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, REQUEST_KINDS
@@ -32,14 +32,6 @@ from audit_lib.secrecy.keeper import Key
 
 KINDS = (*FAILED_REQUESTS, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
-# Routes that log people in by their name, whatever the policy lists.
-LOGIN_LIKE = ("*login*", "*signin*", "*sign-in*", "*sign_in*", "*session*", "*auth*", "*token*", "*password*")
-# What a 401 without a line of the application can be (docs/log_formats.md#messages).
-_REASONS = {
-    "login_failed": "wrong address or password, as the application reported",
-    "jwt_invalid": "refresh token as access token, unknown or inactive user, as the application reported",
-}
-_NO_REASON = "missing, wrong, garbled, expired or old-key token: the log does not distinguish these"
 NOTHING_READ = "nothing was read"
 NO_ANSWER = "not known: no answered request on a protected route is in the logs"
 LastUse = tuple[datetime | None, str]  # when a token was used last, and what shows it
@@ -57,33 +49,12 @@ def by_route(counts: pd.DataFrame) -> pd.DataFrame:
     return _most_first(_wide(counts[counts["status"].notna()], ["method", "route"]), ["route", "method"])
 
 
-def login_answers(counts: pd.DataFrame, logins: tuple[str, ...]) -> pd.DataFrame:
-    """One row for each 4xx that counts as no failure, on routes that log in or look so: by route and status.
-
-    `logins` are the policy's globs. What an application answers to a wrong password may be among them.
-    """
-    asked = counts[counts["kind"].eq("other") & counts["status"].between(400, 499)]
-    like = {route: matches_glob(route, (*logins, *LOGIN_LIKE)) for route in asked["route"].unique()}
-    forms = asked[asked["route"].map(like).astype(bool) & ~asked["method"].isin(("GET", "HEAD", "OPTIONS"))]
-    keys = ["method", "route", "status"]
-    table = forms.groupby(keys, as_index=False, sort=True)[["count", "untimed"]].sum()
-    return table.sort_values(["count", *keys], ascending=[False, True, True, True], kind="stable")
-
-
 def by_kind(counts: pd.DataFrame) -> pd.DataFrame:
     """One row for each kind, also for those that never occurred, with `count` and `untimed`; `other` last."""
     sums = counts.groupby("kind")[["count", "untimed"]].sum()
     # Which statuses are declared is the policy's affair: if none is, or none occurred, there is no row.
     kinds = [kind for kind in KINDS if kind != DECLARED or DECLARED in sums.index]
     return sums.reindex([*kinds, "other"], fill_value=0).rename_axis("kind").reset_index()
-
-
-def reasons(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row for each reason of a 401 that the logs show, and one for all the others."""
-    sums = counts.groupby("kind")["count"].sum()
-    told = [(text, int(sums.get(kind, 0))) for kind, text in _REASONS.items()]
-    left = max(0, int(sums.get("unauthorized", 0)) - sum(count for _, count in told))
-    return pd.DataFrame([*told, (_NO_REASON, left)], columns=["reason", "count"])
 
 
 def totals(sources: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from audit_lib.findings.audit import Audit
 from audit_lib.logins import tables as auth_failures
 from audit_lib.logins.declared import propose
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.requests import Access
 from audit_lib.report.table import Table, Tables, show, together
 
 MOST_ROWS = 15
@@ -18,8 +17,8 @@ PLACES_SHOWN = 3  # of one incident
 
 
 def failures_tables(audit: Audit) -> Tables:
-    """The totals; by kind and why, as far as the logs show; by address and by route."""
-    by = failures_by_kind(audit), failures_by_reason(audit), *failures_of_logins(audit)
+    """The totals; by kind; by address and by route."""
+    by = failures_by_kind(audit), *failures_of_logins(audit)
     return together(failures_totals(audit), *by, failures_by_client(audit), failures_by_route(audit))
 
 
@@ -38,17 +37,8 @@ def failures_by_kind(audit: Audit) -> Table:
     return _unless_unread(audit, kinds, "By kind")
 
 
-def failures_by_reason(audit: Audit) -> Table:
-    """How many of the refused requests the logs give a reason for."""
-    reasons = auth_failures.reasons(audit.tables["log_counts"])
-    return _unless_unread(audit, reasons, "Reasons of the 401 responses")
-
-
 def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
-    """Declared logins, routes that look like one and are not declared, and other answers of login routes.
-
-    No table if there is nothing.
-    """
+    """Declared logins, and routes that look like one and are not declared; no table if there is nothing."""
     counts, rules = audit.tables["log_counts"], detection_policy(audit.policy)
     declared = audit.tables["declared_logins"]
     added = declared["declared_in"].eq("audit.toml").any()
@@ -62,9 +52,6 @@ def failures_of_logins(audit: Audit) -> tuple[Table, ...]:
         "If so, copy the declaration into the policy or audit.toml; until then failures there are not known"
     )
     found.append(show(view, "Logins that are not declared", note))
-    table = auth_failures.login_answers(counts, Access.of(audit.policy).login)
-    note = "if a wrong password is answered so, declare the status in the policy: [[logins]]"
-    found.append(show(table.head(MOST_ROWS), "Other answers of login routes", note))
     return tuple(one for one in found if one.rows)
 
 

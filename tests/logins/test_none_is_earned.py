@@ -101,11 +101,10 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "days": lambda world: replace(world, days=DAYS + 1),
     "instances": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
     "zone": lambda world: replace(world, source=ZONE_UNSAID).saying(ZONELESS),
-    "a request": lambda world: replace(world, asks=()),
+    "an answer": lambda world: replace(world, asks=()),
     "a failed login declared": lambda world: world.declaring(failure=None),
-    "times of failures": lambda world: world.saying(UNTIMED.format(401)),
+    "times": lambda world: world.saying(UNTIMED.format(401)),
     "certain messages": lambda world: world.saying(UNTIMED_WORDS),
-    "times of requests": lambda world: world.saying(UNTIMED.format(200)),
     "clients named": lambda world: world.saying(f'{iso(START)} INFO:     - "GET /api/news HTTP/1.1" 200 X\n'),
     "clients are callers": lambda world: world.asking(_few_people),
     "routes": lambda world: replace(world, routes=2),
@@ -113,8 +112,7 @@ REMOVED: dict[str, Callable[[World], World]] = {
     "a success seen": lambda world: world.asking(_without_success),
     "a failed login seen": lambda world: world.asking(lambda ask: None if ask[3] == 401 else ask),
     "a usual rate": lambda world: world.asking(lambda ask: ask if ask[3] != 200 or ask[2] == LOGIN else None),
-    "database wording": lambda world: world.declaring(known_messages=None),
-    "start wording": lambda world: replace(world.declaring(known_messages=None), said=()),
+    "wording": lambda world: replace(world.declaring(known_messages=None), said=()),
     "queries kept": lambda world: world.declaring(logs_queries=None),
 }
 

@@ -77,13 +77,6 @@ def test_kinds_are_all_listed_also_those_that_never_occurred(log: LogRead) -> No
     )
 
 
-def test_what_the_log_cannot_tell_apart_is_said(log: LogRead) -> None:
-    """A 401 without a line of the application has no reason: the table says which reasons those can be."""
-    table = tables.reasons(log.counts)
-    assert table["count"].tolist() == [1, 0, 1]
-    assert "does not distinguish" in table["reason"].iloc[-1]
-
-
 def test_totals_stand_beside_failures(log: LogRead) -> None:
     """Lines, requests, failures, what has no time and what has no day."""
     assert tables.totals(log.sources, log.counts)["count"].tolist() == [9, 7, 0, 1, 1, 6, 4, 1, 4, 1]
@@ -103,26 +96,6 @@ def test_a_quarter_without_logs_is_not_no_failures(tmp_path: Path, content: byte
     assert tables.totals(read.sources, read.counts)["total"].iloc[0].startswith(said)
     assert tables.by_route(read.counts).empty
     assert tables.by_client(read.counts).empty
-
-
-def test_other_answers_of_login_routes_are_listed(tmp_path: Path) -> None:
-    """A 400 or 422 to a POST of a route that logs people in, or is named so, is listed; a GET is not."""
-    lines = [("POST", "/login", 400)] * 3 + [("POST", "/api/sessions", 422), ("GET", "/login", 404)]
-    lines += [
-        ("POST", "/orders", 400),
-        ("POST", "/enter", 400),
-        ("POST", "/login", 401),
-        ("POST", "/login", 302),
-    ]
-    text = "".join(
-        f'INFO: 192.0.2.1:1 - "{method} {route} HTTP/1.1" {status} X\n' for method, route, status in lines
-    )
-    table = tables.login_answers(_read(tmp_path, text.encode()).counts, ("/enter",))
-    assert _rows(table, "method", "route", "status", "count") == [
-        ["POST", "/login", 400, 3],
-        ["POST", "/api/sessions", 422, 1],
-        ["POST", "/enter", 400, 1],
-    ]
 
 
 QUARTER = Quarter(2026, 3)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.base.in_words import counted
 from audit_lib.logins.contracts import Detections
-from audit_lib.logins.coverage import Coverage, cover
+from audit_lib.logins.coverage import NEEDS, Coverage, cover
 from audit_lib.logins.detect.application import find_application_failing
 from audit_lib.logins.detect.guessing import find_guessing, find_spraying
 from audit_lib.logins.detect.incidents import MOST, Incident
@@ -65,7 +65,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
 
 
 def _verdict(name: str, find: Callable[[], list[Incident]], traffic: Traffic, coverage: Coverage) -> Verdict:
-    severity, doubt = getattr(traffic.policy, name.replace("-", "_")).severity, coverage.reason(name)
+    severity, doubt = getattr(traffic.policy, name.replace("-", "_")).severity, coverage.reason(NEEDS[name])
     blind = name in BY_SOURCE and bool(traffic.collapsed)
     found = [] if blind else [_marked(one, traffic.policy) for one in find()]
     if found:
