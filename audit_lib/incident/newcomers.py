@@ -34,20 +34,20 @@ def new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
 
 
 def _new_addresses(investigation: Investigation) -> tuple[NewAddress, ...]:
-    if not reaches_back(investigation.requests, investigation.window, investigation.newcomer_days):
-        return ()
     loud = guessing_networks(detected_in_window(investigation))
     good, here = _answered(investigation), investigation.here
     here = here[here["timed"] & here["client"].isin(good.index)]
-    first_at = named(here.groupby("client", observed=True)["not_before_at"].min())
+    answered = named(here.groupby("client", observed=True)["not_before_at"].min())
     spans = investigation.spans["first_at"]
-    before = {network_of(str(client)) for client in spans.index[~spans.ge(investigation.window.since)]}
-    homes = {str(client): network_of(str(client)) for client in first_at.index if client}
-    found = [
-        NewAddress(client, int(good[client]), first_at[client].to_pydatetime(), home in loud)
-        for client, home in homes.items()
-        if home not in before
-    ]
+    homes = [network_of(str(client)) for client in spans.index]
+    arrived = spans.groupby(homes).min()
+    reach = spans.min() + pd.Timedelta(days=investigation.newcomer_days)
+    found = []
+    for client, at in answered.items():
+        home = network_of(str(client))
+        # Tries of the last day belong to the same arrival.
+        if client and at >= reach and arrived[home] >= at - pd.Timedelta(days=1):
+            found.append(NewAddress(str(client), int(good[client]), at.to_pydatetime(), home in loud))
     return tuple(sorted(found, key=lambda one: (-one.successes, one.client)))
 
 

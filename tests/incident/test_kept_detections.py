@@ -26,7 +26,7 @@ LOGS = "a digest of what was read"
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
     """An incident with alarms of addresses, of networks and of none."""
     folder = tmp_path_factory.mktemp("planted")
-    return looked_into(folder, plant(folder, "leaked and used", 0))
+    return looked_into(folder, plant(folder, "brute force", 0))
 
 
 def anew(investigation: Investigation) -> Investigation:
