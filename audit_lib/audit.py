@@ -41,23 +41,13 @@ from audit_lib.logins.tables import (
     address_label,
     daily,
     last_uses,
-    tabulate_guide_searches,
     tabulate_log_coverage,
     with_addresses,
-    written_lines,
 )
 from audit_lib.logins.traffic import gather
 from audit_lib.logs.cache import without_values
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.configuration import tabulate_configuration
-from audit_lib.project.guide import tabulate_guide
-from audit_lib.project.load import instant_of
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
-from audit_lib.project.variables import CodeRead, read_code
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
@@ -70,6 +60,9 @@ from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of
+from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.platform_files import tabulate_configuration
 
 Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
 
@@ -112,18 +105,19 @@ def run_audit(
     scope = _Scope(project, rules, period, moment, read)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
-    leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment, progress=progress)
     rotating = RotationRead.of(read, rules, moment)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     shown = str if identities == "full" else mask_email
     label = address_label(read.logs, keeper.key)
     sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
+    doubt = before.doubt if before else ""
     tables = {
         "sources": sources,
         "configuration": tabulate_configuration(project, rules),
-        "guide_statements": tabulate_guide(project, rules, moment),
         "entries": read.entries,
         "inventory": read.inventory,
         "drift": read.drift,
@@ -132,12 +126,12 @@ def run_audit(
         **_of_population(scope, code, keeper, rotating),
         **_of_rotations(scope, rotating),
         "triggers": triggers,
-        **_of_logs(scope, formats),
+        **_of_logs(scope),
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),
         **_of_leaks(scope, leaked, rotating),
         **_of_people(scope, guess_owners(project, rules, code, shown)),
-        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
+        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
     }
     tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
     known = partial(is_known, policy=detection_policy(rules))
@@ -156,7 +150,8 @@ def run_audit(
         lowered_from=lowered_from(last, tables["rule_changes"]),
         commit=head_of(project.root),
         deciders=decided_by(project, rules, shown),
-        compared=last.words if last else NOT_KNOWN,
+        compared=doubt or (last.words if last else NOT_KNOWN),
+        doubt=doubt,
     )
 
 
@@ -177,7 +172,7 @@ def _detected(scope: _Scope) -> tuple[Verdict, ...]:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     period = quarter.start, min(quarter.end, scope.as_of)
     given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
-    return judge(gather(*given, log_sources=scope.project.log_sources))
+    return judge(gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of))
 
 
 def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
@@ -200,10 +195,9 @@ def _of_rotations(scope: _Scope, rotating: RotationRead) -> Frames:
     }
 
 
-def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
+def _of_logs(scope: _Scope) -> Frames:
     """What the logs hold, and what they cover."""
     policy, logs = scope.policy, scope.read.logs
-    written = written_lines(formats, logs.events["message"].unique())
     return {
         "log_counts": logs.counts,
         "log_events": logs.events,
@@ -211,7 +205,6 @@ def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
         "alerts": _alerts(scope),
         "declared_logins": tabulate_logins(policy.logins, logs.counts, logs.events),
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, scope.quarter, scope.as_of),
-        "guide_searches": tabulate_guide_searches(policy, written, logs.counts),
     }
 
 
@@ -232,7 +225,8 @@ def _alerts(scope: _Scope) -> pd.DataFrame:
 def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:
     """What leaked, what that means, and how far it is cleaned up."""
     leaks, places = leaked.leaks, leaked.places
-    exposure = tabulate_exposure(leaks, scope.read.inventory, scope.read.freshness, scope.as_of)
+    read = scope.read
+    exposure = tabulate_exposure(leaks, read.inventory, read.freshness, scope.as_of, rotating.stays)
     return {
         "leaks": leaks,
         "leak_places": places,

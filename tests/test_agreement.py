@@ -15,7 +15,6 @@ import audit_lib.notebook as facade
 from audit_lib.audit import run_audit
 from audit_lib.cli.review_answer import say_review
 from audit_lib.findings.audit import Audit
-from audit_lib.project import load_project
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.owner_text import owner_text
@@ -23,6 +22,7 @@ from audit_lib.report.page import page
 from audit_lib.report.report_json import report_record
 from audit_lib.report.report_pdf import report_pdf
 from audit_lib.report.sarif import leaks_sarif
+from audit_lib.settings import load_project
 from tests.support import recount
 from tests.support.generated_projects import REFUSED, Truth, write_project
 from tests.support.paths import ROOT

@@ -34,7 +34,7 @@ MODULES = [
     for module in sorted(_LIBRARY.rglob("*.py"))
     if not module.relative_to(_LIBRARY).as_posix().startswith(ELSEWHERE)
 ]
-POLICIES = sorted((_LIBRARY / "project" / "policy" / "bundled").glob("*.toml"))
+POLICIES = sorted((_LIBRARY / "settings" / "policies").glob("*.toml"))
 
 
 def texts(source: str) -> Iterator[str]:

@@ -21,10 +21,9 @@ from audit_lib.logs.project_formats import project_formats
 from audit_lib.logs.read_options import Plan, Wanted
 from audit_lib.logs.route_limit import other_requests
 from audit_lib.logs.units import micros_of
-from audit_lib.project import load_project
-from audit_lib.project.load import is_configured
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.places import placed_option
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.load import is_configured
+from audit_lib.settings.models import placed_option
 
 _OTHERS = "too many {} differ: {:,} requests and messages are counted under {}"
 _HELP = """

@@ -9,8 +9,7 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.findings.last_review import NOT_KNOWN
 from audit_lib.findings.rules_in_force import Rules
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # one is itself alone: tables cannot be compared
@@ -34,6 +33,7 @@ class Audit:
     commit: str = ""  # that the project stands at; "" without one
     deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
     compared: str = NOT_KNOWN  # with which review the rules are compared
+    doubt: str = ""  # why the previous report is not relied upon; "" if it verifies, or none was given
     parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
 
     def __repr__(self) -> str:

@@ -20,8 +20,7 @@ from audit_lib.logins.requests import (
     tabulate_spans,
     within,
 )
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 T = TypeVar("T")
 
@@ -64,6 +63,7 @@ class Investigation:
     leaks: pd.DataFrame
     leak_places: pd.DataFrame
     leak_coverage: pd.DataFrame
+    triggers: pd.DataFrame  # Triggers, of the lists that are named
     route: str = ""  # the route to look at; "" if none is named
     computed: LastComputed = field(default_factory=LastComputed, repr=False, compare=False)
 

@@ -9,16 +9,16 @@ from audit_lib.base.clock import iso
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
 from audit_lib.logins.contracts import Alerts
-from audit_lib.logins.coverage import Coverage, cover, unknown_wording
+from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
 from audit_lib.logins.detect.incidents import in_order, in_windows, places
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import Traffic, gather, message_failures
 from audit_lib.logs.frames import LogRead
-from audit_lib.project import LogSource
-from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
+from audit_lib.settings import AlertRule, LogSource
+from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 
 # What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
-NEEDS = ("every log read", "lines understood", "instances", "zone")
+NEEDS = (*READ_WHOLE, "zone")
 NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
 
@@ -80,7 +80,7 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
 def _judged(rule: AlertRule, traffic: Traffic) -> pd.DataFrame:
     """The events of the rule's kinds; of failed logins also those that only messages report."""
     named = traffic.events[traffic.events["kind"].isin(rule.kinds)]
-    if not set(rule.kinds) & set(LOGINS):
+    if not set(rule.kinds) & set(LOGIN_KINDS):
         return named
     return pd.concat([named, message_failures(traffic.events, named, traffic.policy)])
 
@@ -91,7 +91,7 @@ def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str
         return reason
     if reason := _no_line_since(traffic):
         return reason
-    logins = bool(set(rule.kinds) & set(LOGINS))
+    logins = bool(set(rule.kinds) & set(LOGIN_KINDS))
     if logins and (reason := coverage.reason(NEEDS_OF_LOGINS) or _possible_logins(traffic)):
         return reason
     if set(rule.kinds) & set(REQUESTS) and (reason := coverage.reason(NEEDS_OF_REQUESTS)):

@@ -19,7 +19,8 @@ class LogCoverage(Contract):
     lines: Series[int]  # in those files, of whatever time
     counted: Series[int]  # requests and messages of the quarter
     untimed: Series[int]  # of those, how many carry no time of their own
-    days_read: Series[int]  # days of the quarter that have at least one
+    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
+    fewest: Series[str]  # that service, production/backend; "" if nothing was read
     days: Series[int]  # days of the quarter until as_of
     why: Series[str]  # why nothing was counted; "" if something was
     places: Series[str]  # where logs were looked for
@@ -37,20 +38,6 @@ class DeclaredLogins(Contract):
     requests: Series[int]  # to its route by its method
     failed: Series[int]  # of these, and messages that say so
     succeeded: Series[int]
-
-
-class GuideSearches(Contract):
-    """One row for each search of the logs that the guide prescribes, held against what is written."""
-
-    pattern: Series[str]
-    path: Series[str]
-    guide_line: Series[int]
-    looks_for: Series[str]
-    counted: Series[int]  # events in the logs read that it is to find
-    reached: Series[int]  # of those, how many stand in files that it opens
-    can_match: Series[pd.BooleanDtype] = Field(nullable=True)  # null: it does not search the logs
-    prints_values: Series[bool]  # it shows secrets on the terminal
-    remedy: Series[str]
 
 
 class Alerts(Contract):

@@ -18,7 +18,9 @@ from audit_lib.logins.changes import FAILED_STARTS, START_MESSAGES
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.requests import network
-from audit_lib.logins.traffic import FAILED_LOGIN, Traffic
+from audit_lib.logins.tables import days_by_service
+from audit_lib.logins.traffic import Traffic
+from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 
@@ -47,10 +49,26 @@ def _understood(traffic: Traffic) -> str:
     return f"lines of the logs that were not understood: {lines:,}" if lines else ""
 
 
+def _own_words(traffic: Traffic) -> str:
+    return _sum(traffic.sources, "lines may tell of refusals in words that no format knows", "own_words")
+
+
+def _clocks(traffic: Traffic) -> str:
+    """Times after the review, also beyond the period, of which no request is counted."""
+    latest = pd.Timestamp(traffic.as_of) + MINUTE
+    ends = traffic.sources["kind"].eq("log") & traffic.sources["last_at"].gt(latest)
+    events = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    late = sorted(
+        {*traffic.sources.loc[ends, "source"], *events.loc[events["not_after_at"].gt(latest), "file"]}
+    )
+    return f"{late[0]} holds a time after the review: a clock is wrong" if late else ""
+
+
 def _days(traffic: Traffic) -> str:
     days = max(0, -int(-(traffic.end - traffic.start).total_seconds() // 86400))
-    left = days - int(traffic.counts["day"].nunique())
-    return f"{left} of {days} days have no line" if left > 0 else ""
+    read = days_by_service(traffic.sources, traffic.counts)
+    left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
+    return f"{left} of {days} days have no line of {service}" if left > 0 else ""
 
 
 def _instances(traffic: Traffic) -> str:
@@ -122,6 +140,7 @@ def _certain_messages(traffic: Traffic) -> str:
     numbers = {
         "failed logins that messages report without a time of their own": failed["untimed"].sum(),
         "failed logins that messages report of private addresses, which may be a proxy's": private,
+        "failed logins of hosts that are named instead of their address": traffic.named_hosts,
         "possible failed logins, in words that no format knows": possible["count"].sum(),
     }
     return next((f"{text}: {number:,}" for text, number in numbers.items() if number), "")
@@ -208,6 +227,8 @@ def _queries(traffic: Traffic) -> str:
 FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
     "every log read": (_read, "Each log was read to its end"),
     "lines understood": (_understood, "Each line was understood"),
+    "own words": (_own_words, "No line of text that may tell of a refusal in words of its own"),
+    "clocks": (_clocks, "No time that has not come"),
     "an answer": (_answered, "A request that was answered with 2xx"),
     "a failed login declared": (_declared_failure, "What a failed login looks like, on each login route"),
     "a login seen": (_login, "A request to a login or protected route that is there"),
@@ -226,7 +247,8 @@ FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
     "zone": (_zone, "A zone of each time, its own or a declared one"),
     "whole logs": (lambda it: next(hints(it), ""), "No hint at lines that are missing, copied or misdated"),
 }
-_ALWAYS = {"every log read", "lines understood", "an answer", "times", "days", "instances", "whole logs"}
+READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}
+_ALWAYS = {*READ_WHOLE, "an answer", "times", "days", "whole logs"}
 _WHO = {"clients named", "clients are callers"}
 _LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages", *_ALWAYS}
 NEEDS: Mapping[str, set[str]] = {
@@ -313,12 +335,8 @@ def _of_another(traffic: Traffic) -> Iterator[str]:
 
 
 def _at_the_end(traffic: Traffic) -> Iterator[str]:
-    """Requests after the review, and a silence at the end that is longer than ever before."""
-    requests, end = traffic.requests, pd.Timestamp(traffic.end)
-    late = int(requests.loc[requests["at"].gt(end + MINUTE), "count"].sum())
-    if late:
-        yield f"{counted(late, 'request')} with a time after the review: a clock is wrong"
-    at = requests["at"].sort_values()
+    """A silence at the end that is longer than ever before: who got in may have cut the log."""
+    at, end = traffic.requests["at"].sort_values(), pd.Timestamp(traffic.end)
     lasts = at.iloc[-1] - at.iloc[0]  # of less than a day it is not known what is usual
     if lasts >= DAY and end - at.iloc[-1] > max(at.diff().max(), HOUR):
         hours = counted(round((end - at.iloc[-1]) / HOUR), "hour")

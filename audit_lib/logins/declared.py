@@ -10,8 +10,9 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES, POSSIBLE, REQUEST_KINDS
 from audit_lib.logins.contracts import DeclaredLogins
-from audit_lib.logs.declared_logins import bare_route
-from audit_lib.project.logins import METHODS, ROUTE, Login
+from audit_lib.logs.declared_logins import FAILED_LOGIN, bare_route
+from audit_lib.settings import Login
+from audit_lib.settings.fields import METHODS, ROUTE
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)
@@ -85,7 +86,8 @@ def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -
             "route": login.route,
             "failure": login.failure,
             "requests": int(own["count"].sum()),
-            "failed": int(own.loc[failed, "count"].sum()) + said,
+            # Answers and messages tell of the same logins.
+            "failed": max(int(own.loc[failed, "count"].sum()), said),
             "succeeded": int(own.loc[entered(own, [login]), "count"].sum()),
         }
 
@@ -175,7 +177,7 @@ def propose(
     known = {(login.method, bare_route(login.route)) for login in logins}
     names = {route for route in asked["route"].unique() if ROUTE.fullmatch(route) and _logs_in(route)}
     asked = asked[asked["route"].isin(names)]
-    said = bool(counts["kind"].isin(("login_failed", POSSIBLE)).any())
+    said = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     answers: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for row in rows(asked[["method", "route", "status", "count"]]):
         answers[row.method, row.route][int(row.status)] += int(row.count)

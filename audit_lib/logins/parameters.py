@@ -11,9 +11,7 @@ from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.logins.requests import REFUSED, Access
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.project_formats import project_formats
-from audit_lib.project import Project
-from audit_lib.project.logins import Login
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Login, Policy, Project
 
 
 def _message_kind(kind: str) -> str:
@@ -213,9 +211,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     Raises:
         BadInput: every fault of its [detections].
     """
-    place, given = f"policy {policy.name}: detections", policy.options.get("detections", {})
-    if not isinstance(given, Mapping):
-        raise BadInput.at(place, "must be a table [detections]")
+    place, given = f"policy {policy.name}: detections", policy.detections
     faults = [Fault(f"{place}.{old}", f"is now {RENAMED[old]}") for old in RENAMED if old in given]
     faults += [Fault(f"{place}.{key}", "belongs elsewhere") for key in ("access", "logins") if key in given]
     own = {key: value for key, value in given.items() if key not in RENAMED}

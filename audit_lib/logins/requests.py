@@ -1,7 +1,7 @@
 """Requests with the bounds of their time, which routes ask for a secret, and who sent them in a window."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import Clients, Requests
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 REFUSED = (401, 403)
 NOT_KNOWN = "not known if new"  # class of an address, since too little was read of the time before
@@ -48,9 +48,7 @@ class Access:
     @classmethod
     def of(cls, policy: Policy) -> "Access":
         """The rules of a policy and its logins; what audit.toml adds makes no route less protected."""
-        given = policy.options.get("access", {})
-        table = given if isinstance(given, Mapping) else {}
-        found = {name: tuple(map(str, table.get(name, ()))) for name in ("open", "login", "protected")}
+        found = {name: tuple(policy.access.get(name, ())) for name in ("open", "login", "protected")}
         own = tuple(login.route for login in policy.logins if not login.added)
         return cls(**found | {"login": tuple(dict.fromkeys((*found["login"], *own)))})
 

@@ -1,25 +1,17 @@
 """What logs hold, as tables: refusals by kind, client, route and day, coverage, last use of tokens."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import PurePosixPath
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from audit_lib.base.bounded_patterns import SLOW, TooSlow, from_basic, is_found
 from audit_lib.base.clock import Quarter
-from audit_lib.base.errors import BadInput
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.logins.contracts import Daily, GuideSearches, LogCoverage
+from audit_lib.logins.contracts import Daily, LogCoverage
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.requests import succeeded
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import PACKED
-from audit_lib.logs.read_line import read_line
-from audit_lib.project.policy import DocumentedGrep, Policy
 from audit_lib.secrecy.identities import (
     Label,
     addresses_in,
@@ -29,6 +21,7 @@ from audit_lib.secrecy.identities import (
     numbered_label,
 )
 from audit_lib.secrecy.keeper import Key
+from audit_lib.settings import Policy
 
 KINDS = (*FAILED_REQUESTS, *(kind for kind in MESSAGE_KINDS if kind != "notice"))
 
@@ -131,21 +124,14 @@ def daily(counts: pd.DataFrame) -> pd.DataFrame:
     return Daily.checked(pd.concat(parts, ignore_index=True))
 
 
-def written_lines(formats: LogFormats, met: Collection[str] = ()) -> dict[str, list[str]]:
-    """For each kind of request and message the example lines that show it, as applications write them.
-
-    `met` are the names of the messages that logs hold: of their kinds no other application's words count.
-    """
-    shown: dict[str, list[tuple[str, str]]] = {}
-    for block in formats.bodies:
-        for example in block.examples:
-            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
-                shown.setdefault(event.kind, []).append((event.message, example))
-    for block in formats.messages:  # a message is seen in its examples: a test reads each
-        shown.setdefault(block.kind, []).extend((block.name, example) for example in block.examples)
-    known = set(met)
-    own = {kind: [pair for pair in pairs if pair[0] in known] for kind, pairs in shown.items()}
-    return {kind: [example for _, example in own[kind] or pairs] for kind, pairs in shown.items()}
+def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
+    """How many days have a request or message, by `environment/service` of each log that holds any."""
+    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read")]
+    places = logs["environment"].replace("", "production") + "/" + logs["service"].replace("", "backend")
+    of_file = dict(zip(logs["source"], places, strict=True))
+    days = log_counts.assign(service=log_counts["file"].map(of_file)).groupby("service")["day"].nunique()
+    holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
+    return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
 
 
 def tabulate_log_coverage(
@@ -155,13 +141,15 @@ def tabulate_log_coverage(
     logs = sources[sources["kind"].eq("log")]
     read = logs[logs["state"].eq("read")]
     days = (min(quarter.end, as_of) - quarter.start).total_seconds() / 86400
+    by_service = days_by_service(sources, log_counts)
     row = {
         "quarter": str(quarter),
         "files": len(read),
         "lines": int(read["lines"].sum()),
         "counted": int(log_counts["count"].sum()),
         "untimed": int(log_counts["untimed"].sum()),
-        "days_read": int(log_counts["day"].nunique()),
+        "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
+        "fewest": str(by_service.idxmin()) if len(by_service) else "",
         "days": max(0, -int(-days // 1)),
         "why": "" if len(log_counts) else _why(logs, quarter),
         "places": "; ".join(sorted(logs["source"])),
@@ -181,54 +169,6 @@ def _why(logs: pd.DataFrame, quarter: Quarter) -> str:
     return "no request and no message was recognised in the lines that were read"
 
 
-def tabulate_guide_searches(
-    policy: Policy, written: Mapping[str, Sequence[str]], log_counts: pd.DataFrame
-) -> pd.DataFrame:
-    """`GuideSearches`: each search that the guide prescribes beside what the application writes.
-
-    `written` gives, for each kind of event, example lines of log_formats.toml (docs/rules.md#rule-d9).
-    """
-    counted = log_counts.groupby("kind")["count"].sum()
-    in_files = log_counts.groupby(["file", "kind"])["count"].sum()
-    return GuideSearches.of(
-        {
-            "pattern": grep.pattern,
-            "path": grep.path,
-            "guide_line": grep.guide_line,
-            "looks_for": grep.looks_for,
-            "counted": int(counted.reindex(grep.kinds, fill_value=0).sum()),
-            "reached": _reached(grep, in_files),
-            "can_match": _can_match(grep, written),
-            "prints_values": grep.prints_values,
-            "remedy": grep.remedy,
-        }
-        for grep in policy.greps
-    )
-
-
-def _reached(grep: DocumentedGrep, in_files: "pd.Series[int]") -> int:
-    """How many of the events are in files that the search opens; what is packed grep reads as it is."""
-    own = in_files[in_files.index.get_level_values("kind").isin(grep.kinds)]
-    files = own.groupby("file").sum()
-    opened = [
-        PurePosixPath(file).match(grep.path) and PurePosixPath(file).suffix not in PACKED
-        for file in files.index
-    ]
-    return int(files[opened].sum())
-
-
-def _can_match(grep: DocumentedGrep, written: Mapping[str, Sequence[str]]) -> bool | None:
-    """Whether a line of the kinds it is to find fits; None if it searches no log."""
-    lines = [line for kind in grep.kinds for line in written.get(kind, ())]
-    if not lines:
-        return None
-    pattern = from_basic(grep.pattern)
-    try:
-        return any(is_found(pattern, line, ignore_case=grep.ignore_case) for line in lines)
-    except TooSlow:
-        raise BadInput.at(f"the policy's [[grep]] of line {grep.guide_line}", SLOW) from None
-
-
 def last_uses(requests: pd.DataFrame, policy: Policy, as_of: datetime) -> Mapping[str, LastUse]:
     """For each secret that callers send the latest instant by which it was used, and what shows it.
 
@@ -244,21 +184,19 @@ def last_uses(requests: pd.DataFrame, policy: Policy, as_of: datetime) -> Mappin
         return dict.fromkeys(names, (None, NO_ANSWER))
     last = used.sort_values("not_after_at", kind="stable").iloc[-1]
     place, at = f"{last['file']}:{last['line']}", last["not_after_at"]
-    if len(_values(names, policy)) == 1:
+    if _are_one(names, policy):
         return dict.fromkeys(names, (at, f"a protected route answered in {place}"))
     told = f"not known: one of {', '.join(names)} was used by {at:%Y-%m-%d %H:%M} ({place})"
     return dict.fromkeys(names, (None, told))
 
 
-def _values(names: tuple[str, ...], policy: Policy) -> set[frozenset[str]]:
-    """The names by the value that they hold: those that must be equal are one."""
-    groups: set[frozenset[str]] = set()
-    for name in names:
-        rule = policy.rule(name)
-        mine = {name, *(rule.equals if rule else ())}
-        touching = {group for group in groups if group & mine}
-        groups = (groups - touching) | {frozenset(mine).union(*touching)}
-    return groups
+def _are_one(names: tuple[str, ...], policy: Policy) -> bool:
+    """Whether all names hold one value: each must be equal to another."""
+    equal = {name: {name, *(rule.equals if (rule := policy.rule(name)) else ())} for name in names}
+    one = equal[names[0]]
+    for own in (*equal.values(), *equal.values()):
+        one = one | own if one & own else one
+    return one >= set(names)
 
 
 def address_label(logs: LogRead, key: Key) -> Label:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.bounded_patterns import matches_glob
@@ -15,14 +16,16 @@ from audit_lib.logins.changes import RecordedChange, recorded_changes
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_known_routes, on_logins
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.requests import REFUSED, network_of
-from audit_lib.project import LogSource
+from audit_lib.logs.declared_logins import FAILED_LOGIN
+from audit_lib.logs.fields import NOT_AN_ADDRESS
+from audit_lib.settings import LogSource
 
-FAILED_LOGIN = "login_failed"
 # A server of ssh writes the first of each user that it does not have, the next two of a session whose
 # attempts all failed, the last when the client says so. Where only keys are allowed, no other line proves it.
 PROVEN_BY_SSH = (
     "ssh login of an unknown user", "ssh login with too many attempts",
     "dropbear login with too many attempts", "ssh login that its client gave up",
+    "pam failure that sshd says, too",
 )  # fmt: skip
 # A server writes the refusal and the application its message within so many seconds: one login.
 _SAME_LOGIN = 5
@@ -53,6 +56,8 @@ class Traffic:
     changes: tuple[RecordedChange, ...]
     start: datetime
     end: datetime
+    as_of: datetime
+    named_hosts: int  # failed logins that messages report of a host by its name
 
     @cached_property
     def asked(self) -> pd.DataFrame:
@@ -88,14 +93,34 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     deploys: pd.DataFrame | None = None,
     *,
     log_sources: tuple[LogSource, ...],
+    as_of: datetime | None = None,
 ) -> Traffic:
-    """The traffic of the period from `start` until `end`, by Sources, LogCounts, LogEvents and LogMinutes."""
+    """The traffic of the period from `start` until `end`, by Sources, LogCounts, LogEvents and LogMinutes.
+
+    `as_of` is the instant of the review, by default the end: no line can be of a time after it.
+    """
     places = dict(zip(sources["source"], sources["environment"], strict=True))
+    hosts = counts["kind"].eq(FAILED_LOGIN) & counts["client"].eq(NOT_AN_ADDRESS)
+    named_hosts = int(counts.loc[hosts, "count"].sum())
+    counts, events, minutes = (_without_hosts(rows) for rows in (counts, events, minutes))
     requests = _requests(minutes, policy)
     timed = events.assign(seconds=seconds_of(events["at"]))
     failures = _failures(timed.assign(environment=events["file"].map(places)), requests, policy)
     changes = recorded_changes(ledger, timed, deploys, start, end)
-    return Traffic(policy, requests, failures, timed, counts, sources, log_sources, changes, start, end)
+    return Traffic(
+        policy,
+        requests,
+        failures,
+        timed,
+        counts,
+        sources,
+        log_sources,
+        changes,
+        start,
+        end,
+        as_of or end,
+        named_hosts,
+    )
 
 
 def seconds_of(at: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
@@ -150,7 +175,7 @@ def _requests(minutes: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
 
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    counted = events[are_failures(events, policy) & events["at"].notna()]
+    counted = _once(events[are_failures(events, policy) & events["at"].notna()])
     kept = pd.concat([counted, message_failures(events, counted, policy)])
     guarded = set(requests.loc[requests["protected"], "route"].unique())
     if requests["route"].eq(OTHER_ROUTES).any():
@@ -213,16 +238,31 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     if not policy.clients:
         said = said[~_mapped(said["client"], policy.is_private).astype(bool)]
     said = said[~said.index.isin(refused.index)].sort_values("seconds", kind="stable")
-    answers = refused[["client", "seconds"]].assign(answered=refused["seconds"]).dropna()
+    return said[~_is_near(said, refused, "client")]
+
+
+def _once(failed: pd.DataFrame) -> pd.DataFrame:
+    """Failed logins without the declared messages of those that an answer shows, too."""
+    said = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds", kind="stable")
+    answers, named = failed[failed["status"].notna()], said["client"].ne("")
+    parts = (said[named], "client"), (said[~named], None)
+    return failed.drop([place for part, key in parts for place in part.index[_is_near(part, answers, key)]])
+
+
+def _is_near(said: pd.DataFrame, refused: pd.DataFrame, key: str | None) -> "np.ndarray[Any, Any]":
+    """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
+    columns = ["seconds", *([key] if key else [])]
+    answers = refused[columns].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
     near = pd.merge_asof(
-        said[["client", "seconds"]],
-        answers.sort_values("seconds"),
-        on="seconds",
-        by="client",
-        direction="nearest",
-        tolerance=_SAME_LOGIN,
+        said[columns], answers, on="seconds", by=key, direction="nearest", tolerance=_SAME_LOGIN
     )
-    return said[near["answered"].isna().to_numpy()]
+    return near["answered"].notna().to_numpy()
+
+
+def _without_hosts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, a client that is named as a host being none: one word stands for all of them."""
+    named = rows["client"].eq(NOT_AN_ADDRESS)
+    return rows.assign(client=rows["client"].astype("str").mask(named, "")) if named.any() else rows
 
 
 def _proven_by_ssh(events: pd.DataFrame) -> pd.DataFrame:

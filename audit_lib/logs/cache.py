@@ -21,9 +21,9 @@ from audit_lib.logs.frames import LogRead
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch, strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 FRAMES: dict[str, type[Contract]] = {
     "sources": Sources,

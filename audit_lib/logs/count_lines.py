@@ -1,14 +1,16 @@
 """What the lines of one log file add up to: counts, events with their bounds, and where each line ended."""
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import DECLARED, LOG_LINE_STATES, NOTICE
+from audit_lib.logs.fields import clean_client, clean_method, parse_time
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.line_events import Line, LogEvent
+from audit_lib.logs.line_events import Line, LogEvent, request_events
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.units import LINE_LIMIT, MINUTE, MOST_STEPS, NONE, WHOLE
 from audit_lib.logs.w3c_columns import DeclaredColumns
@@ -98,11 +100,66 @@ def tally_lines(
     lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, period: Period, written: int | None = None
 ) -> Tally:
     """The sums over all lines of one file, in their order; `written` as in `read_line`."""
-    columns, read = DeclaredColumns(formats), _Read(period)
+    columns, started, read = DeclaredColumns(formats), _Started(formats, zone), _Read(period)
     for number, raw in enumerate(lines, 1):
-        read.add(number, read_line(raw, columns.formats_of(raw), zone, written))
+        read.add(number, started.joined(raw, read_line(raw, columns.formats_of(raw), zone, written)))
     read.tally.events += read.waiting
     return read.tally
+
+
+@dataclass
+class _Started:
+    """Requests of Rails, which says who asks for what when one begins, and the status when it ends.
+
+    Both lines have the same tags; without any they are of one process. If several are open there, what they
+    do not share is not known.
+    """
+
+    formats: LogFormats
+    zone: ZoneInfo
+    open: dict[bytes, list[re.Match[bytes]]] = field(default_factory=dict)
+
+    def joined(self, raw: bytes, line: Line) -> Line:
+        """The line, if it ends a request with what began it."""
+        if line.state == "text only" and b" for " in raw and (found := _BEGUN.match(raw)):
+            self.open.setdefault(_request_key(found), []).append(found)
+            if len(self.open) > _MOST_OPEN:
+                self.open.pop(next(iter(self.open)))
+        if len(line.events) != 1 or not line.requested or b"Completed " not in raw:
+            return line
+        (event,) = line.events
+        found = _ENDED.match(raw)
+        begun = self.open.pop(_request_key(found), []) if found else []
+        if not begun or event.client or event.route:
+            return line
+        client, method, path, at = (_shared(begun, name) for name in ("client", "method", "path", "time"))
+        events = request_events(
+            event.status or 0, clean_client(client), clean_method(method), path, self.formats
+        )
+        return replace(line, events=events, at=parse_time(at, self.zone) if line.at is None else line.at)
+
+
+# Nothing that a client writes stands before it, since that is quoted.
+_BEFORE = rb"(?P<before>[^\"{]*?)(?P<tags>(?:\[[^\] \"]+\] )*)"
+_BEGUN = re.compile(
+    _BEFORE
+    + rb'Started (?P<method>[A-Z]+) "(?P<path>[^ "]*)" for (?P<client>[0-9A-Fa-f:.]+) at (?P<time>.{25})'
+)
+_ENDED = re.compile(_BEFORE + rb"Completed [1-5]\d\d ")
+_PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")
+_MOST_OPEN = 10_000
+
+
+def _request_key(found: re.Match[bytes]) -> bytes:
+    """The tags of a request's line, else its process; of a file without either all are of one."""
+    process = _PROCESS.search(found["before"])
+    return found["tags"] or (process[0] if process else b"")
+
+
+def _shared(begun: list[re.Match[bytes]], name: str) -> bytes:
+    """What all open requests have in common of a field; empty if they differ."""
+    values = {found[name] for found in begun}
+    return values.pop() if len(values) == 1 else b""
 
 
 @dataclass

@@ -14,10 +14,10 @@ from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.logs.contracts import Deploys
 from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.logs.quote_lines import blotted
-from audit_lib.project import DeploySource, Project
-from audit_lib.project.places import first_faults, source_row
 from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import DeploySource, Project
+from audit_lib.settings.models import first_faults, source_row
 
 KIND = "deploy list"
 LARGEST_BYTES = 16 * 2**20

@@ -22,6 +22,14 @@ _compiled = lru_cache(maxsize=1 << 12)(expression)
 SHOWN = 3  # shapes of a file
 NUMBERED = 20  # lines of a file
 LONGEST = 60  # characters of a shape
+# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
+_REFUSED = re.compile(rb"(?<![\w.])(?<!\d,)(?<!\w\[)40[13](?![\w:]|\.\d)")
+_WARNED = re.compile(
+    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
+    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
+    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
+)
+_LEVEL_WITHIN = 160  # bytes of a line
 LOOKED_AT = 20_000  # lines of a file: the naive reader takes a second for so many
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
@@ -108,6 +116,55 @@ def shape_of(raw: bytes) -> str:
     text = bare(raw[: 4 * LONGEST]).decode("ascii", "replace")
     text = _DIGITS.sub("0", _LETTERS.sub("a", _OTHER.sub("?", text)))
     return _MIXED.sub("a0", text)[:LONGEST]
+
+
+def own_words(
+    lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, *, requests: bool
+) -> tuple[tuple[str, ...], int]:
+    """The first shapes of lines that may tell of a refusal, and how many such lines there are at least.
+
+    Of lines whose words no format knows such is one that holds 401 or 403; and each in a log that holds
+    `requests` and a warning: whoever writes there what went wrong writes of refusals there, too. Beyond
+    LOOKED_AT lines one such line is enough.
+    """
+    columns = DeclaredColumns(formats)
+    refused, others, warned = _Shapes(), _Shapes(), False
+    for number, raw in enumerate(lines, 1):
+        own = columns.formats_of(raw)
+        warned = warned or bool(_WARNED.search(raw, 0, _LEVEL_WITHIN))
+        found = refused if _REFUSED.search(raw) else others
+        # Later lines tell nothing more than that there are some.
+        if number > LOOKED_AT and (found.count or (found is others and not requests)):
+            continue
+        if found is refused or requests:
+            found.add(raw, own, zone)
+    if requests and warned:
+        refused.shapes |= others.shapes
+        refused.count += others.count
+    return tuple(refused.shapes)[:SHOWN], refused.count
+
+
+@dataclass
+class _Shapes:
+    """The shapes of lines of text whose words no format knows, and how many lines have them."""
+
+    shapes: dict[str, None] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, raw: bytes, formats: LogFormats, zone: ZoneInfo) -> None:
+        """Adds a line, if it is one."""
+        if read_line(raw, formats, zone).state != "text only" or _is_statement(raw, formats, zone):
+            return
+        self.count += 1
+        self.shapes.setdefault(shape_of(raw))
+
+
+def _is_statement(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> bool:
+    """Whether a body of the formats matches the words of a line."""
+    traced = _Traced(formats, zone, None)
+    traced.read(bare(raw), Head())
+    known = {block.name for block in formats.bodies}
+    return any(name in known for name in traced.matched)
 
 
 def unread_lines(

@@ -13,11 +13,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
-_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d| \d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _CLF = re.compile(rb"(\d\d?)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
 _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
+# As Americans write it, and nobody else with these capitals: the month stands first.
+_AMERICAN = re.compile(rb"(\d\d?)/(\d\d?)/(\d{4}), (\d\d?):(\d\d):(\d\d)(?: |\xc2\xa0|\xe2\x80\xaf)([AP])M")
 _ASCTIME = re.compile(rb"... (...) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
 _DATED = re.compile(rb"(...) ([ \d]?\d) (\d{4}) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?")
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -37,6 +39,8 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted
+    if american := _AMERICAN.fullmatch(raw):
+        raw = _by_the_day(american)
     if raw[:1].isdigit() and (raw[2:3] in b"/- " or raw[1:2] in b"/- "):
         found = _CLF.match(raw)
         order = (3, 2, 1, 4, 5, 6, 7, 8)
@@ -62,6 +66,12 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return None
     instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
     return (instant.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _by_the_day(found: re.Match[bytes]) -> bytes:
+    """A time of the American form as one that begins with its year, with an hour of twenty-four."""
+    hour = int(found[4]) % 12 + 12 * (found[7] == b"P") if 1 <= int(found[4]) <= 12 else 99
+    return b"%s-%02d-%02d %02d:%s:%s" % (found[3], int(found[1]), int(found[2]), hour, found[5], found[6])
 
 
 def _counted_seconds(raw: bytes) -> int | None:

@@ -14,7 +14,7 @@ from audit_lib.logs.blocks import Block, ByBeginning
 from audit_lib.logs.declared_logins import LoginAnswer, answers_of, phrases_of
 from audit_lib.logs.names_and_words import JsonFields, LoginOutcome, PossibleFailure
 from audit_lib.logs.templates import Part, parse_template
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 
@@ -53,8 +53,8 @@ class LogFormats:
         A declared message takes texts from the messages of failed logins, never from those of other kinds.
         """
         declared, told = tuple(logins), []
-        for name, template in phrases_of(declared):
-            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=DECLARED)
+        for name, template, kind in phrases_of(declared):
+            block = Block(name, parse_template(template), b"", False, b"", (), (), kind=kind)
             told.append(block)
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]

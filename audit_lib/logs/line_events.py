@@ -91,18 +91,19 @@ def request_of_block(block: Block, fields: dict[str, bytes], formats: LogFormats
     client = clean_client(strip_port(fields.get("client") or b"", always))
     method = block.method or clean_method(fields.get("method") or b"")
     status = block.status or int(fields["status"])
-    return _requested(status, client, method, fields.get("path") or b"", formats)
+    return request_events(status, client, method, fields.get("path") or b"", formats)
 
 
 def request_of_fields(fields: NamedFields, client: str, formats: LogFormats) -> tuple[LogEvent, ...]:
     """What a structured request shows; `client` is what stood before it."""
     own = clean_client(strip_port(fields.client, always=False))
-    return _requested(fields.status, own or client, clean_method(fields.method), fields.path, formats)
+    return request_events(fields.status, own or client, clean_method(fields.method), fields.path, formats)
 
 
-def _requested(
+def request_events(
     status: int, client: str, method: str, path: bytes, formats: LogFormats
 ) -> tuple[LogEvent, ...]:
+    """A request as an event, and another if its query has a secret."""
     route = clean_route(path)
     request = LogEvent(formats.kind_of(status), "", status, client, method, route)
     if answer := formats.login_answer(status, method, route, query_of(path)):

@@ -14,7 +14,7 @@ from audit_lib.logs.file_counts import BY_GROUP, BY_MOMENT, KINDS, NAMED, Column
 from audit_lib.logs.read_options import Wanted
 from audit_lib.logs.route_limit import budget_of
 from audit_lib.logs.units import MINUTE, NONE, Ints
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 SECONDS = 30  # within so many a browser has followed a redirect
 _MICROS = SECONDS * 1_000_000

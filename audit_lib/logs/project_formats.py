@@ -6,7 +6,7 @@ from audit_lib.base.bounded_toml import MAX_BYTES
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.logs.formats import LogFormats, load_formats, parse_formats
-from audit_lib.project import Project
+from audit_lib.settings import Project
 
 PATTERN = "has a pattern, which only a file that --formats names may have: use a template"
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -16,7 +17,7 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.log_kinds import MOST_ROUTES
 from audit_lib.base.progress import Progress, Watched, adding_up, quiet
 from audit_lib.logs.count_lines import Period, raw_lines
-from audit_lib.logs.explain_line import unread_lines
+from audit_lib.logs.explain_line import own_words, unread_lines
 from audit_lib.logs.file_counts import LogSums, day_text
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import FileSums, LogRead, counts_frame, events_frame, minutes_frame
@@ -24,10 +25,10 @@ from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_fi
 from audit_lib.logs.read_file import bytes_in, read_log, read_with_year
 from audit_lib.logs.read_options import Plan
 from audit_lib.logs.route_limit import Folding, other_requests, told
-from audit_lib.logs.units import DAY, ZONELESS, micros_of
-from audit_lib.project import LogSource, Project
-from audit_lib.project.outside import FOLDERS
-from audit_lib.project.places import source_row
+from audit_lib.logs.units import DAY, EPOCH, NONE, ZONELESS, micros_of
+from audit_lib.settings import LogSource, Project
+from audit_lib.settings.models import source_row
+from audit_lib.settings.outside import FOLDERS
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
@@ -142,6 +143,7 @@ def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[di
             else:
                 sums, remark = _stream_sums(own, source.file, own.plan, broken), ""
             shapes = _shapes(own, file) if sums.not_understood else ""
+            words, told = _own_words(own, file, sums)
             dates = {"modified_at": source.facts.modified_at, "mode": source.facts.mode}
             facts = {"size_bytes": source.facts.size_bytes, "sha256": source.finish()}
             facts |= dates if file.dated else {}
@@ -152,9 +154,11 @@ def _read_file(own: _Source, file: LogFile, quarter: Quarter | None) -> tuple[di
         return {"state": "refused", "reason": reason}, None
     state = "read" if sums.lines or broken else "empty"
     reason = "".join(broken[:1]) or _reason(sums, quarter)
-    reason = "; ".join(filter(None, (reason, remark, shapes)))
+    reason = "; ".join(filter(None, (reason, remark, shapes, words)))
     assumed = bool(sums.lacks & ZONELESS) and not own.zone_declared
-    return facts | sums.states | {"state": state, "reason": reason, "zone_assumed": assumed}, sums
+    last = None if sums.last == NONE else EPOCH + timedelta(microseconds=sums.last)
+    found = {"state": state, "reason": reason, "zone_assumed": assumed, "own_words": told, "last_at": last}
+    return facts | sums.states | found, sums
 
 
 def _shapes(own: _Source, file: LogFile) -> str:
@@ -166,6 +170,18 @@ def _shapes(own: _Source, file: LogFile) -> str:
         places = ", ".join(map(str, numbers))
         return f"not understood are lines such as {words} (from the first on: {places})" if shapes else ""
     return ""
+
+
+def _own_words(own: _Source, file: LogFile, sums: LogSums) -> tuple[str, int]:
+    """Which lines of text alone may tell of refusals, in a clause, and how many; "" and 0 if none may."""
+    if not sums.text_only:
+        return "", 0
+    with file.open() as source, suppress(Bomb, *BROKEN):
+        lines = raw_lines(cast(BinaryIO, unpacked(source.file)))
+        shapes, count = own_words(lines, own.plan.formats, own.plan.zone, requests=bool(sums.request_lines))
+        words = " and ".join(f"`{shape}`" for shape in shapes)
+        return (f"may tell of refusals in words of their own: lines such as {words}" if count else ""), count
+    return "", 0
 
 
 def _sums(own: _Source, file: LogFile, source: OpenSource, written: int | None, broken: list[str]) -> LogSums:

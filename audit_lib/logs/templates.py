@@ -25,7 +25,10 @@ ADDRESS = (
 )
 DATE_SIGNS = b"-/"  # of a date that begins with its year
 FIELDS: dict[str, bytes] = {
-    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d(?:[T ]| - )" + _CLOCK + _PART + _ZONE + rb")",
+    "time": rb"(?P<time>\d{4}(?P<mark>[-/])\d\d(?P=mark)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d:\d\d"
+    + _PART
+    + _ZONE
+    + rb")",
     "time:clf": rb"(?P<time>\d\d(?P<mark>[/ -])[A-Z][a-z]{2}(?P=mark)\d{4}[: ]"
     + _CLOCK
     + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -24,4 +24,4 @@ LONGEST_NAME, LONGEST_CAUSE = 64, 600
 
 def micros_of(at: datetime) -> int:
     """Microseconds since 1970 UTC."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - EPOCH) // timedelta(microseconds=1)

@@ -7,9 +7,9 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.logs.quote_lines import AROUND, quote_lines
-from audit_lib.project import Project
 from audit_lib.report.table import Table, show
 from audit_lib.secrecy import guard
+from audit_lib.settings import Project
 
 Pointed = str | pd.DataFrame | pd.Series  # a place, rows of a frame, or one row
 MOST_PLACES = 20  # whose lines are shown

@@ -13,7 +13,7 @@ from typing import Any
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.project.places import StoreDate
+from audit_lib.settings import StoreDate
 
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -135,7 +135,11 @@ def _github(entry: _Entry) -> Iterator[StoreDate]:
 
 def _one_password(entry: _Entry) -> Iterator[StoreDate]:
     """An item: its concealed fields by their labels, else the item by its title."""
-    fields = [one for one in entry.facts.get("fields") or () if isinstance(one, dict)]
+    listed = entry.facts.get("fields") or []
+    if not isinstance(listed, list):
+        entry.export.faults.append(f"{entry.place}: fields is not a list")
+        return
+    fields = [one for one in listed if isinstance(one, dict)]
     entry.export.holds_values |= any(one.get("value") for one in fields)
     concealed = [one.get("label") for one in fields if one.get("type") == "CONCEALED"]
     labels = [text for text in concealed if isinstance(text, str) and _NAME.fullmatch(text)]

@@ -22,10 +22,10 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge
 from audit_lib.logins.detect.probing import PROBED
 from audit_lib.logins.parameters import detection_policy
-from audit_lib.logins.traffic import FAILED_LOGIN, Traffic, gather
+from audit_lib.logins.traffic import Traffic, gather
+from audit_lib.logs.declared_logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import LogSource, Project, bundled_policy
 
 # Of CrowdSec's `behavior` labels those that our detections have a definition for.
 COVERED = {"bruteforce": ("guessing", "spraying", "let-in"), "scan": ("probing", "guessing")}

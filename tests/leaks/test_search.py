@@ -10,8 +10,8 @@ import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import LeakSearch, search_leaks
-from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 from tests.support.hostile import deep_tree
 from tests.support.paths import ROOT

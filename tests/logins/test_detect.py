@@ -267,3 +267,35 @@ def test_a_flood_of_sources_is_counted(tmp_path: Path) -> None:
     guessed = found[found["detection"].eq("guessing")]
     assert len(guessed) == 201
     assert guessed["classification"].iloc[-1] == "50 more incidents"
+
+
+def test_hosts_that_are_named_are_no_one_client(tmp_path: Path) -> None:
+    """Six hosts, as sshd names them with UseDNS, fail once each: nobody guesses, and it is not known who."""
+    said = "web1 sshd[7]: Failed password for root from host{0}.example.com port 5 ssh2"
+    lines = [f"{iso(START + timedelta(seconds=20 * number))} {said.format(number)}\n" for number in range(6)]
+    asks = [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *lines]
+    found = detections(tmp_path, asks, days=1, clients="real").set_index("detection")
+    assert found.loc["guessing", "verdict"] == "unknown"
+    assert "hosts that are named instead of their address: 6" in found.loc["guessing", "reason"]
+
+
+@pytest.mark.parametrize(("route", "words"), [(LOGIN, "20 failed logins"), (API, "20 refused requests")])
+def test_only_what_fails_on_a_login_is_a_failed_login(route: str, words: str, tmp_path: Path) -> None:
+    """A burst on routes that are no login is one of refused requests."""
+    (text,) = found_in(tmp_path, fails(20, 6, route=route))["classification"]
+    assert words in text
+
+
+def test_failed_logins_that_messages_tell_are_not_denied(tmp_path: Path) -> None:
+    """Beside failed logins in messages it is not said that none was met."""
+    said = "web1 sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2"
+    lines = [f"{iso(START + timedelta(minutes=30 * number))} {said}\n" for number in range(3)]
+    found = detections(tmp_path, [(0, PERSON, API, 200), *lines], days=1)
+    assert not found["reason"].str.contains("no failed login was met").any()
+    assert found.set_index("detection").loc["guessing", "verdict"] == "unknown"
+
+
+def test_starts_with_pauses_are_not_starts_within_a_short_time(tmp_path: Path) -> None:
+    """Three starts, each nine minutes after the other, are not three within ten minutes."""
+    lines = [f"{iso(START + timedelta(minutes=minute))} INFO: {VALID}\n" for minute in (0, 9, 18)]
+    assert found_in(tmp_path, lines).empty

@@ -21,9 +21,7 @@ from audit_lib.logins.coverage import FACTS, NEEDS
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
-from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, verdicts
 
 DAY, DAYS = 86400, 35
@@ -34,6 +32,7 @@ STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
 ZONE_UNSAID = replace(DECLARED_LOG, zone_declared=False)
 ZONELESS = f'{START:%Y-%m-%d %H:%M:%S} INFO:     198.51.1.1:1 - "GET /api/news HTTP/1.1" 200 X\n'
 POSSIBLE_WORDS = f"{iso(START + timedelta(hours=1))} app: password was wrong for x from 192.0.2.1\n"
+OWN_WORDS = f"{iso(START + timedelta(hours=1))} INFO: POST /login 401 3ms\n"
 UNTIMED_WORDS = "sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n"
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
@@ -97,7 +96,17 @@ def _without_success(ask: Ask) -> Ask | None:
 # How each precondition is taken away, and nothing else that its detections need more than it.
 REMOVED: dict[str, Callable[[World], World]] = {
     "lines understood": lambda world: world.saying("?? POST /api/auth/login 401\n"),
-    "whole logs": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
+    "own words": lambda world: world.saying(OWN_WORDS),
+    "clocks": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
+    "whole logs": lambda world: world.asking(
+        lambda ask: (
+            _with(ask, at=ask[0] - 7 * DAY)
+            if 14 <= ask[0] / DAY < 21
+            else None
+            if 7 <= ask[0] / DAY < 14
+            else ask
+        )
+    ),
     "days": lambda world: replace(world, days=DAYS + 1),
     "instances": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
     "zone": lambda world: replace(world, source=ZONE_UNSAID).saying(ZONELESS),
@@ -187,6 +196,12 @@ SOURCE_KEYS = {"instances", "zone_declared"}  # declared in audit.toml, all else
 BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, object], set[str]]] = {
     "every log read": (lambda lines: (), {}, {rule.name for rule in RULES}),
     "lines understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
+    "own words": (lambda lines: (*lines, OWN_WORDS), {}, {rule.name for rule in RULES}),
+    "clocks": (
+        lambda lines: (*lines, line((40 * DAY, "198.51.1.1", ROUTES[0], 200))),
+        {},
+        {rule.name for rule in RULES},
+    ),
     "instances": (lambda lines: lines, {"instances": 0}, {rule.name for rule in RULES}),
     "zone": (
         lambda lines: (*lines, ZONELESS),
@@ -210,11 +225,11 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
     paid = bundled_policy("paiid")
     table = {
         key: value
-        for key, value in (paid.options["detections"] | declared).items()
+        for key, value in (dict(paid.detections) | declared).items()
         if value is not None and key not in SOURCE_KEYS
     }
     logins = paid.logins if "failure" in table else ()
-    policy = detection_policy(replace(paid, logins=logins, options={**paid.options, "detections": table}))
+    policy = detection_policy(replace(paid, logins=logins, detections=table))
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
     project = Project("test", folder, log_sources=(source,))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))

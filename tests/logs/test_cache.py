@@ -8,9 +8,9 @@ import pytest
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logs import cache as log_cache
 from audit_lib.logs.cache import FRAMES, cached_logs
-from audit_lib.project import LogSource, Project
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import LogSource, Project
 
 SECRET = drawn("a value in a log", 43)
 LINES = (

@@ -8,7 +8,7 @@ from audit_lib.base.clock import Quarter
 from audit_lib.logs.explain_line import shape_of, unread_lines
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support import fakes
 
 FORMATS = load_formats()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 
 
 @pytest.mark.parametrize(

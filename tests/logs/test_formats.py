@@ -16,7 +16,7 @@ from audit_lib.logs.named_fields import json_fields
 from audit_lib.logs.project_formats import project_formats
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.templates import BEGINS, FIELDS, LEVELS
-from audit_lib.project import Project
+from audit_lib.settings import Project
 from tests.support.own_formats import OWN_FORMATS
 
 FORMATS = load_formats()

@@ -15,7 +15,7 @@ from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.read_file import read_naively
 from audit_lib.logs.read_line import read_line
 from audit_lib.logs.read_options import Plan
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.sums import told
 
 FORMATS = load_formats()

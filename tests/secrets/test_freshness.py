@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.project.policy import SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.age_interval import CLOCK_SLACK, Bounds, agreement, status_of
+from audit_lib.settings import SecretRule
 from tests.support.histories import (
     NOW,
     POLICY,
@@ -63,6 +63,14 @@ def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) ->
     """Exactly the period is due, not overdue; no bound below is never fresh."""
     bounds = [None if days is None else ago(days) for days in (lo, hi)]
     assert status_of(bounds[0], bounds[1], NOW, 90, 14) == expected
+
+
+def test_what_is_public_by_the_policy_has_no_age() -> None:
+    """A value that everyone may read protects nothing: no limit makes it overdue."""
+    old = [seen(400, A)]
+    assert row(old).status == "overdue"
+    assert row(old, item={"public": True, "exposure_severity": "info"}).status == "exempt"
+    assert row(old, item={"public": True, "exposure_severity": "high"}).status == "overdue"
 
 
 @pytest.mark.parametrize(("days", "status"), [(80, "unknown"), (100, "overdue")])

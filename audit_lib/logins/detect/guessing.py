@@ -14,7 +14,8 @@ from audit_lib.logins.detect.incidents import (
     incident,
     of_source,
 )
-from audit_lib.logins.traffic import FAILED_LOGIN, Traffic
+from audit_lib.logins.traffic import Traffic
+from audit_lib.logs.declared_logins import FAILED_LOGIN
 
 PAUSE = 1440.0  # minutes: after a longer one a source begins anew
 SEVERAL_ROUTES = 8

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
 from audit_lib.report.publish.value_classes import Classes, classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.project.policy import Policy
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy.forms import SHORTEST, STRONG_BITS
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.value_questions import component
+from audit_lib.settings import Policy
 
 _SECRET_KINDS = ("secret", "unlisted")  # unlisted: named like a secret, and in no policy
 _GENERATED = re.compile(

@@ -17,7 +17,7 @@ from audit_lib.logs.kernel.worker import read_chunks
 from audit_lib.logs.login_redirects import settled
 from audit_lib.logs.read_file import read_naively
 from audit_lib.logs.read_options import Plan, Wanted
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 from tests.support.sums import told
 
 LOGINS = (

@@ -15,8 +15,7 @@ from audit_lib.logins.detect import detect
 from audit_lib.logins.parameters import detection_policy
 from audit_lib.logins.traffic import Traffic, gather
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary
 from tests.support.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm
