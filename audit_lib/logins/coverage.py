@@ -64,6 +64,12 @@ def _clocks(traffic: Traffic) -> str:
     return f"{late[0]} holds a time after the review: a clock is wrong" if late else ""
 
 
+def _order(traffic: Traffic) -> str:
+    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
+    back = steps[(steps["not_after_at"] - steps["at"]) > CLOCK_MINUTES * MINUTE]
+    return f"times go back within {_listed(back['file'])}" if len(back) else ""
+
+
 def _days(traffic: Traffic) -> str:
     days = max(0, -int(-(traffic.end - traffic.start).total_seconds() // 86400))
     read = days_by_service(traffic.sources, traffic.counts)
@@ -245,6 +251,7 @@ FACTS: Mapping[str, tuple[Callable[[Traffic], str], str]] = {
     "days": (_days, "A line of each day"),
     "instances": (_instances, "`instances` of each log in audit.toml"),
     "zone": (_zone, "A zone of each time, its own or a declared one"),
+    "order": (_order, "Times that do not go back within a file"),
     "whole logs": (lambda it: next(hints(it), ""), "No hint at lines that are missing, copied or misdated"),
 }
 READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}
@@ -255,10 +262,10 @@ NEEDS: Mapping[str, set[str]] = {
     "guessing": {*_LOGINS, *_WHO},
     "spraying": {*_LOGINS, *_WHO, "routes"},
     "let-in": {*_LOGINS, *_WHO, "routes", "a success seen"},
-    "known-clients-failing": {*_LOGINS, "routes", "a success seen", "zone"},
+    "known-clients-failing": {*_LOGINS, "routes", "a success seen", "zone", "order"},
     "probing": {*_WHO, *_ALWAYS, "routes"},
     "secret-in-url": {*_ALWAYS, "queries kept"},
-    "application-failing": {*_ALWAYS, "wording", "a usual rate", "zone"},
+    "application-failing": {*_ALWAYS, "wording", "a usual rate", "zone", "order"},
 }
 
 
@@ -289,11 +296,6 @@ def hints(traffic: Traffic) -> Iterator[str]:
     for _, group in logs[logs["sha256"].notna()].groupby("sha256", sort=True):
         if len(group) > 1:
             yield f"{' and '.join(sorted(group['source']))} hold the same bytes"
-    steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    back = (steps["not_after_at"] - steps["at"]).dt.total_seconds() / 60
-    farthest = back.groupby(steps["file"], sort=True).max()
-    for file, minutes in farthest[farthest > CLOCK_MINUTES].items():
-        yield f"times go back by up to {minutes:.0f} minutes within {file}: a clock is wrong"
     if len(traffic.requests):
         yield from _of_another(traffic)
         yield from _at_the_end(traffic)

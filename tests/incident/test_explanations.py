@@ -166,9 +166,7 @@ def test_one_set_of_thresholds(tmp_path: Path) -> None:
     """A policy that asks for more failures takes burst and explanation away together."""
     plant(tmp_path, "brute force", 0)
     assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "likely"
-    demands = (
-        "\n[detections.guessing]\nladder = [[500, 10]]\n"
-    )
+    demands = "\n[detections.guessing]\nladder = [[500, 10]]\n"
     toml = tmp_path / "audit.toml"
     toml.write_text(toml.read_text("utf-8") + demands, "utf-8")
     remember_sample(tmp_path)  # its policy is the test's own

@@ -97,6 +97,7 @@ def _without_success(ask: Ask) -> Ask | None:
 REMOVED: dict[str, Callable[[World], World]] = {
     "lines understood": lambda world: world.saying("?? POST /api/auth/login 401\n"),
     "own words": lambda world: world.saying(OWN_WORDS),
+    "order": lambda world: world.saying(line((0, "198.51.1.1", ROUTES[0], 200))),
     "clocks": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
     "whole logs": lambda world: world.asking(
         lambda ask: (

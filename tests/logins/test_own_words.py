@@ -104,7 +104,7 @@ def test_lines_of_the_time_since_the_quarter_are_no_wrong_clock(tmp_path: Path) 
     assert "a clock is wrong" not in _doubts(tmp_path, lines, datetime(2026, 10, 5, tzinfo=UTC))
 
 
-AUDIT = 'policy = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
+AUDIT = 'extends = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
 
 
 def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:

@@ -61,9 +61,7 @@ def detections(
 
 
 def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
-    table = {
-        key: value for key, value in (dict(policy.detections) | declared).items() if value is not None
-    }
+    table = {key: value for key, value in (dict(policy.detections) | declared).items() if value is not None}
     logins = policy.logins if "failure" in table else ()
     return detection_policy(replace(policy, logins=logins, detections=table))
 
