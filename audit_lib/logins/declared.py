@@ -207,14 +207,15 @@ def _proposal(
 ) -> Iterator[Proposal]:
     """A route with answers to who failed and to who got in, or with redirects that may be either.
 
-    If messages report failures (`said`), answers to who got in are enough.
+    If messages report failures (`said`), answers to who got in are enough, and 500 may be one to who failed.
     """
     good = [status for status in answers if 200 <= status < 300]
     moved = [status for status in answers if status in REDIRECTS]
-    bad = [status for status in answers if status >= 400 and status not in (404, 405, 429, 502, 503, 504)]
+    bad = [status for status in answers if 400 <= status < 500 and status not in (404, 405, 429)]
+    bad = bad or [status for status in answers if status == 500 and said]
     bad = [status for status in bad if answers[status] >= _LEAST]
     shown = {status: count for status, count in answers.items() if status in (*good, *moved, *bad)}
-    if not good and not moved:
+    if not good and not moved and not said:
         return
     if bad:
         failed, succeeded = bad, [*good, *moved]

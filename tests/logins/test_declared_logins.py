@@ -127,6 +127,29 @@ def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
     return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
 
 
+@pytest.mark.parametrize(
+    ("answers", "message", "declaration"),
+    [
+        ({500: 9}, "Invalid email or password for x", "failed_statuses = [500]"),
+        ({200: 9}, "Invalid email or password for x", 'failed_message = "…"'),
+        ({200: 9}, "", ""),
+        ({500: 9, 200: 4}, "", ""),
+        ({401: 9, 500: 2, 200: 4}, "Invalid email or password for x", "failed_statuses = [401]"),
+    ],
+)
+def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
+    answers: dict[int, int], message: str, declaration: str, tmp_path: Path
+) -> None:
+    """A login that answers 500, or 200 to everybody, is proposed if messages report failures."""
+    log = [
+        _line(9 * n, ATTACKER, "POST /login", status) for status in answers for n in range(answers[status])
+    ]
+    log += [f"{START.isoformat()} app: {message}\n"] * 5 if message else []
+    _, rules, logs = _project(tmp_path / "app", "".join(log), policy=DECLARES_401)
+    asked = propose(logs.counts, rules.logins, rules.failed_statuses)
+    assert [declaration in one.declaration for one in asked] == [True] * bool(declaration)
+
+
 def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     """Whatever an insider declares in audit.toml, each incident and refusal from before is still there."""
     log = [_line(-7000 + 900 * n, "198.51.100.9", "POST /api/login", 401) for n in range(6)]

@@ -155,6 +155,18 @@ CASES: dict[str, tuple[Sequence[Ask | str], Found]] = {
         [f"{iso(START)} ERROR: psycopg2.OperationalError: connection refused\n"],
         {("application-failing", "database", "medium")},
     ),
+    "a database that refuses connections": (
+        [f"{iso(START + timedelta(minutes=n))} INFO: db ping failed: connection refused\n" for n in range(3)],
+        {("application-failing", "connection", "medium")},
+    ),
+    "two refused connections": (
+        [f"{iso(START + timedelta(minutes=n))} INFO: db ping failed: connection refused\n" for n in range(2)],
+        set(),
+    ),
+    "a unit that exits": (
+        [f"{iso(START)} web1 systemd[1]: shop.service: Main process exited, code=exited, status=1/FAILURE\n"],
+        {("application-failing", "process", "medium")},
+    ),
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {("application-failing", "requests", "medium")},

@@ -20,11 +20,11 @@ from audit_lib.logins.traffic import Traffic
 
 HOUR = 60
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
-# What messages of a kind say, and what the subject of their incidents is.
+# What the subject of messages of a kind is, what they say, and how many of them within a while are failing.
 REPORTED = {
-    "database_failure": ("database", "the database could not be used"),
-    "connection_failed": ("connection", "a connection failed, as messages report"),
-    "process_exited": ("process", "a process ended, as messages report"),
+    "database_failure": ("database", "the database could not be used", 1),
+    "connection_failed": ("connection", "connections failed, as messages report", 3),
+    "process_ended": ("process", "processes ended, as messages report", 1),
 }
 
 
@@ -35,8 +35,9 @@ def find_application_failing(traffic: Traffic) -> list[Incident]:
 
 def _reported(traffic: Traffic) -> Iterator[Incident]:
     severity = traffic.policy.application_failing.severity
-    for kind, (subject, text) in REPORTED.items():
-        yield from _in_runs(traffic.events[traffic.events["kind"].eq(kind)], HOUR, subject, text, severity)
+    for kind, (subject, text, least) in REPORTED.items():
+        found = _in_runs(traffic.events[traffic.events["kind"].eq(kind)], HOUR, subject, text, severity)
+        yield from (one for one in found if one.count >= least)
 
 
 def _in_runs(events: pd.DataFrame, pause: float, subject: str, text: str, severity: str) -> list[Incident]:
