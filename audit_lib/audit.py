@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import head_of
+from audit_lib.base.git import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
@@ -53,9 +53,9 @@ from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import mask_client, mask_email
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
@@ -98,7 +98,7 @@ def run_audit(
 
     def logs() -> LogRead:
         read = read_logs(project, period, formats, scheduler=scheduler, progress=progress)
-        return without_values(read, strong_search(keeper))
+        return without_values(read, Redactor.of(keeper))
 
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)

@@ -19,8 +19,7 @@ from audit_lib.report.headline import spoken
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
 from audit_lib.report.verdict import PASS_NEEDS
-from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, signed
+from audit_lib.secrecy.keeper import MANIFEST, Key, signed
 from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample

@@ -21,8 +21,8 @@ from audit_lib.logs.frames import LogRead
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.project_formats import formats_source
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.secrecy.exact_search import ExactSearch, strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import Project
 
 FRAMES: dict[str, type[Contract]] = {
@@ -53,7 +53,7 @@ def cached_logs(
     key and formats, by the same code; a MAC under the key protects it. Under a throw-away key nothing is
     stored. A cache that is lost, foreign or broken means reading again. Safe to delete.
     """
-    search, formats = strong_search(keeper), formats or load_formats()
+    search, formats = Redactor.of(keeper), formats or load_formats()
     if keeper.key.origin == "throw-away":
         return _coded(without_values(read_logs(project, None, formats, progress=progress), search))
     secret = keeper.key.derive("log cache")
@@ -90,11 +90,11 @@ def _content(file: LogFile) -> tuple[object, ...]:
         return error.state, error.reason
 
 
-def without_values(logs: LogRead, search: ExactSearch) -> LogRead:
+def without_values(logs: LogRead, search: Redactor) -> LogRead:
     """The frames without known values."""
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         for column in _FOREIGN:
-            if column in frame and (changed := search.scrub_all(frame[column].unique())):
+            if column in frame and (changed := search.texts(frame[column].unique())):
                 frame[column] = frame[column].replace(changed)
     return logs
 

@@ -6,28 +6,26 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import tarfile
+import zipfile
 import zlib
-from base64 import b32encode, b64encode, encodebytes
+from base64 import b64encode, encodebytes
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import matplotlib as mpl
 import nbformat
 import pytest
-from matplotlib.figure import Figure
 
 from audit_lib.base.errors import Refused
-from audit_lib.report.publish.seal import plan, seal, search
-from audit_lib.report.publish.value_classes import Classes, classify
 from audit_lib.secrecy.forms import forms
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.seal import Classes, classify, plan, seal, search
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
-from tests.support.packed import png, zipped
 from tests.support.rows import TABLES
 
 VALUE = fake_value("seal")
@@ -51,24 +49,28 @@ def _known() -> tuple[Keeper, Classes]:
 
 
 def _zip(name: str, data: bytes) -> bytes:
-    return zipped(data, name)
-
-
-def _tar(data: bytes) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        member = tarfile.TarInfo("a.txt")
-        member.size = len(data)
-        archive.addfile(member, io.BytesIO(data))
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
     return buffer.getvalue()
 
 
 def _pdf(value: str) -> bytes:
+    text = "".join(f"({part.replace(chr(92), chr(92) * 2)}) -20 " for part in (value[:9], value[9:]))
+    stream = zlib.compress(f"BT [{text}] TJ ET".encode())
+    return b"%PDF-1.7\n1 0 obj\n<< /Filter /FlateDecode >>\nstream\n" + stream + b"\nendstream\nendobj\n"
+
+
+def _png(kind: bytes, content: bytes) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">L", len(content)) + kind + content + bytes(4)
+
+
+def _tar(content: bytes) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context({"pdf.use14corefonts": True, "text.parse_math": False}):
-        figure = Figure()
-        figure.text(0.1, 0.5, f"{value[:15]}\n{value[15:]}")
-        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo("a")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -102,31 +104,24 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "record.json": lambda value: json.dumps({json.dumps({"a": value}): 1}).encode(),
     "unicode.json": lambda value: ('["' + "".join(f"\\u{ord(sign):04x}" for sign in value) + '"]').encode(),
     "twice.txt": lambda value: quote(quote(value, safe=""), safe="").encode(),
-    "report.pdf": _pdf,
+    "page.pdf": _pdf,
+    "picture.png": lambda value: _png(b"zTXt", b"Comment\0\0" + zlib.compress(value.encode())),
+    "data.tar.xz": lambda value: lzma.compress(_tar(value.encode())),
+    "log.xz": lambda value: lzma.compress(value.encode()),
+    "log.bz2": lambda value: bz2.compress(value.encode()),
+    "second.gz": lambda value: gzip.compress(b"x") + gzip.compress(value.encode()),
+    "setup.bin": lambda value: b"#!/bin/sh\n" + _zip("a.txt", value.encode()),
     "evidence.zip": lambda value: _zip("a.txt", value.encode()),
     "names.zip": lambda value: _zip(f"{value}.txt", b""),
     "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
-    "deflated.txt": lambda value: b64encode(zlib.compress(b"first and second" * 9 + value.encode())),
     "base64-twice.txt": lambda value: b64encode(b64encode(b"x" + value.encode())),
-    "base32.txt": lambda value: b32encode(value.encode()),
-    "buffer.txt": lambda value: f"<Buffer {value.encode().hex(' ')}>".encode(),
-    "buffer.json": lambda value: json.dumps(
-        {"type": "Buffer", "data": list(value.encode())}, indent=4
-    ).encode(),
-    "underscores.txt": lambda value: value.encode().hex("_").encode(),
-    "utf-16-hex.txt": lambda value: value.encode("utf-16-be").hex().encode(),
-    "capitals.txt": lambda value: value.upper().encode(),
+    "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
     "percent.txt": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()).encode(),
-    "letters.txt": lambda value: repr(list(value)).encode(),
-    "log.gz": lambda value: gzip.compress(value.encode()),
-    "log.xz": lambda value: lzma.compress(value.encode()),
-    "log.bz2": lambda value: bz2.compress(value.encode()),
-    "folder.tar.xz": lambda value: lzma.compress(_tar(value.encode())),
-    "second-member.gz": lambda value: gzip.compress(b"first") + gzip.compress(value.encode()),
-    "prefixed.zip": lambda value: b"#!/bin/sh\n" + _zip("a.txt", value.encode()),
+    "letters.txt": lambda value: " ".join(value).encode(),
+    "deflated.txt": lambda value: b64encode(zlib.compress(b"first and second" * 9 + value.encode())),
     "before-a.zip": lambda value: b64encode(escape(value).encode()) + b"\n" + _zip("a.txt", b""),
-    "plot.png": lambda value: png(value.encode()),
+    "log.gz": lambda value: gzip.compress(value.encode()),
 }
 
 
@@ -137,7 +132,7 @@ def test_a_hidden_value_is_found(tmp_path: Path, name: str, value: str) -> None:
     keeper, classes = _known()
     (tmp_path / name).write_bytes(HIDDEN[name](value))
     with pytest.raises(Refused, match=name) as raised:
-        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
+        seal(tmp_path, keeper, classes)
     assert not any(form in str(raised.value).encode() for _, form in forms(value))
 
 
@@ -172,31 +167,18 @@ def test_a_file_name_is_searched_and_not_quoted(tmp_path: Path) -> None:
     "data",
     [
         b"PK\x03\x04 damaged",
-        b"%PDF-1.7 damaged",
         b"7z\xbc\xaf\x27\x1c",
-        b"Rar!\x1a\7\1\0",
-        b"\x04\x22\x4d\x18",
         b"# v2 git bundle\n",
-        lzma.compress(b"cut short" * 99)[:-20],
+        gzip.compress(b"x" * 99)[:20],
+        b64encode(b"Rar!\x1a\x07" * 12),
     ],
-    ids=["zip", "pdf", "7z", "rar", "lz4", "bundle", "cut xz"],
+    ids=["zip", "7z", "bundle", "gzip", "rar in base64"],
 )
 def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
     """An archive or a PDF that cannot be searched is refused rather than passed."""
     keeper, classes = _known()
     (tmp_path / "a").write_bytes(data)
-    with pytest.raises(Refused, match=r"a: .* cannot be"):
-        search(tmp_path, keeper, classes)
-
-
-def test_what_is_packed_too_deep_is_refused(tmp_path: Path) -> None:
-    """A zip six deep is not searched to its bottom, so it is never said to hold nothing."""
-    keeper, classes = _known()
-    data = VALUE.encode()
-    for _ in range(6):
-        data = _zip("a.zip", data)
-    (tmp_path / "a.zip").write_bytes(data)
-    with pytest.raises(Refused, match=r"a\.zip: is packed too deep"):
+    with pytest.raises(Refused, match=r"^a: (is|holds|has) "):
         search(tmp_path, keeper, classes)
 
 
@@ -243,28 +225,18 @@ def test_a_policy_does_not_say_what_is_searched_for(
     classes = classify(keeper, _inventory(keeper, {"value": value} | called), "")
     (tmp_path / "a.txt").write_text(f"a line with {value} in it")
     with pytest.raises(Refused, match=r"of the value of|the value of \w+ as plain"):
-        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
-
-
-@pytest.mark.parametrize("kind", ["identifier", "secret"])
-def test_a_name_that_the_policy_has_in_capitals_is_no_hit(tmp_path: Path, kind: str) -> None:
-    """The user of a database is often the application's name, with which its variables begin."""
-    keeper = Keeper(Key(b"k" * 32, "file"))
-    row = {"value": "fluffy_gateway", "kind": kind, "secret": "FLUFFY_GATEWAY_DATABASE_USER"}
-    classes = classify(keeper, _inventory(keeper, row), "FLUFFY_GATEWAY_DATABASE_USER")
-    (tmp_path / "a.txt").write_text("Set FLUFFY_GATEWAY_DATABASE_USER")
-    assert not search(tmp_path, keeper, classes).hits
+        seal(tmp_path, keeper, classes)
 
 
 def test_a_refusal_names_each_secret_once_a_file(tmp_path: Path) -> None:
-    """Whose value it is, its first place and how many more there are, never the value."""
+    """Whose value it is and its first place, never the value."""
     keeper = Keeper(Key(b"k" * 32, "file"))
     classes = classify(keeper, _inventory(keeper, {"value": VALUE, "secret": "API_TOKEN"}), "")
     (tmp_path / "a.txt").write_text(f"{VALUE} {VALUE} {VALUE}")
     with pytest.raises(Refused) as refused:
-        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))
-    told = "a.txt: 12 characters of the value of API_TOKEN, at byte 0 of its bytes, and 2 more places"
-    assert str(refused.value) == f"{told}\nnothing was published"
+        seal(tmp_path, keeper, classes)
+    shown = "a.txt: the value of API_TOKEN as plain, at byte 0 of its bytes"
+    assert str(refused.value).splitlines() == [shown, "nothing was published"]
 
 
 def test_the_password_of_a_url_is_searched_for(tmp_path: Path) -> None:
@@ -294,14 +266,10 @@ def test_a_public_prefix_is_no_hit(tmp_path: Path) -> None:
     assert search(tmp_path, keeper, classes).hits
 
 
-def test_the_statement_is_verified(tmp_path: Path) -> None:
-    """The sentence that the report prints holds of its own finished bytes, or nothing is published."""
+def test_the_statement_says_what_was_searched(tmp_path: Path) -> None:
+    """The sentence that the report prints is true of the search of its finished bytes."""
     keeper, classes = _known()
-    planned = plan(keeper, classes, 2)
+    planned = plan(keeper, classes, 1)
     (tmp_path / "a.txt").write_text(planned.statement())
-    with pytest.raises(Refused, match="something other"):
-        seal(tmp_path, keeper, classes, planned)
-    (tmp_path / "b.txt").write_text("b")
-    result = seal(tmp_path, keeper, classes, planned)
-    assert (result.values, result.artefacts, result.hits) == (2, 2, ())
-    assert f"{result.forms} forms" in planned.statement()
+    assert seal(tmp_path, keeper, classes) == planned
+    assert f"{planned.forms} forms" in planned.statement()
