@@ -99,7 +99,7 @@ def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
     """
     chains = read_chains(ledger_dir)
     unsound = unsound_entries(chains, key, project_of(chains, key)) if key else {}
-    heads = {}
+    heads: dict[str, str] = {}
     for chain in chains:
         first = next((at for at, entry in enumerate(chain.entries) if entry.hash in unsound), None)
         whole = chain.entries[:first]

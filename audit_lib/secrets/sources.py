@@ -124,7 +124,8 @@ def _read(
         return row | known, (), ""
     facts = vars(found.facts) | git_facts(source.path)
     facts |= {"keyed_digest": keeper.key.digest(found.content)}
-    lines, loader = (), ""
+    lines: tuple[EnvLine, ...] = ()
+    loader = ""
     refusal = room.refuses(found.content)
     if not refusal:
         try:
@@ -195,7 +196,8 @@ def _supply(environment: str, service: str) -> str:
 def _not_supplied(project: Project, given: tuple[GivenValues, ...], policy: Policy | None) -> Iterator[Row]:
     """One row for each place of the application for which neither a file is named nor a value given."""
     in_force = [source for source in project.env_sources if not source.example and not source.backup]
-    named = {(one.environment, one.service) for one in (*in_force, *given)}
+    named = {(one.environment, one.service) for one in in_force}
+    named |= {(one.environment, one.service) for one in given}
     services = {source.service for source in project.env_sources} | {service for _, service in named}
     services |= {rule.service for rule in policy.secrets} if policy else set()
     for environment in project.environments:
