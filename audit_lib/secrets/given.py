@@ -117,11 +117,12 @@ class _Pairs(list[tuple[Any, Any]]):
 
 def _json_lines(given: GivenValues) -> Iterator[EnvLine]:
     """One line for each entry of the platform's JSON; an entry of another shape is not understood."""
+    # Numbers stay the text they are.
     as_text: dict[str, Any] = {
         "parse_int": str,
         "parse_float": str,
         "parse_constant": str,
-    }  # numbers stay the text they are
+    }
     try:
         found = json.loads(given.content.decode("utf-8-sig"), object_pairs_hook=_Pairs, **as_text)
     except (ValueError, RecursionError):
