@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import head_of
+from audit_lib.base.git import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare

@@ -19,7 +19,7 @@ import yaml
 from pathspec import PathSpec
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git.commands import ignored, is_repository, tracked
+from audit_lib.base.git import ignored, is_repository, tracked
 from audit_lib.settings.contracts import Configuration
 from audit_lib.settings.discover import files
 from audit_lib.settings.kinds import likely_kind, shape_by
