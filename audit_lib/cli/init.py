@@ -27,7 +27,6 @@ from audit_lib.settings.first_file import (
     guess_variables,
     nameable,
     with_environments,
-    with_services,
     write_new,
 )
 
@@ -45,7 +44,7 @@ def init(folder: Path, ledger: Path | None) -> None:
     project = load_project(folder, ledger)
     policy = choose_policy(project)
     if policy.name == "generic" and not project.configured:
-        project = with_environments(with_services(project))
+        project = with_environments(project)
     _say_key(project)
     proposals = _proposals(project)
     if project.configured:
