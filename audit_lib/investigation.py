@@ -13,11 +13,10 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.find_leaks import LeakOptions, find_leaks
-from audit_lib.logins.detections import detection_policy
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.ledger.timeline import tenures
+from audit_lib.logins.parameters import detection_policy, formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.cache import cached_logs
-from audit_lib.rotation.store_changes import present_stays
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
@@ -53,7 +52,7 @@ def investigate(
         rules,
         read.entries,
         read.inventory,
-        stays=present_stays(read.ledger),
+        stays=tenures(read.ledger),
         options=options,
     )
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)

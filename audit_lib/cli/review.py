@@ -35,7 +35,7 @@ from audit_lib.report.publish.reviewed import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import GivenValues, Project, choose_policy, instant_of, load_project
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.secrets.env_lines import UNKNOWN_VALUES
+from audit_lib.secrets.env import UNKNOWN_VALUES
 
 Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]

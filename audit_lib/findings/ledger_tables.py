@@ -1,15 +1,13 @@
 """Tables of the ledger that checks judge: faults of entries, decisions on findings, answers to questions."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import ending_instant
 from audit_lib.findings.contracts import Acceptances, Attestations, LedgerFaults
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
+from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.settings import Policy
 
 UNANSWERED = ("open", "expired")
@@ -26,13 +24,13 @@ def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
 
 def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
     """`Acceptances`: the last decision on each id, whether it holds and whether a finding has it."""
-    last = {entry.body["id"]: entry.body for entry in ledger.of_kind("acceptance")}
-    until = {id_: ending_instant(body["until"], "ledger") for id_, body in last.items()}
+    last = {one.subject: one for one in decisions(ledger, "accept")}
+    until = {id_: one.until or one.at for id_, one in last.items()}
     return Acceptances.of(
         {
             "accepted_id": id_,
-            "by": last[id_]["by"],
-            "reason": last[id_]["reason"],
+            "by": last[id_].by,
+            "reason": last[id_].reason,
             "until_at": until[id_],
             "expired": until[id_] < as_of,
             "matches": id_ in ids,
@@ -53,30 +51,29 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     `BadInput` as `questions_of` raises it.
     """
     questions = questions_of(policy)
-    answers = {str(entry.body["rule"]): entry.body for entry in ledger.of_kind("attestation")}
+    answers = {one.subject: one for one in decisions(ledger, "attest", "deny")}
     rows = []
     for rule in dict.fromkeys([*questions, *sorted(answers)]):
         answer = answers.get(rule)
-        until = ending_instant(answer["until"], "ledger") if answer else None
         rows.append(
             {
                 "rule": rule,
                 "question": questions.get(rule) or _recertified(rule),
-                "status": _status(answer, until, as_of),
-                "by": answer["by"] if answer else "",
-                "reason": answer["reason"] if answer else "",
-                "until_at": until,
+                "status": _status(answer, as_of),
+                "by": answer.by if answer else "",
+                "reason": answer.reason if answer else "",
+                "until_at": answer.until if answer else None,
             }
         )
     return Attestations.of(rows)
 
 
-def _status(answer: Mapping[str, Any] | None, until: datetime | None, as_of: datetime) -> str:
-    if answer is None or until is None:
+def _status(answer: Decision | None, as_of: datetime) -> str:
+    if answer is None or answer.until is None:
         return "open"
-    if until < as_of:
+    if answer.until < as_of:
         return "expired"
-    return "answered no" if answer.get("answer") == "no" else "attested"
+    return "answered no" if answer.verdict == "deny" else "attested"
 
 
 def _recertified(rule: str) -> str:

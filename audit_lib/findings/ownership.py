@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import ending_instant, parse_instant
+from audit_lib.base.clock import parse_instant
 from audit_lib.base.git import authors_of
 from audit_lib.findings.contracts import Ownership
-from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.secrecy.identities import mask_email
 from audit_lib.settings import Policy, Project, SecretRule
 from audit_lib.settings.code_reads import CodeRead, is_deployment
@@ -32,7 +33,7 @@ def tabulate_ownership(
 
     An attestation counts until its end, and for a quarter at most; a date of the policy for a quarter.
     """
-    last = {str(entry.body["rule"]): entry for entry in ledger.of_kind("attestation")}
+    last = {one.subject: one for one in decisions(ledger, "attest", "deny")}
     return Ownership.of(
         {
             "secret": rule.name,
@@ -50,12 +51,12 @@ def tabulate_ownership(
     )
 
 
-def _review(rule: SecretRule, attested: Entry | None, as_of: datetime) -> dict[str, Any]:
+def _review(rule: SecretRule, attested: Decision | None, as_of: datetime) -> dict[str, Any]:
     """When it was reviewed last, by whom, and whether that still counts; what is dated later is left out."""
     reviews = [(at, "", at + QUARTER) for at in _stated(rule) if at <= as_of]
     if attested is not None:
-        until = ending_instant(attested.body["until"], "ledger")
-        reviews.append((attested.at, str(attested.body["by"]), min(until, attested.at + QUARTER)))
+        until = min(attested.until or attested.at, attested.at + QUARTER)
+        reviews.append((attested.at, attested.by, until))
     if not reviews:
         return {"reviewed_at": None, "reviewed_by": "", "review": "missing"}
     at, by, _ = max(reviews)

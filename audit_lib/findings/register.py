@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import ending_instant
 from audit_lib.base.in_words import instant_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.changes import Fault, faults_of, gravity
@@ -15,12 +14,13 @@ from audit_lib.findings.checks.register import REGISTER
 from audit_lib.findings.contracts import EXCEPTION_STATES, Exceptions
 from audit_lib.findings.covered import items
 from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
-from audit_lib.ledger import Entry, Ledger
+from audit_lib.ledger import Ledger
+from audit_lib.ledger.decisions import Decision, decisions
 from audit_lib.settings import Policy
 
 _OWN = tuple(check.id for check in REGISTER if check.table == "exceptions")
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
-KINDS = ("acceptance", "assignment", "closure")  # of entries about a finding
+VERDICTS = ("accept", "assign", "close")  # on a finding
 SEEN = "this review: what would show it was read, and does not"
 UNSEEN = "gone, but what would show it was not read this time"
 Row = dict[str, Any]
@@ -43,19 +43,19 @@ class _Register:
     """What the rows are drawn from."""
 
     reviews: Reviews
-    entries: Mapping[str, list[Entry]]  # of the ledger, by finding
+    decided: Mapping[str, list[Decision]]  # by finding
     faults: Mapping[Fault, list[Graded]]  # of the previous report
     days: Mapping[str, int]
 
-    def last_of(self, id_: str, kind: str) -> Mapping[str, Any]:
-        """What the last entry of a kind says of a finding; {} if there is none."""
-        found = [entry for entry in self.entries.get(id_, []) if entry.kind == kind]
-        return found[-1].body if found else {}
+    def last_of(self, id_: str, verdict: str) -> Decision | None:
+        """The last decision of a kind on a finding; None if there is none."""
+        found = [one for one in self.decided.get(id_, []) if one.verdict == verdict]
+        return found[-1] if found else None
 
-    def closure(self, id_: str) -> Entry | None:
-        """The entry that calls a finding closed, unless a later one took it up again."""
-        last = self.entries.get(id_, [None])[-1]
-        return last if last is not None and last.kind == "closure" else None
+    def closure(self, id_: str) -> Decision | None:
+        """The decision that calls a finding closed, unless a later one took it up again."""
+        last = self.decided[id_][-1] if id_ in self.decided else None
+        return last if last is not None and last.verdict == "close" else None
 
 
 def due_days(policy: Policy) -> Mapping[str, int]:
@@ -71,10 +71,9 @@ def tabulate_exceptions(
     A record closes nothing: what the evidence still shows is contradicted, and what was not seen is a claim.
     Findings about the register itself are not in it.
     """
-    about: dict[str, list[Entry]] = {}
-    for entry in ledger.entries:
-        if entry.kind in KINDS:
-            about.setdefault(str(entry.body["id"]), []).append(entry)
+    about: dict[str, list[Decision]] = {}
+    for one in decisions(ledger, *VERDICTS):
+        about.setdefault(one.subject, []).append(one)
     register = _Register(reviews, about, _first_seen(reviews.previous), due_days(policy))
     now = findings[~findings["check"].isin(_OWN)].to_dict("records")
     changes = changes[~changes["was_check"].isin(_OWN)]
@@ -114,20 +113,20 @@ def _current(finding: Finding, register: _Register) -> Row:
     return row | {"why": "; ".join(_why(finding, row, register, claim))}
 
 
-def _why(finding: Finding, row: Row, register: _Register, claim: Entry | None) -> Iterator[str]:
+def _why(finding: Finding, row: Row, register: _Register, claim: Decision | None) -> Iterator[str]:
     """Why a finding is still open."""
     if claim is not None:
         shown = "the evidence still shows it" if finding["status"] != "unknown" else "no evidence shows it"
-        yield f"closed by {claim.body['by']} ({claim.place}), but {shown}"
+        yield f"closed by {claim.by} ({claim.place}), but {shown}"
     if row["carried"]:
         yield f"still open since {row['opened_in']}"
     if row["owner"]:
         yield f"assigned to {row['owner']}"
     elif row["status"] == "open":
         yield "assigned to nobody"
-    promised = register.last_of(finding["id"], "assignment").get("due")
-    if promised and row["due_at"] and ending_instant(promised, "ledger") > row["due_at"]:
-        yield f"promised for {promised[:10]}, later than its severity allows"
+    assigned = register.last_of(finding["id"], "assign")
+    if assigned and assigned.until and row["due_at"] and assigned.until > row["due_at"]:
+        yield f"promised for {assigned.until:%Y-%m-%d}, later than its severity allows"
     until = finding["accepted_until_at"]
     if finding["status"] == "open" and pd.notna(until):
         ended = instant_words(until.to_pydatetime())
@@ -137,7 +136,7 @@ def _why(finding: Finding, row: Row, register: _Register, claim: Entry | None) -
 def _opened(finding: Finding, register: _Register) -> Opened:
     """The first review or record that named the finding, or the same fault no less gravely."""
     known = [Opened(register.reviews.as_of, register.reviews.quarter)]
-    known += [Opened(entry.at, entry.place) for entry in register.entries.get(finding["id"], [])[:1]]
+    known += [Opened(one.at, one.place) for one in register.decided.get(finding["id"], [])[:1]]
     for review in (register.reviews.last, register.reviews.previous):
         known += [review.opened[finding["id"]]] if review and finding["id"] in review.opened else []
     known += [
@@ -150,10 +149,10 @@ def _opened(finding: Finding, register: _Register) -> Opened:
 
 
 def _row(finding: Finding, register: _Register, opened: Opened) -> Row:
-    assigned = register.last_of(finding["id"], "assignment")
-    closed = register.last_of(finding["id"], "closure")
+    assigned = register.last_of(finding["id"], "assign")
+    closed = register.last_of(finding["id"], "close")
     due = [opened.at + timedelta(days=days) for days in [register.days.get(finding["severity"])] if days]
-    due += [ending_instant(text, "ledger") for text in [assigned.get("due")] if text]
+    due += [assigned.until] if assigned and assigned.until else []
     names = ("id", "check", "severity", "subject", "environment", "service")
     return {
         **{name: finding[name] for name in names},
@@ -163,10 +162,10 @@ def _row(finding: Finding, register: _Register, opened: Opened) -> Row:
         "opened_in": opened.place,
         "due_at": min(due, default=None),
         "overdue": False,
-        "owner": assigned.get("owner", ""),
-        "ticket": assigned.get("ticket", ""),
+        "owner": assigned.owner if assigned else "",
+        "ticket": assigned.ticket if assigned else "",
         "accepted_until_at": None,
-        "proof": closed.get("proof", ""),
+        "proof": closed.reason if closed else "",
         "closed_by": "",
         "why": "",
     }
@@ -190,10 +189,10 @@ def _gone(changes: pd.DataFrame, register: _Register, now: set[str]) -> Iterator
 
 def _only_recorded(register: _Register, known: set[str]) -> Iterator[Row]:
     """What was assigned or closed since the last review under an id that no finding has."""
-    for id_ in sorted(register.entries.keys() - known):
+    for id_ in sorted(register.decided.keys() - known):
         since = register.reviews.last.as_of if register.reviews.last else None
-        recent = [one for one in register.entries[id_] if since is None or one.at > since]
-        if all(entry.kind == "acceptance" for entry in recent):  # a check of its own says so
+        recent = [one for one in register.decided[id_] if since is None or one.at > since]
+        if all(one.verdict == "accept" for one in recent):  # a check of its own says so
             continue
         check, _, rest = id_.partition(":")
         subject, _, place = rest.partition(":")
@@ -204,7 +203,7 @@ def _only_recorded(register: _Register, known: set[str]) -> Iterator[Row]:
         yield row | _claimed(register.closure(id_), "no finding has this id: fixed, not seen or misspelt")
 
 
-def _claimed(claim: Entry | None, why: str) -> Row:
+def _claimed(claim: Decision | None, why: str) -> Row:
     if claim is None:
         return {"status": "unknown", "why": why}
-    return {"status": "claimed closed", "closed_by": f"{claim.body['by']} ({claim.place})", "why": why}
+    return {"status": "claimed closed", "closed_by": f"{claim.by} ({claim.place})", "why": why}

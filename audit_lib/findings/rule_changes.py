@@ -11,6 +11,7 @@ from audit_lib.findings.last_review import NOT_KNOWN, LastReview
 from audit_lib.findings.rule_levers import WHOLE, lever_of
 from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Ledger
+from audit_lib.ledger.decisions import decisions
 
 NONE = "none"
 Row = dict[str, Any]
@@ -73,10 +74,9 @@ def _judged(subject: str, name: str, was: str, now: str) -> Row:
 
 
 def _accepted(last: LastReview, ledger: Ledger) -> Iterator[Row]:
-    for entry in ledger.of_kind("acceptance"):
-        if entry.at > last.as_of:
-            said = f"by {entry.body['by']} until {entry.body['until'][:10]}"
-            yield _row(f"finding {entry.body['id']}", "accepted", "", said)
+    for one in decisions(ledger, "accept"):
+        if one.at > last.as_of:
+            yield _row(f"finding {one.subject}", "accepted", "", f"by {one.by} until {one.until:%Y-%m-%d}")
 
 
 def _row(subject: str, name: str, was: str, now: str) -> Row:

@@ -21,7 +21,7 @@ from audit_lib.leaks.tables import (
     homes_of,
     last_stays,
 )
-from audit_lib.ledger.tenures import SecretPlace, Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 
 STATUSES = ("emergency", "unknown", "historic")
 _DAY = pd.Timedelta(days=1)

@@ -23,8 +23,8 @@ from audit_lib.leaks.scan import Clean, Discovery, Repository, discover, search_
 from audit_lib.leaks.tables import tabulate_leaks, where_in_use
 from audit_lib.leaks.targets import leak_targets, target_of, weakness, with_chosen, with_hashes, with_patterns
 from audit_lib.leaks.values import Values
-from audit_lib.ledger.tenures import Tenure
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.ledger.timeline import Tenure
+from audit_lib.logins.parameters import formats_of
 from audit_lib.logs.log_files import outside_logs
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, Project

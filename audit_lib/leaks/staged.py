@@ -16,7 +16,7 @@ from audit_lib.leaks.sources import LARGEST, TOO_LARGE, Reading, Source, is_text
 from audit_lib.leaks.targets import shown_names, target_of
 from audit_lib.leaks.values import Found, Values
 from audit_lib.ledger import Ledger
-from audit_lib.ledger.tenures import tenures
+from audit_lib.ledger.timeline import tenures
 from audit_lib.ledger.whose import candidates
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import WEAKEST_BITS
@@ -79,7 +79,7 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     values = Values(keeper, real)
     known = {row.fingerprint: (row.variable, _force(row.in_force)) for row in rows(real)}
-    seen, earlier = _seen(ledger, keeper)
+    seen, earlier = _seen(ledger)
     reading = Reading()
     sources = list(object_sources(root, list(staged), reading))
     found = [one for source in sources for one in values.search(source, reading)]
@@ -119,11 +119,10 @@ def _new(index: _Blobs, head: _Blobs) -> dict[str, list[str]]:
     return {oid: paths for oid, paths in new.items() if paths}
 
 
-def _seen(ledger: Ledger, keeper: Keeper) -> tuple[dict[str, str], bool]:
+def _seen(ledger: Ledger) -> tuple[dict[str, str], bool]:
     """The secret of each fingerprint in the ledger; whether some are left out, being of an earlier key."""
-    keys = {entry.place: entry.key_id for entry in ledger.entries}
     stays = tenures(ledger)
-    ours = [stay for stay in stays if keys[stay.last.place] == keeper.key.key_id]
+    ours = [stay for stay in stays if ":" not in stay.fingerprint]
     return {stay.fingerprint: stay.home.secret for stay in ours}, len(ours) < len(stays)
 
 

@@ -16,7 +16,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.chosen import Chosen
 from audit_lib.leaks.contracts import ChosenPasswords, LeakPlaces, Leaks, LeaksElsewhere
 from audit_lib.leaks.kinds import deploys
-from audit_lib.ledger.tenures import SecretPlace, Tenure
+from audit_lib.ledger.timeline import SecretPlace, Tenure
 
 IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 FORCES = (IN_FORCE, NOT_KNOWN, NOT_IN_FORCE)

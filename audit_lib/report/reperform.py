@@ -101,7 +101,7 @@ def reperform_text(audit: Audit) -> str:
         f"sed -i '/{head.partition(':')[2]}/q' {shlex.quote(f'{writer}.jsonl')}"
         for writer, head in audit.ledger_heads
     ]
-    kept = f"`{audit.key_id}`: `audit-lib key import FILE` reads its export."
+    kept = f"`{audit.key_id}`: put its file where AUDIT_KEY_FILE says."
     return _TEXT.format(
         version=__version__,
         folder=_folder(audit),

@@ -22,7 +22,7 @@ from audit_lib.sample.ledger import sign_off, write_ledger
 from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import choose_policy, load_project
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)

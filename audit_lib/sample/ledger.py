@@ -7,9 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base.clock import iso
+from audit_lib.base.clock import iso, parse_instant
 from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Draft, all_heads, append
+from audit_lib.ledger.decisions import decision_draft
 from audit_lib.sample.history import HeldVariable, midnight
 from audit_lib.secrecy.keeper import Keeper
 
@@ -78,18 +79,20 @@ def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -
     for claim in ROTATIONS:
         append(folder, keeper.key, _rotation(keeper, held, claim), claim.at, "alice")
     for hour, (id_, until) in enumerate(ACCEPTANCES):
-        body = {"id": id_, "by": "Bo B.", "reason": "planned for the next quarter", "until": until}
-        append(folder, keeper.key, Draft("acceptance", body), midnight("2026-07-10") + hour * HOUR, "bob")
+        until_at = parse_instant(until, "sample")
+        accepted = decision_draft(id_, "accept", "Bo B.", "planned for the next quarter", until_at)
+        append(folder, keeper.key, accepted, midnight("2026-07-10") + hour * HOUR, "bob")
     for hour, (rule, reason, until) in enumerate(ATTESTATIONS):
-        body = {"rule": rule, "by": "Bo B.", "reason": reason, "until": until}
-        body |= {"answer": "no"} if rule in NOT_MET else {}
-        append(folder, keeper.key, Draft("attestation", body), midnight("2026-07-11") + hour * HOUR, "bob")
+        verdict = "deny" if rule in NOT_MET else "attest"
+        answer = decision_draft(rule, verdict, "Bo B.", reason, parse_instant(until, "sample"))
+        append(folder, keeper.key, answer, midnight("2026-07-11") + hour * HOUR, "bob")
     for hour, (id_, owner, due, ticket) in enumerate(ASSIGNMENTS):
-        body = {"id": id_, "by": "Bo B.", "owner": owner, "due": due, "ticket": ticket}
-        append(folder, keeper.key, Draft("assignment", body), midnight("2026-09-02") + hour * HOUR, "bob")
+        due_at = parse_instant(due, "sample")
+        assigned = decision_draft(id_, "assign", "Bo B.", "", due_at, owner=owner, ticket=ticket)
+        append(folder, keeper.key, assigned, midnight("2026-09-02") + hour * HOUR, "bob")
     id_, proof = CLOSURE
-    body = {"id": id_, "by": "Al I.", "proof": proof}
-    append(folder, keeper.key, Draft("closure", body), midnight("2026-09-14"), "alice")
+    closed = decision_draft(id_, "close", "Al I.", proof)
+    append(folder, keeper.key, closed, midnight("2026-09-14"), "alice")
     _torn(folder, keeper)
 
 

@@ -102,6 +102,8 @@ def _fault_text(error: Any, key: str, kind: type) -> str:
         table, _, last = key.rpartition(".")
         return f"{table} {unknown_key(last, _keys_at(error['loc'], kind))}".lstrip()
     text = error["msg"] if error["type"] == "settings" else _TYPES.get(error["type"], "cannot be used")
+    if error["type"].endswith("_than_equal"):  # the bounds are ours
+        text = error["msg"].replace("Input should be", "must be")
     return f"{key} {text}" if key else str(text)
 
 
@@ -129,7 +131,12 @@ def shown_key(key: str) -> str:
 
 
 def detection_faults(given: Any, bundled: Mapping[str, Any], place: str) -> list[Fault]:
-    """The faults of a [detections]: a key that no bundled policy has, another type, a number out of range."""
+    """The faults of a [detections]: a key that no bundled policy has, another type, a number out of range.
+
+    Names of detections before 0.3.0 are refused where the new ones are known (logins/parameters.py).
+    """
+    if isinstance(given, dict):
+        given = {name: value for name, value in given.items() if not re.fullmatch(r"A\d{1,2}", name)}
     return list(_unlike(given, {**bundled, **_OWN_DETECTIONS}, "detections", place))
 
 

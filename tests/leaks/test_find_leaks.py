@@ -12,7 +12,7 @@ from audit_lib.leaks.places import dated_lines
 from audit_lib.leaks.scan import Clean
 from audit_lib.leaks.sources import LARGEST
 from audit_lib.leaks.tables import tabulate_leaks
-from audit_lib.logins.formats_of import formats_of
+from audit_lib.logins.parameters import formats_of
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
 from audit_lib.settings import LogSource, Project, bundled_policy

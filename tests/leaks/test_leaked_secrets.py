@@ -8,7 +8,7 @@ import pytest
 from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
 from audit_lib.leaks.exposure import tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.leaks.tables import exit_code, tabulate_leaks, with_force
-from audit_lib.ledger.tenures import SecretPlace, SnapshotLook, Tenure
+from audit_lib.ledger.timeline import SecretPlace, SnapshotLook, Tenure
 from tests.support.rows import rows_of
 
 DAY = pd.Timestamp("2026-05-01", tz="UTC")

@@ -17,9 +17,9 @@ from audit_lib.ledger.keys import demo_key
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
-from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import GivenValues, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value

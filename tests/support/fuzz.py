@@ -29,7 +29,7 @@ from audit_lib.leaks.history import list_objects, read_objects, repository_limit
 from audit_lib.ledger.read import read_ledger
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrecy.seal import views
-from audit_lib.secrets.env_lines import is_binary, parse_env
+from audit_lib.secrets.env import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
 from audit_lib.settings import load_policy, load_project
 from audit_lib.settings.code_reads import in_code, in_env_text

@@ -6,7 +6,7 @@ import pandas as pd
 
 from audit_lib.findings.check import Check, Rows, Truths, by_environment, no, yes
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.secrets.env_lines import UNKNOWN_VALUES
+from audit_lib.secrets.env import UNKNOWN_VALUES
 
 # Faults of a line (secrets/env_lines.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
