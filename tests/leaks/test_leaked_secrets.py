@@ -185,7 +185,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     table = tabulate_leaked_secrets(leaks, places, Exposure.of(rows))
     key, found = table.to_dict("records")
     assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
-    assert key["covers"] == "KEY@production/backend; KEY@staging/backend"
+    assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
     assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
     assert key["also"] == "; other values of it that leaked: OLDER"
     assert key["days_exposed_min"] == 5.0
