@@ -19,9 +19,8 @@ from audit_lib.cli.open_project import Opened, opened
 from audit_lib.cli.options import PATH, now, until_instant, writer_name
 from audit_lib.cli.verify import in_several_roles, refuse_foreign, report_faults, signatures, signoff_records
 from audit_lib.findings.checks import CHECKS
-from audit_lib.findings.last_review import kept
-from audit_lib.findings.ledger_tables import UNANSWERED, questions_of, tabulate_attestations
-from audit_lib.findings.ownership import QUARTER, recertified_rule
+from audit_lib.findings.decisions import QUARTER, UNANSWERED, recertified_rule, tabulate_attestations
+from audit_lib.findings.reviews import kept
 from audit_lib.ledger import Draft, all_heads, read_ledger, write_entry
 from audit_lib.ledger.entry import ROLES
 from audit_lib.ledger.keys import key_of
@@ -104,7 +103,7 @@ def attest(rule: str | None, folder: Path, missing: bool, no: bool, policy: str,
     if absent:
         raise BadInput.at(absent[0], "is required; --missing lists the open questions")
     owned = [recertified_rule(one.name) for one in context.policy.secrets if one.kind == "secret"]
-    asked = [*questions_of(context.policy), *owned]
+    asked = [*context.policy.attestations, *owned]
     if rule in owned and until_instant(given["until"], now()) > now() + QUARTER:
         raise BadInput.at(
             "--until", f"is over {QUARTER.days} days from now: a secret is confirmed each quarter"

@@ -24,7 +24,7 @@ from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.last_review import read_previous
+from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Draft, all_heads, append
 from audit_lib.ledger.decisions import decision_draft
 from audit_lib.sample.history import HeldVariable, midnight
@@ -58,11 +57,12 @@ ACCEPTANCES = (
 CLOSURE = ("tracked-env-file:env-file:staging/backend", "git rm --cached, in commit 4e1a")  # which nobody did
 ASSIGNMENTS = (
     ("overdue-secret:JWT_SECRET_KEY:production/backend", "Al I.", "2026-10-05T23:59:59Z", "OPS-118"),
-    ("export-on-disk:export:production/backend", "Bo B.", "2026-09-15T23:59:59Z", "OPS-121"),
+    ("values-on-disk:export:production/backend:export", "Bo B.", "2026-09-15T23:59:59Z", "OPS-121"),
 )
 # The review of the second quarter, as it was signed: by the rules of today but for one log.
 REVIEWED, SIGNED = "2026-06-30T23:59:59Z", "2026-07-09T10:00:00+00:00"
-DROPPED = ("log logs/worker-2.log", {"service": "backend", "environment": "production", "instances": "1"})
+DROPPED = "log logs/worker-2.log"
+DROPPED_LINES = (": declared", ": service = backend", ": environment = production", ": instances = 1")
 ATTESTATIONS = (
     ("142", "Two-factor authentication is on for all six accounts", "2026-12-31T23:59:59Z"),
     ("139", "The Tradier key reads only", "2026-12-31T23:59:59Z"),
@@ -96,16 +96,15 @@ def write_ledger(folder: Path, keeper: Keeper, held: tuple[HeldVariable, ...]) -
     _torn(folder, keeper)
 
 
-def sign_off(folder: Path, keeper: Keeper, rules: Rules) -> None:
-    """The sign-off of the review before, which judged by these rules and by a log that is named no more."""
-    name, log = DROPPED
+def sign_off(folder: Path, keeper: Keeper, settings: Iterable[str]) -> None:
+    """The sign-off of the review before, by these settings and a log that is named no more."""
     body = {
         "manifest_sha256": sha256(b"the sample's review of the second quarter").hexdigest(),
         "folder": "sample-2026Q2",
         "by": "Bo B.",
         "heads": all_heads(folder),
         "as_of": REVIEWED,
-        "rules": {**rules, name: log},
+        "in_force": sorted([*settings, *(DROPPED + line for line in DROPPED_LINES)]),
         "opened": {id_: {"at": REVIEWED, "in": "2026Q2"} for id_, *_ in (*ASSIGNMENTS, CLOSURE)},
     }
     append(folder, keeper.key, Draft("signoff", body), datetime.fromisoformat(SIGNED), "carol")

@@ -24,7 +24,7 @@ import zstandard
 from audit_lib.base.archives import unpack
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import AuditError
-from audit_lib.findings.last_review import read_previous
+from audit_lib.findings.reviews import read_previous
 from audit_lib.leaks.git_coverage import repository_limits
 from audit_lib.leaks.git_objects import list_objects, read_objects
 from audit_lib.ledger.read import read_ledger
