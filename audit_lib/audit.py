@@ -55,8 +55,7 @@ from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.ages import tabulate_rotation_pairs
-from audit_lib.secrets.population import tabulate_population
-from audit_lib.secrets.population_sides import tabulate_sides
+from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of
 from audit_lib.settings.code_reads import CodeRead, read_code
