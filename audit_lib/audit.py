@@ -40,10 +40,9 @@ from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
-from audit_lib.logs.cache import without_values
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.project_logs import read_logs, without_values
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.configuration import tabulate_configuration
 from audit_lib.project.guide import tabulate_guide

@@ -16,7 +16,7 @@ from audit_lib.leaks.targets import leak_targets
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
-from audit_lib.logs.cache import cached_logs
+from audit_lib.logs.project_logs import cached_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper

@@ -14,7 +14,6 @@ from audit_lib.base.in_words import counted
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, TOO_LARGE, text_of
-from audit_lib.leaks.changed_parts import Change, comparison, holding
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.git_history import Introduction, introductions
 from audit_lib.leaks.git_objects import Listing, read_objects
@@ -25,9 +24,6 @@ from audit_lib.leaks.secret_patterns import Shape, Shapes, kind_of
 
 SHARES = 2 * (os.cpu_count() or 1)  # of the work at hand; smaller ones cost more than they spread
 _SHARE = 1 << 20  # bytes of objects for one thread
-_REACH = 250  # bytes; what a rule spans beyond the lines of a change, and the lines that it begins or ends in
-# Of rules that span more: private keys, and defaults of variables behind whatever else is said of them.
-_ENDLESS = (b"PRIVATE KEY", b"PuTTY-User-Key", b'"kty"', b'variable "')
 Places = Mapping[str, list[Introduction]]
 
 
@@ -82,17 +78,14 @@ def search_pattern_objects(
         return before
     walked = walk.result() if listing.is_new(before) else None
     reading = _Reading(_to_read(listing, before, walked))
-    # How far the rules of kingfisher's own reach nobody here knows.
-    compared = comparison(_REACH, _is_endless, 0 if shapes.every_provider else len(reading.asked))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        changes = compared.changes(reading.texts(root, listing, done, progress))
-        looked = _looked(pool, ahead(_shares(changes), 2), shapes)
-        met = [change.oid for change, holds in holding(looked, shapes.meets) if holds]
+        texts = reading.texts(root, listing, done, progress)
+        looked = _looked(pool, ahead(_shares(texts), 2), shapes)
+        met = [oid for oid, holds in looked if holds]
     # The path decides what counts; what was met is read once more.
     places = walked.places(met) if walked else _places(root, met, reading.commits, before)
     again = (text for batch in read_objects(root, met) for text in _texts(batch, PatternSearch()))
-    changes = compared.another().changes(again if met else ())
-    witnesses = _look_closely(changes, shapes, places, done)
+    witnesses = _look_closely(again if met else (), shapes, places, done)
     done.failed = "; ".join(dict.fromkeys(reading.faults))
     if reading.missing:
         lacking = counted(len(reading.missing), "object")
@@ -117,10 +110,6 @@ def _to_read(listing: Listing, before: Memory, walked: HistoryWalk | None) -> li
     return walked.by_path(listing.without(walked.every_tree)) if walked else listing.without(())
 
 
-def _is_endless(content: bytes) -> bool:
-    return any(mark in content for mark in _ENDLESS)
-
-
 def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch) -> bool:
     """Finds by the witnesses of the last search all that it found; False if one cannot be read."""
     missing: list[str] = []
@@ -135,28 +124,21 @@ def _found_again(root: Path, shapes: Shapes, before: Memory, done: PatternSearch
 
 
 def _look_closely(
-    changes: Iterable[Change], shapes: Shapes, places: Places, done: PatternSearch
+    texts: Iterable[tuple[str, bytes]], shapes: Shapes, places: Places, done: PatternSearch
 ) -> dict[str, str]:
-    """Looks into what was met; returns the few objects that together hold all, and what they are.
-
-    Of a version of the same kind as the one before only the changes are looked into: the rest was.
-    """
+    """Looks into what was met; returns the few objects that together hold all, and what they are."""
     found: set[Shape] = set()
     witnesses = dict.fromkeys(done.marked, "00")  # what was too large is to be said again
-    before, held = None, False
-    for change in changes:
-        paths = [place.path.decode("utf-8", "replace") for place in places.get(change.oid, ())]
+    for oid, content in texts:
+        paths = [place.path.decode("utf-8", "replace") for place in places.get(oid, ())]
         if paths and all(map(is_others, paths)):
-            before = None
             continue
-        kind = generated, code = kind_of(paths, change.content)
-        is_next = change.before is not None and kind == before
-        here = shapes.look_as(change.new if is_next else change.content, *kind)
-        before, held = kind, bool(here) or (is_next and held)
-        if held:
-            done.marked.add(change.oid)
+        generated, code = kind_of(paths, content)
+        here = shapes.look_as(content, generated, code)
+        if here:
+            done.marked.add(oid)
         if not here <= found:
-            witnesses[change.oid] = f"{generated:d}{code:d}"
+            witnesses[oid] = f"{generated:d}{code:d}"
             found |= here
     done.shapes |= found
     return witnesses
@@ -171,13 +153,13 @@ def _places(root: Path, met: list[str], read: Iterable[str], before: Memory) -> 
     return places
 
 
-def _shares(changes: Iterable[Change]) -> Generator[list[Change]]:
+def _shares(texts: Iterable[tuple[str, bytes]]) -> Generator[list[tuple[str, bytes]]]:
     """Contents to search at a time: enough to outweigh what it costs to hand them to a thread."""
-    some: list[Change] = []
+    some: list[tuple[str, bytes]] = []
     size = 0
-    for change in changes:
-        some.append(change)
-        size += len(change.content)
+    for oid, content in texts:
+        some.append((oid, content))
+        size += len(content)
         if size >= _SHARE:
             yield some
             some, size = [], 0
@@ -185,14 +167,14 @@ def _shares(changes: Iterable[Change]) -> Generator[list[Change]]:
 
 
 def _looked(
-    pool: ThreadPoolExecutor, shares: Iterable[list[Change]], shapes: Shapes
-) -> Iterator[tuple[Change, bool]]:
-    """With each change whether something in it looks like a secret, a few shares at a time."""
+    pool: ThreadPoolExecutor, shares: Iterable[list[tuple[str, bytes]]], shapes: Shapes
+) -> Iterator[tuple[str, bool]]:
+    """With the id of each content whether something in it looks like a secret, a few shares at a time."""
 
-    def look(share: list[Change]) -> list[tuple[Change, bool]]:
-        return [(change, shapes.meets(change.new)) for change in share]
+    def look(share: list[tuple[str, bytes]]) -> list[tuple[str, bool]]:
+        return [(oid, shapes.meets(content)) for oid, content in share]
 
-    waiting: deque[Future[list[tuple[Change, bool]]]] = deque()
+    waiting: deque[Future[list[tuple[str, bool]]]] = deque()
     for share in shares:
         waiting.append(pool.submit(look, share))
         if len(waiting) > SHARES:

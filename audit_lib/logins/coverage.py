@@ -12,8 +12,8 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.errors import BadInput
 from audit_lib.logins.contracts import GuideSearches, LogCoverage
 from audit_lib.logs.formats import LogFormats
+from audit_lib.logs.line import LineReader
 from audit_lib.logs.project_logs import PACKED
-from audit_lib.logs.read_line import read_line
 from audit_lib.project.policy import DocumentedGrep, Policy
 
 
@@ -23,9 +23,10 @@ def written_lines(formats: LogFormats, met: Collection[str] = ()) -> dict[str, l
     `met` are the names of the messages that logs hold: of their kinds no other application's words count.
     """
     shown: dict[str, list[tuple[str, str]]] = {}
+    reader = LineReader(formats, ZoneInfo("UTC"))
     for block in formats.bodies:
         for example in block.examples:
-            for event in read_line(example.encode(), formats, ZoneInfo("UTC")).events:
+            for event in reader.read(example.encode()).events:
                 shown.setdefault(event.kind, []).append((event.message, example))
     for block in formats.messages:  # a message is seen in its examples: a test reads each
         shown.setdefault(block.kind, []).extend((block.name, example) for example in block.examples)

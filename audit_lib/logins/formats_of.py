@@ -1,8 +1,7 @@
 """The log formats of a project, with what its policy declares: the same for every command."""
 
 from audit_lib.logins.detections import detection_policy
-from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.project_formats import project_formats
+from audit_lib.logs.formats import LogFormats, project_formats
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 

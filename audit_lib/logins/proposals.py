@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, REQUEST_KINDS
 from audit_lib.logins.declared import READING, REDIRECTS
-from audit_lib.logs.declared_logins import bare_route
+from audit_lib.logs.logins import bare_route
 from audit_lib.project.logins import METHODS, ROUTE, Login
 
 # Words of routes that log people or programs in, and of those beside them that do something else.

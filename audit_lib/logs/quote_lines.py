@@ -8,8 +8,8 @@ import pandas as pd
 
 from audit_lib.base.compressed import BROKEN, Bomb, unpacked
 from audit_lib.base.files import Unreadable
-from audit_lib.logs.count_lines import raw_lines
 from audit_lib.logs.log_files import LogFile, log_files
+from audit_lib.logs.stream import raw_lines
 from audit_lib.project import Project
 
 COLUMNS = ["file", "line", "text"]

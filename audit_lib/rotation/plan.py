@@ -8,7 +8,7 @@ from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
-from audit_lib.logs.cache import cached_logs
+from audit_lib.logs.project_logs import cached_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.policy import Policy
 from audit_lib.rotation.effects import Effects, expected_effects

@@ -29,7 +29,6 @@ def test_what_nothing_uses_is_not_imported() -> None:
     ("command", "unused"),
     [
         ("leaks_staged", "nbformat"),
-        ("leaks_staged", "numba"),
         ("verify", "pypdf"),
         ("verify", "filelock"),
         ("verify", "cryptography"),

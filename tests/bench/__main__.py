@@ -20,7 +20,6 @@ BENCHES = (
 PACKAGES = (
     "pandas",
     "numpy",
-    "numba",
     "hyperscan",
     "kingfisher-secret-scanner",
     "distributed",

@@ -1,4 +1,4 @@
-"""A machine for which hyperscan, kingfisher or numba have no wheel: slower, and what is missing is said."""
+"""A machine for which hyperscan or kingfisher have no wheel: slower, and what is missing is said."""
 
 import json
 import os
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from audit_lib.logs.read_file import COMPILE_FROM
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
@@ -90,21 +89,6 @@ def test_without_kingfisher_the_patterns_are_not_known(
     rows = [row for row in found["coverage"] if row["part"] == "patterns"]
     assert [row["state"] for row in rows] == ["incomplete"]
     assert "kingfisher-secret-scanner is not installed" in rows[0]["reason"]
-
-
-def test_without_numba_logs_are_read_slowly(tmp_path: Path) -> None:
-    """A log for which the fast reader would be compiled is counted without it, and that is said."""
-    log = tmp_path / "access.log"
-    agent = "curl/8" * 1000  # long lines: few of them are enough to be worth a compilation
-    line = '203.0.113.9 - - [01/Sep/2026:00:00:{:02d} +0000] "GET /login HTTP/1.1" {} 12 "-" "{}"\n'
-    minute = "".join(line.format(second, 401 if second % 3 else 200, agent) for second in range(60))
-    times = COMPILE_FROM // len(minute) + 1
-    log.write_text(minute * times)
-    words = ("failures", log, "--by", "status", "--format", "json")
-    done = _run(("numba", "llvmlite"), *words, home=tmp_path / "home")
-    assert done.returncode == 0, done.stderr
-    assert [row["count"] for row in json.loads(done.stdout) if row["status"] == 401] == [40 * times]
-    assert "numba is not installed): reading slowly" in done.stderr
 
 
 @pytest.mark.parametrize("module", ["distributed", "fsspec"])

@@ -61,7 +61,6 @@ class Stack:
     timed: bool = True
     named: bool = True  # the client is in the line
     beside: int = 0  # possible failures beside each failed login
-    kernel: bool = True  # no line of it is left to the naive reader
 
 
 def visits(seed: int, count: int = 1_040, failed: int = 71) -> list[Visit]:

@@ -18,7 +18,7 @@ from audit_lib.logins.detections.told_failures import FAILED_LOGIN, told_failure
 from audit_lib.logins.detections.wholeness import doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
-from audit_lib.logs.route_limit import budget_of
+from audit_lib.logs.sums import missed as is_missed
 from audit_lib.project import LogSource
 
 
@@ -104,7 +104,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     )
     private = private_clients(asked, rules)
     others = asked[asked["route"].eq(OTHER_ROUTES)]
-    missed = budget_of(others["status"].to_numpy("int64")).astype(bool)
+    missed = is_missed(others["status"].to_numpy("int64"))
     missed &= ~others["status"].isin(rules.failed_statuses).to_numpy(bool)
     return Traffic(
         requests=requests,
