@@ -2,7 +2,7 @@
 
 import sys
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"
 
 # `python -m` looks for modules in the working folder first. That may be the project under audit, whose
 # pandas.py must never run. sys.argv says "-m" just while `-m` imports this package.

@@ -104,14 +104,16 @@ def run_audit(
     scope = _Scope(project, rules, period, moment, read)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
-    leaked = find_leaks(project, keeper, rules, read.entries, read.inventory, as_of=moment, progress=progress)
     rotating = RotationRead.of(read, rules, moment)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     shown = str if identities == "full" else mask_email
     label = address_label(read.logs, keeper.key)
     sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
     judged_by = rules_in_force(project, rules, sources)
     last = (before and before.review) or last_signed(read.ledger)
+    doubt = before.doubt if before else ""
     tables = {
         "sources": sources,
         "configuration": tabulate_configuration(project, rules),
@@ -129,7 +131,7 @@ def run_audit(
         "detections": tabulate(detected, partial(mask_client, label=label)),
         **_of_leaks(scope, leaked, rotating),
         **_of_people(scope, guess_owners(project, rules, code, shown)),
-        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger),
+        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
     }
     tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
     known = partial(is_known, rules=detection_policy(rules))
@@ -146,7 +148,8 @@ def run_audit(
         lowered_from=lowered_from(last, tables["rule_changes"]),
         commit=head_of(project.root),
         deciders=decided_by(project, rules, shown),
-        compared=last.words if last else NOT_KNOWN,
+        compared=doubt or (last.words if last else NOT_KNOWN),
+        doubt=doubt,
     )
 
 
@@ -167,7 +170,8 @@ def _detected(scope: _Scope) -> tuple[Detected, ...]:
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     period = quarter.start, min(quarter.end, scope.as_of)
     given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
-    return detect(gather(*given, log_sources=scope.project.log_sources), rules)
+    traffic = gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of)
+    return detect(traffic, rules)
 
 
 def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
@@ -206,7 +210,8 @@ def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
 def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:
     """What leaked, what that means, and how far it is cleaned up."""
     leaks, places = leaked.leaks, leaked.places
-    exposure = tabulate_exposure(leaks, scope.read.inventory, scope.read.freshness, scope.as_of)
+    read = scope.read
+    exposure = tabulate_exposure(leaks, read.inventory, read.freshness, scope.as_of, rotating.stays)
     return {
         "leaks": leaks,
         "leak_places": places,

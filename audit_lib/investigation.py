@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+import pandas as pd
+
 from audit_lib.base.cache_folder import user_cache
+from audit_lib.base.frames import Sources
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.kept_detections import detect_once
 from audit_lib.incident.question import Question, chosen_window, known_address, known_secret, seen_first
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.leaks.search import search_leaks
+from audit_lib.leaks.search import dated_lines, search_leaks
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.logins.detections import detection_policy
@@ -19,6 +22,8 @@ from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.project_logs import cached_logs
 from audit_lib.project import GivenValues, Project
 from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.rotation.store_changes import present_stays
+from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
 
@@ -47,7 +52,10 @@ def investigate(
     secret = known_secret(question.secret, rules, read.inventory)
     targets = leak_targets(read.entries, read.inventory, rules, keeper)
     search = search_leaks(project, keeper, targets, cache=user_cache(), progress=progress)
-    leaks, places = tabulate_leaks(search.sightings, targets, read.inventory)
+    keyed, stays = keeper.key.origin != "throw-away", present_stays(read.ledger)
+    sightings = dated_lines(search.sightings, project, formats)
+    leaks, places = tabulate_leaks(sightings, targets, read.inventory, stays=stays, keyed=keyed)
+    lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, as_of)
     found = Investigation(
         project=project,
         policy=rules,
@@ -56,7 +64,7 @@ def investigate(
         secret=secret,
         client=address,
         discovered=discovered,
-        sources=read.sources,
+        sources=Sources.checked(pd.concat([read.sources, lists], ignore_index=True)),
         requests=tabulate_requests(
             read.logs.minutes, read.logs.counts, detections.access, detections.refused_statuses
         ),
@@ -71,6 +79,7 @@ def investigate(
         leaks=Leaks.checked(leaks),
         leak_places=LeakPlaces.checked(places),
         leak_coverage=search.coverage,
+        triggers=triggers,
     )
     detect_once(found, keeper.key, read.logs.digest)
     return found

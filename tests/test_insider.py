@@ -16,8 +16,10 @@ from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.project import load_project
+from audit_lib.report.headline import spoken
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
+from audit_lib.report.verdict import PASS_NEEDS
 from audit_lib.secrecy.keeper import Key
 from audit_lib.secrecy.signature import MANIFEST, signed
 from tests.support.fakes import fake_value
@@ -174,6 +176,30 @@ def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> Non
     with pytest.raises(BadInput, match="its signature does not hold"):
         _audit(project, previous=first)
     assert [fault.text.split(":")[0] for fault in report_faults(first.parent)] == ["was edited"]
+
+
+@pytest.mark.parametrize("manifest", ["deleted", "of another key", "of no key"])
+def test_a_previous_report_that_does_not_verify_compares_nothing(
+    project: Path, first: Path, manifest: str
+) -> None:
+    """If the manifest beside it proves nothing, lowered rules are not known, which the first screen says."""
+    text = (project / "audit.toml").read_text()
+    (project / "audit.toml").write_text(text.replace('environment = "production"', "example = true"))
+    report = json.loads(first.read_text())
+    report["rules"] |= {"in_force": _audit(project).rules, "lowered_from": {}}
+    first.write_text(to_json(report))
+    said = {"files": {"report.json": sha256(first.read_bytes()).hexdigest()}}
+    theirs = Key(b"7" * 32, "file") if manifest == "of another key" else Key.throw_away()
+    (first.parent / MANIFEST).write_text(to_json(signed(said, theirs)))
+    if manifest == "deleted":
+        (first.parent / MANIFEST).unlink()
+    audit = _audit(project, previous=first)
+    findings = audit.tables["findings"].set_index("id")
+    assert findings.loc["rule-lowered:rules", "status"] == "unknown"
+    assert not [need.words for need in PASS_NEEDS if "rule_changes" in need.tables and need.holds(audit)]
+    _, _, lead = spoken(audit)
+    assert "Whether a rule was lowered is not known: the previous report" in " ".join(lead)
+    assert "the previous report" in report_record(audit)["rules"]["compared"]
 
 
 def test_another_project_s_report_is_refused(project: Path, first: Path) -> None:

@@ -8,6 +8,8 @@ from audit_lib.base.errors import BadInput
 
 _QUARTER = re.compile(r"(\d{4})Q([1-4])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Tools write the first or last instant of the calendar where they have none: Go's zero time is of the year 1.
+_FIRST, _END = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, order=True)
@@ -62,7 +64,7 @@ class Quarter:
 
 
 def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
-    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else.
+    """The UTC instant that an ISO 8601 text names; `BadInput` for anything else, such as a zero time.
 
     A date alone is the last second of that day in UTC: what happened on the day is then known.
     A time without a zone is one of `zone`: the first of two where the clocks went back.
@@ -70,13 +72,22 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     try:
         if _DAY.fullmatch(text.strip()):
             midnight = datetime.combine(date.fromisoformat(text.strip()), datetime.min.time(), UTC)
-            return midnight + timedelta(days=1, seconds=-1)
-        instant = datetime.fromisoformat(text.strip())
+            instant = midnight + timedelta(days=1, seconds=-1)
+        else:
+            instant = datetime.fromisoformat(text.strip())
+        instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
+        if not _FIRST <= instant < _END:
+            raise ValueError
     except (ValueError, OverflowError):
         raise BadInput.at(
             place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
         ) from None
-    return (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
+    return instant
+
+
+def ending_instant(text: str, place: str) -> datetime:
+    """When a decision ends that the ledger holds; one for ever ends with the years that are counted."""
+    return parse_instant(min(text, iso(_END - timedelta(seconds=1))), place)
 
 
 def since_instant(text: str, now: datetime) -> datetime:

@@ -109,6 +109,11 @@ def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Generator[byte
     return inner.unused_data
 
 
+def inflated(data: bytes) -> Iterator[bytes]:
+    """The content of a stream of zlib, as PDF and PNG have; raises what `DECOMPRESSED` does."""
+    return _stream(io.BytesIO(), _Zlib(15), data)
+
+
 def _zstd(file: BinaryIO) -> Iterator[bytes]:
     reader = zstandard.ZstdDecompressor(max_window_size=MEMORY >> 1).stream_reader(
         file, read_across_frames=True

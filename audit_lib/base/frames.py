@@ -159,6 +159,10 @@ class Sources(Contract):
     requests: Series[pd.Int64Dtype] = Field(nullable=True)
     messages: Series[pd.Int64Dtype] = Field(nullable=True)
     text_only: Series[pd.Int64Dtype] = Field(nullable=True)
+    # Of a log's text only, at least so many: they may tell of refusals in words that no format knows.
+    own_words: Series[pd.Int64Dtype] = Field(nullable=True)
+    # Of a log: its last instant, of whatever period.
+    last_at: Series[Instant] = Field(nullable=True)
     not_understood: Series[pd.Int64Dtype] = Field(nullable=True)
     blank: Series[pd.Int64Dtype] = Field(nullable=True)
     # Of a log: whether any time has no zone of its own, and none is declared, so that it was taken as UTC.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from audit_lib.base.frames import rows
 from audit_lib.cli.open_project import opened, with_given_logs
 from audit_lib.cli.options import now
 from audit_lib.cli.terminal import BAD, DOUBT, GOOD, say
-from audit_lib.ledger import read_ledger
+from audit_lib.findings.last_review import settings_signed
+from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.formats_of import formats_of
+from audit_lib.logs.formats import formats_source
 from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import Project
+from audit_lib.project.policy import Policy
 from audit_lib.report import escape as inert
 
 _STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
@@ -30,7 +35,8 @@ FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad inp
 def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int:
     """Prints each alert of the project's policy, and on stderr each that could not be evaluated.
 
-    3 if one fired; else 2 if one could not be evaluated, since that is not quiet; else 0.
+    3 if one fired; else 2 if one could not be evaluated, since that is not quiet, or if audit.toml, the
+    policy or the log formats changed since the last sign-off; else 0.
 
     Raises:
         BadInput: no --since, files beside a project, a policy without alerts.
@@ -64,10 +70,37 @@ def watch(folder: Path, paths: tuple[str, ...], given: Mapping[str, Any]) -> int
         click.echo(_as_json(alerts), nl=False)
     else:
         _say(alerts)
+    changed = _say_settings(settings_now(project, context.policy), ledger, given["layout"] == "json")
     unknown = alerts[alerts["state"].eq("unknown")]
     for row in rows(unknown):
         click.echo(inert.plain(f"alert {row.alert}: not known: {row.reason}"), err=True)
-    return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) else 0
+    return FIRED if alerts["state"].eq("fired").any() else UNKNOWN if len(unknown) or changed else 0
+
+
+def settings_now(project: Project, policy: Policy) -> dict[str, str]:
+    """The digests of audit.toml, the policy and the log formats, as a sign-off keeps them."""
+    kept = {"file audit.toml": project.layout_sha256, "file of the policy": policy.sha256}
+    if project.formats:
+        kept[f"formats file {project.formats}"] = formats_source(project).sha256
+    return {subject: digest for subject, digest in kept.items() if digest}
+
+
+def _say_settings(now_: dict[str, str], ledger: Ledger, is_json: bool) -> bool:
+    """Prints the digest of settings and formats; whether they changed since the last sign-off."""
+    digest = sha256(json.dumps(now_, sort_keys=True).encode()).hexdigest()
+    signed = settings_signed(ledger)
+    if signed is None:
+        click.echo(f"settings and formats: sha256:{digest} (never signed)", err=is_json)
+        return False
+    place, then = signed
+    changed = sorted(subject for subject in {*now_, *then} if now_.get(subject) != then.get(subject))
+    state = "changed since" if changed else "as in"
+    click.echo(
+        f"settings and formats: sha256:{digest} ({state} the sign-off {inert.plain(place)})", err=is_json
+    )
+    for subject in changed:
+        click.echo(inert.plain(f"{subject}: changed since it was signed ({place})"), err=True)
+    return bool(changed)
 
 
 def _say(alerts: pd.DataFrame) -> None:

@@ -151,7 +151,7 @@ def signoff(report: Path, folder: Path, **given: Any) -> None:
         "role": role,
         "made_with": made_with(),
         "reason": given["reason"],
-        "heads": all_heads(project.ledger_dir),
+        "heads": all_heads(project.ledger_dir, key_of(project)),
         **_kept(report),
     }
     entry = write_entry(project.ledger_dir, key_of(project), Draft("signoff", body), now(), writer)

@@ -15,6 +15,7 @@ from audit_lib.cli.free_text import refuse_values, texts_of
 from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import PATH, environment_of, now, writer_name
 from audit_lib.cli.rotation_options import approval, entered_value, rotation_options
+from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.project.policy import Policy, SecretRule
@@ -60,8 +61,13 @@ def generate(secret: str, folder: Path, into: Path | None, **given: Any) -> None
     said = {"by": given["by"] or writer, "ticket": given["ticket"], "reason": given["reason"]}
     said |= approval(given, ZoneInfo(context.project.time_zone), at)
     key = made_key_of(context.project)
-    for change in planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key)):
-        change.write()
+    written: set[Path] = set()
+    changes = planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key))
+    refuse_writing(context.project.ledger_dir, key, changes[0].draft(at, said), at, writer)
+    for change in changes:
+        if change.path not in written:
+            change.write()
+            written.add(change.path)
         draft = change.draft(at, said)
         entry = write_entry(context.project.ledger_dir, key, draft, at, writer)
         click.echo(f"{entry.place}: {change.place}: replaced in {change.source}")

@@ -78,7 +78,7 @@ def change(folder: Path, env: tuple[str, ...], policy: str, ledger: Path | None,
     new = Key(secrets.token_bytes(32), "file")
     before, after = fingerprints(context, old), fingerprints(context, new)
     links = {before[place]: after[place] for place in sorted(before)}
-    _bridge(context, new, old.key_id, links, writer)
+    _bridge(context, new, old.key_id, links, writer, old=old)
     if links:
         take_snapshot(context, now(), writer_name(writer), fewer=True)
     linked = counted(len(links), "fingerprint")
@@ -107,15 +107,26 @@ def lost(folder: Path, ledger: Path | None, writer: str) -> None:
     click.echo(f"key {', '.join(sorted(named))} is lost: the ledger continues under {new.key_id}")
 
 
-def _bridge(context: Opened, new: Key, old_id: str, links: dict[str, str] | None, writer: str) -> None:
-    """Store the new key and append the bridge to it; no links mean that the old one is lost."""
+def _bridge(
+    context: Opened,
+    new: Key,
+    old_id: str,
+    links: dict[str, str] | None,
+    writer: str,
+    *,
+    old: Key | None = None,
+) -> None:
+    """Store the new key and append the bridge to it; no links mean that the old one is lost.
+
+    It carries over what the old key vouches for; without that key, what is there.
+    """
     ledger_dir = context.project.ledger_dir
     store_key(new, context.project.root)
     body = {
         "from_key_id": old_id,
         "lost": links is None,
         "links": links or {},
-        "heads": all_heads(ledger_dir),
+        "heads": all_heads(ledger_dir, old),
     }
     write_entry(ledger_dir, new, Draft("key bridge", body), now(), writer_name(writer))
 

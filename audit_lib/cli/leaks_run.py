@@ -23,10 +23,12 @@ from audit_lib.leaks.git_objects import Listing
 from audit_lib.leaks.next_step import exit_code, next_step
 from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOWN, PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.project import Project
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.report.sarif import leaks_sarif
+from audit_lib.rotation.store_changes import present_stays
 from audit_lib.secrets.given_values import parse_env_options
 
 _STYLES = {IN_FORCE: BAD, NOT_KNOWN: DOUBT}
@@ -45,6 +47,8 @@ def search(
     known = known_values(project, keeper, given["policy"], parse_env_options(given["env"], sys.stdin.buffer))
     asked = {name: given[name] for name in ("also", "reports", "patterns", "every_provider", "fresh")}
     asked |= {"listing": listing, "cache": user_cache(), "progress": progress}
+    ledger = read_ledger(project.ledger_dir, None if keeper.key.origin == "throw-away" else keeper.key)
+    asked["stays"] = present_stays(ledger)
     return find_leaks(project, keeper, known.policy, known.entries, known.inventory, **asked)
 
 
@@ -143,7 +147,8 @@ def _totals(leaks: pd.DataFrame, real: pd.DataFrame, whole: bool) -> str:
 def _leak_line(leak: Any) -> Line:
     kind = "" if leak.kind == "leak" else f" ({leak.kind})"
     there = f" in {leak.in_force.replace(',', ', ')}" if leak.in_force else ""
-    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)} in {leak.first_commit[:12]}"
+    commit = f" in {leak.first_commit[:12]}" if leak.first_commit else ""
+    since = "" if leak.first_at is None else f", first {day_words(leak.first_at)}{commit}"
     where = "at HEAD" if leak.at_head else "not at HEAD"
     reach = "" if leak.reachable else ", not reachable by a ref"
     often = counted(leak.occurrences, "occurrence")

@@ -147,7 +147,7 @@ def _summary(ledger: Ledger, key: Key | None) -> str:
         return f"{entries}: links are intact; MACs were not checked, since the key is missing"
     shown = "the public DEMO key, so anyone could have written them" if key.origin == "demo" else key.key_id
     older = len(ledger.entries) - ledger.macs_checked
-    vouched = f"; {older} under an earlier key are vouched for by later ones" if older else ""
+    vouched = f"; {older} under an earlier key are vouched for by a key bridge" if older else ""
     return f"{entries}: links are intact, {counted(ledger.macs_checked, 'MAC')} valid under {shown}{vouched}"
 
 

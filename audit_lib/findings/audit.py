@@ -34,6 +34,7 @@ class Audit:
     commit: str = ""  # that the project stands at; "" without one
     deciders: tuple[tuple[str, str, str], ...] = ()  # file of the scope, its last commit, that one's author
     compared: str = NOT_KNOWN  # with which review the rules are compared
+    doubt: str = ""  # why the previous report is not relied upon; "" if it verifies, or none was given
     parameters: Mapping[str, str] = field(default_factory=dict)  # the notebook's, if it or `review` opened it
 
     def __repr__(self) -> str:

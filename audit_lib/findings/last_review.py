@@ -22,6 +22,7 @@ from audit_lib.secrecy.signature import MANIFEST, signature_holds
 
 NOT_KNOWN = "no earlier review was given (--previous), and the ledger has no sign-off of one"
 _NOT_ENDED = ("unknown", "claimed closed")
+_SETTINGS = ("file audit.toml", "file of the policy", "formats file ")
 _TEXTS = ("id", "check", "status", "subject", "environment", "service")
 
 
@@ -60,7 +61,22 @@ def kept(record: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(rules, dict) or not isinstance(exceptions, list):
         return {}
     opened = {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in exceptions}
-    return {"as_of": record["as_of"], "rules": laid_back(rules), "opened": opened}
+    settings = settings_of(rules["in_force"])
+    return {"as_of": record["as_of"], "rules": laid_back(rules), "opened": opened, "settings": settings}
+
+
+def settings_of(rules: Rules) -> dict[str, str]:
+    """The digests of audit.toml, the policy and the log formats among rules, by what each is of."""
+    kept = {subject: fields for subject, fields in rules.items() if subject.startswith(_SETTINGS)}
+    return {subject: fields["sha256"] for subject, fields in kept.items() if "sha256" in fields}
+
+
+def settings_signed(ledger: Ledger) -> tuple[str, dict[str, str]] | None:
+    """The place of the last sign-off that keeps digests of settings, with these; None if there is none."""
+    for entry in reversed(ledger.of_kind("signoff")):
+        if "settings" in entry.body or "rules" in entry.body:
+            return entry.place, dict(entry.body.get("settings") or settings_of(entry.body["rules"]))
+    return None
 
 
 def last_signed(ledger: Ledger) -> LastReview | None:
@@ -115,19 +131,20 @@ class PreviousReport:
     heads: tuple[tuple[str, str], ...]  # writer, "number:hash"
     rules: Rules = field(default_factory=dict)  # that it judged by; {} of an older report
     opened: Mapping[str, Opened] = field(default_factory=dict)  # by finding
+    doubt: str = ""  # why nothing shows that it is as it was published; "" if the key's signature holds
 
     @property
     def review(self) -> LastReview | None:
-        """The review as one to compare with; None if it does not say what it judged by."""
-        return LastReview(self.as_of, "", self.rules, self.opened) if self.rules else None
+        """The review as one to compare with; None if that does not verify, or says not what it judged by."""
+        return LastReview(self.as_of, "", self.rules, self.opened) if self.rules and not self.doubt else None
 
 
 def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     """The report.json at a path.
 
     If the manifest that was published with it is beside it, the report must be the one that it names, and
-    the manifest signed under the key, if it names that key. Without a manifest nothing shows that the report
-    was not edited.
+    the manifest signed under the key, if it names that key. Without a manifest, or with one under another
+    key, nothing shows that the report was not edited: `doubt` says so.
 
     Raises:
         BadInput: it is not a report.json, is another project's, or was edited.
@@ -154,7 +171,8 @@ def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     }
     rules, opened = _kept(report, str(path))
     first = dict.fromkeys(findings, Opened(as_of, str(report.get("quarter", ""))))
-    return PreviousReport(findings, as_of, tuple(known), rules, first | opened)
+    doubt = _doubt(path.with_name(MANIFEST), key)
+    return PreviousReport(findings, as_of, tuple(known), rules, first | opened, doubt)
 
 
 def _carried(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -207,3 +225,11 @@ def _edited(manifest: Path, content: bytes, key: Key) -> str | None:
     if said.get("key", {}).get("key_id") == key.key_id and not signature_holds(key, said):
         return f"has a {MANIFEST} beside it that was edited: its signature does not hold"
     return None
+
+
+def _doubt(manifest: Path, key: Key) -> str:
+    """Why nothing shows that a report, which its manifest names if there is one, was not edited."""
+    if not manifest.exists():
+        return f"the previous report has no {MANIFEST} beside it"
+    said = json.loads(manifest.read_text("utf-8"))
+    return "" if signature_holds(key, said) else "the previous report is not signed under the reviewer's key"

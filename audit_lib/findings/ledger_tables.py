@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import ending_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.findings.contracts import Acceptances, Attestations, LedgerFaults
 from audit_lib.findings.ownership import PREFIX
@@ -28,7 +28,7 @@ def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:
 def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.DataFrame:
     """`Acceptances`: the last decision on each id, whether it holds and whether a finding has it."""
     last = {entry.body["id"]: entry.body for entry in ledger.of_kind("acceptance")}
-    until = {id_: parse_instant(body["until"], "ledger") for id_, body in last.items()}
+    until = {id_: ending_instant(body["until"], "ledger") for id_, body in last.items()}
     return Acceptances.of(
         {
             "accepted_id": id_,
@@ -61,7 +61,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     rows = []
     for rule in dict.fromkeys([*questions, *sorted(answers)]):
         answer = answers.get(rule)
-        until = parse_instant(answer["until"], "ledger") if answer else None
+        until = ending_instant(answer["until"], "ledger") if answer else None
         rows.append(
             {
                 "rule": rule,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import ending_instant, parse_instant
 from audit_lib.base.git.commits import authors_of
 from audit_lib.findings.contracts import Ownership
 from audit_lib.ledger import Entry, Ledger
@@ -56,7 +56,7 @@ def _review(rule: SecretRule, attested: Entry | None, as_of: datetime) -> dict[s
     """When it was reviewed last, by whom, and whether that still counts; what is dated later is left out."""
     reviews = [(at, "", at + QUARTER) for at in _stated(rule) if at <= as_of]
     if attested is not None:
-        until = parse_instant(attested.body["until"], "ledger")
+        until = ending_instant(attested.body["until"], "ledger")
         reviews.append((attested.at, str(attested.body["by"]), min(until, attested.at + QUARTER)))
     if not reviews:
         return {"reviewed_at": None, "reviewed_by": "", "review": "missing"}

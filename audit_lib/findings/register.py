@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import ending_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words
 from audit_lib.base.severities import SEVERITIES
@@ -136,7 +136,7 @@ def _why(finding: Finding, row: Row, register: _Register, claim: Entry | None) -
     elif row["status"] == "open":
         yield "assigned to nobody"
     promised = register.last_of(finding["id"], "assignment").get("due")
-    if promised and row["due_at"] and parse_instant(promised, "ledger") > row["due_at"]:
+    if promised and row["due_at"] and ending_instant(promised, "ledger") > row["due_at"]:
         yield f"promised for {promised[:10]}, later than its severity allows"
     until = finding["accepted_until_at"]
     if finding["status"] == "open" and pd.notna(until):
@@ -163,7 +163,7 @@ def _row(finding: Finding, register: _Register, opened: Opened) -> Row:
     assigned = register.last_of(finding["id"], "assignment")
     closed = register.last_of(finding["id"], "closure")
     due = [opened.at + timedelta(days=days) for days in [register.days.get(finding["severity"])] if days]
-    due += [parse_instant(text, "ledger") for text in [assigned.get("due")] if text]
+    due += [ending_instant(text, "ledger") for text in [assigned.get("due")] if text]
     names = ("id", "check", "severity", "subject", "environment", "service")
     return {
         **{name: finding[name] for name in names},

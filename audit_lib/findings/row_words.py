@@ -37,6 +37,10 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     for name, (low, high) in (("age", _AGE), ("exposed", _EXPOSED)):
         if low in row and high in row:
             words[name] = age_words(_number(row[low]), _number(row[high]), " days")
+    if "max_age_days" in row and "period_stated" in row:
+        words["limit"] = f"{words['max_age_days']} days" + ", the policy's default" * (
+            not row["period_stated"]
+        )
     if "detection" in row:
         words["detection_name"] = detection_name(words["detection"])
     if "next_evidence" in row:

@@ -16,20 +16,22 @@ NONE = "none"
 Row = dict[str, Any]
 
 
-def tabulate_rule_changes(last: LastReview | None, rules: Rules, ledger: Ledger) -> pd.DataFrame:
-    """`RuleChanges` since the last review; if none is known, one row says so.
+def tabulate_rule_changes(
+    last: LastReview | None, rules: Rules, ledger: Ledger, doubt: str = ""
+) -> pd.DataFrame:
+    """`RuleChanges` since the last review; if none is known, or its report is in doubt, one row says so.
 
     What is lost of the ledger is a row, too, and so is what was accepted since.
     """
     lost = [_row(fault.place, "entries", "there", fault.text) | _LOST for fault in ledger.lost]
-    if last is None:
-        found = [_row("rules", "all", "not known", "not known") | {"effect": "not known", "severity": "low"}]
-    else:
-        found = [*_changed(last.rules, rules), *_accepted(last, ledger)]
+    found = [*_changed(last.rules, rules), *_accepted(last, ledger)] if last else []
     since = last.words if last else NOT_KNOWN
+    if doubt or last is None:
+        row = _row("rules", "all", "not known", "not known")
+        found.append(row | {"effect": "not known", "severity": "low", "since": doubt or NOT_KNOWN})
     order = {"lowers": 0, "not known": 1, "neutral": 2}
     several = sorted((*lost, *found), key=lambda row: order[row["effect"]])
-    return RuleChanges.of(row | {"since": since} for row in several)
+    return RuleChanges.of({"since": since} | row for row in several)
 
 
 def lowered_from(last: LastReview | None, changes: pd.DataFrame) -> dict[str, dict[str, str]]:

@@ -30,6 +30,7 @@ from audit_lib.incident.ruled_out import (
 )
 from audit_lib.incident.secret_values import fingerprints, public_twins, unread_places, was_searched_for
 from audit_lib.incident.window_detections import detected_in_window
+from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.leaks.whole_search import searched_whole
 
 
@@ -88,18 +89,30 @@ def _used_after_leak(investigation: Investigation) -> list[NewAddress]:
     """New addresses first answered in the exposure window of a value that leaked, without having guessed."""
     if not callers_send(investigation):
         return []
-    windows = tabulate_exposure_windows(investigation)
-    spans = [span(row, investigation.as_of) for row in rows(windows[windows["leaked"]])]
+    spans = [span(row, investigation.as_of) for row in rows(_at_stake(investigation))]
     quiet = [one for one in new_addresses(investigation) if not one.guessed]
     return [one for one in quiet if any(s.since <= one.first_at <= s.until for s in spans)]
+
+
+def _at_stake(investigation: Investigation) -> pd.DataFrame:
+    """The exposure windows of what leaked: of production, or of the secret that is asked for, and open to
+    use before the window ends."""
+    windows, window = tabulate_exposure_windows(investigation), investigation.window
+    leaked = windows[windows["leaked"]]
+    mine = leaked["environment"].eq(PRODUCTION) | bool(investigation.secret)
+    spans = [span(row, investigation.as_of) for row in rows(leaked)]
+    here = pd.Series([one.since <= window.until and one.until >= window.since for one in spans], leaked.index)
+    return leaked[mine & here.astype(bool)]
 
 
 def _leaked_and_used(investigation: Investigation) -> Explanation:
     case = Explanation("leaked and used", investigation)
     windows = tabulate_exposure_windows(investigation)
     leaked = windows[windows["leaked"]]
-    names = ", ".join(sorted(set(leaked["secret"])))
-    case.pro(1, f"known to have leaked: {names}", len(leaked))
+    stake = _at_stake(investigation)
+    case.pro(1, f"known to have leaked: {', '.join(sorted(set(stake['secret'])))}", len(stake))
+    for environment in sorted({*leaked["environment"]} - {*stake["environment"]}):
+        case.lacks(f"whether a leaked value of {environment} opened anything in the window")
     case.rules_out(BY_SEARCH, 2, "no leak of the secret is known", leaked.empty)
     text = "each value of the time, to search for: an env file or export that holds it"
     case.lacks(text, not was_searched_for(investigation))
@@ -137,6 +150,8 @@ def _pair_break(investigation: Investigation) -> Explanation:
     case.rules_out(BY_ANSWERS, 3, answered, answered)
     unequal = pairs.unequal_pairs(investigation)
     case.pro(2, "; ".join(unequal[:SHOWN]), unequal)
+    for halves in pairs.unequal_since(investigation)[:SHOWN]:
+        case.lacks(f"whether {halves} did differ already in the window: a snapshot of then would show it")
     equal = pairs.has_equal_pairs(investigation)
     text = "both halves of every pair that was compared are equal, and were"
     case.rules_out(BY_HALVES, 2, text, equal and not unequal)

@@ -85,7 +85,7 @@ def _first_sighting(investigation: Investigation, fingerprint: str) -> tuple[dat
         (min(instant for instant in (leak.first_at, leak.first_committed_at) if instant is not None),
          f"commit {leak.first_commit[:12]}")
         for leak in rows(leaks)
-        if leak.first_at is not None or leak.first_committed_at is not None
+        if leak.first_commit and (leak.first_at is not None or leak.first_committed_at is not None)
     ]  # fmt: skip
     history = investigation.history[investigation.history["fingerprint"] == fingerprint]
     dated += [(row.committed_at, f"commit {row.commit[:12]} ({row.file})") for row in rows(history)]

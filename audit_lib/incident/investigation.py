@@ -58,6 +58,7 @@ class Investigation:
     leaks: pd.DataFrame
     leak_places: pd.DataFrame
     leak_coverage: pd.DataFrame
+    triggers: pd.DataFrame  # Triggers, of the lists that are named
     route: str = ""  # the route to look at; "" if none is named
     computed: LastComputed = field(default_factory=LastComputed, repr=False, compare=False)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.outages import worst_outage
 from audit_lib.incident.secret_values import held_throughout
+from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.ledger.tenures import SecretPlace, Tenure
 from audit_lib.logins.requests import Window, succeeded, surely_within, within
 
@@ -27,18 +29,59 @@ class PairApart:
 
 
 def unequal_pairs(investigation: Investigation) -> tuple[str, ...]:
-    """Pairs of the secret that is asked for, or of any, that differ now or did in the window, in words."""
-    apart = _paired(investigation)
-    apart = apart[apart["relation"] == "different"]
-    now = [f"{row.secret} and {row.other_secret} differ in {row.environment}" for row in rows(apart)]
-    window = investigation.window
+    """Pairs of production, or of the secret that is asked for, that differed in the window, in words."""
+    window, halves = investigation.window, _unequal_now(investigation)
+    now = [_differ(row) for row in rows(halves) if _apart_since(investigation, row) <= window.until]
     then = [
         f"{one.secret} and {one.other} differed in {one.environment} by "
         f"{briefly(one.since, investigation.as_of)}"
         for one in pairs_apart(investigation)
-        if one.since <= window.until and one.until >= window.since
+        if one.since <= window.until
+        and one.until >= window.since
+        and (investigation.secret or one.environment == PRODUCTION)
     ]
     return tuple(dict.fromkeys([*now, *then]))
+
+
+def unequal_since(investigation: Investigation) -> tuple[str, ...]:
+    """Pairs that differ now, and of which nothing shows that they did in the window."""
+    halves = rows(_unequal_now(investigation))
+    late = [row for row in halves if _apart_since(investigation, row) > investigation.window.until]
+    return tuple(f"{row.secret} and {row.other_secret}" for row in late)
+
+
+def unequal_now(investigation: Investigation) -> tuple[str, ...]:
+    """Pairs of production, or of the secret that is asked for, that differ now, in words."""
+    return tuple(_differ(row) for row in rows(_unequal_now(investigation)))
+
+
+def _unequal_now(investigation: Investigation) -> pd.DataFrame:
+    paired = _paired(investigation)
+    mine = paired["environment"].eq(PRODUCTION) | bool(investigation.secret)
+    return paired[mine & paired["relation"].eq("different")]
+
+
+def _differ(row: Any) -> str:
+    return f"{row.secret} and {row.other_secret} differ in {row.environment}"
+
+
+def _apart_since(investigation: Investigation, row: Any) -> datetime:
+    """Since when both halves are seen to hold what they hold now; without a snapshot since the review."""
+    inventory, since = investigation.inventory, []
+    for home in _halves(row):
+        here = inventory["secret"].eq(home.secret) & inventory["environment"].eq(home.environment)
+        held = set(inventory.loc[here & inventory["service"].eq(home.service), "fingerprint"].dropna())
+        seen = [
+            one.first.at
+            for one in investigation.tenures
+            if one.home == home and one.fingerprint in held and one.gone is None
+        ]
+        since.append(max(seen, default=investigation.as_of))
+    return max(since)
+
+
+def _halves(row: Any) -> tuple[SecretPlace, SecretPlace]:
+    return SecretPlace.of(row), SecretPlace(row.other_secret, row.other_environment, row.other_service)
 
 
 def has_equal_pairs(investigation: Investigation) -> bool:
@@ -56,13 +99,7 @@ def equal_throughout(investigation: Investigation) -> bool:
         for one in investigation.tenures
         if held_throughout(investigation, one, window)
     }
-    halves = [
-        (
-            SecretPlace.of(row),
-            SecretPlace(row.other_secret, row.other_environment, row.other_service),
-        )
-        for row in rows(_paired(investigation))
-    ]
+    halves = [_halves(row) for row in rows(_paired(investigation))]
     same = all(mine in held and held[mine] == held.get(theirs) for mine, theirs in halves)
     return has_equal_pairs(investigation) and same
 
@@ -88,7 +125,7 @@ def answered_while_apart(investigation: Investigation) -> str:
 
 def pairs_apart(investigation: Investigation) -> tuple[PairApart, ...]:
     """The pairs that snapshots saw apart, by the ledger alone."""
-    return tuple(sorted(_apart(investigation), key=lambda one: (one.secret, one.environment != "production")))
+    return tuple(sorted(_apart(investigation), key=lambda one: (one.secret, one.environment != PRODUCTION)))
 
 
 def _apart(investigation: Investigation) -> Iterator[PairApart]:

@@ -17,6 +17,7 @@ from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.leaks.whole_search import searched_whole
 from audit_lib.logins.detections.preconditions import unknown_wording
 from audit_lib.logins.detections.traffic import kinds_met
+from audit_lib.rotation.triggers import KINDS
 
 # The kinds of message without which a symptom is not known to be absent, by its key.
 _SAID = {
@@ -51,7 +52,8 @@ def _seen(investigation: Investigation, row: dict[str, Any]) -> dict[str, Any]:
     if row["verdict"] != "none":
         return row
     reason = "" if investigation.seen else "no log line of the window could be read"
-    if lines := int(investigation.sources["not_understood"].sum()):
+    logs = investigation.sources[investigation.sources["kind"].eq("log")]
+    if lines := int(logs["not_understood"].sum()):
         reason = reason or f"lines of the logs that were not understood: {lines:,}"
     if row["guide_lines"] == "limits" and not investigation.rules.limiter_declared:
         reason = reason or f"{row['diagnosis']}: the policy does not declare one (limits_requests)"
@@ -71,21 +73,31 @@ def _triggers(investigation: Investigation, events: pd.DataFrame) -> Iterator[di
     if len(shown):
         lines = few(f"{row.file}:{row.line}" for row in rows(shown))
         yield _row("logs", "a log line shows a value", "found", "the value counts as leaked", evidence=lines)
-    yield _row(
-        "left",
-        "somebody with access left",
-        "unknown",
-        "no list of people was read",
-        remedy="compare the day with the age of each secret, and `attest` what was done",
-    )
+    remedy = "compare the day with the age of each secret, and `attest` what was done"
+    yield _listed(investigation, "left", "somebody with access left", "leaver", remedy)
     yield _breach(investigation)
-    yield _row(
-        "provider",
-        "a provider reports a breach",
-        "unknown",
-        "no provider was asked",
-        remedy="read its status page; rotate if the secret is older than the breach",
+    remedy = "read its status page; rotate if the secret is older than the breach"
+    yield _listed(investigation, "provider", "a provider reports a breach", "breach", remedy)
+
+
+def _listed(investigation: Investigation, key: str, symptom: str, kind: str, remedy: str) -> dict[str, Any]:
+    """What a list of leavers or breaches says: which secrets were not, or perhaps not, rotated since."""
+    sources, events = investigation.sources, investigation.triggers
+    lists, events = sources[sources["kind"].eq(KINDS[kind])], events[events["kind"].eq(kind)]
+    if lists.empty:
+        return _row(key, symptom, "unknown", f"audit.toml names no {KINDS[kind]}", remedy=remedy)
+    path = str(lists["source"].iloc[0])
+    if not lists["state"].eq("read").all():
+        return _row(key, symptom, "unknown", f"{path} was not read", remedy=remedy)
+    if events.empty:
+        return _row(key, symptom, "none", f"{path} names nobody", remedy=remedy)
+    counts = events["answer"].value_counts()
+    late, doubt = (int(counts.get(answer, 0)) for answer in ("no", "unknown"))
+    text = (
+        f"{path}: {few(dict.fromkeys(events['subject']))}; not rotated since: {late}, not known of: {doubt}"
     )
+    first = f"{path}:{events['line'].iloc[0]}"
+    return _row(key, symptom, "found", text, evidence=first, remedy=remedy)
 
 
 def _leaked(key: str, symptom: str, places: pd.DataFrame, absent: str) -> dict[str, Any]:

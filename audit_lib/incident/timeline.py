@@ -186,7 +186,7 @@ def _deploys(deploys: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _leaks(leaks: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for leak in rows(leaks[leaks["first_at"].notna()]):
         force = f"in force in {leak.in_force}" if leak.in_force else "not in force"
-        place = f"commit {leak.first_commit[:12]}"
+        place = f"commit {leak.first_commit[:12]}" if leak.first_commit else "a log"
         yield _row("leak", (leak.first_at, leak.first_at), leak.variable, f"first seen; {force}", place)
 
 

@@ -94,6 +94,7 @@ def _traffic(investigation: Investigation) -> Traffic:
         span.until,
         investigation.deploys,
         log_sources=investigation.project.log_sources,
+        as_of=investigation.as_of,
     )
     seen = tuple(_change(one) for one in changes_seen(investigation))
     changes = sorted((*traffic.changes, *seen), key=lambda change: (change.at, change.name, change.place))

@@ -19,11 +19,13 @@ from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.reported_leaks import reported_shapes, with_reported
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.scanner_reports import read_reports
-from audit_lib.leaks.search import homes_of, search_leaks
+from audit_lib.leaks.search import dated_lines, homes_of, search_leaks
 from audit_lib.leaks.search_patterns import search_patterns
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
+from audit_lib.ledger.tenures import Tenure
+from audit_lib.logins.formats_of import formats_of
 from audit_lib.project import Project
 from audit_lib.project.policy import Policy
 from audit_lib.secrecy.exact_search import strong_search
@@ -52,6 +54,7 @@ def find_leaks(
     patterns: bool = True,
     every_provider: bool = False,
     as_of: datetime | None = None,
+    stays: Collection[Tenure] = (),
     listing: "Future[Listing] | None" = None,
     cache: Path | None = None,
     fresh: bool = False,
@@ -63,7 +66,8 @@ def find_leaks(
     the rules, as they were compiled. `every_provider` adds kingfisher's own rules to ours. What patterns find
     goes to the keeper and is then searched for like a value that was given. The objects are those of the
     `listing`, by default those that are there now: one that is made meanwhile is the next search's. With
-    `as_of` a place that a later commit made is left out; a file on disk has no date. Folders `also` named are
+    `as_of` a place that a later commit made is left out; a file on disk has no date. `stays` are
+    the ledger's: a value that was replaced is known by them. Folders `also` named are
     searched too, and `reports` of other scanners joined.
 
     Raises:
@@ -101,13 +105,15 @@ def find_leaks(
     targets = targets.assign(fingerprint=targets["fingerprint"].replace(values)).drop_duplicates(
         "fingerprint"
     )
-    sightings = where_in_use(search.sightings, targets, met.chosen, met.idle)
+    dated = dated_lines(search.sightings, project, formats_of(project, policy))
+    sightings = where_in_use(dated, targets, met.chosen, met.idle)
     coverage = [search.coverage, *([pattern_coverage(met)] if patterns else [])]
     if reports:
         scrub = strong_search(keeper).scrub
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)
         coverage.append(of_reports)
-    leaks, places = tabulate_leaks(sightings, targets, inventory, as_of)
+    keyed = keeper.key.origin != "throw-away"
+    leaks, places = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
     return LeakAudit(targets, leaks, places, LeakCoverage.checked(pd.concat(coverage)))
 
 

@@ -25,7 +25,9 @@ from audit_lib.leaks.scan_cache import Memory, ScanCache
 from audit_lib.leaks.search_files import FileSearch, InFile, search_elsewhere, search_files
 from audit_lib.leaks.search_objects import ObjectSearch, search_objects
 from audit_lib.leaks.sightings import Sighting, merged
+from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.log_files import outside_logs
+from audit_lib.logs.quote_lines import line_times
 from audit_lib.project import Project
 from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
@@ -89,6 +91,19 @@ def search_leaks(
         *_target_rows(targets),
     ]
     return LeakSearch(Sightings.of(merged(sightings)), LeakCoverage.of(coverage), objects.read)
+
+
+def dated_lines(sightings: pd.DataFrame, project: Project, formats: LogFormats) -> pd.DataFrame:
+    """`Sightings`, each in a line of a log with the time of that line."""
+    in_log = sightings[sightings["place"].eq("log") & sightings["line"].notna()]
+    lines: dict[str, set[int]] = {}
+    for path, line in in_log[["path", "line"]].itertuples(index=False, name=None):
+        lines.setdefault(path, set()).add(int(line))
+    times = line_times(project, lines, formats) if lines else {}
+    at = [times.get((path, int(line))) for path, line in zip(in_log["path"], in_log["line"], strict=True)]
+    authored = sightings["authored_at"].copy()
+    authored.loc[in_log.index] = pd.Series(at, index=in_log.index, dtype=authored.dtype)
+    return Sightings.checked(sightings.assign(authored_at=authored))
 
 
 def homes_of(project: Project) -> frozenset[str]:

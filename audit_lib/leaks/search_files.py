@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from audit_lib.base.archives import HEAD, Expansion, archive_kind
+from audit_lib.base.archives import HEAD, TAIL, Expansion, archive_kind
 from audit_lib.base.decompress import PIECE
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
@@ -100,9 +100,9 @@ def _search_file(
             if len(head) > min(file.size_bytes, PIECE) or search.meets(head):
                 pieces = _pieces(opened, head)
                 met += search.look_in_pieces(pieces)
-            if archive_kind(head[:HEAD]):
+            if kind := archive_kind(head[:HEAD], _tail(opened, head, file.size_bytes)):
                 opened.seek(0)
-                for member, found in search_archive(opened, head[:HEAD], search, faults, expansion):
+                for member, found in search_archive(opened, kind, search, faults, expansion):
                     inside.append(InFile(file.path, file.place, found, inside=member))
     except OSError as error:
         faults.append(f"cannot be read ({type(error).__name__})")
@@ -110,6 +110,14 @@ def _search_file(
         faults.append(CROWDED)
     yield from (InFile(file.path, file.place, found) for found in not_within(met, inside))
     yield from inside
+
+
+def _tail(opened: BinaryIO, head: bytes, size: int) -> bytes:
+    """The last bytes of a file of which the head is read."""
+    if size <= len(head):
+        return head[-TAIL:]
+    opened.seek(max(size - TAIL, 0))
+    return opened.read(TAIL)
 
 
 def _in_name(file: TreeFile, search: ExactSearch) -> Iterator[InFile]:

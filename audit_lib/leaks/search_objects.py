@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import HEAD, Expansion, Member, archive_kind, unpack
+from audit_lib.base.archives import BEGINNINGS, HEAD, TAIL, Expansion, Member, archive_kind, unpack
 from audit_lib.base.decompress import PieceReader
 from audit_lib.base.git.commands import GitFailed
 from audit_lib.base.git.objects import Batch, Span
@@ -22,7 +22,7 @@ from audit_lib.leaks.scan_cache import Memory
 from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
 # The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
-_BEGINNINGS = frozenset((b"\x1f\x8b", b"BZ", b"\xfd7", b"\x28\xb5", b"PK", b"ve"))
+_BEGINNINGS = BEGINNINGS | {b"ve"}
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 
@@ -137,11 +137,10 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
         yield batch.spans[bisect_right(starts, at) - 1]
     data = batch.data
     for span in batch.spans:
-        start = span.start
-        if span.kind == "blob" and (
-            bytes(data[start : start + 2]) in _BEGINNINGS
-            or bytes(data[start + 257 : start + 262]) == b"ustar"
-        ):
+        head = bytes(data[span.start : min(span.start + HEAD, span.end)])
+        head = head if head[:2] in _BEGINNINGS or head[257:262] == b"ustar" else b""
+        tail = bytes(data[max(span.start, span.end - TAIL) : span.end])
+        if span.kind == "blob" and (archive_kind(head, tail) or is_lfs_pointer(head)):
             yield span
 
 
@@ -153,35 +152,46 @@ def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -
     if span.kind == "blob" and is_lfs_pointer(content):
         done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
     elif span.kind == "blob":
-        inside += _inside(span.oid, io.BytesIO(content), content[:HEAD], search, done)
+        kind = archive_kind(content[:HEAD], content[-TAIL:])
+        inside += _inside(span.oid, io.BytesIO(content), kind, search, done)
     done.found += [_placed(span.oid, span.kind, content, found) for found in not_within(met, inside)]
     done.found += inside
 
 
 def _search_large(root: Path, oid: str, search: ExactSearch, done: ObjectSearch) -> None:
     """Searches an object that is read again, in pieces."""
-    met = search.look_in_pieces(read_object(root, oid))
-    head = next(read_object(root, oid), b"")[:HEAD]
-    inside = list(_inside(oid, cast(BinaryIO, PieceReader(read_object(root, oid))), head, search, done))
+    head = tail = b""
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal head, tail
+        for piece in read_object(root, oid):
+            head, tail = head or piece[:HEAD], (tail + piece)[-TAIL:]
+            yield piece
+
+    met = search.look_in_pieces(pieces())
+    file = cast(BinaryIO, PieceReader(read_object(root, oid)))
+    inside = list(_inside(oid, file, archive_kind(head, tail), search, done))
     done.found += [InObject(oid, "blob", found) for found in not_within(met, inside)]
     done.found += inside
 
 
 def _inside(
-    oid: str, file: BinaryIO, head: bytes, search: ExactSearch, done: ObjectSearch
+    oid: str, file: BinaryIO, kind: str, search: ExactSearch, done: ObjectSearch
 ) -> Iterator[InObject]:
     faults: list[str] = []
-    for member, found in search_archive(file, head, search, faults, done.expansion):
+    for member, found in search_archive(file, kind, search, faults, done.expansion):
         yield InObject(oid, "blob", found, inside=member)
     done.left_out += [NotSearched(f"git object {oid}", fault) for fault in dict.fromkeys(faults)]
 
 
 def search_archive(
-    file: BinaryIO, head: bytes, search: ExactSearch, faults: list[str], expansion: Expansion
+    file: BinaryIO, kind: str, search: ExactSearch, faults: list[str], expansion: Expansion
 ) -> Iterator[tuple[str, Found]]:
     """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
-    kind = archive_kind(head)
     for member in unpack(file, kind, faults, expansion) if kind else ():
+        if member.kind:
+            what = "a member" if member.name else "its content"
+            faults.append(f"{what} is itself a {member.kind}: its content was not searched")
         for found in search.look(member.name.encode("utf-8", "surrogateescape")):
             yield member.name, _through(found, f"{member.encoding} member name")
         if is_document_part(member.name):

@@ -1,7 +1,7 @@
 """One leak for each secret, however many names, files and encodings, and the places of each."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -10,8 +10,10 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.leaks.contracts import LeakCoverage, LeakPlaces, Leaks
+from audit_lib.leaks.kinds_of_files import deploys
 from audit_lib.leaks.pattern_objects import PatternSearch
 from audit_lib.leaks.urgency import NOT_KNOWN, with_force
+from audit_lib.ledger.tenures import Tenure
 
 _IDLE = (
     "values under a password's name are placeholders, or defaults in a comment, a test, an example or a "
@@ -20,42 +22,58 @@ _IDLE = (
 
 
 def tabulate_leaks(
-    sightings: pd.DataFrame, targets: pd.DataFrame, inventory: pd.DataFrame, as_of: datetime | None = None
+    sightings: pd.DataFrame,
+    targets: pd.DataFrame,
+    inventory: pd.DataFrame,
+    as_of: datetime | None = None,
+    *,
+    stays: Collection[Tenure] = (),
+    keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Leaks` and `LeakPlaces`, the most urgent first; a shortened copy joins the leak of its value.
 
-    With `as_of` what a later commit brought is left out.
+    With `as_of` what a later commit brought is left out. By the ledger's `stays` a value that was replaced is
+    known again, whatever it was found by. `keyed`: fingerprints are under a key that lasts.
     """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = {target.fingerprint: target for target in rows(targets)}
+    owners = {stay.fingerprint: stay.home.secret for stay in stays}
     met: dict[str, list[Any]] = {}
     for sighting in rows(sightings):
         met.setdefault(sighting.fingerprint, []).append(sighting)
     groups = [sorted(group, key=_by_age) for group in met.values()]
-    found = [(_leak(group, known[group[0].fingerprint]), group) for group in groups]
+    found = [(_leak(group, known[group[0].fingerprint], owners), group) for group in groups]
     found.sort(key=lambda one: ([_by_age(sighting) for sighting in one[1]], *map(str, one[0].values())))
-    named = list(zip(_ids(found), found, strict=True))
-    leaks = with_force(Leaks.of({"leak_id": id_} | leak for id_, (leak, _) in named), inventory)
+    named = list(zip(_ids(found, keyed=keyed), found, strict=True))
+    standing = {id_ for id_, (_, group) in named if any(map(_stands, group))}
+    leaks = Leaks.of({"leak_id": id_} | leak for id_, (leak, _) in named)
+    leaks = with_force(leaks, inventory, stays, standing)
     places = {id_: [{"leak_id": id_} | _place(one) for one in group] for id_, (_, group) in named}
     return leaks, LeakPlaces.of(place for id_ in leaks["leak_id"] for place in places[id_])
 
 
-def _ids(found: list[tuple[dict[str, Any], list[Any]]]) -> Iterator[str]:
+def _stands(sighting: Any) -> bool:
+    """Whether it is in a file that may be in use where it stands."""
+    return (sighting.at_head or sighting.place in ("working tree", "staged")) and deploys(sighting.path)
+
+
+def _ids(found: list[tuple[dict[str, Any], list[Any]]], *, keyed: bool) -> Iterator[str]:
     """The id of each leak, in order of age (docs/leak_search.md#identifiers).
 
-    It is made of what a report shows anyway, never of the value: no key is needed to get the same again.
+    It follows from the keyed fingerprint: a date in a commit is its author's to choose. Under a throw-away
+    key it is made of what a report shows, so that two runs give the same.
     """
     met: Counter[tuple[str, ...]] = Counter()
     for leak, group in found:
         about = (leak["kind"], leak["variable"], group[0].path)
         met[about] += 1
-        yield leak_id(*about, met[about])
+        yield leak_id(leak["fingerprint"]) if keyed else leak_id(*about, str(met[about]))
 
 
-def leak_id(kind: str, variable: str, path: str, ordinal: int) -> str:
-    """The stable name of a leak: of its kind, its variable, the path where it was first, and which there."""
-    text = "\0".join(("leak", kind, variable, path, str(ordinal)))
+def leak_id(*parts: str) -> str:
+    """The name of a leak: of its value's fingerprint, or of kind, variable, first path and number there."""
+    text = "\0".join(("leak", *parts))
     return f"leak-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
@@ -82,14 +100,20 @@ def _by_commit(sighting: Any) -> tuple[Any, ...]:
     )
 
 
-def _leak(group: list[Any], target: Any) -> dict[str, Any]:
-    """Of the whole value, wherever a copy cut short is; if there are only such, of those."""
+def _leak(group: list[Any], target: Any, owners: Mapping[str, str]) -> dict[str, Any]:
+    """Of the whole value, wherever a copy cut short is; if there are only such, of those.
+
+    What a pattern found has the name of the secret of which the ledger knows it.
+    """
     group = [one for one in group if one.matched == "exact"] or group
     matched = group[0].matched
-    first = min((one for one in group if one.commit), key=_by_commit, default=None)
+    # A line of a log is dated, too, and on disk: what it shows was there before any commit.
+    first = min(
+        (one for one in group if one.commit or one.authored_at is not None), key=_by_commit, default=None
+    )
     kind = "truncated" if matched == "truncated" else target.kind
     return {
-        "variable": target.variable,
+        "variable": owners.get(target.fingerprint, "") * (kind == "pattern") or target.variable,
         "kind": kind,
         "matched": "pattern" if kind == "pattern" else matched,
         "fingerprint": target.fingerprint,

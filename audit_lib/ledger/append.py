@@ -1,7 +1,6 @@
 """Writing to the ledger: one entry at a time, under a lock, on the disk before it counts."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -9,15 +8,15 @@ from functools import partial
 from pathlib import Path
 
 from audit_lib.base.clock import iso
-from audit_lib.base.errors import BadInput
+from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import sync_folder
 from audit_lib.ledger.anchor import anchor_of
-from audit_lib.ledger.chain import refuse_links, torn_facts
-from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, parse_line, sealed_line
+from audit_lib.ledger.chain import WRITER, refuse_links, torn_facts
+from audit_lib.ledger.entry import LONGEST_LINE, Draft, Entry, check_draft, mac_holds, parse_line, sealed_line
+from audit_lib.ledger.read import all_heads
 from audit_lib.secrecy.keeper import Key
 
 LOCK_SECONDS = 60
-WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
@@ -28,7 +27,8 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
 
     Raises:
         BadInput: a body that the schema refuses; a throw-away key; a writer's name that is not a plain
-            name; an instant before the last entry's; a last entry that is itself broken; a full disk.
+            name; an instant before the last entry's; a last entry that is itself broken, or that the key
+            does not vouch for; a full disk.
     """
     if key.origin == "throw-away":
         raise BadInput.at("key", "does not exist yet: create one first (init, or a first snapshot)")
@@ -38,11 +38,8 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
     refuse_links(ledger_dir)
     with _chain_file(ledger_dir, writer) as handle:
         last, torn = _tail(handle, writer)
-        if last is not None and at < last.at:
-            raise BadInput.at(
-                f"ledger {writer}",
-                f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer",
-            )
+        if last is not None:
+            _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
         # Two chains that begin at once would each begin a ledger, and name two projects.
         begins = last is None or last.key_id != key.key_id
         with _locked(ledger_dir / ".ledger.lock") if begins else nullcontext():
@@ -53,6 +50,15 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) 
                 repair = Draft("repair", torn_facts(torn))
                 last = _write(handle, seal(last, repair), writer)
             return _write(handle, seal(last, draft), writer)
+
+
+def refuse_writing(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> None:
+    """`BadInput` if `append` would raise it for what stands in the writer's chain; nothing is written."""
+    if (ledger_dir / f"{writer}.jsonl").exists():
+        with _chain_file(ledger_dir, writer) as handle:
+            last, _ = _tail(handle, writer)
+            if last is not None:
+                _refuse_after(last, ledger_dir, key, draft, at=at, writer=writer)
 
 
 def _write(handle: int, line: bytes, writer: str) -> Entry:
@@ -129,7 +135,33 @@ def _tail(handle: int, writer: str) -> tuple[Entry | None, bytes]:
         return None, torn
     entry, faults = parse_line(lines[-1], f"ledger {writer}, last entry")
     if entry is None:
-        raise BadInput(
-            [*faults, *BadInput.at(f"ledger {writer}", "run verify, and continue with another writer").faults]
-        )
+        raise _not_built_upon(writer, faults)
     return entry, torn
+
+
+def _refuse_after(
+    last: Entry, ledger_dir: Path, key: Key, draft: Draft, *, at: datetime, writer: str
+) -> None:
+    if fault := _tail_fault(ledger_dir, key, draft, last, writer):
+        raise _not_built_upon(writer, [fault])
+    if at < last.at:
+        text = f"ends at {iso(last.at)}, after {iso(at)}: set the clock, or name another writer"
+        raise BadInput.at(f"ledger {writer}", text)
+
+
+def _tail_fault(ledger_dir: Path, key: Key, draft: Draft, last: Entry, writer: str) -> Fault | None:
+    """Why the last entry of a chain is not to be built upon: the next one would seem to vouch for it."""
+    if last.writer != writer:
+        return Fault(f"ledger {writer}, last entry", "belongs to another writer's chain")
+    if last.key_id == key.key_id:
+        holds = mac_holds(key, last)
+        return None if holds else Fault(last.place, "was not written with the key (MAC mismatch)")
+    heads = draft.body["heads"] if draft.kind == "key bridge" else all_heads(ledger_dir, key)
+    if heads.get(writer) == last.head:
+        return None
+    return Fault(last.place, f"is under key {last.key_id}, but nothing under key {key.key_id} vouches for it")
+
+
+def _not_built_upon(writer: str, faults: list[Fault]) -> BadInput:
+    way = BadInput.at(f"ledger {writer}", "run verify, and continue with another writer (--writer)")
+    return BadInput([*faults, *way.faults])

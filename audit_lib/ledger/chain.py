@@ -1,14 +1,17 @@
 """One writer's chain, read from its file: which entries are sound, and where the first break is."""
 
 import os
+import re
 import stat
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.in_words import counted
 from audit_lib.ledger.entry import GENESIS, LONGEST_LINE, Entry, parse_line
 
+WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LARGEST_CHAIN = 512 * 2**20
 
 
@@ -37,9 +40,22 @@ def refuse_links(ledger_dir: Path) -> None:
 def chain_files(ledger_dir: Path) -> list[Path]:
     """The files of a ledger folder, one a writer, in order; none if there is no folder.
 
+    A file whose name is no writer's is none of them: the name would stand in what people copy to a shell.
+
     Raises:
         BadInput: the folder cannot be listed, is not a folder, or is a link in a project.
     """
+    return [path for path in _named_chains(ledger_dir) if WRITER.fullmatch(path.stem)]
+
+
+def names_of_none(ledger_dir: Path) -> list[Fault]:
+    """A fault that counts the files whose names are no writer's; none if there are none."""
+    strange = sum(not WRITER.fullmatch(path.stem) for path in _named_chains(ledger_dir))
+    text = f"has {counted(strange, 'file')} whose names are no writer's: they are not read"
+    return [Fault("ledger", text)] if strange else []
+
+
+def _named_chains(ledger_dir: Path) -> list[Path]:
     refuse_links(ledger_dir)
     try:
         return sorted(path for path in ledger_dir.iterdir() if path.suffix == ".jsonl")

@@ -36,7 +36,7 @@ def heads_of(ledger_dir: Path, key: Key) -> tuple[tuple[str, str], ...]:
 
 
 def write_entry(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
-    """The entry that `append` writes; how far every chain goes is remembered."""
+    """The entry that `append` writes; how far every chain goes that the key vouches for is remembered."""
     entry = append(ledger_dir, key, draft, at, writer)
     _remember_heads(ledger_dir, key)
     return entry
@@ -46,7 +46,7 @@ def _remember_heads(ledger_dir: Path, key: Key) -> None:
     """Remember the heads of a ledger that was written under a key of one's own."""
     if key.origin == "file":
         known = dict(known_heads(ledger_dir).heads)
-        remember(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir)})
+        remember(_name(ledger_dir), {"key_id": key.key_id, "heads": known | all_heads(ledger_dir, key)})
 
 
 def _name(ledger_dir: Path) -> str:

@@ -1,14 +1,14 @@
 """The ledger as a whole: all writers' chains, merged, vouched for by the key, as of an instant."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 
 from audit_lib.base.errors import Fault
 from audit_lib.ledger.anchor import project_of
-from audit_lib.ledger.chain import Chain, chain_files, read_chain
+from audit_lib.ledger.chain import Chain, chain_files, names_of_none, read_chain
 from audit_lib.ledger.entry import Entry, mac_holds
 from audit_lib.secrecy.keeper import Key
 
@@ -42,9 +42,9 @@ def read_ledger(
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
 
-    With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by
-    a later entry of its chain, or by the heads in a key bridge, under the present key. An entry that
-    is itself changed, that nothing vouches for, or that is of another project, is a fault and is left out.
+    With the key, each entry is held against its MAC. An entry under an earlier key is vouched for by the
+    heads in a key bridge under the present key, along the links alone. An entry that is itself changed, that
+    nothing vouches for, or that is of another project, is a fault and is left out.
     `known` are heads (writer, "number:hash") that were seen before: one that is no longer among the
     entries is lost.
 
@@ -58,15 +58,16 @@ def read_ledger(
     forged = {entry: fault for chain in chains for entry, fault in _strange(chain, project)}
     forged |= {entry: fault for chain in chains for entry, fault in _forged(chain, chains, key)}
     faults = [fault for chain in chains for fault in (*chain.faults, *_of(chain, forged))]
+    sound = [_without(chain, forged) for chain in chains]
     if not ledger_dir.is_file():
-        faults += _missing_heads(chains)
+        faults += [*_missing_heads(sound, _points(chains)), *names_of_none(ledger_dir)]
     broken = {chain.writer for chain in chains if _breaks(chain) or _of(chain, forged)}
-    good = [entry for chain in chains for entry in chain.entries if entry.place not in forged]
+    good = [entry for chain in sound for entry in chain.entries]
     dated = [entry for entry in good if entry.at <= as_of]
     return Ledger(
         entries=tuple(sorted(dated, key=attrgetter("order"))),
         heads=tuple(
-            (chain.writer, chain.head) for chain in (_cut(one, as_of) for one in chains) if chain.entries
+            (chain.writer, chain.head) for chain in (_cut(one, as_of) for one in sound) if chain.entries
         ),
         faults=tuple(faults),
         later=tuple(sorted((entry for entry in good if entry.at > as_of), key=attrgetter("order"))),
@@ -84,47 +85,56 @@ def current_key_ids(ledger_dir: Path, at_hand: Mapping[str, Key]) -> set[str]:
     return {entry.key_id for entry in entries} - left
 
 
-def all_heads(ledger_dir: Path) -> dict[str, str]:
-    """The head of each writer's chain: what a sign-off and a key bridge anchor."""
+def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
+    """The head of each writer's chain: what is remembered, and what a sign-off and a key bridge anchor.
+
+    With the key it is that of the last entry up to which all are vouched for.
+    """
     chains = [read_chain(path) for path in chain_files(ledger_dir)]
-    return {chain.writer: chain.head for chain in chains if chain.entries}
+    heads = {}
+    for chain in chains:
+        forged = {entry for entry, _ in _forged(chain, chains, key)}
+        first = next((at for at, entry in enumerate(chain.entries) if entry.hash in forged), None)
+        whole = chain.entries[:first]
+        if whole:
+            heads[chain.writer] = whole[-1].head
+    return heads
 
 
 def _forged(chain: Chain, chains: Iterable[Chain], key: Key | None) -> list[tuple[str, Fault]]:
-    """The places of entries that the key does not vouch for."""
+    """The hashes of entries that the key does not vouch for."""
     if key is None:
         return []
-    anchored = _anchored(chain, chains, key)
+    vouched = _vouched(chain, chains, key)
     wrong = []
-    vouched = False
-    for entry in reversed(chain.entries):
-        if entry.key_id == key.key_id:
-            holds = mac_holds(key, entry)
-            if not holds:
-                wrong.append((entry.place, Fault(entry.place, "was not written with the key (MAC mismatch)")))
-            vouched = vouched or holds
-        elif not vouched and entry.hash not in anchored:
+    for entry in chain.entries:
+        if entry.key_id == key.key_id and not mac_holds(key, entry):
+            wrong.append((entry.hash, Fault(entry.place, "was not written with the key (MAC mismatch)")))
+        elif entry.key_id != key.key_id and entry.hash not in vouched:
             text = f"is under key {entry.key_id}, but nothing under key {key.key_id} vouches for it"
-            wrong.append((entry.place, Fault(entry.place, text)))
-        vouched = vouched or entry.hash in anchored
-    return wrong[::-1]
+            wrong.append((entry.hash, Fault(entry.place, text)))
+    return wrong
 
 
 def _strange(chain: Chain, project: str) -> list[tuple[str, Fault]]:
-    """The places of entries that were written for another project."""
-    strange = [entry.place for entry in chain.entries if entry.project not in ("", project)]
-    return [(place, Fault(place, "was written for another project")) for place in strange]
+    """The hashes of entries that were written for another project."""
+    strange = [entry for entry in chain.entries if entry.project not in ("", project)]
+    return [(entry.hash, Fault(entry.place, "was written for another project")) for entry in strange]
 
 
-def _anchored(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
+def _vouched(chain: Chain, chains: Iterable[Chain], key: Key) -> set[str]:
+    """The hashes of entries that lead, link by link, to a head which a bridge under the key names."""
     bridges = [e for one in chains for e in one.entries if e.kind == "key bridge" and e.key_id == key.key_id]
     heads = [str(bridge.body["heads"].get(chain.writer, "")) for bridge in bridges if mac_holds(key, bridge)]
-    return {head.partition(":")[2] for head in heads}
+    vouched = {head.partition(":")[2] for head in heads}
+    for entry in reversed(chain.entries):
+        if entry.hash in vouched:
+            vouched.add(entry.prev)
+    return vouched
 
 
-def _missing_heads(chains: Iterable[Chain]) -> list[Fault]:
+def _missing_heads(chains: Iterable[Chain], known: set[tuple[str, str]]) -> list[Fault]:
     """A fault for each chain of which an entry recorded a head that is no longer there: the last of them."""
-    known = _points(chains)
     recorded = [
         (int(head.partition(":")[0]), writer, entry)
         for chain in chains
@@ -155,7 +165,11 @@ def _points(chains: Iterable[Chain]) -> set[tuple[str, str]]:
 
 
 def _of(chain: Chain, forged: dict[str, Fault]) -> list[Fault]:
-    return [forged[entry.place] for entry in chain.entries if entry.place in forged]
+    return [forged[entry.hash] for entry in chain.entries if entry.hash in forged]
+
+
+def _without(chain: Chain, forged: dict[str, Fault]) -> Chain:
+    return replace(chain, entries=tuple(one for one in chain.entries if one.hash not in forged))
 
 
 def _breaks(chain: Chain) -> bool:
@@ -163,4 +177,4 @@ def _breaks(chain: Chain) -> bool:
 
 
 def _cut(chain: Chain, as_of: datetime) -> Chain:
-    return Chain(chain.writer, tuple(entry for entry in chain.entries if entry.at <= as_of))
+    return replace(chain, entries=tuple(entry for entry in chain.entries if entry.at <= as_of))

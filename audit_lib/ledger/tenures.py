@@ -39,6 +39,7 @@ class SnapshotLook:
     place: str
     fingerprint: str | None
     loader: str = ""  # whose reading of the file it is; "" if every loader reads it so, or it is no file
+    key_id: str = ""  # of the key that its fingerprint is under
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ class Tenure:
 def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
     """Every stay of every value, by home and time. A value that came back has several.
 
-    What a look saw holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
+    Writers have copies of their own, so a change is what one of them saw change, or recorded. What a look saw
+    holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
     """
-    looks: dict[SecretPlace, list[SnapshotLook]] = {}
+    looks: dict[SecretPlace, dict[str, list[SnapshotLook]]] = {}
     claims: dict[SecretPlace, list[tuple[str | None, RotationClaim]]] = {}
     for entry in ledger.entries:
-        for home, look in _looks(entry):
-            looks.setdefault(home, []).append(look)
+        for home, copy, look in _looks(entry):
+            looks.setdefault(home, {}).setdefault(copy, []).append(look)
         if entry.kind == "rotation":
             claims.setdefault(SecretPlace.named_in(entry.body), []).append(
                 (entry.body["fingerprint"], _claim(entry))
@@ -84,7 +86,7 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
     return tuple(
         replace(stay, claim=_claimed(stay, claims.get(home, [])))
         for home in sorted(looks)
-        for stay in _stays(home, looks[home])
+        for stay in _timeline(home, looks[home].values(), claims.get(home, []))
     )
 
 
@@ -94,23 +96,25 @@ def snapshot_span(ledger: Ledger) -> tuple[Entry, Entry] | None:
     return (snapshots[0], snapshots[-1]) if snapshots else None
 
 
-def _looks(entry: Entry) -> Iterator[tuple[SecretPlace, SnapshotLook]]:
-    if entry.kind == "rotation" and entry.body["fingerprint"]:
-        for seen in filter(None, (entry.body.get("previous"), entry.body["fingerprint"])):
-            yield (
-                SecretPlace.named_in(entry.body),
-                SnapshotLook(entry.at, entry.place, seen, loader_in(entry.body)),
-            )
+def _looks(entry: Entry) -> Iterator[tuple[SecretPlace, str, SnapshotLook]]:
+    """The home, whose copy was seen, and the look. Values of a platform (`--env`) are the same for all."""
+
+    def look(row: Mapping[str, Any], seen: str | None) -> tuple[SecretPlace, str, SnapshotLook]:
+        copy = "" if str(row.get("source", "")).startswith("--env") else entry.writer
+        found = SnapshotLook(entry.at, entry.place, seen, loader_in(row), entry.key_id)
+        return SecretPlace.named_in(row), copy, found
+
+    body = entry.body
+    if entry.kind == "rotation" and body["fingerprint"]:
+        for seen in filter(None, (body.get("previous"), body["fingerprint"])):
+            yield look(body, seen)
     if entry.kind != "snapshot":
         return
-    whole = {(place["environment"], place["service"]) for place in entry.body["places"] if place["complete"]}
-    for row in entry.body["secrets"]:
+    whole = {(place["environment"], place["service"]) for place in body["places"] if place["complete"]}
+    for row in body["secrets"]:
         here = (row["environment"], row["service"])
         if row["fingerprint"] or (row["state"] in ("empty", "missing") and here in whole):
-            yield (
-                SecretPlace.named_in(row),
-                SnapshotLook(entry.at, entry.place, row["fingerprint"], loader_in(row)),
-            )
+            yield look(row, row["fingerprint"])
 
 
 def loader_in(row: Mapping[str, Any]) -> str:
@@ -126,8 +130,66 @@ def _claim(entry: Entry) -> RotationClaim:
     )
 
 
+def _timeline(
+    home: SecretPlace,
+    copies: Iterable[list[SnapshotLook]],
+    claims: Iterable[tuple[str | None, RotationClaim]],
+) -> list[Tenure]:
+    """The stays in one home, of all its copies."""
+    several = sorted((stay for looks in copies for stay in _stays(home, looks)), key=_began)
+    joined: list[Tenure] = []
+    for stay in several:
+        same = [at for at, one in enumerate(joined) if one.fingerprint == stay.fingerprint]
+        if same and (joined[same[-1]].gone is None or stay.first.at < _at(joined[same[-1]].gone)):
+            joined[same[-1]] = _joined(joined[same[-1]], stay)
+        else:
+            joined.append(stay)
+    recorded = {claim.place for _, claim in claims}
+    for at in range(len(joined)):
+        new = joined[at]
+        if new.first.place in recorded:
+            joined = [_ended_by(one, new) for one in joined]
+            joined[at] = _after(new, (one for one in joined if one.gone == new.first))
+    return joined
+
+
+def _joined(one: Tenure, other: Tenure) -> Tenure:
+    """What two writers saw of one stay."""
+    first, last = min(one.first, other.first, key=_at), max(one.last, other.last, key=_at)
+    before = [look for look in (one.absent, other.absent) if look and look.at <= first.at]
+    after = [look for look in (one.gone, other.gone) if look and look.at >= last.at]
+    return replace(
+        one,
+        first=first,
+        last=last,
+        absent=max(before, key=_at, default=None),
+        gone=min(after, key=_at, default=None),
+    )
+
+
+def _ended_by(stay: Tenure, new: Tenure) -> Tenure:
+    """A stay that nobody saw after another value was recorded in its place ended with that record."""
+    seen_after = stay.last.at >= new.first.at or (stay.gone is not None and stay.gone.at <= new.first.at)
+    return stay if seen_after or stay.fingerprint == new.fingerprint else replace(stay, gone=new.first)
+
+
+def _after(new: Tenure, ended: Iterable[Tenure]) -> Tenure:
+    """A recorded value came in after the last look at those that it ended."""
+    looks = [new.absent, *(stay.last for stay in ended)]
+    return replace(new, absent=max(filter(None, looks), key=_at, default=None))
+
+
+def _began(stay: Tenure) -> datetime:
+    return stay.first.at
+
+
+def _at(look: SnapshotLook | None) -> datetime:
+    assert look is not None
+    return look.at
+
+
 def _stays(home: SecretPlace, looks: Iterable[SnapshotLook]) -> list[Tenure]:
-    """The stays in one home. Absent is not another value: one that was away and is there again never left."""
+    """The stays in one copy. Absent is not another value: one that was away and is there again never left."""
     stays: list[Tenure] = []
     before: SnapshotLook | None = None
     for look in looks:

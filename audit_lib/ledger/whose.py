@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 from audit_lib.base.clock import iso
 from audit_lib.base.connection_url import url_parts
-from audit_lib.ledger import Ledger
+from audit_lib.base.in_words import counted
+from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.tenures import Tenure, snapshot_span, tenures
 from audit_lib.secrecy.keeper import Keeper, Key
 
@@ -34,6 +35,9 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
     matched = {part: found for part, candidate in candidates(text) if (found := _held(candidate, stays, key))}
     if not matched and (span is None or key.origin == "throw-away"):
         return Answer(None, ("not known: the ledger has no snapshot to compare with",))
+    older = [entry for entry in ledger.of_kind("snapshot") if entry.key_id != key.key_id]
+    if not matched and older:
+        return Answer(None, tuple(_not_compared(ledger, older)))
     if not matched and span:
         looks = len(ledger.of_kind("snapshot"))
         return Answer(
@@ -47,6 +51,15 @@ def whose(text: str, ledger: Ledger, key: Key) -> Answer:
         )
     lines = [line for part, found in matched.items() for line in _told(part, found, stays)]
     return Answer(True, tuple(dict.fromkeys(lines)))
+
+
+def _not_compared(ledger: Ledger, older: list[Entry]) -> Iterator[str]:
+    """That some snapshots, or all, are under an earlier key."""
+    alike = len(ledger.of_kind("snapshot")) - len(older)
+    yield f"not known: {counted(alike, 'snapshot')} under the present key did not see it"
+    keys = ", ".join(sorted({entry.key_id for entry in older}))
+    span = f"of {iso(older[0].at)} to {iso(older[-1].at)}"
+    yield f"{counted(len(older), 'snapshot')} under key {keys}, {span}, cannot be compared: it may be in them"
 
 
 def candidates(text: str) -> Iterator[tuple[str, str]]:
@@ -96,7 +109,8 @@ def _told(part: str, found: list[Tenure], stays: Iterable[Tenure]) -> Iterator[s
 
 def in_force(stay: Tenure) -> str:
     """`in force at the last look of …`, since when at the earliest and at the latest."""
-    since = f"not before {iso(stay.absent.at)}" if stay.absent else "its start is not known"
+    alike = stay.absent is not None and stay.absent.key_id == stay.first.key_id
+    since = f"not before {iso(stay.absent.at)}" if stay.absent and alike else "its start is not known"
     return (
         f"in force at the last snapshot, {iso(stay.last.at)} ({stay.last.place});"
         f" seen since {iso(stay.first.at)}, {since}"

@@ -17,11 +17,11 @@ from audit_lib.logins.contracts import Alerts
 from audit_lib.logins.declared import has_failed
 from audit_lib.logins.detections.alarm import dense, places, seconds_of
 from audit_lib.logins.detections.needs import POSSIBLE_LOGINS
-from audit_lib.logins.detections.preconditions import undeclared_failure, unknown_wording
+from audit_lib.logins.detections.preconditions import own_words_text, undeclared_failure, unknown_wording
 from audit_lib.logins.detections.thresholds import DetectionPolicy
-from audit_lib.logins.detections.told_failures import told_failures
+from audit_lib.logins.detections.told_failures import told_failures, told_once
 from audit_lib.logins.detections.traffic import kinds_met
-from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone, unread
+from audit_lib.logins.detections.wholeness import beyond, undeclared_instances, undeclared_zone, unread
 from audit_lib.logins.proposals import propose
 from audit_lib.logs.frames import LogRead
 from audit_lib.project import LogSource
@@ -50,6 +50,11 @@ def every_line_understood(rule: AlertRule, watched: Watched) -> str:
     return f"lines of the logs that were not understood: {lines:,}" if lines else ""
 
 
+def known_words(rule: AlertRule, watched: Watched) -> str:
+    """No line of text may tell of a refusal in words of its own. A format for these lines would tell."""
+    return own_words_text(int(watched.logs.sources["own_words"].sum()))
+
+
 def every_instance(rule: AlertRule, watched: Watched) -> str:
     """How many instances write each log is declared. `instances` in audit.toml would tell."""
     return undeclared_instances(watched.log_sources)
@@ -58,6 +63,11 @@ def every_instance(rule: AlertRule, watched: Watched) -> str:
 def known_hours(rule: AlertRule, watched: Watched) -> str:
     """Each time has a zone, its own or a declared one. `time_zone` in audit.toml would tell."""
     return undeclared_zone(watched.logs.sources)
+
+
+def right_clocks(rule: AlertRule, watched: Watched) -> str:
+    """No log holds a time that has not come. The log of a clock that is right would tell."""
+    return next(beyond(watched.logs.sources, watched.logs.events, watched.until), "")
 
 
 def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
@@ -108,6 +118,8 @@ def known_wording(rule: AlertRule, watched: Watched) -> str:
 NEEDS: tuple[Callable[[AlertRule, Watched], str], ...] = (
     every_log_read,
     every_line_understood,
+    known_words,
+    right_clocks,
     a_line_of_the_time,
     declared_failure,
     certain_logins,
@@ -176,7 +188,7 @@ def _of_logs(rule: AlertRule, watched: Watched) -> dict[str, object]:
 def _judged(rule: AlertRule, watched: Watched) -> pd.DataFrame:
     """The events of the rule's kinds, with `seconds`; of failed logins also those that only messages tell."""
     every = watched.logs.events.assign(seconds=seconds_of(watched.logs.events["at"]))
-    named = every[every["kind"].isin(rule.kinds)]
+    named = told_once(every[every["kind"].isin(rule.kinds)])
     if not set(rule.kinds) & set(LOGINS):
         return named
     return pd.concat([named, told_failures(every, named, watched.policy)])

@@ -41,10 +41,15 @@ _DOCUMENTATION = tuple(
 
 
 def tabulate_spans(requests: pd.DataFrame) -> pd.DataFrame:
-    """One row for each client, its index: `first_at` and `last_at` in all requests."""
+    """One row for each client, its index: `first_at` and `last_at` in all requests.
+
+    By `answered_at` it surely had its first answer, on whatever route.
+    """
     by_client = requests.groupby("client", observed=True)
     spans = by_client.agg(first_at=("not_before_at", "min"), last_at=("not_after_at", "max"))
-    return pd.DataFrame(named(spans))
+    answered = requests[requests["status"].between(200, 399) & ~requests["refused"]]
+    first = answered.groupby("client", observed=True)["not_after_at"].min()
+    return pd.DataFrame(named(spans.assign(answered_at=first)))
 
 
 def tabulate_daily(requests: pd.DataFrame) -> pd.DataFrame:
@@ -87,6 +92,7 @@ def tabulate_clients(
     )
     frame = frame[frame["requests"].notna()].fillna(0).astype("int64").rename_axis("client")
     frame = frame.join(spans).reset_index().astype({"client": "str"})
+    frame["answered_before"] = frame["answered_at"].lt(window.since)
     frame["network"] = [network(client) for client in frame["client"]]
     internal = [not all_real and is_internal(client) for client in frame["client"]]
     classes = [_classification(row._asdict(), networks, reaches_back) for row in rows(frame)]
@@ -122,6 +128,8 @@ def _classification(row: dict[str, Any], networks: set[str], history: bool) -> s
     if not row["client"]:
         return "unnamed"
     if row["successes_before"]:
+        return "known"
+    if row["answered_before"] and not row["successes"] and not row["failures"]:
         return "known"
     if not row["successes"]:
         return "failing only" if row["failures"] else NOT_KNOWN if not history else "new network"

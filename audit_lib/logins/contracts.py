@@ -19,7 +19,8 @@ class LogCoverage(Contract):
     lines: Series[int]  # in those files, of whatever time
     counted: Series[int]  # requests and messages of the quarter
     untimed: Series[int]  # of those, how many carry no time of their own
-    days_read: Series[int]  # days of the quarter that have at least one
+    days_read: Series[int]  # days of the quarter that have at least one, of the service with the fewest
+    fewest: Series[str]  # that service, production/backend; "" if nothing was read
     days: Series[int]  # days of the quarter until as_of
     why: Series[str]  # why nothing was counted; "" if something was
     places: Series[str]  # where logs were looked for

@@ -35,6 +35,16 @@ def written_lines(formats: LogFormats, met: Collection[str] = ()) -> dict[str, l
     return {kind: [example for _, example in own[kind] or pairs] for kind, pairs in shown.items()}
 
 
+def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
+    """How many days have a request or message, by `environment/service` of each log that holds any."""
+    logs = sources[sources["kind"].eq("log") & sources["state"].eq("read")]
+    places = logs["environment"].replace("", "production") + "/" + logs["service"].replace("", "backend")
+    of_file = dict(zip(logs["source"], places, strict=True))
+    days = log_counts.assign(service=log_counts["file"].map(of_file)).groupby("service")["day"].nunique()
+    holds = (logs["requests"] + logs["messages"]).gt(0).fillna(False).astype(bool)
+    return days.reindex(sorted({*places[holds], *days.index}), fill_value=0)
+
+
 def tabulate_log_coverage(
     sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
 ) -> pd.DataFrame:
@@ -42,13 +52,15 @@ def tabulate_log_coverage(
     logs = sources[sources["kind"].eq("log")]
     read = logs[logs["state"].eq("read")]
     days = (min(quarter.end, as_of) - quarter.start).total_seconds() / 86400
+    by_service = days_by_service(sources, log_counts)
     row = {
         "quarter": str(quarter),
         "files": len(read),
         "lines": int(read["lines"].sum()),
         "counted": int(log_counts["count"].sum()),
         "untimed": int(log_counts["untimed"].sum()),
-        "days_read": int(log_counts["day"].nunique()),
+        "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
+        "fewest": str(by_service.idxmin()) if len(by_service) else "",
         "days": max(0, -int(-days // 1)),
         "why": "" if len(log_counts) else _why(logs, quarter),
         "places": "; ".join(sorted(logs["source"])),

@@ -81,7 +81,8 @@ def _rows(logins: Sequence[Login], counts: pd.DataFrame, events: pd.DataFrame) -
             "route": login.route,
             "failure": login.failure,
             "requests": int(own["count"].sum()),
-            "failed": int(own.loc[failed, "count"].sum()) + said,
+            # Answers and messages tell of the same logins.
+            "failed": max(int(own.loc[failed, "count"].sum()), said),
             "succeeded": int(own.loc[entered(own, [login]), "count"].sum()),
         }
 

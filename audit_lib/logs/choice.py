@@ -10,7 +10,7 @@ from typing import NamedTuple
 from audit_lib.logs.templates import FIELDS, GROUP, TIME, Part, expression
 from audit_lib.logs.values import WHOLE, YEARLESS, ZONELESS, Clock
 
-_TIME = re.compile(TIME)
+_TIME = re.compile(TIME)  # in four groups
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ class Block:
         """Whether it begins with {time}."""
         return bool(self.parts) and self.parts[0].field == "time"
 
+    @property
+    def begins_undated(self) -> bool:
+        """Whether all that it matches begins otherwise than a date with its year: with other digits."""
+        if not self.parts or self.parts[0].field not in _UNDATED:
+            return False
+        following = self.parts[1].literal[:1] if len(self.parts) > 1 else b""
+        return self.parts[0].field != "digits" or (following != b"" and following not in b"-/")
+
     @cached_property
     def has_peer(self) -> bool:
         """Whether its address is followed by a port."""
@@ -83,7 +91,9 @@ class Block:
         return re.compile(before, re.DOTALL), re.compile(behind, re.DOTALL)
 
 
+REQUEST_FIELDS = ("client", "method", "path", "status")
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
+_UNDATED = frozenset(("digits", "client", "status", "time:clf", "time:short"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 
 
@@ -93,7 +103,8 @@ class Leaf:
 
     place: int
     block: Block
-    groups: dict[str, int]
+    groups: Mapping[str, int]
+    request: tuple[int, ...]  # the groups of what a request has; the empty one for what the block has not
 
 
 @dataclass
@@ -141,7 +152,8 @@ class Alternation:
 
     def _end(self, place: int, block: Block, groups: dict[str, int]) -> bytes:
         self._count += 1
-        self.leaves[self._count] = Leaf(place, block, groups)
+        request = tuple(groups.get(name, self._count) for name in REQUEST_FIELDS)
+        self.leaves[self._count] = Leaf(place, block, groups, request)
         return rb"()"
 
 
@@ -161,16 +173,20 @@ def _steps(block: Block, skipped: int) -> tuple[bytes, ...]:
 class Match(NamedTuple):
     """What a block took of a text: its fields, its time, and where it ends."""
 
-    block: Block
+    leaf: Leaf
     found: re.Match[bytes]
-    groups: Mapping[str, int]
     at: int | None
     lacks: int  # of its time
     is_forged: bool = False  # whether a name that the client chose may have made its address up
 
+    @property
+    def block(self) -> Block:
+        """The block."""
+        return self.leaf.block
+
     def field(self, name: str) -> bytes:
         """The bytes of a field; empty if the block has none."""
-        group = self.groups.get(name)
+        group = self.leaf.groups.get(name)
         return (self.found[group] or b"") if group and not (self.is_forged and name == "client") else b""
 
 
@@ -183,75 +199,77 @@ class Choice:
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._blocks = tuple(enumerate(blocks))
         self._timed = Alternation.of([(at, block) for at, block in self._blocks if block.is_timed], 1)
-        self._others: dict[bytes, Alternation] = {}
+        self._others: dict[tuple[bytes, bool], Alternation] = {}
 
     def match(self, text: bytes, clock: Clock) -> Match | None:
         """What the first block that matches takes of a text."""
         first = text[:1]
-        others = self._others.get(first) or self._beginning(first)
+        time = _TIME.match(text) if first.isdigit() else None
+        others = self._others.get((first, time is None)) or self._beginning(first, time is None)
         found = others.pattern.match(text)
-        if first.isdigit() and (time := _TIME.match(text)):
-            at, lacks = clock.read(time[0])
+        if time:
+            at, lacks = clock.read_parts(time)
             timed = self._timed.pattern.match(text, time.end()) if at is not None else None
             if timed:
                 leaf = self._timed.leaves[timed.lastindex or 0]
                 if not found or leaf.place < others.leaves[found.lastindex or 0].place:
-                    return _match(leaf.block, timed, leaf.groups, at, lacks)
+                    return _match(leaf, timed, at, lacks)
         if not found:
             return None
         leaf = others.leaves[found.lastindex or 0]
-        return _read(leaf.block, text, found, leaf.groups, clock) or self._after(leaf.place, text, clock)
+        return _read(leaf, text, found, clock) or self._after(leaf.place, text, clock)
 
-    def _beginning(self, first: bytes) -> Alternation:
-        """The blocks, but for those of {time}, that may match what begins with this byte."""
+    def _beginning(self, first: bytes, undated: bool) -> Alternation:
+        """The blocks, but for those of {time}, that may match what begins with this byte, or with a date."""
         fitting = [
             (at, block)
             for at, block in self._blocks
-            if not block.is_timed and (not block.begins or first in block.begins)
+            if not block.is_timed
+            and (not block.begins or first in block.begins)
+            and (undated or not block.begins_undated)
         ]
-        self._others[first] = Alternation.of(fitting)
-        return self._others[first]
+        self._others[first, undated] = Alternation.of(fitting)
+        return self._others[first, undated]
 
     def _after(self, place: int, text: bytes, clock: Clock) -> Match | None:
         """The same of the blocks behind one whose time no calendar has."""
-        for _, block in self._blocks[place + 1 :]:
+        for at, block in self._blocks[place + 1 :]:
             found = block.compiled.match(text)
-            if found and (match := _read(block, text, found, block.compiled.groupindex, clock)):
+            if found and (match := _read(_alone(at, block), text, found, clock)):
                 return match
         return None
 
 
-def _read(
-    block: Block, text: bytes, found: re.Match[bytes], groups: Mapping[str, int], clock: Clock
-) -> Match | None:
+def _alone(place: int, block: Block) -> Leaf:
+    """A block by its own expression, whose groups have names."""
+    return Leaf(place, block, block.compiled.groupindex, ())
+
+
+def _read(leaf: Leaf, text: bytes, found: re.Match[bytes], clock: Clock) -> Match | None:
     """What a block took; None if no calendar has the time that it names."""
+    groups = leaf.groups
     if "yearless" in groups:
-        return _match(
-            block, found, groups, clock.read_yearless(found[groups["yearless"]]), ZONELESS | YEARLESS
-        )
+        return _match(leaf, found, clock.read_yearless(found[groups["yearless"]]), ZONELESS | YEARLESS)
     if "time" not in groups:
-        return _match(block, found, groups, None, WHOLE)
+        return _match(leaf, found, None, WHOLE)
     at, lacks = clock.read(found[groups["time"]])
     if at is not None:
-        return _match(block, found, groups, at, lacks)
-    later = _without_false_times(block, text, clock)
-    again = block.compiled.match(later) if later else None
-    return _read(block, later, again, block.compiled.groupindex, clock) if later and again else None
+        return _match(leaf, found, at, lacks)
+    later = _without_false_times(leaf.block, text, clock)
+    again = leaf.block.compiled.match(later) if later else None
+    return _read(_alone(leaf.place, leaf.block), later, again, clock) if later and again else None
 
 
-def _match(
-    block: Block, found: re.Match[bytes], groups: Mapping[str, int], at: int | None, lacks: int
-) -> Match:
+def _match(leaf: Leaf, found: re.Match[bytes], at: int | None, lacks: int) -> Match:
     """A client may choose a name that holds an address, and what stands around one.
 
     So where that stands once more behind the address, the client is not known.
     """
-    before, behind = block.around_client
-    is_forged = False
-    if before:
-        _, again, rest = found.string[found.end(groups["client"]) :].partition(before)
-        is_forged = bool(again) and behind in rest
-    return Match(block, found, groups, at, lacks, is_forged)
+    before, behind = leaf.block.around_client
+    if not before:
+        return Match(leaf, found, at, lacks)
+    _, again, rest = found.string[found.end(leaf.groups["client"]) :].partition(before)
+    return Match(leaf, found, at, lacks, bool(again) and behind in rest)
 
 
 def _without_false_times(block: Block, text: bytes, clock: Clock) -> bytes | None:

@@ -90,12 +90,12 @@ class LogDays(Contract):
 
 
 class LogShapes(Contract):
-    """One row for each shape of lines that are not understood, or are text only and speak of a refusal."""
+    """One row for each shape of lines that no format understands, by why that is."""
 
     file: Series[str]
     environment: Series[str]
     service: Series[str]
-    state: Series[str] = Field(isin=("not understood", "text only"))
+    state: Series[str] = Field(isin=("not understood", "refusal", "own words"))
     shape: Series[str]  # letters as a, digits as 0, both as a0
     lines: Series[int]
     line: Series[int]  # of the first

@@ -66,7 +66,7 @@ class LogFormats:
         A declared message takes texts from the messages of failed logins, never from those of other kinds.
         """
         declared = tuple(logins)
-        own = [Block(name, parse_template(text), kind=DECLARED) for name, text in phrases_of(declared)]
+        own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(declared)]
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]
         return replace(

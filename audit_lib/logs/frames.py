@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from audit_lib.base.frames import Sources
 from audit_lib.base.log_kinds import DECLARED, NOTICE
 from audit_lib.logs.contracts import LogCounts, LogDays, LogEvents, LogMinutes, LogShapes
-from audit_lib.logs.sums import KIND_NUMBERS, KINDS, NAMED, Columns, Joining, Sums
+from audit_lib.logs.sums import KIND_NUMBERS, KINDS, MOST_NAMES, NAMED, Columns, Joining, Sums
 from audit_lib.logs.values import EPOCH, MINUTE, NONE
 
 _TEXT = pd.StringDtype(na_value=np.nan)
@@ -52,9 +52,11 @@ def day_text(number: int) -> str | None:
     return date.fromordinal(number + _FIRST_DAY).isoformat() if number else None
 
 
-def frames_of(rows: Sequence[dict[str, Any]], read: Sequence[LogSums], digest: str = "") -> LogRead:
+def frames_of(
+    rows: Sequence[dict[str, Any]], read: Sequence[LogSums], digest: str = "", most: int = MOST_NAMES
+) -> LogRead:
     """The frames of all logs: Sources of the rows, and what those that were read add up to."""
-    joining = Joining()
+    joining = Joining(most)
     tables = [joining.renamed(log.sums) for log in read]
     texts = _Texts(joining.names, [log.row["source"] for log in read])
     requests = _numbered([requests for requests, _ in tables])
@@ -138,7 +140,7 @@ def _minutes(requests: pd.DataFrame, texts: _Texts) -> pd.DataFrame:
     """LogMinutes: one row for each minute, status, client, method and route of the requests with a time."""
     if requests.empty:
         return LogMinutes.of([])
-    timed = requests[requests["slot"] >= 0]
+    timed = requests[(requests["slot"] >= 0) & (requests["status"] > 0)]
     declared = timed["kind"].eq(KIND_NUMBERS[DECLARED]).astype("int64")
     groups = _grouped(timed.assign(declared=declared), _BY_MINUTE, {"count": "sum", "line": "min"})
     frame = _shown(_sorted(groups, _BY_MINUTE, texts), texts)
@@ -209,7 +211,7 @@ def _day_rows(read: Sequence[LogSums]) -> list[dict[str, Any]]:
 
 def _shape_rows(read: Sequence[LogSums]) -> list[dict[str, Any]]:
     return [
-        _place(log) | {"state": state, "shape": shape, "lines": count, "line": line}
+        _place(log) | {"state": unknown, "shape": shape, "lines": count, "line": line}
         for log in read
-        for (state, shape), (count, line) in log.sums.shapes.items()
+        for (unknown, shape), (count, line) in log.sums.shapes.items()
     ]

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.log_kinds import DECLARED, NOTICE, POSSIBLE
-from audit_lib.logs.choice import Choice, Match
+from audit_lib.logs.choice import REQUEST_FIELDS, Choice, Match
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats
 from audit_lib.logs.logins import FAILED
-from audit_lib.logs.refusals import shape_of
+from audit_lib.logs.refusals import is_warning, shape_of
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
 from audit_lib.logs.values import (
     MINUTE,
@@ -19,6 +19,7 @@ from audit_lib.logs.values import (
     clean_client,
     clean_method,
     clean_route,
+    client_of,
     mask_email,
     strip_port,
 )
@@ -27,6 +28,8 @@ from audit_lib.logs.values import (
 LINE_LIMIT = 1 << 20
 # Whether a statement continues its record: always, or only behind one that does.
 CONTINUES = {"": 0, "record": 1, "continuation": 2}
+# Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
+UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
 _PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one tells nothing
@@ -57,7 +60,10 @@ class Line(NamedTuple):
     events: tuple[LogEvent, ...] = ()
     continues: int = 0  # CONTINUES: it is part of the record before it, as far as it can tell
     lacks: int = WHOLE  # what its time has not of its own
-    shape: str = ""  # of a line that is not understood, and of text only that speaks of a refusal
+    is_statement: bool = False  # whether a body of the formats matches its words
+    unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
+    shape: str = ""  # of a line that is not understood, or speaks of a refusal
+    warns: bool = False  # whether it is the first such line, or message, with the level of a warning
 
 
 class Head(NamedTuple):
@@ -78,7 +84,7 @@ class Head(NamedTuple):
         """What stands before the text of a structured line."""
         client = self.client
         if client is None and fields.client:
-            client = clean_client(strip_port(fields.client))
+            client = client_of(fields.client)
         record = self.record or (fields.level and not fields.text.startswith(b"Traceback"))
         return Head(*self.then(fields.at, fields.lacks), record, client, True, self.structures + 1)
 
@@ -102,13 +108,14 @@ class LineReader:
     """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
-        self.formats = formats
+        self.formats, self.zone = formats, zone
         self._clock = Clock(zone, written)
+        self._warned = False
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
-            return NOT_UNDERSTOOD._replace(shape=shape_of(bare(raw)))
+            return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
         if not text.strip(_SPACE):
             return BLANK
@@ -123,9 +130,21 @@ class LineReader:
                 if block.parts[0].literal in text:
                     events = (*line.events, LogEvent(block.kind, block.name))
                     line = line._replace(state="message", events=events)
-        if line.state == "not understood" or (line.state == "text only" and self.formats.refusal.is_in(text)):
-            return line._replace(shape=shape_of(text))
-        return line
+        return self._with_words(text, line)
+
+    def _with_words(self, text: bytes, line: Line) -> Line:
+        """The line with what can be said of words that no format knows."""
+        unknown = ""
+        if line.state == "not understood":
+            unknown = UNREAD
+        elif line.state == "text only" and not line.is_statement:
+            unknown = REFUSAL if self.formats.refusal.is_in(text) else OWN_WORDS
+        warns = not self._warned and is_warning(text)
+        self._warned = self._warned or warns
+        if not unknown and not warns:
+            return line
+        shape = shape_of(text) if unknown in (UNREAD, REFUSAL) else ""
+        return line._replace(unknown=unknown, shape=shape, warns=warns)
 
     def match(self, choice: Choice, text: bytes) -> Match | None:
         """What the first of the blocks takes of a text."""
@@ -158,8 +177,8 @@ class LineReader:
             if match is None:
                 break
             client = head.client
-            if client is None and (logged := strip_port(match.field("client"))):
-                client = clean_client(logged)
+            if client is None and (logged := match.field("client")):
+                client = client_of(logged)
             text = text[match.found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = head.record or (match.block.record and not text.startswith(b"Traceback"))
@@ -169,36 +188,37 @@ class LineReader:
 
     def _plain(self, text: bytes, head: Head) -> Line:
         """A request or a statement, or else a message."""
-        understood, continues = head.understood, 0
+        is_statement, continues = False, 0
         if match := self.match(self.formats.body_choice, text):
             block = match.block
-            if block.status or "status" in match.groups:
+            if block.status or "status" in match.leaf.groups:
                 events = self._request_of_block(match)
                 at, lacks = head.then(match.at, match.lacks)
                 return Line("request", at, True, events, 0, lacks)
-            understood, continues = True, 0 if head.structures else CONTINUES[block.continues]
+            is_statement, continues = True, 0 if head.structures else CONTINUES[block.continues]
         events = self._messages(text, head)
-        state = "message" if events else "text only" if understood else "not understood"
-        return Line(state, head.at, head.record, events, continues, head.lacks)
+        state = "message" if events else "text only" if is_statement or head.understood else "not understood"
+        return Line(state, head.at, head.record, events, continues, head.lacks, is_statement)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
         within = head.behind(fields)
         if fields.requested:
-            client = clean_client(strip_port(fields.client)) or head.client or ""
-            events = self._request(fields.status, client, clean_method(fields.method), fields.path)
+            client = client_of(fields.client) or head.client or ""
+            events = self.request(fields.status, client, clean_method(fields.method), fields.path)
             return Line("request", within.at, True, events, 0, within.lacks)
-        at, record, seen = within.at, within.record, dict[LogEvent, None]()
+        at, record, is_statement, seen = within.at, within.record, False, dict[LogEvent, None]()
         for piece in fields.text.split(b"\n") if fields.text else ():
             line = self._read(bare(piece), within)
             within = within._replace(lacks=within.lacks | line.lacks)
             at = line.at if at is None else at
             record = record or line.record
+            is_statement = is_statement or line.is_statement
             seen.update(dict.fromkeys(line.events))
         events = _without_repeats(seen) or self._cause(fields, within)
         if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
             return self._records(fields, within)
-        return _shown(at, record, events, within.lacks)
+        return _shown(at, record, events, within.lacks)._replace(is_statement=is_statement)
 
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
         """What is said behind a text that tells nothing: a failed login if that text refuses a client."""
@@ -234,12 +254,15 @@ class LineReader:
 
     def _request_of_block(self, match: Match) -> tuple[LogEvent, ...]:
         """What a request shows, from the block that matched and its fields."""
-        block = match.block
-        client = clean_client(strip_port(match.field("client"), block.has_peer))
-        method = block.method or clean_method(match.field("method"))
-        return self._request(block.status or int(match.field("status")), client, method, match.field("path"))
+        block, fields = match.leaf.block, match.leaf.request
+        values = match.found.group(*fields) if fields else [match.field(name) for name in REQUEST_FIELDS]
+        logged, method, path, status = values
+        logged = b"" if match.is_forged else logged
+        client = clean_client(strip_port(logged, always=True)) if block.has_peer else client_of(logged)
+        return self.request(block.status or int(status), client, block.method or clean_method(method), path)
 
-    def _request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
+    def request(self, status: int, client: str, method: str, path: bytes) -> tuple[LogEvent, ...]:
+        """A request as an event, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route = clean_route(bare_path)
         kind, message, subject = self.formats.kind_of(status), "", ""
@@ -273,7 +296,7 @@ def _message(match: Match, client: str) -> LogEvent:
     elif email := match.field("email"):
         subject = mask_email(email)
     if own := match.field("client"):
-        client = clean_client(strip_port(own))
+        client = client_of(own)
     path = match.field("path")
     route = clean_route(path) if path else ""
     return LogEvent(block.kind, block.name, None, client, "", route, subject, block.once)

@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
+from audit_lib.base.log_kinds import DECLARED
 from audit_lib.project.logins import Login
 
 # A request is a failed login; a login that is answered with a redirect; a request to where one leads.
 FAILED, MOVED, SENT = 1, 2, 3
+FAILED_LOGIN = "login_failed"  # the kind of messages that report one
 LOGIN_MOVED = "login answered with a redirect"
 LOGIN_SENT = "request to where a login leads"
 OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
@@ -68,12 +70,16 @@ def _answers(logins: Iterable[Login], counted: Collection[int]) -> Iterator[Logi
             yield LoginAnswer(SENT, range(200, 400), "GET", bare_route(path), parameter.lower().encode())
 
 
-def phrases_of(logins: Sequence[Login]) -> Iterator[tuple[str, str]]:
-    """The name and template of each message that reports a failed login: with its address, and without."""
+def phrases_of(logins: Sequence[Login]) -> Iterator[tuple[str, str, str]]:
+    """The name, template and kind of each message of a failed login: with its address, and without.
+
+    Where an answer shows it, too, the message is like others of failed logins: it counts beside no answer.
+    """
     for login in logins:
+        kind = FAILED_LOGIN if login.failed_statuses or login.failed_redirect else DECLARED
         if login.failed_message:
             for address in _ADDRESS:
-                yield f"login {login.name}", f"{{text}}{login.failed_message}{address}"
+                yield f"login {login.name}", f"{{text}}{login.failed_message}{address}", kind
 
 
 @dataclass(frozen=True)

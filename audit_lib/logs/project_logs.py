@@ -17,16 +17,18 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.compressed import BROKEN, unpacked
 from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Contract
+from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.base.progress import Progress, adding_up, quiet
 from audit_lib.logs.contracts import LogCounts, LogEvents, LogMinutes
 from audit_lib.logs.formats import LogFormats, load_formats
 from audit_lib.logs.frames import LogRead, LogSums, day_text, frames_of
+from audit_lib.logs.line import UNREAD
 from audit_lib.logs.log_files import LogFile, allowed_folder, is_outside, log_files
 from audit_lib.logs.read_files import LogPart, Part, Run, processes, read_files, split
 from audit_lib.logs.stream import Plan
 from audit_lib.logs.sums import EVENTS, MOST_NAMES, OTHER_CLIENTS, REQUESTS, Period, Sums
-from audit_lib.logs.values import DAY, ZONELESS, micros_of
+from audit_lib.logs.values import DAY, NONE, ZONELESS, instant_of, micros_of
 from audit_lib.project import LogSource, Project
 from audit_lib.project.outside import FOLDERS
 from audit_lib.project.places import source_row
@@ -104,15 +106,16 @@ def read_logs(
     *,
     scheduler: str = "",
     progress: Progress = quiet,
+    routes: int = MOST_NAMES,
     cache: LogCache | None = None,
 ) -> LogRead:
     """The logs of a project, with what lies in the quarter (all of it where none is given).
 
     A line without a time counts on the last day seen before it in its file, and on no day before the first;
     lines on no day belong to every quarter. Each file that cannot be read, and each pattern without a file,
-    is a row of Sources. Beyond 100,000 routes or addresses, over all files, the others are one, and the rows
-    of their files say so. With a `scheduler` the workers of its cluster read them, which must be there for
-    each by the same path. Raises what `ZoneInfo` raises for a zone that does not exist.
+    is a row of Sources. Beyond so many `routes` in either budget, and 100,000 addresses, over all files, the
+    others are one, and the rows of their files say so. With a `scheduler` the workers of its cluster read
+    them, by the same paths. Raises what `ZoneInfo` raises for a zone that does not exist.
     """
     formats = formats or load_formats()
     rows: list[dict[str, Any]] = []
@@ -133,7 +136,7 @@ def read_logs(
         fresh = read_files([(log.plan, log.parts) for log in unread], formats, run, more)
         read = [_log_sums(log, kept.get(log.cached), fresh, cache, period) for log in logs]
     digest = cache.columns.name([log.cached for log in logs], rows) if cache else ""
-    return _noted(frames_of(rows, [log for log in read if log.sums.lines], digest))
+    return _noted(frames_of(rows, [log for log in read if log.sums.lines], digest, routes), routes)
 
 
 def _readers(formats: LogFormats, total: int, scheduler: str) -> AbstractContextManager[Run]:
@@ -258,7 +261,7 @@ def _log_sums(
     if cache and not kept and not read.broken and not remark:
         sums = cache.keep(log.cached, sums)
     broken = f"{BROKEN_OFF} ({read.broken})" if read.broken else ""
-    reasons = (broken or _reason(sums, period), remark, _unread(sums))
+    reasons = (broken or _reason(sums, period), remark, _unread(sums), _refusals(sums))
     log.row.update(
         state="read" if sums.lines or broken else "empty",
         reason="; ".join(filter(None, reasons)),
@@ -270,29 +273,45 @@ def _log_sums(
         text_only=sums.states["text only"],
         not_understood=sums.states["not understood"],
         blank=sums.states["blank"],
+        own_words=sum(sums.refusals.values()),
+        last_at=None if sums.last == NONE else instant_of(sums.last),
     )
     return LogSums(log.row, sums)
 
 
 def _unread(sums: Sums) -> str:
     """Which shapes and numbers the lines have that were not understood, in a clause; "" if all were."""
-    shapes = [shape for state, shape in sums.shapes if state == "not understood"][:_SHAPES]
-    if not shapes:
+    shapes = [shape for unknown, shape in sums.shapes if unknown == UNREAD]
+    numbers = ", ".join(map(str, sums.unread))
+    return (
+        f"not understood are lines such as {_listed(shapes)} (from the first on: {numbers})" if shapes else ""
+    )
+
+
+def _refusals(sums: Sums) -> str:
+    """Which lines of text alone may report refusals, in a clause; "" if none may."""
+    refusals = sums.refusals
+    if not refusals:
         return ""
-    words = " and ".join(f"`{shape}`" for shape in shapes)
-    return f"not understood are lines such as {words} (from the first on: {', '.join(map(str, sums.unread))})"
+    shapes = [shape for shape in refusals if shape]
+    shown = f"lines such as {_listed(shapes)}" if shapes else counted(sum(refusals.values()), "line")
+    return f"may tell of refusals in words of their own: {shown}"
 
 
-def _noted(logs: LogRead) -> LogRead:
+def _listed(shapes: Sequence[str]) -> str:
+    return " and ".join(f"`{shape}`" for shape in shapes[:_SHAPES])
+
+
+def _noted(logs: LogRead, routes: int) -> LogRead:
     """The frames; the rows of files say how many of their requests are counted under no name of their own."""
     for column, others, what in (
-        ("route", OTHER_ROUTES, "routes"),
-        ("client", OTHER_CLIENTS, "addresses"),
+        ("route", OTHER_ROUTES, f"{routes:,} routes"),
+        ("client", OTHER_CLIENTS, f"{MOST_NAMES:,} addresses"),
     ):
         folded = logs.counts[logs.counts[column] == others].groupby("file")["count"].sum()
         for file, count in folded.items():
             held = f"{count:,} requests and messages are counted under {others}"
-            note = f"more than {MOST_NAMES:,} {what} differ: {held}"
+            note = f"more than {what} differ: {held}"
             rows = logs.sources["source"].eq(str(file)) & logs.sources["kind"].eq("log")
             reasons = logs.sources.loc[rows, "reason"]
             logs.sources.loc[rows, "reason"] = reasons.where(reasons == "", reasons + "; ") + note

@@ -15,6 +15,7 @@ from audit_lib.base.compressed import BOMB_RATIO, Bomb, Stream, is_packed
 from audit_lib.base.files import Unreadable
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
 from audit_lib.logs.line import LineReader
+from audit_lib.logs.pairs import BEGINS
 from audit_lib.logs.stream import Plan, raw_lines, sum_lines
 from audit_lib.logs.sums import Sums, join, settle_logins
 from audit_lib.logs.values import DAY, NONE, YEARLESS
@@ -25,6 +26,7 @@ YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no lin
 BOMB = f"unpacks to more than {BOMB_RATIO} times its size, which no honest log does"
 _ALONE = 2 * PART  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8
+_BEGINNING = 1 << 18  # bytes
 _MOST_SOUGHT = 1_000  # lines that are looked at for a place where a part may begin
 # A file that was written until its date ends near it; one that was copied later, with a new date, does not.
 _MOST_SILENT = 32 * DAY
@@ -109,6 +111,8 @@ def split(place: LogPlace, size: int, formats: LogFormats, plan: Plan) -> list[P
         first = opened.piece(0, 8)
         if size < 2 * PART or is_packed(first) or first.startswith(b"#"):
             return [Part(place, size=size)]
+        if BEGINS.search(opened.piece(0, _BEGINNING)):  # a request may begin in one part and end in another
+            return [Part(place, size=size)]
         reader = LineReader(formats, plan.zone, plan.written)
         found = (_record_behind(opened, start, reader) for start in range(PART, size, PART))
         starts = [0, *dict.fromkeys(start for start in found if start)]
@@ -120,7 +124,7 @@ def split(place: LogPlace, size: int, formats: LogFormats, plan: Plan) -> list[P
 
 def _record_behind(opened: LogBytes, start: int, reader: LineReader) -> int:
     """Where the first record with a time begins behind a place of a log; 0 if none is near."""
-    content = opened.piece(start, start + (1 << 18))
+    content = opened.piece(start, start + _BEGINNING)
     at = content.find(b"\n") + 1
     for _ in range(_MOST_SOUGHT):
         end = content.find(b"\n", at) + 1

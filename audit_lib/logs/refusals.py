@@ -15,7 +15,14 @@ _MOST_BETWEEN = 4
 LONGEST_SHAPE = 60  # characters
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
-_REFUSED_STATUS = re.compile(rb"(?<![0-9A-Za-z._-])(?<![0-9]:)40[13](?![0-9A-Za-z:_-]|[.,][0-9])")
+# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
+_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
+_WARNING = re.compile(
+    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
+    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
+    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
+)
+_LEVEL_WITHIN = 160  # bytes of a line
 
 
 @dataclass(frozen=True)
@@ -72,15 +79,22 @@ class Refusal:
     counter_examples: tuple[str, ...] = ()
 
     @cached_property
-    def _words(self) -> tuple[bytes, ...]:
-        return tuple(word.encode().translate(SMALL) for word in self.words)
+    def _words(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        plain = tuple(word.encode() for word in self.words if word.isascii())
+        return plain, tuple(word.encode().translate(SMALL) for word in self.words if not word.isascii())
 
     def is_in(self, text: bytes) -> bool:
         """Whether a text holds a status 401 or 403, or one of the words."""
         if (b"401" in text or b"403" in text) and _REFUSED_STATUS.search(text):
             return True
+        plain, others = self._words
         small = text.translate(SMALL)
-        return any(word in small for word in self._words)
+        return any(map(small.__contains__, plain if text.isascii() else plain + others))
+
+
+def is_warning(text: bytes) -> bool:
+    """Whether a line has the level of a warning or of something worse."""
+    return bool(_WARNING.search(text, 0, _LEVEL_WITHIN))
 
 
 def shape_of(text: bytes) -> str:

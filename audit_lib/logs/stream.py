@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.log_kinds import LOG_LINE_STATES, NOTICE
 from audit_lib.logs.columns import DeclaredColumns
 from audit_lib.logs.formats import CLOCK_SET_BACK, LogFormats
-from audit_lib.logs.line import LINE_LIMIT, Line, LineReader, LogEvent
+from audit_lib.logs.line import LINE_LIMIT, UNREAD, Line, LineReader, LogEvent
 from audit_lib.logs.logins import OPEN_LOGINS
+from audit_lib.logs.pairs import PairReader
 from audit_lib.logs.sums import (
     EVENTS,
     KIND_NUMBERS,
@@ -57,7 +58,7 @@ def read_lines(lines: Iterable[bytes], formats: LogFormats, plan: Plan) -> Itera
         return
     reader = LineReader(formats, plan.zone, plan.written)
     if not first.startswith(b"#"):
-        yield from map(reader.read, chain([first], rest))
+        yield from map(PairReader(reader).read, chain([first], rest))
         return
     columns = DeclaredColumns(formats)
     for raw in chain([first], rest):
@@ -98,6 +99,7 @@ class Tally:
         self._opened = False  # whether a record with a time is open
         self._inside = False  # whether the line before continued it
         self._shapes: dict[tuple[str, str], list[int]] = {}
+        self._warned = False
         self._unread: list[int] = []  # the numbers of the first lines that are not understood
 
     @property
@@ -107,15 +109,16 @@ class Tally:
 
     def add(self, line: Line) -> None:
         """Adds the next line."""
-        state, at, record, events, continues, lacks, shape = line
+        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
         self._number += 1
         self._states[state] += 1
         self._lacks |= lacks
         if at is not None:
             self._timed += 1
             self._pass_time(at)
-        if shape:
-            self._add_shape(state, shape)
+        self._warned = self._warned or warns
+        if unknown:
+            self._add_shape(unknown, shape)
         self._days[self._day] += 1
         self._in_period += self._held and self._day > 0
         if record:
@@ -131,12 +134,12 @@ class Tally:
             for event in events:
                 self._count(event, at)
 
-    def _add_shape(self, state: str, shape: str) -> None:
-        if state == "not understood" and len(self._unread) < SHOWN_LINES:
+    def _add_shape(self, unknown: str, shape: str) -> None:
+        if unknown == UNREAD and len(self._unread) < SHOWN_LINES:
             self._unread.append(self._number)
-        if len(self._shapes) >= MOST_SHAPES and (state, shape) not in self._shapes:
+        if len(self._shapes) >= MOST_SHAPES and (unknown, shape) not in self._shapes:
             shape = OTHER_SHAPES
-        self._shapes.setdefault((state, shape), [0, self._number])[0] += 1
+        self._shapes.setdefault((unknown, shape), [0, self._number])[0] += 1
 
     def _pass_time(self, at: int) -> None:
         """Moves on to the time of a line, or notes that the clock was set back."""
@@ -224,6 +227,7 @@ class Tally:
             waiting=len(self._waiting),
             shapes={key: (count, line) for key, (count, line) in self._shapes.items()},
             unread=tuple(self._unread),
+            warned=self._warned,
         )
 
 

@@ -227,6 +227,8 @@ def _walked(record: _Object, names: FieldNames, depth: int) -> Iterator[_Field]:
     for name, given in record if depth < MOST_DEPTH else ():
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
         if isinstance(value, str):
+            if name.rpartition(".")[2] not in names.ranks:
+                continue
             quoted = not isinstance(value, _Plain)
             yield from _named(name, depth + 1, value.encode("utf-8", "replace"), names, quoted=quoted)
         elif isinstance(value, _Object):

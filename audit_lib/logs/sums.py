@@ -20,6 +20,7 @@ from audit_lib.base.log_kinds import (
     REQUEST_KINDS,
 )
 from audit_lib.logs.formats import CLOCK_SET_BACK
+from audit_lib.logs.line import UNKNOWN
 from audit_lib.logs.logins import OPEN_LOGINS, LoginStep, failed_steps
 from audit_lib.logs.values import DAY, MINUTE, NONE, NOT_AN_ADDRESS, WHOLE
 from audit_lib.project.logins import Login
@@ -74,9 +75,10 @@ class Sums:
     last: int = NONE
     lacks: int = WHOLE  # what any time of it has not of its own: ZONELESS, YEARLESS
     waiting: int = 0  # events at the end that no later time of the file bounds
-    # How many lines, and the first, by state and shape: those not understood, and text only of a refusal.
+    # How many lines nobody understands, and the first, by why (UNKNOWN) and shape.
     shapes: Mapping[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     unread: tuple[int, ...] = ()  # the first lines that are not understood
+    warned: bool = False  # whether such a line, or a message, has the level of a warning
 
     @property
     def lines(self) -> int:
@@ -87,6 +89,21 @@ class Sums:
     def understood(self) -> int:
         """Lines that a format matches, whatever they show."""
         return self.lines - self.states["not understood"] - self.states["blank"]
+
+    @property
+    def refusals(self) -> dict[str, int]:
+        """How many lines of text may report a refusal in words that no format knows, by shape.
+
+        In a log with requests and a warning each such text may: whoever writes there what went wrong writes
+        of refusals there, too.
+        """
+        kinds = UNKNOWN[1:] if self.warned and self.states["request"] else UNKNOWN[1:2]
+        found: dict[str, int] = {}
+        for kind in kinds:
+            for (unknown, shape), (count, _) in self.shapes.items():
+                if unknown == kind:
+                    found[shape] = found.get(shape, 0) + count
+        return found
 
     @property
     def dated(self) -> int:
@@ -139,10 +156,10 @@ class Joining:
     Which are kept is decided by their order alone, so that it does not matter how a file is split.
     """
 
-    def __init__(self, most: int = MOST_NAMES) -> None:
-        self._most = most
+    def __init__(self, routes: int = MOST_NAMES, clients: int = MOST_NAMES) -> None:
         self._names = Names()
-        self._kept: dict[str, set[int]] = {"missed": set(), "route": set(), "client": set()}
+        self._most = {"missed": routes, "route": routes, "client": clients}
+        self._kept: dict[str, set[int]] = {limit: set() for limit in self._most}
 
     def renamed(self, part: Sums) -> tuple[Columns, Columns]:
         """The requests and events of a part by the names of all; what is beyond a limit is one name."""
@@ -184,7 +201,7 @@ class Joining:
         for number in pd.unique(requests[column][rows]).tolist():
             if number in kept or number in never:
                 continue
-            if len(kept) < self._most:
+            if len(kept) < self._most[limit]:
                 kept.add(number)
             else:
                 late.append(number)
@@ -195,7 +212,7 @@ class Joining:
 
 def join(parts: Iterable[Sums], period: Period, most: int = MOST_NAMES) -> Sums:
     """The sums of a file from those of its parts, each but the first of which begins at a time."""
-    joining, whole = Joining(most), Sums()
+    joining, whole = Joining(most, most), Sums()
     requests, events = [_no_rows(REQUESTS)], [_no_rows(EVENTS)]
     for part in parts:
         rows = joining.renamed(part)
@@ -244,6 +261,7 @@ def _added(whole: Sums, part: Sums) -> Sums:
         lacks=whole.lacks | part.lacks,
         waiting=part.waiting,
         shapes=_added_shapes(whole, part),
+        warned=whole.warned or part.warned,
         unread=(*whole.unread, *(line + whole.lines for line in part.unread))[:SHOWN_LINES],
     )
 

@@ -15,7 +15,6 @@ LEVELS = (
 )
 
 _ZONE = rb"(?:Z| UTC(?![0-9A-Za-z])| ?[+-]\d\d:?\d\d)?+"
-_PART = rb"(?:[.,]\d{1,9}+)?+"
 _CLOCK = rb"\d\d:\d\d:\d\d"
 _MONTH = rb"[A-Z][a-z]{2}"
 _HEX = rb"[0-9A-Fa-f:.]"
@@ -24,7 +23,10 @@ ADDRESS = (
     rb"|(?=[0-9A-Fa-f.]*+:[0-9A-Fa-f.]*+:)(?>" + _HEX + rb"*(?:[0-9A-Fa-f]|::))"  # 2001:db8::7
     rb"(?:%[0-9A-Za-z]++)?+)"
 )
-TIME = rb"\d{4}(?:-\d\d-|/\d\d/)\d\d(?:[T ]| - )" + _CLOCK + _PART + _ZONE
+# A time in four groups: up to its minute, its second, its fraction and its zone.
+TIME = (
+    rb"(\d{4}(?:-\d\d-|/\d\d/)\d\d(?:(?:[T ]| - )\d\d|  \d):\d\d):(\d\d)(?:[.,](\d{1,9}+))?+(" + _ZONE + rb")"
+)
 
 
 def _day_first(day: bytes) -> bytes:
@@ -32,7 +34,7 @@ def _day_first(day: bytes) -> bytes:
 
 
 FIELDS: dict[str, bytes] = {
-    "time": rb"(?P<time>" + TIME + rb")",
+    "time": rb"(?P<time>" + re.sub(rb"\((?!\?)", rb"(?:", TIME) + rb")",
     "time:clf": rb"(?P<time>"
     + _day_first(rb"\d\d")
     + rb"(?:\.\d{1,9}+)?+(?: UTC(?![0-9A-Za-z])| [+-]\d{4})?+)",

@@ -21,8 +21,10 @@ _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
 _SECONDS = {b"%02d" % second: second * SECOND for second in range(60)}
-_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
+_ISO = re.compile(rb"(\d{4}).(\d\d).(\d\d)(?:[T ]| - )(\d\d| \d):(\d\d):(\d\d)(?:[.,](\d+))?(.*)")
 _CLF = re.compile(rb"(\d\d?)[/ -](...)[/ -](\d{4})[: ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(.*)")
+# As Americans write it, and nobody else with these capitals: the month stands first.
+_AMERICAN = re.compile(rb"(\d\d?)/(\d\d?)/(\d{4}), (\d\d?):(\d\d):(\d\d)(?: |\xc2\xa0|\xe2\x80\xaf)([AP])M")
 _ASCTIME = re.compile(rb"... (...) ([ \d]?\d) (\d\d):(\d\d):(\d\d)(?:\.(\d+))? (\d{4})")
 _DATED = re.compile(rb"(...) ([ \d]?\d) (\d{4}) (\d\d):(\d\d):(\d\d)(?:\.(\d+))?")
 # The groups of each, by year, month, day, hour, minute, second, fraction and zone; 0 is none.
@@ -59,6 +61,8 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted
+    if american := _AMERICAN.fullmatch(raw):
+        raw = _year_first(american)
     pattern, order = next(((each, order) for each, order in _ORDERS if each.match(raw)), _ORDERS[0])
     found = pattern.match(raw)
     if not found:
@@ -75,6 +79,12 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return None
     instant = wall.replace(tzinfo=zone) if offset is None else wall.replace(tzinfo=UTC) - offset
     return micros_of(instant.astimezone(UTC))
+
+
+def _year_first(found: re.Match[bytes]) -> bytes:
+    """A time of the American form as one that begins with its year, with an hour of twenty-four."""
+    hour = int(found[4]) % 12 + 12 * (found[7] == b"P") if 1 <= int(found[4]) <= 12 else 99
+    return b"%s-%02d-%02d %02d:%s:%s" % (found[3], int(found[1]), int(found[2]), hour, found[5], found[6])
 
 
 def _counted_seconds(raw: bytes) -> int | None:
@@ -119,15 +129,18 @@ class Clock:
         if raw == self._last[0]:
             return self._last[1]
         found = _PARTS.fullmatch(raw)
-        seconds = _SECONDS.get(found[2]) if found else None
-        if not found or seconds is None:
-            return parse_time(raw, self.zone), lacks_of(raw)
-        minute, _, part, rest = found.groups()
-        begun = self._minutes.get((minute, rest)) or self._read_minute(minute, rest)
-        fraction = int((part + b"00000")[:6]) if part else 0
-        read = None if begun[0] is None else begun[0] + seconds + fraction, begun[1]
+        read = self.read_parts(found) if found else (parse_time(raw, self.zone), lacks_of(raw))
         self._last = raw, read
         return read
+
+    def read_parts(self, found: re.Match[bytes]) -> tuple[int | None, int]:
+        """The same of a time in four groups: up to its minute, its second, its fraction, and what follows."""
+        minute, second, part, rest = found.groups()
+        begun, lacks = self._minutes.get((minute, rest)) or self._read_minute(minute, rest)
+        seconds = _SECONDS.get(second)
+        if begun is None or seconds is None:
+            return None, lacks
+        return begun + seconds + (int((part + b"00000")[:6]) if part else 0), lacks
 
     def _read_minute(self, minute: bytes, rest: bytes) -> tuple[int | None, int]:
         if len(self._minutes) > _KEPT:
@@ -184,6 +197,12 @@ def strip_port(raw: bytes, always: bool = False) -> bytes:
     if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
         return host
     return raw
+
+
+@lru_cache(maxsize=_KEPT)
+def client_of(raw: bytes) -> str:
+    """The address of a field that may have a port, in its one spelling."""
+    return clean_client(strip_port(raw))
 
 
 @lru_cache(maxsize=1 << 10)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.frames import rows
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.closed_together import TARGETS, WHOLE, closed_together
@@ -18,6 +20,8 @@ NOT_NAMED = "not named"
 FIRST = 5
 LONGEST = 90  # days for what has no date of its own
 URGENT = ("critical", "high")
+LET_IN = "A7"  # the detection of a success after failed logins
+AGED = ("overdue-secret", "due-secret")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,23 +53,62 @@ class Group:
         return bool({"value", "each"} & set(self.targets))
 
     @property
+    def let_in(self) -> pd.DataFrame:
+        """The incidents of its findings in which somebody was let in after failed logins."""
+        incidents = let_in(self.audit)
+        return incidents[_subjects(incidents).isin(self.findings["subject"])]
+
+    @property
+    def by_default(self) -> bool:
+        """Whether all of it is an age beyond a limit that nobody stated."""
+        return all(rests_on_default(self.audit, finding) for finding in rows(self.findings))
+
+    def has_in_production(self, check: str) -> bool:
+        """Whether a check found something of production in it."""
+        found = self.findings
+        return bool((found["check"].eq(check) & found["environment"].eq(PRODUCTION)).any())
+
+    @property
     def in_production(self) -> bool:
         """Whether one of them, or of their values, is in production."""
         places = {*self.findings["environment"], *(environment for _, environment in self.about)}
         return PRODUCTION in places
 
 
+def let_in(audit: Audit) -> pd.DataFrame:
+    """The rows of Detections in which somebody was let in after failed logins, and whose finding is open."""
+    findings, incidents = audit.tables["findings"], audit.tables["detections"]
+    open_ = findings.loc[findings["check"].eq("attack-on-logins") & findings["status"].eq("open"), "subject"]
+    incidents = incidents[incidents["detection"].eq(LET_IN) & incidents["verdict"].eq("found")]
+    return incidents[_subjects(incidents).isin(open_)]
+
+
+def _subjects(incidents: pd.DataFrame) -> "pd.Series[str]":
+    """What the findings about incidents are about, as `findings.checks.detections` names it."""
+    return incidents["detection"] + " " + incidents["subject"]
+
+
+def rests_on_default(audit: Audit, finding: Any) -> bool:
+    """Whether a finding is of an age beyond a limit that nobody stated: the policy's default."""
+    if finding.check not in AGED:
+        return False
+    ages = audit.tables["freshness"]
+    here = ages["secret"].eq(finding.subject) & ages["environment"].eq(finding.environment)
+    here &= ages["service"].eq(finding.service)
+    return bool(here.any()) and not ages.loc[here, "period_stated"].any()
+
+
 @lru_cache(maxsize=1)  # what to do and what falls due show the same
 def grouped(audit: Audit) -> tuple[Group, ...]:
-    """First the five that close most, with all that is critical in production; then the rest.
+    """First the five that weigh most; then the rest by severity, production first, then by what they close.
 
-    Both by severity; of equal severity production comes first, then what closes more.
+    What rests on a guide's words, or on a limit that nobody stated, comes last.
     """
     found = audit.tables["findings"].assign(together=closed_together(audit.tables))
     found = found[found["status"].eq("open")]
     groups = sorted((_group(audit, group) for _, group in found.groupby("together", sort=False)), key=_order)
     first = sorted(groups, key=_weight)[:FIRST]
-    return (*(one for one in groups if one in first), *(one for one in groups if one not in first))
+    return (*first, *(one for one in groups if one not in first))
 
 
 def renewals(audit: Audit) -> dict[tuple[str, str], tuple[int, datetime]]:
@@ -83,15 +126,25 @@ def _group(audit: Audit, findings: pd.DataFrame) -> Group:
     return Group(audit, order, tuple(dict.fromkeys(_about(order, audit.tables["inventory"]))))
 
 
-def _order(group: Group) -> tuple[int, bool, int]:
-    return -SEVERITIES.index(group.severity), not group.in_production, -len(group.findings)
+def _order(group: Group) -> tuple[bool, int, bool, int]:
+    later = group.by_default or set(group.targets) == {"guide"}
+    return later, -SEVERITIES.index(group.severity), not group.in_production, -len(group.findings)
 
 
-def _weight(group: Group) -> tuple[bool, bool, int, tuple[int, bool, int]]:
-    """What is lost in production first, then what is urgent by what it closes; what only writes last."""
+def _weight(group: Group) -> tuple[int, int, tuple[bool, int, bool, int]]:
+    """Who got in, what leaked and is in force, a broken pair and what else is lost in production; then what
+    is urgent by what it closes; what only writes comes last."""
     lost = group.severity == "critical" and group.in_production and bool(group.about)
-    later = group.severity not in URGENT or group.targets[0] in WHOLE
-    return not lost, later, -len(group.findings), _order(group)
+    grave = (
+        len(group.let_in) > 0,
+        group.has_in_production("leaked-in-force"),
+        group.has_in_production("pairing-mismatch"),
+        lost,
+    )
+    urgent = group.severity in URGENT and group.targets[0] not in WHOLE
+    order = _order(group)
+    rank = len(grave) + 2 if order[0] else grave.index(True) if any(grave) else len(grave) + (not urgent)
+    return rank, -len(group.findings) if rank >= len(grave) else 0, order
 
 
 def _registered(group: Group) -> pd.DataFrame:

@@ -7,9 +7,17 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, day_words
+from audit_lib.base.in_words import counted, day_words, few
 from audit_lib.findings.audit import Audit
-from audit_lib.report.action_groups import Group, due, grouped, named_in, owner, rank_of_environment
+from audit_lib.report.action_groups import (
+    Group,
+    due,
+    grouped,
+    named_in,
+    owner,
+    rank_of_environment,
+    rests_on_default,
+)
 from audit_lib.report.contracts import Actions
 from audit_lib.report.review_tables import findings_view
 from audit_lib.report.table import Table, show
@@ -72,10 +80,7 @@ _REASONS = {
 
 @lru_cache(maxsize=1)  # page, paper and data show the same
 def tabulate_actions(audit: Audit) -> pd.DataFrame:
-    """`Actions`: first the five that close most, with all that is critical in production; then the rest.
-
-    Both by severity; of equal severity production comes first, then what closes more.
-    """
+    """`Actions`, in the order of `grouped`."""
     return Actions.of({"number": number} | _row(one) for number, one in enumerate(grouped(audit), 1))
 
 
@@ -92,7 +97,10 @@ def _row(group: Group) -> dict[str, Any]:
 
 
 def _action(group: Group) -> str:
-    target = group.targets[0]
+    target, taken = group.targets[0], group.let_in
+    if len(taken):
+        who = few(taken["subject"], MOST_NAMES)
+        return f"Find out what {who} did once it was let in, and end its sessions"
     if group.renews and group.about:
         return _of_values(group)
     if target == "file":
@@ -140,11 +148,22 @@ def _reason(finding: Any, audit: Audit) -> str:
         day = "" if since is None or pd.isna(since) else f" since {day_words(since, audit.as_of.year)}"
         there = "in git" if " in " in finding.where else "leaked"
         return f"{there}{day} ({_short(finding.where.split('; ')[0])})"
+    if finding.check == "attack-on-logins":
+        return _incident(finding, audit)
+    if rests_on_default(audit, finding):
+        return "it is beyond a limit that is only the policy's default"
     subject = finding.subject
     if finding.check == "reused-across-environments":
         subject = f"{finding.environment} and {finding.subject.rpartition(' ')[2]}"
     name = finding.check.replace("-", " ")
     return str(_REASONS.get(finding.check, name)).format(subject=subject, where=finding.where.split("; ")[0])
+
+
+def _incident(finding: Any, audit: Audit) -> str:
+    """What the detection says of it: `54 failed logins, then an answer on /login`."""
+    found = audit.tables["detections"]
+    found = found[(found["detection"] + " " + found["subject"]).eq(finding.subject)]
+    return str(found["classification"].iloc[0]) if len(found) else finding.check.replace("-", " ")
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

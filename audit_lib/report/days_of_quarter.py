@@ -10,6 +10,7 @@ from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
+from audit_lib.logins.coverage import days_by_service
 
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.
@@ -52,6 +53,14 @@ def days(audit: Audit) -> pd.DataFrame:
     table.insert(0, "requests", table[requests].sum(axis=1, min_count=1).astype("Int64"))
     table["untimed"] = dated.groupby("day")["untimed"].sum().reindex(names).astype("Int64")
     return table.rename_axis(columns=None).rename_axis("day").reset_index()
+
+
+def silent_days(audit: Audit) -> dict[str, int]:
+    """By service with logs, the most silent last, on how many days of the quarter it has no counted line."""
+    every = (audit.quarter.end - audit.quarter.start).days
+    seen = days_by_service(audit.tables["sources"], audit.tables["log_counts"])
+    silent = (every - seen).sort_values(kind="stable")
+    return {str(service): int(count) for service, count in silent.items() if count}
 
 
 def refused_in(table: pd.DataFrame) -> "pd.Series[int]":

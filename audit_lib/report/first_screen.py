@@ -9,6 +9,7 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few, number_words
+from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.findings.register import due_days
@@ -17,7 +18,7 @@ from audit_lib.report import escape as inert
 from audit_lib.report.action_groups import FIRST, NOT_NAMED, renewals
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.block import APART, Block, named, pairs
-from audit_lib.report.days_of_quarter import days
+from audit_lib.report.days_of_quarter import days, silent_days
 from audit_lib.report.log_tables import detections_counted
 from audit_lib.report.verdict import unread
 from audit_lib.rotation.schedule import tabulate_schedule
@@ -32,7 +33,9 @@ def do_first(audit: Audit, most: int = FIRST) -> Block:
     first, rest = actions.head(most), actions.iloc[most:]
     everything = int(actions["closes"].sum())
     if first.empty:
-        return Block("Nothing to do: no finding is open", "", "", "left tall")
+        doubt = possible_failures(audit)
+        title = f"No finding is open, but {doubt}: declare what they say" if doubt else ""
+        return Block(title or "Nothing to do: no finding is open", "", "", "left tall")
     closed = int(first["closes"].sum())
     these, close = (
         ("this", "it closes") if len(first) == 1 else (f"these {number_words(len(first))}", "they close")
@@ -59,6 +62,13 @@ def do_first(audit: Audit, most: int = FIRST) -> Block:
         for row in rows(first)
     )
     return Block(title, html, "\n".join(filter(None, (note, text, more if len(rest) else ""))), "left tall")
+
+
+def possible_failures(audit: Audit) -> str:
+    """How many lines may be failed logins, in words that no format knows; "" if there is none."""
+    counts = audit.tables["log_counts"]
+    number = int(counts.loc[counts["kind"].eq(POSSIBLE), "count"].sum())
+    return f"{counted(number, 'line')} may be failed logins" if number else ""
 
 
 def _item(row: Any, as_of: datetime) -> str:
@@ -89,6 +99,7 @@ def falls_due(audit: Audit) -> Block:
 def _ages_due(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str, str]]:
     """By the days between which secrets become overdue: which ones."""
     schedule = tabulate_schedule(audit.tables["freshness"])
+    schedule = schedule[schedule["period_stated"]]  # a limit that nobody stated sets no date
     first = schedule["possible_at"].fillna(schedule["provable_at"])
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
     keys, year = ["possible_at", "provable_at", "environment"], audit.as_of.year
@@ -186,5 +197,11 @@ def _gaps_of_logs(audit: Audit) -> Iterator[tuple[str, str, str]]:
             f"detections are not decided{why}.",
             "Log a time and an address.",
         )
-    if silent:
-        yield f"{silent} of {len(table)}", "days have no log line.", "Export them."
+    doubt = possible_failures(audit)
+    if doubt:
+        yield "", f"{doubt}, in words that no format knows.", "Declare what they say."
+    by_service = silent_days(audit)
+    if by_service:
+        each = ", ".join(f"{count} of {service}" for service, count in by_service.items())
+        some = f": {each}" if len(by_service) > 1 else ""
+        yield f"{silent} of {len(table)}", f"days have no log line{some}.", "Export them."

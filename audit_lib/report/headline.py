@@ -1,18 +1,19 @@
 """The answer in one sentence: the verdict, by name what production has lost, and if its use would be seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, day_words, instant_words, number_words
+from audit_lib.base.in_words import counted, day_words, few, instant_words, number_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.covered import by_item
 from audit_lib.leaks.urgency import PRODUCTION
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.report import escape as inert
+from audit_lib.report.action_groups import LET_IN, let_in
 from audit_lib.report.block import APART, Block, named
 from audit_lib.report.verdict import FAIL, PASS, PASS_NEEDS, verdict
 
@@ -24,9 +25,9 @@ LOST = {
     "compromised-value": "has a published value",
     "template-in-use": "has the value of an example file",
     "known-default": "has a default value that everyone knows",
-    "placeholder-value": "is a placeholder",
 }
-USED = ("A7", "A12")  # detections that show a success which should not have been one
+REPLAY = "A9"  # of high severity: an old value was sent after its rotation, which is use of a secret
+NEW = "A8"  # somebody new was answered: with what, no log says
 MOST_NAMES = 3
 KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 
@@ -64,19 +65,42 @@ def spoken(audit: Audit) -> tuple[str, str, tuple[str, ...]]:
     """The verdict's word, its sentence, and the sentences that say why."""
     state = verdict(audit)
     use = _use(audit)
+    doubt = f"Whether a rule was lowered is not known: {audit.doubt}." if audit.doubt else ""
     if state == PASS:
         return "Pass.", "Nothing is wrong, and everything was looked at.", (_passed(audit), use)
     if state == FAIL:
-        lost = losses(audit)
+        lost, taken = losses(audit), let_in(audit)
         sentence, lead = _lost(lost) if lost else _faults(audit)
-        return "Fail.", sentence, tuple(filter(None, (*lead, use)))
+        if len(taken):
+            sentence = _taken(taken) + (f", and {sentence[:1].lower()}{sentence[1:]}" if lost else ".")
+            lead = [f"{row.subject}: {row.classification}." for row in rows(taken.head(MOST_NAMES))] + lead
+        return "Fail.", sentence, tuple(filter(None, (doubt, *lead, _apart(audit), use)))
     missing = [need.words for need in PASS_NEEDS if not need.holds(audit)]
     seen = f"Not seen: {'; '.join(missing)}." if missing else ""
     return (
         "Not known.",
         "Nothing wrong was found, but not everything could be seen.",
-        tuple(filter(None, (_undecided(audit), seen, use))),
+        tuple(filter(None, (doubt, _undecided(audit), seen, use))),
     )
+
+
+def _taken(taken: pd.DataFrame) -> str:
+    """How many were let in after failed logins: surely, or in a minute that leaves it open."""
+    sure = taken["severity"].isin(("high", "critical")).any()
+    were = ("was" if len(taken) == 1 else "were") if sure else "may have been"
+    noun = "address" if len(taken) == 1 else "addresses"
+    return f"{_number(len(taken))} {noun} {were} let in after failed logins"
+
+
+def _apart(audit: Audit) -> str:
+    """The pairs of production of which one side refuses the other."""
+    found = audit.tables["findings"]
+    found = found[found["check"].eq("pairing-mismatch") & found["status"].eq("open")]
+    pairs = [
+        few(one.split("="), MOST_NAMES, " and ")
+        for one in found.loc[found["environment"].eq(PRODUCTION), "subject"]
+    ]
+    return f"{few(pairs, MOST_NAMES)} differ in production, but must be equal." if pairs else ""
 
 
 def losses(audit: Audit) -> tuple[Loss, ...]:
@@ -86,6 +110,7 @@ def losses(audit: Audit) -> tuple[Loss, ...]:
     found = found[found["environment"].eq(PRODUCTION)]
     inventory = audit.tables["inventory"]
     held = inventory[inventory["environment"].eq(PRODUCTION) & inventory["fingerprint"].notna()]
+    held = held[held["placeholder"].ne(True).fillna(True)]  # nobody reads a secret that is not there
     by_value: dict[str, Loss] = {}
     for finding in sorted(rows(found), key=lambda row: list(LOST).index(row.check)):
         for name in finding.subject.split("="):
@@ -121,7 +146,7 @@ def _faults(audit: Audit) -> tuple[str, list[str]]:
     """Without a loss in production: what is overdue there, else how grave the findings are."""
     first = _unlost(audit)
     ages = audit.tables["freshness"]
-    late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue")]
+    late = ages[ages["environment"].eq(PRODUCTION) & ages["status"].eq("overdue") & ages["period_stated"]]
     open_ = audit.tables["findings"][audit.tables["findings"]["status"].eq("open")]
     worst = max(open_["severity"], key=SEVERITIES.index)
     grave = int(open_["severity"].eq(worst).sum())
@@ -162,22 +187,22 @@ def _use(audit: Audit) -> str:
     logs = audit.tables["sources"][audit.tables["sources"]["kind"].eq("log")]
     if not logs["read"].sum() or audit.tables["log_counts"].empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
-    states = set(_verdicts(audit))
-    if "found" in states:
-        return "The logs show signs of use by others."
-    if states == {"none"}:
+    found = audit.tables["detections"]
+    replayed = found["detection"].eq(REPLAY) & found["verdict"].eq("found") & found["severity"].eq("high")
+    if replayed.any():
+        return "The logs show signs of use by others: an old value after its rotation."
+    states = {one: _verdict(found, one) for one in (LET_IN, NEW, REPLAY)}
+    if "found" in (states[LET_IN], states[NEW]):
+        return "Whether others used a secret, the logs do not show."
+    if "unknown" not in states.values():
         return "The logs show no sign of use by others."
     return "No sign of use by others was found; the logs could not have shown it."
 
 
-def _verdicts(audit: Audit) -> Iterator[str]:
-    detections = audit.tables["detections"]
-    for detection in USED:
-        yield from (
-            detections.loc[detections["detection"].eq(detection), "verdict"]
-            if len(detections)
-            else ("unknown",)
-        )
+def _verdict(detections: pd.DataFrame, detection: str) -> str:
+    """What a detection came to: the same for each of its rows; without any it is not known."""
+    verdicts = detections.loc[detections["detection"].eq(detection), "verdict"]
+    return str(verdicts.iloc[0]) if len(verdicts) else "unknown"
 
 
 def _number(count: int) -> str:

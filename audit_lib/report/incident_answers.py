@@ -9,7 +9,7 @@ from audit_lib.incident.going_on import NOT_KNOWN, going_on, let_in_after_guessi
 from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.matter import matter, spoken_of
 from audit_lib.incident.newcomers import neighbours, new_addresses
-from audit_lib.incident.pairs import unequal_pairs
+from audit_lib.incident.pairs import unequal_now
 from audit_lib.incident.ruled_out import new_addresses_would_show
 from audit_lib.incident.secret_values import published_now
 from audit_lib.report import escape as inert
@@ -74,7 +74,7 @@ def _cause_in_words(investigation: Investigation) -> tuple[str, str]:
 
 
 def _left(investigation: Investigation) -> tuple[str, str]:
-    apart = [text for text in unequal_pairs(investigation) if " differ in " in text]
+    apart = unequal_now(investigation)
     leaked = len(exposed(tabulate_exposure_windows(investigation)))
     values = f"{counted(leaked, 'leaked secret')} in force"
     if apart:

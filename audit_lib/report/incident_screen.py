@@ -23,6 +23,8 @@ from audit_lib.incident.where_to_look import (
     looks_with,
     tabulate_suspicions,
 )
+from audit_lib.logins.detections.traffic import fits
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block, named, pairs
 from audit_lib.report.incident_tables import newest_line
@@ -31,7 +33,7 @@ SIGHTING = "our own bundle explains the sighting"
 SENTENCES = {
     "variables changed by a deploy": "{deploy} {shut}{while_}.",
     "pair break": "Two halves of a pair {hold} different values.",
-    "brute force": "Somebody guessed logins.",
+    "brute force": "{guessed}.",
     "leaked and used": "A leaked value may have been used.",
     "stale client after a rotation": "A client sent an old value after its rotation.",
     "quiet misuse": "Somebody new was answered.",
@@ -67,7 +69,9 @@ def _spoken(investigation: Investigation) -> tuple[str, str]:
         return "Not known.", f"Nearly all requests failed{_while(outage)}; nothing that was read says why."
     if told.empty:
         return "Not known.", "Nothing that was read speaks for an explanation."
-    best, attacks = told.iloc[0], [one for one in told["explanation"] if one in ATTACKS]
+    # Of an attack somebody is named: that a value has leaked says nothing of its use.
+    attacked_by = told[told["explanation"].isin(ATTACKS) & told["addresses"].ne("")]
+    best, attacks = told.iloc[0], list(attacked_by["explanation"])
     surely = "Likely" if best["verdict"] == "likely" else "Possibly"
     every = tabulate_explanations(investigation)
     attacked = every[every["explanation"].isin(ATTACKS)]
@@ -79,8 +83,16 @@ def _spoken(investigation: Investigation) -> tuple[str, str]:
         word = "Perhaps an attack"  # what is harmless does not rule out what is not
     spoken |= dict.fromkeys(_apart(told))
     ended = ", and over" if over(investigation) and "ruled" not in word and len(spoken) == 1 else ""
-    words = _as_seen(investigation, outage)
+    words = _as_seen(investigation, outage) | {"guessed": _guessed(investigation)}
     return f"{word}{ended}.", " ".join(SENTENCES[one].format_map(words) for one in spoken)
+
+
+def _guessed(investigation: Investigation) -> str:
+    """What was guessed: logins only if a login was refused, or a message says so."""
+    here, messages = investigation.here, investigation.said["kind"].eq(FAILED_LOGIN)
+    refused = here.loc[here["refused"], "route"].astype("str")
+    logins = messages.any() or fits(refused, investigation.rules.access.login).any()
+    return "Somebody guessed logins" if logins else "Somebody sent requests that were refused"
 
 
 def _apart(told: pd.DataFrame) -> list[str]:

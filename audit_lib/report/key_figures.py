@@ -72,13 +72,16 @@ def _leaked(audit: Audit) -> KeyFigure:
 
 
 def _too_old(audit: Audit) -> KeyFigure:
-    status = audit.tables["freshness"]["status"]
-    late, unknown, due, fresh = (int(status.eq(one).sum()) for one in ("overdue", "unknown", "due", "fresh"))
-    note = f"{unknown} {NOT_KNOWN}, {due} due, {fresh} fresh"
-    parts = ((BAD, late), (UNKNOWN, unknown), (DUE, due), (OK, fresh))
-    return KeyFigure(
-        "Too old", str(late), f"of {counted(late + unknown + due + fresh, 'secret')}", parts, note
-    )
+    ages = audit.tables["freshness"]
+    stated, status = ages["period_stated"], ages["status"]
+    default = int((status.eq("overdue") & ~stated).sum())
+    late = int((status.eq("overdue") & stated).sum())
+    unknown, due, fresh = (int(status.eq(one).sum()) for one in ("unknown", "due", "fresh"))
+    note = f"{default} beyond a default limit, " * bool(default)
+    note += f"{unknown} {NOT_KNOWN}, {due} due, {fresh} fresh"
+    parts = ((BAD, late), (UNKNOWN, default + unknown), (DUE, due), (OK, fresh))
+    every = late + default + unknown + due + fresh
+    return KeyFigure("Too old", str(late), f"of {counted(every, 'secret')}", parts, note)
 
 
 def _refused(audit: Audit) -> KeyFigure:

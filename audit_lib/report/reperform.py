@@ -97,7 +97,10 @@ def _given(audit: Audit) -> list[str]:
 
 def reperform_text(audit: Audit) -> str:
     """Markdown: what must be at hand, three commands, and the inputs by digest."""
-    cuts = [f"sed -i '/{head.partition(':')[2]}/q' {writer}.jsonl" for writer, head in audit.ledger_heads]
+    cuts = [
+        f"sed -i '/{head.partition(':')[2]}/q' {shlex.quote(f'{writer}.jsonl')}"
+        for writer, head in audit.ledger_heads
+    ]
     kept = f"`{audit.key_id}`: `audit-lib key import FILE` reads its export."
     return _TEXT.format(
         version=__version__,
@@ -105,7 +108,7 @@ def reperform_text(audit: Audit) -> str:
         key=_KEYS.get(audit.key_origin, kept),
         more="".join(f"- {line}\n" for line in _more(audit)),
         command=command(audit),
-        name=inert.plain(audit.policy.name),
+        name=inert.plain(audit.policy.name).replace("`", "'"),  # it stands in a code span
         policy=audit.policy.sha256,
         ledger=_LEDGER.format(cuts="\n".join(map(inert.plain, cuts))) if cuts else "",
         digests="\n".join(_digests(audit.tables["sources"])) or "(none)",

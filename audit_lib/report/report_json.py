@@ -14,6 +14,7 @@ from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
+from audit_lib.logins.coverage import days_by_service
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import REQUESTS, days
 from audit_lib.report.review_record import review_record
@@ -226,6 +227,7 @@ def _coverage(audit: Audit) -> dict[str, Any]:
         "lines": {name: int(sources[name].sum()) for name in ("lines", "read", "not_understood", "blank")},
         "log_lines": {name: int(logs[name].sum()) for name in _LOG_LINES},
         "not_read": _rows(unread[["source", "kind", "environment", "service", "state", "reason", "remedy"]]),
+        "days_with_logs": days_by_service(sources, audit.tables["log_counts"]).to_dict(),
         "days_without_logs": list(map(str, by_day.loc[by_day["requests"].isna(), "day"])),
         "lines_not_understood": _rows(lost[["source", "environment", "service", "line"]]),
         "evidence_left_out": int(audit.tables["freshness"]["evidence_left_out"].sum()),

@@ -9,6 +9,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
+from audit_lib.logins.coverage import days_by_service
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import REQUESTS, days
@@ -128,9 +129,11 @@ def coverage_tables(audit: Audit) -> Tables:
     sources = audit.tables["sources"]
     read, table = int(sources["state"].eq("read").sum()), days(audit)
     lines, lost = (int(sources[name].sum()) for name in ("lines", "not_understood"))
+    of_logs = days_by_service(sources, audit.tables["log_counts"])
+    covered = ", ".join(f"{number} of {len(table)} days of {service}" for service, number in of_logs.items())
     brief = (
         f"{read} of {counted(len(sources), 'file')} read · {counted(lines, 'line')}, {lost} not understood · "
-        f"{int(table['requests'].notna().sum())} of {len(table)} days have a log line"
+        f"with a log line: {covered or 'no day'}"
     )
     tables = what_was_read(audit), what_was_not_read(audit), not_searched(audit), limits(audit)
     return together(*tables, brief=brief)

@@ -25,7 +25,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
     calendar.add("x-wr-calname", f"Rotations of {project}")
     for row in rows(schedule):
         place = SecretPlace.of(row)
-        limit = f"The policy's limit is {row.max_age_days} days."
+        limit = f"The policy's {'limit' if row.period_stated else 'default'} is {row.max_age_days} days."
         events = (
             ("Rotate", row.advised_at, f"It may be overdue from {_day(row.possible_at)}. {limit}"),
             ("Overdue:", row.provable_at, f"No evidence shows a rotation since. {limit}"),

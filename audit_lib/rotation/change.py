@@ -5,19 +5,20 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
-from audit_lib.base.files import sync_folder
+from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.project import EnvSource, Project
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.edit_env import Change, current_value, with_value
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.value_rules import hold
 
@@ -28,7 +29,7 @@ SUFFIX = ".audit-lib-new"
 
 @dataclass(frozen=True)
 class FileChange:
-    """One variable in one env file, before and after."""
+    """One variable in one env file; the file before, and after all changes that are planned for it."""
 
     place: SecretPlace
     source: str
@@ -76,10 +77,18 @@ def planned(
     """What must change for a new value: the variable in the file, and its twins in the same environment.
 
     Twins are the variables that the policy says must hold the same value, in every env file that sets them.
-    Nothing is written yet. The values go to the keeper. `BadInput` if one of the files cannot be changed.
+    Nothing is written yet. The changes of one file follow each other: it is written once, with the first.
+    The values go to the keeper. `BadInput` if one of the files cannot be changed.
     """
-    targets = [(rule, source), *_twins(policy, rule, source, project)]
-    return tuple(_change(_Setting.of(project, where, what), new, keeper) for what, where in targets)
+    edited: dict[Path, bytes] = {}
+    changes = []
+    for what, where in ((rule, source), *_twins(policy, rule, source, project)):
+        setting = _Setting.of(project, where, what)
+        changes.append(_change(setting, edited.get(setting.path, setting.content), new, keeper))
+        edited[setting.path] = changes[-1].after
+    files = list(edited)
+    changes.sort(key=lambda change: files.index(change.path))
+    return tuple(replace(change, after=edited[change.path]) for change in changes)
 
 
 def _in_force(project: Project) -> list[EnvSource]:
@@ -117,10 +126,10 @@ class _Setting:
         """The setting in a file; `BadInput` if the file cannot be read, and is needed."""
         path = (project.root / source.path).resolve()
         try:
-            content = path.read_bytes()
-        except OSError as error:
+            content = _content(path)
+        except Unreadable as error:
             if needed:
-                raise BadInput.at(source.path, f"cannot be read ({error.strerror})") from None
+                raise BadInput.at(source.path, error.reason) from None
             return cls(rule, source, path, b"", (), rule.name, None)
         loaders = loaders_of(project.root, source, content)
         for name in (rule.name, *rule.aliases):
@@ -130,7 +139,8 @@ class _Setting:
         return cls(rule, source, path, content, loaders, rule.name, None)
 
 
-def _change(setting: _Setting, new: str, keeper: Keeper) -> FileChange:
+def _change(setting: _Setting, content: bytes, new: str, keeper: Keeper) -> FileChange:
+    """The change to a file's content, in which other variables may have their new values already."""
     rule, source, loaders = setting.rule, setting.source, setting.loaders
     part = rule.component == "password" and "://" not in new
     change = _password_of(rule, new) if part else (lambda _: new)
@@ -140,7 +150,7 @@ def _change(setting: _Setting, new: str, keeper: Keeper) -> FileChange:
         loader=loaders[0] if len(loaders) == 1 else "",
         path=setting.path,
         before=setting.content,
-        after=with_value(setting.content, setting.name, change, loaders, source.path),
+        after=with_value(content, setting.name, change, loaders, source.path),
         previous=_fingerprint(keeper, setting.value, rule) if setting.value else None,
         fingerprint=_fingerprint(keeper, change(setting.value or ""), rule),
     )
@@ -170,17 +180,19 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
     """The file has the new content, its mode and, as far as the system allows, its owner.
 
     No copy of the old content is made. The new one is written to `NAME.audit-lib-new` beside it first, for
-    its owner alone, and is removed if anything fails; what an earlier crash left there is overwritten.
+    its owner alone, and is removed if anything fails. What lies there, of a crash or of somebody who holds
+    it open to read along, is removed and not written to.
 
     `BadInput` if the file holds other bytes than expected by now, or cannot be written.
     """
     beside = path.with_name(path.name + SUFFIX)
     try:
         facts = path.stat()
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        beside.unlink(missing_ok=True)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             _write(handle, content, facts)
-            if path.read_bytes() != expected:
+            if _content(path) != expected:
                 raise BadInput.at(path.name, "was changed meanwhile: nothing was written")
             beside.replace(path)
         finally:
@@ -189,6 +201,11 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise BadInput.at(path.name, f"cannot be written ({error.strerror})") from None
+
+
+def _content(path: Path) -> bytes:
+    """`Unreadable` of what is no regular file: nothing waits for the writer of a FIFO."""
+    return read_source(path.parent, path.name, MAX_BYTES).content
 
 
 def _write(handle: int, content: bytes, facts: os.stat_result) -> None:

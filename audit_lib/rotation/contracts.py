@@ -22,6 +22,7 @@ class Schedule(Contract):
     service: Series[str]
     status: Series[str] = Field(isin=FRESHNESS)
     max_age_days: Series[pd.Int64Dtype]
+    period_stated: Series[bool]  # somebody gives this limit; else it is the policy's default
     advised_at: Series[Instant] = Field(nullable=True)  # rotate by; null: its age is not known
     possible_at: Series[Instant] = Field(nullable=True)  # it may be overdue from then on
     provable_at: Series[Instant] = Field(nullable=True)  # it is overdue from then on

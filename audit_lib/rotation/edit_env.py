@@ -39,6 +39,8 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     """
     old = current_value(content, name, loaders, place)
     new = change(old or "")
+    if old == new:
+        return content
     text, _ = decoded(content)
     lines = parse_env(content, loaders)
     found = [line for line in lines if line.name == name]

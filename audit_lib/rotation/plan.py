@@ -85,7 +85,8 @@ def plan_rotation(
     scope = whole.within(environment) if environment else whole
     leaks = None
     if mode == "compromised":
-        leaks = find_leaks(project, keeper, policy, found.entries, found.inventory, cache=user_cache())
+        entries, inventory = found.entries, found.inventory
+        leaks = find_leaks(project, keeper, policy, entries, inventory, stays=read.stays, cache=user_cache())
     scope = with_grace(scope) if mode == "grace" else scope
     return RotationPlan(project, policy, scope, read, given, environment, mode, leaks)
 

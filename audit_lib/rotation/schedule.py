@@ -29,6 +29,7 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
             "service": row.service,
             "status": row.status,
             "max_age_days": row.max_age_days,
+            "period_stated": row.period_stated,
             "advised_at": _advised(row),
             "possible_at": row.possibly_overdue_from_at,
             "provable_at": row.overdue_from_at,
@@ -47,12 +48,15 @@ def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFra
 
 def due_words(row: Any, as_of: datetime) -> str:
     """One row of `Schedule` as a sentence."""
-    place = SecretPlace.of(row)
-    if row.possible_at is None:
-        return f"{place}: its age is not known, so it may be overdue already"
+    place, limit = SecretPlace.of(row), f"({row.max_age_days} days)"
+    if not row.period_stated:
+        limit = f"({row.max_age_days} days, a default)"
     if row.provable_at is not None and row.provable_at <= as_of:
-        return f"{place}: overdue since {day_words(row.provable_at)}"
-    limit = f"({row.max_age_days} days)"
+        return f"{place}: overdue since {day_words(row.provable_at)}" + f" {limit}" * (not row.period_stated)
+    if row.possible_at is None and row.provable_at is None:
+        return f"{place}: its age is not known, so it may be overdue already"
+    if row.possible_at is None:
+        return f"{place}: may be overdue already, is overdue from {day_words(row.provable_at)} {limit}"
     possible = day_words(row.possible_at)
     if row.possible_at <= as_of:
         sure = "" if row.provable_at is None else f", is overdue from {day_words(row.provable_at)}"

@@ -62,8 +62,10 @@ def asked_after(changes: Iterable[StoreChange], asked: pd.DataFrame) -> pd.DataF
 
 
 def _change(store: Store, stays: list[Tenure], since: datetime, as_of: datetime) -> StoreChange:
-    current = stays[-1] if stays and stays[-1].fingerprint == store.fingerprint else None
-    earlier = [stay for stay in stays if stay is not current]
+    held = [stay for stay in stays if stay.fingerprint == store.fingerprint and stay.gone is None]
+    current = held[-1] if held else None
+    # What another writer's copy still has was not replaced by the value in place.
+    earlier = [stay for stay in stays if stay is not current and not (current and stay.gone is None)]
     fault = _unchanged(store, current, earlier, since)
     if fault:
         return StoreChange(store, *fault)

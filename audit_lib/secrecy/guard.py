@@ -32,7 +32,7 @@ class Guard:
         self._strong: frozenset[str] | None = None  # None: not yet classified, so all are
         self._open: frozenset[str] = frozenset()
         self._public = ""
-        self._built_from: tuple[object, ...] = ()
+        self._built_from: tuple[object, ...] | None = None
         self._scrubber = Scrubber()
 
     def watch(self, keeper: Keeper) -> None:
@@ -58,21 +58,21 @@ class Guard:
             self._keepers.clear()
             self._values.clear()
             self._strong, self._open, self._public = None, frozenset(), ""
+            self._scrubber, self._built_from = Scrubber(), None
 
     def scrubber(self) -> Scrubber:
         """The scrubber for what is known now."""
         with self.lock:
-            counts = (len(self._values), *map(len, self._keepers))
-            state = (counts, self._strong, self._open, self._public)
+            known = dict(self._values)
+            for keeper in self._keepers:
+                known.update(keeper.values())
+            state = (known, self._strong, self._open, self._public)
             if state != self._built_from:
-                self._scrubber = self._build()
+                self._scrubber = self._build(known)
                 self._built_from = state
             return self._scrubber
 
-    def _build(self) -> Scrubber:
-        known = dict(self._values)
-        for keeper in self._keepers:
-            known.update(keeper.values())
+    def _build(self, known: Mapping[str, str]) -> Scrubber:
         secret = {name: value for name, value in known.items() if name not in self._open}
         strong = secret if self._strong is None else secret.keys() & self._strong
         return Scrubber(secret.values(), [secret[name] for name in strong], self._public)
@@ -180,7 +180,7 @@ class _Messages:
         self._flush(scrubber, but=name)
         self._routes[name] = (stream, message["parent_header"], ident)
         text = self._tails.setdefault(name, Tail()).feed(scrubber, message["content"]["text"])
-        clean = {**message, "content": {"name": name, "text": scrubber.text(text)}}
+        clean = {**message, "content": {"name": name, "text": text}}
         return self._send(stream, clean, ident=ident) if text else clean
 
     def _flush(self, scrubber: Scrubber, but: str = "") -> None:

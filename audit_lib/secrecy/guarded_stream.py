@@ -9,7 +9,7 @@ from audit_lib.secrecy.scrub import Scrubber, Tail
 
 
 class GuardedStream(io.TextIOBase):
-    """Text in, scrubbed text out; what may begin a value is held back until more text decides."""
+    """Text in, scrubbed text out by lines; what may begin a value is held back until more text decides."""
 
     def __init__(self, scrubber: Callable[[], Scrubber], target: TextIO) -> None:
         self._scrubber = scrubber
@@ -45,12 +45,15 @@ class GuardedStream(io.TextIOBase):
             scrubber = self._scrubber()
             if scrubber.is_empty and not self._tail.pending:
                 return self._target.write(text)
-            self._target.write(scrubber.text(self._tail.feed(scrubber, text)))
+            self._target.write(self._tail.feed(scrubber, text))
         return len(text)
 
     def flush(self) -> None:
         """Pass on to the stream beneath; what may begin a value stays back."""
         if not self._target.closed:  # a stream that is thrown away flushes once more
+            with self._lock:
+                if self._tail.pending:
+                    self._target.write(self._tail.unended(self._scrubber()))
             self._target.flush()
 
     def release(self) -> None:

@@ -14,6 +14,7 @@ from audit_lib.secrecy.matcher import Gate
 # What stands between two lines of wrapped base64: in a file, a comment, a quoted mail, a JSON list of lines.
 # The number of signs is bounded, so that a file of blanks costs no more than any other.
 _LINE_BREAK = re.compile(rb"""[ \t"',]{0,8}(?:\\r)?(?:\r?\n|\\n)[ \t>#*"'|,]{0,64}""")
+_ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")  # a colour, a move of the cursor
 _START = b"H4sI"  # gzip's first three bytes
 _RUN = re.compile(rb"H4sI(?:[A-Za-z0-9+/_-]|\\?[\r\n][ \t]*|\\[rn])*={0,2}")
 _PLAIN = bytes.maketrans(b"-_", b"+/")
@@ -25,9 +26,18 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 
 def join_lines(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     """The content without its line breaks; pairs of a position in it and how much was left out before it."""
+    return _without(_LINE_BREAK, data)
+
+
+def without_colours(data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """As `join_lines`, without the codes for a terminal instead."""
+    return _without(_ANSI, data)
+
+
+def _without(pattern: re.Pattern[bytes], data: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     parts, breaks = [], []
     end = left_out = 0
-    for found in _LINE_BREAK.finditer(data):
+    for found in pattern.finditer(data):
         parts.append(data[end : found.start()])
         left_out += found.end() - found.start()
         end = found.end()

@@ -1,13 +1,12 @@
 """Removes known values from text and messages, in every form, also if a stream cuts one in two."""
 
-import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audit_lib.secrecy.forms import SHORTEST, WINDOW, forms, windows
 from audit_lib.secrecy.matcher import Matcher
-from audit_lib.secrecy.readings import readings, unpacked
+from audit_lib.secrecy.readings import before_joining, join_lines, readings, unpacked, without_colours
 from audit_lib.secrecy.spelled import SpelledSearch
 
 MARK = "[secret removed]"
@@ -15,11 +14,11 @@ DEEPEST = 100  # levels of a message: a display has a few
 # So many characters of a value may end a message; more are removed, since the rest may follow.
 _HARMLESS_PREFIX = 3
 
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-# Lines of base64 or of a long value that a writer wrapped.
-_WRAPPED = re.compile(r"(?<=[\w+/=-])[ \t]*\r?\n[ \t]*(?=[\w+/=-])")
+# Bytes of a line that are held back until it ends: a value may be spelled out in it.
+_LONGEST_LINE = 1 << 14
 
 Span = tuple[int, int]
+_Breaks = list[tuple[int, int]]
 
 
 class Scrubber:
@@ -45,10 +44,13 @@ class Scrubber:
         return not self._patterns
 
     def spans(self, data: bytes) -> list[Span]:
-        """Where known values are, as disjoint spans in order."""
+        """Where known values are, as disjoint spans in order; those too that layout cuts."""
         merged: list[Span] = []
         found = [(hit.start, hit.end) for hit in (*self._matcher.find(data), *self._spelled.find(data))]
         found += [(start, end) for start, end, inside in unpacked(data) if self._matcher.find(inside)]
+        for plain, breaks in _unlaid(data):
+            hits = (*self._matcher.find(plain), *self._spelled.find(plain))
+            found += [(_before(hit.start, breaks), _before(hit.end - 1, breaks) + 1) for hit in hits]
         for start, end in sorted(found):
             if merged and start < merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(merged[-1][1], end))
@@ -59,10 +61,24 @@ class Scrubber:
     def unfinished(self, data: bytes, spans: list[Span]) -> int:
         """Where the longest end of `data` starts that may begin a value; its length if there is none."""
         inside = {position for start, end in spans for position in range(start + 1, end)}
-        for start in range(max(0, len(data) - self._longest + 1), len(data)):
-            if data[start : start + 1] in self._heads and start not in inside and self._begins(data[start:]):
-                return start
-        return len(data)
+        return next((start for start in self._starts(data, 1) if start not in inside), len(data))
+
+    def cut_by_layout(self, data: bytes, spans: list[Span]) -> int:
+        """As `unfinished`, where colour codes or a line break follow more than a harmless beginning."""
+        inside = {position for start, end in spans for position in range(start, end)}
+        places = [
+            place
+            for plain, breaks in _unlaid(data)
+            for start in self._starts(plain, _HARMLESS_PREFIX + 1)
+            if (place := _before(start, breaks)) not in inside
+        ]
+        return min(places, default=len(data))
+
+    def _starts(self, data: bytes, least: int) -> Iterator[int]:
+        """Where ends of `data` of at least so many bytes begin that may begin a value, the longest first."""
+        for start in range(max(0, len(data) - self._longest + 1), len(data) - least + 1):
+            if data[start : start + 1] in self._heads and self._begins(data[start:]):
+                yield start
 
     def _begins(self, end: bytes) -> bool:
         place = bisect_left(self._patterns, end)
@@ -72,14 +88,9 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """The text without known values; also those that colour codes or line breaks cut are removed."""
-        if not self._patterns:
-            return text
-        clean = self._once(text)
-        for between in (_ANSI, _WRAPPED):
-            plain = between.sub("", clean)
-            if plain != clean and self.spans(encode(plain)):
-                clean = self._once(plain)
-        return clean
+        data = encode(text)
+        spans = self.spans(data) if self._patterns else []
+        return render(data, spans, 0, len(data)) if spans else text
 
     def cell(self, text: str) -> str:
         """The text as `text` gives it; the mark alone if a value is in it once it is unescaped."""
@@ -87,11 +98,6 @@ class Scrubber:
         if self._patterns and any(self.spans(encode(one)) for one in readings(clean)):
             return MARK
         return clean
-
-    def _once(self, text: str) -> str:
-        data = encode(text)
-        spans = self.spans(data)
-        return render(data, spans, 0, len(data)) if spans else text
 
     def binary(self, data: bytes) -> bytes:
         """The bytes with known values overwritten, so that lengths and offsets stay."""
@@ -120,7 +126,7 @@ class Scrubber:
 
 
 class Tail:
-    """One stream's end that may be the beginning of a value: held back until more text decides."""
+    """One stream's last line, in which a value may be spelled out, and what may begin one: held back."""
 
     def __init__(self) -> None:
         self._data = b""
@@ -132,11 +138,25 @@ class Tail:
         return self._sent < len(self._data)
 
     def feed(self, scrubber: Scrubber, text: str) -> str:
-        """What may go out of the text so far."""
-        data = self._data + encode(text)
+        """What may go out of the text so far: whole lines."""
+        data = self._data = self._data + encode(text)
+        if not {"\n", "\r"} & set(text) and len(data) < _LONGEST_LINE:
+            return ""
         spans = scrubber.spans(data)
-        keep = scrubber.unfinished(data, spans)
+        keep = self._keep(scrubber, data, spans)
         return self._emit(data, spans, keep, max(keep, self._sent))
+
+    def unended(self, scrubber: Scrubber) -> str:
+        """What may go out of a line that has not ended, for whoever waits to read it."""
+        data = self._data
+        spans = scrubber.spans(data)
+        until = min(scrubber.unfinished(data, spans), scrubber.cut_by_layout(data, spans))
+        return self._emit(data, spans, self._keep(scrubber, data, spans), max(until, self._sent))
+
+    def _keep(self, scrubber: Scrubber, data: bytes, spans: list[Span]) -> int:
+        """Where begins what further text may show to be a value."""
+        line = max(data.rfind(b"\n") + 1, data.rfind(b"\r") + 1, len(data) - _LONGEST_LINE // 2)
+        return min(line, scrubber.unfinished(data, spans), scrubber.cut_by_layout(data, spans))
 
     def flush(self, scrubber: Scrubber) -> str:
         """All that was held back; a longer beginning of a value goes out as the mark."""
@@ -145,13 +165,29 @@ class Tail:
         keep = scrubber.unfinished(data, spans)
         if len(data) - keep > _HARMLESS_PREFIX:
             spans = [*[span for span in spans if span[1] <= keep], (keep, len(data))]
-        return self._emit(data, spans, keep, len(data))
+        return self._emit(data, spans, self._keep(scrubber, data, spans), len(data))
 
     def _emit(self, data: bytes, spans: list[Span], keep: int, until: int) -> str:
         text = render(data, spans, self._sent, until)
         self._data = data[keep:]
         self._sent = until - keep
         return text
+
+
+def _unlaid(data: bytes) -> Iterator[tuple[bytes, list[_Breaks]]]:
+    """The text without colour codes, then without line breaks too, where there are any."""
+    plain, codes = without_colours(data)
+    if codes:
+        yield plain, [codes]
+    lines, breaks = join_lines(plain)
+    if breaks:
+        yield lines, [breaks, codes]
+
+
+def _before(position: int, layers: Iterable[_Breaks]) -> int:
+    for breaks in layers:
+        position = before_joining(position, breaks)
+    return position
 
 
 def render(data: bytes, spans: list[Span], start: int, end: int) -> str:

@@ -126,6 +126,7 @@ class Freshness(Contract):
     value_age_days_min: Series[float] = Field(nullable=True)  # value clock
     value_age_days_max: Series[float] = Field(nullable=True)
     max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
+    period_stated: Series[bool]  # somebody gives this period; else it is the policy's default
     strict_max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)  # the guide's one period for all
     strict_status: Series[str] = Field(isin=("", *FRESHNESS))  # by that one; "" where it states none
     overdue_from_at: Series[Instant] = Field(nullable=True)  # provably overdue from

@@ -78,6 +78,7 @@ def _row(item: Any, pieces: Rows, policy: Policy, as_of: datetime) -> dict[str, 
         "value_age_days_min": _at_least(as_of, value_hi),
         "value_age_days_max": _at_most(as_of, value_lo),
         "max_age_days": item.max_age_days,
+        "period_stated": bool(item.period_stated),
         "strict_max_age_days": strict,
         "strict_status": "" if stricter is None else _verdict(stricter, age, pieces, policy, as_of)[0],
         "overdue_from_at": None if period is None or age.hi_at is None else age.hi_at + period,
@@ -146,6 +147,8 @@ def _exempt(item: Any, pieces: Rows) -> str:
     """Why no age is to be known here; "" if one is."""
     if item.max_age_days is None:
         return "no limit in the policy"
+    if item.public and item.exposure_severity == "info":
+        return "public by the policy: it protects nothing, so it has no age"
     if item.state in NOTHING_IN_FORCE:
         effective = [row for row in pieces["claim"] if row.clock == "effective"]
         return str(effective[-1].text) if effective else NOTHING_IN_FORCE[item.state]

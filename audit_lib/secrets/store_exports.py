@@ -135,7 +135,11 @@ def _github(entry: _Entry) -> Iterator[StoreDate]:
 
 def _one_password(entry: _Entry) -> Iterator[StoreDate]:
     """An item: its concealed fields by their labels, else the item by its title."""
-    fields = [one for one in entry.facts.get("fields") or () if isinstance(one, dict)]
+    listed = entry.facts.get("fields") or []
+    if not isinstance(listed, list):
+        entry.export.faults.append(f"{entry.place}: fields is not a list")
+        return
+    fields = [one for one in listed if isinstance(one, dict)]
     entry.export.holds_values |= any(one.get("value") for one in fields)
     concealed = [one.get("label") for one in fields if one.get("type") == "CONCEALED"]
     labels = [text for text in concealed if isinstance(text, str) and _NAME.fullmatch(text)]

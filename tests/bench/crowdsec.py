@@ -21,7 +21,7 @@ from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.ledger import Ledger
 from audit_lib.logins.detections import Traffic, detect, detection_policy, gather
 from audit_lib.logins.detections.scans_and_errors import PROBED
-from audit_lib.logins.detections.told_failures import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.project import LogSource, Project
 from audit_lib.project.policy import bundled_policy

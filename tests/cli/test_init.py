@@ -50,7 +50,7 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
     assert [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets] == [
         ("backend", "ALGOLIA_ADMIN_KEY", "secret", "whole", "optional"),
         ("backend", "ALGOLIA_APP_ID", "identifier", "whole", "always"),
-        ("backend", "ALLOWED_HOSTS", "setting", "whole", "always"),
+        ("backend", "ALLOWED_HOSTS", "setting", "whole", "optional"),
         ("backend", "CELERY_BROKER_URL", "secret", "password", "optional"),
         ("backend", "DATABASE_URL", "secret", "password", "always"),
         ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
@@ -59,11 +59,30 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
         ("backend", "SENTRY_DSN", "secret", "whole", "optional"),
         ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
         ("frontend", "VITE_API_TOKEN", "secret", "whole", "optional"),
-        ("frontend", "VITE_API_URL", "setting", "whole", "always"),
+        ("frontend", "VITE_API_URL", "setting", "whole", "optional"),
         ("frontend", "VITE_FLAG", "setting", "whole", "optional"),
         ("frontend", "VITE_MAPS_KEY", "secret", "whole", "optional"),
         ("frontend", "VITE_STRIPE_PUBLIC_KEY", "setting", "whole", "optional"),
     ]
+
+
+def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Path) -> None:
+    """Neither an example's line nor a read with a default is a demand, and no limit is invented."""
+    run_init(
+        write(
+            tmp_path / "api",
+            {
+                ".env.example": "BILLING_TOKEN=change-me\nMAIL_TOKEN=change-me\nDEPLOY_TOKEN=change-me\n",
+                "app.py": (
+                    'import os\nBILLING = os.environ["BILLING_TOKEN"]\nMAIL = os.environ.get("MAIL_TOKEN")\n'
+                ),
+            },
+        )
+    )
+    policy = choose_policy(load_project(tmp_path / "api"))
+    required = {rule.name: rule.required for rule in policy.secrets}
+    assert required == {"BILLING_TOKEN": "always", "DEPLOY_TOKEN": "optional", "MAIL_TOKEN": "optional"}
+    assert not any(rule.period_stated for rule in policy.secrets)
 
 
 def test_guesses_are_marked_and_places_named(shop: Path) -> None:

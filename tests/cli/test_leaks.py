@@ -58,13 +58,13 @@ def run(plot: Plot, *args: str, cache: Path, code: int = 0) -> Any:
 def test_the_table_says_what_is_in_force(project: Plot, tmp_path: Path) -> None:
     """The totals, a line for each leak, what is in force first, what was left out, and what to do."""
     lines = run(project, "--no-patterns", cache=tmp_path).output.splitlines()
-    force = "0 in force in production, 1 in force elsewhere, 0 not known to be in force, 1 not in force"
+    force = "0 in force in production, 1 in force elsewhere, 1 not known to be in force, 0 not in force"
     assert lines[0] == f"2 leaks: {force}; 0 possible passwords; 0 templates and weak defaults"
     assert lines[1].startswith("API_TOKEN: IN FORCE in development, first ")
     assert "at HEAD, 2 occurrences, leak-" in lines[1]
     assert lines[2].endswith("docs/my notes é.md:1 (plain)")
     assert lines[3] == "    working tree docs/my notes é.md:1 (plain)"
-    assert lines[4].startswith("API_TOKEN: not in force, ")
+    assert lines[4].startswith("API_TOKEN: not known to be in force, ")
     assert lines[5] == "    log backend/logs/app.log:2 (plain)"
     assert any(line.startswith("partly: 1 value (DB_PASSWORD): has under 8 characters") for line in lines)
     assert lines[-1].startswith("do first: rotate API_TOKEN now")
@@ -333,4 +333,4 @@ def test_reports_of_scanners_are_joined(project: Plot, tmp_path: Path, shared: P
     args = ("--no-patterns", "--import", str(report), "--format", "json")
     record = json.loads(run(project, *args, cache=shared).output)
     told = {(leak["variable"], leak["force"]) for leak in record["leaks"]}
-    assert told == {("API_TOKEN", "in force"), ("API_TOKEN", "not in force"), ("generic", "not known")}
+    assert told == {("API_TOKEN", "in force"), ("API_TOKEN", "not known"), ("generic", "not known")}

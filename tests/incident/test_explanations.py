@@ -1,5 +1,6 @@
 """Explanations by the detections: what is not seen never counts, and each is about what was asked."""
 
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
@@ -8,15 +9,18 @@ import pytest
 
 from audit_lib.base.clock import iso
 from audit_lib.incident.explanations import tabulate_explanations
-from audit_lib.incident.investigation import Investigation
+from audit_lib.incident.investigation import Investigation, LastComputed
+from audit_lib.incident.pairs import unequal_pairs
 from audit_lib.incident.question import Question
+from audit_lib.incident.symptoms import tabulate_symptoms
 from audit_lib.incident.where_to_look import loud_addresses, tabulate_suspicions
 from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
+from audit_lib.logins.requests import Window
 from audit_lib.project import load_project
 from audit_lib.project.load import instant_of, remember_sample
-from audit_lib.report.incident_screen import incident_stands_out
+from audit_lib.report.incident_screen import incident_headline, incident_stands_out
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 from tests.support.sample_copy import write_sample
 
@@ -186,3 +190,85 @@ def test_one_set_of_thresholds(tmp_path: Path) -> None:
     detected = tabulate_window_detections(found).set_index("detection")
     assert detected.loc["A1", "verdict"] == "none"
     assert _explained(found).loc["brute force", "verdict"] == "unlikely"
+
+
+def _halves(found: Investigation, environment: str) -> Investigation:
+    """The investigation where the halves of a pair differ now, in one environment alone."""
+    halves = found.drift[found.drift["why"].eq("pairing")].head(1)
+    apart = halves.assign(environment=environment, other_environment=environment, relation="different")
+    return replace(found, drift=apart, computed=LastComputed())
+
+
+def test_a_pair_of_development_explains_nothing_in_production(tmp_path: Path) -> None:
+    """Nor does one of production that broke after the window; one that differs in it does."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    now = _halves(_opened(tmp_path), "production")
+    assert unequal_pairs(now) == ("API_TOKEN and NEXT_PUBLIC_API_TOKEN differ in production",)
+    assert unequal_pairs(_halves(now, "development")) == ()
+    fresh = now.inventory["secret"].eq("API_TOKEN")
+    new = now.inventory.assign(fingerprint=now.inventory["fingerprint"].mask(fresh, "0" * 16))
+    broke_later = replace(now, inventory=new, computed=LastComputed())
+    assert unequal_pairs(broke_later) == unequal_pairs(now)
+    then = Window(INCIDENT - pd.Timedelta(days=20), INCIDENT)
+    earlier = replace(broke_later, window=then, computed=LastComputed())
+    assert unequal_pairs(earlier) == ()
+    assert "differ already in the window" in _explained(earlier).loc["pair break", "missing"]
+
+
+def test_a_leak_of_development_is_no_attack_on_production(tmp_path: Path) -> None:
+    """A value that leaked elsewhere, or after the window, speaks for no use of it in the window."""
+    plant(tmp_path, "leaked and used", 0)
+    audit = tmp_path / "audit.toml"
+    text = audit.read_text("utf-8")
+    log = text.index("[[log]]")
+    elsewhere = text[:log].replace('environment = "production"', 'environment = "development"') + text[log:]
+    explained = _explained(_opened(tmp_path))
+    assert explained.loc["leaked and used", "speaks_for"].startswith("known to have leaked: ")
+    audit.write_text(elsewhere, "utf-8")
+    remember_sample(tmp_path)
+    rmtree(tmp_path / ".audit" / "ledger")
+    found = _opened(tmp_path)
+    assert "JWT_SECRET_KEY" in set(found.leaks["variable"])
+    told = _explained(found).loc["leaked and used"]
+    assert told["speaks_for"] == ""
+    assert "of development" in told["missing"]
+
+
+def test_an_outage_is_not_told_as_an_attack(sample: Path) -> None:
+    """That a value has leaked is no sign that somebody used it: nobody is named, so no attack is claimed."""
+    outage = _of_sample(sample, "2026-09-24T09:00Z", "2026-09-24T14:00Z")
+    said = incident_headline(outage).text.splitlines()[2]
+    assert "an attack" not in said
+    assert "leaked" not in said
+
+
+def test_refusals_on_routes_that_are_no_login_are_not_called_logins(tmp_path: Path) -> None:
+    """Of 60 refused requests for orders nobody can say that somebody guessed logins."""
+    plant(tmp_path, "brute force", 0)
+    said = incident_headline(_opened(tmp_path)).text
+    assert "Somebody sent requests that were refused." in said
+    assert "guessed logins" not in said
+
+
+def test_who_was_answered_for_months_is_not_new(tmp_path: Path) -> None:
+    """An address with answers before the window is known, also while only errors come back."""
+    plant(tmp_path, "our own bundle explains the sighting", 0)
+    office = "192.0.2.200"
+    line = '{} INFO:     {}:50000 - "GET {} HTTP/1.1" {}\n'
+    days = [(-24 * 60 * day, "/", "200 OK") for day in range(2, 30)]
+    log = tmp_path / LOG
+    lines = log.read_text("utf-8").splitlines(keepends=True)
+    for minutes, route, status in (*days, (5, "/", "500 Internal Server Error")):
+        at = f"{INCIDENT + pd.Timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S}"
+        lines.append(line.format(at, office, route, status))
+    log.write_text("".join(sorted(lines)), "utf-8")
+    clients = _opened(tmp_path).clients.set_index("client")
+    assert clients.loc[office, "classification"] == "known"
+
+
+def test_lists_that_were_read_are_not_called_unread(sample: Path) -> None:
+    """Who left and which provider was breached is what the lists say; without lists that is said."""
+    told = tabulate_symptoms(_of_sample(sample, "2026-09-10")).set_index("symptom")["diagnosis"]
+    assert "audit/leavers.csv" in told["somebody with access left"]
+    assert "audit/breaches.csv" in told["a provider reports a breach"]
+    assert not told.str.contains("no list of people was read|no provider was asked").any()

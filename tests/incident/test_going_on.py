@@ -150,7 +150,7 @@ def test_another_attack_of_others_is_told_too(tmp_path: Path) -> None:
     other = "203.0.114.9"
     _rewrite(tmp_path, None, *((1500 + number / 10, other, 401) for number in range(60)))
     said = screen.incident_headline(_opened(tmp_path, 3)).text
-    assert "A leaked value may have been used. Somebody guessed logins." in said
+    assert "A leaked value may have been used. Somebody sent requests that were refused." in said
 
 
 @pytest.fixture(scope="module")

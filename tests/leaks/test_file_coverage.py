@@ -7,12 +7,18 @@ import random
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from audit_lib.leaks.contracts import Leaks
+from audit_lib.leaks.next_step import exit_code
+from audit_lib.leaks.whole_search import shows_no_leak
 from tests.leaks.test_search import met, search
 from tests.support.fakes import fake_value
+from tests.support.packed import pdf, png, zipped
+from tests.support.planter import new_plot
 
 VALUE = fake_value("file coverage")
 NOISE = random.Random(7).randbytes(5000)
@@ -41,6 +47,10 @@ def _store(path: Path) -> None:
     (path / "pack").write_text(VALUE)
 
 
+def _begins_with(magic: bytes, path: Path) -> None:
+    path.write_bytes(magic + NOISE)
+
+
 # A name, what makes it, the reason that is given for it.
 LEFT_OUT: tuple[tuple[str, Callable[[Path], object], str], ...] = (
     ("link", lambda path: path.symlink_to("/etc/hostname"), "is a symbolic link, which is not followed"),
@@ -49,6 +59,17 @@ LEFT_OUT: tuple[tuple[str, Callable[[Path], object], str], ...] = (
     ("large.zip", lambda path: _zip(path, NOISE), "the zip is larger than 4,096 bytes and was not opened"),
     ("nested.tar", _tar_of_gzip, "a member is itself a gzip: its content was not searched"),
     ("cut.gz", lambda path: path.write_bytes(gzip.compress(NOISE)[:900]), "the gzip is broken or not"),
+    *(
+        (f"a.{ending}", partial(_begins_with, magic), f"is a {kind}, which cannot be opened")
+        for ending, magic, kind in (
+            ("7z", b"7z\xbc\xaf\x27\x1c", "7z archive"),
+            ("rar", b"Rar!\x1a\7\1\0", "rar archive"),
+            ("lz4", b"\x04\x22\x4d\x18", "lz4 file"),
+            ("bundle", b"# v2 git bundle\n", "git bundle"),
+        )
+    ),
+    ("locked.pdf", lambda path: path.write_bytes(b"%PDF-1.7 /Encrypt 1 0 R"), "the pdf has a password"),
+    ("old.pdf", lambda path: path.write_bytes(b"%PDF-1.7 obj/LZWDecode stream\n"), "a stream packed in an"),
     ("vendor/lib/.git/objects", _store, "is the object store of a submodule or of another repository"),
 )  # fmt: skip
 
@@ -73,6 +94,41 @@ def test_what_is_left_out_is_named(
         assert any(reason in text for text in told.loc[told["place"] == name, "reason"])
         assert list(found.coverage.loc[found.coverage["place"] == ".", "state"]) == ["partly"]
         assert list(met(found, keeper, VALUE)["path"]) == ["notes.txt"]
+
+
+PACKED = {
+    "prefixed.zip": (lambda: b"#!/bin/sh\n" * 9 + zipped(VALUE.encode()), "plain in zip"),
+    "page.pdf": (lambda: pdf(VALUE.encode()), "plain in pdf"),
+    "plot.png": (lambda: png(VALUE.encode()), "plain in png"),
+    "two.gz": (lambda: gzip.compress(b"first") + gzip.compress(VALUE.encode()), "plain in gzip"),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("committed", [False, True], ids=["on disk", "in git"])
+def test_what_is_packed_in_a_file_is_found(name: str, committed: bool, tmp_path: Path) -> None:
+    """A zip behind a program, a PDF's deflated stream, a picture's packed text, a second stream."""
+    make, encoding = PACKED[name]
+    plot = new_plot(tmp_path / "project")
+    if committed:
+        plot.commit(name, make())
+        (plot.root / name).unlink()
+    else:
+        plot.file(name, make())
+    found, keeper = search(plot.root, {"TOKEN": VALUE}, tmp_path)
+    assert list(met(found, keeper, VALUE)["encoding"]) == [encoding]
+
+
+@pytest.mark.parametrize("bundle", ["a.bundle", "a.7z"])
+def test_what_git_holds_and_cannot_be_opened_is_named(bundle: str, tmp_path: Path) -> None:
+    """It is neither clean nor everything: the search was partly, and the exit code says so."""
+    plot = new_plot(tmp_path / "project")
+    plot.commit(bundle, (b"7z\xbc\xaf\x27\x1c" if bundle == "a.7z" else b"# v2 git bundle\n") + NOISE)
+    (plot.root / bundle).unlink()
+    coverage = search(plot.root, {"TOKEN": VALUE}, tmp_path)[0].coverage
+    assert coverage["reason"].str.contains("which cannot be opened").any()
+    assert exit_code(Leaks.of([]), coverage, ("in-force",)) == 2
+    assert not shows_no_leak(coverage)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

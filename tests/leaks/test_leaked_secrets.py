@@ -5,9 +5,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.contracts import Exposure, LeakPlaces, Leaks
+from audit_lib.leaks.contracts import Exposure, LeakCoverage, LeakPlaces, Leaks, LeakTargets, Sightings
+from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.leaks.next_step import exit_code
+from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.leaks.urgency import with_force
+from audit_lib.ledger.tenures import SecretPlace, SnapshotLook, Tenure
 from tests.support.rows import rows_of
 
 DAY = pd.Timestamp("2026-05-01", tz="UTC")
@@ -66,12 +70,98 @@ def test_the_order_of_urgency() -> None:
         (({"fingerprint": "API_TOKEN"},), "in force"),
         (({"fingerprint": "other"},), "not in force"),
         (({"fingerprint": "other"}, {"fingerprint": None, "state": "not supplied"}), "not known"),
+        (({"fingerprint": "other", "environment": "development"},), "not known"),
+        (({"fingerprint": "other"}, {"fingerprint": "third", "environment": "staging"}), "not in force"),
+        (
+            (
+                {"fingerprint": "other"},
+                {"fingerprint": "third", "environment": "staging", "service": "worker"},
+            ),
+            "not known",
+        ),
     ],
 )
 def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -> None:
-    """A leaked value is not in force only if another one was seen in each place of its secret."""
+    """A leaked value is not in force only if another one was seen in each place of its secret, production of
+    each service among them: a name in development proves nothing of it."""
     table = with_force(Leaks.of([leak("API_TOKEN")]), rows_of("inventory", *homes))
     assert list(table["force"]) == [force]
+    assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == (3 if force == "not known" else 0)
+
+
+def test_what_stands_in_a_file_that_deploys_is_not_called_replaced() -> None:
+    """Another value of that name in an env file does not say what another file's service uses."""
+    homes = rows_of("inventory", {"fingerprint": "other"})
+    table = with_force(Leaks.of([leak("API_TOKEN")]), homes, standing=["API_TOKEN"])
+    assert list(table["force"]) == ["not known"]
+
+
+def stay(fingerprint: str, gone: str | None, environment: str = "production") -> Tenure:
+    """One value's stay until a snapshot in September saw another."""
+    look = SnapshotLook(DAY.to_pydatetime(), "ledger#1", fingerprint)
+    after = SnapshotLook(pd.Timestamp("2026-09-05", tz="UTC").to_pydatetime(), "ledger#2", gone)
+    home = SecretPlace("API_TOKEN", environment, "backend")
+    return Tenure(home, fingerprint, look, look, gone=after if gone else None)
+
+
+@pytest.mark.parametrize(
+    ("homes", "stays", "force", "status", "reason"),
+    [
+        ((), [stay("f", "g")], "not in force", "historic", "leaked before, rotated by 5 Sep 2026"),
+        (
+            ({"fingerprint": "g"},),
+            [stay("f", "g")],
+            "not in force",
+            "historic",
+            "leaked before, rotated by 5 Sep 2026",
+        ),
+        (
+            ({"fingerprint": None, "state": "not supplied"},),
+            [stay("f", "g")],
+            "not in force",
+            "historic",
+            "leaked before, rotated by 5 Sep 2026",
+        ),
+        ((), [stay("f", None)], "not known", "unknown", "what is in force there was not supplied"),
+        (
+            (),
+            [stay("f", "g", "staging")],
+            "not known",
+            "unknown",
+            "another value is in force there, but nothing shows that it replaced this one",
+        ),
+        ((), [stay("other", "g")], "not known", "unknown", "nobody gave this value"),
+        (
+            ({"fingerprint": "f"},),
+            [stay("f", "g")],
+            "in force",
+            "emergency",
+            "the leaked value is in force: rotate now",
+        ),
+    ],
+)
+def test_the_ledger_knows_a_rotated_value_again(
+    homes: tuple[dict[str, Any], ...], stays: list[Tenure], force: str, status: str, reason: str
+) -> None:
+    """A value that a pattern finds, and that no source holds any more, is the earlier one of its secret."""
+    inventory = rows_of("inventory", *homes)
+    seen = {
+        "fingerprint": "f", "matched": "exact", "place": "commit", "path": "a.py", "line": 3, "commit": "c1",
+        "encoding": "plain", "authored_at": DAY, "committed_at": DAY, "at_head": True, "reachable": True,
+        "occurrences": 1,
+    }  # fmt: skip
+    target = {
+        "fingerprint": "f", "variable": "token of a kind", "names": "token of a kind",
+        "in_force": "production" if force == "in force" else "", "kind": "pattern", "searched": "everywhere",
+        "reason": "",
+    }  # fmt: skip
+    table, _ = tabulate_leaks(Sightings.of([seen]), LeakTargets.of([target]), inventory, stays=stays)
+    known = "API_TOKEN" if stays[0].fingerprint == "f" else "token of a kind"
+    assert (table["variable"].item(), table["force"].item()) == (known, force)
+    exposure = tabulate_exposure(table, inventory, rows_of("freshness"), DAY.to_pydatetime(), stays)
+    assert list(zip(exposure["secret"], exposure["status"], exposure["reason"], strict=True)) == [
+        (known, status, reason)
+    ]
 
 
 def exposed(secret: str, status: str, environment: str = "production", **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The search for what nobody gave: history, messages and files, by shape and then by value."""
 
+import gzip
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,15 @@ from audit_lib.leaks.git_objects import Listing, list_objects
 from audit_lib.leaks.history_walk import LazyWalk
 from audit_lib.leaks.pattern_objects import PatternSearch, search_pattern_objects
 from audit_lib.leaks.scan_cache import Memory
-from audit_lib.leaks.search import quiet
+from audit_lib.leaks.search import dated_lines, quiet, search_leaks
 from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.project import Project
+from audit_lib.leaks.tabulate import tabulate_leaks
+from audit_lib.logins.formats_of import formats_of
+from audit_lib.project import LogSource, Project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
+from tests.leaks.test_search import targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot
 
@@ -35,6 +39,23 @@ def audit(root: Path, tmp_path: Path) -> tuple[LeakAudit, Keeper]:
         cache=tmp_path / "cache",
     )
     return found, keeper
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) -> None:
+    """Since when it can be read is known: the line says so; of a line without a time it is not known."""
+    keeper, value = Keeper(Key(b"k" * 32, "file")), fake_value("in a log")
+    lines = f"GET /\n2026-08-20 03:00:07 INFO token={value}\n".encode()
+    path = "logs/app.log.1.gz" if packed else "logs/app.log"
+    (tmp_path / "p" / "logs").mkdir(parents=True)
+    (tmp_path / "p" / path).write_bytes(gzip.compress(lines) if packed else lines)
+    project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
+    targets = targets_of(keeper, {"TOKEN": value})
+    found = search_leaks(project, keeper, targets)
+    dated = dated_lines(found.sightings, project, formats_of(project, bundled_policy("paiid")))
+    leak = tabulate_leaks(dated, targets, Inventory.of([]))[0].iloc[0]
+    assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
+    assert leak["first_commit"] == ""
 
 
 def test_one_leak_for_each_secret(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_leak_on_disk_alone_has_no_first_commit() -> None:
 
 
 def test_an_identifier_is_of_places_and_names_alone() -> None:
-    """Another key gives other fingerprints, and the same ids: of kind, variable, path and ordinal."""
+    """Each run without a key gives other fingerprints, and the same ids: of kind, variable, path, ordinal."""
     met = [("f", "a.py", at(5)), ("g", "a.py", at(6)), ("h", "b.py", at(1))]
     ids = []
     for key in ("one", "other"):
@@ -77,7 +77,21 @@ def test_an_identifier_is_of_places_and_names_alone() -> None:
         ids.append(list(table["leak_id"]))
     assert ids[0] == ids[1]
     about = [("b.py", 1), ("a.py", 1), ("a.py", 2)]
-    assert ids[0] == [leak_id("leak", "API_TOKEN", path, ordinal) for path, ordinal in about]
+    assert ids[0] == [leak_id("leak", "API_TOKEN", path, str(ordinal)) for path, ordinal in about]
+
+
+def test_under_a_key_no_date_names_a_leak() -> None:
+    """A commit that is dated before all others renames none: the id follows from the keyed fingerprint."""
+    targets = LeakTargets.of([target(), target(fingerprint="a")])
+    forged = sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))
+    named = [
+        tabulate_leaks(Sightings.of(met), targets, NO_INVENTORY, keyed=True)[0].set_index("fingerprint")[
+            "leak_id"
+        ]
+        for met in ([sighting()], [sighting(), forged])
+    ]
+    assert named[0]["f"] == named[1]["f"] == leak_id("f")
+    assert named[1]["a"] != named[1]["f"]
 
 
 def test_a_later_leak_leaves_the_others_their_names() -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, all_heads, append, current_key_ids, read_ledger
-from audit_lib.ledger.entry import GENESIS
+from audit_lib.ledger.chain import read_chain
+from audit_lib.ledger.entry import GENESIS, sealed_line
+from audit_lib.ledger.known_heads import heads_of, write_entry
 from audit_lib.secrecy.keeper import Key
 
 KEY = Key(b"1" * 32, "file")
@@ -360,3 +362,96 @@ def test_a_dangling_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
     (folder / ".gitignore").symlink_to(tmp_path / "outside")
     append(folder, KEY, decision(8), days(8), "alice")
     assert not (tmp_path / "outside").exists()
+
+
+THEIRS = Key(b"5" * 32, "file")
+
+
+def forge(folder: Path, number: int, writer: str = "alice", at: float = 6) -> None:
+    """Add an acceptance under an invented key to the end of a chain, well linked, as anyone could."""
+    last = read_chain(folder / f"{writer}.jsonl").entries[-1]
+    line = sealed_line(THEIRS, last, decision(number), days(at), writer, project=last.project, heads={})
+    with (folder / f"{writer}.jsonl").open("ab") as chain:
+        chain.write(line)
+
+
+def test_nothing_is_written_behind_an_entry_that_is_not_vouched_for(folder: Path) -> None:
+    """`append` names it and refuses: what it wrote would vouch for it. Another writer goes on."""
+    forge(folder, 90)
+    with pytest.raises(BadInput, match=f"alice#7: is under key {THEIRS.key_id}, but nothing"):
+        append(folder, KEY, decision(8), days(8), "alice")
+    assert len(lines_of(folder)) == 7
+    append(folder, KEY, decision(8), days(8), "bob")
+    ids = {entry.body["id"] for entry in read_ledger(folder, KEY).entries}
+    assert ids == {*(f"check/{number}" for number in (0, 1, 2, 3, 4, 5, 8))}
+
+
+@pytest.mark.parametrize("line", ["a MAC that is not the key's", "another writer's"])
+def test_a_tail_of_no_own_is_refused(folder: Path, line: str) -> None:
+    """A last entry under the key's id with another MAC, or of another chain, is not built upon."""
+    append(folder, KEY, decision(7), days(7), "bob")
+    if line == "another writer's":
+        rewrite(folder, [*lines_of(folder), *lines_of(folder, "bob")])
+    else:
+        rewrite(folder, relinked(folder, "forged"))
+    with pytest.raises(BadInput, match=r"MAC mismatch|another writer's chain"):
+        append(folder, KEY, decision(8), days(8), "alice")
+
+
+def test_a_later_entry_vouches_for_none_under_another_key(folder: Path) -> None:
+    """What 0.2.0 wrote behind a forged entry does not make it count: only a bridge's heads do."""
+    forge(folder, 90)
+    last = read_chain(folder / "alice.jsonl").entries[-1]
+    own = sealed_line(KEY, last, decision(8), days(8), "alice", project=last.project, heads={})
+    rewrite(folder, [*lines_of(folder), own.rstrip()])
+    ledger = read_ledger(folder, KEY)
+    assert [entry.body["id"] for entry in ledger.entries] == [*(f"check/{n}" for n in range(6)), "check/8"]
+    assert [fault.place for fault in ledger.faults] == ["ledger alice#7"]
+    assert all_heads(folder, KEY)["alice"].startswith("6:")  # what a bridge may vouch for
+
+
+def test_what_is_put_before_a_bridge_s_head_does_not_count(folder: Path) -> None:
+    """A bridge vouches along the links alone: an entry between them is left out."""
+    append(folder, NEW, bridge(folder), days(7), "bob")
+    first = read_chain(folder / "alice.jsonl").entries[0]
+    line = sealed_line(THEIRS, first, decision(90), days(1), "alice", project=first.project, heads={})
+    before = lines_of(folder)
+    rewrite(folder, [before[0], line.rstrip(), *before[1:]])
+    ledger = read_ledger(folder, NEW)
+    assert "check/90" not in {entry.body.get("id") for entry in ledger.entries}
+    assert len(ledger.of_kind("acceptance")) == 6
+
+
+def test_an_entry_that_names_another_s_place_does_not_take_it_out(folder: Path) -> None:
+    """A forged entry that gives itself a sound entry's writer and number is left out alone."""
+    project = read_chain(folder / "alice.jsonl").entries[0].project
+    line = sealed_line(THEIRS, None, decision(90), days(1), "alice", project=project, heads={})
+    rewrite(folder, [line.rstrip()], "mallory")
+    assert [entry.body["id"] for entry in read_ledger(folder, KEY).entries] == [
+        f"check/{n}" for n in range(6)
+    ]
+
+
+def test_a_chain_that_nothing_vouches_for_is_not_missed(folder: Path) -> None:
+    """Its heads are neither remembered nor published, and what it says of others is no fault of theirs."""
+    gone = {"alice": f"900:{'a' * 64}"}
+    line = sealed_line(THEIRS, None, decision(90), days(1), "junk", project="0" * 32, heads=gone)
+    rewrite(folder, [line.rstrip()], "junk")
+    write_entry(folder, KEY, decision(8), days(8), "bob")
+    ledger = read_ledger(folder, KEY)
+    assert [writer for writer, _ in ledger.heads] == ["alice", "bob"]
+    assert {fault.place for fault in ledger.faults} == {"ledger junk#1"}
+    (folder / "junk.jsonl").unlink()
+    after = read_ledger(folder, KEY, known=(*ledger.heads, *heads_of(folder, KEY)))
+    assert (after.lost, after.faults) == ((), ())
+
+
+def test_a_file_of_no_writer_is_dropped_and_said(folder: Path) -> None:
+    """A chain whose file has a name that no writer can have is not read; the fault counts it."""
+    for name in ("x; touch P #", "UPPER", "a b"):
+        rewrite(folder, lines_of(folder), name)
+    ledger = read_ledger(folder, KEY)
+    assert [str(fault) for fault in ledger.faults] == [
+        "ledger: has 3 files whose names are no writer's: they are not read"
+    ]
+    assert (len(ledger.entries), [writer for writer, _ in ledger.heads]) == (6, ["alice"])

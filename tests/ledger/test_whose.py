@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from audit_lib.__main__ import main
-from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger import Draft, Ledger, all_heads, append, read_ledger
 from audit_lib.ledger.whose import whose
 from audit_lib.secrecy.keeper import Key
-from tests.ledger.test_tenures import KEY, rotated, seen
+from tests.ledger.test_tenures import DAY, KEY, rotated, seen
 
 OLD, NEW = "old-value-of-the-test-0001", "new-value-of-the-test-0002"
 TWIN = "twin-value-of-the-test-0003"
@@ -54,6 +55,21 @@ def test_a_string_is_known_again(folder: Path, text: str, expected: str) -> None
 def test_the_string_is_never_repeated(folder: Path, text: str) -> None:
     """No part of the answer is the string."""
     assert text not in told(folder, text)
+
+
+def test_snapshots_under_an_earlier_key_are_not_compared(folder: Path) -> None:
+    """After a change of key the answer says of which snapshots it knows nothing, not that none saw it."""
+    new = Key(b"9" * 32, "file")
+    body = {"from_key_id": KEY.key_id, "lost": False, "links": {}, "heads": all_heads(folder, KEY)}
+    append(folder, new, Draft("key bridge", body), DAY + timedelta(days=20), "weekly")
+    seen(folder, 21, {"API_TOKEN": NEW}, key=new)
+    answer = whose(OLD, read_ledger(folder, new), new)
+    assert answer.known is None
+    text = "\n".join(answer.lines)
+    assert f"2 snapshots under key {KEY.key_id}" in text
+    assert "2026-01-01T00:00:00Z to 2026-01-15T00:00:00Z" in text
+    assert "cannot be compared" in text
+    assert "since the first snapshot of 2026-01-01" not in text
 
 
 @pytest.mark.parametrize("key", [KEY, Key.throw_away()])

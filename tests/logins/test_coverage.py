@@ -125,3 +125,15 @@ def test_a_search_reaches_what_it_opens(path: str, reached: int) -> None:
     policy = Policy("test", Path("test.toml"), "", (), greps=(grep,))
     row = tabulate_guide_searches(policy, {"unauthorized": [UNAUTHORIZED]}, pd.concat(parts)).iloc[0]
     assert (row["counted"], row["reached"]) == (14, reached)
+
+
+def test_days_are_counted_by_service() -> None:
+    """A service with a log of few days is not covered by another's: the fewest days count, and are named."""
+    logs = [
+        _log(environment="production", service="backend", requests=2, messages=0),
+        _log(source="s.log", environment="staging", service="backend", requests=1, messages=0),
+    ]
+    counts = _counts(("2026-07-01", "other", 1, 0), ("2026-07-02", "other", 1, 0))
+    counts = pd.concat([counts, _counts(("2026-07-02", "other", 1, 0)).assign(file="s.log")])
+    row = tabulate_log_coverage(Sources.of(logs), counts, QUARTER, QUARTER.end).iloc[0]
+    assert (row["days_read"], row["fewest"]) == (1, "staging/backend")

@@ -252,3 +252,25 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
     shown = {row[0]: " (known)" in row[0] for row in failures_by_client(audit).rows}
     assert sorted(shown.values()) == [False, True]
     assert [text.startswith("203.0.113.") for text, known in shown.items() if known] == [True]
+
+
+@pytest.mark.parametrize(
+    ("status", "statuses", "named"),
+    [(422, "failed_statuses = [422]\n", True), (422, "failed_statuses = [422]\n", False), (401, "", True)],
+)
+def test_a_login_that_an_answer_and_a_message_tell_counts_once(
+    status: int, statuses: str, named: bool, tmp_path: Path
+) -> None:
+    """Six logins that are refused, each with a message beside it, are six, whoever the message names."""
+    lines = []
+    for number in range(6):
+        at = (START + timedelta(seconds=10 * number)).isoformat()
+        lines.append(f'{at} INFO:     {ATTACKER}:1 - "POST /session HTTP/1.1" {status} X\n')
+        lines.append(f"{at} INFO: Sign-in refused{f' from {ATTACKER}' * named}\n")
+    declared = f'[[logins]]\nname = "page"\nmethod = "POST"\nroute = "/session"\n{statuses}'
+    declared += 'failed_message = "Sign-in refused"\n'
+    policy, rules, logs = _project(tmp_path / "app", "".join(lines), declared, DECLARES_401)
+    found = _detections(rules, logs)
+    assert found.loc[found["detection"].eq("A1") & found["verdict"].eq("found"), "count"].tolist() == [6]
+    if statuses:
+        assert tabulate_logins(policy.logins, logs.counts, logs.events)["failed"].tolist() == [6]

@@ -32,6 +32,7 @@ STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
 ZONE_UNSAID = replace(DECLARED_LOG, zone_declared=False)
 ZONELESS = f'{START:%Y-%m-%d %H:%M:%S} INFO:     198.51.1.1:1 - "GET /api/news HTTP/1.1" 200 X\n'
 POSSIBLE_WORDS = f"{iso(START + timedelta(hours=1))} app: password was wrong for x from 192.0.2.1\n"
+OWN_WORDS = f"{iso(START + timedelta(hours=1))} INFO: POST /login 401 3ms\n"
 UNTIMED_WORDS = "sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n"
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
@@ -95,6 +96,7 @@ def _without_success(ask: Ask) -> Ask | None:
 # How each precondition is taken away, and nothing else that its detections need more than it.
 REMOVED: dict[str, Callable[[World], World]] = {
     "every_line_understood": lambda world: world.saying("?? POST /api/auth/login 401\n"),
+    "known_words": lambda world: world.saying(OWN_WORDS),
     "whole_logs": lambda world: world.saying(line((40 * DAY, "198.51.1.1", ROUTES[0], 401))),
     "each_day": lambda world: replace(world, days=DAYS + 1),
     "every_instance": lambda world: replace(world, source=replace(DECLARED_LOG, instances=0)),
@@ -193,6 +195,12 @@ SOURCE_KEYS = {"instances", "zone_declared"}  # declared in audit.toml, all else
 BLIND: dict[str, tuple[Callable[[tuple[str, ...]], tuple[str, ...]], dict[str, object], set[str]]] = {
     "every_log_read": (lambda lines: (), {}, {rule.name for rule in RULES}),
     "every_line_understood": (lambda lines: (*lines, "?? 401\n"), {}, {rule.name for rule in RULES}),
+    "known_words": (lambda lines: (*lines, OWN_WORDS), {}, {rule.name for rule in RULES}),
+    "right_clocks": (
+        lambda lines: (*lines, line((40 * DAY, "198.51.1.1", ROUTES[0], 200))),
+        {},
+        {rule.name for rule in RULES},
+    ),
     "every_instance": (lambda lines: lines, {"instances": 0}, {rule.name for rule in RULES}),
     "known_hours": (
         lambda lines: (*lines, ZONELESS),

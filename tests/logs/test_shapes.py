@@ -3,12 +3,16 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.refusals import shape_of
 from audit_lib.project import LogSource, Project
 from tests.support import fakes
 from tests.support.log_lines import FORMATS, read_line, read_log
+
+REQUEST = 'INFO:     203.0.113.7:1 - "GET / HTTP/1.1" 200 OK'
 
 
 def test_a_shape_tells_no_letter_and_no_digit() -> None:
@@ -29,16 +33,35 @@ def test_lines_of_one_shape_are_counted_together() -> None:
         ("not understood", "?? a 0"): (2, 1),
         ("not understood", "!! a"): (1, 4),
         ("not understood", "## a"): (1, 6),
+        ("own words", ""): (1, 3),
     }
     assert sums.unread == (1, 2, 4, 6)
 
 
 def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:
     """A status without a method, or words of any language, are no event, and are not passed over."""
-    assert {read_line(line).state for line in FORMATS.refusal.examples} <= {"text only", "not understood"}
-    assert [line for line in FORMATS.refusal.examples if not read_line(line).shape] == []
+    lines = {line: read_line(f"INFO: {line}") for line in FORMATS.refusal.examples}
+    assert {line.state for line in lines.values()} == {"text only"}
+    assert [text for text, line in lines.items() if line.unknown != "refusal" or not line.shape] == []
     silent = [f"INFO: {line}" for line in FORMATS.refusal.counter_examples]
-    assert [line for line in silent if read_line(line).shape] == []
+    assert {read_line(line).unknown for line in silent} == {"own words"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "shapes"),
+    [
+        (("INFO: No way in for x",), {}),
+        (("INFO: No way in for x", REQUEST), {}),
+        (("WARNING: No way in for x", REQUEST), {"": 1}),
+        (("WARNING: No way in for x",), {}),
+        (("INFO: 401 for x",), {"a: 0 a a": 1}),
+    ],
+)
+def test_text_beside_requests_and_a_warning_may_report_refusals(
+    lines: tuple[str, ...], shapes: dict[str, int]
+) -> None:
+    """Whoever writes there what went wrong writes of refusals there, too; elsewhere a status is needed."""
+    assert read_log("\n".join(lines)).refusals == shapes
 
 
 def test_a_source_says_which_shapes_were_not_understood(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.findings.contracts import Acceptances, Attestations, Findings
-from audit_lib.leaks.contracts import LeakPlaces, Leaks
+from audit_lib.leaks.contracts import LeakedSecrets, LeakPlaces, Leaks
+from audit_lib.logins.contracts import Detections
 from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.project.policy.rules import Consumer, SecretMetadata
 from audit_lib.report import first_screen as screen
@@ -81,6 +82,128 @@ def test_what_production_has_lost_is_named() -> None:
     word, sentence, lead = spoken(frames.audit(inventory=inventory, findings=found))
     assert (word, sentence) == ("Fail.", "One production secret can be read by others.")
     assert lead[0] == "SERVER_KEY is built into the page that every browser loads."
+
+
+def test_a_placeholder_is_no_loss() -> None:
+    """Nobody reads a secret that is not there, whatever else is found of it."""
+    inventory = _inventory(("KEY", "production", "a", False)).assign(placeholder=True)
+    found = _findings(
+        ("placeholder-value", "critical", "KEY", "production"),
+        ("template-in-use", "critical", "KEY", "production"),
+    )
+    tables = {"inventory": inventory, "findings": found, "freshness": frames.freshness().head(1)}
+    assert spoken(frames.audit(**tables))[1] == "Two critical findings to close."
+
+
+def _let_in(**more: Any) -> dict[str, pd.DataFrame]:
+    """An address that guessed and was then answered: the detection, and its finding."""
+    incident = {"detection": "A7", "verdict": "found", "subject": "192.0.2.0/24 #abcdef", "severity": "high"}
+    incident |= {"classification": "54 failed logins, then an answer on /login", "count": 54}
+    findings = _findings(("attack-on-logins", "high", "A7 192.0.2.0/24 #abcdef", ""), where="app.log:7")
+    return {"detections": filled(Detections, [incident]), "findings": findings, **more}
+
+
+def test_who_got_in_comes_first() -> None:
+    """Before all that was merely lost: in the sentence, and as the first thing to do."""
+    inventory = _inventory(*((name, "production", name, False) for name in "ABCDEF"))
+    others = _findings(*(("compromised-value", "critical", name, "production") for name in "ABCDEF"))
+    taken = _let_in(inventory=inventory)
+    audit = frames.audit(**taken | {"findings": pd.concat([others, taken["findings"]], ignore_index=True)})
+    _, sentence, lead = spoken(audit)
+    assert sentence.startswith("One address was let in after failed logins, and six production secrets")
+    assert lead[0] == "192.0.2.0/24 #abcdef: 54 failed logins, then an answer on /login."
+    first = tabulate_actions(audit).iloc[0]
+    assert first["action"].startswith("Find out what 192.0.2.0/24 #abcdef did once it was let in")
+    assert first["why"].startswith("54 failed logins, then an answer on /login")
+
+
+def test_a_success_after_guessing_is_no_use_of_a_secret() -> None:
+    """Somebody may have guessed a password: that says nothing of the secrets that leaked."""
+    last = spoken(frames.audit(**_let_in()))[2][-1]
+    assert last == "Whether others used a secret, the logs do not show."
+    replay = {"detection": "A9", "verdict": "found", "subject": "192.0.2.1", "severity": "high"}
+    used = frames.audit(detections=filled(Detections, [replay]))
+    assert spoken(used)[2][-1] == "The logs show signs of use by others: an old value after its rotation."
+
+
+def test_leaks_in_force_and_a_broken_pair_come_before_what_closes_more() -> None:
+    """Of production; a pair of development waits."""
+    names = [f"S{number}" for number in range(6)]
+    inventory = _inventory(
+        *((name, "production", name, False) for name in (*names, "LEAKED", "HALF", "OTHER")),
+        ("HALF", "development", "d", False),
+        ("OTHER", "development", "e", False),
+    )
+    rows = [(check, "high", name, "production") for name in names for check in ("weak-value", "short-value")]
+    rows += [("pairing-mismatch", "high", "HALF=OTHER", place) for place in ("development", "production")]
+    rows += [("leaked-in-force", "high", "LEAKED", "production")]
+    leaked = filled(LeakedSecrets, [{"secret": "LEAKED", "environment": "production", "status": "emergency"}])
+    audit = frames.audit(inventory=inventory, findings=_findings(*rows), leaked_secrets=leaked)
+    actions = list(tabulate_actions(audit)["action"])
+    assert actions[:2] == ["Rotate LEAKED in production", "Rotate HALF and OTHER in production"]
+    assert "development" not in " ".join(actions[:FIRST])
+    assert "HALF and OTHER differ in production" in " ".join(spoken(audit)[2])
+
+
+def test_nothing_on_the_first_screen_rests_on_a_default() -> None:
+    """A limit that nobody stated makes nothing "too old", no action of the first five and no date."""
+    late = frames.freshness().query("secret == 'DATABASE_URL'").assign(period_stated=False)
+    inventory = _inventory(*((name, "production", name, False) for name in ("DATABASE_URL", *"ABCDE")))
+    found = _findings(
+        ("overdue-secret", "high", "DATABASE_URL", "production"),
+        *(("weak-value", "low", name, "production") for name in "ABCDE"),
+    )
+    audit = frames.audit(freshness=late, inventory=inventory, findings=found)
+    assert spoken(audit)[1] == "One high finding to close."
+    assert "Too old: 0 of 1 secret (1 beyond a default limit, 0 not known" in key_figures(audit).text
+    actions = tabulate_actions(audit)
+    assert list(actions["action"])[-1] == "Rotate DATABASE_URL in production"
+    assert "it is beyond a limit that is only the policy's default" in actions["why"].iloc[-1].lower()
+    soon = late.assign(
+        possibly_overdue_from_at=pd.Timestamp("2026-10-10", tz="UTC"),
+        overdue_from_at=pd.Timestamp("2026-10-14", tz="UTC"),
+    )
+    assert "DATABASE_URL" not in screen.falls_due(frames.audit(freshness=soon)).text
+
+
+def test_no_action_of_the_first_five_rests_on_prose() -> None:
+    """Words of a guide wait for everything else, however many findings they close."""
+    places = [f"line {number}" for number in range(9)]
+    found = _findings(
+        *(("guide-changed", "critical", place, "") for place in places),
+        *(("weak-value", "low", name, "production") for name in "ABCDE"),
+    )
+    inventory = _inventory(*((name, "production", name, False) for name in "ABCDE"))
+    actions = tabulate_actions(frames.audit(inventory=inventory, findings=found))
+    assert list(actions["closes"]) == [1, 1, 1, 1, 1, 9]
+
+
+def test_possible_failed_logins_are_something_to_do() -> None:
+    """No open finding is no rest while hundreds of lines may be failed logins."""
+    counts = frames.log_counts()
+    many = counts.tail(1).assign(kind="possible_login_failure", count=286)
+    audit = frames.audit(**NO_FINDING, log_counts=pd.concat([counts, many], ignore_index=True))
+    said = "286 lines may be failed logins"
+    assert screen.do_first(audit).title == f"No finding is open, but {said}: declare what they say"
+    assert said in screen.not_known(audit).text
+    assert screen.do_first(frames.audit(**NO_FINDING)).title == "Nothing to do: no finding is open"
+
+
+def test_a_log_that_begins_late_is_not_hidden_by_another() -> None:
+    """Days are counted for each service: another service's lines say nothing of this one."""
+    days = [f"2026-07-{day:02}" for day in range(1, 32)]
+    counts = frames.log_counts().head(1)
+    many = [counts.assign(day=day, file="app.log") for day in days]
+    many += [counts.assign(day="2026-07-31", file="late.log")]
+    sources = frames.sources().tail(1)
+    logs = [sources.assign(source=f"{name}.log", service=name) for name in ("app", "late")]
+    audit = frames.audit(
+        log_counts=pd.concat(many, ignore_index=True), sources=pd.concat(logs, ignore_index=True)
+    )
+    assert (
+        "61 of 92 days have no log line: 61 of production/app, 91 of production/late."
+        in screen.not_known(audit).text
+    )
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,16 @@ def test_given_values_are_named_and_not_shown() -> None:
 def test_the_key_is_named(origin: str, said: str) -> None:
     """By its id; without one of its own a review says what cannot be compared."""
     assert said in reperform_text(replace(frames.audit(), key_origin=origin))
+
+
+def test_what_a_project_names_stays_inert() -> None:
+    """A policy's name leaves no code span, and a chain's name is one word for a shell."""
+    audit = frames.audit()
+    audit = replace(
+        audit,
+        policy=replace(audit.policy, name="a` <img src=x> `"),
+        ledger_heads=(("x; touch P #", f"1:{'a' * 64}"),),
+    )
+    text = reperform_text(audit)
+    assert "`a' <img src=x> '`" in text
+    assert "'x; touch P #.jsonl'" in text

@@ -151,6 +151,16 @@ def test_mode_stays_and_nobody_else_reads_it(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == [".env"]
 
 
+def test_a_planted_file_does_not_read_the_new_value(tmp_path: Path) -> None:
+    """Whoever holds open what lay at the temporary file's name sees nothing of the new value."""
+    path = tmp_path / ".env"
+    path.write_bytes(b"KEY=old\n")
+    with path.with_name(path.name + SUFFIX).open("w+b") as planted:
+        replace_file(path, b"KEY=old\n", b"KEY=new\n")
+        assert planted.read() == b""
+    assert path.read_bytes() == b"KEY=new\n"
+
+
 def test_a_file_that_changed_meanwhile_is_left(tmp_path: Path) -> None:
     """What another program wrote since it was read is not lost."""
     path = tmp_path / ".env"

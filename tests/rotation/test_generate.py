@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from audit_lib.project import load_project
 from audit_lib.project.policy import bundled_policy
 from audit_lib.rotation.new_value import made_value, new_value_faults
 from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
 
 POLICY = bundled_policy("paiid")
 MADE = [rule for rule in POLICY.secrets if rule.generate or rule.component == "password"]
@@ -170,3 +173,100 @@ def test_what_cannot_be_done_is_said(project: Path, words: tuple[str, ...], faul
     assert done.exit_code == 2
     assert fault in done.output
     assert not (project / ".audit" / "ledger").exists()
+
+
+PAIR_POLICY = """name = "pair"
+extends = "generic"
+
+[[secret]]
+name = "POSTGRES_PASSWORD"
+service = "backend"
+equals = ["DATABASE_URL"]
+
+[[secret]]
+name = "DATABASE_URL"
+service = "backend"
+component = "password"
+equals = ["POSTGRES_PASSWORD"]
+"""
+PAIR_AUDIT = 'name = "pair"\npolicy = "policy.toml"\n[[env]]\npath = ".env"\nenvironment = "production"\n'
+
+
+def _pair(root: Path, password: str, in_url: str) -> Path:
+    root.mkdir()
+    (root / "policy.toml").write_text(PAIR_POLICY, "utf-8")
+    (root / "audit.toml").write_text(PAIR_AUDIT + 'service = "backend"\nloader = "python-dotenv"\n', "utf-8")
+    text = f"POSTGRES_PASSWORD={password}\nLEVEL=info\nDATABASE_URL=postgresql://app:{in_url}@db:5432/app\n"
+    (root / ".env").write_text(text, "utf-8")
+    return root
+
+
+@pytest.mark.parametrize("secret", ["POSTGRES_PASSWORD", "DATABASE_URL"])
+@pytest.mark.parametrize("half", [False, True], ids=["whole", "a half that an earlier run left"])
+def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool) -> None:
+    """A variable and its twin within a URL beside it change together, and both are recorded."""
+    root = _pair(tmp_path / "app", fake_value("left", 32) if half else PASSWORD, PASSWORD)
+    done = _run(root, secret, "--into", str(root / ".env"))
+    assert done.exit_code == 0, done.output
+    new = _value(root, ".env", "POSTGRES_PASSWORD")
+    assert new not in (PASSWORD, fake_value("left", 32))
+    assert _value(root, ".env", "DATABASE_URL") == f"postgresql://app:{new}@db:5432/app"
+    bodies = {str(entry["body"]["secret"]): entry["body"] for entry in _entries(root)}
+    assert sorted(bodies) == ["DATABASE_URL", "POSTGRES_PASSWORD"]
+    assert len({body["fingerprint"] for body in bodies.values()}) == 1
+    assert len({body["previous"] for body in bodies.values()}) == 1 + half
+
+
+KILLED = """
+import resource, signal, sys
+from audit_lib.__main__ import main
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import os
+for root in sys.argv[1:]:
+    if not os.fork():
+        limit = int(root.rpartition("at")[2])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        main(["generate", "POSTGRES_PASSWORD", "--project", root, "--into", root + "/.env"])
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits of a process")
+def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_run: bool) -> None:
+    """Killed at any byte that is written, both halves are the old ones or both are the new ones."""
+    places = [
+        _pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in range(0, 1900, 1 if long_run else 90)
+    ]
+    subprocess.run(
+        [sys.executable, "-c", KILLED, *map(str, places)], cwd=ROOT, check=True, capture_output=True
+    )
+    seen = set()
+    for place in places:
+        password, url = _value(place, ".env", "POSTGRES_PASSWORD"), _value(place, ".env", "DATABASE_URL")
+        assert url == f"postgresql://app:{password}@db:5432/app"
+        seen.add(password == PASSWORD)
+    assert seen == {True, False}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no FIFOs")
+def test_a_fifo_is_refused(project: Path) -> None:
+    """An env file that is a FIFO is bad input; nothing waits for its writer."""
+    (project / "backend/.env").unlink()
+    os.mkfifo(project / "backend/.env")
+    words = ["generate", "API_TOKEN", "--project", str(project), "--into", str(project / "backend/.env")]
+    command = [sys.executable, "-m", "audit_lib", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
+    assert (done.returncode, "is a FIFO" in done.stderr) == (2, True)
+
+
+def test_nothing_is_replaced_that_cannot_be_recorded(project: Path) -> None:
+    """If the ledger refuses the record, no file was changed before."""
+    words = ("--into", str(project / "backend/.env"), "--writer", "ann")
+    assert _run(project, "JWT_SECRET_KEY", *words).exit_code == 0
+    before = (project / "backend/.env").read_bytes()
+    with (project / ".audit/ledger/ann.jsonl").open("ab") as chain:
+        chain.write(b"{}\n")
+    done = _run(project, "API_TOKEN", *words)
+    assert (done.exit_code, "continue with another writer" in done.output) == (2, True)
+    assert (project / "backend/.env").read_bytes() == before

@@ -15,6 +15,7 @@ from audit_lib.report.publish.reviewed import ARTEFACTS
 from audit_lib.report.report_json import report_record
 from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.rotations import tabulate_rotations
+from tests.ledger.test_tenures import DAY as START, KEY, rotated, seen
 from tests.support.rotating_project import RotatingProject, made_value
 from tests.support.sample_copy import write_sample
 
@@ -98,3 +99,13 @@ def test_a_review_shows_them_and_publishes_a_calendar(tmp_path: Path) -> None:
     events = vobject.readOne(calendar(audit)).vevent_list
     assert {event.dtstart.value for event in events}
     assert {event.dtstamp.value for event in events} == {audit.as_of}
+
+
+def test_another_writer_s_copy_proves_no_rotation(tmp_path: Path) -> None:
+    """A record of a value that its writer saw before is claimed alone, whatever others hold."""
+    seen(tmp_path, 0, {"API_TOKEN": "a" * 20}, "alice")
+    seen(tmp_path, 1, {"API_TOKEN": "b" * 20}, "bob")
+    rotated(tmp_path, 9, "API_TOKEN", "a" * 20)
+    seen(tmp_path, 10, {"API_TOKEN": "b" * 20}, "bob")
+    table = tabulate_rotations(read_ledger(tmp_path, KEY), START, START + 90 * DAY)
+    assert table["proof"].tolist() == ["claimed"]

@@ -55,6 +55,22 @@ def test_exempt_and_not_supplied_have_no_day() -> None:
     assert _schedule(exempt, away).empty
 
 
+def test_what_is_provably_overdue_is_not_called_unknown() -> None:
+    """Without a first day, the last one still says so: `due`, the report and the calendar agree."""
+    (late,) = rows(_schedule(_aged("KEY", None, -2, status="overdue")))
+    assert due_words(late, NOW) == "KEY, production/backend: overdue since 29 Sep 2026"
+    (later,) = rows(_schedule(_aged("KEY", None, 5, status="unknown")))
+    assert due_words(later, NOW).endswith("may be overdue already, is overdue from 6 Oct 2026 (90 days)")
+
+
+def test_a_limit_that_nobody_stated_says_so() -> None:
+    """The policy's default is no word of the owner: neither `due` nor the calendar hides that."""
+    schedule = _schedule(_aged("KEY", -20, -2, period_stated=False))
+    (row,) = rows(schedule)
+    assert due_words(row, NOW).endswith("overdue since 29 Sep 2026 (90 days, a default)")
+    assert "The policy's default is 90 days" in calendar_text(schedule, "app", NOW).replace("\r\n ", "")
+
+
 @pytest.mark.parametrize(
     ("possible", "provable", "words"),
     [

@@ -28,14 +28,16 @@ def test_every_form_is_removed(value: str) -> None:
     [
         f"\x1b[31m{VALUE[:20]}\x1b[0m{VALUE[20:]}",
         f"{VALUE[:15]}\n    {VALUE[15:]}",
+        f"{VALUE[:10]}\x1b[0m\n  \x1b[31m{VALUE[10:]}",
     ],
-    ids=["colour codes", "wrapped lines"],
+    ids=["colour codes", "wrapped lines", "both"],
 )
 def test_a_value_cut_by_layout_is_removed(disguised: str) -> None:
     """Colour codes and line breaks within a value do not hide it."""
-    clean = Scrubber([VALUE]).text(disguised)
-    assert MARK in clean
-    assert not _shares_run(clean, VALUE, 8)
+    for strong in ([], [VALUE]):
+        clean = Scrubber([VALUE], strong).text(disguised)
+        assert MARK in clean
+        assert not _shares_run(clean, VALUE, 8)
 
 
 def test_a_part_of_a_strong_value_is_removed() -> None:
@@ -96,7 +98,8 @@ def test_text_that_ends_like_a_value_comes_out_in_the_end() -> None:
     scrubber = Scrubber([VALUE])
     for length, expected in ((2, VALUE[:2]), (9, MARK)):
         tail = Tail()
-        assert tail.feed(scrubber, "x" + VALUE[:length]) == "x"
+        assert tail.feed(scrubber, "x" + VALUE[:length]) == ""
+        assert tail.unended(scrubber) == "x"
         assert tail.pending
         assert tail.flush(scrubber) == expected
 

@@ -65,6 +65,14 @@ def test_two_bounds_decide(lo: float | None, hi: float | None, expected: str) ->
     assert status_of(bounds[0], bounds[1], NOW, 90, 14) == expected
 
 
+def test_what_is_public_by_the_policy_has_no_age() -> None:
+    """A value that everyone may read protects nothing: no limit makes it overdue."""
+    old = [seen(400, A)]
+    assert row(old).status == "overdue"
+    assert row(old, item={"public": True, "exposure_severity": "info"}).status == "exempt"
+    assert row(old, item={"public": True, "exposure_severity": "high"}).status == "overdue"
+
+
 @pytest.mark.parametrize(("days", "status"), [(80, "unknown"), (100, "overdue")])
 def test_the_period_for_all_has_a_verdict_of_its_own(days: float, status: str) -> None:
     """Beside a secret's own period of 180 days stands the guide's one of 90 for all, by the same evidence."""

@@ -206,3 +206,30 @@ def test_aws_faults_say_no_more_than_their_kind(aws: Any, project: Path) -> None
                                      "production/backend:API_TOKEN=aws-sm:plain"])  # fmt: skip
     assert done.exit_code == 0, done.output
     assert fake_value("plain") not in done.output
+
+
+def _replaced(found: Any, by: Any) -> Iterator[Any]:
+    """An export with each of its parts replaced in turn."""
+    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for name, part in list(parts):
+        for value in (by, *_replaced(part, by)):
+            copy = dict(found) if isinstance(found, dict) else list(found)
+            copy[name] = value
+            yield copy
+
+
+@pytest.mark.parametrize(
+    "by", [5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
+    """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
+    for whole in (vault(3), github(3), one_password(3), render(3)):
+        for export in _replaced(whole, by):
+            for date in parse_store_export(json.dumps(export).encode()).dates:
+                assert timedelta(0) <= NOW - date.hi_at < timedelta(days=99)
+
+
+def test_what_is_not_a_list_of_fields_is_said() -> None:
+    """By the place of its entry."""
+    export = parse_store_export(json.dumps(one_password(3) | {"fields": 5}).encode())
+    assert export.faults[0] == "entry #1: fields is not a list"

@@ -105,6 +105,7 @@ def inventory_row(
         "format": "",
         "public": False,
         "max_age_days": 90,
+        "period_stated": True,
         "guide_lines": "",
         **more,
     }

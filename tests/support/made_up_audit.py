@@ -75,6 +75,7 @@ def freshness() -> pd.DataFrame:
             "age_days_min": low,
             "age_days_max": high,
             "max_age_days": limit,
+            "period_stated": limit is not None,
             "overdue_from_at": _at("2026-08-31") if status == "overdue" else None,
             "possibly_overdue_from_at": None,
             "lo_evidence": "",

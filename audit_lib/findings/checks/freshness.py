@@ -6,7 +6,7 @@ from audit_lib.findings.check import LINE_OF, Check, by_environment, yes
 
 ROTATION = ("NIST IA-5", "NIST SC-12", "PCI 8.6.3")
 LEDGER = ("NIST AU-10", "ASVS 16.4.2", "NIST CM-3")
-AGE = "age: {age}; limit: {max_age_days} days"
+AGE = "age: {age}; limit: {limit}"
 
 age_check = partial(Check, table="freshness", subject="{secret}", where=LINE_OF)
 

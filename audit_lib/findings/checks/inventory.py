@@ -138,7 +138,10 @@ CATALOG = (
         what="The guide states no rotation period for a secret that is in use.",
         why="What has no period is never overdue; until one is stated, the policy's default counts.",
         severity="low",
-        about=lambda rows: held(rows) & rows["kind"].eq("secret"),
+        # What is public by the policy has no age.
+        about=lambda rows: (
+            held(rows) & rows["kind"].eq("secret") & ~(rows["public"] & rows["exposure_severity"].eq("info"))
+        ),
         when=lambda rows: rows["state"].eq("present") & ~rows["period_stated"],
         subject="secrets",
         covers="{secret}@{environment}/{service}",

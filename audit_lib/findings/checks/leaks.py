@@ -38,7 +38,7 @@ LEAKS = (
         severity="low",
         when=lambda rows: rows["status"].eq("historic"),
         evidence="an earlier value of {secret} is where it must not be ({leak_ids}), first seen there "
-        "{first_at}; another value is in force in {held_by}",
+        "{first_at}; in {held_by}: {reason}",
         remedy="Make sure that the old value was revoked at its provider. Purge it with the others.",
     ),
     Check(

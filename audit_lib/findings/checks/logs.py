@@ -94,8 +94,8 @@ LOGS = (
         why="What happened on these days is not known.",
         severity="medium",
         unknown_when=lambda rows: rows["counted"].gt(0) & rows["days_read"].lt(rows["days"]),
-        evidence="only {days_read} of the {days} days of {quarter} have a log line; the others were not read "
-        "or not written",
+        evidence="only {days_read} of the {days} days of {quarter} have a log line of {fewest}; the others "
+        "were not read or not written",
         remedy="Supply the logs of the days that are missing.",
         controls=("NIST AU-11", "ASVS 16.4.1", "PCI 10.5.1"),
     ),

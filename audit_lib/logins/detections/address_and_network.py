@@ -24,8 +24,7 @@ def by_both(
     is due to addresses which are let in soon after is one of people.
     """
     by_client = find(failures, "client")
-    loud = {client for found in by_client for client in (*found.clients, found.subject)}
-    quiet = failures[~failures["client"].isin(loud)]
+    quiet = failures[~_in_episodes(failures, by_client)]
     acting = quiet[["client", "network"]]
     if answered is not None:
         acting = pd.concat([acting, answered[["client", "network"]]])
@@ -36,6 +35,17 @@ def by_both(
         strange = find(shared[shared["let_in_at"].isna()], "network")
         by_network = [_of_people(one) if _is_of_people(one, shared, strange) else one for one in by_network]
     return by_client + by_network
+
+
+def _in_episodes(failures: pd.DataFrame, found: list[Alarm]) -> "pd.Series[bool]":
+    """Which failures are of an address while it stands out alone; without times, of one that ever does."""
+    loud = pd.Series(False, index=failures.index)
+    for one in found:
+        own = failures["client"].isin({*one.clients, one.subject})
+        if "at" in failures and one.first_at is not None and one.last_at is not None:
+            own &= failures["at"].between(one.first_at, one.last_at)
+        loud |= own
+    return loud
 
 
 def _is_of_people(found: Alarm, shared: pd.DataFrame, strange: list[Alarm]) -> bool:

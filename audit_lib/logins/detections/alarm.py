@@ -1,6 +1,7 @@
 """What an incident is, and how events of one source are gathered into windows, buckets and runs."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +76,35 @@ def dense(events: pd.DataFrame, key: str, count: int, seconds: float) -> "pd.Ser
     for back in range(1, count):
         member |= by_key.shift(-back, fill_value=False)
     return member.astype(bool)
+
+
+def most_within(events: pd.DataFrame, sums: str, span: float) -> int:
+    """The largest sum of a column in any window of so many seconds; `events` are in the order of time."""
+    at, counts = events["seconds"].to_numpy(), events[sums].to_numpy()
+    total = np.concatenate([[0], np.cumsum(counts)])
+    return int((total[1:] - total[np.searchsorted(at, at - span, side="left")]).max())
+
+
+def with_many_routes(events: pd.DataFrame, key: str, routes: float, seconds: float) -> list[bool]:
+    """Which events are in a window of `seconds` that holds so many routes of the same key.
+
+    `events` are in the order of key, then time; each enters and leaves the window once.
+    """
+    at, names, keys = (events[column].to_numpy() for column in ("seconds", "route", key))
+    marked, held = [False] * len(events), Counter[str]()
+    low = done = 0
+    for high in range(len(events)):
+        held[names[high]] += 1
+        while keys[low] != keys[high] or at[high] - at[low] > seconds:
+            held[names[low]] -= 1
+            if not held[names[low]]:
+                del held[names[low]]
+            low += 1
+        if len(held) >= routes:
+            done = max(done, low)
+            marked[done : high + 1] = [True] * (high + 1 - done)
+            done = high + 1
+    return marked
 
 
 def levels(events: pd.DataFrame, key: str, leak_seconds: float) -> "pd.Series[float]":

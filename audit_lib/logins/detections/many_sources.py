@@ -5,7 +5,7 @@ import pandas as pd
 
 from audit_lib.base.log_kinds import DECLARED
 from audit_lib.logins.detections.address_and_network import by_both, named
-from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, runs
+from audit_lib.logins.detections.alarm import Alarm, alarm, dense, earliest, most_within, runs
 from audit_lib.logins.detections.callers import networks_of
 from audit_lib.logins.detections.thresholds import Rule
 from audit_lib.logins.detections.traffic import Traffic
@@ -55,24 +55,25 @@ def _crowded(own: pd.DataFrame, rule: Rule) -> list[int]:
 
 
 def limited(traffic: Traffic, rule: Rule) -> list[Alarm]:
-    """A12: requests answered 429, by source and hour; of all sources if a proxy hides them."""
+    """A12: requests answered 429, by source, within an hour; of all sources if a proxy hides them."""
     hits = traffic.events[traffic.events["status"].eq(429).fillna(False) & traffic.events["at"].notna()]
-    hits = hits.assign(network=networks_of(hits["client"]), all="all", hour=hits["seconds"] // HOUR)
+    hits = hits.assign(network=networks_of(hits["client"]), all="all", hits=1)
     if traffic.collapsed:
         return _over_limit(hits, "all", traffic, rule)
-    return by_both(hits, lambda rows, key: _over_limit(rows, key, traffic, rule), people=False)
+    known = hits[hits["client"].ne("")]
+    return by_both(known, lambda rows, key: _over_limit(rows, key, traffic, rule), people=False)
 
 
 def _over_limit(hits: pd.DataFrame, key: str, traffic: Traffic, rule: Rule) -> list[Alarm]:
-    per_hour = hits.groupby([key, "hour"])["line"].transform("size")
-    loud = hits[per_hour >= rule["hits"]].sort_values([key, "seconds", "file", "line"], kind="stable")
+    hits = hits.sort_values([key, "seconds", "file", "line"], kind="stable")
+    loud = hits[dense(hits, key, int(rule["hits"]), HOUR)]
     return earliest(
         loud, runs(loud, key, HOUR), lambda name, run: _limited(traffic, rule, named(key, name), run)
     )
 
 
 def _limited(traffic: Traffic, rule: Rule, source: dict[str, str], run: pd.DataFrame) -> Alarm:
-    peak = int(run.groupby("hour").size().max())
+    peak = most_within(run, "hits", HOUR)
     severity = "critical" if peak >= rule["critical_hits"] else rule.severity
     text = f"{peak} requests over the limit in an hour"
     if traffic.collapsed:
@@ -94,7 +95,7 @@ def _loudest(refused: pd.DataFrame, key: str, total: int, traffic: Traffic, rule
     found = []
     for name, count in loud.sort_values(ascending=False, kind="stable").items():
         own = events[events[key].eq(str(name)) & events["client"].isin(quiet)]
-        text = f"{count / total:.0%} of all failed logins"
+        text = f"{count / total:.0%} of all refused requests"
         found.append(alarm(own, text, rule.severity, **named(key, str(name)), count=int(count)))
     return found
 

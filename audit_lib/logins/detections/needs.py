@@ -8,8 +8,8 @@ from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.logins.detections import preconditions as seen
 from audit_lib.logins.detections.callers import private_clients
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
-from audit_lib.logins.detections.told_failures import FAILED_LOGIN
 from audit_lib.logins.detections.traffic import Traffic
+from audit_lib.logs.logins import FAILED_LOGIN
 
 POSSIBLE_LOGINS = "possible failed logins, in words that no format knows"
 
@@ -26,6 +26,7 @@ def certain_messages(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> s
         "failed logins that messages report of private addresses, which may be a proxy's": _sum(
             failed[failed["client"].isin(inside)]
         ),
+        "failed logins of hosts that are named instead of their address": traffic.named_hosts,
         POSSIBLE_LOGINS: _sum(possible),
     }
     return "; ".join(f"{text}: {number:,}" for text, number in numbers.items() if number)
@@ -37,7 +38,7 @@ def _sum(told: pd.DataFrame) -> int:
 
 Precondition = Callable[[Traffic, DetectionPolicy, Rule], str]
 
-ALWAYS = (seen.every_line_understood, seen.whole_logs, seen.each_day, seen.every_instance)
+ALWAYS = (seen.every_line_understood, seen.known_words, seen.whole_logs, seen.each_day, seen.every_instance)
 _WHO = (seen.named_clients, seen.callers)
 _LOGINS = (seen.declared_failure, seen.logins, seen.failed_logins, certain_messages)
 _GUARDED = (seen.declared_failure, seen.guarded_requests, seen.failed_logins)
@@ -54,7 +55,7 @@ NEEDS: dict[str, tuple[Precondition, ...]] = {
     "A9": (*_ANSWERED, seen.change_on_record, *_WHO, *ALWAYS, seen.known_hours),
     "A10": (*_ANSWERED, *ALWAYS, seen.known_hours, seen.several_clients),
     "A11": (*_ANSWERED, *ALWAYS, seen.known_hours),
-    "A12": (seen.limiter, seen.timed_requests, *ALWAYS),
+    "A12": (seen.limiter, seen.timed_requests, seen.named_clients, *ALWAYS),
     "A13": (*_LOGINS, seen.timed_requests, seen.usual_rate, *ALWAYS, seen.known_hours, seen.baseline),
     "A14": (*_LOGINS, *_WHO, *ALWAYS),
     "A15": (seen.timed_requests, *_WHO, seen.own_routes, seen.own_missed_routes, *ALWAYS),

@@ -1,16 +1,14 @@
 """A1-A4, A6: failed logins of one source, quick, slow, over days, and over many routes."""
 
-from collections import Counter
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from audit_lib.logins.detections.address_and_network import by_both, in_order, named
-from audit_lib.logins.detections.alarm import Alarm, alarm, dense, earliest, levels, runs
+from audit_lib.logins.detections.alarm import Alarm, alarm, dense, earliest, levels, runs, with_many_routes
 from audit_lib.logins.detections.thresholds import Rule
-from audit_lib.logins.detections.told_failures import FAILED_LOGIN
 from audit_lib.logins.detections.traffic import Traffic
+from audit_lib.logs.logins import FAILED_LOGIN
 
 LATE = 60.0  # seconds that a quiet source still belongs to its episode, beyond the window
 
@@ -52,11 +50,16 @@ def _bursts(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     return earliest(loud, runs(loud, key, gap), lambda name, run: _burst(run, rule, **named(key, name)))
 
 
+def _kind(run: pd.DataFrame) -> str:
+    """What failed: only who fails on a login route, or in words about a login, may be guessing one."""
+    return "failed logins" if run["on_login"].any() else "refused requests"
+
+
 def _burst(run: pd.DataFrame, rule: Rule, **named: str) -> Alarm:
     methods = " and ".join(word for word in ("window", "bucket") if run[word].any())
     peak = int(run.groupby(run["seconds"] // 60).size().max())
     severity = "high" if peak >= rule["high_per_minute"] else rule.severity
-    text = f"burst of failed logins ({methods}; at most {peak} in a minute)"
+    text = f"burst of {_kind(run)} ({methods}; at most {peak} in a minute)"
     return alarm(run, text, severity, **named)
 
 
@@ -69,12 +72,13 @@ def _slow(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     events = in_order(failures, key)
     over = events[levels(events, key, rule["leak_seconds"]).gt(rule["capacity"])]
     hour = rule["capacity"] * rule["leak_seconds"]
-    text = "failed logins faster than the slow bucket leaks"
-    return earliest(
-        over,
-        runs(over, key, hour),
-        lambda name, run: alarm(_whole(events, run, key, hour), text, rule.severity, **named(key, name)),
-    )
+
+    def build(name: str, run: pd.DataFrame) -> Alarm:
+        whole = _whole(events, run, key, hour)
+        text = f"{_kind(whole)} faster than the slow bucket leaks"
+        return alarm(whole, text, rule.severity, **named(key, name))
+
+    return earliest(over, runs(over, key, hour), build)
 
 
 def _whole(events: pd.DataFrame, over: pd.DataFrame, key: str, before: float) -> pd.DataFrame:
@@ -114,7 +118,7 @@ def _pause(seconds: npt.NDArray[np.float64]) -> float:
 
 def _patient(run: pd.DataFrame, key: str, rule: Rule) -> Alarm:
     pause = _pause(run["seconds"].to_numpy()) / 60
-    text = f"failed logins with pauses of {pause:.0f} minutes and no success between them"
+    text = f"{_kind(run)} with pauses of {pause:.0f} minutes and no success between them"
     return alarm(run, text, rule.severity, **named(key, run[key].iloc[0]))
 
 
@@ -135,7 +139,7 @@ def _over_days(failures: pd.DataFrame, good: pd.DataFrame, key: str, rule: Rule)
     )
 
     def build(name: str, own: pd.DataFrame) -> Alarm:
-        text, severity = f"few failed logins at a time on {days[name]} days", rule.severity
+        text, severity = f"few {_kind(own)} at a time on {days[name]} days", rule.severity
         if successes.get(name, 0) > len(own):
             text, severity = f"{text}, but more successes, as of a user whose sessions expire", "info"
         return alarm(own, text, severity, **named(key, name))
@@ -155,7 +159,7 @@ def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     events = in_order(failures, key)
     # A route counts anew once it lies outside the window, so each event asks for the routes before it.
     fresh = events[~events.duplicated([key, "route", "seconds"])]
-    wide = fresh[_many(fresh, key, rule)]
+    wide = fresh[with_many_routes(fresh, key, rule["routes"], rule.seconds("minutes"))]
     return earliest(
         wide,
         runs(wide, key, rule.seconds("minutes")),
@@ -163,22 +167,3 @@ def _many_routes(failures: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
             run, f"refused on {run['route'].nunique()} protected routes", rule.severity, **named(key, name)
         ),
     )
-
-
-def _many(fresh: pd.DataFrame, key: str, rule: Rule) -> list[bool]:
-    """Which events are in a window of one source with so many routes; each enters and leaves it once."""
-    at, routes, names = (fresh[column].to_numpy() for column in ("seconds", "route", key))
-    marked, held = [False] * len(fresh), Counter[str]()
-    low = done = 0
-    for high in range(len(fresh)):
-        held[routes[high]] += 1
-        while names[low] != names[high] or at[high] - at[low] > rule.seconds("minutes"):
-            held[routes[low]] -= 1
-            if not held[routes[low]]:
-                del held[routes[low]]
-            low += 1
-        if len(held) >= rule["routes"]:
-            done = max(done, low)
-            marked[done : high + 1] = [True] * (high + 1 - done)
-            done = high + 1
-    return marked

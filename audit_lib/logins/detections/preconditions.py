@@ -16,6 +16,7 @@ from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
 from audit_lib.logins.detections.traffic import Traffic
 from audit_lib.logins.detections.wholeness import undeclared_instances, undeclared_zone
 from audit_lib.logins.proposals import Proposal
+from audit_lib.logs.logins import FAILED_LOGIN
 
 _THERE = "that the application is known to have was seen: name them in the policy ([access])"
 _OTHERS = f"are counted as {OTHER_ROUTES}, since there are too many routes"
@@ -29,15 +30,30 @@ def every_line_understood(traffic: Traffic, policy: DetectionPolicy, rule: Rule)
     )
 
 
+def known_words(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
+    """No line of text may tell of a refusal in words of its own. A format for these lines would tell."""
+    return own_words_text(traffic.own_words)
+
+
+def own_words_text(lines: int) -> str:
+    """Why lines of text may tell of more than was counted; "" if there is none."""
+    return f"lines that may tell of refusals in words that no format knows: {lines:,}" if lines else ""
+
+
 def whole_logs(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     """Nothing hints at lines that are missing, copied or cut. The logs from their source would tell."""
     return "; ".join(traffic.doubts)
 
 
 def each_day(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
-    """Each day has a line. The logs of the other days would tell."""
+    """Each day has a line of each service. The logs of the other days would tell."""
     left = traffic.days - traffic.days_read
-    return f"{left} of {traffic.days} days have no line" if left > 0 else ""
+    several = len(left) > 1
+    gaps = (
+        f"{days} of {traffic.days} days have no line{f' of {service}' * several}"
+        for service, days in left[left > 0].items()
+    )
+    return "; ".join(gaps)
 
 
 def every_instance(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
@@ -149,6 +165,12 @@ def failed_logins(traffic: Traffic, policy: DetectionPolicy, rule: Rule) -> str:
     if traffic.failed_there:
         return ""
     routes = " on a route that the application is known to have" * bool(len(traffic.refusals))
+    said = traffic.counts["status"].isna() & traffic.counts["kind"].eq(FAILED_LOGIN)
+    if told := int(traffic.counts.loc[said, "count"].sum()):
+        return (
+            f"only messages report failed logins ({told:,}), no request failed as one{routes}: it is not "
+            "known that requests would show one"
+        )
     return f"no failed login was met in these logs{routes}, so it is not known that they would show one"
 
 

@@ -1,23 +1,28 @@
 """A15-A18: scanning, server and database errors, secrets in addresses, starts that failed."""
 
 import re
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.logins.detections.address_and_network import by_both, named
-from audit_lib.logins.detections.alarm import Alarm, alarm, earliest, places, runs
+from audit_lib.logins.detections.alarm import (
+    Alarm,
+    alarm,
+    dense,
+    earliest,
+    most_within,
+    places,
+    runs,
+    with_many_routes,
+)
 from audit_lib.logins.detections.recorded_changes import FAILED_STARTS, START_MESSAGES
 from audit_lib.logins.detections.thresholds import DetectionPolicy, Rule
 from audit_lib.logins.detections.traffic import Traffic, fits
 from audit_lib.logs.formats import SECRET_IN_URL
 
-Numbers = npt.NDArray[np.float64]
 PROBED = (400, 403, 404)
 ALL = "all sources"
 # An outage of all: so many that were answered before, and such a share of the requests.
@@ -39,13 +44,8 @@ def _probing(traffic: Traffic, rule: Rule) -> list[Alarm]:
 def _probes(asked: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     asked = asked.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
-    at, routes = (asked["seconds"] // span).to_numpy(), asked["route"].to_numpy()
-    found = [
-        run
-        for run in runs(asked, key, span, int(rule["routes"]))
-        if max(Counter(at for at, _ in {*zip(run.of(at), run.of(routes), strict=True)}).values())
-        > rule["routes"]
-    ]
+    many = pd.Series(with_many_routes(asked, key, rule["routes"] + 1, span), index=asked.index)
+    found = [run for run in runs(asked, key, span, int(rule["routes"])) if run.of(many).any()]
 
     def build(name: str, run: pd.DataFrame) -> Alarm:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -138,18 +138,12 @@ def _during(at: "pd.Series[pd.Timestamp]", one: Alarm) -> "pd.Series[bool]":
 def _surges(bad: pd.DataFrame, key: str, rule: Rule) -> list[Alarm]:
     bad = bad.sort_values([key, "seconds", "route"], kind="stable")
     span = rule.seconds("minutes")
-    windows, count = (bad["seconds"] // span).to_numpy(), bad["count"].to_numpy()
-    surges = [run for run in runs(bad, key, span) if _most(run.of(windows), run.of(count)) > rule["errors"]]
+    surges = [run for run in runs(bad, key, span) if most_within(run.of(bad), "count", span) > rule["errors"]]
     return earliest(
         bad,
         surges,
         lambda name, run: _of(run, f"{run['count'].sum()} server errors", rule.severity, named(key, name)),
     )
-
-
-def _most(windows: Numbers, count: Numbers) -> int:
-    """The largest sum of one window."""
-    return int(np.max(np.bincount((windows - windows[0]).astype("int64"), count)))
 
 
 def secrets_in_addresses(traffic: Traffic, rule: Rule) -> list[Alarm]:
@@ -172,6 +166,7 @@ def starts(traffic: Traffic, rule: Rule) -> list[Alarm]:
     ]
     begun = traffic.events[traffic.events["message"].isin(START_MESSAGES) & traffic.events["at"].notna()]
     begun = begun.sort_values(["file", "seconds", "line"], kind="stable")
+    begun = begun[dense(begun, "file", int(rule["restarts"]), rule.seconds("minutes"))]
     often = runs(begun, "file", rule.seconds("minutes"), int(rule["restarts"]))
     return found + earliest(
         begun,

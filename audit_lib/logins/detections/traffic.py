@@ -9,16 +9,19 @@ import pandas as pd
 from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.ledger import Ledger
+from audit_lib.logins.coverage import days_by_service
 from audit_lib.logins.declared import READING, REDIRECTS, entered, has_failed, on_known_routes, on_logins
 from audit_lib.logins.detections.alarm import seconds_of
 from audit_lib.logins.detections.callers import collapse, networks_of, private_clients
 from audit_lib.logins.detections.recorded_changes import RecordedChange, deploys_near, recorded_changes
 from audit_lib.logins.detections.thresholds import DetectionPolicy
-from audit_lib.logins.detections.told_failures import FAILED_LOGIN, told_failures
-from audit_lib.logins.detections.wholeness import doubts, of_another
+from audit_lib.logins.detections.told_failures import told_failures, told_once
+from audit_lib.logins.detections.wholeness import beyond, doubts, of_another
 from audit_lib.logins.proposals import Proposal, propose
 from audit_lib.logins.requests import REFUSED
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.sums import missed as is_missed
+from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.project import LogSource
 
 
@@ -43,7 +46,7 @@ class Traffic:
     refusals: pd.DataFrame  # those of the counts that are failed logins
     changes: tuple[RecordedChange, ...]
     days: int  # of the period until as_of
-    days_read: int
+    days_read: "pd.Series[int]"  # by service
     untimed_requests: int
     untimed_failures: int
     unnamed: int  # requests whose line names no client
@@ -55,6 +58,8 @@ class Traffic:
     other_routes: int = 0  # requests under OTHER_ROUTES, answered or refused
     other_missed: int = 0  # those that were answered 404 and its like
     not_understood: int = 0  # lines of the logs that were read
+    own_words: int = 0  # lines of text that may tell of refusals in words that no format knows
+    named_hosts: int = 0  # failed logins that messages report of a host by its name
     doubts: tuple[str, ...] = ()  # why lines may be missing, copied or of another application
     proposals: tuple[Proposal, ...] = ()  # routes that look like logins and are not declared
     added_failed: bool = False  # a login that audit.toml declares was seen to fail
@@ -89,13 +94,21 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
     deploys: pd.DataFrame | None = None,
     *,
     log_sources: tuple[LogSource, ...],
+    as_of: datetime | None = None,
 ) -> Traffic:
-    """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`."""
+    """The traffic of the period from `start` until `end`, by the frames of LogRead and `Deploys`.
+
+    `as_of` is the instant of the review, by default the end: no line can be of a time after it.
+    """
     places = dict(zip(sources["source"], sources["environment"], strict=True))
-    requests = _requests(minutes, rules)
+    requests = _requests(_without_hosts(minutes), rules)
     seconds = seconds_of(events["at"])
     timed = events.assign(seconds=seconds)
     failures = _failures(timed.assign(environment=events["file"].map(places)), requests, rules)
+    timed, failures = _without_hosts(timed), _without_hosts(failures)
+    hosts = counts["kind"].eq(FAILED_LOGIN) & counts["client"].eq(NOT_AN_ADDRESS)
+    named_hosts = int(counts.loc[hosts, "count"].sum())
+    counts = _without_hosts(counts)
     asked = counts[counts["status"].notna()]
     refused = counts[are_failures(counts, rules)]
     declared = asked["status"].isin(rules.failed_statuses)
@@ -114,7 +127,7 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         refusals=refused,
         changes=recorded_changes(ledger, timed, deploys_near(deploys, start, end)),
         days=max(0, -int(-(end - start).total_seconds() // 86400)),
-        days_read=int(counts["day"].nunique()),
+        days_read=days_by_service(sources, counts),
         untimed_requests=int(asked["untimed"].sum()),
         untimed_failures=int(refused["untimed"].sum()),
         unnamed=int(asked.loc[asked["client"].eq(""), "count"].sum()),
@@ -125,11 +138,23 @@ def gather(  # noqa: PLR0917  what an audit knows of its logs
         sources=sources,
         other_routes=int(others.loc[~missed, "count"].sum()),
         other_missed=int(others.loc[missed, "count"].sum()),
-        doubts=(*doubts(requests, sources, end), *of_another(requests, rules)),
+        doubts=(
+            *doubts(requests, sources, end),
+            *beyond(sources, events, as_of or end),
+            *of_another(requests, rules),
+        ),
         proposals=propose(counts, rules.logins, rules.failed_statuses),
         added_failed=has_failed(rules.added_logins, counts),
+        own_words=int(sources["own_words"].sum()),
+        named_hosts=named_hosts,
         not_understood=int(sources.loc[sources["kind"].eq("log"), "not_understood"].sum()),
     )
+
+
+def _without_hosts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, a client that is named as a host being none: one word stands for all of them."""
+    named = rows["client"].eq(NOT_AN_ADDRESS)
+    return rows.assign(client=rows["client"].astype("str").mask(named, "")) if named.any() else rows
 
 
 def kinds_met(events: pd.DataFrame) -> frozenset[str]:
@@ -176,7 +201,7 @@ def _requests(minutes: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
 
 
 def _failures(events: pd.DataFrame, requests: pd.DataFrame, rules: DetectionPolicy) -> pd.DataFrame:
-    counted = events[are_failures(events, rules) & events["at"].notna()]
+    counted = told_once(events[are_failures(events, rules) & events["at"].notna()])
     kept = pd.concat([counted, told_failures(events, counted, rules)])
     guarded = set(requests.loc[requests["protected"], "route"].unique())
     if requests["route"].eq(OTHER_ROUTES).any():

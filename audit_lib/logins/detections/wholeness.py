@@ -10,6 +10,7 @@ from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.logins.detections.thresholds import DetectionPolicy
+from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
 from audit_lib.project import LogSource
 
@@ -25,7 +26,8 @@ COPIED, COPIED_CLIENTS = 10, 3
 
 
 def doubts(requests: pd.DataFrame, sources: pd.DataFrame, end: datetime) -> tuple[str, ...]:
-    """Each hint, in words; `requests` are those of Traffic, `sources` by their contract, `end` the review's.
+    """Each hint, in words; `requests` are those of Traffic, `sources` by their contract, `end` the
+    period's.
 
     None is a proof, so none is an incident. But while one stands, finding nothing proves nothing.
     """
@@ -89,6 +91,15 @@ def _after(requests: pd.DataFrame, end: datetime) -> Iterator[str]:
     late = int(requests.loc[requests["at"].gt(pd.Timestamp(end) + MINUTE), "count"].sum())
     if late:
         yield f"{counted(late, 'request')} with a time after the review: a clock is wrong"
+
+
+def beyond(sources: pd.DataFrame, events: pd.DataFrame, as_of: datetime) -> Iterator[str]:
+    """Logs with a time after the review, also beyond the period, of which no request is counted."""
+    latest = pd.Timestamp(as_of) + MINUTE
+    ends = sources["kind"].eq("log") & sources["last_at"].gt(latest)
+    back = events["message"].eq(CLOCK_SET_BACK) & events["not_after_at"].gt(latest)
+    for source in sorted({*sources.loc[ends, "source"], *events.loc[back, "file"]}):
+        yield f"{source} holds a time after the review: a clock is wrong"
 
 
 def _ended(requests: pd.DataFrame, end: datetime) -> Iterator[str]:

@@ -113,7 +113,7 @@ def _env_lines(source: EnvSource, root: Path, *, expected: bool, loader: str) ->
 def first_policy_toml(name: str, guesses: Iterable[Guess], max_age_days: int) -> str:
     """The text of a policy.toml that extends the generic policy by one rule a variable.
 
-    Each secret gets the limit of `max_age_days`, until the owner states another.
+    Until the owner states a limit, the generic policy's default counts: `max_age_days`.
     """
     lines = [_POLICY_HEAD, f"name = {_quoted(name)}", 'extends = "generic"']
     for guess in guesses:
@@ -124,7 +124,7 @@ def first_policy_toml(name: str, guesses: Iterable[Guess], max_age_days: int) ->
             lines.append(f"component = {_quoted(guess.component)}  # guess")
         lines.append(f"required = {_quoted(guess.required)}  # guess")
         if guess.kind == "secret":
-            lines.append(f"max_age_days = {max_age_days}  # guess: what your own guide says counts")
+            lines.append(f"# max_age_days = {max_age_days}  # the default; what your own guide says counts")
             lines += [_OBTAIN] if is_issued(guess.name, name) else []
             lines += _METADATA
         if guess.coupled:

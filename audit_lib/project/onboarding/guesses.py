@@ -120,11 +120,8 @@ def _code_first(places: tuple[Mention, ...], templates: set[str]) -> tuple[Menti
 
 
 def _required(places: tuple[Mention, ...], templates: set[str]) -> str:
-    """Whether the application needs a variable: code that fails without it counts before an example."""
-    if any(place.needed and place.path not in templates for place in places):
-        return "always"
-    needed = any(place.needed for place in places) and not any(place.optional for place in places)
-    return "always" if needed else "optional"
+    """Whether the application needs a variable: only code that fails without it shows that."""
+    return "always" if any(place.needed and place.path not in templates for place in places) else "optional"
 
 
 def _sizes(in_files: Mapping[str, tuple[Mention, ...]]) -> Counter[str]:

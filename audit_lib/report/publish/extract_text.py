@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-import zipfile
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator
@@ -14,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from audit_lib.base.archives import HEAD, archive_kind, unpack
 from audit_lib.base.errors import Refused
 
 DEEPEST = 3  # an image in a page in an archive
@@ -25,7 +25,8 @@ _WRAPPED = re.compile(rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\
 # A shorter run is found by the base64 forms, or holds less than a window.
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")
 
-_ZIP, _PDF = b"PK\x03\x04", b"%PDF-"
+_ZIP = b"PK\3\4"
+_TEXTS = ("", "png")  # kinds that pack texts alone, and nothing that packs further
 View = tuple[str, bytes]
 
 
@@ -52,11 +53,18 @@ def views(name: str, data: bytes, searched: Collection[bytes] = ()) -> Iterator[
         if depth < DEEPEST:
             for step, inner in _inner(name, content):
                 waiting.append((step if way == "bytes" else f"{way}, {step}", inner, depth + 1))
+        elif (kind := _kind(content)) not in _TEXTS:
+            raise Refused(f"{name}: is packed too deep to be searched ({way}, {kind})")
+
+
+def _kind(content: bytes) -> str:
+    return archive_kind(content[:HEAD], content)
 
 
 def _inner(name: str, content: bytes) -> Iterator[View]:
     # An archive or a PDF is unpacked and no more: with its lines joined it would be damaged, and refused.
-    own = _zip if content[:4] == _ZIP else _pdf if content[:5] == _PDF else None
+    kind = _kind(content)
+    own = None if kind in _TEXTS else _pdf if kind == "pdf" else _archive
     for step, unfold in ((step, unfold) for step, unfold in _STEPS if own in (None, unfold)):
         try:
             for inner in unfold(content):
@@ -124,39 +132,40 @@ def _base64(content: bytes) -> Iterator[bytes]:
     yield b"\n".join(decoded)
 
 
-def _gzip(content: bytes) -> Iterator[bytes]:
-    if content[:2] == b"\x1f\x8b" or content[:2] in (b"x\x9c", b"x\xda", b"x\x01"):
-        yield _inflate(content)
+def _zlib(content: bytes) -> Iterator[bytes]:
+    if content[:2] in (b"x\x9c", b"x\xda", b"x\x01"):
+        unpacker = zlib.decompressobj()
+        try:
+            plain = unpacker.decompress(content, LARGEST)
+        except zlib.error:
+            raise ValueError from None
+        if unpacker.unconsumed_tail:
+            raise Refused("what is packed in it is too large to be searched")
+        yield plain
 
 
-def _inflate(content: bytes) -> bytes:
-    unpacker = zlib.decompressobj(wbits=47)
-    try:
-        plain = unpacker.decompress(content, LARGEST)
-    except zlib.error:
-        raise ValueError from None
-    if unpacker.unconsumed_tail:
-        raise Refused("what is packed in it is too large to be searched")
-    return plain
-
-
-def _zip(content: bytes) -> Iterator[bytes]:
-    if content[:4] != _ZIP:
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST:
-                raise Refused("an archive is too large to be searched")
-            for member in archive.infolist():
-                yield member.filename.encode()
-                yield member.comment
-                yield archive.read(member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        raise Refused("an archive cannot be opened, so it cannot be searched") from None
+def _archive(content: bytes) -> Iterator[bytes]:
+    kind = _kind(content)
+    if kind and kind != "pdf":
+        faults: list[str] = []
+        left = LARGEST
+        if kind == "zip":
+            yield content[: max(content.find(_ZIP), 0)]  # what stands before it, if anything does
+        for member in unpack(io.BytesIO(content), kind, faults):
+            yield member.name.encode("utf-8", "surrogateescape")
+            plain = bytearray()
+            for piece in member.pieces:
+                plain += piece
+                if len(plain) > left:
+                    raise Refused("an archive is too large to be searched")
+            left -= len(plain)
+            yield bytes(plain)
+        if faults:
+            raise Refused(f"an archive cannot be searched: {faults[0]}")
 
 
 def _pdf(content: bytes) -> Iterator[bytes]:
-    if content[:5] == _PDF:
+    if _kind(content) == "pdf":
         yield from texts_of_pdf(content)
 
 
@@ -195,7 +204,7 @@ _STEPS: tuple[tuple[str, Callable[[bytes], Iterator[bytes]]], ...] = (
     ("URL", _url),
     ("CSV", _cells),
     ("base64", _base64),
-    ("gzip", _gzip),
-    ("zip", _zip),
+    ("zlib", _zlib),
+    ("archive", _archive),
     ("PDF", _pdf),
 )

@@ -1,10 +1,13 @@
 """The seal finds a secret wherever an artefact hides it, says the place and never the value."""
 
+import bz2
 import csv
 import gzip
 import io
 import json
-import zipfile
+import lzma
+import tarfile
+import zlib
 from base64 import b32encode, b64encode, encodebytes
 from collections.abc import Callable
 from html import escape
@@ -24,6 +27,7 @@ from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
+from tests.support.packed import png, zipped
 from tests.support.rows import TABLES
 
 VALUE = fake_value("seal")
@@ -47,9 +51,15 @@ def _known() -> tuple[Keeper, Classes]:
 
 
 def _zip(name: str, data: bytes) -> bytes:
+    return zipped(data, name)
+
+
+def _tar(data: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, data)
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        member = tarfile.TarInfo("a.txt")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 
 
@@ -97,6 +107,7 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "names.zip": lambda value: _zip(f"{value}.txt", b""),
     "page-in.zip": lambda value: _zip("a.html", b64encode(gzip.compress(value.encode()))),
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
+    "deflated.txt": lambda value: b64encode(zlib.compress(b"first and second" * 9 + value.encode())),
     "base64-twice.txt": lambda value: b64encode(b64encode(b"x" + value.encode())),
     "base32.txt": lambda value: b32encode(value.encode()),
     "buffer.txt": lambda value: f"<Buffer {value.encode().hex(' ')}>".encode(),
@@ -109,6 +120,13 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "percent.txt": lambda value: "".join(f"%{byte:02X}" for byte in value.encode()).encode(),
     "letters.txt": lambda value: repr(list(value)).encode(),
     "log.gz": lambda value: gzip.compress(value.encode()),
+    "log.xz": lambda value: lzma.compress(value.encode()),
+    "log.bz2": lambda value: bz2.compress(value.encode()),
+    "folder.tar.xz": lambda value: lzma.compress(_tar(value.encode())),
+    "second-member.gz": lambda value: gzip.compress(b"first") + gzip.compress(value.encode()),
+    "prefixed.zip": lambda value: b"#!/bin/sh\n" + _zip("a.txt", value.encode()),
+    "before-a.zip": lambda value: b64encode(escape(value).encode()) + b"\n" + _zip("a.txt", b""),
+    "plot.png": lambda value: png(value.encode()),
 }
 
 
@@ -150,12 +168,35 @@ def test_a_file_name_is_searched_and_not_quoted(tmp_path: Path) -> None:
     assert VALUE not in "".join(hits)
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04 damaged", b"%PDF-1.7 damaged"], ids=["zip", "pdf"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"PK\x03\x04 damaged",
+        b"%PDF-1.7 damaged",
+        b"7z\xbc\xaf\x27\x1c",
+        b"Rar!\x1a\7\1\0",
+        b"\x04\x22\x4d\x18",
+        b"# v2 git bundle\n",
+        lzma.compress(b"cut short" * 99)[:-20],
+    ],
+    ids=["zip", "pdf", "7z", "rar", "lz4", "bundle", "cut xz"],
+)
 def test_what_cannot_be_opened_is_refused(tmp_path: Path, data: bytes) -> None:
     """An archive or a PDF that cannot be searched is refused rather than passed."""
     keeper, classes = _known()
     (tmp_path / "a").write_bytes(data)
     with pytest.raises(Refused, match=r"a: .* cannot be"):
+        search(tmp_path, keeper, classes)
+
+
+def test_what_is_packed_too_deep_is_refused(tmp_path: Path) -> None:
+    """A zip six deep is not searched to its bottom, so it is never said to hold nothing."""
+    keeper, classes = _known()
+    data = VALUE.encode()
+    for _ in range(6):
+        data = _zip("a.zip", data)
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(Refused, match=r"a\.zip: is packed too deep"):
         search(tmp_path, keeper, classes)
 
 

@@ -1,0 +1,31 @@
+"""Instants that people and tools write: what is none is bad input, whatever it is."""
+
+import pytest
+
+from audit_lib.base.clock import ending_instant, iso, parse_instant
+from audit_lib.base.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+23:59",
+        "0001-01-01",
+        "9999-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31",
+        "",
+        "soon",
+    ],
+)
+def test_what_stands_for_no_date_is_none(text: str) -> None:
+    """Zero times and the end of the calendar are bad input with its place, and end in no internal error."""
+    with pytest.raises(BadInput, match=r"^here: must be a date"):
+        parse_instant(text, "here")
+
+
+def test_a_decision_for_ever_ends_with_the_years_that_are_counted() -> None:
+    """An acceptance until 9999, which 0.2.0 wrote, still holds."""
+    assert iso(ending_instant("9999-12-31T23:59:59Z", "ledger")) == "8999-12-31T23:59:59Z"
+    assert iso(ending_instant("2026-12-31T23:59:59Z", "ledger")) == "2026-12-31T23:59:59Z"

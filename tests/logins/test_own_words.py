@@ -1,0 +1,149 @@
+"""Lines that may tell of refusals in words of their own, or of a time to come, leave nothing good."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audit_lib.__main__ import main
+from audit_lib.base.clock import Quarter, iso
+from audit_lib.cli.alerts import settings_now
+from audit_lib.ledger import Draft, Ledger
+from audit_lib.ledger.keys import made_key_of
+from audit_lib.ledger.known_heads import write_entry
+from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
+from audit_lib.logs.formats import load_formats
+from audit_lib.logs.project_logs import read_logs
+from audit_lib.project import LogSource, Project, load_project
+from audit_lib.project.onboarding.choose_policy import choose_policy
+from audit_lib.project.policy import bundled_policy
+from tests.logins.test_none_is_earned import world
+from tests.support.small_logs import START, detections, verdicts
+
+AT = iso(START + timedelta(hours=1))
+WARNED = f"{AT} WARNING: disk of web1 is almost full\n"
+IN_OWN_WORDS = {
+    "a status without a method": f'{AT} {{"status":401,"ip":"203.0.113.7"}}\n',
+    "a line of the application's own": f"{AT} INFO: POST /login 401 3ms\n",
+    "forbidden by number": f"{AT} INFO: gatekeeper said 403 to 203.0.113.7\n",
+    "another language beside a warning": f"{AT} INFO: Anmeldung von x fehlgeschlagen\n{WARNED}",
+    "refused beside a warning": f"{AT} INFO: Unauthorized request to /x from 203.0.113.7\n{WARNED}",
+}
+# The same words where nothing says that the log holds warnings, numbers that are no answers, known words.
+PLAIN = {
+    "a time": "2026-09-01 01:00:00,401 INFO: started\n",
+    "a process": f"{AT} web1 cron[401]: job started\n",
+    "a warning alone": "",
+    "a statement beside a warning": f"{AT} INFO: Waiting for application startup.\n{WARNED}",
+}
+
+
+def _found(folder: Path, more: str) -> dict[str, str]:
+    shown = world(1)
+    said = (*shown.said, more)
+    return verdicts(
+        detections(folder, (*shown.asks, *said), days=shown.days, routes=shown.routes, **shown.declared)
+    )
+
+
+def test_a_log_without_such_lines_earns_none(tmp_path: Path) -> None:
+    """What the tests below take away is there."""
+    assert _found(tmp_path, "")["A1"] == "none"
+
+
+@pytest.mark.parametrize("how", IN_OWN_WORDS)
+def test_words_of_its_own_leave_no_none(how: str, tmp_path: Path) -> None:
+    """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal."""
+    assert "none" not in _found(tmp_path, IN_OWN_WORDS[how]).values()
+
+
+@pytest.mark.parametrize("how", ["a time", "a process"])
+def test_a_number_that_is_no_answer_takes_nothing(how: str, tmp_path: Path) -> None:
+    """Milliseconds and process numbers are no statuses."""
+    assert _found(tmp_path, PLAIN[how])["A1"] == "none"
+
+
+def test_the_shapes_of_such_lines_are_listed(tmp_path: Path) -> None:
+    """Where they were read stands what they look like, without their text."""
+    (tmp_path / "app.log").write_text(f"{AT} INFO: POST /login 401 3ms\n" * 200, "utf-8")
+    project = Project("test", tmp_path, log_sources=(LogSource("app.log"),))
+    row = read_logs(project, None, load_formats()).sources.iloc[0]
+    assert row["own_words"] == 200
+    assert "in words of their own: lines such as `0-0-a0:0:a0 a: a /a 0 a0`" in row["reason"]
+
+
+def _doubts(folder: Path, lines: str, as_of: datetime) -> str:
+    """Why A1 says nothing good of the third quarter, reviewed at an instant."""
+    (folder / "app.log").write_text(lines, "utf-8")
+    quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
+    project = Project("test", folder, log_sources=(LogSource("app.log", instances=1, zone_declared=True),))
+    read = read_logs(project, quarter, load_formats().declaring(rules.failed_statuses))
+    given = (read.sources, read.counts, read.events, read.minutes, Ledger(), rules)
+    traffic = gather(*given, quarter.start, quarter.end, log_sources=project.log_sources, as_of=as_of)
+    table = tabulate(detect(traffic, rules))
+    return str(table.loc[table["detection"].eq("A1"), "reason"].iloc[0])
+
+
+def _request(at: str) -> str:
+    return f'{at} INFO: 192.0.2.1:1 - "GET /api/x HTTP/1.1" 200 X\n'
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_hours_beyond_the_review_are_a_wrong_clock(back: bool, tmp_path: Path) -> None:
+    """Requests of next year, in the middle of a log or at its end, are no part of the quarter and said."""
+    lines = _request("2026-09-01T00:00:00Z") + _request("2027-09-01T00:00:00Z")
+    lines += _request("2026-09-02T00:00:00Z") * back
+    assert "a clock is wrong" in _doubts(tmp_path, lines, datetime(2026, 10, 5, tzinfo=UTC))
+
+
+def test_lines_of_the_time_since_the_quarter_are_no_wrong_clock(tmp_path: Path) -> None:
+    """A log goes on after the quarter, until it is reviewed."""
+    lines = _request("2026-09-01T00:00:00Z") + _request("2026-10-04T00:00:00Z")
+    assert "a clock is wrong" not in _doubts(tmp_path, lines, datetime(2026, 10, 5, tzinfo=UTC))
+
+
+AUDIT = 'policy = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "app.log"\ninstances = 1\n'
+
+
+def _alerts(folder: Path, more: str, audit: str = AUDIT) -> Result:
+    start = datetime.now(UTC) - timedelta(minutes=10)
+    (folder / "audit.toml").write_text(audit, "utf-8")
+    (folder / "app.log").write_text(_request(iso(start)) + more, "utf-8")
+    return CliRunner().invoke(
+        main, ["failures", "--alerts", "--project", str(folder), "--since", "30m", "--format", "json"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("", ""),
+        ("2026-09-01T00:00:00Z POST /login 401 3ms\n" * 200, "words that no format knows"),
+        (_request("2100-01-01T00:00:00Z"), "a clock is wrong"),
+    ],
+)
+def test_alerts_are_not_quiet_over_what_may_be_a_refusal(more: str, reason: str, tmp_path: Path) -> None:
+    """They end with 2, and say why."""
+    result = _alerts(tmp_path, more)
+    assert result.exit_code == (2 if reason else 0)
+    assert reason in result.stderr
+    assert bool(reason) == any(row["state"] == "unknown" for row in json.loads(result.stdout))
+
+
+def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:
+    """They print the digest of settings and formats, and say if it is not that of the last sign-off."""
+    quiet = _alerts(tmp_path, "")
+    assert quiet.exit_code == 0
+    assert "(never signed)" in quiet.stderr
+    project = load_project(tmp_path)
+    signed = settings_now(project, choose_policy(project))
+    body = {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, "settings": signed}
+    write_entry(project.ledger_dir, made_key_of(project), Draft("signoff", body), datetime.now(UTC), "carol")
+    as_signed = _alerts(tmp_path, "")
+    assert as_signed.exit_code == 0
+    assert "(as in the sign-off" in as_signed.stderr
+    changed = _alerts(tmp_path, "", f'{AUDIT}service = "web"\n')
+    assert changed.exit_code == 2
+    assert "file audit.toml: changed since it was signed" in changed.stderr

@@ -1,0 +1,31 @@
+"""Contents in which a text is packed: a zip, a deflated stream of a PDF, a packed text of a picture."""
+
+import io
+import struct
+import zipfile
+import zlib
+
+
+def zipped(data: bytes, name: str = "a.txt") -> bytes:
+    """A zip with one deflated member."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def pdf(data: bytes) -> bytes:
+    """A PDF in whose one stream a text is shown."""
+    packed = zlib.compress(b"BT (" + data + b") Tj ET")
+    head = f"%PDF-1.7\n1 0 obj\n<</Length {len(packed)}/Filter/FlateDecode>>\nstream\n".encode()
+    return head + packed + b"\nendstream\nendobj\n%%EOF\n"
+
+
+def png(data: bytes) -> bytes:
+    """A picture of nothing with a packed text."""
+    chunks = ((b"IHDR", bytes(13)), (b"zTXt", b"Comment\0\0" + zlib.compress(data)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
