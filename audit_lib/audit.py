@@ -10,7 +10,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import head_of
+from audit_lib.base.git import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
@@ -33,35 +33,30 @@ from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logins.coverage import tabulate_guide_searches, tabulate_log_coverage, written_lines
+from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
 from audit_lib.logins.detections.callers import is_known
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
-from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.configuration import tabulate_configuration
-from audit_lib.project.guide import tabulate_guide
-from audit_lib.project.load import instant_of
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
-from audit_lib.project.variables import CodeRead, read_code
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.identities import mask_client, mask_email
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of
+from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.platform_files import tabulate_configuration
 
 Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
 
@@ -97,7 +92,7 @@ def run_audit(
 
     def logs() -> LogRead:
         read = read_logs(project, period, formats, scheduler=scheduler, progress=progress)
-        return without_values(read, strong_search(keeper))
+        return without_values(read, Redactor.of(keeper))
 
     heads = before.heads if before else ()
     read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
@@ -117,7 +112,6 @@ def run_audit(
     tables = {
         "sources": sources,
         "configuration": tabulate_configuration(project, rules),
-        "guide_statements": tabulate_guide(project, rules, moment),
         "entries": read.entries,
         "inventory": read.inventory,
         "drift": read.drift,
@@ -126,7 +120,7 @@ def run_audit(
         **_of_population(scope, code, keeper, rotating),
         **_of_rotations(scope, rotating),
         "triggers": triggers,
-        **_of_logs(scope, formats),
+        **_of_logs(scope),
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),
         **_of_leaks(scope, leaked, rotating),
@@ -194,16 +188,14 @@ def _of_rotations(scope: _Scope, rotating: RotationRead) -> Frames:
     }
 
 
-def _of_logs(scope: _Scope, formats: LogFormats) -> Frames:
+def _of_logs(scope: _Scope) -> Frames:
     """What the logs hold, and what they cover."""
     policy, logs = scope.policy, scope.read.logs
-    written = written_lines(formats, logs.events["message"].unique())
     return {
         "log_counts": logs.counts,
         "log_events": logs.events,
         "declared_logins": tabulate_logins(policy.logins, logs.counts, logs.events),
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, scope.quarter, scope.as_of),
-        "guide_searches": tabulate_guide_searches(policy, written, logs.counts),
     }
 
 

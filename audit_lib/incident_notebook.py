@@ -15,8 +15,6 @@ from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt, refuse_unusable
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.frames import frame as frame, frames as frames
 from audit_lib.report.incident_answers import incident_answers as incident_answers
@@ -51,6 +49,7 @@ from audit_lib.report.table import Table
 from audit_lib.report.timeline_figure import timeline_figure as timeline_figure
 from audit_lib.secrecy import guard, kernel_pipe as handoff
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import instant_of, load_project
 
 # Of the investigations opened here: what a package is searched for before it is written.
 _keepers: list[Keeper] = []

@@ -20,12 +20,11 @@ from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.requests import Window, bounded, tabulate_requests
 from audit_lib.logs.project_logs import cached_logs
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.rotation.store_changes import present_stays
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
+from audit_lib.settings import GivenValues, Project, choose_policy
 
 
 def investigate(

@@ -16,7 +16,6 @@ from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import with_logs
 from audit_lib.opening import open_guarded, project_folder, refuse_misspelt
-from audit_lib.project import Project, load_project
 from audit_lib.report.first_screen import do_first as do_first, falls_due as falls_due, not_known as not_known
 from audit_lib.report.frames import frame as frame, frames as frames
 from audit_lib.report.headline import headline as headline
@@ -39,6 +38,7 @@ from audit_lib.report.sections import (
 from audit_lib.report.table import Table, show as table
 from audit_lib.secrecy import kernel_pipe as handoff
 from audit_lib.secrecy.identities import MODES
+from audit_lib.settings import Project, load_project
 
 
 def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line

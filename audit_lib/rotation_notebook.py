@@ -5,9 +5,6 @@ Importing it installs the guard (by `audit_lib.notebook`): from then on no outpu
 
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.opening import current_instant, open_guarded, project_folder, refuse_misspelt, refuse_unusable
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.publish.publication import Publication, prepare
 from audit_lib.report.rotation_figure import coupling_figure as coupling_figure
 from audit_lib.report.rotation_tables import (
@@ -16,6 +13,7 @@ from audit_lib.report.rotation_tables import (
     runbook_table as runbook_table,
 )
 from audit_lib.rotation.plan import RotationPlan, plan_rotation
+from audit_lib.settings import choose_policy, instant_of, load_project
 
 
 def open_rotation(

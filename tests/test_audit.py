@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.audit import run_audit
 from audit_lib.base.errors import BadInput
-from audit_lib.project import Project, load_project
+from audit_lib.settings import Project, load_project
 
 
 @pytest.fixture

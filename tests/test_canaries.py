@@ -65,7 +65,7 @@ def _project(folder: Path, seed: str, files: int) -> list[str]:
     """The values of a project of so many env files, whose logs hold them, too."""
     generator = random.Random(seed)
     values: list[str] = []
-    toml = ['name = "canaries"', 'policy = "paiid"']
+    toml = ['name = "canaries"', 'extends = "paiid"']
     for number in range(files):
         lines = []
         for line in range(8):

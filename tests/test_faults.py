@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from audit_lib.cli.verify import report_faults
-from audit_lib.project.load import remember_sample
+from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value
 from tests.support.paths import GOLDEN, ROOT
 
 PERIOD = ("--quarter", "2026Q3", "--as-of", "2026-09-30")
 AUDIT = """name = "small"
-policy = "generic"
+extends = "generic"
 key = "demo"
 
 [[env]]

@@ -19,9 +19,9 @@ from audit_lib.findings.last_review import PreviousReport
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import load_project
-from audit_lib.project.load import remember_sample
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, START, plant
 
 ENV = "backend/.env"

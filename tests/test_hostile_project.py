@@ -86,7 +86,7 @@ def test_nothing_of_a_hostile_project_runs_or_leads_out(project: Path, tmp_path:
         '[[log]]\npattern = "linked/logs/*.log"',
         'guide = "~/notes.md"',
         'guide = "docs\\\\..\\\\..\\\\x"',
-        'policy = "../policy.toml"',
+        'extends = "../policy.toml"',
         'exports = ["../x"]',
         '[[env]]\nenvironment = "prod"\nservice = "x"\npath = "linked/.env"',
         'name = "../../x"',
@@ -107,7 +107,7 @@ def test_a_path_that_leads_out_is_one_line(project: Path, tmp_path: Path, layout
 def test_a_pattern_through_links_and_depths_ends(project: Path, tmp_path: Path) -> None:
     """A pattern of wildcards alone, over links to / and a deep tree: it ends, and names nothing outside."""
     (project / "system").symlink_to("/")
-    pattern = 'policy = "generic"\n[[log]]\npattern = "**/*/**/*/*/*"\n'
+    pattern = 'extends = "generic"\n[[log]]\npattern = "**/*/**/*/*/*"\n'
     (project / "audit.toml").write_text(pattern)
     with deep_tree(project / "deep"):
         run = _review(project, tmp_path / "out", tmp_path)

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from audit_lib.audit import run_audit
-from audit_lib.project import load_project
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.sample_copy import write_sample
 
 

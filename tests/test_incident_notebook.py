@@ -13,13 +13,12 @@ from nbclient import NotebookClient
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
 from audit_lib.report.focus import Focus
 from audit_lib.report.pickers import tables
 from audit_lib.report.pivot_tables import exposure_table
 from audit_lib.report.table import as_text
 from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.settings import instant_of, load_project
 from tests.support.paths import ROOT
 from tests.support.sample_copy import write_sample
 

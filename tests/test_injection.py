@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project.load import remember_sample
+from audit_lib.settings.load import remember_sample
 from tests.support.artefacts import text_of
 from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
@@ -104,16 +104,15 @@ def _write_env(project: Path, texts: list[str]) -> None:
         'name = "attacked"',
         'key = "demo"',
         'pinned_as_of = "2026-09-30"',
-        'policy = "policy.toml"',
+        'extends = "generic"',
         '[[env]]\nenvironment = "development"\nservice = "backend"\npath = "backend/.env"',
         '[[log]]\npattern = "backend/logs/*.log"\nservice = "backend"',
     ]
-    (project / "audit.toml").write_text("\n".join(layout) + "\n", "utf-8")
-    remember_sample(project)
     title = json.dumps("<img src=x onerror=alert(1)> =1+1 $x$")
     rule = f'[[secret]]\nname = "API_TOKEN"\nservice = "backend"\ntitle = {title}\nrequired = "always"\n'
     rule += f"max_age_days = 90\nrevoke = {title}\nobtain = {title}\n"
-    (project / "policy.toml").write_text(f'name = "attacked"\nextends = "generic"\n{rule}', "utf-8")
+    (project / "audit.toml").write_text("\n".join([*layout, rule]), "utf-8")
+    remember_sample(project)
 
 
 def _write_log(path: Path, routes: list[str], messages: list[str], fields: list[str]) -> None:

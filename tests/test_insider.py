@@ -15,19 +15,18 @@ from audit_lib.findings.audit import Audit
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, key_of, made_key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.project import load_project
 from audit_lib.report.headline import spoken
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
 from audit_lib.report.verdict import PASS_NEEDS
-from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, signed
+from audit_lib.secrecy.keeper import MANIFEST, Key, signed
+from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 
 NOW = datetime(2026, 9, 30, tzinfo=UTC)
 AUDIT = """name = "shop"
-policy = "paiid"
+extends = "paiid"
 
 [[env]]
 environment = "production"

@@ -21,10 +21,9 @@ from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key, keeper_of
 from audit_lib.logins.requests import Window
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
 from audit_lib.report.incident_tables import timeline_table
 from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.settings import instant_of, load_project
 from tests.support.planted_incidents import AS_OF, INCIDENT, KINDS, STRANGER, Planted, plant
 from tests.support.sample_copy import write_sample
 

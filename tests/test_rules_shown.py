@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from audit_lib.audit import run_audit
-from audit_lib.project import load_project
 from audit_lib.report.rule_results import tabulate_rules
+from audit_lib.settings import load_project
 from tests.support.clean_project import write_clean
 from tests.support.worst_project import write_worst
 

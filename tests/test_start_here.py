@@ -10,9 +10,8 @@ import pytest
 
 from audit_lib.audit import run_audit
 from audit_lib.logs.formats import BUNDLED, parse_formats
-from audit_lib.project import load_project
-from audit_lib.project.policy import load_policy
 from audit_lib.report.table import Table, as_text
+from audit_lib.settings import load_policy, load_project
 from tests.support.paths import ROOT
 from tests.support.run_notebook import run_notebook
 from tests.support.sample_copy import write_sample
@@ -66,10 +65,10 @@ def test_it_teaches_one_thing_a_part(shown: dict[str, str]) -> None:
 def test_its_blocks_are_read(tmp_path: Path) -> None:
     """The block of a secret is a policy's, that of a format a format's with examples that pass."""
     secret, prefix = re.findall(r"(?s)```toml\n(.*?)```", "\n".join(cell.source for cell in CELLS))
-    (tmp_path / "policy.toml").write_text(f'name = "mine"\n{secret}', "utf-8")
-    rule = load_policy(tmp_path / "policy.toml").rule("BILLING_API_SECRET")
+    (tmp_path / "own.toml").write_text(f'name = "mine"\n{secret}', "utf-8")
+    rule = load_policy(tmp_path / "own.toml").rule("BILLING_API_SECRET")
     assert rule is not None
-    assert rule.metadata.owner == "Billing team"
+    assert rule.owner == "Billing team"
     formats = parse_formats(BUNDLED.read_bytes() + prefix.encode(), "mine")
     assert "time between bars" in repr(formats)
 

@@ -14,7 +14,7 @@ from tests.support.fakes import fake_value
 
 TOKEN = fake_value("stolen token")
 AUDIT = """name = "shop"
-policy = "paiid"
+extends = "paiid"
 
 [[env]]
 environment = "production"

@@ -1,31 +1,44 @@
-"""Opens compressed files and archives one level deep, in pieces, within bounds of bytes, count and time."""
+"""Opens archives, compressed files, PDFs and PNGs, within bounds of bytes, members, depth and seconds.
 
+What cannot be opened is said, never passed over: a part that was not read is a part that was not searched.
+"""
+
+import bz2
+import io
 import lzma
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain, islice
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 from time import thread_time
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
-from audit_lib.base.decompress import DECOMPRESSED, PIECE, PackedBytes, PieceReader, inflated
-from audit_lib.base.tar_members import tar_members
-from audit_lib.base.zip_members import ENTRIES, is_too_long, zip_members
+from audit_lib.base.files import ByteReader
 
-SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included (docs/bounds.md)
-LARGEST_ZIP = 64 << 20  # a zip is read from its end, so it is held whole
-EXPANDED = 1 << 30  # bytes taken out of one archive: more is a bomb or a dump, and is said
+SECONDS_A_SOURCE = 10  # of processor time, what is done with its content included
+EXPANDED = 1 << 30  # bytes taken out of one source: more is a bomb or a dump, and is said
 FAIR = 50  # logs shrink to a fiftieth at best: what grows further was made to, and has …
-SURPLUS = 1 << 30  # … so many bytes in all archives of one search together
+SURPLUS = 1 << 30  # … so many bytes in all sources of one search together
 MEMBERS = 10_000
-HEAD = 512  # bytes by which an archive is known
-
-TAIL = 22 + (1 << 16)  # last bytes in which a zip's directory ends, whatever stands before the zip
+DEPTH = 4  # archives within each other
+HELD = 64 << 20  # bytes of a zip, a PDF or a PNG, which are read as a whole
+PIECE = 8 << 20  # bytes that are handed on at a time, …
+OVERLAP = 1 << 16  # … of which so many come twice, so that a value over the border is met
+HEAD = 512  # bytes by which a content is known, and a zip behind something else …
+TAIL = 22 + (1 << 16)  # … by so many last ones
+MEMORY = 1 << 28  # bytes that a decompressor may take for its window
+_STREAMS = 100_000  # compressed streams that follow each other in one file
+_ENTRIES = 100_000  # of a zip's list
+_EXTENDED = 8 << 10  # bytes of a tar's extended header: Python before 3.11.10 takes the square of its digits
+_IN_A_ROW = 4  # such headers
+# What a finished stream leaves of its input is copied, so that little of it may be read ahead.
+_AHEAD = 16 << 10
 
 _OPENED = {
     b"\x1f\x8b": "gzip",
@@ -34,203 +47,385 @@ _OPENED = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\3\4": "zip",
     b"%PDF-": "pdf",
-    b"\x89PNG\r\n\x1a\n": "png",
+    b"\x89PNG\r\n": "png",
 }
-# What is known to be packed, and not how to unpack it.
-_CLOSED = {
+_NOT_OPENED = {
     b"7z\xbc\xaf\x27\x1c": "7z archive",
-    b"Rar!\x1a\7": "rar archive",
+    b"Rar!\x1a\x07": "rar archive",
     b"\x04\x22\x4d\x18": "lz4 file",
-    b"\x02\x21\x4c\x18": "lz4 file",
-    b"LZIP\1": "lzip file",
-    b"]\0\0\x80\0": "lzma file",
-    b"\x1f\x9d\x90": "file of compress",
-    b"MSCF\0\0\0\0": "cabinet",
-    b"# v2 git bundle\n": "git bundle",
-    b"# v3 git bundle\n": "git bundle",
-    b"PACK\0\0\0\2": "git pack",
-    b"PAR1": "Parquet file",
+    b"# v2 git bundle": "git bundle",
+    b"# v3 git bundle": "git bundle",
+    b"PACK\0\0\0": "git pack",
+    b"\x1f\x9d": "compress file",
+    b"\x1f\xa0": "compress file",
+    b"LZIP": "lzip file",
+    b"\x5d\0\0": "lzma file",
+    b"\x89LZO": "lzop file",
+    b"MSCF": "cabinet",
+    b"xar!": "xar archive",
+    b"\xed\xab\xee\xdb": "rpm package",
+    b"!<arch>\n": "ar archive",
+    b"\xff\x06\0\0sNaPpY": "snappy file",
+    b"hsqs": "squashfs image",
+    b"PK\5\6": "empty zip",
 }
-_MAGIC = {**_OPENED, **_CLOSED}
-BEGINNINGS = frozenset(magic[:2] for magic in _MAGIC)  # of any of them
-_ZIP_ENTRY, _ZIP_END = b"PK\1\2", b"PK\5\6"
-_STREAM, _UNREAD = re.compile(rb"(?<!end)stream\r?\n"), re.compile(rb"/(?:LZW|ASCII85|ASCIIHex|Crypt)")
 _BROKEN = (
-    zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, struct.error,
+    zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError, struct.error,
     OSError, EOFError, ValueError, RuntimeError, NotImplementedError, MemoryError, OverflowError,
 )  # fmt: skip
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of others zipfile unpacks a member at once
+_PDF_STREAM = re.compile(rb"<<((?:[^<>]|<(?!<)|>(?!>)|<<[^<>]*>>)*)>>\s*stream\r?\n")
+_PDF_FILTER = re.compile(rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b")
+_PDF_TEXT = re.compile(rb"\(((?:[^()\\]|\\.)*)\)")
 
 
 @dataclass(frozen=True)
-class Member:
-    """One file out of an archive; its pieces are read before the next member is asked for."""
+class Part:
+    """Some content out of a source. A large one comes in several parts that overlap."""
 
-    name: str  # "" for the only content of a compressed file
-    encoding: str  # gzip | zip | tar | gzip tar | pdf | …
-    pieces: Iterator[bytes]
-    kind: str = ""  # what archive it is itself: it is not opened
+    path: str  # within the source, members of archives apart by "!"; "" for what a file is unpacked to
+    content: bytes
+    start: int = 0  # bytes of the same content before it
 
 
 @dataclass
-class Expansion:
-    """What all archives of one search may still grow to beyond `FAIR` times their size, in bytes."""
+class Budget:
+    """What all sources of one search may still grow to beyond `FAIR` times their size, in bytes."""
 
     left: int = SURPLUS
 
 
-def archive_kind(head: bytes, tail: bytes = b"") -> str:
-    """gzip, zip, tar … by a content's first 512 bytes, or a zip by its last; "" for anything else."""
+def kind_of(head: bytes, tail: bytes = b"") -> str:
+    """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
+    stands before; the words for a container that is not opened, such as "7z archive"; "" for anything else.
+    """
     if head[257:262] == b"ustar":
         return "tar"
-    known = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
-    directory, end, _ = tail[-TAIL:].rpartition(_ZIP_END)
-    return known or ("zip" if end and _ZIP_ENTRY in directory else "")
+    for magic, kind in (*_OPENED.items(), *_NOT_OPENED.items()):
+        if head.startswith(magic):
+            return kind
+    listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
+    return "zip" if end and b"PK\1\2" in listed else ""
+
+
+def is_opened(kind: str) -> bool:
+    """Whether `unpack` opens a content of this kind."""
+    return kind == "tar" or kind in _OPENED.values()
 
 
 def unpack(
-    file: BinaryIO, kind: str, faults: list[str], expansion: Expansion | None = None
-) -> Iterator[Member]:
-    """The members of an archive of the kind named; of a PDF or a picture the texts that are packed in it.
+    source: BinaryIO | bytes, faults: list[str], budget: Budget | None = None, kind: str = ""
+) -> Iterator[Part]:
+    """All content in a container, members of members too, but not its own bytes.
 
-    What cannot be read is said in `faults`, never raised.
+    What is not read is said in `faults`, never raised. Nothing comes of a source that is no container.
     """
-    if kind in _CLOSED.values():
-        faults.append(f"is a {kind}, which cannot be opened: its content was not searched")
-        return
-    packed = PackedBytes(file)
-    budget = _Budget(packed, expansion or Expansion())
-    try:
-        if kind in _WHOLE:
-            yield from _of_whole(packed, kind, budget, faults)
-        elif kind == "tar":
-            yield from _tar_members(cast(BinaryIO, packed), "tar", budget, faults)
-        else:
-            yield from _decompressed(packed, kind, budget, faults)
-    except _BROKEN as error:
-        faults.append(_broken(kind, error))
-    if budget.spent:
-        faults.append(f"the {kind} {budget.spent}: the rest was not searched")
+    packed = _Counted(io.BytesIO(source) if isinstance(source, bytes) else source)
+    unpacker = _Unpacker(packed, budget or Budget(), faults)
+    head = packed.read(HEAD) or b""
+    pieces = chain([head], iter(lambda: packed.read(PIECE) or b"", b""))
+    kind = kind or kind_of(head, source[-TAIL:] if isinstance(source, bytes) else b"")
+    if kind:
+        yield from unpacker.open(pieces, kind, "", 1)
+    unpacker.finish()
 
 
-class _Budget:
-    """What may still be taken out of one archive; `spent` says which bound is reached, "" while none is."""
+class _Counted(ByteReader):
+    """A file whose bytes are counted as they are taken, so that what they grow to can be bounded."""
 
-    def __init__(self, packed: PackedBytes, expansion: Expansion) -> None:
-        self._packed = packed
-        self._expansion = expansion
-        self._taken = self._surplus = 0
-        self._until = thread_time() + SECONDS_A_SOURCE
-        self.spent = ""
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.taken = 0
 
-    def bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces up to a bound; processor time counts what is done with them, too."""
-        for piece in pieces:
-            if self.spent:
-                return
-            yield piece
-            self._taken += len(piece)
-            surplus = max(0, self._taken - FAIR * self._packed.taken)
-            self._expansion.left -= surplus - self._surplus
-            self._surplus = surplus
-            if self._taken >= EXPANDED:
-                self.spent = f"holds more than {EXPANDED:,} bytes"
-            elif self._surplus and self._expansion.left <= 0:
-                self.spent = f"grows to more than {FAIR} times its size"
-            elif thread_time() > self._until:
-                self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        self.taken += len(content)
+        return len(content)
 
 
-def _decompressed(packed: PackedBytes, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:
-    opened = DECOMPRESSED[kind](cast(BinaryIO, packed))
-    pieces = budget.bounded(_guarded(opened, kind, faults))
-    first = next(pieces, b"")
-    pieces = chain([first], pieces)
-    if archive_kind(first[:HEAD]) == "tar":
-        # Its bytes are counted as they come out of the compressed stream, and not a second time.
-        yield from _tar_members(cast(BinaryIO, PieceReader(pieces)), f"{kind} tar", budget, faults)
-    else:
-        yield Member("", kind, pieces, archive_kind(first[:HEAD]))
+class PieceReader(ByteReader):
+    """Pieces as a file to read from."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = memoryview(b"")
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Up to a buffer of the pieces; 0 at their end."""
+        while not self._held:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._held = memoryview(piece)
+        size = min(len(buffer), len(self._held))
+        buffer[:size] = self._held[:size]
+        self._held = self._held[size:]
+        return size
 
 
-def _of_whole(packed: PackedBytes, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:
-    """The members of what is held whole to be read."""
-    pieces = iter(lambda: packed.read(PIECE) or b"", b"")
-    content = b"".join(islice(pieces, LARGEST_ZIP // PIECE + 1))
-    if len(content) > LARGEST_ZIP:
-        faults.append(f"the {kind} is larger than {LARGEST_ZIP:,} bytes and was not opened")
-    elif kind == "zip" and is_too_long(content):
-        faults.append(f"the zip lists more than {ENTRIES:,} members and was not opened")
-    else:
-        for number, (name, found) in enumerate(_WHOLE[kind](content)):
-            if _is_beyond(number, kind, budget, faults):
-                return
-            if isinstance(found, str):
-                faults.append(f"the {kind} has {found}")
-            content_of: Iterator[bytes] = iter(()) if isinstance(found, str) else found
-            yield _member(name, kind, budget.bounded(_guarded(content_of, kind, faults)))
+@dataclass
+class _Unpacker:
+    """One source as it is opened: what was taken out of it, and why it is left if it is."""
 
+    packed: _Counted
+    budget: Budget
+    faults: list[str]
+    taken: int = 0
+    members: int = 0
+    spent: str = ""
+    _surplus: int = 0
+    _until: float = field(default_factory=lambda: thread_time() + SECONDS_A_SOURCE)
 
-def _pdf_streams(content: bytes) -> Iterator[tuple[str, Iterator[bytes] | str]]:
-    """Each deflated stream by its number; what is packed in another way holds pictures, or is named."""
-    if b"/Encrypt" in content:
-        yield "", "a password"
-    for number, found in enumerate(_STREAM.finditer(content), 1):
-        about = content[max(content.rfind(b"obj", 0, found.start()), 0) : found.start()]
-        end = content.find(b"endstream", found.end())
-        if _UNREAD.search(about):
-            yield f"stream {number}", "a stream packed in an unknown way"
-        elif b"/FlateDecode" in about or b"/Fl " in about:
-            yield f"stream {number}", inflated(content[found.end() : end if end > 0 else len(content)])
+    def finish(self) -> None:
+        """Say which bound was reached, if one was."""
+        if self.spent:
+            self.faults.append(f"{self.spent}: the rest was not searched")
+        self.faults[:] = dict.fromkeys(self.faults)
 
-
-def _png_texts(content: bytes) -> Iterator[tuple[str, Iterator[bytes] | str]]:
-    """Each packed text of a picture, by its keyword."""
-    at = 8
-    while at + 8 <= len(content):
-        size, kind = struct.unpack(">I4s", content[at : at + 8])
-        data = content[at + 8 : at + 8 + size]
-        at += 12 + size
-        name, _, text = data.partition(b"\0")
-        if kind == b"iTXt" and text[:1] == b"\1":
-            yield name.decode("latin-1"), inflated(text[2:].split(b"\0", 2)[-1])
-        elif kind == b"zTXt":
-            yield name.decode("latin-1"), inflated(text[1:])
-
-
-_WHOLE: dict[str, Callable[[bytes], Iterator[tuple[str, Iterator[bytes] | str]]]] = {
-    "zip": zip_members,
-    "pdf": _pdf_streams,
-    "png": _png_texts,
-}
-
-
-def _tar_members(file: BinaryIO, kind: str, budget: _Budget, faults: list[str]) -> Iterator[Member]:
-    for number, (name, pieces) in enumerate(tar_members(file)):
-        if _is_beyond(number, kind, budget, faults):
+    def open(self, pieces: Iterator[bytes], kind: str, path: str, depth: int) -> Iterator[Part]:
+        """The parts of a container of this kind, whose bytes these are."""
+        if not is_opened(kind):
+            self.faults.append(f"is a {kind}, which is not opened: its content was not searched")
             return
-        read = _guarded(pieces, kind, faults)
-        yield _member(name, kind, budget.bounded(read) if kind == "tar" else read)
+        if depth > DEPTH:
+            self.faults.append(f"has archives within each other deeper than {DEPTH}: they were not searched")
+            return
+        opener = {"zip": _zip, "tar": _tar, "pdf": _pdf, "png": _png}.get(kind)
+        try:
+            if opener is None:
+                opened = _DECOMPRESSED[kind](cast(BinaryIO, PieceReader(pieces)))
+                yield from self._content(self._bounded(opened), path, depth)
+                return
+            for name, content in opener(self, pieces):
+                if self.spent or self._is_one_more():
+                    return
+                if name:
+                    yield Part(path, name.encode("utf-8", "surrogateescape"))
+                inner = f"{path}!{name}" if path and name else path or name
+                yield from self._content(self._bounded(content), inner, depth)
+        except _BROKEN as error:
+            self.faults.append(f"is a {kind} that is broken or not understood ({type(error).__name__})")
+
+    def _content(self, pieces: Iterator[bytes], path: str, depth: int) -> Iterator[Part]:
+        """The parts of one content: itself, or what is in it if it is a container."""
+        first = next(pieces, b"")
+        kind = kind_of(first)
+        pieces = chain([first], pieces)
+        if kind in _DECOMPRESSED or kind == "tar":
+            yield from self.open(pieces, kind, path, depth + 1)
+            return
+        if kind in ("zip", "pdf", "png"):
+            content = self.hold(pieces, kind)
+            yield Part(path, content)
+            yield from self.open(iter([content]), kind, path, depth + 1)
+            return
+        if kind:
+            self.faults.append(f"holds a {kind}, which is not opened: its content was not searched")
+        carried, start = b"", 0
+        for piece in pieces:
+            content = carried + piece
+            yield Part(path, content, start)
+            if start == 0 and len(content) < PIECE and kind_of(b"", content):
+                yield from self.open(iter([content]), "zip", path, depth + 1)
+            carried = content[-OVERLAP:]
+            start += len(content) - len(carried)
+
+    def hold(self, pieces: Iterator[bytes], kind: str) -> bytes:
+        """A content as a whole. Raises `ValueError` if it is too large."""
+        parts, size = [], 0
+        for piece in pieces:
+            parts.append(piece)
+            size += len(piece)
+            if size > HELD:
+                self.faults.append(f"has a {kind} larger than {HELD:,} bytes, which was not opened")
+                raise ValueError
+        return b"".join(parts)
+
+    def _is_one_more(self) -> bool:
+        """Whether a member is beyond the bound of their number."""
+        self.members += 1
+        if self.members > MEMBERS:
+            self.spent = f"has more than {MEMBERS:,} members"
+        return self.members > MEMBERS
+
+    def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The pieces up to a fault or a bound; processor time counts what is done with them, too."""
+        try:
+            for piece in pieces:
+                if self.spent:
+                    return
+                yield piece
+                self._take(len(piece))
+        except _BROKEN as error:
+            self.faults.append(f"is broken or not understood ({type(error).__name__})")
+
+    def _take(self, size: int) -> None:
+        self.taken += size
+        surplus = max(0, self.taken - FAIR * self.packed.taken)
+        self.budget.left -= surplus - self._surplus
+        self._surplus = surplus
+        if self.taken >= EXPANDED:
+            self.spent = f"holds more than {EXPANDED:,} bytes"
+        elif surplus and self.budget.left <= 0:
+            self.spent = f"grows to more than {FAIR} times its size"
+        elif thread_time() > self._until:
+            self.spent = f"takes more than {SECONDS_A_SOURCE} seconds"
 
 
-def _is_beyond(number: int, kind: str, budget: _Budget, faults: list[str]) -> bool:
-    """Whether a member is beyond the bounds of its archive, which `faults` says of their number."""
-    if number >= MEMBERS:
-        faults.append(f"the {kind} has more than {MEMBERS:,} members: the rest was not searched")
-    return number >= MEMBERS or bool(budget.spent)
+_Members = Iterator[tuple[str, Iterator[bytes]]]
 
 
-def _member(name: str, kind: str, pieces: Iterator[bytes]) -> Member:
-    first = next(pieces, b"")
-    return Member(name, kind, chain([first], pieces), archive_kind(first[:HEAD]))
+def _tar(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+    """The name and content of each member, read as a stream, and what its extended header says."""
+    extended = 0
+
+    class BoundedHeader(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "BoundedHeader":
+            nonlocal extended
+            made = super().frombuf(buf, encoding, errors)
+            long = made.type in (b"x", b"g", b"X", b"L", b"K")
+            extended = extended + 1 if long else 0
+            if long and (made.size > _EXTENDED or extended > _IN_A_ROW):
+                raise ValueError("a tar's extended header is too long")
+            return made
+
+    file = io.BufferedReader(PieceReader(pieces))
+    with tarfile.open(fileobj=file, mode="r|", tarinfo=BoundedHeader, errorlevel=0) as archive:
+        for member in archive:
+            archive.members = []  # type: ignore[attr-defined]  # tarfile keeps them all
+            name = f"{member.name} -> {member.linkname}" if member.linkname else member.name
+            if said := "\n".join(f"{key}={value}" for key, value in member.pax_headers.items()):
+                yield "", iter([said.encode("utf-8", "surrogateescape")])
+            content = archive.extractfile(member) if member.isfile() else None
+            yield name, iter(lambda: content.read(PIECE), b"") if content else iter(())  # noqa: B023
 
 
-def _guarded(pieces: Iterator[bytes], kind: str, faults: list[str]) -> Iterator[bytes]:
-    """The pieces up to a fault: what was read before it counts."""
-    try:
-        yield from pieces
-    except _BROKEN as error:
-        faults.append(_broken(kind, error))
+def _zip(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+    content = unpacker.hold(pieces, "zip")
+    if content.count(b"PK\1\2") > _ENTRIES:
+        raise ValueError("a zip lists too many members")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if archive.comment:
+            yield "", iter([archive.comment])
+        for entry in archive.infolist():
+            if entry.comment:
+                yield "", iter([entry.comment])
+            if entry.flag_bits & 1 or entry.compress_type not in _ZIP_METHODS:
+                how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
+                unpacker.faults.append(f"has a member that is {how}: its content was not searched")
+                yield entry.filename, iter(())
+                continue
+            with archive.open(entry) as member:
+                yield entry.filename, iter(lambda: member.read(PIECE), b"")
 
 
-def _broken(kind: str, error: BaseException) -> str:
-    return f"the {kind} is broken or not understood ({type(error).__name__})"
+def _pdf(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+    """The streams of a PDF, inflated, and the texts in each without what stands between them."""
+    content = unpacker.hold(pieces, "pdf")
+    if b"/Encrypt" in content:
+        unpacker.faults.append("is an encrypted PDF: its content was not searched")
+    for found in _PDF_STREAM.finditer(content):
+        end = content.find(b"endstream", found.end())
+        packed = content[found.end() : end if end >= 0 else len(content)]
+        if other := _PDF_FILTER.search(found[1]):
+            unpacker.faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
+        elif b"FlateDecode" in found[1]:
+            inflated = b"".join(_inflate(packed, zlib.MAX_WBITS))
+            yield "", iter([inflated])
+            yield "", iter([b"".join(_PDF_TEXT.findall(inflated))])
+
+
+def _png(unpacker: _Unpacker, pieces: Iterator[bytes]) -> _Members:
+    """The texts of a PNG: its chunks tEXt, zTXt and iTXt, inflated."""
+    content, at = unpacker.hold(pieces, "png"), 8
+    while at + 8 <= len(content):
+        size, kind = struct.unpack(">L4s", content[at : at + 8])
+        data = content[at + 8 : at + 8 + size]
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
+            yield "", iter([data])
+            _, _, rest = data.partition(b"\0")
+            if kind == b"zTXt":
+                yield "", _inflate(rest[1:], zlib.MAX_WBITS)
+            elif kind == b"iTXt" and rest[:1] == b"\1":
+                yield "", _inflate(rest[2:].split(b"\0", 2)[-1], zlib.MAX_WBITS)
+        at += size + 12
+
+
+def _inflate(packed: bytes, wbits: int) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(wbits)
+    while packed and not unpacker.eof:
+        yield unpacker.decompress(packed, PIECE)
+        packed = unpacker.unconsumed_tail
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's decompressor with the interface of the others: what max_length holds back comes on demand."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+def _streams(file: BinaryIO, make: Callable[[], _Decompressor]) -> Iterator[bytes]:
+    """The content of one or several compressed streams that follow each other.
+
+    Raises `EOFError` if one is cut, `ValueError` for too many, and what the decompressor raises.
+    """
+    data = file.read(_AHEAD)
+    for _ in range(_STREAMS):
+        if not data:
+            return
+        data = yield from _stream(file, make(), data)
+        data = (data or file.read(_AHEAD)).lstrip(b"\0")
+    raise ValueError("too many streams")
+
+
+def _stream(file: BinaryIO, inner: _Decompressor, data: bytes) -> Generator[bytes, None, bytes]:
+    """The content of one stream; the generator returns what was read beyond its end."""
+    while not inner.eof:
+        piece = inner.decompress(data, PIECE)
+        if piece:
+            yield piece
+        data = b""
+        if not inner.eof and len(piece) < PIECE:
+            data = file.read(_AHEAD)
+            if not data:
+                raise EOFError
+    return inner.unused_data
+
+
+def _zstd(file: BinaryIO) -> Iterator[bytes]:
+    opener = zstandard.ZstdDecompressor(max_window_size=MEMORY >> 1)
+    reader = opener.stream_reader(file, read_across_frames=True)
+    while piece := reader.read(PIECE):
+        yield piece
+
+
+_DECOMPRESSED: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    "gzip": lambda file: _streams(file, _Gzip),
+    "bzip2": lambda file: _streams(file, bz2.BZ2Decompressor),
+    "xz": lambda file: _streams(file, lambda: lzma.LZMADecompressor(memlimit=MEMORY)),
+    "zstd": _zstd,
+}

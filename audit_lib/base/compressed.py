@@ -10,7 +10,6 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
-from audit_lib.base.decompress import PackedBytes
 from audit_lib.base.files import ByteReader
 
 # Logs shrink to a fiftieth at best; what grows further from a small file was made to fill a disk or a memory.
@@ -25,10 +24,22 @@ class Bomb(Exception):
     """A compressed log grows beyond every honest ratio."""
 
 
+class _Counted(ByteReader):
+    """A file whose bytes are counted as they are taken."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.taken = file, 0
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        count = int(self._file.readinto(buffer) or 0)  # type: ignore[attr-defined]
+        self.taken += count
+        return count
+
+
 class _Guarded(ByteReader):
     """Unpacked bytes, up to the ratio that is a bomb's."""
 
-    def __init__(self, file: io.BufferedIOBase, packed: PackedBytes) -> None:
+    def __init__(self, file: io.BufferedIOBase, packed: _Counted) -> None:
         self._file, self._packed, self._given = file, packed, 0
         self._fault: Exception | None = None
 
@@ -73,7 +84,7 @@ def unpacked(file: BinaryIO) -> "io.BufferedReader[Any]":
 
     Reading it can raise `Bomb`, or one of `BROKEN` if the packed stream is cut short or damaged.
     """
-    packed = PackedBytes(file)
+    packed = _Counted(file)
     source: io.BufferedReader[Any] = io.BufferedReader(packed, _BUFFER)
     inner = _decompressor(source)
     if inner is not None:
@@ -93,7 +104,7 @@ class Stream(ByteReader):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = unpacked(file)
-        self.packed = not isinstance(self._file.raw, PackedBytes)
+        self.packed = not isinstance(self._file.raw, _Counted)
         self.broken = ""
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]

@@ -24,9 +24,8 @@ from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.formats_of import formats_of
 from audit_lib.logs.formats import formats_source
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.report import escape as inert
+from audit_lib.settings import Policy, Project
 
 _STYLES = {"fired": BAD, "unknown": DOUBT, "quiet": GOOD}
 FIRED, UNKNOWN = 3, 2  # too little could be read to evaluate the alert: bad input

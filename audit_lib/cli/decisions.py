@@ -28,7 +28,7 @@ from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.known_heads import write_entry
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.evidence_zip import copies_others, packed_folder
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS
 
 
 @click.command()

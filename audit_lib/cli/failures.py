@@ -18,10 +18,9 @@ from audit_lib.logs.formats import LogFormats, load_formats, project_formats
 from audit_lib.logs.stream import Plan
 from audit_lib.logs.sums import Detail, Period
 from audit_lib.logs.values import micros_of
-from audit_lib.project import load_project
-from audit_lib.project.load import is_configured
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.places import placed_option
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.load import is_configured
+from audit_lib.settings.models import placed_option
 
 _HELP = """
 Count requests and failure messages in log files.

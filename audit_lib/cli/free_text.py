@@ -10,9 +10,9 @@ from audit_lib.cli.open_project import Opened
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates
-from audit_lib.report.publish.value_classes import public_text
-from audit_lib.secrecy.exact_search import WEAKEST_BITS, ExactSearch
+from audit_lib.report.publish.known_values import public_text
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.redact import WEAKEST_BITS, Redactor
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.env_files import read_env_sources
 
@@ -33,11 +33,11 @@ def refuse_values(context: Opened, texts: Mapping[str, str | Path | None], key: 
     keeper = Keeper(key)
     read_env_sources(context.project, context.given, keeper, context.policy)
     seen = set() if key.origin == "throw-away" else _seen(read_ledger(context.project.ledger_dir, key))
-    known = ExactSearch(keeper, _secret(context, keeper), {})
+    known = Redactor.of(keeper, _secret(context, keeper))
     faults = [
         Fault(option, _FOUND)
         for option, text in given.items()
-        if known.scrub(text) != text or any(keeper.fingerprint(word) in seen for word in _words(text))
+        if known.text(text) != text or any(keeper.fingerprint(word) in seen for word in _words(text))
     ]
     if faults:
         raise BadInput(faults)

@@ -18,10 +18,10 @@ from audit_lib.cli.rotation_options import approval, entered_value, rotation_opt
 from audit_lib.ledger.append import refuse_writing
 from audit_lib.ledger.keys import made_key_of
 from audit_lib.ledger.known_heads import write_entry
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.change import env_source, planned
 from audit_lib.rotation.new_value import made_value, new_value_faults
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Policy, SecretRule
 
 
 @click.command()

@@ -35,7 +35,7 @@ GROUPS = {
         "ledger": "Show what the ledger records.",
     },
     "Set-up": {
-        "init": "Create the key, and a first audit.toml and policy.toml.",
+        "init": "Create the key and a first audit.toml.",
         "key": "Export, import or change the key, or report it lost.",
         "sample": "Write the sample project to DIR, a new or empty folder.",
     },

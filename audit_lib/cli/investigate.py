@@ -13,9 +13,7 @@ from audit_lib.cli import options
 from audit_lib.cli.options import PATH, file_name, now
 from audit_lib.cli.terminal import say
 from audit_lib.incident.first_steps import Step, steps
-from audit_lib.project import Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy, bundled_policy
+from audit_lib.settings import Policy, Project, bundled_policy, choose_policy, load_project
 
 FIRST = 5
 

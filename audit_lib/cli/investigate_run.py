@@ -20,9 +20,6 @@ from audit_lib.incident.where_to_look import LEAK, in_words, looks_with, tabulat
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.deploys import KIND as DEPLOYS
-from audit_lib.project import Project
-from audit_lib.project.load import instant_of
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.incident_screen import incident_headline
 from audit_lib.report.incident_tables import DEMO, first_explanation, newest_line
@@ -30,8 +27,9 @@ from audit_lib.report.publish.incident_evidence import ARTEFACTS, blotted_lines,
 from audit_lib.report.publish.incident_package import INCIDENT
 from audit_lib.report.publish.package import publish
 from audit_lib.report.publish.publication import Publication
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.keeper import MANIFEST
 from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.settings import Project, choose_policy, instant_of
 
 MOST = 3
 _STANDS_OUT = "stands out:"

@@ -8,16 +8,16 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.cli import options
 from audit_lib.cli.options import PATH
 from audit_lib.cli.terminal import progress_bar, say
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.last_answer import LastAnswer, last_answer
 from audit_lib.ledger.keys import key_of
-from audit_lib.project import load_project
-from audit_lib.project.policy.load import bundled_names
 from audit_lib.secrecy.guard import scrub_texts
+from audit_lib.settings import load_project
+from audit_lib.settings.load import bundled_names
 
 FAIL_ON = ("in-force", "not-known", "not-in-force", "possible")  # the most urgent first
 _PATIENCE = 1.0  # seconds without a word; a longer search shows that it works

@@ -8,19 +8,18 @@ import click
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.errors import BadInput
-from audit_lib.base.git.commands import follow_link
+from audit_lib.base.git import follow_link
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.secret_patterns import Shapes, is_available
 from audit_lib.leaks.staged import StagedHit, search_staged
 from audit_lib.leaks.targets import leak_targets
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import Project
-from audit_lib.project.onboarding.choose_policy import OWN_PLACES
 from audit_lib.report import escape as inert
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.settings import Project
 
 FOUND = 3  # the exit code
 _HOW = "do first: take it out and stage again; what is not a secret passes `leaks --staged --no-patterns`"
@@ -68,9 +67,8 @@ def _line(hit: StagedHit) -> str:
 
 def _policy(project: Project, given: tuple[str, ...]) -> str:
     """The generic one if there is no value to judge: to recognise the project, its code would be read."""
-    places = (*OWN_PLACES, *(source.path for source in project.env_sources))
-    there = any(os.path.lexists(project.root / place) for place in places)
-    return "" if project.policy or given or there else "generic"
+    there = any(os.path.lexists(project.root / source.path) for source in project.env_sources)
+    return "" if project.extends or project.demands or given or there else "generic"
 
 
 def _keeper(project: Project) -> Keeper:

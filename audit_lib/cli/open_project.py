@@ -9,11 +9,9 @@ import click
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.log_files import STDIN, spooled, with_logs
-from audit_lib.project import GivenValues, Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy, load_project
 
 
 @dataclass(frozen=True)

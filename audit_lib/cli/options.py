@@ -12,7 +12,7 @@ import click
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.project import environment_name
+from audit_lib.settings import environment_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -29,7 +29,7 @@ env = click.option(
     "--env",
     "env",
     multiple=True,
-    metavar="ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME",
+    metavar="ENVIRONMENT/SERVICE=FILE|-|environ",
     help="Values that only a platform holds: a file, stdin (-), the process environment or AWS Secrets "
     "Manager. Never stored. A store's export of dates is read, too.",
 )

@@ -28,9 +28,6 @@ from audit_lib.findings.last_review import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
-from audit_lib.project import GivenValues, Project, load_project
-from audit_lib.project.load import instant_of
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.report.publish.package import publish
 from audit_lib.report.publish.publication import Publication
 from audit_lib.report.publish.review_package import REVIEW
@@ -39,6 +36,7 @@ from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
 from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.settings import GivenValues, Project, choose_policy, instant_of, load_project
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on
 NOTHING = (

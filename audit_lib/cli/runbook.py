@@ -15,7 +15,6 @@ from audit_lib.cli import options
 from audit_lib.cli.open_project import opened
 from audit_lib.cli.options import environment_of, now
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project.load import instant_of
 from audit_lib.report import escape as inert
 from audit_lib.report.rotation_tables import KINDS
 from audit_lib.rotation.half_done import LONGEST
@@ -23,6 +22,7 @@ from audit_lib.rotation.plan import RotationPlan, plan_rotation
 from audit_lib.rotation.progress import Progress
 from audit_lib.rotation.runbook import RunbookStep
 from audit_lib.rotation.step_progress import DONE
+from audit_lib.settings import instant_of
 
 LEFT = 3
 

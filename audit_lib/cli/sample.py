@@ -6,8 +6,8 @@ import click
 
 from audit_lib.base.how_started import command
 from audit_lib.cli.options import PATH
-from audit_lib.project.load import remember_sample
 from audit_lib.sample import build_sample
+from audit_lib.settings.load import remember_sample
 
 
 @click.command()

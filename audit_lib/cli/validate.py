@@ -9,13 +9,11 @@ import click
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import options
 from audit_lib.cli.options import environment_of
-from audit_lib.project import Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.validation import start_up_of, validate as validated
 from audit_lib.secrets.env_lines import parse_env, value_is_unknown
 from audit_lib.secrets.given_values import ENVIRON, STDIN, given_lines, parse_env_option
 from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.settings import Policy, Project, choose_policy, load_project
 
 FAILS = 3
 

@@ -17,8 +17,7 @@ from audit_lib.ledger import Entry, Ledger, chain_files, current_key_ids, read_l
 from audit_lib.ledger.keys import demo_key, keys_at_hand
 from audit_lib.report.json_text import to_json
 from audit_lib.report.publish.evidence_zip import packed_folder, unpacked
-from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST, SIGNOFFS, signature_holds
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, SIGNOFFS, Key, signature_holds
 
 BREAK = 3
 

@@ -10,8 +10,8 @@ from audit_lib.cli import options
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import key_of
 from audit_lib.ledger.whose import candidates, whose as answer
-from audit_lib.project import load_project
 from audit_lib.secrecy import guard
+from audit_lib.settings import load_project
 
 LONGEST = 64 * 1024
 

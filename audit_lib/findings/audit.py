@@ -9,8 +9,7 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.findings.last_review import NOT_KNOWN
 from audit_lib.findings.rules_in_force import Rules
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 
 @dataclass(frozen=True, eq=False, repr=False)  # one is itself alone: tables cannot be compared

@@ -14,9 +14,9 @@ from audit_lib.findings.covered import items
 _BY_TABLE = {
     "inventory": "value", "drift": "value", "freshness": "value", "leaked_secrets": "value",
     "rotation_pairs": "value", "half_rotations": "value", "sources": "file", "entries": "file",
-    "configuration": "file", "guide_searches": "guide", "log_coverage": "logs", "attestations": "questions",
+    "configuration": "file", "log_coverage": "logs", "attestations": "questions",
     "acceptances": "ledger", "ledger_faults": "ledger", "ownership": "policy", "population": "policy",
-    "exceptions": "finding", "guide_statements": "guide",
+    "exceptions": "finding",
 }  # fmt: skip
 # … and of the checks that differ from the others of their table.
 _BY_CHECK = {
@@ -25,12 +25,10 @@ _BY_CHECK = {
     "no-rotation-period": "guide",
     "public-secret-demanded": "guide",
     "guide-changed": "guide",
-    "guide-review-overdue": "guide",
     "unlisted-secret": "policy",
     "coupling-not-stated": "policy",
     "unrecorded-rotation": "records",
     "unassigned-finding": "ledger",
-    "guide-shows-value": "",
     "not-rotated-since-breach": "value",
     "not-rotated-since-leaver": "each",  # of many secrets, which have nothing else in common
     "read-supplied-nowhere": "",

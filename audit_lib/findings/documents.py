@@ -7,12 +7,11 @@ import pandas as pd
 
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commands import is_repository
+from audit_lib.base.git import is_repository
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
 from audit_lib.logs.formats import formats_source
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 OTHER_GUIDE = "is not the text whose lines the policy cites"
 LARGEST_GUIDE = 16 * 2**20

@@ -20,7 +20,7 @@ from audit_lib.findings.ledger_tables import tabulate_acceptances, tabulate_ledg
 from audit_lib.findings.nhi import nhi_risk
 from audit_lib.findings.row_words import cell_words, row_words
 from audit_lib.ledger import Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 LATER = ("exceptions", "acceptances")  # tables about what the other checks find
 SHOWN = 3  # pieces of evidence shown of rows that share an id

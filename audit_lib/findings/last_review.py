@@ -17,8 +17,7 @@ from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.contracts import SignOffs
 from audit_lib.findings.rules_in_force import Rules
 from audit_lib.ledger import Ledger
-from audit_lib.secrecy.keeper import Key
-from audit_lib.secrecy.signature import MANIFEST, signature_holds
+from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 
 NOT_KNOWN = "no earlier review was given (--previous), and the ledger has no sign-off of one"
 _NOT_ENDED = ("unknown", "claimed closed")

@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import ending_instant
-from audit_lib.base.errors import BadInput
 from audit_lib.findings.contracts import Acceptances, Attestations, LedgerFaults
 from audit_lib.findings.ownership import PREFIX
 from audit_lib.ledger import Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 UNANSWERED = ("open", "expired")
 
@@ -43,11 +42,8 @@ def tabulate_acceptances(ledger: Ledger, ids: set[str], as_of: datetime) -> pd.D
 
 
 def questions_of(policy: Policy) -> dict[str, str]:
-    """The question of each rule that only people can answer; `BadInput` if it is not a table of texts."""
-    questions = policy.options.get("attestations", {})
-    if not isinstance(questions, dict) or not all(isinstance(text, str) for text in questions.values()):
-        raise BadInput.at(str(policy.path), "attestations must be a table of rule = question")
-    return questions
+    """The question of each rule that only people can answer."""
+    return dict(policy.attestations)
 
 
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:

@@ -13,7 +13,7 @@ NHI: dict[str, tuple[str, ...]] = {
         *("public-exposure", "public-secret-demanded", "compromised-value", "live-value-in-example"),
         *("tracked-env-file", "unignored-env-file", "open-file-mode", "backup-on-disk", "export-on-disk"),
         *("secret-in-blueprint", "env-file-in-image-context", "unreviewed-baseline", "value-in-log"),
-        *("search-prints-values", "leaked-in-force", "leak-undecided", "leaked-before"),
+        *("leaked-in-force", "leak-undecided", "leaked-before"),
         *("password-in-file", "leak-search-incomplete"),
     ),
     "NHI4:2025": (  # insecure authentication

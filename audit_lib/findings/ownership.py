@@ -8,14 +8,12 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import ending_instant, parse_instant
-from audit_lib.base.git.commits import authors_of
+from audit_lib.base.git import authors_of
 from audit_lib.findings.contracts import Ownership
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.variables import CodeRead
-from audit_lib.project.variables_in_text import is_deployment
 from audit_lib.secrecy.identities import mask_email
+from audit_lib.settings import Policy, Project, SecretRule
+from audit_lib.settings.code_reads import CodeRead, is_deployment
 
 PREFIX = "secret:"  # of the rule that an owner attests
 # CIS Controls 8.1, safeguard 5.5: reviews "on a recurring schedule at a minimum quarterly".
@@ -39,12 +37,12 @@ def tabulate_ownership(
         {
             "secret": rule.name,
             "service": rule.service,
-            "purpose": rule.metadata.purpose,
-            "owner": rule.metadata.owner,
-            "owner_guess": "" if rule.metadata.owner else guesses.get(rule.name, ""),
-            "reach": rule.metadata.reach,
+            "purpose": rule.purpose,
+            "owner": rule.owner,
+            "owner_guess": "" if rule.owner else guesses.get(rule.name, ""),
+            "reach": rule.reach,
             "max_age_days": rule.max_age_days,
-            "period_reason": rule.metadata.reason,
+            "period_reason": rule.reason,
             **_review(rule, last.get(recertified_rule(rule.name)), as_of),
         }
         for rule in policy.secrets
@@ -66,8 +64,8 @@ def _review(rule: SecretRule, attested: Entry | None, as_of: datetime) -> dict[s
 
 
 def _stated(rule: SecretRule) -> Iterator[datetime]:
-    if rule.metadata.reviewed:
-        yield parse_instant(rule.metadata.reviewed, "policy")
+    if rule.reviewed:
+        yield parse_instant(rule.reviewed, "policy")
 
 
 def guess_owners(
@@ -77,7 +75,7 @@ def guess_owners(
     lines = {
         rule.name: line
         for rule in policy.secrets
-        if rule.kind == "secret" and not rule.metadata.owner and (line := _read_in(rule, code))
+        if rule.kind == "secret" and not rule.owner and (line := _read_in(rule, code))
     }
     authors = authors_of(project.root, lines.values())
     found = {}

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import ending_instant
-from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.changes import Fault, faults_of, gravity
@@ -17,7 +16,7 @@ from audit_lib.findings.contracts import EXCEPTION_STATES, Exceptions
 from audit_lib.findings.covered import items
 from audit_lib.findings.last_review import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 _OWN = tuple(check.id for check in REGISTER if check.table == "exceptions")
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
@@ -60,17 +59,8 @@ class _Register:
 
 
 def due_days(policy: Policy) -> Mapping[str, int]:
-    """Within how many days a finding of each severity is due: the policy's [due_days], else DUE_DAYS.
-
-    Raises:
-        BadInput: the table is not one of severities and whole days.
-    """
-    given: Any = policy.options.get("due_days", {})
-    known = isinstance(given, dict) and given.keys() <= {*SEVERITIES}
-    if not known or not all(type(days) is int and 0 < days <= 3650 for days in given.values()):
-        place, text = str(policy.path.name), "due_days must be a table of severity = days (1 to 3650)"
-        raise BadInput.at(place, text)
-    return {**DUE_DAYS, **given}
+    """Within how many days a finding of each severity is due: the policy's [due_days], else DUE_DAYS."""
+    return {**DUE_DAYS, **policy.due_days}
 
 
 def tabulate_exceptions(

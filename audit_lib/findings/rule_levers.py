@@ -8,7 +8,7 @@ from math import inf
 
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.rules_in_force import IN_PROJECT
-from audit_lib.project.policy.rules import REQUIREMENTS
+from audit_lib.settings.fields import REQUIREMENTS
 
 Lowers = Callable[[str, str], bool]  # a field's text before, and now; "" if it is empty or gone
 HIGH, MEDIUM, LOW = "high", "medium", "low"
@@ -179,7 +179,7 @@ LEVERS = (
     Lever("table *", "*", any_change, MEDIUM, "what the policy says there"),
     Lever("audit.toml", "environments", fewer, HIGH, "everything in an environment"),
     Lever("audit.toml", "formats", any_change, HIGH, "log lines that are read otherwise"),
-    Lever("audit.toml", "policy", any_change, MEDIUM, "what the former policy asked"),
+    Lever("audit.toml", "extends", any_change, MEDIUM, "what the former policy asked"),
     Lever("audit.toml", "exports", fewer, MEDIUM, "values in an export"),
     Lever("audit.toml", "time_zone", any_change, MEDIUM, "events that move out of the quarter"),
     Lever("audit.toml", "zone_declared", gone, MEDIUM, "in which zone the times of logs are"),

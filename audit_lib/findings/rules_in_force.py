@@ -12,14 +12,12 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import rows
-from audit_lib.base.git.commits import last_change
+from audit_lib.base.git import last_change
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import read_text_file
-from audit_lib.project import Project
-from audit_lib.project.load import PLACES
-from audit_lib.project.policy import Policy
-from audit_lib.project.policy.load import BUNDLED
 from audit_lib.rotation.triggers import KINDS, listed_days
+from audit_lib.settings import Policy, Project
+from audit_lib.settings.load import PLACES, POLICIES
 
 Rules = Mapping[str, Mapping[str, str]]  # subject, then field; an empty one is left out
 
@@ -40,7 +38,7 @@ IGNORE_FILES = {
 # Fields of closed words and of names that a report shows anyway. Any other text is shown by its digest: it
 # could be a value, which the report must not repeat.
 _SHOWN = {
-    *("name", "environments", "policy", "guide", "formats", "exports", "time_zone", "environment", "service"),
+    *("name", "environments", "guide", "formats", "exports", "time_zone", "environment", "service"),
     *("path", "pattern", "loader", "kind", "kinds", "required", "required_in", "missing_severity", "records"),
     *("exposure_severity", "component", "classes", "aliases", "equals", "differs", "rotates_with", "format"),
     *("usual_format", "forbidden_formats", "environment_formats", "consumers", "restart", "overlap", "rules"),
@@ -49,9 +47,10 @@ _SHOWN = {
 }
 _NAME = re.compile(r"[\w./*@ +{}:-]{1,200}")  # nothing that is escaped where it is shown
 OF_PROJECT = (
-    *("name", "policy", "guide", "formats", "environments", "exports", "time_zone", "zone_declared"),
+    *("name", "extends", "guide", "formats", "environments", "exports", "time_zone", "zone_declared"),
     *("leavers", "breaches", "access_log", "may_look"),
 )
+_TABLES = ("access", "attestations", "detections", "due_days", "emergency")
 _SAYS_ONLY = {"title", "lines", "guide_line"}  # of a policy and its parts: they judge nothing
 _KEPT_WORDS = {*SEVERITIES, "real"}
 # Kinds of Sources that a review judges by; "log" is the first word of another subject.
@@ -87,7 +86,7 @@ def decided_by(
 def origin_of(project: Project, policy: Policy) -> str:
     """Whether the policy comes with the program, is in the audited project, or the reviewer's own."""
     path = policy.path.resolve()
-    if path.parent == BUNDLED:
+    if path.parent == POLICIES:
         return BUNDLED_POLICY
     return IN_PROJECT if path.is_relative_to(project.root) else OUTSIDE
 
@@ -107,7 +106,7 @@ def _of_project(project: Project) -> dict[str, dict[str, str]]:
 
 
 def _of_policy(project: Project, policy: Policy) -> dict[str, dict[str, str]]:
-    parts = {"secrets", "logins", "consumers", "alerts", "greps", "options", "formats"}
+    parts = {"secrets", "logins", "consumers", "alerts", "formats", "startup", *_TABLES}
     origin = {"origin": origin_of(project, policy)}
     found = {"policy": origin | _fields(policy, omit=parts | _SAYS_ONLY | {"path", "sha256"})}
     found |= {f"format {name}": {"expression": _digest(text)} for name, text in policy.formats.items()}
@@ -119,10 +118,8 @@ def _of_policy(project: Project, policy: Policy) -> dict[str, dict[str, str]]:
         ("alert", policy.alerts),
     ):
         found |= {f"{word} {one.name}": _fields(one, omit=_SAYS_ONLY) for one in several}
-    for one in policy.greps:
-        found[f"search {_digest(one.pattern + one.path)}"] = _fields(one, omit=_SAYS_ONLY)
-    for name, table in policy.options.items():
-        found[f"table {name}"] = dict(_flat(table))
+    tables = {name: getattr(policy, name) for name in _TABLES} | {"startup": vars(policy.startup)}
+    found |= {f"table {name}": dict(_flat(table)) for name, table in tables.items() if table}
     return found
 
 

@@ -8,7 +8,7 @@ from importlib import resources
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.toml_table import TomlTable
-from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.settings import Policy, SecretRule
 
 GROUPS = ("orientation", "rotation", "unlisted", "explained")
 CONDITIONS = ("obtained", "public", "paired", "alone", "restart", "rebuild", "many", "answered")

@@ -14,8 +14,7 @@ from audit_lib.ledger.tenures import Tenure, tenures
 from audit_lib.logins.clients import reaches_back, tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.logins.detections import DetectionPolicy, detection_policy
 from audit_lib.logins.requests import Window, instants_written, maybe_within, within
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 T = TypeVar("T")
 

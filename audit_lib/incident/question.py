@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.logins.requests import Window
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 DEFAULT_SPAN = timedelta(days=7)
 

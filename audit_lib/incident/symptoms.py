@@ -1,6 +1,6 @@
 """The guide's emergency triggers and troubleshooting symptoms, diagnosed from evidence."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -37,8 +37,7 @@ def tabulate_symptoms(investigation: Investigation) -> pd.DataFrame:
     events = investigation.said
     troubles = (_seen(investigation, row) for row in _troubles(investigation, events))
     told = [*_triggers(investigation, events), *troubles]
-    table = investigation.policy.options.get("emergency", {})
-    lines = table if isinstance(table, Mapping) else {}
+    lines = investigation.policy.emergency
     return Symptoms.of(row | {"guide_lines": str(lines.get(row["guide_lines"], ""))} for row in told)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.base.git.commits import refuse_part_of_repository
+from audit_lib.base.git import refuse_part_of_repository
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.leaks.chosen_in_use import where_in_use
 from audit_lib.leaks.contracts import LeakCoverage
@@ -26,10 +26,9 @@ from audit_lib.leaks.tabulate import pattern_coverage, tabulate_leaks
 from audit_lib.leaks.targets import leak_targets, with_chosen, with_hashes, with_patterns
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.formats_of import formats_of
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
-from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.settings import Policy, Project
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def find_leaks(
     sightings = where_in_use(dated, targets, met.chosen, met.idle)
     coverage = [search.coverage, *([pattern_coverage(met)] if patterns else [])]
     if reports:
-        scrub = strong_search(keeper).scrub
+        scrub = Redactor.of(keeper).text
         sightings, targets, of_reports = with_reported(reported, sightings, targets, scrub)
         coverage.append(of_reports)
     keyed = keeper.key.origin != "throw-away"

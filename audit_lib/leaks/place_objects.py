@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
+from audit_lib.leaks.exact_search import ExactSearch
 from audit_lib.leaks.git_history import (
     REACHABLE,
     UNREACHABLE,
@@ -25,7 +26,6 @@ from audit_lib.leaks.history_walk import HistoryWalk
 from audit_lib.leaks.scan_cache import Memory
 from audit_lib.leaks.search_objects import InObject, ObjectSearch
 from audit_lib.leaks.sightings import Sighting
-from audit_lib.secrecy.exact_search import ExactSearch
 
 _NOWHERE = Introduction("", "", b"")
 

@@ -9,8 +9,8 @@ from audit_lib.base.frames import rows
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import search_leaks
 from audit_lib.leaks.targets import weakness
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 _PARTS = ("git objects", "files")
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.git.commands import GitFailed
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.contracts import LeakCoverage, Sightings
+from audit_lib.leaks.exact_search import ExactSearch
 from audit_lib.leaks.git_coverage import lacking_objects, repository_limits
 from audit_lib.leaks.git_objects import Listing, begin_listing
 from audit_lib.leaks.held_places import Held, history_state, recalled
@@ -28,9 +29,8 @@ from audit_lib.leaks.sightings import Sighting, merged
 from audit_lib.logs.formats import LogFormats
 from audit_lib.logs.log_files import outside_logs
 from audit_lib.logs.quote_lines import line_times
-from audit_lib.project import Project
-from audit_lib.secrecy.exact_search import ExactSearch
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project
 
 _OUTSIDE = "is a log outside the project: its lines are counted, and values are not searched for"
 

@@ -5,14 +5,13 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from audit_lib.base.archives import HEAD, TAIL, Expansion, archive_kind
-from audit_lib.base.decompress import PIECE
+from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched, TreeFile, walk_files
 from audit_lib.leaks.elsewhere import place_elsewhere, shown_below
+from audit_lib.leaks.exact_search import ExactSearch, Found, crowded
 from audit_lib.leaks.scan_cache import ScanCache
 from audit_lib.leaks.search_objects import CROWDED, not_within, search_archive
-from audit_lib.secrecy.exact_search import ExactSearch, Found, crowded
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class FileSearch:
     known: dict[str, list[list[Any]]] = field(default_factory=dict)
     listed: int = 0
     left_out: list[NotSearched] = field(default_factory=list)
-    expansion: Expansion = field(default_factory=Expansion)
+    expansion: Budget = field(default_factory=Budget)
 
 
 def search_elsewhere(root: Path, search: ExactSearch, progress: Progress) -> FileSearch:
@@ -88,7 +87,7 @@ def search_files(
 
 
 def _search_file(
-    file: TreeFile, search: ExactSearch, faults: list[str], expansion: Expansion
+    file: TreeFile, search: ExactSearch, faults: list[str], expansion: Budget
 ) -> Iterator[InFile]:
     yield from _in_name(file, search)
     met: list[Found] = []
@@ -100,7 +99,7 @@ def _search_file(
             if len(head) > min(file.size_bytes, PIECE) or search.meets(head):
                 pieces = _pieces(opened, head)
                 met += search.look_in_pieces(pieces)
-            if kind := archive_kind(head[:HEAD], _tail(opened, head, file.size_bytes)):
+            if kind := kind_of(head[:HEAD], _tail(opened, head, file.size_bytes)):
                 opened.seek(0)
                 for member, found in search_archive(opened, kind, search, faults, expansion):
                     inside.append(InFile(file.path, file.place, found, inside=member))

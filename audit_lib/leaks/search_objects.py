@@ -8,21 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from audit_lib.base.archives import BEGINNINGS, HEAD, TAIL, Expansion, Member, archive_kind, unpack
-from audit_lib.base.decompress import PieceReader
-from audit_lib.base.git.commands import GitFailed
-from audit_lib.base.git.objects import Batch, Span
+from audit_lib.base.archives import HEAD, TAIL, Budget, Part, PieceReader, kind_of, unpack
+from audit_lib.base.git import GitFailed
 from audit_lib.base.progress import Progress
 from audit_lib.base.tree import NotSearched
-from audit_lib.leaks.binary_texts import LARGEST, is_document_part, words
+from audit_lib.leaks.binary_texts import is_document_part, words
+from audit_lib.leaks.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 from audit_lib.leaks.git_coverage import is_lfs_pointer
 from audit_lib.leaks.git_objects import Listing, read_object, read_objects
 from audit_lib.leaks.history_walk import HistoryWalk
+from audit_lib.leaks.object_batches import Batch, Span
 from audit_lib.leaks.scan_cache import Memory
-from audit_lib.secrecy.exact_search import MOST_PLACES, ExactSearch, Found, crowded
 
-# The first two bytes of what may be an archive or a pointer of LFS; a closer look asks further.
-_BEGINNINGS = BEGINNINGS | {b"ve"}
 CROWDED = f"holds a value {MOST_PLACES:,} times or more: not every place is listed"
 _ELSEWHERE = "points to content that git LFS stores elsewhere"
 
@@ -66,7 +63,7 @@ class ObjectSearch:
     left_out: list[NotSearched] = field(default_factory=list)
     failed: str = ""
     lacking: str | None = None  # what the history names and does not hold, in words
-    expansion: Expansion = field(default_factory=Expansion)
+    expansion: Budget = field(default_factory=Budget)
 
 
 def search_objects(
@@ -138,9 +135,8 @@ def _worth_a_look(search: ExactSearch, batch: Batch) -> Iterator[Span]:
     data = batch.data
     for span in batch.spans:
         head = bytes(data[span.start : min(span.start + HEAD, span.end)])
-        head = head if head[:2] in _BEGINNINGS or head[257:262] == b"ustar" else b""
         tail = bytes(data[max(span.start, span.end - TAIL) : span.end])
-        if span.kind == "blob" and (archive_kind(head, tail) or is_lfs_pointer(head)):
+        if span.kind == "blob" and (kind_of(head, tail) or is_lfs_pointer(head)):
             yield span
 
 
@@ -152,7 +148,7 @@ def _look(span: Span, content: bytes, search: ExactSearch, done: ObjectSearch) -
     if span.kind == "blob" and is_lfs_pointer(content):
         done.left_out.append(NotSearched(f"git object {span.oid}", _ELSEWHERE))
     elif span.kind == "blob":
-        kind = archive_kind(content[:HEAD], content[-TAIL:])
+        kind = kind_of(content[:HEAD], content[-TAIL:])
         inside += _inside(span.oid, io.BytesIO(content), kind, search, done)
     done.found += [_placed(span.oid, span.kind, content, found) for found in not_within(met, inside)]
     done.found += inside
@@ -170,7 +166,7 @@ def _search_large(root: Path, oid: str, search: ExactSearch, done: ObjectSearch)
 
     met = search.look_in_pieces(pieces())
     file = cast(BinaryIO, PieceReader(read_object(root, oid)))
-    inside = list(_inside(oid, file, archive_kind(head, tail), search, done))
+    inside = list(_inside(oid, file, kind_of(head, tail), search, done))
     done.found += [InObject(oid, "blob", found) for found in not_within(met, inside)]
     done.found += inside
 
@@ -185,43 +181,20 @@ def _inside(
 
 
 def search_archive(
-    file: BinaryIO, kind: str, search: ExactSearch, faults: list[str], expansion: Expansion
+    file: BinaryIO, kind: str, search: ExactSearch, faults: list[str], expansion: Budget
 ) -> Iterator[tuple[str, Found]]:
     """Pairs of a member's name and a value in its content or its name; nothing if it is not an archive."""
-    for member in unpack(file, kind, faults, expansion) if kind else ():
-        if member.kind:
-            what = "a member" if member.name else "its content"
-            faults.append(f"{what} is itself a {member.kind}: its content was not searched")
-        for found in search.look(member.name.encode("utf-8", "surrogateescape")):
-            yield member.name, _through(found, f"{member.encoding} member name")
-        if is_document_part(member.name):
-            yield from _in_words(member, search, faults)
-            continue
-        for found in search.look_in_pieces(member.pieces):
-            yield member.name, _through(found, member.encoding)
+    for part in unpack(file, faults, expansion, kind) if kind else ():
+        look = _in_words(part, search) if is_document_part(part.path) else search.look(part.content)
+        for found in look:
+            yield part.path, _through(found, kind)
 
 
-def _in_words(member: Member, search: ExactSearch, faults: list[str]) -> Iterator[tuple[str, Found]]:
+def _in_words(part: Part, search: ExactSearch) -> list[Found]:
     """As it is written, and as it is read: marks of style may cut a value in two."""
-    kept = bytearray()
-
-    def pieces() -> Iterator[bytes]:
-        for piece in member.pieces:
-            kept.extend(piece if len(kept) <= LARGEST else b"")
-            yield piece
-
-    written = search.look_in_pieces(pieces())
-    if len(kept) > LARGEST:
-        faults.append(f"has a part of more than {LARGEST:,} bytes: what style cuts in two may be missed")
-    read = search.look(words(bytes(kept)))
-    whole = {found.fingerprint for found in read if found.matched == "exact"}
+    written, read = search.look(part.content), search.look(words(part.content))
     met = {found.fingerprint for found in written if found.matched == "exact"}
-    for found in written:
-        if found.fingerprint in met or found.fingerprint not in whole:
-            yield member.name, _through(found, member.encoding)
-    for found in read:
-        if found.fingerprint in whole - met:
-            yield member.name, _through(found, f"{member.encoding} document")
+    return written + [one for one in read if one.matched == "exact" and one.fingerprint not in met]
 
 
 def not_within(met: Iterable[Found], inside: Collection[FoundInMember]) -> Iterator[Found]:

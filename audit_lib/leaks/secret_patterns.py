@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from audit_lib.base.cache_folder import keep_newest
 from audit_lib.base.connection_url import url_parts
+from audit_lib.leaks.exact_search import WEAKEST_BITS
 from audit_lib.leaks.kinds_of_files import is_code, is_generated, is_others, is_translation
 from audit_lib.leaks.looks_secret import looks_made_up, looks_secret
 from audit_lib.leaks.private_keys import PRIVATE_KEY, bare_key, key_line
 from audit_lib.leaks.public_addresses import in_public_address
-from audit_lib.secrecy.exact_search import WEAKEST_BITS
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 

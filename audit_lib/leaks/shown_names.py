@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from functools import partial
 
-from audit_lib.secrecy.forms import STRONG_BITS, WINDOW, windows
+from audit_lib.secrecy.forms import STRONG_BITS, WINDOW
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrecy.wording import could_be_a_piece
@@ -29,8 +29,13 @@ def _is_within(name: str, holders: Collection[str], keeper: Keeper) -> bool:
     return any(keeper.ask(one, partial(_holds, runs)) for one in holders)
 
 
-def _holds(runs: frozenset[bytes], value: str) -> bool:
+def _holds(runs: frozenset[str], value: str) -> bool:
     """Whether a strong value has one of the runs."""
     return (
         len(value) >= WINDOW and not runs.isdisjoint(windows(value)) and strength_bits(value) >= STRONG_BITS
     )
+
+
+def windows(text: str) -> set[str]:
+    """Every run of twelve characters of a text."""
+    return {text[at : at + WINDOW] for at in range(len(text) - WINDOW + 1)}

@@ -11,6 +11,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, is_text
+from audit_lib.leaks.exact_search import WEAKEST_BITS, ExactSearch
 from audit_lib.leaks.git_history import at_head, in_index
 from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.search_objects import InObject, search_named
@@ -20,7 +21,6 @@ from audit_lib.leaks.staged_patterns import Blobs, New, new_shapes
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import tenures
 from audit_lib.ledger.whose import candidates
-from audit_lib.secrecy.exact_search import WEAKEST_BITS, ExactSearch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 

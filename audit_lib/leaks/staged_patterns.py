@@ -5,9 +5,9 @@ from pathlib import Path
 
 from audit_lib.base.tree import NotSearched
 from audit_lib.leaks.binary_texts import LARGEST, TOO_LARGE, text_of
+from audit_lib.leaks.exact_search import ExactSearch
 from audit_lib.leaks.git_objects import read_objects
 from audit_lib.leaks.secret_patterns import Shape, Shapes
-from audit_lib.secrecy.exact_search import ExactSearch
 
 Blobs = Mapping[str, list[str]]  # by id, with their paths
 New = tuple[str, int, Shape]  # path, line, what is there

@@ -9,17 +9,17 @@ import pandas as pd
 
 from audit_lib.leaks.chosen_passwords import Chosen
 from audit_lib.leaks.contracts import LeakTargets
+from audit_lib.leaks.exact_search import WEAKEST_BITS
 from audit_lib.leaks.joined_values import joined, without_quotes
 from audit_lib.leaks.secret_patterns import Shape
 from audit_lib.leaks.shown_names import shown_names
-from audit_lib.project.likely_kind import likely_kind, shape_by
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy import value_questions as values
-from audit_lib.secrecy.exact_search import WEAKEST_BITS
 from audit_lib.secrecy.forms import SHORTEST
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.value_rules import hold
+from audit_lib.settings import Policy
+from audit_lib.settings.kinds import likely_kind, shape_by
 
 STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _NOT_IN_FORCE = ("example", "backup")

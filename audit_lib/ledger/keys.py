@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger import current_key_ids
 from audit_lib.ledger.known_heads import known_heads
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import Project
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

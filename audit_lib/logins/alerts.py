@@ -24,8 +24,8 @@ from audit_lib.logins.detections.traffic import kinds_met
 from audit_lib.logins.detections.wholeness import beyond, undeclared_instances, undeclared_zone, unread
 from audit_lib.logins.proposals import propose
 from audit_lib.logs.frames import LogRead
-from audit_lib.project import LogSource
-from audit_lib.project.policy.alerts import LOGINS, REQUESTS, AlertRule
+from audit_lib.settings import AlertRule, LogSource
+from audit_lib.settings.fields import LOGIN_KINDS, REQUESTS
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def a_line_of_the_time(rule: AlertRule, watched: Watched) -> str:
 
 def declared_failure(rule: AlertRule, watched: Watched) -> str:
     """Of failed logins: what one looks like is declared ([detections.failure], [[logins]]), on each route."""
-    if not set(rule.kinds) & set(LOGINS):
+    if not set(rule.kinds) & set(LOGIN_KINDS):
         return ""
     policy, counts = watched.policy, watched.logs.counts
     asked = propose(counts, policy.logins, policy.failed_statuses)
@@ -92,7 +92,7 @@ def certain_logins(rule: AlertRule, watched: Watched) -> str:
     """Of failed logins: no message may tell of one in words that no format knows. A format would tell."""
     said = watched.logs.events
     possible = said["kind"].eq(POSSIBLE) & said["status"].isna() & said["not_after_at"].ge(watched.since)
-    if not set(rule.kinds) & set(LOGINS) or not possible.any():
+    if not set(rule.kinds) & set(LOGIN_KINDS) or not possible.any():
         return ""
     return f"{POSSIBLE_LOGINS}: {int(possible.sum()):,}"
 
@@ -189,6 +189,6 @@ def _judged(rule: AlertRule, watched: Watched) -> pd.DataFrame:
     """The events of the rule's kinds, with `seconds`; of failed logins also those that only messages tell."""
     every = watched.logs.events.assign(seconds=seconds_of(watched.logs.events["at"]))
     named = told_once(every[every["kind"].isin(rule.kinds)])
-    if not set(rule.kinds) & set(LOGINS):
+    if not set(rule.kinds) & set(LOGIN_KINDS):
         return named
     return pd.concat([named, told_failures(every, named, watched.policy)])

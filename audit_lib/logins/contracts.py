@@ -40,20 +40,6 @@ class DeclaredLogins(Contract):
     succeeded: Series[int]
 
 
-class GuideSearches(Contract):
-    """One row for each search of the logs that the guide prescribes, held against what is written."""
-
-    pattern: Series[str]
-    path: Series[str]
-    guide_line: Series[int]
-    looks_for: Series[str]
-    counted: Series[int]  # events in the logs read that it is to find
-    reached: Series[int]  # of those, how many stand in files that it opens
-    can_match: Series[pd.BooleanDtype] = Field(nullable=True)  # null: it does not search the logs
-    prints_values: Series[bool]  # it shows secrets on the terminal
-    remedy: Series[str]
-
-
 class Alerts(Contract):
     """One row for each alert of the policy, over the time that is watched."""
 

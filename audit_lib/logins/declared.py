@@ -7,7 +7,7 @@ import pandas as pd
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import DeclaredLogins
 from audit_lib.logs.logins import bare_route
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 # What a login route answers to who got in, and by which method nobody logs in.
 REDIRECTS = (302, 303)

@@ -2,8 +2,7 @@
 
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logs.formats import LogFormats, project_formats
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy, Project
 
 
 def formats_of(project: Project, policy: Policy) -> LogFormats:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.requests import succeeded
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 NO_ANSWER = "not known: no answered request on a protected route is in the logs"
 LastUse = tuple[datetime | None, str]

@@ -11,7 +11,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.log_kinds import DECLARED, REQUEST_KINDS
 from audit_lib.logins.declared import READING, REDIRECTS
 from audit_lib.logs.logins import bare_route
-from audit_lib.project.logins import METHODS, ROUTE, Login
+from audit_lib.settings import Login
+from audit_lib.settings.fields import METHODS, ROUTE
 
 # Words of routes that log people or programs in, and of those beside them that do something else.
 _ABOUT = frozenset(

@@ -1,6 +1,6 @@
 """Requests with the bounds of their time, and which routes ask for a secret."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -13,7 +13,7 @@ from pandas.api.types import union_categoricals
 from audit_lib.base.bounded_patterns import matches_glob
 from audit_lib.base.log_kinds import DECLARED, OTHER_ROUTES
 from audit_lib.logins.contracts import Requests
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 REFUSED = (401, 403)
 _JUDGED = ("protected", "refused")
@@ -41,9 +41,7 @@ class Access:
     @classmethod
     def of(cls, policy: Policy) -> "Access":
         """The rules of a policy; of one that says nothing, none."""
-        table = policy.options.get("access", {})
-        texts = table if isinstance(table, Mapping) else {}
-        found = {name: tuple(map(str, texts.get(name, ()))) for name in ("open", "login", "protected")}
+        found = {name: policy.access.get(name, ()) for name in ("open", "login", "protected")}
         # What audit.toml adds makes no route less protected.
         own = tuple(login.route for login in policy.logins if not login.added)
         return cls(**found | {"login": tuple(dict.fromkeys((*found["login"], *own)))})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from audit_lib.base.errors import BadInput
@@ -61,10 +62,10 @@ def connect(scheduler: str) -> Any:
 def workers(formats: LogFormats, scheduler: str) -> Iterator[Run]:
     """Reads parts on the workers of a cluster, and again if some are lost."""
     with connect(scheduler) as client:
-        sent = client.scatter(formats, broadcast=True)
+        read = partial(read_part, formats)
 
         def run(tasks: Any) -> Any:
-            futures = [client.submit(read_part, sent, *task, pure=False) for task in tasks]
+            futures = [client.submit(read, *task, pure=False) for task in tasks]
             return (future.result() for future in futures)
 
         yield run

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.project import environment_name
+from audit_lib.settings import environment_name
 
 # Render's statuses (its API reference, "List deploys").
 TOOK_EFFECT = ("live", "deactivated")

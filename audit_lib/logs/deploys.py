@@ -14,10 +14,10 @@ from audit_lib.base.glob_paths import claimed_paths
 from audit_lib.logs.contracts import Deploys
 from audit_lib.logs.deploy_entries import RUNNING, DeployEntry, DeployList, parse_deploys
 from audit_lib.logs.quote_lines import blotted
-from audit_lib.project import DeploySource, Project
-from audit_lib.project.places import first_faults, source_row
-from audit_lib.secrecy.exact_search import strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.settings import DeploySource, Project
+from audit_lib.settings.models import first_faults, source_row
 
 KIND = "deploy list"
 LARGEST_BYTES = 16 * 2**20
@@ -124,10 +124,10 @@ def _frame(listed: list[dict[str, Any]], keeper: Keeper) -> pd.DataFrame:
         named = not row["deploy"].startswith("#")
         kept.setdefault((row["environment"], row["service"], row["deploy"]) if named else number, row)
     if kept:
-        search = strong_search(keeper)
+        search = Redactor.of(keeper)
         for row in kept.values():
-            clean = blotted(search.scrub(row["message"])).strip()
+            clean = blotted(search.text(row["message"])).strip()
             row["message"] = clean.splitlines()[0][:LONGEST] if clean else ""
-            row |= {name: search.scrub(row[name]) for name in ("deploy", "status", "trigger", "evidence")}
+            row |= {name: search.text(row[name]) for name in ("deploy", "status", "trigger", "evidence")}
     order = ["began_at", "file", "line", "deploy"]
     return Deploys.checked(Deploys.of(kept.values()).sort_values(order, kind="stable"))

@@ -18,8 +18,7 @@ from audit_lib.logs.refusals import PossibleFailure, Refusal
 from audit_lib.logs.structured import FieldNames, LoginOutcome
 from audit_lib.logs.templates import Part, parse_template
 from audit_lib.logs.values import SecretParameters
-from audit_lib.project import Project
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 POSSIBLE_FAILURE = "possible login failure"

@@ -12,9 +12,9 @@ from typing import BinaryIO
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import OpenSource, open_source
 from audit_lib.base.glob_paths import log_paths
-from audit_lib.project import ENVIRONMENTS, LogSource, Project
-from audit_lib.project.outside import followed
-from audit_lib.project.places import placed_option
+from audit_lib.settings import ENVIRONMENTS, LogSource, Project
+from audit_lib.settings.models import placed_option
+from audit_lib.settings.outside import followed
 
 STDIN = "-"
 _FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"

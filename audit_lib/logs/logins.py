@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from audit_lib.base.log_kinds import DECLARED
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 # A request is a failed login; a login that is answered with a redirect; a request to where one leads.
 FAILED, MOVED, SENT = 1, 2, 3

@@ -29,11 +29,11 @@ from audit_lib.logs.read_files import LogPart, Part, Run, processes, read_files,
 from audit_lib.logs.stream import Plan
 from audit_lib.logs.sums import EVENTS, MOST_NAMES, OTHER_CLIENTS, REQUESTS, Period, Sums
 from audit_lib.logs.values import DAY, NONE, ZONELESS, instant_of, micros_of
-from audit_lib.project import LogSource, Project
-from audit_lib.project.outside import FOLDERS
-from audit_lib.project.places import source_row
-from audit_lib.secrecy.exact_search import ExactSearch, strong_search
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.settings import LogSource, Project
+from audit_lib.settings.models import source_row
+from audit_lib.settings.outside import FOLDERS
 
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 NOT_ALLOWED = "is outside the project, and only the owner may allow that"
@@ -64,7 +64,7 @@ class LogCache:
     """What logs gave before, by their content, without known values."""
 
     columns: ColumnCache
-    search: ExactSearch
+    search: Redactor
 
     def name(self, log: _Log, formats: LogFormats) -> str:
         """Names all that decides what reading a log gives."""
@@ -88,7 +88,7 @@ class LogCache:
 
     def keep(self, name: str, sums: Sums) -> Sums:
         """Keeps what a log holds, and gives it without known values."""
-        changed = self.search.scrub_all(sums.names)
+        changed = self.search.texts(sums.names)
         sums = replace(sums, names=tuple(changed.get(text, text) for text in sums.names))
         facts = {key: value for key, value in vars(sums).items() if key not in ("requests", "events")}
         facts["days"] = list(sums.days.items())
@@ -162,7 +162,7 @@ def cached_logs(
     bytes are the same, under the same key, formats and values, by the same code. Under a throw-away key
     nothing is kept.
     """
-    search = strong_search(keeper)
+    search = Redactor.of(keeper)
     cache = None
     if keeper.key.origin != "throw-away":
         home = (folder or user_cache()) / "logs"
@@ -171,11 +171,11 @@ def cached_logs(
     return _coded(without_values(logs, search))
 
 
-def without_values(logs: LogRead, search: ExactSearch) -> LogRead:
+def without_values(logs: LogRead, search: Redactor) -> LogRead:
     """The frames without known values."""
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes, logs.days, logs.shapes):
         for column in _FOREIGN:
-            if column in frame and (changed := search.scrub_all(frame[column].unique())):
+            if column in frame and (changed := search.texts(frame[column].unique())):
                 frame[column] = frame[column].replace(changed)
     return logs
 

@@ -15,7 +15,7 @@ from audit_lib.logs.line import LineReader
 from audit_lib.logs.log_files import LogFile, log_files
 from audit_lib.logs.stream import raw_lines
 from audit_lib.logs.values import instant_of
-from audit_lib.project import Project
+from audit_lib.settings import Project
 
 COLUMNS = ["file", "line", "text"]
 LONGEST = 2_000  # characters of a line

@@ -23,7 +23,7 @@ from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.line import UNKNOWN
 from audit_lib.logs.logins import OPEN_LOGINS, LoginStep, failed_steps
 from audit_lib.logs.values import DAY, MINUTE, NONE, NOT_AN_ADDRESS, WHOLE
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 
 KINDS = ("other", *REQUEST_KINDS.values(), *MESSAGE_KINDS, DECLARED)
 KIND_NUMBERS = {kind: number for number, kind in enumerate(KINDS)}

@@ -164,7 +164,7 @@ def owner(group: Group) -> str:
     policy = group.audit.policy
     rules = [rule for secret, _ in group.about if (rule := policy.rule(secret))]
     assigned = [owner for owner in _registered(group)["owner"] if owner]
-    owners = assigned or [rule.metadata.owner for rule in rules if rule.metadata.owner]
+    owners = assigned or [rule.owner for rule in rules if rule.owner]
     owners = owners or [
         owner for rule in rules for name in rule.consumers if (owner := policy.consumer(name).owner)
     ]

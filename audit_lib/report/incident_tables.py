@@ -145,7 +145,7 @@ def _cited(investigation: Investigation) -> pd.DataFrame:
         detected = shown_evidence(tabulate_window_detections(investigation))
         cited = [*_busy(investigation)["evidence"], *detected]
         found = quote_lines(investigation.project, cited, around=0)
-        return found.assign(text=[guard.blot(text) for text in found["text"]])
+        return found.assign(text=[guard.scrub(text) for text in found["text"]])
 
     return investigation.of_window("cited lines", read)
 

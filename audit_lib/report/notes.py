@@ -7,9 +7,9 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.logs.quote_lines import AROUND, quote_lines
-from audit_lib.project import Project
 from audit_lib.report.table import Table, show
 from audit_lib.secrecy import guard
+from audit_lib.settings import Project
 
 Pointed = str | pd.DataFrame | pd.Series  # a place, rows of a frame, or one row
 MOST_PLACES = 20  # whose lines are shown
@@ -43,7 +43,7 @@ def lines_table(project: Project, pointed: Pointed, around: int = AROUND) -> Tab
     every = places(pointed)
     found = quote_lines(project, every[:MOST_PLACES], around)
     cited = [f"{file}:{line}" in every for file, line in zip(found["file"], found["line"], strict=True)]
-    found["text"] = [guard.blot(text) for text in found["text"]]
+    found["text"] = [guard.scrub(text) for text in found["text"]]
     found.insert(0, "cited", ["→" if one else "" for one in cited])
     title = every[0] if len(every) == 1 else f"{len(every)} places"
     more = f"The first {MOST_PLACES} places are shown." if len(every) > MOST_PLACES else ""

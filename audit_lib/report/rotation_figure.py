@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from audit_lib.project.policy import SecretRule
 from audit_lib.report import escape as inert
 from audit_lib.report.svg import Axes, Figure, canvas_of, line, style, svg, text
 from audit_lib.report.table import as_text, show
 from audit_lib.rotation.refreshes import reads
 from audit_lib.rotation.scope import RotationScope
+from audit_lib.settings import SecretRule
 
 COLUMNS = ("provider", "variable", "store", "service")
 _AT = {"provider": 0.0, "variable": 0.22, "store": 0.52, "service": 1.0}

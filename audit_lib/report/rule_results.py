@@ -11,11 +11,11 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
-from audit_lib.project.policy.guide_rules import GuideRule, guide_rules
 from audit_lib.report.contracts import RuleResults
 from audit_lib.report.rule_tallies import Judged, Tally, judge_all, tally
 from audit_lib.report.table import Tables, show, together
 from audit_lib.report.verdict import FAIL, PASS, UNKNOWN
+from audit_lib.settings.guide_rules import GuideRule, guide_rules
 
 NOT_DECIDABLE, NOT_APPLICABLE, HELD, ATTESTED = "not decidable", "not applicable", "held", "attested"
 SEARCH = "a search for each value in every form"

@@ -16,8 +16,8 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged, looked_at
 from audit_lib.findings.checks import CHECKS
 from audit_lib.leaks.urgency import SECRETS
-from audit_lib.project.policy.guide_rules import GuideRule
 from audit_lib.report.verdict import PASS_NEEDS, Need
+from audit_lib.settings.guide_rules import GuideRule
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
 EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")
@@ -98,8 +98,6 @@ def _add_table(made: Tally, checks: list[Judged], rows: pd.DataFrame, rule: Guid
     """Count the rows of one table that several checks are about, each row once."""
     names = [column for column in ("secret", "other_secret") if column in rows]
     of_rule = rows[names].isin(rule.secrets).any(axis=1).to_numpy() if rule.secrets and names else True
-    if rule.subjects and "subject" in rows:
-        of_rule &= rows["subject"].isin(rule.subjects).to_numpy()
     about, fault, unknown = (
         np.any([getattr(one, name) for one in checks], axis=0) & of_rule
         for name in ("about", "fault", "unknown")
@@ -121,14 +119,13 @@ def _not_seen(audit: Audit) -> tuple[Need, ...]:
 
 def _findings(audit: Audit, rule: GuideRule) -> list[str]:
     """The ids of the open and unknown findings of its checks, on its secrets, the first few."""
-    secrets, subjects = set(rule.secrets), rule.subjects
+    secrets = set(rule.secrets)
     return _first(
         [
             one.id
             for one in _open_or_unknown(audit)
             if one.check in rule.checks
             and not (secrets and secrets.isdisjoint(_NAME.findall(f"{one.subject};{one.covers}")))
-            and not (subjects and one.subject not in subjects)
         ]
     )
 

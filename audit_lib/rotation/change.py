@@ -14,13 +14,12 @@ from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.tenures import SecretPlace
-from audit_lib.project import EnvSource, Project
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.edit_env import Change, current_value, with_value
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.loaders.choose import loaders_of
 from audit_lib.secrets.value_rules import hold
+from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 
 # The password of a URL, from the colon behind the user to the @ before the host.
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")

@@ -9,9 +9,9 @@ import pandas as pd
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.logins.clients import tabulate_clients, tabulate_daily, tabulate_spans
 from audit_lib.logins.requests import Window, answered_or_refused, within
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.scope import ConsumerPlace, RotationScope
+from audit_lib.settings import Policy
 
 DAYS = 14
 NO_LOGS = f"not known: no log line of the last {DAYS} days was read"

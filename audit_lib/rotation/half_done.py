@@ -8,13 +8,13 @@ import pandas as pd
 
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.tenures import SecretPlace
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.contracts import HalfRotations
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.scope import RotationScope, rotation_scope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress
 from audit_lib.rotation.store_changes import StoreChange, store_changes
+from audit_lib.settings import Policy
 
 LONGEST = timedelta(days=14)  # a rotation that takes longer is two
 _EVER = datetime.min.replace(tzinfo=UTC)

@@ -12,7 +12,6 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.urgency import IN_FORCE, NOT_IN_FORCE, SECRETS
 from audit_lib.ledger import Entry
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.contracts import TICKS, LeakLives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.refreshes import refreshed
@@ -20,6 +19,7 @@ from audit_lib.rotation.runbook_words import how_made
 from audit_lib.rotation.scope import RotationScope, rotation_scope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
 from audit_lib.rotation.store_changes import StoreChange, asked_after, store_changes
+from audit_lib.settings import Policy
 
 Tick = tuple[str, str]  # its state, and why
 _EVER = datetime.min.replace(tzinfo=UTC)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from audit_lib.base.errors import BadInput
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.rotation.validation import value_faults
+from audit_lib.settings import Policy, SecretRule
 
 LEAST_BYTES = 16  # 128 bits
 PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits

@@ -9,8 +9,6 @@ from audit_lib.base.errors import BadInput
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.purge import Purge, purge_of
 from audit_lib.logs.project_logs import cached_logs
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.effects import Effects, expected_effects
 from audit_lib.rotation.half_done import LONGEST
 from audit_lib.rotation.leak_lives import leaked_of
@@ -21,6 +19,7 @@ from audit_lib.rotation.runbook_words import common_words
 from audit_lib.rotation.scope import RotationScope, rotation_scope
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import read_project
+from audit_lib.settings import GivenValues, Policy, Project
 
 
 @dataclass(frozen=True)

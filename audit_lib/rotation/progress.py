@@ -9,7 +9,6 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.ledger.tenures import SecretPlace, Tenure
 from audit_lib.logins.requests import REFUSED, succeeded
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.half_done import HalfDone, half_done
 from audit_lib.rotation.leak_lives import own_processes_check, purged
 from audit_lib.rotation.read_rotation import RotationRead
@@ -17,6 +16,7 @@ from audit_lib.rotation.refreshes import refreshed
 from audit_lib.rotation.scope import RotationScope
 from audit_lib.rotation.step_progress import DONE, NOT_DONE, NOT_KNOWN, StepProgress, worst
 from audit_lib.rotation.store_changes import StoreChange, asked_after, store_changes
+from audit_lib.settings import Policy
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.revocations import Revocation, revocations
 from audit_lib.ledger.tenures import Tenure
 from audit_lib.logins.requests import Access, bounded, tabulate_requests
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.store_changes import present_stays
 from audit_lib.secrets.ledger_observations import Links
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import Policy
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from pathlib import Path
 from audit_lib.base.clock import iso
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.purge import Purge
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.policy import SecretRule
 from audit_lib.rotation.effects import Effects
 from audit_lib.rotation.scope import ConsumerPlace, RotationScope, Store
+from audit_lib.settings import GivenValues, Project, SecretRule
 
 Words = Mapping[str, str]
 _REVOKE = "Revoke the old value where it was issued, once nothing uses it"

@@ -10,9 +10,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
 from audit_lib.ledger.tenures import SecretPlace
 from audit_lib.logins.detections import detection_policy
-from audit_lib.project import ENVIRONMENTS
-from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.rules import Consumer
+from audit_lib.settings import ENVIRONMENTS, Consumer, Policy, SecretRule
 
 _PLATFORM = ("export", "given values")
 

@@ -13,12 +13,11 @@ from audit_lib.base.clock import iso, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources, rows
-from audit_lib.base.git.commands import GitFailed, authors
+from audit_lib.base.git import GitFailed, authors
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.contracts import Triggers
+from audit_lib.settings import Policy, Project
 
 KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
 LARGEST_BYTES = 16 * 2**20
@@ -181,7 +180,7 @@ def _with_access(project: Project, policy: Policy, ledger: Ledger) -> set[str]:
         known
         | {entry.writer.lower() for entry in ledger.entries}
         | {one.owner.lower() for one in policy.consumers if one.owner}
-        | {rule.metadata.owner.lower() for rule in policy.secrets if rule.metadata.owner}
+        | {rule.owner.lower() for rule in policy.secrets if rule.owner}
     )
 
 

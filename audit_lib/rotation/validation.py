@@ -6,14 +6,12 @@ It loads neither pandas nor a notebook, so that it can run in front of a server 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from audit_lib.base.bounded_patterns import matches_glob
-from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.value_rules import format_of, hold, judge
+from audit_lib.settings import Policy, SecretRule
 
 VALIDATED = "All required secrets validated successfully"
 NOTHING = "No secret was validated"
@@ -178,15 +176,5 @@ class StartUp:
 
 
 def start_up_of(policy: Policy) -> StartUp:
-    """The policy's `[startup]`; `BadInput` with the place of what is no text or no known key."""
-    table: Any = policy.options.get("startup", {})
-    place = f"policy {policy.name}: startup"
-    if not isinstance(table, dict) or set(table) - {"strict_variable", "production_signs"}:
-        raise BadInput.at(place, "must be a table with strict_variable and production_signs")
-    signs = table.get("production_signs", {})
-    if not isinstance(signs, dict) or not all(isinstance(glob, str) for glob in signs.values()):
-        raise BadInput.at(f"{place}.production_signs", "must be a table of variable = pattern")
-    variable = table.get("strict_variable", "")
-    if not isinstance(variable, str):
-        raise BadInput.at(f"{place}.strict_variable", "must be the name of a variable")
-    return StartUp(variable, signs)
+    """The policy's `[startup]`."""
+    return StartUp(policy.startup.strict_variable, policy.startup.production_signs)

@@ -13,8 +13,6 @@ from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import Rules, rules_in_force
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.rotation.triggers import read_lists
 from audit_lib.sample.configuration import DEPLOYS, configuration_files, deploy_list
 from audit_lib.sample.env_files import IGNORED_EXAMPLE, MODES, WRITTEN, env_files, examples
@@ -25,6 +23,7 @@ from audit_lib.sample.logs import log_files
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.settings import choose_policy, load_project
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
 STAGING = "deploy/backend.staging.env"

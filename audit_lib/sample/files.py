@@ -1,7 +1,6 @@
-"""The rest of the sample's files: the application's code, its guide, policy and audit.toml."""
+"""The rest of the sample's files: the application's code, its guide and audit.toml."""
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,12 +9,6 @@ from audit_lib.sample.history import PUBLISHED
 from audit_lib.sample.values import ALPHANUMERIC, drawn
 
 GUIDE = "docs/SECRETS.md"
-GREPS = (
-    ("401 UNAUTHORIZED", "backend/logs/*.log", "failed logins", "unauthorized"),  # in the wrong case
-    ("SECRET VALIDATION FAILED", "backend/logs/*.log", "a failed start-up", "secret_validation_failed"),
-    ("API_TOKEN", "backend/.env", "the backend's token", ""),
-)
-REMEDY = "Use `audit-lib failures`, or `review` for values"
 IGNORED = "logs/\nbackend/.env\nfrontend/.env.local*\n.env\n*.env.production\n"
 # It reads no REDIS_URL any more; REPORT_SIGNING_KEY is new, and the policy knows nothing of it.
 MAIN = """import os
@@ -53,7 +46,7 @@ BREACHES = "audit/breaches.csv"
 ACCESS_LOG = "audit/platform-audit-log.json"
 AUDIT = f"""# Where the sample's files are.
 name = "sample"
-policy = "policy.toml"
+extends = "paiid"
 guide = "docs/SECRETS.md"
 key = "demo"
 time_zone = "UTC"
@@ -62,6 +55,8 @@ leavers = "{LEAVERS}"
 breaches = "{BREACHES}"
 access_log = "{ACCESS_LOG}"
 may_look = ["sam@example.com"]
+# One value that was found published.
+compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
 """
 ENV_SOURCES = (
     ("backend/.env", "development", "backend", ""),
@@ -133,11 +128,12 @@ def trigger_files() -> dict[str, bytes]:
 
 
 def audit_files() -> dict[str, bytes]:
-    """audit.toml and the sample's own policy: the bundled one, and what is known of this application."""
+    """audit.toml: where everything is, the bundled policy, and what is known of this application."""
     envs = "".join(_env_block(*source) for source in ENV_SOURCES)
     logs = "".join(_log_block(*source) for source in LOG_SOURCES)
     deploys = _block("deploys", pattern=DEPLOYS, service="backend", environment="production")
-    return {"audit.toml": (AUDIT + envs + logs + deploys).encode(), "policy.toml": _policy().encode()}
+    owners = "".join(_block("secret", name=name, **texts) for name, texts in METADATA)
+    return {"audit.toml": (AUDIT + envs + logs + deploys + owners).encode()}
 
 
 def _env_block(path: str, environment: str, service: str, flag: str) -> str:
@@ -149,29 +145,5 @@ def _log_block(pattern: str, service: str, environment: str) -> str:
     return _block("log", pattern=pattern, service=service, environment=environment) + "instances = 1\n"
 
 
-def _policy() -> str:
-    head = f"""# The guide's policy as it is bundled, and one value that was found published.
-name = "sample"
-title = "Sample application, by the policy paiid"
-extends = "paiid"
-compromised = ["{sha256(PUBLISHED.text.encode()).hexdigest()}"]
-"""
-    owners = "".join(_table(f"[metadata.{name}]", texts) for name, texts in METADATA)
-    return head + owners + "".join(_grep(_guide(), *grep) for grep in GREPS)
-
-
-def _grep(lines: list[str], pattern: str, path: str, looks_for: str, kind: str) -> str:
-    line = 1 + next(number for number, text in enumerate(lines) if text.endswith(path) and pattern in text)
-    block = (
-        _block("grep", pattern=pattern, path=path, looks_for=looks_for, remedy=REMEDY)
-        + f"guide_line = {line}\n"
-    )
-    return block + (f'kinds = ["{kind}"]\n' if kind else "prints_values = true\n")
-
-
 def _block(table: str, **texts: str) -> str:
-    return _table(f"[[{table}]]", texts)
-
-
-def _table(head: str, texts: Mapping[str, str]) -> str:
-    return f"\n{head}\n" + "".join(f'{key} = "{text}"\n' for key, text in texts.items())
+    return f"\n[[{table}]]\n" + "".join(f'{key} = "{text}"\n' for key, text in texts.items())

@@ -7,17 +7,17 @@ kernel. Cell source is not a message of the kernel: values never belong there.
 
 import atexit
 import codecs
+import io
 import os
 import resource
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from audit_lib.secrecy.guarded_stream import GuardedStream
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.scrub import Scrubber, Tail
+from audit_lib.secrecy.redact import Redactor, Tail
 
 _PIPE_CHUNK = 65536
 
@@ -32,8 +32,8 @@ class Guard:
         self._strong: frozenset[str] | None = None  # None: not yet classified, so all are
         self._open: frozenset[str] = frozenset()
         self._public = ""
-        self._built_from: tuple[object, ...] | None = None
-        self._scrubber = Scrubber()
+        self._built_from: object = None
+        self._redactor = Redactor({})
 
     def watch(self, keeper: Keeper) -> None:
         """Scrub what this keeper holds, also what it takes later."""
@@ -58,24 +58,22 @@ class Guard:
             self._keepers.clear()
             self._values.clear()
             self._strong, self._open, self._public = None, frozenset(), ""
-            self._scrubber, self._built_from = Scrubber(), None
+            self._built_from, self._redactor = None, Redactor({})
 
-    def scrubber(self) -> Scrubber:
-        """The scrubber for what is known now."""
+    def redactor(self) -> Redactor:
+        """The redactor for what is known now."""
         with self.lock:
             known = dict(self._values)
             for keeper in self._keepers:
                 known.update(keeper.values())
-            state = (known, self._strong, self._open, self._public)
-            if state != self._built_from:
-                self._scrubber = self._build(known)
-                self._built_from = state
-            return self._scrubber
-
-    def _build(self, known: Mapping[str, str]) -> Scrubber:
-        secret = {name: value for name, value in known.items() if name not in self._open}
-        strong = secret if self._strong is None else secret.keys() & self._strong
-        return Scrubber(secret.values(), [secret[name] for name in strong], self._public)
+            secret = {name: value for name, value in known.items() if name not in self._open}
+            strong = secret if self._strong is None else [name for name in secret if name in self._strong]
+            # Compared by the values themselves: as many of another keeper are other values.
+            built_from = (secret, list(strong), self._public)
+            if built_from != self._built_from:
+                self._redactor = Redactor(secret, strong, self._public)
+                self._built_from = built_from
+            return self._redactor
 
 
 _guard = Guard()
@@ -83,17 +81,12 @@ _guard = Guard()
 
 def scrub(text: str) -> str:
     """The text without any value that this process knows."""
-    return _guard.scrubber().text(text)
+    return _guard.redactor().text(text)
 
 
 def scrub_texts(node: Any) -> Any:
     """A copy of nested lists and dicts, each text in it without any value that this process knows."""
-    return _guard.scrubber().tree(node)
-
-
-def blot(text: str) -> str:
-    """One line or cell without known values; all of it is the mark if it holds one in layers of escapes."""
-    return _guard.scrubber().cell(text)
+    return _guard.redactor().tree(node)
 
 
 def install(keeper: Keeper | None = None) -> Guard:
@@ -165,27 +158,27 @@ class _Messages:
         if not isinstance(message, Mapping):
             message = self._session.msg(message, content, parent, header, metadata)
         with self._guard.lock:
-            scrubber = self._guard.scrubber()
+            redactor = self._guard.redactor()
             if message["header"]["msg_type"] == "stream":
-                return self._stream(scrubber, stream, message, ident)
-            self._flush(scrubber)
+                return self._stream(redactor, stream, message, ident)
+            self._flush(redactor)
             clean = dict(message)
             for part in ("content", "metadata"):
-                clean[part] = scrubber.tree(message.get(part, {}))
-            buffers = [scrubber.binary(bytes(part)) for part in buffers or message.get("buffers") or []]
+                clean[part] = redactor.tree(message.get(part, {}))
+            buffers = [redactor.binary(bytes(part)) for part in buffers or message.get("buffers") or []]
             return self._send(stream, clean, ident=ident, buffers=buffers, track=track)
 
-    def _stream(self, scrubber: Scrubber, stream: Any, message: Any, ident: Any) -> Any:
+    def _stream(self, redactor: Redactor, stream: Any, message: Any, ident: Any) -> Any:
         name = message["content"]["name"]
-        self._flush(scrubber, but=name)
+        self._flush(redactor, but=name)
         self._routes[name] = (stream, message["parent_header"], ident)
-        text = self._tails.setdefault(name, Tail()).feed(scrubber, message["content"]["text"])
+        text = self._tails.setdefault(name, Tail()).feed(redactor, message["content"]["text"])
         clean = {**message, "content": {"name": name, "text": text}}
         return self._send(stream, clean, ident=ident) if text else clean
 
-    def _flush(self, scrubber: Scrubber, but: str = "") -> None:
+    def _flush(self, redactor: Redactor, but: str = "") -> None:
         for name, tail in self._tails.items():
-            if name != but and tail.pending and (text := tail.flush(scrubber)):
+            if name != but and tail.pending and (text := tail.flush(redactor)):
                 stream, parent, ident = self._routes[name]
                 message = self._session.msg("stream", {"name": name, "text": text})
                 message["parent_header"] = parent
@@ -219,6 +212,63 @@ def _pump(reader: int, stream: TextIO) -> None:
 # --- a command ---
 
 
+class GuardedStream(io.TextIOBase):
+    """Text in, redacted text out, line by line; a flush passes on what begins no value."""
+
+    def __init__(self, redactor: Callable[[], Redactor], target: TextIO) -> None:
+        self._redactor = redactor
+        self._target = target
+        self._tail = Tail()
+        self._lock = threading.RLock()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding beneath."""
+        return self._target.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """How the stream beneath writes what it cannot encode."""
+        return self._target.errors
+
+    def isatty(self) -> bool:
+        """Whether a person watches."""
+        return self._target.isatty()
+
+    def fileno(self) -> int:
+        """The descriptor beneath; what is written there is not guarded."""
+        return self._target.fileno()
+
+    def writable(self) -> bool:
+        """True: this stream is for writing."""
+        return True
+
+    def write(self, text: str) -> int:
+        """The number of characters taken, held back or not."""
+        with self._lock:
+            redactor = self._redactor()
+            if redactor.is_empty and not self._tail.pending:
+                return self._target.write(text)
+            self._target.write(self._tail.feed(redactor, text, lines=True))
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on a line that goes on, such as a question; what may begin a value stays back."""
+        if self._target.closed:  # a stream that is thrown away flushes once more
+            return
+        with self._lock:
+            if self._tail.pending:
+                self._target.write(self._tail.feed(self._redactor(), ""))
+            self._target.flush()
+
+    def release(self) -> None:
+        """Write what was held back, at the end of the process."""
+        with self._lock:
+            if self._tail.pending:
+                self._target.write(self._tail.flush(self._redactor()))
+                self._target.flush()
+
+
 @contextmanager
 def guarded_command() -> Iterator[None]:
     """Guard what a command writes in this block, also what ends it; no core is dumped from now on."""
@@ -240,7 +290,7 @@ def _guard_command(guard: Guard) -> list[GuardedStream]:
     for name in ("stdout", "stderr"):
         target = getattr(sys, name)
         if target is not None and not isinstance(target, GuardedStream):
-            stream = GuardedStream(guard.scrubber, target)
+            stream = GuardedStream(guard.redactor, target)
             setattr(sys, name, stream)
             atexit.register(_release, stream)
             streams.append(stream)

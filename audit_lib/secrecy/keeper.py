@@ -1,13 +1,19 @@
 """The only holder of secret values: everything else holds their fingerprints."""
 
 import hmac
+import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 _DOMAIN = b"audit_lib/v1\0"
+_MAC = "mac"
+
+MANIFEST = "MANIFEST.json"  # what every publication is signed in
+SIGNOFFS = "signoffs.json"  # who signed it afterwards: not in the manifest, but in the ledger
+EVIDENCE = "evidence.zip"  # a copy of a publication's other files, or of an incident's tables
 Answer = TypeVar("Answer", bool, int, float)
 
 
@@ -96,3 +102,25 @@ class Keeper:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a keeper is never pickled: its values would leave the process")
+
+
+def signed(document: Mapping[str, Any], key: Key) -> dict[str, Any]:
+    """The document with the key that it names, and its MAC (HMAC-SHA-256, 64 hexadecimal digits).
+
+    Under a throw-away key both are null. Without its name `verify` would not know which key to take.
+    """
+    kept = key.origin != "throw-away"
+    named = {"key_id": key.key_id if kept else None, "origin": key.origin}
+    whole = {**document, "key": document.get("key", named)}
+    return {**whole, _MAC: _mac_of(key, whole) if kept else None}
+
+
+def signature_holds(key: Key, document: Mapping[str, Any]) -> bool:
+    """Whether the document is as a holder of the key signed it."""
+    unsigned = {name: part for name, part in document.items() if name != _MAC}
+    return hmac.compare_digest(str(document.get(_MAC)), _mac_of(key, unsigned))
+
+
+def _mac_of(key: Key, document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hmac.digest(key.derive("manifest"), text.encode("ascii"), sha256).hex()

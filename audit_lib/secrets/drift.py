@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 
 from audit_lib.base.in_words import letters
-from audit_lib.project.likely_kind import of_one_store
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Drift
 from audit_lib.secrets.value_rules import is_made_up
+from audit_lib.settings import Policy, SecretRule
+from audit_lib.settings.kinds import of_one_store
 
 T = TypeVar("T")
 _LARGE_GROUP = 12

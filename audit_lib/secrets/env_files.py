@@ -12,8 +12,6 @@ import pandas as pd
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
-from audit_lib.project import EnvSource, GivenValues, Project
-from audit_lib.project.policy import Policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries
 from audit_lib.secrets.env_lines import EnvLine, parse_env, value_is_unknown
@@ -30,6 +28,7 @@ from audit_lib.secrets.source_rows import (
     origin_of,
     remedy_for,
 )
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 
 # The counts of Sources, by the state of a line.
 _COUNTS = {"read": "read", "not_understood": "not understood", "blank": "blank"}

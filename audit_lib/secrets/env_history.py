@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.git.commands import GitFailed, is_repository, run_git
-from audit_lib.project import EnvSource, Project
+from audit_lib.base.git import GitFailed, is_repository, run_git
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.value_questions import component
 from audit_lib.secrets.contracts import EnvHistory
 from audit_lib.secrets.env_lines import parse_env
 from audit_lib.secrets.loaders.choose import loaders_of
+from audit_lib.settings import EnvSource, Project
 
 MAX_BLOB_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,10 +11,10 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import instant_words
-from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import CLOCK_SLACK, SAME_TIME, Agreement, Bounds, agreement, status_of
 from audit_lib.secrets.contracts import Freshness
 from audit_lib.secrets.value_rules import is_made_up
+from audit_lib.settings import Policy
 
 DAY = timedelta(days=1)
 RECORDED = ("E8", "E9", "E10")

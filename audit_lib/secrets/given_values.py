@@ -1,4 +1,4 @@
-"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ|aws-sm:NAME`: never stored."""
+"""Values given for this run with `--env ENVIRONMENT/SERVICE=FILE|-|environ`: never stored."""
 
 import json
 import os
@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from audit_lib.base.errors import BadInput, Fault
-from audit_lib.project import ENVIRONMENTS, GivenValues, StoreDate, environment_name
-from audit_lib.project.policy import Policy
-from audit_lib.secrets.aws_secrets import PREFIX, read_aws_secret
 from audit_lib.secrets.env_lines import EnvLine, entry, is_binary, parse_env
 from audit_lib.secrets.store_exports import is_store_export, parse_store_export
+from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, StoreDate, environment_name
 
 STDIN, ENVIRON = "-", "environ"
 LIMIT_BYTES = 2 * 1024 * 1024
-_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin), =environ or =aws-sm:NAME"
+_FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ"
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
 
 
@@ -54,9 +52,6 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     origin, secret = found[4], found[3] or ""
     if origin == ENVIRON:
         return GivenValues(environment, found[2], ENVIRON, b"")
-    if origin.startswith(PREFIX):
-        content, dates = read_aws_secret(origin.removeprefix(PREFIX), secret, place)
-        return GivenValues(environment, found[2], origin, content, dates)
     content = stdin.read(LIMIT_BYTES + 1) if origin == STDIN else _file(Path(origin), place)
     if len(content) > LIMIT_BYTES:
         raise BadInput.at(place, f"contains more than {LIMIT_BYTES:,} bytes")

@@ -6,9 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from audit_lib.project import ENVIRONMENTS, Project
-from audit_lib.project.likely_kind import likely_kind, shape_by
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.guessing import chosen_bits
 from audit_lib.secrecy.keeper import Keeper
@@ -16,6 +13,8 @@ from audit_lib.secrets.contracts import Inventory
 from audit_lib.secrets.entries_by_place import IN_FORCE, Entry, Place, in_each_file, in_force, others
 from audit_lib.secrets.env_lines import value_is_unknown
 from audit_lib.secrets.value_rules import ValueInForce, format_of, hold, judge
+from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
+from audit_lib.settings.kinds import likely_kind, shape_by
 
 
 def tabulate_inventory(

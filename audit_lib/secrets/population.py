@@ -11,18 +11,15 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.in_words import counted, few
-from audit_lib.project import Project
-from audit_lib.project.likely_kind import likely_kind, shape_by
-from audit_lib.project.load import PLACES
-from audit_lib.project.onboarding.choose_policy import OWN_PLACES
-from audit_lib.project.policy import Policy
-from audit_lib.project.variables import CodeRead, Named, code_files, named_in, text_of
-from audit_lib.project.variables_in_text import is_deployment
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.contracts import Population
 from audit_lib.secrets.entries_by_place import IN_FORCE
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.who_knows import Key, Known, who_knows
+from audit_lib.settings import Policy, Project
+from audit_lib.settings.code_reads import CodeRead, Named, code_files, is_deployment, named_in, text_of
+from audit_lib.settings.kinds import likely_kind, shape_by
+from audit_lib.settings.load import PLACES
 
 _IMAGE = re.compile(r"(?m)^([ \t]+)image[ \t]*:")
 SHOWN = 3  # places
@@ -40,7 +37,7 @@ class Doubts:
     @classmethod
     def of(cls, project: Project, code: CodeRead, sources: pd.DataFrame, names: Collection[str]) -> "Doubts":
         """The doubts about these names."""
-        kept = [source.path for source in project.env_sources] + [project.policy, *PLACES, *OWN_PLACES]
+        kept = [source.path for source in project.env_sources] + [*PLACES]
         kept += [source.pattern for source in project.evidence_sources]
         kept += [source.pattern for source in project.log_sources]
         named = named_in(project, names, [*kept, *project.exports])

@@ -7,9 +7,9 @@ import pandas as pd
 
 from audit_lib.base.in_words import counted
 from audit_lib.ledger import Ledger
-from audit_lib.project.policy import Policy
-from audit_lib.project.variables import NOT_CONFIGURED, CodeRead
 from audit_lib.secrets.contracts import SIDES, PopulationSides
+from audit_lib.settings import Policy
+from audit_lib.settings.code_reads import NOT_CONFIGURED, CodeRead
 
 _KINDS = {
     "env files": ("env file",),

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.project.policy import Policy
 from audit_lib.secrets.age_interval import SAME_TIME
 from audit_lib.secrets.contracts import RotationPairs
+from audit_lib.settings import Policy
 
 Interval = tuple[datetime | None, datetime | None]
 

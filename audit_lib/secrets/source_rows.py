@@ -7,13 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from audit_lib.base import git
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.base.git import commands as git
-from audit_lib.project import EnvSource, GivenValues, Project
-from audit_lib.project.policy import Policy
-from audit_lib.secrets.aws_secrets import PREFIX
 from audit_lib.secrets.env_room import MAX_BYTES
 from audit_lib.secrets.given_values import ENVIRON, STDIN
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def left_on_disk(
     project: Project, given: GivenValues, answers: GitAnswers, digest: str | None
 ) -> Iterator[dict[str, Any]]:
     """The file that values were given from is itself a plain export on disk, which is a finding."""
-    if given.origin in (STDIN, ENVIRON) or given.origin.startswith(("/dev/fd/", PREFIX)):
+    if given.origin in (STDIN, ENVIRON) or given.origin.startswith("/dev/fd/"):
         return
     path = Path(given.origin).resolve()
     inside = path.is_relative_to(project.root)

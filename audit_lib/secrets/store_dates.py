@@ -8,9 +8,9 @@ import pandas as pd
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.base.frames import Sources
 from audit_lib.base.glob_paths import claimed_paths
-from audit_lib.project import EvidenceSource, GivenValues, Project, StoreDate
-from audit_lib.project.places import first_faults, source_row
 from audit_lib.secrets.store_exports import parse_store_export
+from audit_lib.settings import EvidenceSource, GivenValues, Project, StoreDate
+from audit_lib.settings.models import first_faults, source_row
 
 KIND = "store export"
 LARGEST_BYTES = 2 * 2**20

@@ -13,7 +13,7 @@ from typing import Any
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.project.places import StoreDate
+from audit_lib.settings import StoreDate
 
 MOST = 10_000  # entries of one export
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")

@@ -7,10 +7,10 @@ from typing import Any
 
 from audit_lib.base.bounded_patterns import SLOW, TooSlow, matches_glob
 from audit_lib.base.errors import BadInput
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy import value_questions as values
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import strength_bits
+from audit_lib.settings import Policy, SecretRule
 
 
 @dataclass(frozen=True)

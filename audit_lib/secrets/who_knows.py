@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.project import Project
-from audit_lib.project.configuration import BLUEPRINTS
-from audit_lib.project.onboarding.services import service_of_variable
-from audit_lib.project.policy import Policy
-from audit_lib.project.variables import NOT_CONFIGURED, CodeRead
-from audit_lib.project.variables_in_text import Mention
 from audit_lib.secrets.read_project import ProjectRead
+from audit_lib.settings import Policy, Project
+from audit_lib.settings.code_reads import NOT_CONFIGURED, CodeRead, Mention
+from audit_lib.settings.first_file import service_of_variable
+from audit_lib.settings.platform_files import BLUEPRINTS
 
 STORE_KINDS = ("E13", "E14", "E15")  # evidence that a secret store gives
 _SIDE_OF = {"env file": "env_files", "example": "examples", "export": "platform", "given values": "platform"}

@@ -8,7 +8,7 @@ from audit_lib.audit import run_audit
 from audit_lib.base import bounded_patterns as expressions
 from audit_lib.base.bounded_patterns import TooSlow, from_basic, is_expression, is_found, matches_whole
 from audit_lib.base.errors import BadInput
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 
 ENDLESS = "(a|aa)+[bc]"
 POLICY = f"""
@@ -40,7 +40,7 @@ def test_an_endless_expression_ends() -> None:
 
 def test_an_endless_format_is_a_fault_of_the_policy(tmp_path: Path) -> None:
     """The audit ends with the place and the fault, and shows nothing of the value."""
-    (tmp_path / "policy.toml").write_text(POLICY, "utf-8")
+    (tmp_path / "audit.toml").write_text(POLICY, "utf-8")
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend/.env").write_text(f"SHOP_KEY={'a' * 60}\n", "utf-8")
     with pytest.raises(BadInput) as error:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from audit_lib.logins.detections import detection_policy
 from audit_lib.logins.detections.hour_baseline import marks
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy
 from tests.support.traffic.background import poisson
 
 TRIALS = 60

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit_lib.leaks.find_leaks import find_leaks
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.strength import strength_bits
 from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.settings import Project, bundled_policy
 
 # What CredData labels and what is no secret by our policy: names of things, and numbers that are used once.
 _NO_SECRETS = {

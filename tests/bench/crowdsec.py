@@ -23,8 +23,7 @@ from audit_lib.logins.detections import Traffic, detect, detection_policy, gathe
 from audit_lib.logins.detections.scans_and_errors import PROBED
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import LogSource, Project, bundled_policy
 
 # Of CrowdSec's `behavior` labels those that our detections have a definition for.
 COVERED = {"bruteforce": ("A1", "A2", "A3", "A4", "A5", "A6", "A7"), "scan": ("A15", "A6")}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from audit_lib.logins.detections import Traffic, detect, detection_policy, tabulate
 from audit_lib.logins.detections.thresholds import DetectionPolicy
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy
 from tests.support.traffic.incidents import Truth
 from tests.support.traffic.scenes import (
     attacked,

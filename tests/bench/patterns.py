@@ -16,10 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from audit_lib.leaks.find_leaks import find_leaks
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.settings import Project, bundled_policy
 from tests.support import held_out, labelled
 from tests.support.labelled import Case
 from tests.support.planter import new_plot

@@ -32,7 +32,7 @@ def _log(folder: Path, status: int, count: int, *, minutes_ago: float = 10, more
     return folder
 
 
-AUDIT = 'policy = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "backend/logs/*.log"\ninstances = 1\n'
+AUDIT = 'extends = "paiid"\ntime_zone = "UTC"\n[[log]]\npattern = "backend/logs/*.log"\ninstances = 1\n'
 DATABASE = "2026-01-01 00:00:00,000 - app - ERROR - [DB] Connection or initialization failed: x\n"
 
 

@@ -246,7 +246,7 @@ def test_what_a_project_declares_is_counted(application: Application, tmp_path: 
     made = visits(2)
     (tmp_path / "a.log").write_text(written(application, made), "utf-8")
     login = f'[[logins]]\nname = "page"\n{application.declaration}'
-    (tmp_path / "audit.toml").write_text(f'policy = "generic"\n{login}', "utf-8")
+    (tmp_path / "audit.toml").write_text(f'extends = "generic"\n{login}', "utf-8")
     asked = tmp_path / "a.log", "--by", "kind", "--format", "json"
     for more, count in (((), 0), (("--project", tmp_path), truth(made).total())):
         found = {row["kind"]: row["count"] for row in json.loads(_run(*asked, *more).stdout)}

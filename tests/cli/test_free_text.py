@@ -11,7 +11,7 @@ from tests.cli.test_records import report
 from tests.support.fakes import fake_value
 
 AUDIT = """name = "clinic-scheduling-app"
-policy = "paiid"
+extends = "paiid"
 
 [[env]]
 environment = "production"

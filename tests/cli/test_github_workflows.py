@@ -84,7 +84,7 @@ def origin(tmp_path: Path) -> Path:
     app, bare = tmp_path / "source", tmp_path / "origin.git"
     app.mkdir()
     (app / "main.py").write_text('import os\nos.environ["JWT_SECRET_KEY"]\nos.environ["API_TOKEN"]\n')
-    (app / "audit.toml").write_text('policy = "paiid"\n')
+    (app / "audit.toml").write_text('extends = "paiid"\n')
     _git(app, "init", "-q", "-b", "main")
     _git(app, "add", "-A")
     _git(app, "commit", "-qm", "Begin")

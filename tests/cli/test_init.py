@@ -11,9 +11,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.errors import BadInput
 from audit_lib.cli import init
-from audit_lib.project import load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.onboarding.first_files import write_new
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.first_file import write_new
 from tests.support.applications import django_vue, write
 from tests.support.login_logs import APPLICATIONS, Application, visits, written
 
@@ -33,7 +32,7 @@ def run_init(project: Path) -> Result:
 
 
 def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
-    """audit.toml and policy.toml load without a fault and name what is there."""
+    """audit.toml loads without a fault and names what is there."""
     result = run_init(shop)
     assert (result.exit_code, result.stderr) == (0, "")
     project = load_project(shop)
@@ -42,7 +41,6 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
         (".env", "development", "backend", False),
         (".env.example", "", "backend", True),
         ("frontend/.env.example", "", "frontend", True),
-        ("frontend/.env", "development", "frontend", False),
     ]
     assert [(log.pattern, log.service) for log in project.log_sources] == [("logs/*.log*", "backend")]
     policy = choose_policy(project)
@@ -56,7 +54,7 @@ def test_init_writes_files_that_the_audit_reads(shop: Path) -> None:
         ("backend", "DJANGO_SECRET_KEY", "secret", "whole", "always"),
         ("backend", "EMAIL_HOST_PASSWORD", "secret", "whole", "optional"),
         ("backend", "LEGACY_TOKEN", "secret", "whole", "optional"),
-        ("backend", "SENTRY_DSN", "secret", "whole", "optional"),
+        ("backend", "SENTRY_DSN", "setting", "whole", "optional"),
         ("backend", "STRIPE_SECRET_KEY", "secret", "whole", "always"),
         ("frontend", "VITE_API_TOKEN", "secret", "whole", "optional"),
         ("frontend", "VITE_API_URL", "setting", "whole", "optional"),
@@ -88,7 +86,7 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
 def test_guesses_are_marked_and_places_named(shop: Path) -> None:
     """Each guessed line says so, and each variable has the places where its name was seen."""
     run_init(shop)
-    text = (shop / "policy.toml").read_text("utf-8")
+    text = (shop / "audit.toml").read_text("utf-8")
     assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
     guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
     assert guessed
@@ -111,20 +109,20 @@ def test_what_only_the_owner_knows_is_left_to_fill_in(shop: Path) -> None:
     """Each secret has the five fields, empty: init guesses no owner and no reason."""
     run_init(shop)
     policy = choose_policy(load_project(shop))
-    text = (shop / "policy.toml").read_text("utf-8")
+    text = (shop / "audit.toml").read_text("utf-8")
     secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
     assert text.count('owner = ""  # fill in') == len(secrets)
-    assert {value for rule in secrets for value in vars(rule.metadata).values()} == {""}
+    told = {(rule.purpose, rule.owner, rule.reach, rule.reviewed, rule.reason) for rule in secrets}
+    assert told == {("", "", "", "", "")}
 
 
 def test_no_value_is_written_or_printed(shop: Path) -> None:
-    """Neither file nor output holds a value, nor a name that only a live file has."""
+    """Neither the file nor the output holds a value, nor a name that only a live file has."""
     result = run_init(shop)
     lines = (shop / ".env").read_text("utf-8").splitlines()
     values = [value for _, _, value in (line.partition("=") for line in lines) if len(value) > 12]
     assert len(values) == 4
-    written = [(shop / name).read_text("utf-8") for name in ("audit.toml", "policy.toml")]
-    for text in (result.output, *written):
+    for text in (result.output, (shop / "audit.toml").read_text("utf-8")):
         assert not [value for value in values if value in text]
         assert "ONLY_IN_THE_LIVE_FILE" not in text
 
@@ -132,13 +130,12 @@ def test_no_value_is_written_or_printed(shop: Path) -> None:
 def test_what_exists_is_kept(shop: Path) -> None:
     """A second run changes no byte and says that it kept what is there."""
     run_init(shop)
-    (shop / "policy.toml").write_text('name = "mine"\n', "utf-8")
+    (shop / "audit.toml").write_text('name = "mine"\n', "utf-8")
     before = {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()}
     result = run_init(shop)
     assert result.exit_code == 0
     assert {path: path.read_bytes() for path in shop.parent.rglob("*") if path.is_file()} == before
     assert "audit.toml: exists and is kept" in result.output
-    assert "policy: mine, 0 variables, kept as it is" in result.output
     assert "exists in" in result.output
 
 
@@ -165,18 +162,18 @@ def test_the_key_is_made_outside_for_its_owner_alone(shop: Path) -> None:
 
 
 def test_a_known_application_gets_its_own_policy(tmp_path: Path) -> None:
-    """A project whose example holds a bundled policy's variables is given no policy.toml."""
+    """A project whose example holds a bundled policy's variables extends it, and has no guesses."""
     names = "API_TOKEN TRADIER_API_KEY TRADIER_ACCOUNT_ID ALPACA_PAPER_API_KEY"
     project = write(tmp_path / "app", {"backend/.env.example": "".join(f"{n}=\n" for n in names.split())})
     result = run_init(project)
     assert result.exit_code == 0
-    assert tomllib.loads((project / "audit.toml").read_text("utf-8"))["policy"] == "paiid"
-    assert not (project / "policy.toml").exists()
+    assert tomllib.loads((project / "audit.toml").read_text("utf-8"))["extends"] == "paiid"
+    assert "[[secret]]" not in (project / "audit.toml").read_text("utf-8")
     assert choose_policy(load_project(project)).name == "paiid"
 
 
 def test_an_empty_project_gets_the_generic_policy(tmp_path: Path) -> None:
-    """Where nothing names a variable there is nothing to guess, and both files still load."""
+    """Where nothing names a variable there is nothing to guess, and the file still loads."""
     result = run_init(write(tmp_path / "bare", {"README.md": "nothing\n"}))
     assert result.exit_code == 0
     project = load_project(tmp_path / "bare")
@@ -208,7 +205,7 @@ def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     ("files", "fault"),
     [
         ({"audit.toml": "nmae = 1\n"}, "audit.toml: has an unknown key nmae"),
-        ({"policy.toml": "x\n"}, "policy.toml: is not TOML"),
+        ({"policy.toml": "x = 1\n"}, "policy.toml: is not read any more"),
         ({"audit.toml": "", ".audit/audit.toml": ""}, "audit.toml: exists twice"),
     ],
 )

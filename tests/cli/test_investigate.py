@@ -16,10 +16,9 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from audit_lib.cli.investigate import _folder
 from audit_lib.incident.first_steps import steps
-from audit_lib.project import load_project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.report.publish.incident_evidence import ARTEFACTS
 from audit_lib.sample.configuration import DEPLOYS
+from audit_lib.settings import bundled_policy, load_project
 from tests.support.browser import browser, new_page
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -172,7 +171,7 @@ def test_an_empty_folder_is_no_application(tmp_path: Path) -> None:
 
 def test_a_broken_policy_does_not_stop_the_first_steps(tmp_path: Path) -> None:
     """The steps are printed, then the fault ends the command with exit code 2."""
-    (tmp_path / "policy.toml").write_text("name = 3", "utf-8")
+    (tmp_path / "audit.toml").write_text("[formats]\nx = 3\n", "utf-8")
     done = CliRunner().invoke(
         main, ["investigate", "--project", str(tmp_path), "--out", str(tmp_path / "out")]
     )

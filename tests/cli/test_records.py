@@ -15,11 +15,12 @@ from audit_lib.audit import run_audit
 from audit_lib.ledger import Ledger, read_ledger
 from audit_lib.ledger.keys import load_key
 from audit_lib.ledger.revocations import revocations
-from audit_lib.project import load_project
 from audit_lib.report.json_text import to_json
 from audit_lib.report.report_json import report_record
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 
 Run = Callable[..., Result]
 POLICY = """
@@ -40,7 +41,7 @@ max_age_days = 90
 "142" = "Is two-factor authentication on?"
 """
 AUDIT = """
-policy = "policy.toml"
+extends = "generic"
 [[env]]
 path = "backend/.env"
 environment = "production"
@@ -53,8 +54,7 @@ def project(tmp_path: Path) -> Path:
     """A project with two secrets in one env file."""
     root = tmp_path / "project"
     (root / "backend").mkdir(parents=True)
-    (root / "audit.toml").write_text(AUDIT)
-    (root / "policy.toml").write_text(POLICY)
+    (root / "audit.toml").write_text(one_file(AUDIT, POLICY))
     write_env(root, 1)
     return root
 
@@ -307,9 +307,8 @@ def test_a_closed_finding_that_is_there_is_contradicted(run: Run, project: Path,
     """The record lowers nothing: the finding stays open, and that somebody called it closed is a finding."""
     run("snapshot", "--writer", "ci")
     finding = "missing-secret:JWT_KEY:production/backend"
-    (project / "policy.toml").write_text(
-        POLICY + '[[secret]]\nname = "JWT_KEY"\nservice = "backend"\nrequired = "always"\n'
-    )
+    more = '[[secret]]\nname = "JWT_KEY"\nservice = "backend"\nrequired = "always"\n'
+    (project / "audit.toml").write_text(one_file(AUDIT, POLICY + more))
     run("close", finding, "--proof", "commit 7", "--by", "Ada", "--writer", "ci")
     audit = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=Keeper(_key(tmp_path, project)))
     found = audit.tables["findings"].set_index("check")
@@ -324,7 +323,8 @@ def test_a_sign_off_keeps_what_the_review_judged_by(run: Run, project: Path, tmp
     first = run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=keeper)
     folder = report(tmp_path / "report", to_json(report_record(first)))
     run("signoff", str(folder), "--by", "Ada", "--writer", "ci")
-    (project / "policy.toml").write_text(POLICY.replace("max_age_days = 90", "max_age_days = 900", 1))
+    longer = POLICY.replace("max_age_days = 90", "max_age_days = 900", 1)
+    (project / "audit.toml").write_text(one_file(AUDIT, longer))
     later = run_audit(load_project(project), "2099Q1", "2099-04-01", keeper=keeper)
     (id_,) = [one for one in later.tables["findings"]["id"] if one.startswith("rule-lowered")]
     assert id_ == "rule-lowered:secret-API_TOKEN-max_age_days"

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.findings.audit import Audit
-from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
@@ -77,9 +77,9 @@ def init(project: Path) -> Result:
 
 
 def rules_of(project: Path) -> dict[str, dict[str, Any]]:
-    """The variables of the policy that `init` wrote."""
-    policy = tomllib.loads((project / "policy.toml").read_text("utf-8"))
-    return {rule["name"]: rule for rule in policy["secret"]}
+    """The variables of the audit.toml that `init` wrote."""
+    settings = tomllib.loads((project / "audit.toml").read_text("utf-8"))
+    return {rule["name"]: rule for rule in settings["secret"]}
 
 
 def reviewed(project: Path) -> Audit:
@@ -102,26 +102,15 @@ def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
         "SEARCH_PASSWORD",
         "SEARCH_URL",
         "SECRET_KEY_BASE",
-        "SENTRY_DSN",
     }
     assert rules["PARTNER_FEED"]["component"] == "password"
 
 
 def test_optional_is_told_from_required(shop: Path) -> None:
-    """Without a value in the example, in a comment there, or with a default in code: optional."""
+    """Only what the code demands without a default is required; what stands in an example alone is not."""
     init(shop)
-    rules = rules_of(shop)
-    optional = {name for name, rule in rules.items() if rule["required"] == "optional"}
-    assert {"SECRET_KEY_BASE", "OAUTH_CLIENT_SECRET", "SENTRY_DSN", "UPLOAD_LIMIT"} <= optional
-    assert not {"SALT", "DATABASE_URL", "SEARCH_PASSWORD"} & optional
-
-
-def test_what_is_set_from_another_is_coupled(shop: Path) -> None:
-    """A compose file that puts one secret into another, and one store's value under two names, are pairs."""
-    init(shop)
-    text = (shop / "policy.toml").read_text("utf-8")
-    assert 'equals = ["SEARCH_PASSWORD"]  # guess: one is set from the other in compose.yml:5' in text
-    assert 'equals = ["DB_PASSWORD"]  # guess: they hold one value' in text
+    required = {name for name, rule in rules_of(shop).items() if rule["required"] == "always"}
+    assert required == {"SEARCH_PASSWORD"}
 
 
 def test_each_file_that_differs_is_a_service(shop: Path) -> None:
@@ -141,9 +130,7 @@ def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
     plot.commit("env/web.env", f"DB_PASSWORD={DB}\n")
     plot.file("env/private.env", f"OTHER_PASSWORD={ODD}\n")
     init(plot.root)
-    rules = rules_of(plot.root)
-    assert set(rules) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
-    assert rules["DB_PASSWORD"]["equals"] == ["POSTGRES_PASSWORD"]
+    assert set(rules_of(plot.root)) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
 
 
 def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
@@ -155,7 +142,7 @@ def test_settings_that_are_not_set_are_one_row(shop: Path) -> None:
     assert "UPLOAD_LIMIT" in row["evidence"]
     assert "SENTRY_DSN" in row["evidence"]
     others = findings[findings["check"].isin(("missing-secret", "missing-recommended", "empty-secret"))]
-    assert set(others["subject"]) == {"SALT", "SEARCH_URL", "SEARCH_PASSWORD"}
+    assert set(others["subject"]) == {"SEARCH_PASSWORD"}
 
 
 def test_a_guide_that_nobody_has_is_not_missing(shop: Path) -> None:

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 
 LAYOUT = (
-    'name = "app"\npolicy = "generic"\n[[env]]\npath = ".env"\nservice = "a"\nenvironment = "production"\n'
+    'name = "app"\nextends = "generic"\n[[env]]\npath = ".env"\nservice = "a"\nenvironment = "production"\n'
 )
 OLD = 1_600_000_000
 

@@ -12,7 +12,7 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.find import find
 from audit_lib.findings.last_review import PreviousReport
 from audit_lib.ledger import Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 from tests.support.rows import rows_of
 
 THEN, NOW = datetime(2026, 6, 30, tzinfo=UTC), datetime(2026, 9, 30, tzinfo=UTC)

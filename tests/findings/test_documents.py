@@ -8,8 +8,7 @@ import pytest
 
 from audit_lib.findings.documents import OTHER_GUIDE, document_sources
 from audit_lib.ledger import Ledger
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import Project, bundled_policy
 
 TEXT = b"# Secrets\n\nRotate.\n"
 

@@ -13,7 +13,7 @@ from audit_lib.base.errors import Fault
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.find import find, finding_id
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.settings import Policy, SecretRule
 from tests.support.rows import rows_of
 
 AS_OF = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)

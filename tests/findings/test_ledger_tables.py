@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.base.errors import BadInput
 from audit_lib.findings.ledger_tables import tabulate_attestations
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Policy
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 ASKED = {"140": "Is the role limited?", "142": "Is 2FA on?", "144": "Are backups encrypted?"}
 
 
 def _policy(attestations: object) -> Policy:
-    return replace(Policy("shop", Path("shop.toml"), "0" * 64, ()), options={"attestations": attestations})
+    return replace(Policy("shop", Path("shop.toml"), "0" * 64, ()), attestations=attestations)
 
 
 def _answer(rule: str, until: str, **answer: str) -> Entry:
@@ -47,9 +46,3 @@ def test_an_answer_that_was_not_asked_for_is_kept() -> None:
     ledger = Ledger((_answer("7", "2026-12-31T00:00:00Z"),))
     row = tabulate_attestations(_policy({}), ledger, AS_OF).iloc[0]
     assert (row["rule"], row["question"], row["status"]) == ("7", "", "attested")
-
-
-def test_a_broken_table_is_a_fault() -> None:
-    """A policy whose attestations are no table of rule = question is bad input."""
-    with pytest.raises(BadInput, match="attestations must be a table"):
-        tabulate_attestations(_policy({"140": 3}), Ledger(), AS_OF)

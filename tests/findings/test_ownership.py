@@ -10,10 +10,8 @@ from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.nhi import NHI
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.project import load_project
-from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.rules import SecretMetadata
-from audit_lib.project.variables import read_code
+from audit_lib.settings import Policy, SecretRule, load_project
+from audit_lib.settings.code_reads import read_code
 from tests.support.planter import new_plot
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
@@ -22,7 +20,7 @@ POLICY = Policy("shop", Path("shop.toml"), "0" * 64, (TOKEN,))
 
 
 def _policy(**fields: str) -> Policy:
-    return replace(POLICY, secrets=(replace(TOKEN, metadata=SecretMetadata(**fields)),))
+    return replace(POLICY, secrets=(replace(TOKEN, **fields),))
 
 
 def _attested(days_ago: int, until: str, rule: str = "secret:API_TOKEN") -> Ledger:

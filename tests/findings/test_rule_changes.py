@@ -20,16 +20,14 @@ from audit_lib.findings.rules_in_force import IN_PROJECT, OF_PROJECT, OUTSIDE, R
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import SecretRule
 from audit_lib.rotation.triggers import read_lists
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import Project, SecretRule, choose_policy, load_project
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 
 THEN = datetime(2026, 6, 30, tzinfo=UTC)
 AUDIT = """name = "shop"
-policy = "policy.toml"
 environments = ["production", "staging"]
 leavers = "leavers.csv"
 may_look = ["Ada"]
@@ -87,8 +85,7 @@ known_clients = ["192.0.2.1/32"]
 "1" = "Is it so?"
 """.format(digest="ab" * 32)
 FILES = {
-    "audit.toml": AUDIT,
-    "policy.toml": POLICY,
+    "audit.toml": one_file(AUDIT, POLICY),
     ".gitignore": ".env\n",
     ".secrets.baseline": "{}",
     "formats.toml": "",
@@ -136,11 +133,11 @@ def _audit(old: str, new: str) -> Edit:
 
 
 def _policy(old: str, new: str) -> Edit:
-    return _edit("policy.toml", old, new)
+    return _edit("audit.toml", old, new)
 
 
 def _use_formats(root: Path) -> None:
-    _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"')(root)
+    _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"')(root)
 
 
 STAGING = '[[env]]\nenvironment = "staging"\nservice = "backend"\npath = "staging.env"\n'
@@ -184,15 +181,11 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "placeholder for all": (
         _policy("warn_days = 14", 'placeholders = ["*"]'), ("policy", "placeholders"), "lowers", "medium"),
     "warned later": (_policy("warn_days = 14", "warn_days = 1"), ("policy", "warn_days"), "lowers", "low"),
-    "no lists of its own": (
-        _policy('extends = "generic"\n', ""), ("policy", "secret_names"), "lowers", "high"),
     "due later": (
         _policy("high = 7", "high = 700"), ("table due_days", "high"), "lowers", "medium"),
     "known client": (
         _policy('"192.0.2.1/32"', '"192.0.2.1/32", "0.0.0.0/0"'),
         ("table detections", "known_clients"), "lowers", "high"),
-    "question dropped": (
-        _policy('"1" = "Is it so?"\n', ""), ("table attestations", "1"), "lowers", "medium"),
     "environment dropped": (
         _audit('["production", "staging"]', '["production"]'),
         ("audit.toml", "environments"), "lowers", "high"),
@@ -223,15 +216,12 @@ LEVERS: dict[str, tuple[Edit, tuple[str, str], str, str]] = {
     "login added": (
         _audit("[[logins]]", '[[logins]]\nname = "other"\nroute = "/x"\nfailed_statuses = [401]\n[[logins]]'),
         ("added login other", WHOLE), "neutral", "info"),
-    "login of the policy added": (
-        _policy("[due_days]", '[[logins]]\nname = "x"\nroute = "/x"\nfailed_statuses = [418]\n[due_days]'),
-        ("login x", WHOLE), "lowers", "high"),
     "other log formats": (
-        _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"'),
+        _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"'),
         ("audit.toml", "formats"), "lowers", "high"),
     "another policy": (
-        _audit('policy = "policy.toml"', 'policy = "generic"'),
-        ("audit.toml", "policy"), "lowers", "medium"),
+        _audit('extends = "generic"', 'extends = "paiid"'),
+        ("audit.toml", "extends"), "lowers", "medium"),
     "evidence that was committed": (
         _audit(LOGIN, LOGIN + '[[evidence]]\npattern = "dates.json"\nservice = "a"\nenvironment = "dev"\n'),
         ("evidence dates.json", WHOLE), "lowers", "medium"),
@@ -312,7 +302,7 @@ def test_no_field_of_a_secret_is_forgotten(project: Path, field: str) -> None:
 def test_no_field_of_audit_toml_is_forgotten() -> None:
     """Each field of a project is compared as one, by its parts, or is not audit.toml's to decide."""
     by_parts = {"env_sources", "log_sources", "deploy_sources", "evidence_sources", "logins", "layout_sha256"}
-    not_its_own = {"root", "log_folders", "ledger", "configured", "not_searched"}
+    not_its_own = {"root", "log_folders", "ledger", "configured", "layout", "demands", "not_searched"}
     of_the_sample = {"pinned_as_of", "key"}  # refused of any other project
     named = {*OF_PROJECT, *by_parts, *not_its_own, *of_the_sample}
     assert {one.name for one in fields(Project)} == named
@@ -341,7 +331,7 @@ def test_a_lowered_rule_stays_lowered(project: Path) -> None:
     first = _rules(project)
     _policy("max_age_days = 90", "max_age_days = 9000")(project)
     _audit(STAGING, "")(project)
-    _audit('name = "shop"', 'name = "shop"\nformats = "formats.toml"')(project)
+    _audit('name = "shop"', 'name = "shop"\nlog_formats = "formats.toml"')(project)
     _edit(".gitignore", ".env", "*")(project)
     second = _rules(project)
     last = LastReview(THEN, rules=first)

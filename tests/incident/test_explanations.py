@@ -18,9 +18,9 @@ from audit_lib.incident.window_detections import tabulate_window_detections
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of, remember_sample
 from audit_lib.report.incident_screen import incident_headline, incident_stands_out
+from audit_lib.settings import instant_of, load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 from tests.support.sample_copy import write_sample
 
@@ -66,7 +66,7 @@ def test_undeclared_logins_rule_no_guessing_out(tmp_path: Path) -> None:
     plant(tmp_path, "quiet misuse", 0)
     assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "unlikely"
     toml = tmp_path / "audit.toml"
-    toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "generic"'), "utf-8")
+    toml.write_text(toml.read_text("utf-8").replace('extends = "paiid"', 'extends = "generic"'), "utf-8")
     remember_sample(tmp_path)  # its policy is the test's own
     row = _explained(_opened(tmp_path)).loc["brute force"]
     assert (row["verdict"], row["speaks_against"]) == ("unknown", "")
@@ -178,13 +178,12 @@ def test_one_set_of_thresholds(tmp_path: Path) -> None:
     """A policy that asks for more failures takes burst and explanation away together."""
     plant(tmp_path, "brute force", 0)
     assert _explained(_opened(tmp_path)).loc["brute force", "verdict"] == "likely"
-    (tmp_path / "policy.toml").write_text(
-        'name = "patient"\nextends = "paiid"\n[detections.A1]\nfailures = 500\ncapacity = 500\n'
-        "[detections.A2]\ncapacity = 500\n[detections.A14]\nfailures = 500\n",
-        "utf-8",
+    demands = (
+        "\n[detections.A1]\nfailures = 500\ncapacity = 500\n"
+        "[detections.A2]\ncapacity = 500\n[detections.A14]\nfailures = 500\n"
     )
     toml = tmp_path / "audit.toml"
-    toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "policy.toml"'), "utf-8")
+    toml.write_text(toml.read_text("utf-8") + demands, "utf-8")
     remember_sample(tmp_path)  # its policy is the test's own
     found = _opened(tmp_path)
     detected = tabulate_window_detections(found).set_index("detection")

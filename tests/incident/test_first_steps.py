@@ -16,9 +16,7 @@ from audit_lib.incident.steps import tabulate_steps
 from audit_lib.incident.where_to_look import tabulate_suspicions
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import instant_of
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy, instant_of, load_project
 from tests.support.planted_incidents import KINDS
 from tests.support.sample_copy import write_sample
 
@@ -94,7 +92,7 @@ def test_an_address_that_the_policy_knows_is_marked_beside_it(tmp_path: Path) ->
     found = investigate(project, Question(), instant_of(project, ""), keeper_of(project))
     client = next(one for one in tabulate_suspicions(found)["client"] if one)
     detections = {**found.policy.options["detections"], "known_clients": [client]}
-    policy = replace(found.policy, options={**found.policy.options, "detections": detections})
+    policy = replace(found.policy, detections=detections)
     told = tabulate_suspicions(replace(found, policy=policy, computed=LastComputed()))
     assert client in set(told["client"])
     assert (told["what"].str.endswith("; known to the policy") == told["client"].eq(client)).all()

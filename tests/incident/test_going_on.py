@@ -17,10 +17,10 @@ from audit_lib.incident.where_to_look import DETECTED, tabulate_suspicions
 from audit_lib.incident.window_detections import detected_in_window
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import remember_sample
 from audit_lib.report import incident_screen as screen
 from audit_lib.report.incident_answers import incident_answers
+from audit_lib.settings import load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, STRANGER, plant
 
 LOG = "backend/logs/backend.log"
@@ -207,11 +207,11 @@ def test_a_list_with_an_entry_not_read_rules_no_deploy_out(broken: Path) -> None
 def test_without_a_pair_in_the_policy_no_pair_broke(tmp_path: Path) -> None:
     """An outage alone does not speak for two halves of which the policy knows nothing."""
     plant(tmp_path, "pair break", 0)
-    policy = 'name = "bare"\nextends = "generic"\n[detections]\nclients = "real"\n[[secret]]\n'
-    policy += 'name = "API_TOKEN"\nservice = "backend"\nkind = "secret"\nmax_age_days = 90\n'
-    (tmp_path / "bare.toml").write_text(policy, "utf-8")
+    demands = '\n[detections]\nclients = "real"\n[[secret]]\n'
+    demands += 'name = "API_TOKEN"\nservice = "backend"\nkind = "secret"\nmax_age_days = 90\n'
     toml = tmp_path / "audit.toml"
-    toml.write_text(toml.read_text("utf-8").replace('policy = "paiid"', 'policy = "bare.toml"'), "utf-8")
+    text = toml.read_text("utf-8").replace('extends = "paiid"', 'extends = "generic"')
+    toml.write_text(text + demands, "utf-8")
     found = _opened(tmp_path)
     row = tabulate_explanations(found).set_index("explanation").loc["pair break"]
     assert (row["verdict"], row["speaks_for"]) == ("unknown", "")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from audit_lib.incident.secret_values import leaked_secrets
 from audit_lib.leaks.contracts import Leaks
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy
 from tests.support.rows import rows_of
 
 

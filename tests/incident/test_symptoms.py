@@ -16,7 +16,7 @@ from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs import project_logs as log_cache
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.planted_incidents import AS_OF, INCIDENT, STRANGER, plant
 
 AT = INCIDENT + pd.Timedelta(hours=5)

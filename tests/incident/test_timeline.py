@@ -8,7 +8,7 @@ from audit_lib.incident.question import Question
 from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.planted_incidents import AS_OF, plant
 
 

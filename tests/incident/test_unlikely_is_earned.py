@@ -18,8 +18,8 @@ from audit_lib.incident.question import Question
 from audit_lib.incident.ruled_out import UNLIKELY_NEEDS, Precondition
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import remember_sample
+from audit_lib.settings import load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.planted_incidents import AS_OF, INCIDENT, REGULARS, plant
 
 LOG = "backend/logs/backend.log"

@@ -6,8 +6,8 @@ import pytest
 
 from audit_lib.leaks.git_objects import begin_listing, read_object
 from audit_lib.leaks.search import search_leaks
-from audit_lib.project import Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import Project
 from tests.leaks.test_search import met, search, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot

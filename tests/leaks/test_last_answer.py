@@ -12,8 +12,8 @@ from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.leaks.git_objects import begin_listing
 from audit_lib.leaks.last_answer import LastAnswer, last_answer
 from audit_lib.leaks.whole_search import is_lasting
-from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Key
+from audit_lib.settings import load_project
 from tests.support.planter import Plot, new_plot
 
 KEY = Key(b"k" * 32, "file")

@@ -8,8 +8,8 @@ import pytest
 
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 
 HEX, SMALL, LARGE = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase

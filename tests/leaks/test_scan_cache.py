@@ -9,8 +9,8 @@ from audit_lib.base import cache_folder
 from audit_lib.leaks import search_files
 from audit_lib.leaks.scan_cache import Memory, ScanCache, packed
 from audit_lib.leaks.search import search_leaks
-from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import EnvSource, Project
 from tests.leaks.test_search import met, search, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot

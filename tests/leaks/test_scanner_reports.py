@@ -10,10 +10,9 @@ from audit_lib.base.errors import BadInput
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.scanner_reports import Reported, read_reports
 from audit_lib.leaks.secret_patterns import Shapes
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.settings import Project, bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.planter import new_plot
 

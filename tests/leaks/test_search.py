@@ -10,8 +10,8 @@ import pytest
 
 from audit_lib.leaks.contracts import LeakTargets
 from audit_lib.leaks.search import LeakSearch, search_leaks
-from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 from tests.support.hostile import deep_tree
 from tests.support.paths import ROOT
@@ -157,10 +157,10 @@ def _shape(number: int) -> tuple[int, str]:
     ],
 )
 def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tmp_path: Path) -> None:
-    """The first or last ten characters alone are a truncated copy; within the whole value they are not."""
+    """Twelve characters alone are a truncated copy; within the whole value they are not."""
     value = fake_value("cut", 43)
     (tmp_path / "repo").mkdir()
-    shown = text.format(first=value[:10], last=value[-10:], whole=value, short=value[:9])
+    shown = text.format(first=value[:12], last=value[-12:], whole=value, short=value[:11])
     (tmp_path / "repo" / "app.log").write_text(shown)
     found, _ = search(tmp_path / "repo", {"TOKEN": value}, tmp_path)
     assert set(found.sightings["matched"]) == matched

@@ -18,10 +18,9 @@ from audit_lib.leaks.search import dated_lines, quiet, search_leaks
 from audit_lib.leaks.secret_patterns import Shapes
 from audit_lib.leaks.tabulate import tabulate_leaks
 from audit_lib.logins.formats_of import formats_of
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.settings import LogSource, Project, bundled_policy
 from tests.leaks.test_search import targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import Plot, new_plot

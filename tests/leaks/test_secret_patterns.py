@@ -9,8 +9,8 @@ import pytest
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.leaks.looks_secret import looks_secret
 from audit_lib.leaks.secret_patterns import CHOSEN, Shapes, compile_rules
-from audit_lib.project.policy import bundled_policy
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import bundled_policy
 from tests.support import held_out, labelled
 from tests.support.fakes import fake_value
 from tests.support.labelled import Case

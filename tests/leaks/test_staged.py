@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.cache_folder import user_cache
 from audit_lib.cli.leaks_staged import _policy
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.planter import Plot, new_plot, shell

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from audit_lib.leaks.targets import leak_targets
-from audit_lib.project import load_project
 from audit_lib.report.publish.known_values import known_values
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.fakes import fake_value
 
 GENERATED = fake_value("also a setting", 32)
@@ -29,16 +29,13 @@ def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     root = tmp_path / "fluffy_gateway_project"
     root.mkdir()
     (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n")
-    (root / "policy.toml").write_text(
-        'name = "fluffy_gateway_project"\nextends = "generic"\n'
+    (root / "audit.toml").write_text(
+        f'name = "{root.name}"\nextends = "generic"\n'
+        '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "backend"\n'
         + "".join(
             f'[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "{kind}"\n'
             for name, kind in (("DB_USER", "identifier"), ("DB_PASSWORD", "secret"))
         )
-    )
-    (root / "audit.toml").write_text(
-        f'name = "{root.name}"\npolicy = "policy.toml"\n'
-        '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "backend"\n'
     )
     keeper = Keeper(Key(b"k" * 32, "file"))
     known = known_values(load_project(root), keeper)

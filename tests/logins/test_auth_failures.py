@@ -8,7 +8,7 @@ import pytest
 from audit_lib.logins import auth_failures
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 
 LOG = b"""INFO:     203.0.113.9:1 - "GET /early HTTP/1.1" 401 Unauthorized
 2026-08-01 10:00:00,000 - app.auth - WARNING - Failed login attempt for: a@example.com

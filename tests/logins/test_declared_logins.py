@@ -16,10 +16,8 @@ from audit_lib.logins.proposals import propose
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
 from audit_lib.report.log_tables import failures_by_client
+from audit_lib.settings import Policy, choose_policy, load_project
 from tests.support.login_logs import (
     APPLICATIONS,
     ATTACKER,
@@ -43,12 +41,12 @@ def _project(
 ) -> tuple[Policy, DetectionPolicy, LogRead]:
     folder.mkdir(exist_ok=True)
     (folder / "app.log").write_text(log, "utf-8")
-    layout = 'policy = "policy.toml"\ntime_zone = "UTC"\n'
+    layout = 'time_zone = "UTC"\n'
     layout += '[[log]]\npattern = "app.log"\nservice = "web"\ninstances = 1\n'
     (folder / "audit.toml").write_text(layout + audit, "utf-8")
-    (folder / "policy.toml").write_text(POLICY + policy, "utf-8")
+    (folder / "own.toml").write_text(POLICY + policy, "utf-8")
     project = load_project(folder)
-    chosen = choose_policy(project)
+    chosen = choose_policy(project, str(folder / "own.toml"))
     rules = detection_policy(chosen)
     formats = load_formats().declaring(rules.failed_statuses, rules.logins)
     return chosen, rules, read_logs(project, None, formats)
@@ -248,7 +246,9 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
         for client in (ATTACKER, "198.51.100.9")
     )
     _project(tmp_path / "app", log, policy=f'known_clients = ["{ATTACKER}"]\n{DECLARES_401}')
-    audit = run_audit(load_project(tmp_path / "app"), "2026Q4", "2026-12-31", identities=identities)
+    own = str(tmp_path / "app" / "own.toml")
+    opened = load_project(tmp_path / "app")
+    audit = run_audit(opened, "2026Q4", "2026-12-31", identities=identities, policy=own)
     shown = {row[0]: " (known)" in row[0] for row in failures_by_client(audit).rows}
     assert sorted(shown.values()) == [False, True]
     assert [text.startswith("203.0.113.") for text, known in shown.items() if known] == [True]

@@ -9,7 +9,7 @@ import pytest
 
 from audit_lib.logins.contracts import Requests
 from audit_lib.logins.last_use import NO_ANSWER, last_uses
-from audit_lib.project.policy import Policy, SecretRule
+from audit_lib.settings import Policy, SecretRule
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 TOKEN, OTHER = (SecretRule(name, "backend", "secret", "always") for name in ("API_TOKEN", "JWT_SECRET"))
@@ -18,9 +18,7 @@ TWIN = replace(OTHER, name="WEB_TOKEN", equals=("API_TOKEN",))
 
 def _policy(*rules: SecretRule) -> Policy:
     names = [rule.name for rule in rules]
-    return Policy(
-        "shop", Path("shop.toml"), "0" * 64, rules, options={"detections": {"caller_secrets": names}}
-    )
+    return Policy("shop", Path("shop.toml"), "0" * 64, rules, detections={"caller_secrets": names})
 
 
 def _requests(*given: tuple[str, int, bool]) -> pd.DataFrame:

@@ -19,9 +19,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.detections import detection_policy, needs
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import bundled_policy
-from audit_lib.project.policy.alerts import AlertRule
+from audit_lib.settings import AlertRule, LogSource, Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG, START, Ask, detections, line, verdicts
 
 DAY, DAYS = 86400, 35
@@ -228,7 +226,7 @@ def _states(folder: Path, lines: tuple[str, ...], declared: dict[str, object]) -
         if value is not None and key not in SOURCE_KEYS
     }
     logins = paid.logins if "failure" in table else ()
-    policy = detection_policy(replace(paid, logins=logins, options={**paid.options, "detections": table}))
+    policy = detection_policy(replace(paid, logins=logins, detections=table))
     source = replace(DECLARED_LOG, **{key: declared[key] for key in SOURCE_KEYS & declared.keys()})
     project = Project("test", folder, log_sources=(source,))
     logs = read_logs(project, None, load_formats().declaring(policy.failed_statuses))

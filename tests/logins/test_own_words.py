@@ -16,9 +16,7 @@ from audit_lib.ledger.known_heads import write_entry
 from audit_lib.logins.detections import detect, detection_policy, gather, tabulate
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from tests.logins.test_none_is_earned import world
 from tests.support.small_logs import START, detections, verdicts
 

@@ -8,9 +8,9 @@ import pytest
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logs import read_files
 from audit_lib.logs.project_logs import cached_logs
-from audit_lib.project import LogSource, Project
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import LogSource, Project
 
 SECRET = drawn("a value in a log", 43)
 LINES = (

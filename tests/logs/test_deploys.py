@@ -11,9 +11,9 @@ from hypothesis import given, strategies as st
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logs.deploy_entries import parse_deploys
 from audit_lib.logs.deploys import DeployRead, read_deploys
-from audit_lib.project import DeploySource, Project
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import DeploySource, Project
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)
 LIST = DeploySource("evidence/deploys*.json", "backend", "production")

@@ -15,7 +15,7 @@ from audit_lib.logs.formats import load_formats, project_formats
 from audit_lib.logs.structured import json_fields
 from audit_lib.logs.templates import BEGINS, FIELDS, LEVELS
 from audit_lib.logs.values import Clock
-from audit_lib.project import Project
+from audit_lib.settings import Project
 from tests.support.log_lines import FORMATS, read_line
 from tests.support.own_formats import OWN_FORMATS
 

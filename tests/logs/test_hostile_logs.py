@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.log_lines import read_line
 
 PIECES = st.sampled_from(

@@ -8,8 +8,7 @@ import pytest
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login, LogSource, Project
 from tests.support.log_lines import read_line
 from tests.support.small_logs import detections
 

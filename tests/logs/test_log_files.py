@@ -12,8 +12,8 @@ from audit_lib.logs.frames import LogRead
 from audit_lib.logs.log_files import log_files, spooled, with_logs
 from audit_lib.logs.project_logs import NOT_ALLOWED, read_logs
 from audit_lib.logs.quote_lines import quote_lines
-from audit_lib.project import Project, load_project
-from audit_lib.project.outside import FOLDERS
+from audit_lib.settings import Project, load_project
+from audit_lib.settings.outside import FOLDERS
 
 LINE = b'2026-08-01T10:00:00Z INFO:     203.0.113.7:1 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 

@@ -5,7 +5,7 @@ from time import process_time
 import pytest
 
 from audit_lib.base.log_kinds import DECLARED
-from audit_lib.project.logins import Login
+from audit_lib.settings import Login
 from tests.support.log_lines import FORMATS, events_of, read_line, read_log, requests_of
 
 LOGINS = (

@@ -14,7 +14,7 @@ import zstandard
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.paths import SHARED
 
 REAL = SHARED / "data" / "logs"

@@ -8,7 +8,7 @@ import pytest
 from audit_lib.base.clock import Quarter
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.refusals import shape_of
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support import fakes
 from tests.support.log_lines import FORMATS, read_line, read_log
 

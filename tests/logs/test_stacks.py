@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.login_events import LOGIN_STACKS
 from tests.support.server_logins import SERVER_STACKS
 from tests.support.stack_logs import STACKS, Stack, visits, written

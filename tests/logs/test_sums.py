@@ -19,7 +19,7 @@ from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.read_files import processes, split
 from audit_lib.logs.stream import Plan, sum_lines
 from audit_lib.logs.sums import OTHER_CLIENTS, Detail, Period, Sums, join
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.log_lines import FORMATS, events_of, read_log, requests_of
 
 ROW = {"source": "a.log", "environment": "", "service": ""}

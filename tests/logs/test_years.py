@@ -10,7 +10,7 @@ import pytest
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
 from audit_lib.logs.read_files import YEAR_OPEN, YEAR_TAKEN
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 
 LINE = "{} 10:00:00 web1 sshd[7]: Failed password for root from 203.0.113.7 port 22 ssh2\n"
 

@@ -6,7 +6,7 @@ from audit_lib.incident.investigation import Investigation
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.planted_incidents import AS_OF, plant
 
 

@@ -11,14 +11,13 @@ import pytest
 from audit_lib.findings.contracts import Acceptances, Attestations, Findings
 from audit_lib.leaks.contracts import LeakedSecrets, LeakPlaces, Leaks
 from audit_lib.logins.contracts import Detections
-from audit_lib.project.policy import Policy, SecretRule
-from audit_lib.project.policy.rules import Consumer, SecretMetadata
 from audit_lib.report import first_screen as screen
 from audit_lib.report.action_groups import FIRST
 from audit_lib.report.actions import tabulate_actions
 from audit_lib.report.headline import headline, spoken
 from audit_lib.report.key_figures import key_figures
 from audit_lib.secrets.contracts import Freshness, Inventory
+from audit_lib.settings import Consumer, Policy, SecretRule
 from tests.report.test_pass_is_earned import WHOLE
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
@@ -277,7 +276,7 @@ def test_one_new_value_closes_all_findings_about_it() -> None:
 
 def test_an_action_names_the_owner_of_its_secret_or_that_there_is_none() -> None:
     """By the policy: of the secret, else of what reads it."""
-    mine = SecretRule("A", "backend", "secret", "always", metadata=SecretMetadata(owner="Team A"))
+    mine = SecretRule("A", "backend", "secret", "always", owner="Team A")
     theirs = SecretRule("B", "backend", "secret", "always", consumers=("backend",))
     policy = Policy(
         "shop", Path("shop.toml"), "0" * 64, (mine, theirs), consumers=(Consumer("backend", owner="Team B"),)

@@ -16,10 +16,10 @@ from audit_lib.incident.ruled_out import UNLIKELY_NEEDS
 from audit_lib.investigation import investigate, seen_through
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.requests import Window
-from audit_lib.project import load_project
 from audit_lib.report import incident_screen as screen
 from audit_lib.report.incident_answers import incident_answers
 from audit_lib.report.timeline_figure import timeline_figure
+from audit_lib.settings import load_project
 from tests.support.planted_incidents import AS_OF, STRANGER, plant
 
 

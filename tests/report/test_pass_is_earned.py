@@ -8,8 +8,8 @@ import pytest
 
 from audit_lib.base.frames import Sources
 from audit_lib.findings.checks import CHECKS
-from audit_lib.project import LogSource
 from audit_lib.report.verdict import PASS_NEEDS, verdict
+from audit_lib.settings import LogSource
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
 from tests.support.rows import rows_of

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +10,10 @@ import typst
 from matplotlib.image import imread
 from pypdf import PdfReader
 
-from audit_lib.base.errors import Refused
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.contracts import Findings
-from audit_lib.report.publish.seal import plan, seal
 from audit_lib.report.report_pdf import printed, report_pdf, to_set
 from audit_lib.secrecy import guard
-from tests.report.publish.test_seal import VALUE, _known
 from tests.support import made_up_audit as frames
 from tests.support.made_up_audit import filled
 from tests.support.paths import GOLDEN, ROOT
@@ -130,11 +126,3 @@ def test_a_value_that_reads_like_json_damages_nothing(monkeypatch: pytest.Monkey
     guard._guard.know({"one": value})
     given = json.loads(to_set({"before": f"a {value} b", "x": "x", "after": "left"}))
     assert (value in given["before"], given["x"], given["after"]) == (False, "x", "left")
-
-
-def test_the_seal_reads_it(tmp_path: Path) -> None:
-    """A value that a narrow column breaks is found, and nothing is published."""
-    keeper, classes = _known()
-    (tmp_path / "report.pdf").write_bytes(_pdf(f"NAME_{VALUE}"))
-    with pytest.raises(Refused, match=r"report\.pdf"):
-        seal(tmp_path, keeper, classes, plan(keeper, classes, 1))

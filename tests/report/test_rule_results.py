@@ -11,9 +11,9 @@ from audit_lib.base.errors import BadInput
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakPlaces, Leaks
-from audit_lib.project.policy import bundled_policy
-from audit_lib.project.policy.guide_rules import guide_rules
 from audit_lib.report.rule_results import tabulate_rules
+from audit_lib.settings import bundled_policy
+from audit_lib.settings.guide_rules import guide_rules
 from tests.support.made_up_audit import audit, filled
 from tests.support.rows import rows_of
 
@@ -139,7 +139,7 @@ def test_a_policy_without_rules_has_those_of_its_checks() -> None:
     [
         (RULE.format("1", ""), "needs checks, leaks_in or both"),
         (RULE.format("1", 'held_by = "x"\nquestion = "2"'), "needs checks, leaks_in or both"),
-        (RULE.format("1", 'held_by = "x"') * 2, "has rule 1 twice"),
+        (RULE.format("1", 'held_by = "x"') * 2, "rule #1 and #2 have the same number"),
         (RULE.format("1", 'held_by = "x"\ncheck = "y"'), "has an unknown key check"),
         (RULE.format("1", 'checks = ["no-such-check"]'), "names no-such-check"),
         (RULE.format("1", 'question = "no"'), "names no"),

@@ -14,9 +14,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.base.connection_url import url_parts
-from audit_lib.project import load_project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.rotation.new_value import made_value, new_value_faults
+from audit_lib.settings import bundled_policy, load_project
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
@@ -34,7 +33,7 @@ PLACES = {"backend/.env": ("backend", BACKEND), "frontend/.env.local": ("fronten
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """An application with two services, and both halves of a pair."""
-    layout = 'policy = "paiid"\n'
+    layout = 'extends = "paiid"\n'
     for place, (service, text) in PLACES.items():
         path = tmp_path / "app" / place
         path.parent.mkdir(parents=True)

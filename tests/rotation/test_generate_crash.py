@@ -40,7 +40,7 @@ LONGEST = 2400
 def _project(root: Path) -> None:
     """An application with both halves of a pair, and a snapshot of them."""
     root.mkdir()
-    layout = 'name = "app"\npolicy = "paiid"\nenvironments = ["production"]\n'
+    layout = 'name = "app"\nextends = "paiid"\nenvironments = ["production"]\n'
     for service, text in FILES.items():
         (root / f"{service}.env").write_text(text, "utf-8")
         loader = "next" if service == "frontend" else "python-dotenv"

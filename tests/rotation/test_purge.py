@@ -12,7 +12,7 @@ import pytest
 
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.project import load_project
+from audit_lib.settings import load_project
 from tests.support.rotating_project import RotatingProject, made_value
 
 OLD = made_value("JWT_SECRET_KEY", "production")

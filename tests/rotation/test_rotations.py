@@ -9,12 +9,12 @@ import vobject
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.ledger import read_ledger
-from audit_lib.project import load_project
 from audit_lib.report.publish.review_package import calendar
 from audit_lib.report.publish.reviewed import ARTEFACTS
 from audit_lib.report.report_json import report_record
 from audit_lib.report.rotation_tables import rotations_tables
 from audit_lib.rotation.rotations import tabulate_rotations
+from audit_lib.settings import load_project
 from tests.ledger.test_tenures import DAY as START, KEY, rotated, seen
 from tests.support.rotating_project import RotatingProject, made_value
 from tests.support.sample_copy import write_sample

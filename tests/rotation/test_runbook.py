@@ -8,9 +8,8 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.policy import Policy, bundled_policy, load_policy
 from audit_lib.rotation.plan import RotationPlan, plan_rotation
+from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, sliced
 
 POLICY = bundled_policy("paiid")
@@ -103,8 +102,8 @@ def test_effects_come_from_the_logs(app: RotatingProject, tmp_path: Path) -> Non
 def test_a_stranger_has_steps_too(app: RotatingProject, tmp_path: Path) -> None:
     """A policy without any of the fields, and a variable that no policy knows; a wrong name is a fault."""
     text = "".join(f'[[secret]]\nname = "{name}"\nservice = "backend"\n' for name in BACKEND[:2])
-    (tmp_path / "policy.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
-    policy = load_policy(tmp_path / "policy.toml")
+    (tmp_path / "own.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
+    policy = load_policy(tmp_path / "own.toml")
     for secret in (BACKEND[0], "JWT_SECRET_KEY"):
         plan = planned(app, secret, policy=policy)
         assert {"snapshot", "replace", "refresh", "compare", "revoke", "check"} <= set(names_of(plan))

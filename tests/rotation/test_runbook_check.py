@@ -7,8 +7,7 @@ import pytest
 
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
-from audit_lib.project import load_project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy, load_project
 from tests.support.rotating_project import SECRETS, RotatingProject, sliced
 
 POLICY = bundled_policy("paiid")

@@ -10,11 +10,10 @@ from audit_lib.audit import run_audit
 from audit_lib.base.clock import Quarter, iso
 from audit_lib.findings.audit import Audit
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
-from audit_lib.project.load import remember_sample
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.rotation.plan import plan_rotation
 from audit_lib.rotation.scope import Store
+from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.rotating_project import SECRETS, RotatingProject, halves_in, made_value, states_in
 from tests.support.sample_copy import write_sample
 

@@ -10,10 +10,9 @@ import pytest
 
 from audit_lib.base.frames import rows
 from audit_lib.ledger import Ledger
-from audit_lib.project import load_project
-from audit_lib.project.policy import bundled_policy
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrets.contracts import Freshness
+from audit_lib.settings import bundled_policy, load_project
 from tests.support.made_up_audit import filled
 
 AS_OF = datetime(2026, 9, 30, tzinfo=UTC)

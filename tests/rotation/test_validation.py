@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audit_lib.__main__ import main
-from audit_lib.project.policy import bundled_policy
 from audit_lib.rotation.validation import _MALFORMED, validate
+from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 
@@ -101,7 +101,7 @@ def _dotenv(values: dict[str, str]) -> str:
 def project(tmp_path: Path) -> Path:
     """A folder that names the guide's policy and holds nothing else."""
     env = '[[env]]\npath = "backend/.env"\nenvironment = "production"\nservice = "backend"\n'
-    (tmp_path / "audit.toml").write_text(f'policy = "paiid"\n{env}', "utf-8")
+    (tmp_path / "audit.toml").write_text(f'extends = "paiid"\n{env}', "utf-8")
     return tmp_path
 
 

@@ -17,12 +17,12 @@ from audit_lib.audit import run_audit
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import STATUSES
-from audit_lib.project import load_project
-from audit_lib.project.load import remember_sample
 from audit_lib.sample import AS_OF, build_sample
 from audit_lib.sample.gzip_bytes import packed
 from audit_lib.sample.history import timeline
 from audit_lib.secrets.contracts import FRESHNESS
+from audit_lib.settings import load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.paths import ROOT
 
 BUILD = "from audit_lib.sample import build_sample; build_sample(Path(sys.argv[1]))"
@@ -162,7 +162,6 @@ open-file-mode:env-file:development/backend open
 backup-on-disk:backup:development/backend open
 secret-reported-missing:TRADIER_ACCOUNT_ID open
 value-in-log:value-in-a-validation-error open
-search-never-matches:401-UNAUTHORIZED open
 log-gap:logs unknown
 """
 
@@ -202,10 +201,3 @@ def test_the_ledger_agrees_with_the_files(sample: Path, audit: Audit) -> None:
     same = {place for place, fingerprint in last.items() if fingerprint and now.get(place) == fingerprint}
     # Of the URL that two parsers read differently no password is certain.
     assert set(now) & set(last) - same <= {("REDIS_URL", "staging")}
-
-
-def test_the_guide_holds_the_searches_that_the_policy_names(sample: Path, audit: Audit) -> None:
-    """Each search stands in the sample's guide on the line that the policy gives."""
-    guide = (sample / "docs/SECRETS.md").read_text().splitlines()
-    for grep in audit.policy.greps:
-        assert grep.pattern in guide[grep.guide_line - 1]

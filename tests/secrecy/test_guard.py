@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from audit_lib.secrecy.guard import Guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.kernel_pipe import Handoff
-from audit_lib.secrecy.scrub import MARK
+from audit_lib.secrecy.redact import MARK
 from tests.support.canary import CELLS, FAILING, KNOW, PASSWORD, SECRET, disclosed, notebook
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
@@ -28,9 +28,9 @@ def test_a_guard_forgets() -> None:
         keeper = Keeper(Key.throw_away())
         keeper.take(fake_value(seed))
         known.watch(keeper)
-        assert known.scrubber().text(fake_value(seed)) == MARK
+        assert known.redactor().text(fake_value(seed)) == MARK
         known.forget()
-    assert known.scrubber().is_empty
+    assert known.redactor().is_empty
 
 
 def _check(text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from audit_lib.secrecy.scrub import MARK
+from audit_lib.secrecy.redact import MARK
 from tests.support.browser import browser, new_page
 from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.lab import jupyterlab

@@ -1,117 +1,147 @@
-"""The matcher, with hyperscan and without, against a search with `bytes.find`."""
+"""Values are found in every form, and in any twelve characters of strong ones."""
 
-import random
-from concurrent.futures import ThreadPoolExecutor
+import base64
+import html
+import json
+import urllib.parse
+from collections.abc import Callable
 
 import pytest
 
-from audit_lib.secrecy import matcher
-from audit_lib.secrecy.hyperscan_scan import HyperscanScan
-from audit_lib.secrecy.matcher import Hit, Matcher
-from audit_lib.secrecy.numpy_scan import NumpyScan
-from audit_lib.secrecy.sparing_scan import SparingScan
+from audit_lib.secrecy.forms import SHORTEST, forms
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.matcher import BESIDE, MOST_HITS, PART, Hit, Matcher
+from tests.support.encodings import encodings
+from tests.support.fakes import fake_value
+
+AWKWARD = fake_value("awkward", 32) + "/+=\"'\\<&> é$~"
+VALUE = fake_value("matcher", 43)
+
+WRITERS: list[tuple[str, Callable[[str], bytes]]] = [
+    ("plain", lambda v: v.encode()),
+    ("quote", lambda v: urllib.parse.quote(v).encode()),
+    ("quote, no safe sign", lambda v: urllib.parse.quote(v, safe="").encode()),
+    ("quote_plus", lambda v: urllib.parse.quote_plus(v).encode()),
+    ("json", lambda v: json.dumps({"a": v}).encode()),
+    ("json in UTF-8", lambda v: json.dumps({"a": v}, ensure_ascii=False).encode()),
+    ("json with escaped slashes", lambda v: json.dumps(v).replace("/", "\\/").encode()),
+    ("json in json", lambda v: json.dumps({"log": json.dumps({"a": v})}).encode()),
+    ("html", lambda v: html.escape(v).encode()),
+    ("html in json", lambda v: json.dumps({"text/html": f"<b>{html.escape(v)}</b>"}).encode()),
+    ("repr", lambda v: repr({"a": v}).encode()),
+    ("repr in json", lambda v: json.dumps(repr(v)).encode()),
+    ("bytes", lambda v: repr({"a": v.encode()}).encode()),
+    ("hex", lambda v: v.encode().hex().encode()),
+    ("HEX", lambda v: v.encode().hex().upper().encode()),
+    ("Buffer", lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}).encode()),
+    ("numbers", lambda v: json.dumps(list(v.encode()), separators=(",", ":")).encode()),
+    ("print(*bytes)", lambda v: " ".join(map(str, v.encode())).encode()),
+    ("print(*value)", lambda v: " ".join(v).encode()),
+    ("%XX", lambda v: "".join(f"%{byte:02X}" for byte in v.encode()).encode()),
+    ("\\x", lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()).encode()),
+    ("utf-16-le", lambda v: f"x{v}y".encode("utf-16-le")),
+    ("utf-16-be", lambda v: f"x{v}y".encode("utf-16-be")),
+]
 
 
-@pytest.fixture(autouse=True, params=[SparingScan, HyperscanScan, NumpyScan])
-def _scan(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matcher, "Scan", request.param)
+def _base64_within(write: Callable[[bytes], bytes], before: int, after: int) -> Callable[[str], bytes]:
+    return lambda value: write(b"\xf7" * before + value.encode() + b"\xfb" * after)
 
 
-def _plain_search(patterns: list[tuple[str, bytes]], data: bytes) -> list[Hit]:
-    hits = set()
-    for name, form in patterns:
-        at = data.find(form)
-        while at >= 0:
-            hits.add(Hit(at, at + len(form), name))
-            at = data.find(form, at + 1)
-    return sorted(hits)
+WRITERS += [
+    (f"{write.__name__} at {before}, {after}", _base64_within(write, before, after))
+    for write in (base64.b64encode, base64.urlsafe_b64encode)
+    for before in range(4)
+    for after in range(3)
+]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_it_finds_what_a_plain_search_finds(seed: int) -> None:
-    """Nested, overlapping and repeated patterns of any bytes are all found, at their places."""
-    dice = random.Random(seed)
-    data = bytes(dice.choices(b"\0ab\xff\n", k=2000))
-    patterns = []
-    for number in range(60):
-        at, length = dice.randrange(1900), dice.randint(1, 40)
-        patterns.append((f"p{number}", data[at : at + length]))
-    matcher = Matcher(patterns)
-    assert matcher.find(data) == _plain_search(patterns, data)
+@pytest.mark.parametrize("write", [write for _, write in WRITERS], ids=[name for name, _ in WRITERS])
+@pytest.mark.parametrize("value", [fake_value("plain"), AWKWARD, "pass word/with+signs%"])
+def test_a_value_is_found_in_what_each_writer_gives(write: Callable[[str], bytes], value: str) -> None:
+    """Whatever a writer makes of a value, it is found there, once or as both of its readings."""
+    content = b"before " + write(value) + b" after"
+    assert {hit.name for hit in Matcher({"v": value}).find(content)} == {"v"}
 
 
-def test_a_nested_value_does_not_hide() -> None:
-    """A value that stands within another is reported beside it."""
-    hits = Matcher([("outer", b"abcdefgh"), ("inner", b"cdef")]).find(b"__abcdefgh")
-    assert hits == [Hit(2, 10, "outer"), Hit(4, 8, "inner")]
+def test_the_twenty_encodings_are_found() -> None:
+    """Each encoding of the tests' own list, of values with and without signs."""
+    values = {str(seed): fake_value(seed, 24) + signs for seed, signs in enumerate(("", "/&+", "ä€"))}
+    matcher = Matcher(values, values)
+    missed = [
+        (name, encoding)
+        for name, value in values.items()
+        for encoding, form in encodings(value)
+        if name not in {hit.name for hit in matcher.find(b"x " + form + b" y")}
+    ]
+    assert missed == []
 
 
-def test_two_names_of_one_pattern_are_both_reported() -> None:
-    """Bytes that stand for two values give a hit for each."""
-    assert {
-        hit.name for hit in Matcher([("a", b"same bytes"), ("b", b"same bytes")]).find(b"same bytes")
-    } == {"a", "b"}
+def test_forms_are_distinct_and_long_enough() -> None:
+    """No bytes come twice, none are under eight, the value itself comes first, two values share none."""
+    for value in (AWKWARD, VALUE, "a/b%c d+"):
+        found = list(forms(value))
+        assert found[0] == ("plain", value.encode())
+        assert len({form for _, form in found}) == len(found)
+        assert min(len(form) for _, form in found) >= SHORTEST
+    one, two = ({form for _, form in forms(fake_value(seed))} for seed in (1, 2))
+    assert not one & two
 
 
-def test_a_very_long_pattern_says_how_far_it_is_equal() -> None:
-    """A value of several kilobytes is found, and the hit covers as much of it as stands there."""
-    value = bytes(random.Random(7).choices(range(1, 255), k=9000))
-    matcher = Matcher([("long", value)])
-    assert matcher.find(b"xx" + value + b"yy") == [Hit(2, 9002, "long")]
-    assert matcher.find(b"xx" + value[:5000] + b"\0yy") == [Hit(2, 5002, "long")]
-    assert matcher.find(value[:2000]) == []
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (VALUE[5:16], []),
+        (VALUE[5:17], [(0, 12)]),
+        (VALUE[:12], [(0, 12)]),
+        (VALUE[-12:], [(0, 12)]),
+        (f"{VALUE[3:30]} {VALUE[3:14]}", [(0, 27)]),
+        (f"x{VALUE[:20]}{VALUE[20:32]}y", [(1, 33)]),
+        (f"{VALUE[:12]}\n{VALUE[20:40]}", [(0, 12), (13, 33)]),
+    ],
+)
+def test_twelve_characters_of_a_strong_value_are_a_part(content: str, found: list[tuple[int, int]]) -> None:
+    """Every run that is equal comes out as far as it goes; eleven characters are none."""
+    matcher = Matcher({"v": VALUE}, ["v"])
+    assert matcher.find(content.encode()) == [Hit(start, end, "v", PART) for start, end in found]
+    assert Matcher({"v": VALUE}).find(content.encode()) == []
 
 
-def test_nothing_to_search_for_finds_nothing() -> None:
-    """No patterns, an empty pattern and empty data are no errors."""
-    assert Matcher([]).find(b"anything") == []
-    assert Matcher([("empty", b"")]).find(b"anything") == []
-    assert Matcher([("a", b"a")]).find(b"") == []
+def test_a_public_part_is_none() -> None:
+    """A run that public text holds, such as a format's prefix, is no part; the whole value still is found."""
+    matcher = Matcher({"v": VALUE}, ["v"], public=f"the format begins with {VALUE[:12]}")
+    assert matcher.find(VALUE[:12].encode()) == []
+    assert [hit.end for hit in matcher.find(VALUE[:13].encode())] == [13]
+    assert [hit.form for hit in matcher.find(VALUE.encode())] == ["plain"]
 
 
-def test_a_place_over_the_border_of_two_sifted_pieces_is_found() -> None:
-    """Content of several megabytes is sifted in pieces: nothing is lost between them, nor at its end."""
-    form, size = b"over the border", 1 << 20
-    places = [*range(size - 16, size + 2, 3), 3 * size - len(form)]
-    for at in places:
-        data = bytearray(3 * size)
-        data[at : at + len(form)] = form
-        hits = Matcher([("a", form), ("b", form[:3])]).find(bytes(data))
-        assert hits == [Hit(at, at + 3, "b"), Hit(at, at + len(form), "a")]
+def test_a_place_is_one_hit() -> None:
+    """A whole form comes before parts within it; a longer value beside a shorter one stands for itself."""
+    longer = VALUE + fake_value("more", 8)
+    matcher = Matcher({"short": VALUE, "long": longer}, ["short", "long"])
+    hits = matcher.find(f"a {longer} b".encode())
+    assert [(hit.name, hit.form) for hit in hits] == [("short", "plain"), ("long", "plain")]
 
 
-def test_threads_may_share_a_matcher() -> None:
-    """Eight threads at once get the same hits as one."""
-    data = bytes(random.Random(3).choices(b"abc", k=200_000))
-    matcher = Matcher([("abcabc", b"abcabc"), ("ccc", b"cccccc")])
-    expected = matcher.find(data)
-    with ThreadPoolExecutor(8) as pool:
-        assert all(hits == expected for hits in pool.map(matcher.find, [data] * 16))
+@pytest.mark.parametrize("length", [600, 4_096, 60_000])
+def test_a_long_value_is_found_to_its_end(length: int) -> None:
+    """Of a long form only the beginning is held; how far it goes on is seen all the same."""
+    value = fake_value(length, length)
+    for content in (value.encode(), value.encode().hex().encode(), base64.b64encode(value.encode())):
+        hit = Matcher({"v": value}).find(b"x" + content + b"y")[0]
+        assert (hit.start, hit.end) in ((1, len(content) + 1), (1, len(content) - 1), (1, len(content) - 3))
 
 
-def test_many_thousand_patterns_fit() -> None:
-    """Thirty thousand patterns compile and are found."""
-    dice = random.Random(11)
-    patterns = [(str(n), dice.randbytes(24)) for n in range(30_000)]
-    matcher = Matcher(patterns)
-    assert len(matcher) == 30_000
-    chosen = dice.sample(patterns, 50)
-    assert {hit.name for hit in matcher.find(b"--".join(form for _, form in chosen))} == {
-        n for n, _ in chosen
-    }
+def test_many_places_of_one_value_are_bounded() -> None:
+    """Of a content that is made of nothing else a thousand places are listed."""
+    assert len(Matcher({"v": VALUE}).find(f"{VALUE} ".encode() * 3_000)) == MOST_HITS
 
 
-def test_the_first_content_is_searched_as_the_last_is() -> None:
-    """Whether patterns are sifted for, as at first, or were compiled in the end, the hits are the same."""
-    dice = random.Random(5)
-    patterns = [(str(n), dice.randbytes(12)) for n in range(2000)]
-    matcher = Matcher(patterns)
-    for _ in range(8):
-        chosen = dice.sample(patterns, 20)
-        data = dice.randbytes(500_000) + b"".join(form for _, form in chosen)
-        assert {hit.name for hit in matcher.find(data)} == {name for name, _ in chosen}
-
-
-def test_its_text_says_nothing_of_the_patterns() -> None:
-    """A matcher in an error message or a notebook shows a number only."""
-    assert repr(Matcher([("name", b"a value")])) == "Matcher(1 patterns)"
+def test_a_weak_value_is_found_behind_its_name_alone() -> None:
+    """Values of the keeper by fingerprint: some by themselves, some behind a text only."""
+    keeper = Keeper(Key.throw_away())
+    strong, weak = keeper.take(VALUE), keeper.take("winter-holiday")
+    matcher = Matcher.of(keeper, [strong], beside={weak: [b"PASSWORD="]})
+    content = f"winter-holiday PASSWORD=winter-holiday {VALUE}".encode()
+    assert [(hit.name, hit.form) for hit in matcher.find(content)] == [(weak, BESIDE), (strong, "plain")]
+    assert "winter" not in repr(matcher)

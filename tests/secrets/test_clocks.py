@@ -15,8 +15,8 @@ from audit_lib.base.clock import iso
 from audit_lib.cli import records, snapshot
 from audit_lib.ledger import Entry
 from audit_lib.ledger.keys import load_key
-from audit_lib.project import GivenValues, load_project
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings import GivenValues, load_project
 from tests.support.clock_simulation import SecretLife
 from tests.support.clock_truth import Tally, measure
 from tests.support.histories import NOW
@@ -61,11 +61,10 @@ class Replay:
         place = f'environment = "{environment}"\nservice = "{service}"\n'
         layout = f'[[env]]\npath = "{life.source}"\n{place}' if life.is_file else ""
         self.root.mkdir(exist_ok=True)
-        (self.root / "audit.toml").write_text(
-            f'policy = "policy.toml"\nenvironments = ["production"]\n{layout}'
-        )
         rule = f'name = "TOKEN"\nservice = "{service}"\nrequired = "always"\nmax_age_days = {life.period}\n'
-        (self.root / "policy.toml").write_text(f'name = "small"\n[[secret]]\n{rule}')
+        (self.root / "audit.toml").write_text(
+            f'extends = "generic"\nenvironments = ["production"]\n{layout}[[secret]]\n{rule}'
+        )
 
     def enter(self, entry: Entry) -> None:
         """What the entry says was in place is put there, and the command run by its clock."""

@@ -5,12 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.project import EnvSource, Project
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 
 A, B, C = (fake_value(f"drift {letter}") for letter in "ABC")

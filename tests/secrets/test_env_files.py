@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from audit_lib.project import EnvSource, GivenValues, Project, load_project
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import env_room
 from audit_lib.secrets.env_files import read_env_sources
-from tests.base.git.test_commands import git
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
+from tests.base.test_git import git
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("api token")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.project import EnvSource, Project
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_history import env_history
+from audit_lib.settings import EnvSource, Project
 from tests.support.fakes import fake_value
 from tests.support.histories import freshness, inventory_row
 

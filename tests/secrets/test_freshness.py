@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from audit_lib.project.policy import SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.age_interval import CLOCK_SLACK, Bounds, agreement, status_of
+from audit_lib.settings import SecretRule
 from tests.support.histories import (
     NOW,
     POLICY,

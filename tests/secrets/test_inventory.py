@@ -7,11 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.project import EnvSource, GivenValues, Project
-from audit_lib.project.policy import Policy, SecretRule
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule
 from tests.support.fakes import fake_value
 
 TOKEN = fake_value("token")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from audit_lib.project import EnvSource, GivenValues, Project
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.loaders.choose import UNDECLARED, loaders_of
+from audit_lib.settings import EnvSource, GivenValues, Project
 from tests.support.fakes import fake_value
 
 NEXT_PACKAGE = json.dumps({"dependencies": {"next": "16"}})

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from audit_lib.project import LOADERS
 from audit_lib.secrets.loaders import READERS, Reading
+from audit_lib.settings import LOADERS
 from tests.support.made_env_files import made_env_file
 from tests.support.real_loaders import missing, read_by
 

@@ -7,21 +7,21 @@ import pytest
 
 from audit_lib.audit import run_audit
 from audit_lib.findings.audit import Audit
-from audit_lib.project import load_project
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.settings import load_project
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
-POLICY = 'name = "shop"\nextends = "generic"\n' + "".join(
+POLICY = "".join(
     f'[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "{kind}"\nrequired = "optional"\n'
     for name, kind in (("DB_PASSWORD", "secret"), ("OLD_TOKEN", "secret"), ("PAGE_SIZE", "setting"))
 )
-AUDIT = 'name = "shop"\npolicy = "policy.toml"\nguide = ""\nenvironments = ["production"]\n' + (
-    '[[env]]\npath = ".env"\nenvironment = "production"\nservice = "backend"\n'
+AUDIT = 'name = "shop"\nextends = "generic"\nguide = ""\nenvironments = ["production"]\n' + (
+    f'[[env]]\npath = ".env"\nenvironment = "production"\nservice = "backend"\n{POLICY}'
 )
 CODE = 'import os\nos.environ["DB_PASSWORD"]\nos.environ["NEW_SECRET"]\nos.getenv("PAGE_SIZE", 10)\n'
 ENV = f"DB_PASSWORD={fake_value('db', 32)}\nLEFT_OVER=10\n"
-FILES = {"policy.toml": POLICY, "audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
+FILES = {"audit.toml": AUDIT, "app.py": CODE, ".env": ENV}
 MORE = AUDIT.replace('["production"]', '["staging", "production"]')
 SETS = "services:\n  web:\n    build: .\n    environment:\n      NEW_SECRET: x\n"
 CHECKS = ("read-undeclared", "supplied-undeclared", "declared-read-nowhere", "read-supplied-nowhere")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from audit_lib.project.policy import SecretRule
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
+from audit_lib.settings import SecretRule
 from tests.support.histories import POLICY, ago, freshness, inventory_row, present, snapshot, value
 
 ENV = ("production", "backend")

@@ -1,29 +1,24 @@
-"""Secret stores as evidence: what an export proves of an age, what it refuses, and AWS over loopback."""
+"""Secret stores as evidence: what an export proves of an age, what it refuses, and what it does not know."""
 
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
 
-from audit_lib.__main__ import main
 from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.logs.frames import nothing_read
-from audit_lib.project import GivenValues, load_project
-from audit_lib.project.onboarding.choose_policy import choose_policy
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets.given_values import parse_env_option
 from audit_lib.secrets.read_project import ProjectRead, read_project
 from audit_lib.secrets.store_exports import MOST, is_store_export, parse_store_export
+from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 
 KEY = Key.throw_away()
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -73,11 +68,11 @@ def project(tmp_path: Path) -> Path:
     """A project whose values are on a platform alone, with a folder for exports."""
     root = tmp_path / "app"
     (root / "evidence").mkdir(parents=True)
-    (root / "policy.toml").write_text(POLICY, "utf-8")
-    (root / "audit.toml").write_text(
-        'policy = "policy.toml"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
-        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n', "utf-8"
-    )  # fmt: skip
+    layout = (
+        'extends = "generic"\nenvironments = ["production"]\n[[evidence]]\npattern = "evidence/*.json"\n'
+        'environment = "production"\nservice = "backend"\nsecret = "API_TOKEN"\n'
+    )
+    (root / "audit.toml").write_text(one_file(layout, POLICY), "utf-8")
     return root
 
 
@@ -158,78 +153,3 @@ def test_every_fault_is_told_at_once_and_no_content() -> None:
     assert parse_store_export(b"[" * 100_000).faults == ["cannot be parsed as JSON"]
     many = {"secrets": [{"name": "A", "updated_at": _ago(1)}] * (MOST + 1)}
     assert len(parse_store_export(json.dumps(many).encode()).dates) == MOST
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Any]:
-    """AWS Secrets Manager as moto serves it, over loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    with pytest.MonkeyPatch.context() as patch:
-        host, port = server.get_host_and_port()
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        yield boto3.client("secretsmanager")
-    server.stop()
-
-
-def test_aws_bounds_an_age_from_both_sides(aws: Any, project: Path) -> None:
-    """What changed with the current version is fresh, proved; what stayed the same is bounded on one side."""
-    values = {"API_TOKEN": fake_value("one"), "SALT": fake_value("salt")}
-    aws.create_secret(Name="app/prod", SecretString=json.dumps(values))
-    values["API_TOKEN"] = fake_value("two")
-    aws.put_secret_value(SecretId="app/prod", SecretString=json.dumps(values))
-    given = parse_env_option("production/backend=aws-sm:app/prod", io.BytesIO())
-    assert not [value for value in values.values() if value in repr(given)]
-    read = _read(project, given)
-    assert _age(read)["status"] == "fresh"
-    assert _age(read)["lo_evidence"].startswith("E13 --env production/backend")
-    assert _age(read, "SALT")["status"] == "unknown"
-    assert read.inventory["state"].unique().tolist() == ["present"]
-
-
-def test_aws_faults_say_no_more_than_their_kind(aws: Any, project: Path) -> None:
-    """A secret that is not there, and one of bytes or plain text without a variable's name."""
-    aws.create_secret(Name="plain", SecretString=fake_value("plain"))
-    for option, fault in (
-        ("production/backend=aws-sm:nothing", "(ResourceNotFoundException)"),
-        ("production/backend=aws-sm:plain", "name its variable"),
-    ):
-        with pytest.raises(BadInput) as caught:
-            parse_env_option(option, io.BytesIO())
-        assert fault in str(caught.value)
-    given = parse_env_option("production/backend:API_TOKEN=aws-sm:plain", io.BytesIO())
-    assert [one.secret for one in given.dates] == ["API_TOKEN"]
-    done = CliRunner().invoke(main, ["snapshot", "--project", str(project), "--env",
-                                     "production/backend:API_TOKEN=aws-sm:plain"])  # fmt: skip
-    assert done.exit_code == 0, done.output
-    assert fake_value("plain") not in done.output
-
-
-def _replaced(found: Any, by: Any) -> Iterator[Any]:
-    """An export with each of its parts replaced in turn."""
-    parts = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
-    for name, part in list(parts):
-        for value in (by, *_replaced(part, by)):
-            copy = dict(found) if isinstance(found, dict) else list(found)
-            copy[name] = value
-            yield copy
-
-
-@pytest.mark.parametrize(
-    "by", [5, None, True, "x", [], {}, [5], "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
-)
-def test_no_part_of_an_export_ends_in_an_error(by: Any) -> None:
-    """Whatever stands in a part's place, what comes out are faults and dates that can be counted with."""
-    for whole in (vault(3), github(3), one_password(3), render(3)):
-        for export in _replaced(whole, by):
-            for date in parse_store_export(json.dumps(export).encode()).dates:
-                assert timedelta(0) <= NOW - date.hi_at < timedelta(days=99)
-
-
-def test_what_is_not_a_list_of_fields_is_said() -> None:
-    """By the place of its entry."""
-    export = parse_store_export(json.dumps(one_password(3) | {"fields": 5}).encode())
-    assert export.faults[0] == "entry #1: fields is not a list"

@@ -338,9 +338,6 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
         {"kind": "log", "not_understood": None, "lines": None},
         False,
     ),
-    "search-never-matches": ({"can_match": False}, {"can_match": True}, {"can_match": None}, False),
-    "search-misses-files": ({"reached": 4}, {"reached": 5}, {"reached": 4, "can_match": None}, False),
-    "search-prints-values": ({"prints_values": True}, {"prints_values": False}, {"can_match": None}, False),
     "attack-on-logins": (
         {"verdict": "found", "detection": "A7"},
         {"verdict": "found", "detection": "A7", "severity": "low"},
@@ -395,49 +392,4 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], bool]] = 
     "rule-not-met": ({"status": "answered no"}, {"status": "expired"}, {"until_at": None}, False),
     "unanswered-question": ({"status": "open"}, {"status": "attested"}, {"question": ""}, False),
     "unmatched-acceptance": ({"matches": False}, {"matches": False, "expired": True}, {"reason": ""}, False),
-}
-# What the guide's own text says: of each topic one check.
-GUIDE_CHECKS = {
-    "guide-minima-differ": "minima",
-    "guide-example-breaks-rule": "example rule",
-    "guide-shows-value": "example value",
-    "guide-formats-differ": "formats",
-    "guide-placeholder-by-whole-text": "placeholder",
-    "guide-generator-breaks-rule": "generator",
-    "guide-periods-differ": "periods",
-    "guide-review-overdue": "next review",
-    "guide-days-miscounted": "days between reviews",
-    "guide-period-within-review": "period and review",
-    "guide-publishes-secret": "published",
-    "guide-calls-secret-public": "called public",
-    "guide-requires-and-does-without": "required",
-    "guide-sets-what-platform-sets": "set by hand",
-    "guide-list-incomplete": "list",
-    "guide-validation-incomplete": "validation",
-    "guide-variable-unlisted": "unlisted",
-    "guide-restarts-what-is-built": "rebuild",
-    "guide-rotation-without-overlap": "overlap",
-    "guide-command-shows-value": "command",
-    "guide-searches-one-branch": "history search",
-    "guide-copies-in-clear": "copy",
-    "guide-assignment-edits-nothing": "assignment",
-    "guide-relies-on-the-obsolete": "obsolete",
-    "guide-ignores-too-little": "ignored",
-    "guide-permissions-differ": "permissions",
-    "guide-head-incomplete": "head",
-    "guide-contents-incomplete": "contents",
-    "guide-snippet-broken": "snippet",
-    "guide-claim-without-source": "claim",
-    "guide-demand-without-means": "need",
-    "guide-reports-in-public": "public report",
-    "guide-not-read": "text",
-}
-PAIRS |= {
-    check: (
-        {"topic": topic, "answer": "no"},
-        {"topic": topic},
-        {"topic": topic, "answer": "unknown", "line": None},
-        True,
-    )
-    for check, topic in GUIDE_CHECKS.items()
 }

@@ -14,17 +14,16 @@ from audit_lib.findings.documents import document_sources
 from audit_lib.findings.rules_in_force import rules_in_force
 from audit_lib.ledger import Draft, Ledger, all_heads, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project import GivenValues, load_project
-from audit_lib.project.load import remember_sample
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import bundled_policy
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.drift import compare_places
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.snapshot import snapshot_draft
+from audit_lib.settings import GivenValues, bundled_policy, choose_policy, load_project
+from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value
+from tests.support.one_file import one_file
 from tests.support.worst_project import AS_OF, QUESTIONS
 
 BEFORE = datetime(2026, 9, 19, 6, tzinfo=UTC)
@@ -59,40 +58,9 @@ GUIDE = """# Secrets
 
 Each variable is in the policy, with its owner, purpose, reach and period.
 """
-GREPS = """
-[[grep]]
-pattern = "401 Unauthorized"
-path = "backend/logs/*.log"
-looks_for = "failed logins"
-kinds = ["unauthorized"]
-guide_line = 1
-remedy = "none"
-"""
 # The guide gives these no period: their owner does.
-PERIODS = """
-[[secret]]
-name = "REDIS_URL"
-service = "backend"
-required = "recommended"
-required_in = ["production"]
-format = "redis-url"
-component = "password"
-max_age_days = 90
-
-[[secret]]
-name = "SENTRY_DSN"
-service = "backend"
-required = "recommended"
-required_in = ["production"]
-usual_format = "sentry-dsn"
-forbidden_formats = ["sentry-dsn-with-secret"]
-shared = true
-public = true
-exposure_severity = "info"
-max_age_days = 90
-"""
+PERIODS = {"REDIS_URL": "max_age_days = 90\n", "SENTRY_DSN": "max_age_days = 90\n"}
 AUDIT = """name = "clean"
-policy = "policy.toml"
 guide = "docs/SECRETS.md"
 key = "demo"
 time_zone = "UTC"
@@ -154,7 +122,7 @@ def _values(environment: str, service: str, at: datetime) -> dict[str, str]:
 
 def write_clean(folder: Path) -> tuple[Path, tuple[GivenValues, ...]]:
     """The folder, and the values that its reviewer gives: only development has its own in files."""
-    kept = {**_committed(), "audit.toml": AUDIT, "policy.toml": _policy()}
+    kept = {**_committed(), "audit.toml": one_file(AUDIT, _policy())}
     logs = {"backend/logs/app.log": _log()}
     for path, text in {**kept, **logs}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -202,10 +170,10 @@ def _policy() -> str:
     """The guide's policy, with what its owner adds: whose each secret is, and the guide that is in force."""
     policy = bundled_policy("paiid")
     digest = sha256(GUIDE.encode()).hexdigest()
-    head = f'name = "clean"\nextends = "paiid"\nguide_sha256 = "{digest}"\n{GREPS}{PERIODS}'
-    return head + "".join(
-        f'\n[metadata.{rule.name}]\nowner = "Ada Ader"\nreviewed = "2026-09-01"\n'
+    return f'extends = "paiid"\nguide_sha256 = "{digest}"\n' + "".join(
+        f'\n[[secret]]\nname = "{rule.name}"\nowner = "Ada Ader"\nreviewed = "2026-09-01"\n'
         f'purpose = "As the guide says"\nreach = "The application alone"\nreason = "Kept short"\n'
+        + PERIODS.get(rule.name, "")
         for rule in policy.secrets
         if rule.kind == "secret"
     )

@@ -21,20 +21,20 @@ from pathlib import Path
 
 import zstandard
 
-from audit_lib.base.archives import archive_kind, unpack
+from audit_lib.base.archives import unpack
 from audit_lib.base.bounded_toml import parse_toml
 from audit_lib.base.errors import AuditError
 from audit_lib.findings.last_review import read_previous
 from audit_lib.leaks.git_coverage import repository_limits
 from audit_lib.leaks.git_objects import list_objects, read_objects
 from audit_lib.ledger.read import read_ledger
-from audit_lib.project.audit_toml import read_layout
-from audit_lib.project.policy.load import BUNDLED, load_policy
-from audit_lib.project.variables_in_text import in_code, in_env_text
-from audit_lib.report.publish.extract_text import views
-from audit_lib.secrecy.scrub import Scrubber
+from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrecy.seal import views
 from audit_lib.secrets.env_lines import is_binary, parse_env
 from audit_lib.secrets.loaders import READERS as LOADERS
+from audit_lib.settings import load_policy, load_project
+from audit_lib.settings.code_reads import in_code, in_env_text
+from audit_lib.settings.load import POLICIES
 from tests.ledger.test_hostile import GOOD
 from tests.ledger.test_ledger import KEY
 from tests.support.fakes import fake_value
@@ -75,11 +75,10 @@ def spoilt(good: bytes, rng: random.Random) -> bytes:
 
 
 def _archive(good: bytes) -> Callable[[bytes, Path], None]:
-    kind = archive_kind(good[:512])
 
     def read(data: bytes, folder: Path) -> None:
-        for member in unpack(io.BytesIO(data), kind, []):
-            for _ in member.pieces:
+        for member in unpack(data, []):
+            for _ in member.content:
                 pass
 
     return read
@@ -109,12 +108,12 @@ def _toml(data: bytes, folder: Path) -> None:
 
 def _layout(data: bytes, folder: Path) -> None:
     (folder / "audit.toml").write_bytes(data)
-    read_layout(folder / "audit.toml", folder, "audit.toml")
+    load_project(folder, sample=True)
 
 
 def _policy(data: bytes, folder: Path) -> None:
-    (folder / "policy.toml").write_bytes(data)
-    load_policy(folder / "policy.toml")
+    (folder / "own.toml").write_bytes(data)
+    load_policy(folder / "own.toml")
 
 
 def _env(data: bytes, folder: Path) -> None:
@@ -138,13 +137,13 @@ def _report(data: bytes, folder: Path) -> None:
 
 
 def _notebook(data: bytes, folder: Path) -> None:
-    for _ in views("n.ipynb", data):
+    for _ in views("n.ipynb", data, set()):
         pass
     try:
         content = json.loads(data)
     except (ValueError, RecursionError):
         return
-    Scrubber([fake_value("fuzz")]).tree(content)
+    Redactor({"v": fake_value("fuzz")}).tree(content)
 
 
 def _git(data: bytes, folder: Path) -> None:
@@ -197,9 +196,9 @@ _ARCHIVES = {
     "zip": _zip(),
 }
 READERS: dict[str, tuple[bytes, Callable[[bytes, Path], None]]] = {
-    "toml": ((BUNDLED / "generic.toml").read_bytes(), _toml),
+    "toml": ((POLICIES / "generic.toml").read_bytes(), _toml),
     "layout": (LAYOUT, _layout),
-    "policy": ((BUNDLED / "generic.toml").read_bytes(), _policy),
+    "policy": ((POLICIES / "generic.toml").read_bytes(), _policy),
     "env": (ENV, _env),
     "compose": (COMPOSE, _compose),
     "ledger": (LEDGER, _ledger),

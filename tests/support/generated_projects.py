@@ -88,12 +88,12 @@ def _configure(plot: Plot, truth: Truth) -> None:
         for one in truth.written_days
     )
     log = '[[log]]\npattern = "logs/*.log"\nservice = "backend"\nenvironment = "production"\ninstances = 1\n'
-    plot.file("audit.toml", f'name = "made"\npolicy = "policy.toml"\ntime_zone = "UTC"\n\n{envs}{log}')
     secrets = "".join(
         f'\n[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "secret"\nmax_age_days = {limit}\n'
         for name, limit in truth.limits.items()
     )
-    plot.file("policy.toml", f'name = "made"\nextends = "generic"\n{secrets}')
+    head = 'name = "made"\nextends = "generic"\ntime_zone = "UTC"\n\n'
+    plot.file("audit.toml", f"{head}{envs}{log}{secrets}")
     plot.commit(".gitignore", ".env\n*.env\nlogs/\n", "Begin")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.fakes import fake_value
 
-LAYOUT = 'policy = "./policy.toml"\n[[env]]\npath = ".env"\nservice = "x"\nenvironment = "production"\n'
+LAYOUT = '\n[[env]]\npath = ".env"\nservice = "x"\nenvironment = "production"\n'
 Case = Callable[[Path], None]  # writes its files into a project's folder
 CASES: dict[str, tuple[str, Case]] = {}  # by what is in it: the command that it was made for
 
@@ -129,15 +129,13 @@ def _xz_bomb(root: Path) -> None:
 @case("a placeholder as a glob with many stars", "snapshot")
 def _stars(root: Path) -> None:
     stars = "*a" * 30
-    write(root, "policy.toml", f'name = "x"\nextends = "generic"\nplaceholders = ["{stars}*b"]\n')
-    write(root, "audit.toml", LAYOUT)
+    write(root, "audit.toml", f'name = "x"\nplaceholders = ["{stars}*b"]\n{LAYOUT}')
     write(root, ".env", f"APP_SECRET={'a' * 4000}\n")
 
 
 @case("a policy with a key of 200,000 parts", "snapshot")
 def _parts(root: Path) -> None:
-    write(root, "policy.toml", 'name = "x"\n' + "a." * 200_000 + "a = 1\n")
-    write(root, "audit.toml", LAYOUT)
+    write(root, "audit.toml", 'name = "x"\n' + "a." * 200_000 + "a = 1\n" + LAYOUT)
 
 
 @case("an audit.toml with a dotted key of 400,000 parts", "snapshot")
@@ -193,17 +191,15 @@ def _script(root: Path) -> None:
 
 @case("thresholds of 99,999,999", "snapshot")
 def _thresholds(root: Path) -> None:
-    text = 'name = "x"\nextends = "generic"\n[detections.A1]\nfailures = 99999999\n'
-    write(root, "policy.toml", text + "[detections.A5]\nminutes = 99999999\n")
-    write(root, "audit.toml", LAYOUT)
+    text = "[detections.A1]\nfailures = 99999999\n[detections.A5]\nminutes = 99999999\n"
+    write(root, "audit.toml", text + LAYOUT)
 
 
 @case("periods and lengths beyond all bounds", "snapshot")
 def _periods(root: Path) -> None:
-    text = 'name = "x"\nextends = "generic"\nwarn_days = 1e12\ndefault_max_age_days = 1e12\n'
+    text = 'name = "x"\nwarn_days = 1e12\ndefault_max_age_days = 1e12\n'
     text += '[[secret]]\nname = "A"\nservice = "x"\nmin_length = 1e30\nmax_age_days = 1e12\n'
-    write(root, "policy.toml", text)
-    write(root, "audit.toml", LAYOUT)
+    write(root, "audit.toml", text + LAYOUT)
 
 
 @case("eight env files of 2 MB with values of 3,800 characters")

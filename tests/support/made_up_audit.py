@@ -14,10 +14,9 @@ from audit_lib.findings.contracts import Findings
 from audit_lib.leaks.contracts import LeakCoverage
 from audit_lib.logins.contracts import Detections
 from audit_lib.logs.contracts import LogCounts
-from audit_lib.project import Project
-from audit_lib.project.policy import Policy
 from audit_lib.rotation.contracts import Rotations
 from audit_lib.secrets.contracts import Freshness
+from audit_lib.settings import Policy, Project
 from tests.support.rows import TABLES, rows_of
 
 QUARTER = Quarter(2026, 3)

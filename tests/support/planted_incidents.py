@@ -10,10 +10,10 @@ from typing import Any
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project.load import remember_sample
 from audit_lib.sample.repository import Commit, write_repository
 from audit_lib.sample.values import drawn
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings.load import remember_sample
 
 AS_OF = datetime(2026, 9, 20, tzinfo=UTC)
 START = AS_OF - timedelta(days=36)  # long enough to know by A8 who is new
@@ -26,7 +26,7 @@ ROUTES = ("/api/positions", "/api/orders", "/api/market/indices", "/api/user/pro
 REASONS = {200: "OK", 401: "Unauthorized", 429: "Too Many Requests"}
 SECRETS = ("API_TOKEN", "NEXT_PUBLIC_API_TOKEN", "JWT_SECRET_KEY")
 AUDIT = f"""name = "planted"
-policy = "paiid"
+extends = "paiid"
 key = "demo"
 pinned_as_of = "{iso(AS_OF)}"
 time_zone = "UTC"

@@ -75,7 +75,7 @@ class RotatingProject:
     def __init__(self, folder: Path) -> None:
         self.root = folder
         self.since = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
-        layout = 'name = "app"\npolicy = "paiid"\nenvironments = ["staging", "production"]\n'
+        layout = 'name = "app"\nextends = "paiid"\nenvironments = ["staging", "production"]\n'
         for environment in ENVIRONMENTS:
             for service, names in (("backend", BACKEND), ("frontend", FRONTEND)):
                 path, place = self.file(environment, service), f'environment = "{environment}"\n'

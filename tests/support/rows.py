@@ -15,9 +15,8 @@ from audit_lib.findings.contracts import (
     RuleChanges,
 )
 from audit_lib.leaks.contracts import ChosenPasswords, Exposure, LeakCoverage, LeakedSecrets
-from audit_lib.logins.contracts import Detections, GuideSearches, LogCoverage
+from audit_lib.logins.contracts import Detections, LogCoverage
 from audit_lib.logs.contracts import LogEvents
-from audit_lib.project.contracts import Configuration, GuideStatements
 from audit_lib.rotation.contracts import HalfRotations, Triggers
 from audit_lib.secrets.contracts import (
     Drift,
@@ -28,6 +27,7 @@ from audit_lib.secrets.contracts import (
     PopulationSides,
     RotationPairs,
 )
+from audit_lib.settings.contracts import Configuration
 
 NOW = pd.Timestamp("2026-09-30", tz="UTC")
 TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
@@ -144,18 +144,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "service": "backend",
             "answer": "yes",
             "reason": "",
-        },
-    ),
-    "guide_statements": (
-        GuideStatements,
-        {
-            "topic": "minima",
-            "source": "docs/SECRETS.md",
-            "subject": "API_TOKEN",
-            "answer": "yes",
-            "line": 7,
-            "reason": "line 7: 20 characters; line 9: 32 characters",
-            "secret": "API_TOKEN",
         },
     ),
     "drift": (
@@ -291,20 +279,6 @@ TABLES: Mapping[str, tuple[type[Contract], dict[str, Any]]] = {
             "why": "",
             "places": "app.log",
             "remedy": "",
-        },
-    ),
-    "guide_searches": (
-        GuideSearches,
-        {
-            "pattern": "401 Unauthorized",
-            "path": "logs/*.log",
-            "guide_line": 410,
-            "looks_for": "failed logins",
-            "counted": 5,
-            "reached": 5,
-            "can_match": True,
-            "prints_values": False,
-            "remedy": "read each line's status",
         },
     ),
     "detections": (

@@ -5,8 +5,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from audit_lib.project.load import remember_sample
 from audit_lib.sample import build_sample
+from audit_lib.settings.load import remember_sample
 
 
 def write_sample(folder: Path) -> Path:

@@ -14,8 +14,7 @@ from audit_lib.logins.detections import detect, detection_policy, gather, tabula
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
-from audit_lib.project.policy import Policy, bundled_policy
+from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 DECLARED_LOG = LogSource("app.log", instances=1, zone_declared=True)
@@ -65,7 +64,7 @@ def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
         key: value for key, value in (policy.options["detections"] | declared).items() if value is not None
     }
     logins = policy.logins if "failure" in table else ()
-    return detection_policy(replace(policy, logins=logins, options={**policy.options, "detections": table}))
+    return detection_policy(replace(policy, logins=logins, detections=table))
 
 
 def verdicts(found: pd.DataFrame) -> dict[str, str]:

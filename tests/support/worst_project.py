@@ -9,8 +9,8 @@ from pathlib import Path
 from audit_lib.base.clock import iso
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
-from audit_lib.project.load import remember_sample
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.settings.load import remember_sample
 from tests.support.fakes import fake_value
 from tests.support.sample_copy import write_sample
 

@@ -6,8 +6,6 @@ from audit_lib.findings.checks.detections import DETECTIONS
 from audit_lib.findings.checks.drift import DRIFT
 from audit_lib.findings.checks.env_files import FILES
 from audit_lib.findings.checks.freshness import AGES
-from audit_lib.findings.checks.guide import GUIDE
-from audit_lib.findings.checks.guide_values import GUIDE_VALUES
 from audit_lib.findings.checks.inventory import CATALOG
 from audit_lib.findings.checks.leaks import LEAKS
 from audit_lib.findings.checks.ledger import LEDGER
@@ -29,8 +27,6 @@ CHECKS: tuple[Check, ...] = (
     + TRIGGERS
     + FILES
     + CONFIGURATION
-    + GUIDE_VALUES
-    + GUIDE
     + LOGS
     + DETECTIONS
     + LEAKS

@@ -3,7 +3,7 @@
 from functools import partial
 
 from audit_lib.base.log_kinds import SHOWING_VALUES
-from audit_lib.findings.check import Check, Rows, Truths, no
+from audit_lib.findings.check import Check, Rows, Truths
 
 # Above this share of a file its counts say little, and it is worse.
 NOT_UNDERSTOOD = 0.05
@@ -22,9 +22,6 @@ def _many(rows: Rows) -> Truths:
 event_check = partial(Check, table="log_events", severity="high", where=PLACE)
 coverage_check = partial(Check, table="log_coverage", subject="logs", where="{places}")
 log_check = partial(Check, table="sources", subject="log lines", controls=QUALITY)
-search_check = partial(
-    Check, table="guide_searches", severity="medium", subject="{pattern}", where="guide line {guide_line}"
-)
 
 LOGS = (
     event_check(
@@ -133,34 +130,5 @@ LOGS = (
         ),
         evidence="{source}: {not_understood} of {lines} lines were not understood; {reason}",
         remedy="Add the format of these lines to log_formats.toml, with examples.",
-    ),
-    search_check(
-        id="search-never-matches",
-        what="A search that the guide prescribes cannot match what the application writes.",
-        why='Its result, nothing, reads like "all is well" and means nothing.',
-        when=lambda rows: no(rows["can_match"]),
-        evidence="the guide's search for `{pattern}` in {path} matches no line that the application can "
-        "write ({looks_for} in the logs read: {counted}); a result of `0` proves nothing",
-        remedy="Fix the guide. {remedy}",
-        controls=("NIST AU-6", "PCI 10.4.1.1"),
-    ),
-    search_check(
-        id="search-misses-files",
-        what="A search that the guide prescribes does not open the files that hold the events.",
-        why="Its count is too low, and nobody notices.",
-        when=lambda rows: rows["can_match"].notna() & rows["reached"].lt(rows["counted"]),
-        evidence="the guide's search for `{pattern}` opens only {path}, with {reached} of the {counted} "
-        "events that it should find ({looks_for}); the others are in files that it does not open or unpack",
-        remedy="Fix the guide. {remedy}",
-        controls=("NIST AU-6", "PCI 10.4.1.1"),
-    ),
-    search_check(
-        id="search-prints-values",
-        what="A search that the guide prescribes prints secrets on the terminal.",
-        why="Terminals are recorded, shared and scrolled back.",
-        when=lambda rows: rows["prints_values"],
-        evidence="the guide's search for `{pattern}` in {path} prints secrets on the terminal",
-        remedy="Fix the guide. {remedy}",
-        controls=("ASVS 14.2.1", "CWE-532"),
     ),
 )

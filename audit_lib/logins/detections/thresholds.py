@@ -10,8 +10,7 @@ from audit_lib.base.log_kinds import MESSAGE_KINDS
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.base.toml_table import TomlTable
 from audit_lib.logins.requests import REFUSED, Access
-from audit_lib.project.logins import Login
-from audit_lib.project.policy import Policy
+from audit_lib.settings import Login, Policy
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -111,10 +110,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     """The policy's detections; `BadInput` with every fault of the table. A policy without one states none."""
     faults: list[Fault] = []
     place = f"policy {policy.name}: detections"
-    given = policy.options.get("detections", {})
-    if not isinstance(given, dict):
-        raise BadInput.at(place, "must be a table [detections]")
-    table = TomlTable(given, place, faults)
+    table = TomlTable(dict(policy.detections), place, faults)
     rules = {name: _rule(name, table) for name in LIMITS if table.has(name)}
     failure = _inner(table, "failure")
     statuses = _numbers(failure, "statuses")

@@ -22,7 +22,7 @@ from audit_lib.logins.requests import REFUSED
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.sums import missed as is_missed
 from audit_lib.logs.values import NOT_AN_ADDRESS
-from audit_lib.project import LogSource
+from audit_lib.settings import LogSource
 
 
 @dataclass(frozen=True)

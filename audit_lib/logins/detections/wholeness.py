@@ -12,7 +12,7 @@ from audit_lib.base.in_words import counted
 from audit_lib.logins.detections.thresholds import DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK
 from audit_lib.logs.project_logs import BROKEN_OFF, COPY
-from audit_lib.project import LogSource
+from audit_lib.settings import LogSource
 
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 # So unlikely must a stretch without refusals be before it is a hint.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.report.publish.scratch import claim, locked, remove, sweep
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST
 
 # What other tools leave in a report that was opened with them; it goes with the old report.
 _DEBRIS = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from audit_lib.base.errors import BadInput
-from audit_lib.report.publish.extract_text import LARGEST
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST
 
+_LARGEST = 256 << 20  # bytes that are unpacked
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the least time that a zip can hold
 
 
@@ -47,7 +47,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     data = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+            if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
                 raise BadInput.at(path.name, "packs too much to be read")
             contents = {name: archive.read(name) for name in archive.namelist()}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):

@@ -26,11 +26,10 @@ from audit_lib.report.pivot_tables import exposed_uses
 from audit_lib.report.publish.evidence_zip import packed
 from audit_lib.report.publish.publication import Publication, digested, prepare
 from audit_lib.report.publish.scratch import scratch_folder
-from audit_lib.report.publish.seal import seal
 from audit_lib.secrecy import guard
-from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.scrub import MARK
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, Keeper
+from audit_lib.secrecy.redact import MARK
+from audit_lib.secrecy.seal import seal
 
 ARTEFACTS = ("incident.ipynb", "incident.html", EVIDENCE, MANIFEST)
 SCHEMA = "audit_lib/incident/1"
@@ -77,7 +76,7 @@ def package(investigation: Investigation, more: Mapping[str, str]) -> bytes:
 
 def _blotted(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame without known values in its texts: a request may bear one in layers of escapes."""
-    return frame.astype(object).map(lambda cell: guard.blot(cell) if isinstance(cell, str) else cell)
+    return frame.astype(object).map(lambda cell: guard.scrub(cell) if isinstance(cell, str) else cell)
 
 
 def blotted_lines(content: bytes) -> int:
@@ -92,7 +91,7 @@ def search_package(content: bytes, investigation: Investigation, keeper: Keeper)
     made = searched(investigation, keeper, artefacts=1)
     with scratch_folder("audit-package-") as folder:
         (folder / EVIDENCE).write_bytes(content)
-        seal(folder, keeper, made.classes, made.plan)
+        seal(folder, keeper, made.classes)
 
 
 def _package_manifest(investigation: Investigation, contents: Mapping[str, bytes]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from audit_lib.report.publish.incident_evidence import manifest_head, package
 from audit_lib.report.publish.package import Package
 from audit_lib.report.publish.source_notebooks import source_notebook
 from audit_lib.secrecy import guard
-from audit_lib.secrecy.signature import EVIDENCE
+from audit_lib.secrecy.keeper import EVIDENCE
 
 
 def _files(investigation: Investigation, executed: nbformat.NotebookNode) -> Mapping[str, str | bytes]:

@@ -15,8 +15,8 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
 from audit_lib.base.cache_folder import user_cache
-from audit_lib.project.outside import LAYOUT
 from audit_lib.secrecy.kernel_pipe import HANDOFF
+from audit_lib.settings.outside import LAYOUT
 
 # What a kernel needs of our own environment; everything else may hold a secret.
 _KEPT = (

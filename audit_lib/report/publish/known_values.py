@@ -1,17 +1,16 @@
 """The values that a project's env files hold: read, held by the keeper, and guarded from then on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
-from audit_lib.project import GivenValues, Project
-from audit_lib.project.onboarding.choose_policy import choose_policy
-from audit_lib.project.policy import Policy
-from audit_lib.report.publish.value_classes import Classes, classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.seal import Classes, classify
 from audit_lib.secrets.env_files import read_env_sources
 from audit_lib.secrets.inventory import tabulate_inventory
+from audit_lib.settings import GivenValues, Policy, Project, choose_policy
 
 
 @dataclass(frozen=True)
@@ -43,3 +42,14 @@ def guard_values(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, projec
     classes = classes_of(keeper, inventory, policy, project.name)
     guard.install(keeper).classify(classes.sealed, classes.open, classes.public)
     return classes
+
+
+def classes_of(keeper: Keeper, inventory: pd.DataFrame, policy: Policy, project: str) -> Classes:
+    """The classes for a project by its name: what its policy and its places are called is public."""
+    places = (*inventory["environment"].unique(), *inventory["service"].unique())
+    return classify(keeper, inventory, public_text(policy, project, *map(str, places)))
+
+
+def public_text(policy: Policy, *names: str) -> str:
+    """What a report may say anyway: the policy's texts, and names of project, environments, services."""
+    return "\n".join([repr(replace(policy, path=Path())), *names])

@@ -15,11 +15,10 @@ from audit_lib.report.publish.atomic_folder import publishing
 from audit_lib.report.publish.evidence_zip import packed_folder
 from audit_lib.report.publish.publication import Content, Publication, guarded
 from audit_lib.report.publish.run_notebook import started
-from audit_lib.report.publish.seal import seal
 from audit_lib.secrecy import guard
-from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.keeper import MANIFEST, Keeper, signed
 from audit_lib.secrecy.kernel_pipe import Handoff
-from audit_lib.secrecy.signature import MANIFEST, signed
+from audit_lib.secrecy.seal import seal
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def publish(
         if package.packed:
             _write(folder, {package.packed: packed_folder(folder)})
         progress("searching the report", 0, 1)
-        seal(folder, keeper, classes, made.plan)
+        seal(folder, keeper, classes)
     return made
 
 

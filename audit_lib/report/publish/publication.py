@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from audit_lib.base.errors import Refused
-from audit_lib.project.policy import Policy
-from audit_lib.report.publish.seal import SealPlan, plan
-from audit_lib.report.publish.value_classes import Classes, classes_of
+from audit_lib.report.publish.known_values import classes_of
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.seal import Classes, SealPlan, plan
+from audit_lib.settings import Policy
 
 Content = TypeVar("Content")
 

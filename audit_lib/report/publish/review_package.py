@@ -12,7 +12,6 @@ from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.json_text import to_json
 from audit_lib.report.owner_text import owner_text
 from audit_lib.report.page import page
-from audit_lib.report.publish.extract_text import texts_of_pdf
 from audit_lib.report.publish.package import Package
 from audit_lib.report.publish.publication import Publication, digested
 from audit_lib.report.publish.reviewed import NOTEBOOK
@@ -22,7 +21,7 @@ from audit_lib.report.report_json import report_record
 from audit_lib.report.report_pdf import report_pdf
 from audit_lib.rotation.calendar_file import calendar_text
 from audit_lib.rotation.schedule import tabulate_schedule
-from audit_lib.secrecy.signature import EVIDENCE
+from audit_lib.secrecy.keeper import EVIDENCE
 
 SCHEMA = "audit_lib/manifest/1"
 _INPUTS = ("source", "kind", "environment", "service", "size_bytes", "sha256", "keyed_digest")
@@ -72,10 +71,8 @@ def _files(audit: Audit, executed: nbformat.NotebookNode) -> Mapping[str, str | 
 
 
 def _beside(audit: Audit) -> Mapping[str, str | bytes]:
-    printed = report_pdf(audit)
-    texts_of_pdf(printed)  # the seal reads it again at the end, which then takes no time
     return {
-        "report.pdf": printed,
+        "report.pdf": report_pdf(audit),
         "owner.md": owner_text(audit),
         "report.json": to_json(report_record(audit)),
         "findings.csv": to_csv(audit.tables["findings"]),

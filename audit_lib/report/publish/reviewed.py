@@ -5,8 +5,7 @@ from dataclasses import replace
 
 from audit_lib.findings.audit import Audit
 from audit_lib.report.publish.publication import Publication, prepare
-from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.signature import EVIDENCE, MANIFEST
+from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, Keeper
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from audit_lib.base.files import Unreadable, read_source
-from audit_lib.project import EnvSource
+from audit_lib.settings import EnvSource
 
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 MAX_NAMES = 2_000

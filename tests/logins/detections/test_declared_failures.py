@@ -12,7 +12,7 @@ from audit_lib.logins import auth_failures
 from audit_lib.logs.formats import load_formats
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.small_logs import Ask, detections, line, verdicts
 
 EVIL, HOUR = "203.0.113.9", 3600
@@ -66,11 +66,11 @@ def test_an_alert_counts_declared_statuses(tmp_path: Path) -> None:
     )
     (tmp_path / "app.log").write_text(text, "utf-8")
     (tmp_path / "audit.toml").write_text('[[log]]\npattern = "app.log"\n', "utf-8")
-    (tmp_path / "policy.toml").write_text(
+    (tmp_path / "own.toml").write_text(
         'name = "own"\nextends = "generic"\n[detections.failure]\nstatuses = [400]\n', "utf-8"
     )
     given = ["failures", "--alerts", "--since", "30m", "--project", str(tmp_path)]
-    result = CliRunner().invoke(main, [*given, "--policy", str(tmp_path / "policy.toml")])
+    result = CliRunner().invoke(main, [*given, "--policy", str(tmp_path / "own.toml")])
     assert "FIRED    failed authentication: 10" in result.stdout
     assert result.exit_code == 3
 

@@ -7,7 +7,7 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logins.detections import DETECTIONS, detection_policy
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import bundled_policy
 
 
 def test_detections_stand_in_their_order() -> None:
@@ -37,7 +37,6 @@ NAMED = {"definition": "x", "source": "y"}
 @pytest.mark.parametrize(
     ("table", "faults"),
     [
-        ("text", ["must be a table"]),
         ({"A21": {}}, ["has an unknown key A21"]),
         ({"A17": {"definition": "x", "source": "y", "failures": 3}}, ["has an unknown key failures"]),
         ({"A8": {"days": "30"}}, ["days must be a number", "has no definition", "has no source"]),
@@ -58,7 +57,7 @@ NAMED = {"definition": "x", "source": "y"}
 )
 def test_faults_of_the_table_are_told_at_once(table: Any, faults: list[str]) -> None:
     """Each fault of [detections] is named with its place, none hides another."""
-    policy = replace(bundled_policy("generic"), options={"detections": table})
+    policy = replace(bundled_policy("generic"), detections=table)
     with pytest.raises(BadInput) as error:
         detection_policy(policy)
     told = sorted(fault.text for fault in error.value.faults)

@@ -60,9 +60,9 @@ def test_an_alert_on_messages_needs_their_wording(known: bool, code: int, tmp_pa
     (tmp_path / "audit.toml").write_text(log, "utf-8")
     words = 'known_messages = ["database_failure"]\n' if known else ""
     alert = '[[alerts]]\nname = "database"\nkinds = ["database_failure"]\n'
-    (tmp_path / "policy.toml").write_text(f'name = "own"\n[detections]\n{words}{alert}', "utf-8")
+    (tmp_path / "own.toml").write_text(f'name = "own"\n[detections]\n{words}{alert}', "utf-8")
     given = ["failures", "--alerts", "--since", "30m", "--project", str(tmp_path)]
-    result = CliRunner().invoke(main, [*given, "--policy", str(tmp_path / "policy.toml")])
+    result = CliRunner().invoke(main, [*given, "--policy", str(tmp_path / "own.toml")])
     assert result.exit_code == code
     assert ("quiet    database" in result.stdout) == known
     assert ("alert database: not known: no message of the kind" in result.stderr) != known

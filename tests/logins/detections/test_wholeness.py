@@ -11,7 +11,7 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.logins.detections.wholeness import doubts
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import LogSource, Project
+from audit_lib.settings import LogSource, Project
 from tests.support.small_logs import START, Ask, detections
 
 DAY, API = 86400, "/api/positions"

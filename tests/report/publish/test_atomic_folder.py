@@ -99,7 +99,7 @@ WRITER = """
 import sys, time
 from pathlib import Path
 from audit_lib.report.publish import atomic_folder as publish
-from audit_lib.secrecy.signature import MANIFEST
+from audit_lib.secrecy.keeper import MANIFEST
 from tests.report.publish.test_atomic_folder import _write
 out, exchange = Path(sys.argv[1]), sys.argv[2] == "True"
 if not exchange:

@@ -14,8 +14,8 @@ from audit_lib.base.errors import Refused
 from audit_lib.incident.question import Question
 from audit_lib.investigation import investigate
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.project import load_project
 from audit_lib.report.publish.incident_evidence import search_package
+from audit_lib.settings import load_project
 from tests.support.paths import ROOT
 from tests.support.planted_incidents import AS_OF, plant
 from tests.support.sample_copy import write_sample
@@ -45,7 +45,7 @@ def test_a_live_session_packs_its_notes(tmp_path: Path) -> None:
     note = f'report.note("it begins here", "{place}")'
     write = f'report.write_package(investigation, "{tmp_path / "out"}", "live.ipynb")'
     window = {"since": "2026-08-19", "until": "2026-08-22", "policy": "generic"}
-    assert b'policy = "policy.toml"' in (tmp_path / "sample" / "audit.toml").read_bytes()
+    assert b'extends = "paiid"' in (tmp_path / "sample" / "audit.toml").read_bytes()
     run_live(tmp_path, note, write, project=str(tmp_path / "sample"), **window)
     with zipfile.ZipFile(tmp_path / "out" / "evidence.zip") as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}

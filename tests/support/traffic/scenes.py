@@ -13,8 +13,7 @@ from audit_lib.ledger import Draft, Ledger, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.logins.detections import Traffic, detect, detection_policy, gather, tabulate
 from audit_lib.logs.project_logs import read_logs
-from audit_lib.project import Project
-from audit_lib.project.policy import bundled_policy
+from audit_lib.settings import Project, bundled_policy
 from tests.support.small_logs import DECLARED_LOG
 from tests.support.traffic.background import DAY, HOUR, Line, ordinary
 from tests.support.traffic.incidents import ATTACKS, Plant, Truth, broken, silent, storm

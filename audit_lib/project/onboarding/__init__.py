@@ -1,1 +1,0 @@
-"""What a project is, from the names that its files hold: its policy, or a first one."""

@@ -1,0 +1,33 @@
+"""What is audited, and against what: audit.toml and the policy that it extends.
+
+`models` says what may be written and what the audit makes of it, `load` reads it; `discover` and
+`first_file` find out what nobody wrote yet, `code_reads` and `platform_files` what the project's files say.
+"""
+
+from audit_lib.settings.fields import (
+    ALIASES as ALIASES,
+    ENVIRONMENTS as ENVIRONMENTS,
+    LOADERS as LOADERS,
+    environment_name as environment_name,
+)
+from audit_lib.settings.load import (
+    bundled_policy as bundled_policy,
+    choose_policy as choose_policy,
+    instant_of as instant_of,
+    load_policy as load_policy,
+    load_project as load_project,
+)
+from audit_lib.settings.models import (
+    AlertRule as AlertRule,
+    Consumer as Consumer,
+    DeploySource as DeploySource,
+    EnvSource as EnvSource,
+    EvidenceSource as EvidenceSource,
+    GivenValues as GivenValues,
+    Login as Login,
+    LogSource as LogSource,
+    Policy as Policy,
+    Project as Project,
+    SecretRule as SecretRule,
+    StoreDate as StoreDate,
+)

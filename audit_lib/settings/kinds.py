@@ -1,0 +1,85 @@
+"""What a variable is likely to be, a secret or a setting, by its name and what its values look like."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from fnmatch import translate
+from functools import cache
+from pathlib import Path
+
+from audit_lib.secrecy import value_questions as values
+from audit_lib.settings.models import Policy
+
+_DATA = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
+_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["families"])
+_WORDS = {key: frozenset(words.split()) for key, words in _DATA.items() if key != "families"}
+# Names of what a provider issues.
+_ISSUED = re.compile(r"(.+)_(?:API_?KEY|CLIENT_SECRET|BOT_TOKEN|SECRET_ACCESS_KEY)(?:_?\d{1,9})?")
+# What a value can be: the first that holds, else text, which may be either.
+_FORMS = {
+    "no value": values.is_no_value,
+    "URL with password": values.has_password,
+    "generated": values.looks_generated,
+    "plain": values.is_plain,
+}
+
+
+def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
+    """The form of a value that is known only by the answers to questions about it."""
+    return next((form for form, question in _FORMS.items() if ask(question)), "text")
+
+
+def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
+    """Kind (secret, identifier or setting) and component: in an address the password is the secret.
+
+    A value that can only be a setting makes a setting of all but what only a secret is called.
+    """
+    seen = set(forms) - {"no value"}
+    only_plain = bool(seen) and seen <= {"plain"}
+    if "URL with password" in seen:
+        return "secret", "password"
+    if is_public(name, policy) or _matches(name, _WORDS["not_secret"]):
+        return "setting", "whole"
+    parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
+    named = _matches(name, policy.secret_names)
+    if _matches(name, policy.secret_url_names) and not named:
+        # A connection string that is no store's holds its key as one of several fields, as Azure's does.
+        store = "password" if _WORDS["stores"] & parts else ""
+        held = store or ("whole" if {"CONNECTION", "STRING"} <= parts else "")
+        return ("secret", held) if held and not only_plain else ("setting", "whole")
+    if named and (_WORDS["sure"] & parts or not only_plain):
+        return "secret", "whole"
+    if _matches(name, _WORDS["identifiers"]):
+        return "identifier", "whole"
+    return ("secret" if "generated" in seen else "setting"), "whole"
+
+
+def is_public(name: str, policy: Policy) -> bool:
+    """Whether a provider publishes what a variable holds, as Sentry's DSN and PostHog's project key."""
+    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
+    return _matches(name, policy.public_names) or (bare != name and _matches(bare, policy.public_names))
+
+
+def is_issued(name: str, application: str) -> bool:
+    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
+    found = _ISSUED.fullmatch(name.upper())
+    own = _WORDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
+    return found is not None and not own.issuperset(found[1].split("_"))
+
+
+def of_one_store(one: str, other: str) -> bool:
+    """Whether two names are of one kind of store: POSTGRES_PASSWORD and DATABASE_URL are."""
+    first, second = set(one.upper().split("_")), set(other.upper().split("_"))
+    return any(first & family and second & family for family in _FAMILIES)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, without a number at its end, matches one of the patterns."""
+    bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
+    return _any_of(tuple(patterns)).match(bare) is not None
+
+
+@cache
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # An env file can hold thousands of names: they are compared with one expression.
+    return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")

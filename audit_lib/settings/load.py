@@ -1,0 +1,340 @@
+"""Reads audit.toml with the policy that it extends, a policy of the reviewer's own, a guide's rules."""
+
+import os
+from dataclasses import fields, replace
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from audit_lib.base.bounded_toml import parse_toml
+from audit_lib.base.clock import parse_instant
+from audit_lib.base.errors import BadInput, Fault
+from audit_lib.base.reviewer_state import recall, remember
+from audit_lib.base.toml_table import read_text_file, shown_name
+from audit_lib.settings.code_reads import code_variables, env_variables
+from audit_lib.settings.discover import discover
+from audit_lib.settings.models import Policy, Project, SecretRule
+from audit_lib.settings.outside import (
+    LAYOUT,
+    allowed_folders,
+    given_layout,
+    leads_out,
+    link_faults,
+    project_name,
+)
+from audit_lib.settings.validate import KEYS, MOVED, checked, cross_faults, detection_faults, unknown_key
+
+POLICIES = Path(__file__).with_name("policies")
+PLACES = ("audit.toml", ".audit/audit.toml")
+DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
+OLD_POLICIES = ("policy.toml", ".audit/policy.toml")
+GENERIC = "generic"
+# The keys of audit.toml that say where things are; all others say what is demanded.
+PLACE_KEYS = {
+    *(
+        "name",
+        "extends",
+        "guide",
+        "environments",
+        "env",
+        "log",
+        "log_formats",
+        "deploys",
+        "evidence",
+        "exports",
+    ),
+    *("leavers", "breaches", "access_log", "may_look", "logins", "time_zone", "pinned_as_of", "key"),
+}
+JOINED = (
+    "placeholders",
+    "public_prefixes",
+    "public_names",
+    "secret_names",
+    "secret_url_names",
+    "compromised",
+)
+NOT_INHERITED = ("name", "title", "recognised_by", "recognised_at_least")
+_FOR_SAMPLES = (
+    'key = "demo" and pinned_as_of are for a sample that `audit-lib sample` wrote for this user and home: '
+    "remove both, or write the sample anew"
+)
+_SAMPLES = "samples"  # under this name they are remembered
+Table = dict[str, Any]
+
+
+# ---- The policy: what is demanded ----
+
+
+def bundled_names() -> tuple[str, ...]:
+    """The names of the policies that come with the program."""
+    return tuple(sorted(path.stem for path in POLICIES.glob("*.toml")))
+
+
+@cache
+def bundled_policy(name: str) -> Policy:
+    """A policy that comes with the program, by its name; `BadInput` if no policy has that name."""
+    if name not in bundled_names():
+        names = ", ".join(bundled_names())
+        raise BadInput.at(f"policy {shown_name(name)}", f"is not a bundled policy: {names}")
+    return load_policy(POLICIES / f"{name}.toml")
+
+
+def load_policy(path: Path, place: str = "") -> Policy:
+    """The policy of a TOML file, with the bundled one that it extends; `BadInput` with all of its faults.
+
+    `place` names the file in faults and defaults to its own name.
+    """
+    place = place or path.name
+    content = read_text_file(path, place)
+    table = parse_toml(content, place)
+    return _policy(table, path, place, sha256(content).hexdigest())
+
+
+def _policy(table: Table, path: Path, place: str, digest: str) -> Policy:
+    faults: list[Fault] = []
+    whole = _extended(table, _base(table, path, place, faults))
+    faults += detection_faults(table.get("detections", {}), _table(GENERIC).get("detections", {}), place)
+    policy = checked(Policy, whole, place, faults)
+    if policy and not faults:
+        faults = cross_faults(policy, place)
+    if not policy or faults:
+        raise BadInput(faults)
+    stated = {name: rf"\A(?:{pattern})\Z" for name, pattern in policy.formats.items()}
+    rules = tuple(_with_periods(rule, policy) for rule in policy.secrets)
+    return replace(policy, path=path, sha256=digest, formats=stated, secrets=rules)
+
+
+def _base(table: Table, path: Path, place: str, faults: list[Fault]) -> Table:
+    """The table of the bundled policy that another extends: the generic one, if it names none."""
+    name = table.get("extends", "" if path.parent == POLICIES else GENERIC)
+    if path == POLICIES / f"{GENERIC}.toml":
+        return {}
+    if name not in bundled_names():
+        faults.append(Fault(place, f"extends must be one of {', '.join(bundled_names())}"))
+        name = GENERIC
+    return _table(name)
+
+
+@cache
+def _table(name: str) -> Table:
+    """The table of a bundled policy, with what it extends."""
+    table = parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
+    return _extended(table, _table(table["extends"])) if "extends" in table else table
+
+
+def _extended(own: Table, base: Table) -> Table:
+    """The own keys over those below: lists of patterns are joined, blocks and tables laid over by name."""
+    whole = {key: value for key, value in base.items() if key not in NOT_INHERITED} | own
+    for key in base.keys() & own.keys():
+        under, over = base[key], own[key]
+        if isinstance(under, dict) and isinstance(over, dict):
+            whole[key] = _extended(over, under)
+        elif key in (*JOINED, "compromised") and isinstance(over, list):
+            whole[key] = [*over, *(one for one in under if one not in over)]
+        elif key in ("secret", "consumer") and isinstance(over, list):
+            whole[key] = _laid_over(over, under)
+    return whole
+
+
+def _laid_over(own: list[Any], base: list[Table]) -> list[Any]:
+    """The own blocks, each over that of its name, then those below whose names they do not have."""
+    under = {block["name"]: block for block in base}
+    found: list[Any] = []
+    for block in own:
+        below = under.get(str(block.get("name")), {}) if isinstance(block, dict) else {}
+        no_period = isinstance(block, dict) and (
+            block.get("exempt") or block.get("kind", "secret") != "secret"
+        )
+        dropped = ("max_age_days",) if no_period else ()
+        found.append({key: below[key] for key in below if key not in dropped} | block if below else block)
+    names = {str(block.get("name")) for block in own if isinstance(block, dict)}
+    return found + [block for name, block in under.items() if name not in names]
+
+
+def _with_periods(rule: SecretRule, policy: Policy) -> SecretRule:
+    """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
+    stated = rule.max_age_days is not None
+    exempt = rule.exempt or rule.kind != "secret" or (rule.public and not stated)
+    return replace(
+        rule,
+        max_age_days=None if exempt else rule.max_age_days or policy.default_max_age_days,
+        period_stated=stated,
+        strict_max_age_days=None if exempt else policy.strict_max_age_days,
+    )
+
+
+# ---- The project: where its evidence is ----
+
+
+def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False) -> Project:
+    """The project in a folder; `BadInput` with every fault of its audit.toml.
+
+    AUDIT_TOML names one outside that is read in its place: what the project says of itself then counts for
+    nothing. Without an audit.toml (in the folder or its .audit/) the default layout is assumed, and env-like
+    files and logs are discovered beside it. `sample` says that the caller has just built it as a sample.
+    """
+    try:
+        root = root.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        raise BadInput.at("project", "does not exist or cannot be reached") from None
+    if not root.is_dir():
+        raise BadInput.at("project", "is not a folder")
+    folders, given = allowed_folders(root), given_layout(root)
+    found = [] if given else [place for place in PLACES if os.path.lexists(root / place)]
+    if len(found) == 2:
+        raise BadInput.at("audit.toml", "exists twice, in the project and in its .audit/: keep one")
+    if not given:
+        _refuse_old_policy(root)
+    if not found and not given:
+        layout = _layout(DEFAULT_LAYOUT, DEFAULT_LAYOUT.name, root)
+        return replace(discover(layout), ledger=ledger)
+    if found and leads_out(found[0], root):
+        raise BadInput.at(found[0], "leads out of the project through a symbolic link")
+    place, path = (LAYOUT, given) if given else (found[0], root / found[0])
+    layout = _layout(path, place, root, links=True)
+    if layout.key and not (sample or (place == "audit.toml" and is_sample(root))):
+        # Else whoever may commit to a project could sign its ledger, and stop its clock.
+        raise BadInput.at(place, _FOR_SAMPLES)
+    return replace(layout, configured=True, ledger=ledger, log_folders=folders)
+
+
+def _layout(path: Path, place: str, root: Path, *, links: bool = False) -> Project:
+    """The project that a layout file describes; `BadInput` with every fault of the file.
+
+    Of an assumed layout `links` are no fault: nobody named them, and reading refuses them one by one.
+    """
+    content = read_text_file(path, place)
+    table = parse_toml(content, place)
+    faults: list[Fault] = []
+    places = {key: value for key, value in table.items() if key in PLACE_KEYS}
+    demands = {key: value for key, value in table.items() if key not in PLACE_KEYS}
+    named = places | {"name": places.get("name") or project_name(root)}
+    zone = places.get("time_zone")
+    if zone and isinstance(places.get("log"), list):
+        blocks = places["log"]
+        named["log"] = [{"time_zone": zone, **log} if isinstance(log, dict) else log for log in blocks]
+    project = checked(Project, named, place, faults)
+    base = _base(table, path, place, faults)
+    checked(Policy, {"name": "x"} | _extended(demands, base), place, faults)
+    faults += detection_faults(demands.get("detections", {}), _table(GENERIC).get("detections", {}), place)
+    if project and project.pinned_as_of and not project.key:
+        # Else any project could stop its clock, and no secret would ever be too old.
+        faults.append(Fault(place, 'pinned_as_of is only for a sample, with key = "demo"'))
+    if project and links and not faults:
+        faults += link_faults(project, root, place)
+    if not project or faults:
+        raise BadInput(faults)
+    logs = tuple(
+        replace(log, time_zone=log.time_zone or "UTC", zone_declared=bool(log.time_zone))
+        for log in project.log_sources
+    )
+    return replace(
+        project,
+        root=root,
+        log_sources=logs,
+        logins=tuple(replace(login, added=True) for login in project.logins),
+        zone_declared="time_zone" in places,
+        layout=path,
+        layout_sha256=sha256(content).hexdigest(),
+        demands=demands,
+    )
+
+
+def _refuse_old_policy(root: Path) -> None:
+    """Raises `BadInput` for a policy.toml of before 0.3.0, with the new place of each of its keys."""
+    for place in OLD_POLICIES:
+        if not os.path.lexists(root / place) or leads_out(place, root):
+            continue
+        faults = [Fault(place, "is not read any more: its keys belong into audit.toml. Then remove it")]
+        for key in parse_toml(read_text_file(root / place, place), place):
+            faults.append(Fault(place, _new_place(key)))
+        raise BadInput(faults)
+
+
+def _new_place(key: str) -> str:
+    if key in MOVED:
+        return f"{key} {MOVED[key]}"
+    if key in ("name", "title"):
+        return f"{key} is left out: audit.toml has a name"
+    known = key in {KEYS.get(one.name, one.name) for one in fields(Policy)} | KEYS.keys()
+    return f"{key} goes into audit.toml as it is" if known else unknown_key(key, [])
+
+
+def is_configured(root: Path) -> bool:
+    """Whether a folder has an audit.toml, or one was given for it."""
+    return bool(given_layout(root)) or any(os.path.lexists(root / place) for place in PLACES)
+
+
+def instant_of(project: Project, as_of: str) -> datetime:
+    """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
+    if as_of:
+        return parse_instant(as_of, "as_of")
+    if project.pinned_as_of:
+        return parse_instant(project.pinned_as_of, "audit.toml: pinned_as_of")
+    raise BadInput.at("as_of", "is required: a date such as 2026-09-30")
+
+
+# ---- Which policy a project is audited by ----
+
+
+def choose_policy(project: Project, override: str = "") -> Policy:
+    """The policy that `--policy` names, bundled or a file; else what audit.toml demands over what it extends.
+
+    An audit.toml that extends nothing extends the bundled policy that recognises the project by its
+    variables' names, else the generic one. The logins that audit.toml adds are in it, too.
+    """
+    policy = _chosen(project, override)
+    if both := {login.name for login in policy.logins} & {login.name for login in project.logins}:
+        raise BadInput.at("audit.toml", f"has the login {min(both)}, which the policy has")
+    return replace(policy, logins=policy.logins + project.logins)
+
+
+def _chosen(project: Project, override: str) -> Policy:
+    if override:
+        return (
+            bundled_policy(override) if override in bundled_names() else load_policy(Path(override), override)
+        )
+    base = project.extends or _recognised(project)
+    if not project.demands or project.layout is None:
+        return bundled_policy(base)
+    demands = {**project.demands, "name": project.name, "extends": base}
+    return _policy(demands, project.layout, project.layout.name, project.layout_sha256)
+
+
+def _recognised(project: Project) -> str:
+    others = [bundled_policy(name) for name in bundled_names() if name != GENERIC]
+    telling = {name for policy in others for name in policy.recognised_by}
+    held = set(env_variables(project))
+    # The code is searched only where the env files and examples do not tell: it takes longer.
+    return _known(others, held) or _known(others, held | set(code_variables(project, telling))) or GENERIC
+
+
+def _known(policies: list[Policy], names: set[str]) -> str:
+    for policy in policies:
+        known = set(policy.recognised_by)
+        if known and len(known & names) >= min(policy.recognised_at_least, len(known)):
+            return policy.name
+    return ""
+
+
+# ---- Samples: only folders that this program wrote may use the public key and a pinned date ----
+
+
+def remember_sample(folder: Path) -> bool:
+    """Whether the folder is remembered as a sample; those that are gone are forgotten."""
+    root = folder.resolve()
+    kept = {place: identity for place, identity in recall(_SAMPLES).items() if Path(place).is_dir()}
+    return remember(_SAMPLES, kept | {str(root): _identity(root)})
+
+
+def is_sample(root: Path) -> bool:
+    """Whether this very folder, with the audit.toml that it had, was written here as a sample."""
+    return bool(recall(_SAMPLES).get(str(root)) == _identity(root))
+
+
+def _identity(root: Path) -> str:
+    # A file system gives the inode of a folder that was removed to the next one: it is not enough.
+    facts, text = root.stat(), read_text_file(root / "audit.toml", "audit.toml")
+    return f"{facts.st_dev}:{facts.st_ino}:{sha256(text).hexdigest()}"

@@ -1,1 +1,0 @@
-"""Tests of what configuration files say of secrets."""

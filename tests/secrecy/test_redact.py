@@ -1,0 +1,151 @@
+"""Known values are removed from text in every form and wherever a stream cuts them."""
+
+import io
+import random
+from pathlib import Path
+
+import pytest
+
+from audit_lib.secrecy.forms import forms
+from audit_lib.secrecy.guard import Guard, GuardedStream
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.redact import MARK, Redactor, Tail, redact_named
+from tests.support.fakes import fake_value
+
+VALUE = fake_value("scrub")
+PASSWORD = fake_value("scrub password", 14) + "&\"'$é/"
+
+
+def _redactor(*values: str, strong: bool = False, public: str = "") -> Redactor:
+    named = {str(number): value for number, value in enumerate(values)}
+    return Redactor(named, named if strong else (), public)
+
+
+@pytest.mark.parametrize("value", [VALUE, PASSWORD], ids=["token", "password"])
+def test_every_form_is_removed(value: str) -> None:
+    """Each form is overwritten, and what stands around it stays."""
+    redactor = _redactor(value)
+    for name, form in forms(value):
+        clean = redactor.binary(b"before " + form + b" after")
+        assert form not in clean, name
+        assert clean.startswith(b"before ")
+        assert clean.endswith(b" after")
+
+
+DISGUISED = {
+    "colour codes": f"\x1b[31m{VALUE[:20]}\x1b[0m{VALUE[20:]}",
+    "wrapped lines": f"{VALUE[:15]}\n    {VALUE[15:]}",
+    "a colour code and a line break": f"{VALUE[:10]}\x1b[0m\n{VALUE[10:]}",
+    "print(*value)": " ".join(VALUE),
+    "print(*bytes)": " ".join(map(str, VALUE.encode())),
+    "twice escaped for a URL": "%25" + "%25".join(f"{byte:02x}" for byte in VALUE.encode()),
+    "escaped for JSON": "".join(f"\\u{ord(sign):04x}" for sign in VALUE),
+    "as HTML numbers": "".join(f"&#{ord(sign)};" for sign in VALUE),
+}
+
+
+@pytest.mark.parametrize("disguised", DISGUISED.values(), ids=DISGUISED.keys())
+def test_a_disguised_value_is_removed(disguised: str) -> None:
+    """Layout and layers of escapes do not hide a value; the lines beside it stay."""
+    clean = _redactor(VALUE).text(f"one\n{disguised}\ntwo\n")
+    assert MARK in clean
+    assert clean.startswith("one\n")
+    assert clean.endswith("two\n")
+    assert not _shares_run(clean, VALUE, 5)
+    assert not _shares_run(clean.replace(" ", ""), VALUE, 5)
+
+
+def test_values_in_a_structure_are_removed() -> None:
+    """A value is found wherever a message holds it: keys, lists, numbers, bytes; short ones are left."""
+    number = 4_815_162_342_108
+    redactor = _redactor(VALUE, str(number), "abc1234")
+    message = {VALUE: [VALUE, {"deep": (VALUE, 1)}], "number": number, "flag": True, "raw": VALUE.encode()}
+    clean = redactor.tree(message)
+    assert VALUE not in repr(clean)
+    assert clean["number"] == MARK
+    assert clean["flag"] is True
+    assert redactor.text("abc1234") == "abc1234"
+    assert redactor.texts(["x", f"a {VALUE}"]) == {f"a {VALUE}": f"a {MARK}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ('{"password":"hunter2secret","n":1}', f'{{"password":"{MARK}","n":1}}'),
+        ("{'api_key': 'abcd1234', 'x': 2}", f"{{'api_key': '{MARK}', 'x': 2}}"),
+        ("PASSWORD = hunter2", f"PASSWORD = {MARK}"),
+        ('"log": "{\\"token\\": \\"abc def\\"}"', f'"log": "{{\\"token\\": \\"{MARK}\\"}}"'),
+        ("GET /reset?token=abc&x=1", f"GET /reset?token={MARK}&x=1"),
+        ("DB_PASSWORD: two words", f"DB_PASSWORD: {MARK} words"),
+        ("Authorization: Bearer abcdefgh.ijkl", f"Authorization: Bearer {MARK}"),
+        ("postgres://app:hunter2@db/x", f"postgres://app:{MARK}@db/x"),
+        ("input_value='abc', input_type=str", f"input_value='{MARK}', input_type=str"),
+        ("Login failed for user bob", "Login failed for user bob"),
+        ("3 tokens were seen", "3 tokens were seen"),
+    ],
+)
+def test_what_stands_beside_a_name_of_a_secret_is_removed(text: str, redacted: str) -> None:
+    """Unknown values in JSON, dicts, assignments and URLs; other text stays."""
+    assert redact_named(text) == redacted
+
+
+@pytest.mark.parametrize("flushes", [False, True], ids=["one stream", "other messages between"])
+@pytest.mark.parametrize("strong", [False, True])
+def test_any_split_of_a_stream_hides_the_value(flushes: bool, strong: bool) -> None:
+    """However a stream is cut, no more than a harmless beginning comes out; all else is kept."""
+    generator = random.Random("splits")
+    text = f"one {VALUE} two{VALUE[:5]} {PASSWORD}{VALUE}\nend"
+    redactor = _redactor(VALUE, PASSWORD, strong=strong)
+    whole = redactor.text(text)
+    for _ in range(100):
+        cuts = sorted(generator.choices(range(len(text)), k=generator.randint(1, 9)))
+        tail, pieces = Tail(), []
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+            pieces.append(tail.feed(redactor, text[start:end]))
+            if flushes and generator.random() < 0.5:
+                pieces.append(tail.flush(redactor))
+        pieces.append(tail.flush(redactor))
+        out = "".join(pieces)
+        assert not _shares_run(out, VALUE, 6), cuts
+        assert not _shares_run(out, PASSWORD, 6), cuts
+        if not flushes:
+            assert out == whole
+
+
+def test_text_that_ends_like_a_value_comes_out_in_the_end() -> None:
+    """Up to three held characters are given back unchanged; more could be a value's and are not."""
+    for length, expected in ((2, VALUE[:2]), (9, MARK)):
+        tail = Tail()
+        assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == "x"
+        assert tail.pending
+        assert tail.flush(_redactor(VALUE)) == expected
+
+
+def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
+    """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error."""
+    beneath = io.StringIO()
+    stream = GuardedStream(lambda: _redactor(VALUE), beneath)
+    for word in (*VALUE, "\n"):
+        print(word, end=" ", file=stream)
+    assert beneath.getvalue() == f"{MARK} \n"
+    print("Name? ", end="", flush=True, file=stream)
+    assert beneath.getvalue().endswith("Name? ")
+    with (tmp_path / "beneath").open("w", encoding="utf-8") as file:
+        closed = GuardedStream(lambda: _redactor(VALUE), file)
+    closed.close()
+    assert closed.closed
+
+
+def test_forgetting_forgets() -> None:
+    """A second keeper of the same size is another keeper; what was forgotten is text like any other."""
+    guard, keepers = Guard(), [Keeper(Key.throw_away()) for _ in range(2)]
+    values = [keeper.take(fake_value(number)) and fake_value(number) for number, keeper in enumerate(keepers)]
+    for keeper, value in zip(keepers, values, strict=True):
+        guard.watch(keeper)
+        assert guard.redactor().text(value) == MARK
+        guard.forget()
+        assert guard.redactor().text(value) == value
+
+
+def _shares_run(text: str, value: str, length: int) -> bool:
+    return any(value[start : start + length] in text for start in range(len(value) - length + 1))

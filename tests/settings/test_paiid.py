@@ -1,0 +1,102 @@
+"""The policy of PaiiD against the guide that it states: names, lines, numbers and addresses."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from audit_lib.settings import SecretRule, bundled_policy
+
+GUIDE = Path("shared/spec/secret-management-guide.md")  # beside the repository, not in it
+POLICY = bundled_policy("paiid")
+REQUIRED = [
+    "API_TOKEN",
+    "TRADIER_API_KEY",
+    "TRADIER_ACCOUNT_ID",
+    "ALPACA_PAPER_API_KEY",
+    "ALPACA_PAPER_SECRET_KEY",
+    "DATABASE_URL",
+    "JWT_SECRET_KEY",
+    "NEXT_PUBLIC_API_TOKEN",
+    "NEXT_PUBLIC_BACKEND_API_BASE_URL",
+    "NEXT_PUBLIC_ANTHROPIC_API_KEY",
+]
+OPTIONAL = ["ANTHROPIC_API_KEY", "GITHUB_WEBHOOK_SECRET", "REDIS_URL", "SENTRY_DSN"]
+
+
+@pytest.fixture(scope="module")
+def guide() -> list[str]:
+    """The guide's lines, the first at index 1."""
+    for folder in Path(__file__).resolve().parents:
+        found = folder / GUIDE
+        if found.is_file():
+            return ["", *found.read_text("utf-8").splitlines()]
+    pytest.skip("the guide is not here")
+
+
+def test_all_variables_of_the_guide_are_there() -> None:
+    """Seven of the backend, three of the frontend, four optional, and the setting named beside the lists."""
+    assert [rule.name for rule in POLICY.secrets] == [*REQUIRED, *OPTIONAL, "STRICT_SECRET_VALIDATION"]
+    assert [rule.name for rule in POLICY.secrets if rule.required == "always"] == REQUIRED
+    assert [rule.service for rule in POLICY.secrets].count("frontend") == 3
+    kinds = {rule.name: rule.kind for rule in POLICY.secrets if rule.kind != "secret"}
+    assert kinds == {
+        "TRADIER_ACCOUNT_ID": "identifier",
+        "NEXT_PUBLIC_BACKEND_API_BASE_URL": "setting",
+        "STRICT_SECRET_VALIDATION": "setting",
+    }
+
+
+def test_the_lines_are_those_of_this_guide(guide: list[str]) -> None:
+    """The policy names the digest of the very text that its line numbers refer to."""
+    text = "\n".join(guide[1:])
+    assert POLICY.guide_sha256 in {sha256((text + end).encode()).hexdigest() for end in ("", "\n")}
+
+
+@pytest.mark.parametrize("rule", POLICY.secrets, ids=lambda rule: rule.name)
+def test_each_fact_stands_in_the_lines_cited(rule: SecretRule, guide: list[str]) -> None:
+    """Name, lengths, period, address and pairing stand in the lines that the policy cites for them."""
+
+    def said(fact: str) -> str:
+        return "\n".join(guide[line] for line in rule.cited(fact))
+
+    assert rule.name in said("entry") or rule.name == "STRICT_SECRET_VALIDATION"
+    assert rule.name in said("platform") or not rule.cited("platform")
+    if rule.min_length and rule.cited("length"):
+        assert re.search(rf"\b{rule.min_length}\b", said("length"))
+    if rule.period_stated:
+        assert all(f" {rule.max_age_days} days" in guide[line] for line in rule.cited("period"))
+    else:
+        assert not rule.cited("period")
+    if rule.obtain.startswith("https://"):
+        assert rule.obtain in said("obtain") or rule.name == "ALPACA_PAPER_SECRET_KEY"
+    if rule.generate and "token_" in rule.generate:
+        assert all(rule.generate in guide[line] for line in rule.cited("generate"))
+    for value in rule.expected.values():
+        assert value in said("expected")
+    for other in rule.equals:
+        assert other in said("pairing")
+
+
+def test_every_line_cited_says_something(guide: list[str]) -> None:
+    """No cited line is blank, a rule or a fence, and none lies beyond the guide's end."""
+    for rule in POLICY.secrets:
+        for line in rule.guide_lines:
+            assert re.search(r"[A-Za-z]{3}", guide[line]), (rule.name, line)
+
+
+def test_the_compromised_value_is_the_example_of_the_guide(guide: list[str]) -> None:
+    """The example token of the guide is held as its digest alone."""
+    rule = POLICY.rule("API_TOKEN")
+    assert rule is not None
+    example = re.search(r"`([^`]+)`", guide[rule.cited("example")[0]])
+    assert example is not None
+    assert sha256(example[1].encode()).hexdigest() in POLICY.compromised
+    assert example[1] not in POLICY.path.read_text("utf-8")
+
+
+def test_the_guide_recommends_what_the_strict_period_says(guide: list[str]) -> None:
+    """The strict period of all secrets is the guide's own minimum."""
+    assert f"every {POLICY.strict_max_age_days} days" in guide[37]
+    assert all(rule.strict_max_age_days == 90 for rule in POLICY.secrets if rule.max_age_days)
