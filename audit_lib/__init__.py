@@ -9,7 +9,3 @@ __version__ = "0.2.1"
 _IS_OURS = __file__.startswith(f"{sys.path[0]}/audit_lib/") if sys.path else True
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
     del sys.path[0]
-
-from audit_lib.base.startup import UNUSED, leave_out  # noqa: E402  nothing is imported before the path is safe
-
-leave_out(*UNUSED)

@@ -33,13 +33,18 @@ from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.logins.coverage import tabulate_log_coverage
+from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
-from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
-from audit_lib.logins.detections.callers import is_known
-from audit_lib.logins.formats_of import formats_of
-from audit_lib.logins.last_use import last_uses
-from audit_lib.logins.shown_addresses import address_label, with_addresses
+from audit_lib.logins.detect import Verdict, judge, tabulate
+from audit_lib.logins.parameters import detection_policy, formats_of, is_known
+from audit_lib.logins.tables import (
+    address_label,
+    daily,
+    last_uses,
+    tabulate_log_coverage,
+    with_addresses,
+)
+from audit_lib.logins.traffic import gather
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
 from audit_lib.rotation.half_done import tabulate_half_rotations
@@ -128,7 +133,7 @@ def run_audit(
         "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
     }
     tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
-    known = partial(is_known, rules=detection_policy(rules))
+    known = partial(is_known, policy=detection_policy(rules))
     return Audit(
         project=project,
         policy=rules,
@@ -136,7 +141,9 @@ def run_audit(
         as_of=moment,
         key_id=keeper.key.key_id,
         key_origin=keeper.key.origin,
-        tables=tables | with_addresses(tables, detected, label, identities, known),
+        tables=tables
+        | with_addresses(tables, label, identities, known)
+        | ({"detections": tabulate(detected)} if identities == "full" else {}),
         ledger_heads=read.ledger.heads,
         rules=judged_by,
         lowered_from=lowered_from(last, tables["rule_changes"]),
@@ -158,14 +165,13 @@ class _Scope:
     read: ProjectRead
 
 
-def _detected(scope: _Scope) -> tuple[Detected, ...]:
+def _detected(scope: _Scope) -> tuple[Verdict, ...]:
     """What the detections say of the quarter, as far as it is over."""
     rules, logs, quarter = detection_policy(scope.policy), scope.read.logs, scope.quarter
     frames = logs.sources, logs.counts, logs.events, logs.minutes
     period = quarter.start, min(quarter.end, scope.as_of)
     given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
-    traffic = gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of)
-    return detect(traffic, rules)
+    return judge(gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of))
 
 
 def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
@@ -194,9 +200,25 @@ def _of_logs(scope: _Scope) -> Frames:
     return {
         "log_counts": logs.counts,
         "log_events": logs.events,
+        "daily": daily(logs.counts),
+        "alerts": _alerts(scope),
         "declared_logins": tabulate_logins(policy.logins, logs.counts, logs.events),
         "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, scope.quarter, scope.as_of),
     }
+
+
+def _alerts(scope: _Scope) -> pd.DataFrame:
+    """The policy's alerts over the quarter, as far as it is over."""
+    policy, read, end = scope.policy, scope.read, min(scope.quarter.end, scope.as_of)
+    return evaluate(
+        policy.alerts,
+        read.logs,
+        read.ledger,
+        scope.quarter.start,
+        end,
+        policy=detection_policy(policy),
+        log_sources=scope.project.log_sources,
+    )
 
 
 def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:

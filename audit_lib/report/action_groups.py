@@ -20,7 +20,7 @@ NOT_NAMED = "not named"
 FIRST = 5
 LONGEST = 90  # days for what has no date of its own
 URGENT = ("critical", "high")
-LET_IN = "A7"  # the detection of a success after failed logins
+LET_IN = "let-in"  # the detection of a success after failed logins
 AGED = ("overdue-secret", "due-secret")
 
 

@@ -10,20 +10,15 @@ from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks.detections import GRAVE
-from audit_lib.logins.coverage import days_by_service
+from audit_lib.logins.tables import days_by_service
 
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.
 BURST_WORDS = {
-    "A10": "everyone at once",
-    "A12": "one address, to the rate limit",
-    "A11": "after an unrecorded change",
-    "A9": "after a change",
-    "A5": "many addresses",
-    "A1": "within a short time",
-    "A2": "one network, slowly",
-    "A6": "many routes",
-    "A13": "at an unusual hour",
+    "known-clients-failing": "known clients at once",
+    "let-in": "then let in",
+    "spraying": "many addresses",
+    "guessing": "of one source",
 }
 BURST_COLUMNS = ["day", "refused", "what", "detection"]
 
@@ -106,17 +101,11 @@ def bursts(audit: Audit) -> pd.DataFrame:
         day = f"{row.first_at:%Y-%m-%d}"
         if refused.get(day, 0):
             named.setdefault(day, row)
-    found_on = [(day, refused[day], _what(row, found), row.detection) for day, row in sorted(named.items())]
+    found_on = [(day, refused[day], _what(row), row.detection) for day, row in sorted(named.items())]
     return pd.DataFrame(found_on, columns=BURST_COLUMNS).astype({"refused": "int64"})
 
 
-def _what(row: Any, found: pd.DataFrame) -> str:
-    """`one address, within a short time`; after a deploy if one was seen on that day."""
+def _what(row: Any) -> str:
+    """`known clients at once, after a deploy`."""
     words = BURST_WORDS[row.detection]
-    if row.detection == "A1" and row.subject != "all sources":
-        return f"one address, {words}"
-    deployed = found["detection"].eq("A9") & found["subject"].eq("deploy") & found["verdict"].eq("found")
-    same = found["first_at"].map(
-        lambda at: not pd.isna(at) and f"{at:%Y-%m-%d}" == f"{row.first_at:%Y-%m-%d}"
-    )
-    return f"{words}, after a deploy" if row.detection == "A10" and (deployed & same).any() else words
+    return f"{words}, after a {row.cause}" if row.cause else words

@@ -26,8 +26,7 @@ LOST = {
     "template-in-use": "has the value of an example file",
     "known-default": "has a default value that everyone knows",
 }
-REPLAY = "A9"  # of high severity: an old value was sent after its rotation, which is use of a secret
-NEW = "A8"  # somebody new was answered: with what, no log says
+FAILING = "known-clients-failing"
 MOST_NAMES = 3
 KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 
@@ -188,11 +187,8 @@ def _use(audit: Audit) -> str:
     if not logs["read"].sum() or audit.tables["log_counts"].empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
     found = audit.tables["detections"]
-    replayed = found["detection"].eq(REPLAY) & found["verdict"].eq("found") & found["severity"].eq("high")
-    if replayed.any():
-        return "The logs show signs of use by others: an old value after its rotation."
-    states = {one: _verdict(found, one) for one in (LET_IN, NEW, REPLAY)}
-    if "found" in (states[LET_IN], states[NEW]):
+    states = {one: _verdict(found, one) for one in (LET_IN, FAILING)}
+    if states[LET_IN] == "found":
         return "Whether others used a secret, the logs do not show."
     if "unknown" not in states.values():
         return "The logs show no sign of use by others."

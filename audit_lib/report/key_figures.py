@@ -93,7 +93,7 @@ def _refused(audit: Audit) -> KeyFigure:
     found = bursts(audit)
     within = int(found["refused"].sum())
     detections = audit.tables["detections"]
-    blind = detections.loc[detections["detection"].eq("A1"), "verdict"].eq("unknown").any()
+    blind = detections.loc[detections["detection"].eq("guessing"), "verdict"].eq("unknown").any()
     none = "whether in bursts is not known" if blind else "no burst was found"
     many = f"{within:,} on {counted(len(found), 'day')} with a burst" if len(found) else none
     parts = ((BAD, within), (UNKNOWN, refused - within))

@@ -14,7 +14,7 @@ from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
-from audit_lib.logins.coverage import days_by_service
+from audit_lib.logins.tables import days_by_service
 from audit_lib.report import escape as inert
 from audit_lib.report.days_of_quarter import REQUESTS, days
 from audit_lib.report.review_record import review_record

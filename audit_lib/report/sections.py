@@ -9,7 +9,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words
 from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
-from audit_lib.logins.coverage import days_by_service
+from audit_lib.logins.tables import days_by_service
 from audit_lib.report.actions import actions_table, findings_to_close
 from audit_lib.report.columns import status_words
 from audit_lib.report.days_of_quarter import REQUESTS, days

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.logins.detections.told_failures import PROVEN_BY_SSH
+from audit_lib.logins.traffic import PROVEN_BY_SSH
 from audit_lib.logs.line import LogEvent
 from audit_lib.logs.values import clean_client
 from tests.support.log_lines import read_line

@@ -336,7 +336,7 @@ def test_every_open_finding_is_closed_by_one_action() -> None:
         ("overdue-secret", "high", "A", "production"),
         ("overdue-secret", "high", "B", "production"),
         ("tracked-env-file", "high", "env file", "staging"),
-        ("attack-on-logins", "medium", "A1 somebody", ""),
+        ("attack-on-logins", "medium", "guessing somebody", ""),
     )
     unknown = _findings(
         ("unknown-age", "medium", "straddles", ""),
@@ -349,7 +349,7 @@ def test_every_open_finding_is_closed_by_one_action() -> None:
     ids = [id_ for ids in actions["finding_ids"] for id_ in ids.split("; ")]
     assert sorted(ids) == sorted(found["id"])
     assert "Untrack staging.env" in set(actions["action"])
-    assert "Fix A1 somebody" in set(actions["action"])
+    assert "Fix guessing somebody" in set(actions["action"])
 
 
 def test_what_closes_most_comes_first_but_after_what_production_loses() -> None:
