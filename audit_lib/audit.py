@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
 from audit_lib.base.git import head_of
@@ -26,11 +27,9 @@ from audit_lib.findings.reviews import (
     tabulate_settings_changes,
     tabulate_sign_offs,
 )
-from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
-from audit_lib.leaks.clean_up import clean_up
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.leaks.exposure import clean_up, tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.tables import tabulate_chosen_passwords
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
@@ -104,7 +103,8 @@ def run_audit(
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
     rotating = RotationRead.of(read, rules, moment)
-    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    options = LeakOptions(cache=user_cache(), progress=progress)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, options=options)
     leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
     label = address_label(read.logs, keeper.key)

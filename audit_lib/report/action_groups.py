@@ -15,7 +15,7 @@ from audit_lib.findings.audit import Audit
 from audit_lib.findings.checks import BY_ID
 from audit_lib.findings.decisions import due_days
 from audit_lib.findings.find import with_texts
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 
 NOT_NAMED = "not named"
 FIRST = 5

@@ -15,7 +15,7 @@ from audit_lib.base.frames import rows
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
-from audit_lib.leaks.urgency import SECRETS
+from audit_lib.leaks.tables import SECRETS
 from audit_lib.report.verdict import PASS_NEEDS, Need
 from audit_lib.settings.guide_rules import GuideRule
 
