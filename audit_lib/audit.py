@@ -43,9 +43,8 @@ from audit_lib.logins.tables import (
     with_addresses,
 )
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.cache import without_values
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.project_logs import read_logs, without_values
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
