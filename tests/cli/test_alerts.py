@@ -79,7 +79,7 @@ def _blind(folder: Path, how: str) -> Result:
     if how == "no file":
         return _run(folder, *QUIET)
     if how == "untimed":
-        (folder / "backend/logs").mkdir(parents=True)
+        _log(folder, 200, 0)
         (folder / "backend/logs/app.log").write_text('INFO: 192.0.2.1:1 - "GET /x HTTP/1.1" 401 X\n' * 20)
         return _run(folder, *QUIET)
     if how == "some untimed":
