@@ -1,6 +1,5 @@
 """One audit from sources to findings: read top to bottom, `run_audit` is the program."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -8,30 +7,29 @@ from pathlib import Path
 
 import pandas as pd
 
+from audit_lib.base.cache_folder import user_cache
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
 from audit_lib.base.git import head_of
 from audit_lib.base.progress import Progress, quiet
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.changes import compare
-from audit_lib.findings.contracts import Changes
-from audit_lib.findings.documents import document_sources
-from audit_lib.findings.find import find
-from audit_lib.findings.last_review import NOT_KNOWN, last_signed, read_previous, tabulate_sign_offs
-from audit_lib.findings.ledger_tables import (
-    tabulate_acceptances,
+from audit_lib.findings.decisions import (
+    Reviews,
+    judge_findings,
     tabulate_attestations,
     tabulate_ledger_faults,
+    tabulate_ownership,
 )
-from audit_lib.findings.ownership import guess_owners, tabulate_ownership
-from audit_lib.findings.register import Reviews, tabulate_exceptions
-from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
-from audit_lib.findings.rules_in_force import decided_by, rules_in_force
-from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
-from audit_lib.leaks.clean_up import clean_up
-from audit_lib.leaks.exposure import tabulate_exposure
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
-from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
+from audit_lib.findings.documents import document_sources
+from audit_lib.findings.reviews import (
+    last_signed,
+    read_previous,
+    tabulate_settings_changes,
+    tabulate_sign_offs,
+)
+from audit_lib.leaks.exposure import clean_up, tabulate_exposure, tabulate_leaked_secrets
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks
+from audit_lib.leaks.tables import tabulate_chosen_passwords
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
@@ -45,23 +43,22 @@ from audit_lib.logins.tables import (
     with_addresses,
 )
 from audit_lib.logins.traffic import gather
-from audit_lib.logs.cache import without_values
 from audit_lib.logs.frames import LogRead
-from audit_lib.logs.project_logs import read_logs
+from audit_lib.logs.project_logs import read_logs, without_values
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.triggers import tabulate_triggers
-from audit_lib.secrecy.identities import mask_client, mask_email
+from audit_lib.secrecy.identities import mask_client
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
-from audit_lib.secrets.population import tabulate_population
-from audit_lib.secrets.population_sides import tabulate_sides
+from audit_lib.secrets.ages import tabulate_rotation_pairs
+from audit_lib.secrets.population import tabulate_population, tabulate_sides
 from audit_lib.secrets.read_project import ProjectRead, read_project
-from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
 from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of
 from audit_lib.settings.code_reads import CodeRead, read_code
+from audit_lib.settings.dump import dump
 from audit_lib.settings.platform_files import tabulate_configuration
 
 Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
@@ -106,15 +103,13 @@ def run_audit(
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
     rotating = RotationRead.of(read, rules, moment)
-    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
+    options = LeakOptions(cache=user_cache(), progress=progress)
+    search = partial(find_leaks, as_of=moment, stays=rotating.stays, options=options)
     leaked = search(project, keeper, rules, read.entries, read.inventory)
     code = read_code(project)
-    shown = str if identities == "full" else mask_email
     label = address_label(read.logs, keeper.key)
     sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
-    judged_by = rules_in_force(project, rules, sources)
-    last = (before and before.review) or last_signed(read.ledger)
-    doubt = before.doubt if before else ""
+    last, doubt = last_signed(read.ledger), before.doubt if before else ""
     tables = {
         "sources": sources,
         "configuration": tabulate_configuration(project, rules),
@@ -130,10 +125,10 @@ def run_audit(
         # A finding's id must not change with how addresses are shown.
         "detections": tabulate(detected, partial(mask_client, label=label)),
         **_of_leaks(scope, leaked, rotating),
-        **_of_people(scope, guess_owners(project, rules, code, shown)),
-        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
+        **_of_people(scope),
+        "settings_changes": tabulate_settings_changes(project, rules, last, doubt),
     }
-    tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
+    tables |= judge_findings(tables, rules, read.ledger, Reviews(last, before, str(period), moment))
     known = partial(is_known, policy=detection_policy(rules))
     return Audit(
         project=project,
@@ -146,11 +141,8 @@ def run_audit(
         | with_addresses(tables, label, identities, known)
         | ({"detections": tabulate(detected)} if identities == "full" else {}),
         ledger_heads=read.ledger.heads,
-        rules=judged_by,
-        lowered_from=lowered_from(last, tables["rule_changes"]),
+        settings=dump(rules, project),
         commit=head_of(project.root),
-        deciders=decided_by(project, rules, shown),
-        compared=doubt or (last.words if last else NOT_KNOWN),
         doubt=doubt,
     )
 
@@ -239,31 +231,12 @@ def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frame
     }
 
 
-def _of_people(scope: _Scope, owners: Mapping[str, str]) -> Frames:
-    """What somebody answers for. `owners` are guesses, by secret."""
+def _of_people(scope: _Scope) -> Frames:
+    """What somebody answers for."""
     policy, ledger = scope.policy, scope.read.ledger
     return {
         "attestations": tabulate_attestations(policy, ledger, scope.as_of),
-        "ownership": tabulate_ownership(policy, ledger, owners, scope.as_of),
+        "ownership": tabulate_ownership(policy, ledger, scope.as_of),
         "sign_offs": tabulate_sign_offs(ledger),
         "ledger_faults": tabulate_ledger_faults(ledger),
-    }
-
-
-def _judged(scope: _Scope, tables: Frames, reviews: Reviews) -> Frames:
-    """The findings of every check over these tables, and what became of those of earlier reviews."""
-    ledger, before = scope.read.ledger, reviews.previous
-
-    def changes(found: pd.DataFrame) -> pd.DataFrame:
-        return compare(before, found, tables) if before else Changes.of([])
-
-    def register(found: pd.DataFrame) -> pd.DataFrame:
-        return tabulate_exceptions(found, changes(found), ledger, reviews, scope.policy)
-
-    findings = find(tables, scope.policy, ledger, scope.as_of, register)
-    return {
-        "findings": findings,
-        "exceptions": register(findings),
-        "acceptances": tabulate_acceptances(ledger, set(findings["id"]), scope.as_of),
-        "changes": changes(findings),
     }

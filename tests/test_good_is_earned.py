@@ -15,8 +15,8 @@ from audit_lib.audit import run_audit
 from audit_lib.base.clock import iso
 from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
-from audit_lib.findings.last_review import PreviousReport
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.findings.reviews import PreviousReport
+from audit_lib.leaks.tables import shows_no_leak
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.secrecy.keeper import Keeper

@@ -24,7 +24,7 @@ from audit_lib.cli.snapshot import take_snapshot
 from audit_lib.cli.terminal import progress_bar
 from audit_lib.cli.verify import refuse_foreign, signatures
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.last_review import read_previous
+from audit_lib.findings.reviews import read_previous
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
 from audit_lib.logs.log_files import log_files
@@ -35,7 +35,7 @@ from audit_lib.report.publish.reviewed import reviewed
 from audit_lib.report.publish.scratch import scratch_folder
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import MODES
-from audit_lib.secrets.given_values import parse_env_options
+from audit_lib.secrets.given import parse_env_options
 from audit_lib.settings import GivenValues, Project, choose_policy, instant_of, load_project
 
 FINDINGS = 3  # the exit code for open findings at or above --fail-on

@@ -10,11 +10,12 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.severities import SEVERITIES
+from audit_lib.findings.actions import WHOLE
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.closed_together import TARGETS, WHOLE, closed_together
-from audit_lib.findings.covered import items
-from audit_lib.findings.register import due_days
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.findings.checks import BY_ID
+from audit_lib.findings.decisions import due_days
+from audit_lib.findings.find import with_texts
+from audit_lib.leaks.tables import PRODUCTION
 
 NOT_NAMED = "not named"
 FIRST = 5
@@ -44,8 +45,8 @@ class Group:
 
     @property
     def targets(self) -> list[str]:
-        """What must be changed to close each, as `TARGETS` has it."""
-        return [TARGETS.get(check, "") for check in self.findings["check"]]
+        """What must be changed to close each, as checks.toml has it."""
+        return [BY_ID[check].action for check in self.findings["check"]]
 
     @property
     def renews(self) -> bool:
@@ -84,7 +85,7 @@ def let_in(audit: Audit) -> pd.DataFrame:
 
 
 def _subjects(incidents: pd.DataFrame) -> "pd.Series[str]":
-    """What the findings about incidents are about, as `findings.checks.detections` names it."""
+    """What the findings about incidents are about, as checks.toml names it."""
     return incidents["detection"] + " " + incidents["subject"]
 
 
@@ -104,9 +105,10 @@ def grouped(audit: Audit) -> tuple[Group, ...]:
 
     What rests on a guide's words, or on a limit that nobody stated, comes last.
     """
-    found = audit.tables["findings"].assign(together=closed_together(audit.tables))
+    findings = audit.tables["findings"]
+    found = with_texts(findings).assign(items=findings["covers"])
     found = found[found["status"].eq("open")]
-    groups = sorted((_group(audit, group) for _, group in found.groupby("together", sort=False)), key=_order)
+    groups = sorted((_group(audit, group) for _, group in found.groupby("action", sort=False)), key=_order)
     first = sorted(groups, key=_weight)[:FIRST]
     return (*first, *(one for one in groups if one not in first))
 
@@ -148,8 +150,7 @@ def _weight(group: Group) -> tuple[int, int, tuple[bool, int, bool, int]]:
 
 
 def _registered(group: Group) -> pd.DataFrame:
-    register = group.audit.tables["exceptions"]
-    return register[register["id"].isin(group.findings["id"])]
+    return group.findings
 
 
 def due(group: Group) -> datetime:
@@ -175,7 +176,8 @@ def _about(findings: pd.DataFrame, inventory: pd.DataFrame) -> Iterator[tuple[st
     """Secret and environment of everything that the findings name and that the inventory has."""
     known = set(zip(*named_in(inventory), strict=True))
     for finding in findings.to_dict("records"):
-        for subject, environment, _ in items(finding):
+        whole = (finding["subject"], finding["environment"], finding["service"])
+        for subject, environment, _ in finding["items"] or (whole,):
             others = [subject.rpartition(" as in ")[2]] if " as in " in subject else []
             for name in subject.partition(" as in ")[0].replace("=", " ").split():
                 yield from ((name, place) for place in (environment, *others) if (name, place) in known)

@@ -9,8 +9,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import day_words
 from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.checks.detections import GRAVE
 from audit_lib.logins.tables import days_by_service
+from audit_lib.report.verdict import GRAVE
 
 REQUESTS = (*FAILED_REQUESTS, "other")
 # What a detection of many refusals says of a day, the most telling first.

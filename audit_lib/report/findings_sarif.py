@@ -72,9 +72,9 @@ def _files(audit: Audit) -> tuple[set[str], str]:
     return known, path.relative_to(audit.project.root).as_posix() if own else "audit.toml"
 
 
-def _locations(where: str, files: tuple[set[str], str]) -> list[dict[str, Any]]:
+def _locations(where: tuple[str, ...], files: tuple[set[str], str]) -> list[dict[str, Any]]:
     known, rule = files
-    found = [_LINE.fullmatch(part) for part in re.split(r"; |, ", where)]
+    found = [_LINE.fullmatch(part) for part in (part for text in where for part in text.split(", "))]
     named = [one for one in found if one and (one["line"] or one["path"] in known)]
     lines = dict.fromkeys((one["path"], int(one["line"] or 1)) for one in named)
     return [_location(*one) for one in list(lines)[:MOST_LOCATIONS]] or [_location(rule, 1)]

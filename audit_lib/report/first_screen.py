@@ -11,9 +11,9 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few, number_words
 from audit_lib.base.log_kinds import POSSIBLE
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.ownership import PREFIX
-from audit_lib.findings.register import due_days
-from audit_lib.findings.row_words import next_step
+from audit_lib.findings.contracts import PREFIX
+from audit_lib.findings.decisions import due_days
+from audit_lib.findings.find import next_step
 from audit_lib.report import escape as inert
 from audit_lib.report.action_groups import FIRST, NOT_NAMED, renewals
 from audit_lib.report.actions import tabulate_actions
@@ -136,11 +136,11 @@ def _span(first: datetime, last: datetime, year: int) -> str:
 
 def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str, str]]:
     """By day: the acceptances and answers that expire, with whose they are and what the answers are about."""
-    accepted, answers = audit.tables["acceptances"], audit.tables["attestations"]
+    accepted, answers = _accepted(audit), audit.tables["attestations"]
     about = answers["rule"].map(lambda rule: rule.removeprefix(PREFIX) if PREFIX in rule else f"rule {rule}")
     ending = pd.concat(
         [
-            accepted[accepted["matches"]].assign(about="")[["until_at", "by", "about"]],
+            accepted[accepted["state"].eq("in force")].assign(about="")[["until_at", "by", "about"]],
             answers.assign(about=about)[answers["status"].eq("attested")][["until_at", "by", "about"]],
         ]
     )
@@ -154,6 +154,11 @@ def _endings(audit: Audit, until: datetime) -> Iterator[tuple[datetime, str, str
         do = " and ".join(["decide"] * bool(risks) + ["answer"] * bool(asked))
         do = f"{do} again ({', '.join(sorted(set(group['by'])))})"
         yield day, day_words(day, audit.as_of.year), f"{' and '.join(said)} {verb};", do
+
+
+def _accepted(audit: Audit) -> pd.DataFrame:
+    made = audit.tables["decisions"]
+    return made[made["verdict"].eq("accept")]
 
 
 def not_known(audit: Audit) -> Block:

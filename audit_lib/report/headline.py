@@ -9,9 +9,8 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, few, instant_words, number_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.covered import by_item
-from audit_lib.leaks.urgency import PRODUCTION
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.findings.find import by_item
+from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.report import escape as inert
 from audit_lib.report.action_groups import LET_IN, let_in
 from audit_lib.report.block import APART, Block, named

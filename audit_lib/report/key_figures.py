@@ -8,8 +8,7 @@ from audit_lib.base.in_words import NOT_KNOWN, counted, day_words
 from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.leaks.urgency import NO_SECRETS, PRODUCTION
-from audit_lib.leaks.whole_search import shows_no_leak
+from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.report import escape as inert
 from audit_lib.report.block import APART, Block
 from audit_lib.report.days_of_quarter import REQUESTS, bursts

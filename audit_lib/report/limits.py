@@ -7,7 +7,7 @@ import pandas as pd
 from audit_lib.base.in_words import counted
 from audit_lib.base.log_kinds import OTHER_ROUTES
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.ledger_tables import UNANSWERED
+from audit_lib.findings.decisions import UNANSWERED
 from audit_lib.report.days_of_quarter import days, undated
 from audit_lib.report.review_summary import what_would_decide
 from audit_lib.report.table import Table, Tables, show, together

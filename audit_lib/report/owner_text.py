@@ -55,7 +55,7 @@ def _marked(text: str, names: Iterable[str], mark: str, tail: str) -> str:
 def _paths(audit: Audit) -> set[str]:
     """Every file that was read, or that a finding or a leak names."""
     inventory, findings = audit.tables["inventory"], audit.tables["findings"]
-    named = "; ".join(findings["where"]).replace(", ", "; ").split("; ")
+    named = [part for places in findings["where"] for one in places for part in one.split(", ")]
     files = {re.sub(r"(:\d+)? in \w+$|:\d+$", "", one) for one in named}
     sources = audit.tables["sources"]
     files |= {*sources.loc[sources["kind"].ne("policy"), "source"], *audit.tables["leak_places"]["path"]}
@@ -65,5 +65,5 @@ def _paths(audit: Audit) -> set[str]:
 
 def _people(audit: Audit) -> set[str]:
     """Everybody whom the ledger names on the first screen."""
-    by = pd.concat([audit.tables["acceptances"]["by"], audit.tables["attestations"]["by"]])
-    return {*by, *audit.tables["exceptions"]["owner"]}
+    by = pd.concat([audit.tables["decisions"]["by"], audit.tables["attestations"]["by"]])
+    return {*by, *audit.tables["findings"]["owner"]}

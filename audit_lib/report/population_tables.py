@@ -67,10 +67,7 @@ def _known_to(row: Any) -> str:
 def _owners(audit: Audit) -> Table:
     """One row for each secret of the policy."""
     rows = audit.tables["ownership"]
-    guess = "not named; a guess by git: " + rows["owner_guess"]
-    owner = rows["owner"].mask(rows["owner"].eq("") & rows["owner_guess"].ne(""), guess)
-    frame = rows[["secret", "purpose"]].assign(
-        owner=owner,
+    frame = rows[["secret", "purpose", "owner"]].assign(
         reach=rows["reach"],
         max_age_days=rows["max_age_days"],
         why_this_limit=rows["period_reason"],

@@ -10,7 +10,6 @@ from audit_lib.base.clock import iso
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.rules_in_force import OUTSIDE, origin_of
 from audit_lib.report import escape as inert
 
 _NAMED = ("policy", "ledger", "previous")  # parameters that are options under the same name
@@ -79,7 +78,7 @@ def command(audit: Audit) -> str:
     options = [("project", project)] if project else []
     options += [("quarter", str(audit.quarter)), ("as-of", iso(audit.as_of))]
     options += [(name, asked[name]) for name in _NAMED if asked.get(name)]
-    if not asked and origin_of(audit.project, audit.policy) == OUTSIDE:
+    if not asked and "policy: from = the reviewer" in audit.settings:
         options.append(("policy", "FILE"))
     if asked.get("identities", "masked") != "masked":
         options.append(("identities", asked["identities"]))
@@ -101,7 +100,7 @@ def reperform_text(audit: Audit) -> str:
         f"sed -i '/{head.partition(':')[2]}/q' {shlex.quote(f'{writer}.jsonl')}"
         for writer, head in audit.ledger_heads
     ]
-    kept = f"`{audit.key_id}`: `audit-lib key import FILE` reads its export."
+    kept = f"`{audit.key_id}`: put its file where AUDIT_KEY_FILE says."
     return _TEXT.format(
         version=__version__,
         folder=_folder(audit),

@@ -12,7 +12,6 @@ from audit_lib.base.clock import iso
 from audit_lib.base.in_words import letters
 from audit_lib.base.log_kinds import FAILED_REQUESTS
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.rules_in_force import origin_of
 from audit_lib.leaks.contracts import PUBLISHED_PLACE
 from audit_lib.logins.tables import days_by_service
 from audit_lib.report import escape as inert
@@ -42,7 +41,7 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "policy": {
             "name": inert.plain(audit.policy.name),
             "sha256": audit.policy.sha256,
-            "origin": origin_of(audit.project, audit.policy),
+            "origin": next(line for line in audit.settings if line.startswith("policy: from = "))[15:],
         },
         "key": {
             "key_id": None if audit.key_origin == "throw-away" else audit.key_id,
@@ -58,16 +57,15 @@ def report_record(audit: Audit) -> dict[str, Any]:
         "auth_failures": _auth_failures(audit),
         "detections": _detections(audit.tables["detections"]),
         "rotations": _rows(audit.tables["rotations"]),
-        "half_rotations": _rows(audit.tables["half_rotations"], ("service",)),
         "leaks": _leaks(audit),
         "triggers": _rows(audit.tables["triggers"]),
         "leak_lives": _rows(audit.tables["leak_lives"]),
         "drift": values_by_place(audit.tables["inventory"]),
         "findings": _findings(audit.tables["findings"]),
         "changes": _rows(audit.tables["changes"]),
-        "exceptions": _findings(audit.tables["exceptions"]),
-        "rules": _rules(audit),
-        "acceptances": _rows(audit.tables["acceptances"]),
+        "not_ended": _not_ended(audit),
+        "settings": _settings(audit),
+        "decisions": _rows(audit.tables["decisions"]),
         "attestations": _rows(audit.tables["attestations"]),
         "ownership": _rows(audit.tables["ownership"]),
         "coverage": _coverage(audit),
@@ -202,17 +200,22 @@ def _held(row: Any, groups: dict[str, str]) -> str:
 
 
 def _findings(findings: pd.DataFrame) -> list[dict[str, Any]]:
-    lists = [name for name in ("controls", "covers") if name in findings]
-    return [{**record, **{name: _split(record[name]) for name in lists}} for record in _rows(findings)]
+    return _rows(findings)
 
 
-def _rules(audit: Audit) -> dict[str, Any]:
+def _not_ended(audit: Audit) -> list[dict[str, Any]]:
+    """What the previous report found, and of which it is not known if it ended."""
+    changes = audit.tables["changes"]
+    gone = changes[changes["change"].eq("no longer known") & changes["now"].eq("")].drop_duplicates("id")
+    kept = gone[["id", "subject", "environment", "service"]]
+    return _rows(kept.assign(check=gone["was_check"], severity=gone["was_severity"], status="unknown"))
+
+
+def _settings(audit: Audit) -> dict[str, Any]:
     """What the review judged by, and what of it changed; the next review compares itself with this."""
     return {
-        "compared": audit.compared,
-        "changes": _rows(audit.tables["rule_changes"], ("since",)),
-        "lowered_from": audit.lowered_from,
-        "in_force": audit.rules,
+        "changes": _rows(audit.tables["settings_changes"]),
+        "in_force": list(audit.settings),
     }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, day_words, whole_days
 from audit_lib.findings.audit import Audit
-from audit_lib.leaks.urgency import PRODUCTION
+from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.report import escape as inert
 from audit_lib.report.colours import COLOURS
 from audit_lib.report.columns import status_words

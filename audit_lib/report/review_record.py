@@ -46,9 +46,6 @@ def review_record(audit: Audit) -> dict[str, Any]:
         "scope": {
             "environments": sorted(set(layout["environment"])),
             "services": sorted({inert.plain(name.partition(" (")[0]) for name in layout["service"]}),
-            "decided_in": [
-                dict(zip(("file", "commit", "author"), one, strict=True)) for one in audit.deciders
-            ],
         },
         "signed_before": [_signed(row) for row in audit.tables["sign_offs"].to_dict("records")],
         "days_to_rotate": _days_to_rotate(audit.tables["rotations"]),

@@ -5,19 +5,12 @@ import pandas as pd
 from audit_lib import __version__
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.row_words import REASONS, next_step
-from audit_lib.findings.rules_in_force import BUNDLED_POLICY, IN_PROJECT, OUTSIDE, origin_of
+from audit_lib.findings.find import REASONS, next_step
 from audit_lib.ledger.entry import ROLES
 from audit_lib.report.columns import status_words
 from audit_lib.report.review_tables import place
 from audit_lib.report.table import Table, Tables, show, together
 from audit_lib.report.verdict import unread
-
-_ORIGINS = {
-    BUNDLED_POLICY: "comes with the program: which one is used is the project's choice, or that of --policy.",
-    IN_PROJECT: "is in the audited project: whoever may commit to it may change it.",
-    OUTSIDE: "is outside of the audited project (--policy): nothing in the project can change it.",
-}
 
 
 def what_was_read(audit: Audit) -> Table:
@@ -81,7 +74,6 @@ def sign_off(audit: Audit) -> Table:
         ("project", audit.project.name),
         ("quarter, as of", f"{audit.quarter}, {instant_words(audit.as_of)} UTC"),
         ("policy", f"{audit.policy.name}, SHA-256 {audit.policy.sha256}"),
-        ("the policy", origin_of(audit.project, audit.policy)),
         ("tool", f"audit_lib {__version__}"),
         ("key", _key(audit)),
         ("seal", audit.seal_statement or "this manual run was not searched; publish with `review`"),
@@ -108,36 +100,29 @@ def _key(audit: Audit) -> str:
 
 def changes_tables(audit: Audit) -> Tables:
     """Findings that changed; below folds the rules that changed, and each finding with who answers for it."""
-    return together(changes_table(audit), rule_changes_table(audit), exceptions_table(audit))
+    return together(changes_table(audit), settings_table(audit), exceptions_table(audit))
 
 
-def rule_changes_table(audit: Audit) -> Table:
-    """The rules that differ from those of the last review, what lowers first; or that no review is known."""
-    changes = audit.tables["rule_changes"]
-    lowered = int(changes["effect"].eq("lowers").sum())
-    view = changes[changes["effect"].ne("not known")].drop(columns="since")
-    view = view.assign(severity=view["severity"].where(view["effect"].eq("lowers"), ""))
-    note = f"The policy {audit.policy.name} {_ORIGINS[origin_of(audit.project, audit.policy)]}"
-    known = not changes["effect"].eq("not known").any()
-    title = f"Changes of the rules {audit.compared}" if known else "Changes of the rules: not known"
-    counts = f"{counted(len(view), 'change')}, {lowered} of them can hide a finding"
-    fold = f"{title}: {counts}" if known else f"{title}, since {audit.compared}"
-    empty = "every rule is as it was" if known else audit.compared
-    return show(view, title, note, empty=empty, fold=fold)
+def settings_table(audit: Audit) -> Table:
+    """The settings that differ from those of the last signed review; or that none is known."""
+    changes = audit.tables["settings_changes"]
+    fold = f"Changes of the settings: {len(changes)}"
+    view = changes[["setting", "was", "now", "since"]]
+    return show(view, "Changes of the settings", empty="every setting is as it was", fold=fold)
 
 
 def exceptions_table(audit: Audit) -> Table:
     """The register: each finding with its status, since when, due when, by whom, and what closed it."""
-    rows = audit.tables["exceptions"]
+    rows = audit.tables["findings"]
     view = rows.assign(
         finding=rows["check"].str.replace("-", " ") + ": " + rows["subject"],
         place=place(rows),
         overdue=rows["overdue"].map({True: "yes", False: ""}),
     )
     when = ["opened_in", "due_at", "overdue"]
-    whose = ["owner", "ticket", "accepted_until_at", "proof", "closed_by", "why"]
+    whose = ["owner", "ticket", "accepted_until_at", "closed_by"]
     view = view[["severity", "status", "finding", "place", *when, *whose]]
     overdue = int(rows["overdue"].sum())
     title = "Register of exceptions"
     fold = f"{title}: {counted(len(rows), 'finding')}, {overdue} overdue"
-    return show(view, title, "exceptions.csv has each by its id.", fold=fold, year=audit.as_of.year)
+    return show(view, title, "findings.csv has each by its id.", fold=fold, year=audit.as_of.year)

@@ -8,8 +8,8 @@ import pandas as pd
 from audit_lib.base.in_words import NOT_KNOWN, age_words, counted, day_words
 from audit_lib.base.severities import SEVERITIES
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.changes import FAMILIES
-from audit_lib.findings.row_words import REASONS
+from audit_lib.findings.checks import BY_ID
+from audit_lib.findings.find import REASONS, with_texts
 from audit_lib.report.columns import status_words
 from audit_lib.report.table import Table, show
 
@@ -111,7 +111,7 @@ def findings_table(audit: Audit, *statuses: str) -> Table:
 
 def findings_view(audit: Audit, *statuses: str) -> pd.DataFrame:
     """One row for each finding of the statuses named (all if none is), the most severe first."""
-    rows = by_severity(audit.tables["findings"])
+    rows = with_texts(by_severity(audit.tables["findings"]))
     rows = rows[rows["status"].isin(statuses)] if statuses else rows
     lines = rows["guide_lines"].where(rows["guide_lines"] == "", "guide " + rows["guide_lines"])
     view = rows.assign(
@@ -141,7 +141,7 @@ def by_severity(findings: pd.DataFrame) -> pd.DataFrame:
     Leaks keep the order of urgency in which they were found (docs/leak_search.md#urgency), the rest the order
     of the checks.
     """
-    leaks = findings["check"].isin(FAMILIES["leak"])
+    leaks = findings["check"].map(lambda check: BY_ID[check].family == "leak").astype(bool)
     order = findings.assign(
         _rank=-findings["severity"].map(SEVERITIES.index).astype(int),
         _leak=~leaks,

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from audit_lib.base.frames import rows
 from audit_lib.findings.audit import Audit
-from audit_lib.findings.check import Check, judged, looked_at
+from audit_lib.findings.check import Check, judged
 from audit_lib.findings.checks import CHECKS
-from audit_lib.leaks.urgency import SECRETS
+from audit_lib.leaks.tables import SECRETS
 from audit_lib.report.verdict import PASS_NEEDS, Need
 from audit_lib.settings.guide_rules import GuideRule
 
 # A row of these is something that happened: without rows nothing did, if the logs and places were read.
-EVENTS = ("log_events", "ledger_faults", "acceptances", "leaked_secrets", "detections", "rule_changes")
+EVENTS = ("log_events", "ledger_faults", "leaked_secrets", "detections", "settings_changes")
 # Columns that say of a row that it is not known.
 _TELL = ("state", "reason", "relation", "status", "answer", "verdict")
 SHOWN = 5  # ids
@@ -57,8 +57,8 @@ def judge_all(audit: Audit) -> dict[str, Judged]:
 
 
 def _judged(check: Check, audit: Audit, untold: "pd.Series[bool]") -> Judged:
-    rows = looked_at(check, audit.tables)
-    about = check.about(rows).astype(bool)
+    rows = check.rows(audit.tables)
+    about = check.condition.about(rows).astype(bool)
     fault, unknown = judged(check, rows)
     silent = about & ~fault & untold.loc[rows.index]
     table = audit.tables[check.table].index

@@ -97,9 +97,10 @@ def values_tables(audit: Audit) -> Tables:
 
 def decisions_tables(audit: Audit) -> Tables:
     """What somebody answers for by name: accepted risks and answers, until when."""
-    accepted, answers = audit.tables["acceptances"], audit.tables["attestations"]
-    holds = int((accepted["matches"] & ~accepted["expired"]).sum())
-    over, idle = int(accepted["expired"].sum()), int((~accepted["matches"]).sum())
+    made, answers = audit.tables["decisions"], audit.tables["attestations"]
+    accepted = made[made["verdict"].eq("accept")]
+    holds, over = (int(accepted["state"].eq(state).sum()) for state in ("in force", "expired"))
+    idle = len(accepted) - holds - over
     answered = int(answers["status"].eq("attested").sum())
     brief = (
         f"{counted(holds, 'risk')} accepted, {over} ended, {idle} without a finding · "
@@ -111,10 +112,7 @@ def decisions_tables(audit: Audit) -> Tables:
 
 
 def _acceptances(accepted: pd.DataFrame, year: int) -> Table:
-    states = [
-        "ended" if row.expired else "holds" if row.matches else "matches no finding" for row in rows(accepted)
-    ]
-    view = accepted[["accepted_id", "by", "reason", "until_at"]].assign(state=states)
+    view = accepted[["subject", "by", "reason", "until_at", "state"]]
     return show(view, "Accepted risks", empty="none", year=year)
 
 

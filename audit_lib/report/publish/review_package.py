@@ -7,6 +7,7 @@ import nbformat
 
 from audit_lib.base.clock import iso
 from audit_lib.findings.audit import Audit
+from audit_lib.findings.find import with_texts
 from audit_lib.report.csv_text import to_csv
 from audit_lib.report.findings_sarif import findings_sarif
 from audit_lib.report.json_text import to_json
@@ -75,8 +76,7 @@ def _beside(audit: Audit) -> Mapping[str, str | bytes]:
         "report.pdf": report_pdf(audit),
         "owner.md": owner_text(audit),
         "report.json": to_json(report_record(audit)),
-        "findings.csv": to_csv(audit.tables["findings"]),
-        "exceptions.csv": to_csv(audit.tables["exceptions"]),
+        "findings.csv": to_csv(with_texts(audit.tables["findings"])),
         "findings.sarif": to_json(findings_sarif(audit)),
         "calendar.ics": calendar(audit).encode("utf-8"),
         "REPERFORM.md": reperform_text(audit),

@@ -9,7 +9,7 @@ from audit_lib.secrecy.keeper import EVIDENCE, MANIFEST, Keeper
 
 NOTEBOOK = "quarterly_review.ipynb"
 ARTEFACTS = (
-    NOTEBOOK, "report.html", "report.pdf", "owner.md", "report.json", "findings.csv", "exceptions.csv",
+    NOTEBOOK, "report.html", "report.pdf", "owner.md", "report.json", "findings.csv",
     "findings.sarif", "calendar.ics", "REPERFORM.md", MANIFEST, EVIDENCE,
 )  # fmt: skip
 

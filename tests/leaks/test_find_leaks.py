@@ -1,0 +1,171 @@
+"""The search for what nobody gave: history, messages and files, by shape and then by value."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from audit_lib.leaks.find_leaks import LeakAudit, LeakOptions, find_leaks, search_places
+from audit_lib.leaks.history import list_objects
+from audit_lib.leaks.places import dated_lines
+from audit_lib.leaks.scan import Clean
+from audit_lib.leaks.sources import LARGEST
+from audit_lib.leaks.tables import tabulate_leaks
+from audit_lib.logins.parameters import formats_of
+from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.contracts import EnvEntries, Inventory
+from audit_lib.settings import LogSource, Project, bundled_policy
+from tests.leaks.test_search import targets_of
+from tests.support.fakes import fake_value
+from tests.support.planter import Plot, new_plot
+
+
+def audit(root: Path, tmp_path: Path) -> tuple[LeakAudit, Keeper]:
+    """The leaks of a project whose values nobody knows."""
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    found = find_leaks(
+        Project("p", root),
+        keeper,
+        bundled_policy("paiid"),
+        EnvEntries.of([]),
+        Inventory.of([]),
+        options=LeakOptions(cache=tmp_path / "cache"),
+    )
+    return found, keeper
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) -> None:
+    """Since when it can be read is known: the line says so; of a line without a time it is not known."""
+    keeper, value = Keeper(Key(b"k" * 32, "file")), fake_value("in a log")
+    lines = f"GET /\n2026-08-20 03:00:07 INFO token={value}\n".encode()
+    path = "logs/app.log.1.gz" if packed else "logs/app.log"
+    (tmp_path / "p" / "logs").mkdir(parents=True)
+    (tmp_path / "p" / path).write_bytes(gzip.compress(lines) if packed else lines)
+    project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
+    targets = targets_of(keeper, {"TOKEN": value})
+    found, _ = search_places(project, keeper, targets)
+    dated = dated_lines(found, project, formats_of(project, bundled_policy("paiid")))
+    leak = tabulate_leaks(dated, targets, Inventory.of([]))[0].iloc[0]
+    assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
+    assert leak["first_commit"] == ""
+
+
+def test_one_leak_for_each_secret(tmp_path: Path) -> None:
+    """A value found by its shape once is then found in every form and place, as one leak."""
+    plot = new_plot(tmp_path / "repo")
+    value = fake_value("one")
+    first = plot.commit("docs/SETUP.md", f"API_TOKEN={value}\n")
+    plot.commit("notes.txt", f"see {value}\n")
+    plot.commit("b.txt", value.encode().hex())
+    plot.file("backend/logs/app.log", f"Bearer {value}\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["API_TOKEN"]
+    leak = found.leaks.iloc[0]
+    assert (leak["kind"], leak["matched"], leak["first_commit"], leak["in_force"]) == (
+        "pattern",
+        "pattern",
+        first,
+        "",
+    )
+    assert {"docs/SETUP.md", "notes.txt", "b.txt", "backend/logs/app.log"} == set(found.places["path"])
+    assert set(found.places["encoding"]) == {"plain", "hex"}
+    assert keeper.fingerprint(value) in keeper
+
+
+@pytest.mark.parametrize("where", ["commit message", "removed file", "dangling blob", "tag message", "stash"])
+def test_history_is_searched_by_shape(where: str, tmp_path: Path) -> None:
+    """What only the history holds is found by its shape too."""
+    plot = new_plot(tmp_path / "repo")
+    text = f"JWT_SECRET_KEY={fake_value(where)}\n"
+    _hide(plot, where, text)
+    found, _ = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["JWT_SECRET_KEY"]
+
+
+def _hide(plot: Plot, where: str, text: str) -> None:
+    if where == "commit message":
+        plot.git("commit", "-q", "--allow-empty", "-m", text)
+    elif where == "removed file":
+        plot.commit("a.env", text)
+        plot.git("rm", "-q", "a.env")
+        plot.git("commit", "-qm", "Remove")
+    elif where == "dangling blob":
+        plot.git("hash-object", "-w", "--stdin", stdin=text.encode())
+    elif where == "tag message":
+        plot.git("tag", "-a", "v1", "-m", text)
+    else:
+        plot.file("base.txt", text)
+        plot.git("stash", "-q")
+
+
+def test_an_allowlist_in_the_project_silences_nothing(tmp_path: Path) -> None:
+    """Configuration files of scanners within the project have no effect."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit(".gitleaks.toml", '[allowlist]\npaths = [".*"]\n')
+    plot.commit(".kingfisher.yml", "exclude: ['**']\n")
+    plot.commit(".secrets.baseline", '{"exclude": {"files": ".*"}}')
+    plot.commit(".gitleaksignore", "*\n")
+    plot.commit(".gitattributes", "* -text -diff linguist-generated\n")
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('silenced')}'\n")
+    found, _ = audit(plot.root, tmp_path)
+    assert list(found.leaks["variable"]) == ["API_TOKEN"]
+
+
+def test_installed_packages_are_said_to_be_left_out(tmp_path: Path) -> None:
+    """Others' packages are searched for known values only, and the coverage says so."""
+    folder = tmp_path / "repo" / "node_modules" / "x"
+    folder.mkdir(parents=True)
+    (folder / "a.js").write_text(f"const API_TOKEN = '{fake_value('vendor')}'\n")
+    found, _ = audit(tmp_path / "repo", tmp_path)
+    assert found.leaks.empty
+    said = found.coverage[
+        (found.coverage["part"] == "patterns") & (found.coverage["state"] == "not searched")
+    ]
+    assert list(said["place"]) == ["1 file"]
+
+
+def test_a_second_search_finds_the_same(tmp_path: Path) -> None:
+    """What was remembered as clean changes no result."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
+    plot.commit("b.py", "nothing = 1\n")
+    first, second = (audit(plot.root, tmp_path)[0] for _ in range(2))
+    pd.testing.assert_frame_equal(first.leaks, second.leaks)
+    pd.testing.assert_frame_equal(first.places, second.places)
+    pd.testing.assert_frame_equal(first.coverage, second.coverage)
+
+
+def test_only_what_held_something_is_read_again(tmp_path: Path) -> None:
+    """Under the same key and for the same search the objects that held nothing are known, and no others; what
+    another wrote, and what is asked for under a key that all know, is not believed."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("a.py", f"API_TOKEN = '{fake_value('again')}'\n")
+    plot.commit("b.py", "nothing = 1\n")
+    every = {one.oid for one in list_objects(plot.root)}
+    held = plot.git("rev-parse", "HEAD:a.py")
+    key = Key(b"k" * 32, "file")
+    memory = Clean.of(tmp_path, key, plot.root, "digest")
+    memory.store(every - {held}, {held}, [])
+    assert Clean.of(tmp_path, key, plot.root, "digest").objects == every - {held}
+    assert not Clean.of(tmp_path, key, plot.root, "another").objects
+    assert not Clean.of(tmp_path, key, tmp_path, "digest").objects
+    assert not Clean.of(tmp_path, key, plot.root, "digest", believe=False).objects
+    assert not Clean.of(tmp_path, Key(b"z" * 32, "file"), plot.root, "digest").objects
+    assert not Clean.of(tmp_path, Key(b"k" * 32, "demo"), plot.root, "digest").objects
+    memory.path.write_bytes(memory.path.read_bytes()[:-1] + b"]")
+    memory.path.write_bytes(memory.path.read_bytes() + b" ")
+    assert not Clean.of(tmp_path, key, plot.root, "digest").objects
+
+
+def test_what_was_too_large_is_said_each_time(tmp_path: Path) -> None:
+    """A re-audit names again what the search by shape has left out, of the history and of the files."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("dump.sql", b"-- rows\n" * (LARGEST // 8 + 1))
+    reasons = []
+    for _ in range(2):
+        coverage = audit(plot.root, tmp_path)[0].coverage
+        reasons.append(sorted(coverage.loc[coverage["reason"].str.contains("more than 4,194,304"), "place"]))
+    assert reasons[0] == reasons[1]
+    assert [place.split()[0] for place in reasons[0]] == ["dump.sql", "git"]
