@@ -25,8 +25,7 @@ from audit_lib.logs.quote_lines import quote_lines
 from audit_lib.report.leak_tables import shown_lives
 from audit_lib.report.log_tables import detected_and_not, shown_evidence
 from audit_lib.report.table import Table, Tables, show
-from audit_lib.rotation.leak_lives import tabulate_leak_lives
-from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.progress import RotationRead, tabulate_leak_lives
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.identities import marked_clients
 from audit_lib.settings import Project
@@ -230,18 +229,9 @@ def uses_table(investigation: Investigation) -> Table:
 
 
 def lives_table(investigation: Investigation) -> Table:
-    """The four ticks of each leak: removed, rotated, revoked, refused."""
-    read = RotationRead(
-        as_of=investigation.as_of,
-        inventory=investigation.inventory,
-        ledger=investigation.ledger,
-        sources=investigation.sources,
-        requests=investigation.requests,
-        events=investigation.events,
-        deploys=investigation.deploys,
-    )
-    lives = tabulate_leak_lives(investigation.leaks, investigation.leak_places, read, investigation.policy)
-    return shown_lives(lives)
+    """How far the clean-up of each leak is."""
+    read = RotationRead(investigation.as_of, investigation.inventory, investigation.ledger)
+    return shown_lives(tabulate_leak_lives(investigation.leaks, read))
 
 
 def couplings_table(investigation: Investigation) -> Table:
