@@ -35,6 +35,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detect import Verdict, judge, tabulate
 from audit_lib.logins.parameters import detection_policy, formats_of, is_known
+from audit_lib.logins.requests import Access, tabulate_requests
 from audit_lib.logins.tables import (
     address_label,
     daily,
@@ -45,9 +46,7 @@ from audit_lib.logins.tables import (
 from audit_lib.logins.traffic import gather
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs, without_values
-from audit_lib.rotation.half_done import tabulate_half_rotations
-from audit_lib.rotation.leak_lives import tabulate_leak_lives
-from audit_lib.rotation.read_rotation import RotationRead
+from audit_lib.rotation.progress import RotationRead, tabulate_half_rotations, tabulate_leak_lives
 from audit_lib.rotation.rotations import tabulate_rotations
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.identities import mask_client
@@ -102,7 +101,7 @@ def run_audit(
     scope = _Scope(project, rules, period, moment, read)
     lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
     detected = _detected(scope)
-    rotating = RotationRead.of(read, rules, moment)
+    rotating = RotationRead(moment, read.inventory, read.ledger)
     options = LeakOptions(cache=user_cache(), progress=progress)
     search = partial(find_leaks, as_of=moment, stays=rotating.stays, options=options)
     leaked = search(project, keeper, rules, read.entries, read.inventory)
@@ -118,7 +117,7 @@ def run_audit(
         "drift": read.drift,
         "evidence": read.evidence,
         "freshness": read.freshness,
-        **_of_population(scope, code, keeper, rotating),
+        **_of_population(scope, code, keeper),
         **_of_rotations(scope, rotating),
         "triggers": triggers,
         **_of_logs(scope),
@@ -167,10 +166,11 @@ def _detected(scope: _Scope) -> tuple[Verdict, ...]:
     return judge(gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of))
 
 
-def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
+def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper) -> Frames:
     """Who knows each variable."""
     project, policy, read = scope.project, scope.policy, scope.read
-    used = last_uses(rotating.requests, policy, scope.as_of)
+    requests = tabulate_requests(read.logs.minutes, read.logs.counts, Access.of(policy))
+    used = last_uses(requests, policy, scope.as_of)
     population = tabulate_population(project, policy, code, read, keeper, last_uses=used)
     sides = tabulate_sides(population, policy, code, read.sources, read.ledger)
     return {"population": population, "population_sides": sides}
@@ -224,7 +224,7 @@ def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frame
         "leak_places": places,
         "leak_coverage": leaked.coverage,
         "exposure": exposure,
-        "leak_lives": tabulate_leak_lives(leaks, places, rotating, scope.policy),
+        "leak_lives": tabulate_leak_lives(leaks, rotating),
         "leaked_secrets": tabulate_leaked_secrets(leaks, places, exposure),
         "chosen_passwords": tabulate_chosen_passwords(leaks, places),
         "clean_up": clean_up(leaks, places, exposure),
