@@ -1,6 +1,8 @@
-"""The audit of an application's secrets and logins, as notebooks."""
+"""The audit of an application's secrets and logins, as notebooks: `open_audit`, `open_incident`, `plot_…`."""
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.1"
 
@@ -13,3 +15,30 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
 from audit_lib.base.startup import UNUSED, leave_out  # noqa: E402  nothing is imported before the path is safe
 
 leave_out(*UNUSED)
+
+if TYPE_CHECKING:
+    from audit_lib.opening import guard_project as guard, open_audit as open_audit
+    from audit_lib.report.figures import plot_ages as plot_ages, plot_daily as plot_daily
+
+# What notebooks use, by its module: imported when it is asked for, so that a command starts at once.
+_OFFERED = {
+    "open_audit": ("opening", "open_audit"),
+    "guard": ("opening", "guard_project"),
+    "plot_ages": ("report.figures", "plot_ages"),
+    "plot_daily": ("report.figures", "plot_daily"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OFFERED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _OFFERED[name]
+    return getattr(import_module(f"audit_lib.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_OFFERED]
+
+
+if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import
+    import_module("audit_lib.opening")

@@ -1,23 +1,31 @@
-"""One audit from sources to findings: read top to bottom, `run_audit` is the program."""
+"""One audit of a quarter, as lazy frames: `Audit` is read from top to bottom, from what was read to what to do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import Sources
-from audit_lib.base.git.commits import head_of
+from audit_lib.base.git.commits import head_of, refuse_part_of_repository
+from audit_lib.base.log_kinds import DECLARED, FAILED_REQUESTS
 from audit_lib.base.progress import Progress, quiet
-from audit_lib.findings.audit import Audit
 from audit_lib.findings.changes import compare
+from audit_lib.findings.checks import CHECKS
 from audit_lib.findings.contracts import Changes
 from audit_lib.findings.documents import document_sources
 from audit_lib.findings.find import find
-from audit_lib.findings.last_review import NOT_KNOWN, last_signed, read_previous, tabulate_sign_offs
+from audit_lib.findings.last_review import (
+    LastReview,
+    PreviousReport,
+    last_signed,
+    read_previous,
+    tabulate_sign_offs,
+)
 from audit_lib.findings.ledger_tables import (
     tabulate_acceptances,
     tabulate_attestations,
@@ -26,13 +34,14 @@ from audit_lib.findings.ledger_tables import (
 from audit_lib.findings.ownership import guess_owners, tabulate_ownership
 from audit_lib.findings.register import Reviews, tabulate_exceptions
 from audit_lib.findings.rule_changes import lowered_from, tabulate_rule_changes
-from audit_lib.findings.rules_in_force import decided_by, rules_in_force
+from audit_lib.findings.rules_in_force import Rules, decided_by, rules_in_force
 from audit_lib.leaks.chosen_in_use import tabulate_chosen_passwords
 from audit_lib.leaks.clean_up import clean_up
 from audit_lib.leaks.exposure import tabulate_exposure
 from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
 from audit_lib.leaks.leaked_secrets import tabulate_leaked_secrets
-from audit_lib.ledger.keys import keeper_of
+from audit_lib.ledger import Ledger, read_ledger
+from audit_lib.ledger.known_heads import heads_of
 from audit_lib.logins.coverage import tabulate_log_coverage
 from audit_lib.logins.declared import tabulate_logins
 from audit_lib.logins.detections import Detected, detect, detection_policy, gather, tabulate
@@ -41,207 +50,510 @@ from audit_lib.logins.formats_of import formats_of
 from audit_lib.logins.last_use import last_uses
 from audit_lib.logins.shown_addresses import address_label, with_addresses
 from audit_lib.logs.cache import without_values
+from audit_lib.logs.contracts import LogEvents
+from audit_lib.logs.deploys import DeployRead, read_deploys
 from audit_lib.logs.frames import LogRead
 from audit_lib.logs.project_logs import read_logs
+from audit_lib.report.actions import with_actions
+from audit_lib.report.daily import tabulate_coverage, tabulate_days
+from audit_lib.report.package import DUE_DAYS
+from audit_lib.report.register import Register, tabulate_decisions, with_lateness, with_register
+from audit_lib.report.review import publish_review
+from audit_lib.report.rules import tabulate_rules
+from audit_lib.report.summary import Summary, summarise
 from audit_lib.rotation.half_done import tabulate_half_rotations
 from audit_lib.rotation.leak_lives import tabulate_leak_lives
 from audit_lib.rotation.read_rotation import RotationRead
 from audit_lib.rotation.rotations import tabulate_rotations
+from audit_lib.rotation.schedule import tabulate_schedule
 from audit_lib.rotation.triggers import tabulate_triggers
 from audit_lib.secrecy.identities import mask_client, mask_email
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
+from audit_lib.secrets.drift import compare_places
+from audit_lib.secrets.env_files import read_env_sources
+from audit_lib.secrets.env_history import env_history
+from audit_lib.secrets.evidence import collect_evidence
+from audit_lib.secrets.freshness import tabulate_freshness
+from audit_lib.secrets.inventory import tabulate_inventory
 from audit_lib.secrets.population import tabulate_population
 from audit_lib.secrets.population_sides import tabulate_sides
-from audit_lib.secrets.read_project import ProjectRead, read_project
+from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.rotation_pairs import tabulate_rotation_pairs
-from audit_lib.settings import GivenValues, Policy, Project, choose_policy, instant_of
+from audit_lib.secrets.store_dates import read_store_dates
+from audit_lib.settings import GivenValues, Policy, Project
 from audit_lib.settings.code_reads import CodeRead, read_code
 from audit_lib.settings.platform_files import tabulate_configuration
 
-Frames = dict[str, pd.DataFrame]  # by their names in `Audit.tables`
-
-
-def run_audit(
-    project: Project,
-    quarter: str = "",
-    as_of: str = "",
-    *,
-    policy: str = "",
-    given: tuple[GivenValues, ...] = (),
-    keeper: Keeper | None = None,
-    previous: Path | None = None,
-    identities: str = "masked",
-    scheduler: str = "",
-    progress: Progress = quiet,
-) -> Audit:
-    """The audit of one quarter as of an instant: by default the sample's, and the quarter over by then.
-
-    Unless `identities` is full, the frames show addresses as their network with a keyed label. Logs are read
-    on the dask cluster of a `scheduler`, if one is given.
-
-    Raises:
-        BadInput: a quarter, date, policy, ledger or previous report that cannot be used; no date at all.
-    """
-    moment = instant_of(project, as_of)
-    period = Quarter.chosen(quarter, moment)
-    rules = choose_policy(project, policy)
-    # An empty keeper is false: `or` would put another in its place.
-    keeper = keeper_of(project) if keeper is None else keeper
-    before = read_previous(previous, project.name, keeper.key) if previous else None
-    formats = formats_of(project, rules)
-
-    def logs() -> LogRead:
-        read = read_logs(project, period, formats, scheduler=scheduler, progress=progress)
-        return without_values(read, Redactor.of(keeper))
-
-    heads = before.heads if before else ()
-    read = read_project(project, rules, keeper, moment, logs, given=given, known_heads=heads)
-    scope = _Scope(project, rules, period, moment, read)
-    lists, triggers = tabulate_triggers(project, rules, read.ledger, read.freshness, moment)
-    detected = _detected(scope)
-    rotating = RotationRead.of(read, rules, moment)
-    search = partial(find_leaks, as_of=moment, stays=rotating.stays, progress=progress)
-    leaked = search(project, keeper, rules, read.entries, read.inventory)
-    code = read_code(project)
-    shown = str if identities == "full" else mask_email
-    label = address_label(read.logs, keeper.key)
-    sources = Sources.checked(pd.concat([read.sources, document_sources(project, rules, read.ledger), lists]))
-    judged_by = rules_in_force(project, rules, sources)
-    last = (before and before.review) or last_signed(read.ledger)
-    doubt = before.doubt if before else ""
-    tables = {
-        "sources": sources,
-        "configuration": tabulate_configuration(project, rules),
-        "entries": read.entries,
-        "inventory": read.inventory,
-        "drift": read.drift,
-        "evidence": read.evidence,
-        "freshness": read.freshness,
-        **_of_population(scope, code, keeper, rotating),
-        **_of_rotations(scope, rotating),
-        "triggers": triggers,
-        **_of_logs(scope),
-        # A finding's id must not change with how addresses are shown.
-        "detections": tabulate(detected, partial(mask_client, label=label)),
-        **_of_leaks(scope, leaked, rotating),
-        **_of_people(scope, guess_owners(project, rules, code, shown)),
-        "rule_changes": tabulate_rule_changes(last, judged_by, read.ledger, doubt),
-    }
-    tables |= _judged(scope, tables, Reviews(last, before, str(period), moment))
-    known = partial(is_known, rules=detection_policy(rules))
-    return Audit(
-        project=project,
-        policy=rules,
-        quarter=period,
-        as_of=moment,
-        key_id=keeper.key.key_id,
-        key_origin=keeper.key.origin,
-        tables=tables | with_addresses(tables, detected, label, identities, known),
-        ledger_heads=read.ledger.heads,
-        rules=judged_by,
-        lowered_from=lowered_from(last, tables["rule_changes"]),
-        commit=head_of(project.root),
-        deciders=decided_by(project, rules, shown),
-        compared=doubt or (last.words if last else NOT_KNOWN),
-        doubt=doubt,
-    )
+# The names under which checks know frames that have another name here.
+_CHECKED = {
+    "freshness": "ages",
+    "log_counts": "_counts",
+    "log_events": "_events",
+    "detections": "_detections",
+}
+ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class _Scope:
-    """What is audited, by what, of which time, and what was read of it."""
+class Options:
+    """How an audit is run, beside what is audited: values for this run alone, the last report, who is shown."""
+
+    given: tuple[GivenValues, ...] = ()
+    previous: Path | None = None
+    identities: str = "masked"
+    parameters: Mapping[str, str] = field(default_factory=dict)  # of the notebook, for whoever runs it again
+    progress: Progress = quiet
+
+
+@dataclass(eq=False, repr=False)
+class Audit:
+    """Everything that one audit finds. Each frame is computed when it is asked for, and once.
+
+    No frame holds a value: the keeper does. Columns are described in the `contracts.py` of their rooms.
+    """
 
     project: Project
     policy: Policy
     quarter: Quarter
     as_of: datetime
-    read: ProjectRead
+    keeper: Keeper
+    options: Options = field(default_factory=Options)
+
+    def __repr__(self) -> str:
+        return f"Audit of {self.project.name}, {self.quarter}, as of {self.as_of:%Y-%m-%d}"
+
+    # ---- What was read ----
+
+    @cached_property
+    def _env(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        refuse_part_of_repository(self.project.root)
+        return read_env_sources(self.project, self.options.given, self.keeper, self.policy)
+
+    @cached_property
+    def entries(self) -> pd.DataFrame:
+        """`Entries`: one row for each line of an env file, without its value."""
+        return self._env[1]
+
+    @cached_property
+    def _previous(self) -> PreviousReport | None:
+        path = self.options.previous
+        return read_previous(path, self.project.name, self.keeper.key) if path else None
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger's entries by the date of the audit."""
+        before = self._previous.heads if self._previous else ()
+        known = (*before, *heads_of(self.project.ledger_dir, self.keeper.key))
+        return read_ledger(self.project.ledger_dir, self.keeper.key, self.as_of, known)
+
+    @cached_property
+    def _history(self) -> pd.DataFrame:
+        return env_history(self.project, self.keeper)
+
+    @cached_property
+    def _deploys(self) -> DeployRead:
+        return read_deploys(self.project, self.keeper, self.as_of)
+
+    @cached_property
+    def _stores(self) -> tuple[pd.DataFrame, tuple[Any, ...]]:
+        return read_store_dates(self.project, self.options.given)
+
+    @cached_property
+    def _logs(self) -> LogRead:
+        _ = self._env, self._history  # the keeper must hold the values before a log is read
+        formats, progress = formats_of(self.project, self.policy), self.options.progress
+        read = read_logs(self.project, self.quarter, formats, progress=progress)
+        return without_values(read, Redactor.of(self.keeper))
+
+    @cached_property
+    def _lists(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return tabulate_triggers(self.project, self.policy, self.ledger, self.ages, self.as_of)
+
+    @cached_property
+    def code(self) -> CodeRead:
+        """Which variables the code reads, and where."""
+        return read_code(self.project)
+
+    @cached_property
+    def _places(self) -> pd.DataFrame:
+        return Sources.checked(pd.concat([self._env[0], self._deploys.sources, self._stores[0]]))
+
+    @cached_property
+    def sources(self) -> pd.DataFrame:
+        """`Sources`: one row for each source that was expected or found, with how its lines were read."""
+        documents = document_sources(self.project, self.policy, self.ledger)
+        own = [self._env[0], self._logs.sources, self._deploys.sources, self._stores[0]]
+        return Sources.checked(pd.concat([*own, documents, self._lists[0]]))
+
+    @cached_property
+    def configuration(self) -> pd.DataFrame:
+        """`Configuration`: what Dockerfiles, ignore files and blueprints say."""
+        return tabulate_configuration(self.project, self.policy)
+
+    # ---- Secrets: where, how old, shared with what ----
+
+    @cached_property
+    def inventory(self) -> pd.DataFrame:
+        """`Inventory`: one row for each variable and place, with what is asked of its value."""
+        return tabulate_inventory(self.entries, self.policy, self.project, self.keeper, self._places)
+
+    @cached_property
+    def drift(self) -> pd.DataFrame:
+        """`Drift`: pairs of places, whether they hold one value, and whether they should."""
+        return compare_places(self.inventory, self.entries, self.policy, self.keeper)
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """`Evidence`: each piece that bounds when a value came into use. No log is read for it."""
+        return collect_evidence(
+            self.inventory,
+            self.entries,
+            self._places,
+            self.ledger,
+            log_events=LogEvents.of([]),
+            history=self._history,
+            dates=self._stores[1],
+            as_of=self.as_of,
+            keeper=self.keeper,
+        )
+
+    @cached_property
+    def ages(self) -> pd.DataFrame:
+        """`Freshness`: one row for each secret, environment and service: the interval of its age, the verdict."""
+        return tabulate_freshness(self.inventory, self.evidence, self.policy, self.as_of)
+
+    @cached_property
+    def schedule(self) -> pd.DataFrame:
+        """`Schedule`: when each secret may be overdue, and when it is."""
+        return tabulate_schedule(self.ages)
+
+    @cached_property
+    def population(self) -> pd.DataFrame:
+        """`Population`: who knows each variable: code, policy, files, platform, ledger."""
+        used = last_uses(self._rotating.requests, self.policy, self.as_of)
+        return tabulate_population(
+            self.project, self.policy, self.code, self._read, self.keeper, last_uses=used
+        )
+
+    @cached_property
+    def population_sides(self) -> pd.DataFrame:
+        """`PopulationSides`: how much of each of these was seen."""
+        return tabulate_sides(self.population, self.policy, self.code, self.sources, self.ledger)
+
+    # ---- Rotations ----
+
+    @cached_property
+    def _read(self) -> ProjectRead:
+        return ProjectRead(
+            sources=self.sources,
+            logs=self._logs,
+            ledger=self.ledger,
+            entries=self.entries,
+            history=self._history,
+            deploys=self._deploys.deploys,
+            inventory=self.inventory,
+            drift=self.drift,
+            evidence=self.evidence,
+            freshness=self.ages,
+        )
+
+    @cached_property
+    def _rotating(self) -> RotationRead:
+        return RotationRead.of(self._read, self.policy, self.as_of)
+
+    @cached_property
+    def rotation_pairs(self) -> pd.DataFrame:
+        """`RotationPairs`: secrets that must be rotated together."""
+        return tabulate_rotation_pairs(self.ages, self.policy)
+
+    @cached_property
+    def rotations(self) -> pd.DataFrame:
+        """`Rotations` of the quarter: what changed between which days, and whether it was recorded."""
+        return tabulate_rotations(self.ledger, self.quarter.start, self.quarter.end)
+
+    @cached_property
+    def earlier_rotations(self) -> pd.DataFrame:
+        """`Rotations` before the quarter."""
+        return tabulate_rotations(self.ledger, ALWAYS, self.quarter.start)
+
+    @cached_property
+    def half_rotations(self) -> pd.DataFrame:
+        """`HalfRotations`: rotations of which one half is missing."""
+        return tabulate_half_rotations(self._rotating, self.policy)
+
+    @cached_property
+    def triggers(self) -> pd.DataFrame:
+        """`Triggers`: who left, which provider was breached, and whether secrets were rotated since."""
+        return self._lists[1]
+
+    # ---- Logs and logins ----
+
+    @cached_property
+    def _detected(self) -> tuple[Detected, ...]:
+        rules, logs = detection_policy(self.policy), self._logs
+        period = self.quarter.start, min(self.quarter.end, self.as_of)
+        frames = logs.sources, logs.counts, logs.events, logs.minutes
+        given = (*frames, self.ledger, rules, *period, self._deploys.deploys)
+        return detect(gather(*given, log_sources=self.project.log_sources), rules)
+
+    @cached_property
+    def _label(self) -> Any:
+        return address_label(self._logs, self.keeper.key)
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        return self._logs.counts
+
+    @cached_property
+    def _events(self) -> pd.DataFrame:
+        return self._logs.events
+
+    @cached_property
+    def _shown(self) -> Mapping[str, pd.DataFrame]:
+        frames = {"log_counts": self._logs.counts, "log_events": self._logs.events}
+        known = partial(is_known, rules=detection_policy(self.policy))
+        return with_addresses(frames, self._detected, self._label, self.options.identities, known)
+
+    @cached_property
+    def _detections(self) -> pd.DataFrame:
+        # A finding's id must not change with how addresses are shown.
+        return tabulate(self._detected, partial(mask_client, label=self._label))
+
+    @cached_property
+    def detections(self) -> pd.DataFrame:
+        """`Detections`: each incident that was found, and for each detection whether it could find one."""
+        return self._shown.get("detections", self._detections)
+
+    @cached_property
+    def log_counts(self) -> pd.DataFrame:
+        """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
+        return self._shown["log_counts"].rename(columns={"client": "address"})
+
+    @cached_property
+    def requests(self) -> pd.DataFrame:
+        """The requests among `log_counts`; `refused` are those answered with 401, 403 or 429."""
+        found = self.log_counts[self.log_counts["kind"].isin((*FAILED_REQUESTS, "other"))]
+        return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """`LogEvents`: each failure and message with its place and time."""
+        return self._shown["log_events"].rename(columns={"client": "address"})
+
+    @cached_property
+    def failed_logins(self) -> pd.DataFrame:
+        """Failed logins as the application or a declared login route reported them, by day and address."""
+        counts = self.log_counts
+        return counts[counts["kind"].isin(("login_failed", DECLARED))].reset_index(drop=True)
+
+    @cached_property
+    def declared_logins(self) -> pd.DataFrame:
+        """`DeclaredLogins`: each login route with its attempts."""
+        return tabulate_logins(self.policy.logins, self._logs.counts, self._logs.events)
+
+    @cached_property
+    def daily(self) -> pd.DataFrame:
+        """Requests, refusals and failed logins by day; null on a day without a line, which is not zero."""
+        return tabulate_days(self.log_counts, self.quarter)
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """One row for each service with logs: its days with lines of all days, and how its lines were read."""
+        return tabulate_coverage(self.sources, self.log_counts, self.quarter, self.as_of)
+
+    @cached_property
+    def log_coverage(self) -> pd.DataFrame:
+        """`LogCoverage`: the quarter's days beside the days and lines that were read."""
+        return tabulate_log_coverage(self._logs.sources, self._logs.counts, self.quarter, self.as_of)
+
+    # ---- Leaks ----
+
+    @cached_property
+    def _leaked(self) -> LeakAudit:
+        found = (self.entries, self.inventory)
+        progress = self.options.progress
+        return find_leaks(self.project, self.keeper, self.policy, *found, as_of=self.as_of, progress=progress)
+
+    @cached_property
+    def leaks(self) -> pd.DataFrame:
+        """`Leaks`: one row for each leaked value, whatever its names and places."""
+        return self._leaked.leaks
+
+    @cached_property
+    def leak_places(self) -> pd.DataFrame:
+        """`LeakPlaces`: where each leaked value is."""
+        return self._leaked.places
+
+    @cached_property
+    def leak_coverage(self) -> pd.DataFrame:
+        """`LeakCoverage`: what was searched for values, and what was not."""
+        return self._leaked.coverage
+
+    @cached_property
+    def exposure(self) -> pd.DataFrame:
+        """`Exposure`: for each leak and place that had the value, whether it is in use and for how long."""
+        return tabulate_exposure(self.leaks, self.inventory, self.ages, self.as_of)
+
+    @cached_property
+    def leak_lives(self) -> pd.DataFrame:
+        """`LeakLives`: the clean-up status of each leak."""
+        return tabulate_leak_lives(self.leaks, self.leak_places, self._rotating, self.policy)
+
+    @cached_property
+    def leaked_secrets(self) -> pd.DataFrame:
+        """`LeakedSecrets`: leaks by the secret that has the value."""
+        return tabulate_leaked_secrets(self.leaks, self.leak_places, self.exposure)
+
+    @cached_property
+    def chosen_passwords(self) -> pd.DataFrame:
+        """`ChosenPasswords`: passwords that somebody chose, in files."""
+        return tabulate_chosen_passwords(self.leaks, self.leak_places)
+
+    @cached_property
+    def clean_up(self) -> pd.DataFrame:
+        """`CleanUp`: what to do about each leak, in order."""
+        return clean_up(self.leaks, self.leak_places, self.exposure)
+
+    # ---- What people decided ----
+
+    @cached_property
+    def attestations(self) -> pd.DataFrame:
+        """`Attestations`: each question that no file answers, and who answered it until when."""
+        return tabulate_attestations(self.policy, self.ledger, self.as_of)
+
+    @cached_property
+    def ownership(self) -> pd.DataFrame:
+        """`Ownership`: each secret's owner, purpose, reach and period."""
+        shown = str if self.options.identities == "full" else mask_email
+        owners = guess_owners(self.project, self.policy, self.code, shown)
+        return tabulate_ownership(self.policy, self.ledger, owners, self.as_of)
+
+    @cached_property
+    def sign_offs(self) -> pd.DataFrame:
+        """`SignOffs`: who signed which review, as what and when, and whether it was on time."""
+        return with_lateness(tabulate_sign_offs(self.ledger), DUE_DAYS)
+
+    @cached_property
+    def ledger_faults(self) -> pd.DataFrame:
+        """`LedgerFaults`: entries that do not hold."""
+        return tabulate_ledger_faults(self.ledger)
+
+    @cached_property
+    def acceptances(self) -> pd.DataFrame:
+        """`Acceptances`: what somebody lives with until a date, and the ledger's entry that says so."""
+        return tabulate_acceptances(self.ledger, set(self._judged["id"]), self.as_of)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """What somebody answers for by name, until a date: acceptances and answers, each with its entry."""
+        return tabulate_decisions(self.ledger, self.acceptances, self.attestations)
+
+    # ---- The rules, and what is wrong by them ----
+
+    @cached_property
+    def rules_in_force(self) -> Rules:
+        """What this review judges by."""
+        return rules_in_force(self.project, self.policy, self.sources)
+
+    @cached_property
+    def _last(self) -> LastReview | None:
+        return (self._previous and self._previous.review) or last_signed(self.ledger)
+
+    @cached_property
+    def rule_changes(self) -> pd.DataFrame:
+        """`RuleChanges`: what the last review judged by otherwise."""
+        return tabulate_rule_changes(self._last, self.rules_in_force, self.ledger)
+
+    @cached_property
+    def lowered_from(self) -> Rules:
+        """The rules that were lowered, as they were before."""
+        return lowered_from(self._last, self.rule_changes)
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        return find(Frames(self), self.policy, self.ledger, self.as_of, self._registered)
+
+    def _registered(self, found: pd.DataFrame) -> pd.DataFrame:
+        reviews = Reviews(self._last, self._previous, str(self.quarter), self.as_of)
+        return tabulate_exceptions(found, self._changed(found), self.ledger, reviews, self.policy)
+
+    def _changed(self, found: pd.DataFrame) -> pd.DataFrame:
+        return compare(self._previous, found, Frames(self)) if self._previous else Changes.of([])
+
+    @cached_property
+    def exceptions(self) -> pd.DataFrame:
+        """`Exceptions`: the register of findings, those of earlier reviews among them."""
+        return self._registered(self._judged)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """`Changes` since the previous report; no row without one."""
+        return self._changed(self._judged)
+
+    @cached_property
+    def _acted(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        found = with_register(self._judged, self.exceptions, self.changes, self.ledger)
+        return with_actions(found, Frames(self), self.policy, self.as_of)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """`Findings` with owner, due, opened, accepted until, change, and the number of the action that closes it."""
+        return self._acted[0]
+
+    @cached_property
+    def actions(self) -> pd.DataFrame:
+        """`Actions`: what to do, the most urgent first; each closes the findings of its number."""
+        return self._acted[1]
+
+    @cached_property
+    def rules(self) -> pd.DataFrame:
+        """`RuleResults`: each of the guide's rules: what decides it, on how much, and what came out."""
+        return tabulate_rules(self, Frames(self))
+
+    # ---- The report ----
+
+    @cached_property
+    def deciders(self) -> tuple[tuple[str, str, str], ...]:
+        """Each file that says what is reviewed, its last commit, and that one's author in full."""
+        return decided_by(self.project, self.policy, str)
+
+    @cached_property
+    def commit(self) -> str:
+        """The commit that the project is at; "" without one."""
+        return head_of(self.project.root)
+
+    def summary(self) -> Summary:
+        """The first screen: verdict, key figures, five actions, what falls due, what is not known."""
+        return summarise(self)
+
+    def register(self) -> Register:
+        """The open findings by the action that closes them."""
+        return Register(self.actions, self.findings, self.as_of)
+
+    def publish(self, folder: str) -> None:
+        """Write every artefact beside the saved notebook in a folder, and search them for every value.
+
+        Raises:
+            Refused: a value is in one of them.
+        """
+        publish_review(self, Path(folder))
 
 
-def _detected(scope: _Scope) -> tuple[Detected, ...]:
-    """What the detections say of the quarter, as far as it is over."""
-    rules, logs, quarter = detection_policy(scope.policy), scope.read.logs, scope.quarter
-    frames = logs.sources, logs.counts, logs.events, logs.minutes
-    period = quarter.start, min(quarter.end, scope.as_of)
-    given = (*frames, scope.read.ledger, rules, *period, scope.read.deploys)
-    traffic = gather(*given, log_sources=scope.project.log_sources, as_of=scope.as_of)
-    return detect(traffic, rules)
+class Frames(Mapping[str, pd.DataFrame]):
+    """An audit's frames by the names that checks have for them, each still computed when it is asked for."""
 
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
 
-def _of_population(scope: _Scope, code: CodeRead, keeper: Keeper, rotating: RotationRead) -> Frames:
-    """Who knows each variable."""
-    project, policy, read = scope.project, scope.policy, scope.read
-    used = last_uses(rotating.requests, policy, scope.as_of)
-    population = tabulate_population(project, policy, code, read, keeper, last_uses=used)
-    sides = tabulate_sides(population, policy, code, read.sources, read.ledger)
-    return {"population": population, "population_sides": sides}
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if not hasattr(Audit, name) and name not in _CHECKED:
+            raise KeyError(name)
+        frame: pd.DataFrame = getattr(self._audit, _CHECKED.get(name, name))
+        return frame
 
+    def __iter__(self) -> Iterator[str]:
+        return iter({check.table for check in CHECKS} - {"findings", "exceptions", "acceptances"})
 
-def _of_rotations(scope: _Scope, rotating: RotationRead) -> Frames:
-    """What was rotated, and what was left half done."""
-    ledger, quarter = scope.read.ledger, scope.quarter
-    return {
-        "rotation_pairs": tabulate_rotation_pairs(scope.read.freshness, scope.policy),
-        "rotations": tabulate_rotations(ledger, quarter.start, quarter.end),
-        "earlier_rotations": tabulate_rotations(ledger, datetime.min.replace(tzinfo=UTC), quarter.start),
-        "half_rotations": tabulate_half_rotations(rotating, scope.policy),
-    }
-
-
-def _of_logs(scope: _Scope) -> Frames:
-    """What the logs hold, and what they cover."""
-    policy, logs = scope.policy, scope.read.logs
-    return {
-        "log_counts": logs.counts,
-        "log_events": logs.events,
-        "declared_logins": tabulate_logins(policy.logins, logs.counts, logs.events),
-        "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, scope.quarter, scope.as_of),
-    }
-
-
-def _of_leaks(scope: _Scope, leaked: LeakAudit, rotating: RotationRead) -> Frames:
-    """What leaked, what that means, and how far it is cleaned up."""
-    leaks, places = leaked.leaks, leaked.places
-    read = scope.read
-    exposure = tabulate_exposure(leaks, read.inventory, read.freshness, scope.as_of, rotating.stays)
-    return {
-        "leaks": leaks,
-        "leak_places": places,
-        "leak_coverage": leaked.coverage,
-        "exposure": exposure,
-        "leak_lives": tabulate_leak_lives(leaks, places, rotating, scope.policy),
-        "leaked_secrets": tabulate_leaked_secrets(leaks, places, exposure),
-        "chosen_passwords": tabulate_chosen_passwords(leaks, places),
-        "clean_up": clean_up(leaks, places, exposure),
-    }
-
-
-def _of_people(scope: _Scope, owners: Mapping[str, str]) -> Frames:
-    """What somebody answers for. `owners` are guesses, by secret."""
-    policy, ledger = scope.policy, scope.read.ledger
-    return {
-        "attestations": tabulate_attestations(policy, ledger, scope.as_of),
-        "ownership": tabulate_ownership(policy, ledger, owners, scope.as_of),
-        "sign_offs": tabulate_sign_offs(ledger),
-        "ledger_faults": tabulate_ledger_faults(ledger),
-    }
-
-
-def _judged(scope: _Scope, tables: Frames, reviews: Reviews) -> Frames:
-    """The findings of every check over these tables, and what became of those of earlier reviews."""
-    ledger, before = scope.read.ledger, reviews.previous
-
-    def changes(found: pd.DataFrame) -> pd.DataFrame:
-        return compare(before, found, tables) if before else Changes.of([])
-
-    def register(found: pd.DataFrame) -> pd.DataFrame:
-        return tabulate_exceptions(found, changes(found), ledger, reviews, scope.policy)
-
-    findings = find(tables, scope.policy, ledger, scope.as_of, register)
-    return {
-        "findings": findings,
-        "exceptions": register(findings),
-        "acceptances": tabulate_acceptances(ledger, set(findings["id"]), scope.as_of),
-        "changes": changes(findings),
-    }
+    def __len__(self) -> int:
+        return len(list(iter(self)))

@@ -21,7 +21,7 @@ from audit_lib.report.frames import frame as frame, frames as frames
 from audit_lib.report.headline import headline as headline
 from audit_lib.report.key_figures import key_figures as key_figures
 from audit_lib.report.leak_tables import leaks_tables as leaks_tables
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.report.publish.publication import Publication
 from audit_lib.report.publish.reviewed import reviewed
 from audit_lib.report.review_figures import ages_figure as ages_figure, refused_figure as refused_figure

@@ -25,7 +25,7 @@ from audit_lib.leaks.urgency import IN_FORCE, NO_SECRETS, NOT_IN_FORCE, NOT_KNOW
 from audit_lib.leaks.whole_search import shows_no_leak
 from audit_lib.ledger import read_ledger
 from audit_lib.ledger.keys import keeper_of
-from audit_lib.report.publish.known_values import known_values
+from audit_lib.report.known_values import known_values
 from audit_lib.report.sarif import leaks_sarif
 from audit_lib.rotation.store_changes import present_stays
 from audit_lib.secrets.given_values import parse_env_options
